@@ -1,0 +1,87 @@
+"""The `adapt` command. Each subcommand's module is imported when it is called, and none of them imports torch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from adapt_core import __version__
+from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
+    "check": ("adapt_core.cli.check:check", "Check a config without training."),
+    "predict": ("adapt_core.cli.predict:predict", "Predict with a finished run's model."),
+    "export": ("adapt_core.cli.export:export", "Write a finished run's model in another form."),
+    "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
+    "params": ("adapt_core.cli.params:params", "List parameters with their types, defaults and meaning."),
+    "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional parts."),
+}
+"""Command -> (import string, one line for `adapt --help`)."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports each when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="adapt")
+@click.option("-p", "plugin_switches", multiple=True, metavar="no:NAME", help="Switch a plugin off. May be repeated.")
+@click.pass_context
+def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
+    """Adapt a pretrained model to your data: adapt run config.yaml"""
+    for switch in plugin_switches:
+        if not switch.startswith("no:") or switch == "no:":
+            raise click.BadParameter(f"takes no:NAME, not {switch!r}.", param_hint="-p")
+    ctx.obj = tuple(switch.removeprefix("no:") for switch in plugin_switches)
+
+
+def main() -> None:
+    """Runs the command and exits: 0 done, 2 the user's input is at fault, 1 a defect, 130 interrupted."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except AdaptError as error:
+        if "--traceback" in sys.argv:
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output left; what was to be done is done. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if "--traceback" in sys.argv:
+            raise
+        click.echo(f"defect: {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
+        click.echo(
+            "This is no fault of your input. Please report it with the output of the same command and --traceback.",
+            err=True,
+        )
+        sys.exit(EXIT_DEFECT)
+    sys.exit(code if isinstance(code, int) else 0)

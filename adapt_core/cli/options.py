@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """CONFIG, a YAML file."""
+    return click.argument("config", type=click.Path())(function)
+
+
+def set_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--set KEY=VALUE, repeatable."""
+    text = "Override a key of the config. VALUE is read as YAML. May be repeated."
+    return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)(function)
+
+
+def strict_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--strict."""
+    text = "A documented key that this run does not use is an error, not a remark."
+    return click.option("--strict", is_flag=True, help=text)(function)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")(function)
+
+
+def traceback_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--traceback; `adapt_core.cli.main` reads it."""
+    return click.option("--traceback", is_flag=True, expose_value=False, help="Show Python's traceback of an error.")(
+        function
+    )
+
+
+def trusted(overrides: tuple[str, ...]) -> bool:
+    """Whether `--set TRUST_REMOTE_CODE=true` was given to a command that takes no other key.
+
+    Raises:
+        ConfigError, InputError: another key, or no KEY=VALUE.
+    """
+    from adapt_core.config.reading import read_overrides
+    from adapt_core.config.values import as_bool
+    from adapt_core.errors import InputError
+
+    trust = False
+    for entry in read_overrides(overrides):
+        if entry.key.casefold() != "trust_remote_code":
+            raise InputError(
+                f"--set {entry.key}: this command takes TRUST_REMOTE_CODE alone; the run's config decides the rest."
+            )
+        trust = as_bool(entry.value)
+    return trust

@@ -1,0 +1,85 @@
+"""`adapt params`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import click
+
+from adapt_core.cli import options
+from adapt_core.config.core_params import GROUPS
+from adapt_core.config.values import bounds_in_words
+from adapt_core.errors import InputError
+from adapt_core.parameters import Parameter, parameters_of
+from adapt_core.registry import Registry
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@options.json_option
+@options.traceback_option
+@click.pass_obj
+def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> None:
+    """List parameters. NAMES are tasks, methods, quantizers, launchers, core groups or keys; none means all."""
+    sections = list(_sections(Registry.discover(disabled)))
+    chosen = [section for name in names for section in _matching(name, sections)] if names else sections
+    if as_json:
+        import json
+
+        tables = {title: [_row(p) for p in parameters] for title, _, parameters in chosen}
+        click.echo(json.dumps(tables, indent=2, default=str))
+        return
+    from adapt_core.cli.tables import table
+
+    for title, _, parameters in chosen:
+        click.echo(title)
+        if not parameters:
+            click.echo("  takes no parameters\n")
+            continue
+        heading = ["key", "type", "default", "turned on by", "meaning"]
+        rows = [[row["key"], row["type"], row["default"], row["on"], row["help"]] for row in map(_row, parameters)]
+        if not any(row[3] for row in rows):
+            heading.pop(3)
+            for row in rows:
+                row.pop(3)
+        click.echo(table([heading, *rows], indent="  "))
+        click.echo()
+
+
+def _sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
+    for name, group in GROUPS.items():
+        yield f"core: {name}", name, list(parameters_of(group).values())
+    for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
+        for item in shelf:
+            title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
+            yield title, item.spec.name, list(parameters_of(item.spec.params).values())
+
+
+def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> list[tuple[str, str, list[Parameter]]]:
+    folded = name.casefold()
+    named = [section for section in sections if section[1].casefold() == folded]
+    if named:
+        return named
+    keyed = [(t, n, [p for p in ps if p.folded == folded]) for t, n, ps in sections]
+    found = [section for section in keyed if section[2]]
+    if found:
+        return found
+    candidates = [section[1] for section in sections] + [p.key for section in sections for p in section[2]]
+    near = get_close_matches(folded, [c.casefold() for c in candidates], n=1)
+    raise InputError(
+        f"no task, method, quantizer, launcher or key {name!r}." + (f" Did you mean {near[0]}?" if near else "")
+    )
+
+
+def _row(parameter: Parameter) -> dict[str, str]:
+    declaration = parameter.declaration
+    limits = ", ".join(map(str, declaration.choices)) if declaration.choices else bounds_in_words(parameter)
+    default = parameter.default
+    return {
+        "key": parameter.key,
+        "type": parameter.type_name,
+        "default": "" if default is None else str(default).lower() if isinstance(default, bool) else str(default),
+        "on": "" if declaration.on is None else str(declaration.on).lower(),
+        "help": f"{declaration.help} [{limits}]" if limits else declaration.help,
+    }

@@ -1,0 +1,63 @@
+"""`adapt plugins`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from adapt_core.cli import options
+from adapt_core.registry import Registry
+
+
+@click.command()
+@options.json_option
+@options.traceback_option
+@click.pass_obj
+def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
+    """List what is registered, by which distribution and version, and what is broken and why."""
+    report = describe(Registry.discover(disabled))
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    from adapt_core.cli.tables import table
+
+    for plugin in report["plugins"]:
+        click.echo(f"{plugin['distribution']} {plugin['version']} ({plugin['name']})")
+        rows = [
+            ["kind", "name", "what it is"],
+            *([item["kind"], item["name"], item["summary"]] for item in plugin["provides"]),
+        ]
+        click.echo(table(rows, indent="  ") if plugin["provides"] else "  registers nothing")
+        click.echo()
+    for name in report["disabled"]:
+        click.echo(f"switched off: {name}")
+    for broken in report["broken"]:
+        click.echo(f"broken: {broken['distribution']} {broken['version']} ({broken['name']}): {broken['cause']}")
+
+
+def describe(registry: Registry) -> dict[str, Any]:
+    """The registry as plain data."""
+    shelves = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
+    provided: dict[str, list[dict[str, str]]] = {name: [] for name in registry.provenance}
+    for shelf in shelves:
+        for item in shelf:
+            entry = {"kind": shelf.kind, "name": item.spec.name, "summary": item.spec.summary}
+            provided[item.provenance.plugin].append(entry)
+    return {
+        "plugins": [
+            {"name": p.plugin, "distribution": p.distribution, "version": p.version, "provides": provided[p.plugin]}
+            for p in registry.provenance.values()
+        ],
+        "disabled": registry.disabled,
+        "broken": [
+            {
+                "name": b.provenance.plugin,
+                "distribution": b.provenance.distribution,
+                "version": b.provenance.version,
+                "cause": b.cause,
+            }
+            for b in registry.broken
+        ],
+    }

@@ -1,0 +1,46 @@
+"""`adapt run`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from adapt_core.cli import options
+
+
+@click.command()
+@options.config_argument
+@options.set_option
+@click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint in OUTPUT_DIR.")
+@click.option("--dry-run", is_flag=True, help="Resolve and check the config, print it, and stop.")
+@options.strict_option
+@options.json_option
+@options.traceback_option
+@click.pass_obj
+def run(
+    disabled: tuple[str, ...],
+    config: str,
+    overrides: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Adapt a pretrained model as CONFIG says; see `adapt params` for its keys."""
+    from adapt_core import running
+
+    if dry_run:
+        from adapt_core.cli.check import show_plan
+
+        show_plan(running.check(config, overrides=overrides, strict=strict, disable_plugins=disabled), as_json)
+        return
+    result = running.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
+    if as_json:
+        click.echo(result.to_json(), nl=False)
+        return
+    from adapt_core.cli.tables import metrics_table
+
+    click.echo(metrics_table(result))
+    click.echo(f"{result.status}: {result.output_dir}")
+    sys.stdout.flush()

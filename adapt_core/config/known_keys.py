@@ -1,0 +1,116 @@
+"""Every documented name and the distribution that provides it, as data.
+
+So a core without plugins can say "method 'LoRA' is in adapt-peft-ssf: pip install adapt-peft-ssf", and tell a key of
+an absent plugin from a typing mistake. A test holds this table against the specification and against what the
+installed plugins declare.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+_NLP = "adapt-nlp"
+_VISION = "adapt-vision-mm"
+_PEFT = "adapt-peft-ssf"
+_FSDP = "adapt-fsdp"
+
+TASKS: dict[str, str] = {
+    "text_generation": _NLP,
+    "text_classification": _NLP,
+    "summarization": _NLP,
+    "translation": _NLP,
+    "question_answering": _NLP,
+    "image_classification": _VISION,
+    "object_detection": _VISION,
+    "instance_segmentation": _VISION,
+    "image_segmentation": _VISION,
+    "pose_detection": _VISION,
+}
+METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT}
+QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
+LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
+
+
+@attrs.frozen
+class Switch:
+    """A boolean key that turns on something of a plugin."""
+
+    kind: str
+    name: str
+    distribution: str
+
+
+SWITCHES: dict[str, Switch] = {
+    "load_in_4bit": Switch("quantizer", "bnb_4bit", _PEFT),
+    "load_in_8bit": Switch("quantizer", "bnb_8bit", _PEFT),
+    "ddp": Switch("launcher", "ddp", _FSDP),
+    "fsdp": Switch("launcher", "fsdp", _FSDP),
+}
+
+_MM_KEYS = (
+    "BEGIN END T_MAX WARMUP WARMUP_RATIO WARMUP_ITERS MILESTONES GAMMA amp auto_scale_lr cfg_options "
+    "train_ann_file val_ann_file test_ann_file checkpoint_interval"
+)
+_MACHINES = (
+    "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network"
+)
+
+_KEYS: dict[str, dict[str, str]] = {
+    _NLP: {
+        "text_generation": "packing dataset_text_field max_seq_length flash_attention2 blocksize DATASET_FORMAT",
+        "text_classification": "subtask dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS",
+        "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "
+        "flash_attention2 PREFIX predict_with_generate",
+        "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
+        "dataset_text_field flash_attention2 generation_max_length predict_with_generate",
+        "question_answering": "max_answer_length max_length doc_stride input_question_column squad_v2_format "
+        "dataset_text_field flash_attention2",
+    },
+    _VISION: {
+        "image_classification": "load_model model_type image_processor_path FRAMEWORK dataset_text_field "
+        "flash_attention2 CLASS_WEIGHTS",
+        "object_detection": _MM_KEYS,
+        "instance_segmentation": f"{_MM_KEYS} class_list palette",
+        "pose_detection": _MM_KEYS,
+    },
+    _PEFT: {
+        "LoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
+        "DoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
+        "SSF": "target_modules init_ssf_weights auto_select_modules",
+        "bnb_4bit": "load_in_4bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
+        "bnb_4bit_quant_storage llm_int8_skip_modules",
+        "bnb_8bit": "load_in_8bit llm_int8_threshold llm_int8_skip_modules llm_int8_enable_fp32_cpu_offload "
+        "llm_int8_has_fp16_weight",
+    },
+    _FSDP: {
+        "ddp": f"DDP {_MACHINES} use_cpu mixed_precision",
+        "fsdp": f"FSDP {_MACHINES} compute_environment debug distributed_type downcast_bf16 fsdp_auto_wrap_policy "
+        "fsdp_backward_prefetch_policy fsdp_forward_prefetch fsdp_cpu_ram_efficient_loading fsdp_offload_params "
+        "fsdp_sharding_strategy fsdp_state_dict_type fsdp_sync_module_states fsdp_use_orig_params fsdp_version "
+        "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap main_training_function mixed_precision "
+        "tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
+    },
+}
+
+
+def _invert() -> dict[str, list[str]]:
+    owners: dict[str, list[str]] = {}
+    for distribution, users in _KEYS.items():
+        for user, keys in users.items():
+            for key in keys.split():
+                owners.setdefault(key.casefold(), []).append(f"{user} of {distribution}")
+    return owners
+
+
+OWNERS: dict[str, list[str]] = _invert()
+"""Folded key -> who reads it ("LoRA of adapt-peft-ssf")."""
+
+SPELLING: dict[str, str] = {
+    key.casefold(): key for users in _KEYS.values() for keys in users.values() for key in keys.split()
+}
+"""Folded key -> the key as documented."""
+
+
+def keys_of(distribution: str, user: str) -> set[str]:
+    """The folded keys that this table gives to a task, method, quantizer or launcher of a distribution."""
+    return {key.casefold() for key in _KEYS.get(distribution, {}).get(user, "").split()}

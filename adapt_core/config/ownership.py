@@ -1,0 +1,132 @@
+"""Every key to its one owner; unknown, unused and legacy keys named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+
+from adapt_core.config import known_keys, legacy
+from adapt_core.config.core_params import GROUPS
+from adapt_core.config.flattening import Given, declared_keys
+from adapt_core.config.selection import Selection, is_on
+from adapt_core.config.values import ValueProblem, convert
+from adapt_core.errors import Problem
+from adapt_core.parameters import Parameter, parameters_of
+from adapt_core.registry import Registry
+
+SLOTS = ("task", "method", "quantizer", "launcher")
+
+
+@attrs.frozen
+class Owner:
+    """Who reads a key in this run: a slot of the plan, and how to name it."""
+
+    slot: str
+    name: str
+    parameter: Parameter
+
+
+@attrs.define
+class Owned:
+    """The values of a config by slot, with all that was wrong or left unused.
+
+    Attributes:
+        values: slot -> attribute -> converted value, for `GROUPS` and `SLOTS`.
+        places: folded key -> where it was given.
+        unused: documented keys that this run does not use, with the reason.
+    """
+
+    values: dict[str, dict[str, Any]]
+    places: dict[str, Given]
+    problems: list[Problem] = attrs.field(factory=list)
+    unused: dict[str, str] = attrs.field(factory=dict)
+
+
+def assign(given: Mapping[str, Given], selection: Selection, registry: Registry) -> Owned:
+    """Converts each given key to its owner's type, and judges those without an owner."""
+    owners, problems = owners_of(selection)
+    owned = Owned({slot: {} for slot in (*GROUPS, *SLOTS)}, dict(given), problems)
+    task = selection.task.spec if selection.task else None
+    for key, owner in owners.items():
+        if task is not None and owner.slot in GROUPS and key in task.core_defaults and key not in given:
+            owned.values[owner.slot][owner.parameter.attribute] = task.core_defaults[key]
+    for key, item in given.items():
+        found = owners.get(key)
+        if found is None:
+            _judge(key, item, owned, selection, registry)
+            continue
+        choices = task.core_choices.get(key) if task is not None and found.slot in GROUPS else None
+        try:
+            owned.values[found.slot][found.parameter.attribute] = convert(item.value, found.parameter, choices)
+        except ValueProblem as problem:
+            owned.problems.append(Problem(str(problem), key=item.written, where=item.where, owner=found.name))
+    return owned
+
+
+def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
+    """Folded key -> owner. What a task, method, quantizer or launcher declares goes before core."""
+    owners = {
+        key: Owner(slot, "core", parameter)
+        for slot, group in GROUPS.items()
+        for key, parameter in parameters_of(group).items()
+    }
+    problems = []
+    for slot in SLOTS:
+        chosen = getattr(selection, slot)
+        if chosen is None:
+            continue
+        for key, parameter in parameters_of(chosen.spec.params).items():
+            holder = owners.get(key)
+            if holder is not None and holder.slot in SLOTS:
+                message = f"both {holder.name} and {chosen.spec.name} ({chosen.provenance}) declare this key."
+                problems.append(Problem(message, key=parameter.key, hint="They cannot run together."))
+            owners[key] = Owner(slot, chosen.spec.name, parameter)
+    return owners, problems
+
+
+def _judge(key: str, item: Given, owned: Owned, selection: Selection, registry: Registry) -> None:
+    if key in legacy.WITHOUT_EFFECT:
+        owned.unused[item.written] = f"no effect: {legacy.WITHOUT_EFFECT[key]}"
+        return
+    readers = _readers(key, registry)
+    if readers:
+        if not _is_off_switch(key, item, registry):
+            owned.unused[item.written] = f"read by {readers[0]}" + (" and others" if len(readers) > 1 else "")
+        return
+    if key == "subtask" and selection.task is not None:
+        return
+    candidates = declared_keys(registry)
+    near = get_close_matches(key, candidates, n=1, cutoff=0.6)
+    hint = f"Did you mean {spelling(near[0], registry)}?" if near else "adapt params lists the known keys."
+    owned.problems.append(Problem("unknown key.", key=item.written, where=item.where, hint=hint))
+
+
+def _readers(key: str, registry: Registry) -> list[str]:
+    readers = [
+        f"{item.spec.name} of {item.provenance.distribution}"
+        for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
+        for item in shelf
+        if key in parameters_of(item.spec.params)
+    ]
+    return readers or known_keys.OWNERS.get(key, [])
+
+
+def _is_off_switch(key: str, item: Given, registry: Registry) -> bool:
+    switches = {q.spec.switch.casefold() for q in registry.quantizers}
+    switches |= {launcher.spec.switch.casefold() for launcher in registry.launchers if launcher.spec.switch}
+    return (key in known_keys.SWITCHES or key in switches) and not is_on(item)
+
+
+def spelling(key: str, registry: Registry) -> str:
+    """A folded key as it is documented."""
+    for group in GROUPS.values():
+        if key in parameters_of(group):
+            return parameters_of(group)[key].key
+    for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
+        for item in shelf:
+            if key in parameters_of(item.spec.params):
+                return parameters_of(item.spec.params)[key].key
+    return known_keys.SPELLING.get(key, key.upper())

@@ -1,0 +1,173 @@
+"""From a YAML 1.2 file, a Python mapping or `--set` strings to entries that remember where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.errors import ConfigError, Problem, Where
+
+_MAX_BYTES = 4 * 1024 * 1024
+_MAX_DEPTH = 32
+_SCALAR_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp"))
+
+
+@attrs.frozen
+class Entry:
+    """One key of a config with its value and its place.
+
+    Attributes:
+        key: as written.
+        value: None, bool, int, float, str, list, or a tuple of entries for a mapping.
+        where: file and line (1-based), or the command line.
+    """
+
+    key: str
+    value: Any
+    where: Where
+
+
+def plain(value: Any) -> Any:
+    """A value with its entries turned back into dicts."""
+    if isinstance(value, tuple):
+        return {entry.key: plain(entry.value) for entry in value}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def read_file(path: str | Path) -> list[Entry]:
+    """Reads a config file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML, is no mapping, or uses a tag that is not plain data.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError([Problem(f"{path} is larger than {_MAX_BYTES >> 20} MiB: that is no config file.")])
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError([Problem(f"cannot read the config file {path}: {reason}.")]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(f"{path} is not UTF-8 text (byte {error.start}).")]) from None
+    return read_text(text, str(path))
+
+
+def read_text(text: str, source: str) -> list[Entry]:
+    """Reads YAML 1.2 text; see `read_file`. `source` names it in messages."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.nodes import MappingNode
+
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(text)
+        if node is None:
+            raise ConfigError([Problem(f"{source} is empty. A config needs at least TASK and MODEL_PATH.")])
+        if not isinstance(node, MappingNode):
+            raise ConfigError(
+                [Problem("a config is a mapping of keys to values (KEY: value).", where=_place(node, source))]
+            )
+        return list(_Reader(yaml, source).entries(node, depth=0))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = Where(source, mark.line + 1 if mark else None)
+        message = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise ConfigError([Problem(f"not valid YAML: {message}.", where=where)]) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError([Problem(f"not valid YAML: {error}.", where=Where(source))]) from None
+
+
+def _place(node: Any, source: str) -> Where:
+    return Where(source, node.start_mark.line + 1)
+
+
+class _Reader:
+    """Turns composed YAML nodes into entries."""
+
+    def __init__(self, yaml: Any, source: str) -> None:
+        self._yaml = yaml
+        self._source = source
+
+    def entries(self, node: Any, depth: int) -> Iterator[Entry]:
+        written = {self._key(key) for key, _ in node.value}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            where = _place(key_node, self._source)
+            value = self._value(value_node, depth + 1)
+            if key != "<<":
+                yield Entry(key, value, where)
+                continue
+            for merged in _merged(value, where):
+                if merged.key not in written:
+                    yield merged
+
+    def _key(self, node: Any) -> str:
+        if not isinstance(node.value, str):
+            raise ConfigError([Problem("a key must be plain text.", where=_place(node, self._source))])
+        return node.value
+
+    def _value(self, node: Any, depth: int) -> Any:
+        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+        if depth > _MAX_DEPTH:
+            message = f"nested more than {_MAX_DEPTH} levels deep (or an alias that contains itself)."
+            raise ConfigError([Problem(message, where=_place(node, self._source))])
+        if isinstance(node, MappingNode):
+            return tuple(self.entries(node, depth))
+        if isinstance(node, SequenceNode):
+            return [plain(self._value(item, depth + 1)) for item in node.value]
+        assert isinstance(node, ScalarNode)
+        tag = str(node.tag)
+        if tag not in _SCALAR_TAGS:
+            message = f"the tag {tag} is not plain data; a config holds text, numbers, true/false, lists and mappings."
+            raise ConfigError([Problem(message, where=_place(node, self._source))])
+        if tag.endswith(":timestamp"):
+            return node.value
+        return self._yaml.constructor.construct_object(node)
+
+
+def _merged(value: Any, where: Where) -> list[Entry]:
+    if isinstance(value, tuple):
+        return list(value)
+    raise ConfigError([Problem("'<<' merges a mapping.", where=where)])
+
+
+def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entry]:
+    """Entries of a Python mapping (the `adapt_core.run({...})` form)."""
+    where = Where(source)
+
+    def entry(key: Any, value: Any) -> Entry:
+        if not isinstance(key, str):
+            raise ConfigError([Problem(f"a key must be text, not {key!r}.", where=where)])
+        if isinstance(value, Mapping):
+            value = tuple(entry(k, v) for k, v in value.items())
+        elif isinstance(value, (tuple, set, frozenset)):
+            value = list(value)
+        elif isinstance(value, Path):
+            value = str(value)
+        return Entry(key, value, where)
+
+    return [entry(key, value) for key, value in config.items()]
+
+
+def read_overrides(pairs: Iterable[str]) -> list[Entry]:
+    """Entries of `--set KEY=VALUE` strings; VALUE is read as YAML, so lists and numbers work.
+
+    Raises:
+        ConfigError: a string has no '=' or its value is no YAML.
+    """
+    entries = []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        where = Where("--set")
+        if not equals or not key.strip():
+            raise ConfigError([Problem(f"--set takes KEY=VALUE, not {pair!r}.")])
+        read = read_text(f"value: {value}" if "\n" not in value else f"value: |\n  {value}", f"--set {key.strip()}")
+        entries.append(Entry(key.strip(), read[0].value, where))
+    return entries

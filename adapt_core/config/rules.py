@@ -1,0 +1,70 @@
+"""What no single key can tell: combinations that cannot run, found before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adapt_core.config.flattening import Given
+from adapt_core.config.selection import Selection
+from adapt_core.errors import Problem
+
+
+def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selection: Selection) -> Iterator[Problem]:
+    """The combinations of core keys that cannot run.
+
+    Args:
+        values: core's groups ("data", "model", "training", "run") -> instances.
+        places: folded key -> where it was given.
+        selection: what was chosen.
+    """
+    training, data, run = values["training"], values["data"], values["run"]
+
+    def problem(key: str, message: str, hint: str | None = None) -> Problem:
+        place = places.get(key.casefold())
+        return Problem(message, key=place.written if place else key, where=place.where if place else None, hint=hint)
+
+    if training.fp16 and training.bf16:
+        yield problem("BF16", "contradicts FP16: mixed precision has one type.", "Turn one off.")
+    if training.fp16 and values["model"].dtype == "float16":
+        message = "cannot train weights held in float16 (gradients cannot be unscaled)."
+        yield problem("FP16", message, "Set DTYPE: float32, or turn FP16 off.")
+    evaluates = training.do_eval and training.interval != "no"
+    for key, wanted in (
+        ("KEEP", training.keep == "best"),
+        ("EARLY_STOPPING_PATIENCE", training.early_stopping_patience),
+    ):
+        if wanted and training.do_train and not evaluates:
+            message = "needs evaluations while training."
+            yield problem(key, message, "Set DO_EVAL: true and INTERVAL: epoch or steps.")
+    task = selection.task
+    if training.metric_for_best is not None and task is not None:
+        known = ("loss", *task.spec.metrics)
+        if training.metric_for_best.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
+            message = f"{task.spec.name} has no metric {training.metric_for_best!r}; it has {', '.join(known)}."
+            yield problem("METRIC_FOR_BEST", message)
+    if data.dataset and data.custom_dataset_path:
+        place = places.get("dataset")
+        at = f" ({place.where})" if place else ""
+        yield problem("CUSTOM_DATASET_PATH", f"contradicts DATASET{at}: the data comes from one place.", "Keep one.")
+    if not (data.dataset or data.custom_dataset_path or data.train_dir):
+        yield problem(
+            "CUSTOM_DATASET_PATH", "no data is given.", "Set CUSTOM_DATASET_PATH (your files) or DATASET (a hub id)."
+        )
+    model = values["model"]
+    if not (model.model_path or model.local_model_path):
+        hint = "Set it to a hub id, a folder, or package:NAME/path."
+        yield problem("MODEL_PATH", "no model is given.", hint)
+    launcher, method = selection.launcher, selection.method
+    if launcher is not None and task is not None and launcher.spec.loops and task.spec.loop not in launcher.spec.loops:
+        loops = ", ".join(sorted(launcher.spec.loops))
+        message = (
+            f"{launcher.spec.name} serves {loops} loops, and {task.spec.name} trains in the {task.spec.loop} loop."
+        )
+        yield problem("launcher", message)
+    if selection.quantizer is not None and method is not None and method.spec.trains_base:
+        switch = selection.quantizer.spec.switch
+        message = f"quantized weights cannot train, and method {method.spec.name} trains them."
+        yield problem(switch, message, "Use LoRA, DoRA or SSF on a quantized base.")
+    if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
+        yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")

@@ -1,0 +1,195 @@
+"""Which task, method, quantizer and launcher the switches of a config choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+
+from adapt_core.config import known_keys, legacy
+from adapt_core.config.flattening import Given
+from adapt_core.config.values import ValueProblem, as_bool
+from adapt_core.errors import Problem
+from adapt_core.registry import Registered, Registry
+from adapt_core.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
+
+
+@attrs.define
+class Selection:
+    """What a config chose. A slot is None where nothing was chosen or the choice was at fault."""
+
+    task: Registered[TaskSpec] | None = None
+    method: Registered[MethodSpec] | None = None
+    quantizer: Registered[QuantizerSpec] | None = None
+    launcher: Registered[LauncherSpec] | None = None
+    remarks: list[str] = attrs.field(factory=list)
+    problems: list[Problem] = attrs.field(factory=list)
+    incomplete: bool = False
+    """Whether something was asked for that could not be found, so that its keys cannot be judged."""
+
+
+def chosen_method_name(given: Mapping[str, Given]) -> str | None:
+    """The folded name of the method that the switches choose, before it is looked up."""
+    named = given.get("method")
+    if named is not None:
+        return str(named.value).strip().casefold()
+    if is_on(given.get("full_fine_tuning")):
+        return "full"
+    return "last_layer" if is_on(given.get("last_layer_tuning")) else "full"
+
+
+def is_on(given: Given | None) -> bool:
+    """Whether a boolean switch is given and on. A value that is no boolean counts as off; it is reported elsewhere."""
+    if given is None:
+        return False
+    try:
+        return as_bool(given.value)
+    except ValueProblem:
+        return False
+
+
+def select(given: Mapping[str, Given], registry: Registry) -> Selection:
+    """Chooses by the switches of config.md, and collects every contradiction."""
+    selection = Selection()
+    _select_task(given, registry, selection)
+    _select_method(given, registry, selection)
+    _select_quantizer(given, registry, selection)
+    _select_launcher(given, registry, selection)
+    return selection
+
+
+def _select_task(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    entry = given.get("task")
+    if entry is None:
+        names = ", ".join(sorted(registry.tasks.names())) or "none (pip install adapt-nlp adapt-vision-mm)"
+        selection.problems.append(Problem(f"TASK is missing. Tasks installed: {names}."))
+        selection.incomplete = True
+        return
+    name = str(entry.value).strip()
+    if name.casefold() == legacy.SEQ2SEQ:
+        subtask = given.get("subtask")
+        name = str(subtask.value).strip() if subtask else ""
+        if name.casefold() not in legacy.SEQ2SEQ_SUBTASKS:
+            wanted = " or ".join(legacy.SEQ2SEQ_SUBTASKS)
+            selection.problems.append(
+                Problem(f"{entry.value} needs subtask: {wanted}.", key=entry.written, where=entry.where)
+            )
+            selection.incomplete = True
+            return
+    selection.task = _look_up("task", registry.tasks, known_keys.TASKS, name, entry, registry, selection)
+
+
+def _select_method(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    named, full, last = given.get("method"), given.get("full_fine_tuning"), given.get("last_layer_tuning")
+    name = chosen_method_name(given) or "full"
+    entry = named or (full if is_on(full) else last if is_on(last) else None)
+    if named is not None:
+        name = str(named.value).strip()
+    if named is None and is_on(full) and is_on(last):
+        assert full is not None
+        assert last is not None
+        message = f"contradicts FULL_FINE_TUNING ({full.where}): one trains everything, the other the last layers."
+        selection.problems.append(Problem(message, key=last.written, where=last.where, hint="Turn one off."))
+        return
+    if entry is None:
+        selection.remarks.append("no method is given: full (every parameter trains)")
+    selection.method = _look_up("method", registry.methods, known_keys.METHODS, name, entry, registry, selection)
+    is_peft = selection.method.spec.is_peft if selection.method else name in known_keys.METHODS
+    if named is not None and is_on(full) and name.casefold() != "full":
+        assert full is not None
+        reason = "trains an adapter on a frozen model" if is_peft else "does not train every parameter"
+        message = f"contradicts method {name} ({named.where}), which {reason}."
+        selection.problems.append(Problem(message, key=full.written, where=full.where, hint="Turn one off."))
+
+
+def _select_quantizer(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    switches = {item.spec.switch.casefold(): item for item in registry.quantizers}
+    on = [given[key] for key in given if key in switches and is_on(given[key])]
+    _absent_switches("quantizer", given, set(switches), selection)
+    if len(on) > 1:
+        first, second = on[:2]
+        message = f"contradicts {first.written} ({first.where}): a base model is quantized in one way."
+        selection.problems.append(Problem(message, key=second.written, where=second.where, hint="Turn one off."))
+    elif on:
+        selection.quantizer = switches[on[0].key]
+
+
+def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    switches = {item.spec.switch.casefold(): item for item in registry.launchers if item.spec.switch}
+    on = [given[key] for key in given if key in switches and is_on(given[key])]
+    _absent_switches("launcher", given, set(switches), selection)
+    named = given.get("launcher")
+    chosen = None
+    if named is not None:
+        chosen = _look_up(
+            "launcher", registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection
+        )
+    rivals = [entry for entry in on if chosen is None or switches[entry.key] is not chosen]
+    if named is not None and chosen is not None and rivals:
+        message = f"contradicts launcher: {named.value} ({named.where})."
+        selection.problems.append(
+            Problem(message, key=rivals[0].written, where=rivals[0].where, hint="Keep one of them.")
+        )
+    elif len(on) > 1:
+        message = f"contradicts {on[0].written} ({on[0].where}): a run has one launcher."
+        selection.problems.append(Problem(message, key=on[1].written, where=on[1].where, hint="Turn one off."))
+    elif on:
+        chosen = switches[on[0].key]
+    selection.launcher = chosen or (registry.launchers.find("local") if named is None else None)
+
+
+def _absent_switches(kind: str, given: Mapping[str, Given], present: set[str], selection: Selection) -> None:
+    for key, switch in known_keys.SWITCHES.items():
+        if switch.kind == kind and key not in present and is_on(given.get(key)):
+            entry = given[key]
+            message = f"{kind} {switch.name} is in {switch.distribution}: pip install {switch.distribution}"
+            selection.problems.append(Problem(message, key=entry.written, where=entry.where))
+            selection.incomplete = True
+
+
+def _look_up(
+    kind: str,
+    shelf: Any,
+    well_known: Mapping[str, str],
+    name: str,
+    entry: Given | None,
+    registry: Registry,
+    selection: Selection,
+) -> Any:
+    folded = name.casefold()
+    claimants = shelf.taken_twice.get(folded)
+    found = shelf.find(name)
+    if found is not None and not claimants:
+        return found
+    selection.incomplete = True
+    place: dict[str, Any] = {"key": entry.written, "where": entry.where} if entry else {}
+    hint: str | None = None
+    if claimants:
+        names = " and ".join(str(provenance) for provenance in claimants)
+        hint = f"Switch one off: adapt -p no:{claimants[-1].plugin} ..."
+        selection.problems.append(Problem(f"{kind} {name!r} is registered by {names}.", hint=hint, **place))
+        return None
+    distribution = next((dist for known, dist in well_known.items() if known.casefold() == folded), None)
+    broken = [b for b in registry.broken if b.provenance.distribution == distribution or folded in b.names]
+    off = [plugin for plugin in registry.disabled if distribution and plugin in distribution]
+    if broken:
+        message = f"{kind} {name!r} cannot be used: {broken[0].provenance} is broken ({broken[0].cause})."
+        hint = "adapt plugins shows more."
+    elif off:
+        message = f"{kind} {name!r} is in the plugin {off[0]}, which is switched off."
+    elif distribution is not None and distribution not in {p.distribution for p in registry.provenance.values()}:
+        message = f"{kind} {name!r} is in {distribution}: pip install {distribution}"
+    elif distribution is not None:
+        message = f"{kind} {name!r} is not in the installed version of {distribution}."
+    else:
+        candidates = {n.casefold(): n for n in [*shelf.names(), *well_known]}
+        near = get_close_matches(folded, candidates, n=1)
+        known = ", ".join(sorted(shelf.names()))
+        message = f"no {kind} {name!r} is registered (there are: {known})."
+        hint = f"Did you mean {candidates[near[0]]}?" if near else None
+        if registry.broken:
+            hint = f"{hint or ''} Broken plugins: {', '.join(str(b.provenance) for b in registry.broken)}.".strip()
+    selection.problems.append(Problem(message, hint=hint, **place))
+    return None

@@ -1,0 +1,173 @@
+"""One raw YAML value -> the type that its parameter declares."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from adapt_core.config.reading import plain
+from adapt_core.parameters import Parameter, union_members
+
+_TRUE = frozenset({"true", "yes"})
+_FALSE = frozenset({"false", "no"})
+
+
+class ValueProblem(ValueError):  # noqa: N818 - a problem that is collected, not an error that travels
+    """A value does not fit its parameter. The text says what was expected."""
+
+
+def is_not_given(value: Any) -> bool:
+    """Whether a raw value means "not given": empty, '', null, None, or the string 'None'."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None", "~"))
+
+
+def convert(value: Any, parameter: Parameter, choices: tuple[Any, ...] | None = None) -> Any:
+    """A raw value as the parameter's type, within its choices and bounds.
+
+    Args:
+        value: what was read (not a "not given", see `is_not_given`).
+        parameter: the declaration.
+        choices: choices that replace the declared ones.
+
+    Raises:
+        ValueProblem: with what was expected.
+    """
+    value = plain(value)
+    members = union_members(parameter.type)
+    for member in members:
+        try:
+            converted = _CONVERTERS[typing.get_origin(member) or member](value, member)
+        except ValueProblem:
+            continue
+        return _within(converted, parameter, choices or parameter.declaration.choices)
+    raise ValueProblem(f"must be {_expected(parameter)}, not {_show(value)}.")
+
+
+def _expected(parameter: Parameter) -> str:
+    words = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}
+    return " or ".join(
+        words.get(name, f"a {name}") for name in parameter.type_name.removesuffix(" or null").split(" or ")
+    )
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def as_bool(value: Any, _: Any = bool) -> bool:
+    """A raw value as a switch: true/false, yes/no, quoted or not, in any case.
+
+    Raises:
+        ValueProblem: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        folded = value.strip().casefold()
+        if folded in _TRUE:
+            return True
+        if folded in _FALSE:
+            return False
+    raise ValueProblem
+
+
+def _int(value: Any, _: Any) -> int:
+    number = _float(value, _)
+    if number != math.floor(number):
+        raise ValueProblem
+    return int(value) if isinstance(value, int) else int(number)
+
+
+def _float(value: Any, _: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueProblem
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueProblem from None
+    if not isinstance(value, (int, float)):
+        raise ValueProblem
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueProblem from None
+    if not math.isfinite(number):
+        raise ValueProblem
+    return number
+
+
+def _str(value: Any, _: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueProblem
+
+
+def _tuple(value: Any, annotation: Any) -> tuple[Any, ...]:
+    element = typing.get_args(annotation)[0]
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list):
+        if isinstance(value, dict):
+            raise ValueProblem
+        value = [value]
+    return tuple(_CONVERTERS[typing.get_origin(element) or element](item, element) for item in value)
+
+
+def _dict(value: Any, _: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueProblem
+    return value
+
+
+_CONVERTERS: dict[Any, Callable[[Any, Any], Any]] = {
+    bool: as_bool,
+    int: _int,
+    float: _float,
+    str: _str,
+    tuple: _tuple,
+    dict: _dict,
+}
+
+
+def _within(value: Any, parameter: Parameter, choices: tuple[Any, ...] | None) -> Any:
+    if choices is not None:
+        return tuple(_choose(item, choices) for item in value) if isinstance(value, tuple) else _choose(value, choices)
+    for item in value if isinstance(value, tuple) else (value,):
+        if isinstance(item, (int, float)) and not isinstance(item, bool):
+            _in_bounds(item, parameter)
+    return value
+
+
+def _choose(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        same = isinstance(choice, str) and isinstance(value, str) and choice.casefold() == value.strip().casefold()
+        if same or (choice == value and type(choice) is type(value)):
+            return choice
+    raise ValueProblem(f"must be one of {', '.join(map(str, choices))}; not {_show(value)}.")
+
+
+def _in_bounds(value: float, parameter: Parameter) -> None:
+    bounds = parameter.declaration
+    fits = (
+        (bounds.ge is None or value >= bounds.ge)
+        and (bounds.gt is None or value > bounds.gt)
+        and (bounds.le is None or value <= bounds.le)
+        and (bounds.lt is None or value < bounds.lt)
+    )
+    if not fits:
+        raise ValueProblem(f"must be {bounds_in_words(parameter)}; not {value}.")
+
+
+def bounds_in_words(parameter: Parameter) -> str:
+    """The declared bounds as text: "at least 1", "above 0 and below 1"."""
+    bounds = parameter.declaration
+    named = (("at least", bounds.ge), ("above", bounds.gt), ("at most", bounds.le), ("below", bounds.lt))
+    return " and ".join(
+        f"{word} {bound:g}" if bound < 1e6 else f"{word} {bound:.0f}" for word, bound in named if bound is not None
+    )

@@ -1,0 +1,287 @@
+"""What a plugin's implementations answer.
+
+The pipeline (`adapt_core.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
+nothing of tasks, tasks nothing of methods, neither of launchers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.learning_proof import LearningProof
+    from adapt_core.plan import Plan
+    from adapt_core.relay import Relay
+    from adapt_core.result import RunResult
+    from adapt_core.run_folder import RunFolder
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """The place of this process among those of the run.
+
+    Attributes:
+        rank: 0 to size - 1 over all machines.
+        local_rank: 0-based on this machine.
+        size: processes of the run.
+        device: "cpu", "cuda:0", ... - where this process trains.
+        options: what the launcher asks of the loop (sharding, offloading), by the loop's own names.
+    """
+
+    rank: int = 0
+    local_rank: int = 0
+    size: int = 1
+    device: str = "cpu"
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+
+@attrs.define(kw_only=True)
+class TaskData:
+    """The splits of a run, ready for the loop. Each is None where it is absent or not needed.
+
+    Attributes:
+        train, validation, test: map-style data sets of model inputs.
+        labels: class names by id, where the task has classes.
+        facts: what `result.json` and the log tell of the data (rows, dropped rows, truncated share).
+    """
+
+    train: Any = None
+    validation: Any = None
+    test: Any = None
+    labels: tuple[str, ...] | None = None
+    facts: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class LoadedModel:
+    """A base model in memory.
+
+    Attributes:
+        model: the module, in training precision, quantized where that was asked for.
+        new_parameters: full names of parameters that the checkpoint did not hold (a fresh classifier).
+        dtype: the name of the weights' data type ("float32").
+    """
+
+    model: nn.Module
+    new_parameters: frozenset[str] = frozenset()
+    dtype: str = "float32"
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """Where a method attaches.
+
+    Attributes:
+        head: full names of the head's modules, as the task found them.
+        new_parameters: full names of parameters that the checkpoint did not hold; they train under any method.
+        train_head: whether the head trains beside an adapter.
+        quantized: whether the base model's weights are quantized.
+    """
+
+    head: tuple[str, ...] = ()
+    new_parameters: frozenset[str] = frozenset()
+    train_head: bool = True
+    quantized: bool = False
+
+    def trains(self, parameter: str) -> bool:
+        """Whether a parameter trains whatever the method: a new one, or the head's where the head trains."""
+        if parameter in self.new_parameters:
+            return True
+        return self.train_head and any(parameter == m or parameter.startswith(f"{m}.") for m in self.head)
+
+
+class Quantizer(Protocol):
+    """Puts a base model into fewer bits. Constructed with its params instance."""
+
+    def __init__(self, params: Any) -> None: ...
+
+    def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
+        """Keyword arguments for a Hugging Face `from_pretrained`.
+
+        Args:
+            skip: names of modules that stay in full precision (the head).
+            device: where the model will live.
+        """
+
+    def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
+        """Quantizes the layers of any module in place and returns it.
+
+        Raises:
+            InputError: the model has no layer that can be quantized.
+        """
+
+    def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
+        """Makes a quantized model ready to train an adapter on (norms, input gradients)."""
+
+
+class Method(Protocol):
+    """Decides which parameters of a model train. Constructed with its params instance."""
+
+    def __init__(self, params: Any) -> None: ...
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """Prepares a model for training: freezes, adds an adapter, or both; returns the module to train.
+
+        Raises:
+            InputError: the method cannot serve this model, or a parameter names nothing in it.
+        """
+
+    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+        """What is declared to train, by group ("adapter", "head", ...): full parameter names of the attached model.
+
+        A group whose every tensor stands still stops the run.
+        """
+
+    def base_only(self, model: nn.Module) -> AbstractContextManager[Any]:
+        """A context in which the model computes what the base model with its new head would."""
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        """Writes what the method added into a folder, in peft's format; False where it added nothing."""
+
+    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
+        """Attaches the adapter that `save_adapter` wrote to a plain base model."""
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        """The trained model without any class of the method's.
+
+        Raises:
+            InputError: it cannot be merged; the message says why.
+        """
+
+
+class Loop(Protocol):
+    """A training loop over one model and its data, in one process of a run."""
+
+    def evaluate(self, split: Any) -> dict[str, float]:
+        """Metrics of the model as it is, over all ranks. `split` is one of TaskData's."""
+
+    def train(self, resume_from: Path | None) -> Trained:
+        """Trains from the beginning or from a checkpoint."""
+
+    def plain_model(self) -> nn.Module:
+        """The attached model without wrappers of the loop or launcher."""
+
+
+@attrs.frozen(kw_only=True)
+class Trained:
+    """What a loop tells after training.
+
+    Attributes:
+        steps: optimizer steps done in all, those before a resume included.
+        seconds: wall time of the training phase of this process, its evaluations included.
+        samples_per_second: training examples a second over all ranks.
+        after: metrics of the final weights, where an evaluation of exactly these weights was made; else None.
+    """
+
+    steps: int
+    seconds: float
+    samples_per_second: float
+    after: dict[str, float] | None = None
+
+
+@attrs.define(kw_only=True)
+class Job:
+    """What one process trains: everything a loop needs, and nothing of other processes."""
+
+    plan: Plan
+    world: World
+    data: TaskData
+    model: nn.Module
+    folder: RunFolder
+    relay: Relay
+    proof: LearningProof
+
+
+class Task(Protocol):
+    """One thing that models are adapted for. Constructed with the plan, before torch is imported."""
+
+    def __init__(self, plan: Plan) -> None: ...
+
+    def check(self) -> None:
+        """Cheap checks of data and model that need no torch: files there, folders complete.
+
+        Raises:
+            InputError: with what is missing and what to do.
+        """
+
+    def load_data(self) -> TaskData:
+        """Loads, validates and preprocesses the splits that the run needs.
+
+        Raises:
+            DataError: naming the file, row and column at fault.
+        """
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """Loads the base model, with a head for the data's labels.
+
+        Raises:
+            InputError: the model cannot be found or loaded, or does not fit the task.
+        """
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Full names of the modules that make up the head of a plain (not attached) model."""
+
+    def trains_head_by_default(self, loaded: LoadedModel) -> bool:
+        """Whether the head trains beside an adapter where LAST_LAYER_TUNING does not say."""
+
+    def make_loop(self, job: Job) -> Loop:
+        """The loop that trains this task, built for a job."""
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        """Writes a plain model and what loading it needs (config, tokenizer or processor, label map)."""
+
+    def load_model_folder(self, folder: Path) -> nn.Module:
+        """The plain model that `save_model` wrote, on the CPU, in evaluation mode."""
+
+    def loading_lines(self, save_method: str) -> str:
+        """Python source that loads `model/` without adapt; run in the run folder, it leaves `model` defined."""
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """Predictions of an adapted model on raw inputs, one JSON-ready mapping each, in their order.
+
+        Args:
+            model: what `load_model_folder` returned (or an attached one).
+            folder: the `model/` folder, for tokenizer or processor and labels.
+            inputs: raw texts, paths or rows, as `read_inputs` yields them.
+        """
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """The raw inputs that command-line arguments mean: texts, or files of the kinds the task reads."""
+
+
+class Launcher(Protocol):
+    """Starts the processes of a run. Constructed with its params instance."""
+
+    def __init__(self, params: Any) -> None: ...
+
+    def check(self, plan: Plan) -> None:
+        """Refuses what this machine or plan cannot do, before any process starts.
+
+        Raises:
+            InputError: with the reason.
+        """
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult]) -> RunResult:
+        """Runs `work` in every process and returns rank 0's result.
+
+        The processes are this one, or `python -m adapt_core.worker` ones.
+        """
+
+    def verify(self, loop: Loop, world: World) -> None:
+        """Called in each process once the loop is built.
+
+        Raises:
+            DefectError: the loop does not run as this launcher asked (say, unsharded under FSDP).
+        """

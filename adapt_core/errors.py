@@ -1,0 +1,92 @@
+"""What can go wrong, and whose fault it is.
+
+    AdaptError                 anything adapt raises on purpose
+    ├── InputError             the user's input is at fault (exit code 2)
+    │   ├── ConfigError        ... all the problems of one config, together
+    │   └── DataError          ... a row or column of the data
+    └── DefectError            adapt or a plugin is at fault (exit code 1)
+
+A message says what is wrong, where, and what to do. It is shown without a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+EXIT_DONE = 0
+EXIT_DEFECT = 1
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_SHOWN_PROBLEMS = 8
+
+
+class AdaptError(Exception):
+    """Base of every error that adapt raises on purpose. `exit_code` is the CLI's."""
+
+    exit_code = EXIT_DEFECT
+
+
+class InputError(AdaptError):
+    """The user's config, data, model or folder is at fault; the message says what to do."""
+
+    exit_code = EXIT_INPUT
+
+
+class DataError(InputError):
+    """A data set does not hold what the task needs; the message names file, row and column."""
+
+
+class DefectError(AdaptError):
+    """adapt or a plugin broke a promise that no input can excuse."""
+
+
+@attrs.frozen
+class Where:
+    """A place that a value came from: `config.yaml:12`, or `--set` for the command line."""
+
+    source: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+
+@attrs.frozen
+class Problem:
+    """One fault of a config: where it stands, which key, what is wrong and what to do."""
+
+    message: str
+    key: str | None = None
+    where: Where | None = None
+    owner: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        head = f"{self.where}: " if self.where else ""
+        owner = f" ({self.owner})" if self.owner else ""
+        name = f"{self.key}{owner}: " if self.key else ""
+        tail = f" {self.hint}" if self.hint else ""
+        return f"{head}{name}{self.message}{tail}"
+
+
+class ConfigError(InputError):
+    """Every problem that was found in one config.
+
+    Attributes:
+        problems: in the order of the file. `str()` shows the first eight, one line each; `adapt check --json`
+            lists all.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
+        hidden = len(self.problems) - len(lines)
+        if hidden:
+            lines.append(f"... and {hidden} more: adapt check CONFIG --json lists all of them.")
+        return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""A finished run, opened again: its task and its adapted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.contracts import Task
+from adapt_core.errors import InputError
+from adapt_core.parts import Parts, construct
+from adapt_core.plan import Plan
+from adapt_core.registry import Registry
+from adapt_core.run_folder import RunFolder
+from adapt_core.weights import FILES, load_pickled_model, saved_form
+
+
+@attrs.frozen
+class FinishedRun:
+    """A run folder whose run is over. Make it with `FinishedRun.open`."""
+
+    folder: RunFolder
+    plan: Plan
+    registry: Registry
+    task: Task
+
+    @classmethod
+    def open(cls, run_dir: str | Path, disable_plugins: Iterable[str] = ()) -> FinishedRun:
+        """Opens a run folder.
+
+        Raises:
+            InputError: it is no run folder, or its run is not finished.
+        """
+        folder = RunFolder(Path(run_dir).expanduser().absolute())
+        if not folder.started():
+            raise InputError(f"{folder.path} is no run folder: it has no {folder.config.name}.")
+        if folder.finished() is None:
+            raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
+        registry = Registry.discover(disable_plugins)
+        plan = resolve(RunConfig.read(folder.config), registry)
+        return cls(folder, plan, registry, construct(plan, "task", registry))
+
+    def model(self, *, trust: bool = False) -> Any:
+        """The adapted model as a plain module, on the CPU, in evaluation mode.
+
+        Args:
+            trust: load a pickled model, which can run code.
+
+        Raises:
+            InputError: the model is a pickle and not trusted.
+        """
+        if not self.folder.model.is_dir():
+            return self._merged()
+        if saved_form(self.folder.model) == "full_torch_model":
+            path = self.folder.model / FILES["full_torch_model"]
+            return load_pickled_model(path, trusted=trust or self.plan.model.trust_remote_code).eval()
+        return self.task.load_model_folder(self.folder.model)
+
+    def _merged(self) -> Any:
+        from adapt_core.contracts import World
+        from adapt_core.devices import first_device
+
+        parts = Parts.of(self.plan, self.registry, self.task)
+        loaded = self.task.load_model(self.task.load_data(), None, World(device=first_device()))
+        model = parts.method.load_adapter(loaded.model, self.folder.adapter)
+        return parts.method.merge(model).eval()

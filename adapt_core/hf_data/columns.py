@@ -1,0 +1,129 @@
+"""Columns: there, of the right kind, and without a bad row; or built from several by FORMAT_STRING."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.config.core_params import DataParams
+from adapt_core.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_BATCH = 10_000
+_SHOWN = 12
+
+
+def require_columns(dataset: Dataset, columns: Iterable[tuple[str, str]], split: str) -> None:
+    """Sees that columns are there.
+
+    Args:
+        dataset: one split.
+        columns: pairs of a column's name and the key that named it.
+        split: for the message.
+
+    Raises:
+        DataError: listing the columns there are, and the nearest.
+    """
+    for column, key in columns:
+        if column in dataset.column_names:
+            continue
+        there = ", ".join(dataset.column_names[:_SHOWN])
+        near = get_close_matches(column, dataset.column_names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"{key}: the {split} split has no column {column!r}; it has: {there}.{hint}")
+
+
+def column_values(dataset: Dataset, column: str) -> Iterator[Any]:
+    """The values of one column, a batch at a time (memory stays flat)."""
+    narrow = dataset.select_columns([column])
+    for start in range(0, len(narrow), _BATCH):
+        yield from narrow[start : start + _BATCH][column]
+
+
+def text_fault(value: Any) -> str | None:
+    """Why a value is no usable text, or None."""
+    if value is None:
+        return "is missing (null)"
+    if not isinstance(value, str):
+        return f"is {type(value).__name__} {value!r}, not text"
+    return None if value.strip() else "is empty"
+
+
+def without_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, skip: bool) -> tuple[Dataset, int]:
+    """The data set without the rows that have a fault.
+
+    Args:
+        dataset: one split.
+        faults: for each row what is wrong with it, or None.
+        split: for the message.
+        skip: drop bad rows instead of stopping at the first (SKIP_BAD_ROWS).
+
+    Returns:
+        the good rows, and how many were dropped.
+
+    Raises:
+        DataError: naming the first bad row (counted from 1), where they are not skipped, or where none is left.
+    """
+    bad = [row for row, fault in enumerate(faults) if fault]
+    if not bad:
+        return dataset, 0
+    if not skip:
+        more = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
+        raise DataError(
+            f"{split} row {bad[0] + 1}: {faults[bad[0]]}{more}. "
+            "Mend the data, or --set SKIP_BAD_ROWS=true to drop such rows."
+        )
+    if len(bad) == len(dataset):
+        raise DataError(f"every row of the {split} split is bad; row 1: {faults[0]}.")
+    dropped = set(bad)
+    return dataset.select([row for row in range(len(dataset)) if row not in dropped]), len(bad)
+
+
+def format_columns(data: DataParams) -> list[str]:
+    """The columns that FORMAT_STRING uses.
+
+    Raises:
+        InputError: it cannot be read, or a bare {} has no name in FORMAT_NAMES.
+    """
+    names = iter(data.format_names or ())
+    columns = []
+    for field in _fields(data.format_string or ""):
+        column = field or next(names, None)
+        if column is None:
+            raise InputError("FORMAT_STRING has more {} fields than FORMAT_NAMES has names.")
+        columns.append(column)
+    if data.format_string and not columns:
+        raise InputError(f"FORMAT_STRING {data.format_string!r} uses no column; write them as {{column}}.")
+    return columns
+
+
+def _fields(format_string: str) -> Iterator[str]:
+    try:
+        parsed = list(string.Formatter().parse(format_string))
+    except ValueError as error:
+        raise InputError(f"FORMAT_STRING {format_string!r}: {error}.") from None
+    for _, field, spec, conversion in parsed:
+        if field is None:
+            continue
+        if spec or conversion or any(sign in field for sign in ".["):
+            raise InputError(f"FORMAT_STRING: {{{field}}} must be a column's name and nothing else.")
+        yield field
+
+
+def formatted(row: dict[str, Any], data: DataParams) -> str | None:
+    """One row through FORMAT_STRING; an empty column counts as empty text. None where every column is empty."""
+    columns = format_columns(data)
+    cells = ["" if row[column] is None else str(row[column]) for column in columns]
+    if not any(cell.strip() for cell in cells):
+        return None
+    parts = []
+    filled = iter(cells)
+    for literal, field, _, _ in string.Formatter().parse(data.format_string or ""):
+        parts.append(literal)
+        if field is not None:
+            parts.append(next(filled))
+    return "".join(parts)

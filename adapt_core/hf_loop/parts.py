@@ -1,0 +1,35 @@
+"""What a task gives the Hugging Face loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class LoopParts:
+    """The task's side of a Trainer.
+
+    Attributes:
+        collate: list of examples -> batch of tensors.
+        compute_metrics: `EvalPrediction` -> names to numbers, without prefix.
+        metrics: names to "higher" or "lower", the one that decides what is best first.
+        preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
+        compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
+        processing_class: tokenizer or processor, saved beside checkpoints.
+        trainer_class: "package.module:Class" of a Trainer.
+        arguments_class: "package.module:Class" of its arguments.
+        arguments: further training arguments of that class.
+    """
+
+    collate: Callable[[list[Any]], Mapping[str, Any]]
+    compute_metrics: Callable[[Any], dict[str, float]] | None = None
+    metrics: Mapping[str, str]
+    preprocess_logits: Callable[[Any, Any], Any] | None = None
+    compute_loss: Callable[..., Any] | None = None
+    processing_class: Any = None
+    trainer_class: str = "transformers:Trainer"
+    arguments_class: str = "transformers:TrainingArguments"
+    arguments: Mapping[str, Any] = attrs.field(factory=dict)

@@ -1,0 +1,31 @@
+"""The launcher `local`: the run takes place in this very process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import Loop, World
+
+if TYPE_CHECKING:
+    from adapt_core.plan import Plan
+    from adapt_core.result import RunResult
+
+
+class Local:
+    """One process. Its device is the first visible GPU, or the CPU."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    def check(self, plan: Plan) -> None:
+        """Nothing to refuse: one process runs everywhere."""
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult]) -> RunResult:
+        """Calls `work` here, with a world of one."""
+        from adapt_core.devices import first_device
+
+        return work(plan, World(device=first_device()))
+
+    def verify(self, loop: Loop, world: World) -> None:
+        """Nothing was asked of the loop."""

@@ -1,0 +1,35 @@
+"""Freezing what must not train, and keeping the statistics of frozen normalisation layers still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+
+def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
+    """Leaves only the parameters that `trains` names trainable."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(trains(name) and parameter.dtype.is_floating_point)
+
+
+def _stay_in_evaluation(module: nn.Module, _inputs: Any) -> None:
+    module.eval()
+
+
+def hold_batch_norms(model: nn.Module) -> list[RemovableHandle]:
+    """Keeps BatchNorm layers whose parameters are frozen in evaluation mode, however the loop sets the model.
+
+    `requires_grad=False` alone does not: running statistics would go on moving with every batch.
+
+    Returns:
+        handles to remove once training is over.
+    """
+    return [
+        module.register_forward_pre_hook(_stay_in_evaluation)
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        and not any(parameter.requires_grad for parameter in module.parameters())
+    ]

@@ -1,0 +1,83 @@
+"""The method `last_layer`: the head trains, or the last few layers, and the rest is frozen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
+from adapt_core.methods.freezing import freeze_except, hold_batch_norms
+from adapt_core.methods.params import LastLayerParams
+from adapt_core.structure import last_layers, untie_head
+
+log = logging.getLogger(__name__)
+
+
+class LastLayer:
+    """Last-layer tuning. With LAST_LAYERS above 1 the last blocks before the head train too."""
+
+    def __init__(self, params: LastLayerParams) -> None:
+        self.params = params
+        self._groups: dict[str, list[str]] = {}
+        self._held: list[RemovableHandle] = []
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """Freezes everything but the last layers and the parameters that the checkpoint did not hold.
+
+        Raises:
+            InputError: the model has fewer layers than LAST_LAYERS asks for, or its head cannot be found.
+        """
+        if not site.head:
+            raise InputError(
+                f"method last_layer: {type(model).__name__} has no head that could be told from its base. "
+                "Use method full."
+            )
+        untied = untie_head(model, site.head)
+        if untied:
+            log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
+        modules = last_layers(model, site.head, self.params.last_layers)
+        prefixes = tuple(f"{name}." for name in modules)
+        head_prefixes = tuple(f"{name}." for name in site.head)
+
+        def in_head(name: str) -> bool:
+            return name.startswith(head_prefixes) or name in site.head or name in site.new_parameters
+
+        freeze_except(model, lambda name: in_head(name) or name.startswith(prefixes) or name in modules)
+        trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        if not trainable:
+            raise InputError(f"method last_layer: the head {', '.join(site.head)} holds no parameter that can train.")
+        self._groups = {
+            "head": [name for name in trainable if in_head(name)],
+            "last layers": [name for name in trainable if not in_head(name)],
+        }
+        self._held = hold_batch_norms(model)
+        return model
+
+    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+        """The head, and the further last layers."""
+        return self._groups
+
+    def base_only(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Before training the model is its own base."""
+        return nullcontext()
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        """Nothing was added."""
+        return False
+
+    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
+        """Nothing was added."""
+        return model
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        """The model is plain already, once the hooks that held BatchNorm still are gone."""
+        for handle in self._held:
+            handle.remove()
+        self._held = []
+        return model

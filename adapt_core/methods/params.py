@@ -1,0 +1,19 @@
+"""The parameters of the built-in methods (apart from their implementations, which import torch)."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core.parameters import param
+
+
+@attrs.frozen
+class LastLayerParams:
+    """Parameters of `last_layer`."""
+
+    last_layers: int = param(
+        1,
+        "How many last layers train: 1 is the head alone, n adds the last n - 1 blocks and what lies behind them.",
+        key="LAST_LAYERS",
+        ge=1,
+    )

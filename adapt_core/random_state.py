@@ -1,0 +1,36 @@
+"""Seeds, and phases that must leave no trace in the random state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and torch (every GPU too), as transformers' `set_seed` does."""
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
+
+
+@contextmanager
+def untouched_random_state() -> Iterator[None]:
+    """Restores every random state at the end, so that what was done inside changes nothing that follows."""
+    python_state = random.getstate()
+    numpy_state = numpy.random.get_state()
+    torch_state = torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        numpy.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+        if cuda_states:
+            torch.cuda.set_rng_state_all(cuda_states)

@@ -1,0 +1,79 @@
+"""The log of a run: adapt and its plugins speak on the screen and in `log.txt`, libraries warn in `log.txt`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapt_core.errors import InputError
+from adapt_core.screen import Screen
+
+FILE_ONLY = {"file_only": True}
+"""`extra=FILE_ONLY` keeps a record off the screen, where the CLI shows the error itself."""
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _ToScreen(logging.Handler):
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.INFO)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "file_only", False):
+            return
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        self._screen.say(f"{prefix}{record.getMessage()}")
+
+
+class _From:
+    """Passes records of the named packages at INFO, and of everything else at `others`."""
+
+    def __init__(self, packages: Iterable[str], others: int) -> None:
+        self._packages = frozenset(packages)
+        self._others = others
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        ours = record.name.partition(".")[0] in self._packages
+        return record.levelno >= (logging.INFO if ours else self._others)
+
+
+@contextmanager
+def logging_to(files: Iterable[str | Path], screen: Screen, packages: Iterable[str]) -> Iterator[None]:
+    """Sends log records to files and screen while the block runs; the logging set-up before is restored.
+
+    Args:
+        files: appended to; their folders must exist.
+        screen: gets the records of `packages` alone.
+        packages: top-level packages of adapt and its plugins.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    packages = tuple(packages)
+    root = logging.getLogger()
+    handlers: list[logging.Handler] = [_ToScreen(screen)]
+    handlers[0].addFilter(_From(packages, others=logging.CRITICAL).filter)
+    for file in files:
+        try:
+            to_file = logging.FileHandler(file, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"the log {file} cannot be written: {error.strerror or error}.") from None
+        to_file.setFormatter(logging.Formatter(_FORMAT))
+        to_file.addFilter(_From(packages, others=logging.WARNING).filter)
+        handlers.append(to_file)
+    level = root.level
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()

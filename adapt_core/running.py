@@ -1,0 +1,150 @@
+"""The Python API: run a config, check one, export a finished run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.contracts import World
+from adapt_core.errors import AdaptError, InputError
+from adapt_core.parts import Parts, construct
+from adapt_core.plan import Plan
+from adapt_core.registry import Registry
+from adapt_core.result import RunResult
+from adapt_core.run_folder import RunFolder
+from adapt_core.run_log import FILE_ONLY, logging_to
+from adapt_core.screen import Screen, make_screen
+
+if TYPE_CHECKING:
+    from adapt_core.admission import Admission
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    config: str | Path | Mapping[str, Any],
+    *,
+    overrides: Iterable[str] = (),
+    resume: bool = False,
+    strict: bool = False,
+    disable_plugins: Iterable[str] = (),
+) -> RunResult:
+    """Adapts a pretrained model as a config says.
+
+    Args:
+        config: a YAML file, or a mapping of the same keys.
+        overrides: "KEY=VALUE" strings on top, as `--set` takes them.
+        resume: go on from the newest whole checkpoint in the run folder.
+        strict: a documented key that this run does not use is an error.
+        disable_plugins: plugins to leave out.
+
+    Returns:
+        the result, which `result.json` in the run folder holds too.
+
+    Raises:
+        InputError: the config, data, model or folder is at fault; nothing but the log was written.
+        DefectError: adapt or a plugin is at fault.
+    """
+    registry = Registry.discover(disable_plugins)
+    return run_plan(resolve(RunConfig.read(config, overrides), registry, strict=strict, resume=resume), registry)
+
+
+def check(
+    config: str | Path | Mapping[str, Any],
+    *,
+    overrides: Iterable[str] = (),
+    strict: bool = False,
+    disable_plugins: Iterable[str] = (),
+) -> Plan:
+    """The plan of a config, with every check made that needs neither torch nor the data's rows.
+
+    Raises:
+        InputError: what `run` would refuse.
+    """
+    registry = Registry.discover(disable_plugins)
+    plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
+    construct(plan, "task", registry).check()
+    return plan
+
+
+def run_plan(plan: Plan, registry: Registry) -> RunResult:
+    """Runs a plan: the part of `run` behind the config."""
+    from adapt_core.admission import admit
+
+    folder = RunFolder(plan.output_dir)
+    folder.prepare()
+    screen = make_screen(World())
+    files = [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
+    with folder.locked(), logging_to(files, screen, logged_packages(registry)):
+        try:
+            admission = admit(plan, folder)
+            if admission.finished is not None:
+                return admission.finished
+            log.info("%s with %s -> %s", plan.task.name, plan.method.name, folder.path)
+            for remark in plan.remarks:
+                log.info("%s", remark)
+            return _launch(plan, registry, screen, admission)
+        except AdaptError as error:
+            log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a user's error has no use for a traceback
+            raise
+        except Exception:
+            log.exception("a defect of adapt or of a library underneath", extra=FILE_ONLY)
+            raise
+        finally:
+            screen.end()
+
+
+def _launch(plan: Plan, registry: Registry, screen: Screen, admission: Admission) -> RunResult:
+    task = construct(plan, "task", registry)
+    task.check()
+    from adapt_core.devices import choose_gpus
+
+    choose_gpus(plan.run.cuda_id)
+    parts = Parts.of(plan, registry, task)
+    parts.launcher.check(plan)
+
+    def work_here(plan: Plan, world: World) -> RunResult:
+        from adapt_core.pipeline import work
+
+        return work(plan, world, parts, registry, screen, admission)
+
+    return parts.launcher.launch(plan, work_here)
+
+
+def logged_packages(registry: Registry) -> set[str]:
+    """The top-level packages whose log records belong to the run's log: core's and each plugin's."""
+    return {"adapt_core", *(registry.module_of(name) for name in registry.provenance)}
+
+
+def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:
+    """Writes a finished run's model in another form.
+
+    Args:
+        run_dir: the run folder.
+        save_method: one of `SAVE_METHODS`.
+        output: the folder to make; it must not exist, or be empty.
+        trust: load a pickled model (SAVE_METHOD full_torch_model), which can run code.
+
+    Returns:
+        the folder.
+
+    Raises:
+        InputError: the run is not finished, the folder is in use, or the form is unknown.
+    """
+    from adapt_core.config.core_params import SAVE_METHODS
+    from adapt_core.exporting import save_model
+    from adapt_core.finished_run import FinishedRun
+
+    if save_method not in SAVE_METHODS:
+        raise InputError(f"--save-method must be one of {', '.join(SAVE_METHODS)}; not {save_method!r}.")
+    folder = Path(output).expanduser().absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists already and is not empty. Give another -o.")
+    finished = FinishedRun.open(run_dir)
+    model = finished.model(trust=trust)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    save_model(finished.task, model, folder, save_method)
+    return folder

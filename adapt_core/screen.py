@@ -1,0 +1,143 @@
+"""What a run shows while it runs: a live bar on a terminal, plain lines elsewhere.
+
+Everything goes to stderr, so that stdout holds results alone. A screen that cannot be written to (a pipe whose
+reader left) falls silent; it never stops a run.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol, TextIO
+
+from adapt_core.contracts import World
+
+
+class Screen(Protocol):
+    """Where a run speaks."""
+
+    def say(self, text: str) -> None:
+        """One line of text."""
+
+    def begin(self, label: str, total: int, done: int = 0) -> None:
+        """A phase of `total` steps begins, `done` of which lie behind."""
+
+    def advance(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
+        """Step `step` of the phase is done. `figures` holds the newest loss and learning rate."""
+
+    def end(self) -> None:
+        """The phase is over."""
+
+
+def make_screen(world: World, stream: TextIO | None = None) -> Screen:
+    """The screen that fits: silent on other ranks than 0, live on a terminal, plain otherwise."""
+    stream = stream or sys.stderr
+    if not world.is_main:
+        return SilentScreen()
+    return LiveScreen(stream) if stream.isatty() else PlainScreen(stream)
+
+
+def _figures(figures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+
+
+class SilentScreen:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None: ...
+
+    def begin(self, label: str, total: int, done: int = 0) -> None: ...
+
+    def advance(self, step: int, figures: dict[str, float], examples_per_second: float) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class PlainScreen:
+    """Plain lines: one for each message, and one every few seconds of a phase."""
+
+    seconds_between_lines = 10.0
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+        self._label = ""
+        self._total = self._done = 0
+        self._begun = self._spoken = 0.0
+
+    def say(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
+
+    def begin(self, label: str, total: int, done: int = 0) -> None:
+        self._label, self._total, self._done = label, total, done
+        self._begun = self._spoken = time.monotonic()
+
+    def advance(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
+        now = time.monotonic()
+        if now - self._spoken < self.seconds_between_lines and step < self._total:
+            return
+        self._spoken = now
+        fresh = max(step - self._done, 1)
+        left = (now - self._begun) / fresh * max(self._total - step, 0)
+        rate = f"{examples_per_second:.1f} samples/s  " if examples_per_second else ""
+        self.say(f"{self._label} {step}/{self._total}  {_figures(figures)}  {rate}{_clock(left)} left")
+
+    def end(self) -> None:
+        self._label = ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+class LiveScreen:
+    """A bar on a terminal, with loss, learning rate, samples/s and the time left."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=stream, highlight=False)
+        self._progress: Any = None
+        self._phase: Any = None
+
+    def say(self, text: str) -> None:
+        try:
+            self._console.print(text, markup=False, soft_wrap=True)
+        except (OSError, ValueError):
+            self._console.quiet = True
+
+    def begin(self, label: str, total: int, done: int = 0) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.end()
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=self._console, transient=True)
+        self._phase = self._progress.add_task(label, total=total, completed=done, figures="")
+        self._progress.start()
+
+    def advance(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
+        if self._progress is None:
+            return
+        rate = f"  {examples_per_second:.1f} samples/s" if examples_per_second else ""
+        try:
+            self._progress.update(self._phase, completed=step, figures=f"{_figures(figures)}{rate}")
+        except (OSError, ValueError):
+            self._console.quiet = True
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

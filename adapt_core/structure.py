@@ -1,0 +1,122 @@
+"""The structure of a model, read from the model itself: its head, its blocks, its last layers.
+
+No list of model names: a Hugging Face model says what its base is, and every deep network repeats a block.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+from torch import nn
+
+from adapt_core.errors import InputError
+
+
+def find_head(model: nn.Module) -> tuple[str, ...]:
+    """Full names of the modules that make up a model's head, in order of registration.
+
+    Looked for in this order:
+        1. timm: what `get_classifier()` returns.
+        2. Hugging Face: what stands beside the base model (`base_model_prefix`) and holds parameters.
+        3. Hugging Face without such a base: the output embeddings (a language-model head).
+        4. Any module: the last registered leaf that holds parameters.
+    """
+    names = {id(module): name for name, module in model.named_modules()}
+    classifier = getattr(model, "get_classifier", None)
+    if callable(classifier):
+        found = classifier()
+        modules = found if isinstance(found, (tuple, list)) else [found]
+        named = tuple(names[id(m)] for m in modules if isinstance(m, nn.Module) and names.get(id(m)) and _holds(m))
+        if named:
+            return named
+    base = getattr(model, "base_model", None)
+    if isinstance(base, nn.Module) and base is not model:
+        beside = tuple(name for name, child in model.named_children() if child is not base and _holds(child))
+        if beside:
+            return beside
+    output = getattr(model, "get_output_embeddings", None)
+    embedding = output() if callable(output) else None
+    if isinstance(embedding, nn.Module) and id(embedding) in names:
+        return (names[id(embedding)],)
+    leaves = [name for name, module in model.named_modules() if not list(module.children()) and _holds(module)]
+    return tuple(leaves[-1:])
+
+
+def _holds(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())
+
+
+def blocks(model: nn.Module, head: Iterable[str] = ()) -> list[str]:
+    """Full names of the repeated blocks of a model, first to last: the longest list of like modules outside the head.
+
+    Empty where nothing repeats.
+    """
+    heads = tuple(head)
+    best: list[str] = []
+    for name, module in model.named_modules():
+        if not isinstance(module, (nn.ModuleList, nn.Sequential)) or _inside(name, heads):
+            continue
+        children = [(child_name, child) for child_name, child in module.named_children() if _holds(child)]
+        kinds = {type(child) for _, child in children}
+        composite = all(list(child.children()) for _, child in children)
+        if len(kinds) == 1 and composite and len(children) > len(best):
+            best = [f"{name}.{child_name}" if name else child_name for child_name, _ in children]
+    return best
+
+
+def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Full names of the modules that make up the last `count` layers: the head, then blocks from the end.
+
+    What stands between the last block and the head (a final norm, a pooler) belongs to the blocks' side: it is
+    included as soon as one block is.
+
+    Raises:
+        InputError: the model has fewer layers.
+    """
+    if count == 1:
+        return head
+    repeated = blocks(model, head)
+    if count - 1 > len(repeated):
+        raise InputError(
+            f"LAST_LAYERS: {count} asks for more layers than {type(model).__name__} has: "
+            f"the head and {len(repeated)} blocks ({repeated[0] if repeated else 'none found'} ...)."
+        )
+    chosen = repeated[len(repeated) - (count - 1) :]
+    order = [name for name, module in model.named_modules() if name and not list(module.children()) and _holds(module)]
+    last = max(i for i, name in enumerate(order) if name.startswith(f"{repeated[-1]}."))
+    behind = [name for name in order[last + 1 :] if not _inside(name, head)]
+    return (*chosen, *behind, *head)
+
+
+def _inside(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
+    """Gives each head module that shares a parameter with the rest of the model one of its own.
+
+    Returns:
+        the names of the heads that were untied. The model's config, where it has one, then says so, so that saving
+        and loading keep both weights.
+    """
+    heads = tuple(head)
+    outside = {
+        id(parameter)
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+        if not _inside(name.rpartition(".")[0], heads)
+    }
+    untied = []
+    for name in heads:
+        module = model.get_submodule(name)
+        for owner in module.modules():
+            for key, parameter in list(owner._parameters.items()):
+                if parameter is not None and id(parameter) in outside:
+                    owner._parameters[key] = nn.Parameter(copy.deepcopy(parameter.detach()))
+                    untied.append(name)
+    config = getattr(model, "config", None)
+    if untied and config is not None:
+        config.tie_word_embeddings = False
+        if hasattr(model, "_tied_weights_keys"):
+            vars(model)["_tied_weights_keys"] = None
+    return untied

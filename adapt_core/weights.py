@@ -1,0 +1,86 @@
+"""Weights on disk in the four forms of SAVE_METHOD, written and read without running code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+FILES = {
+    "full_torch_model": "model.pt",
+    "state_dict": "model_state_dict.pt",
+    "safetensors": "model.safetensors",
+}
+"""SAVE_METHOD -> file name in `model/`; `save_pretrained` is the task's own."""
+
+
+def save_weights(model: nn.Module, folder: Path, save_method: str) -> None:
+    """Writes a plain model's weights in one of the forms of `FILES`, on the CPU."""
+    import torch
+
+    path = folder / FILES[save_method]
+    if save_method == "full_torch_model":
+        device = next(model.parameters()).device
+        torch.save(model.cpu(), path)
+        model.to(device)
+    elif save_method == "state_dict":
+        torch.save({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, path)
+    else:
+        from safetensors.torch import save_model
+
+        save_model(model, str(path), metadata={"format": "pt"})
+
+
+def saved_form(folder: Path) -> str | None:
+    """The SAVE_METHOD of the weights in a folder, or None where there are none."""
+    return next((method for method, name in FILES.items() if (folder / name).exists()), None)
+
+
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """A state dict from a .safetensors or torch file, tensors only (`weights_only`).
+
+    Raises:
+        InputError: the file is missing, corrupt, or would run code when loaded.
+    """
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(str(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except pickle.UnpicklingError as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path} is no plain state dict and is not loaded, for it could run code ({first}).") from None
+    except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"{path} holds no state dict (names to tensors).")
+    return state
+
+
+def load_pickled_model(path: Path, *, trusted: bool) -> Any:
+    """A pickled model. Only where the user trusts it, for loading a pickle can run code.
+
+    Raises:
+        InputError: it is not trusted.
+    """
+    import torch
+
+    if not trusted:
+        raise InputError(
+            f"{path} is a pickled model, and loading it can run code. If you trust it: --set TRUST_REMOTE_CODE=true "
+            "(or export the run with another SAVE_METHOD, which can be loaded without)."
+        )
+    return torch.load(path, map_location="cpu", weights_only=False)

@@ -1,0 +1,1 @@
+"""adapt-fsdp: see README.md."""

@@ -1,0 +1,1 @@
+"""The hook module of adapt-fsdp. It registers nothing yet."""

@@ -1,0 +1,1 @@
+"""Language tasks for adapt."""

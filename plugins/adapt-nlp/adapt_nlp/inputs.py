@@ -1,0 +1,50 @@
+"""Raw texts from command-line arguments: the texts themselves, or files of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from adapt_core.errors import InputError
+from adapt_core.hf_data.columns import column_values, format_columns, formatted, require_columns, text_fault
+from adapt_core.hf_data.source import BUILDERS, load_raw
+from adapt_core.plan import Plan
+
+
+def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
+    """Texts of the arguments, in order. A path of a .txt, .jsonl, .csv, ... file stands for the texts in it.
+
+    Raises:
+        InputError: no text at all, an empty one, or a file that cannot be read.
+    """
+    texts: list[str] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
+            texts.extend(_from_file(path, plan))
+        else:
+            texts.append(argument)
+    if not texts:
+        raise InputError("adapt predict needs at least one text or file.")
+    for number, text in enumerate(texts, start=1):
+        if text_fault(text):
+            raise InputError(f"input {number} {text_fault(text)}.")
+    return texts
+
+
+def _from_file(path: Path, plan: Plan) -> list[Any]:
+    import attrs
+
+    if path.suffix.casefold() == ".txt":
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    source = attrs.evolve(
+        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+    )
+    rows = load_raw(source)["train"]
+    if plan.data.format_string:
+        require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
+        return [formatted(row, plan.data) for row in rows]
+    column = str(plan.data.input_column or plan.task.params.dataset_text_field)
+    require_columns(rows, [(column, "input_column")], path.name)
+    return list(column_values(rows, column))

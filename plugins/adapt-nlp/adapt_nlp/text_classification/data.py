@@ -1,0 +1,155 @@
+"""Texts and labels: validated, numbered, tokenized."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import TaskData
+from adapt_core.errors import DataError
+from adapt_core.hf_data.caching import cached_map, tokenizer_key
+from adapt_core.hf_data.columns import (
+    column_values,
+    format_columns,
+    formatted,
+    require_columns,
+    text_fault,
+    without_bad_rows,
+)
+from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf_data.source import load_raw
+from adapt_core.hf_data.splits import at_most, hold_out, needed_splits
+from adapt_core.plan import Plan
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+log = logging.getLogger(__name__)
+
+
+def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
+    """The splits as token ids with label ids.
+
+    Args:
+        plan: the plan.
+        tokenizer: not called before.
+        limit: the longest input in tokens.
+
+    Raises:
+        DataError: naming the split, row and column at fault.
+    """
+    splits = needed_splits(load_raw(plan.data, plan.model.trust_remote_code), plan.data, plan.training)
+    text, label = input_column(plan), str(plan.data.target_column)
+    wanted = [(name, "FORMAT_STRING") for name in format_columns(plan.data)] or [(text, "input_column")]
+    for split, dataset in splits.items():
+        require_columns(dataset, [*wanted, (label, "target_column")], split)
+    labels = labels_of(splits.get("train", splits.get("validation")), label)
+    facts: dict[str, Any] = {"classes": len(labels.names)}
+    texts: dict[str, list[str]] = {}
+    for split, dataset in list(splits.items()):
+        splits[split], facts[f"{split}_dropped"] = _good_rows(dataset, split, labels, plan)
+    splits = hold_out(splits, plan.data, plan.training, _strata(splits, label))
+    for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
+        if split in splits:
+            splits[split] = at_most(splits[split], rows, plan.training.seed)
+    if not plan.training.do_train:
+        splits.pop("train", None)
+    key = {
+        "tokenizer": tokenizer_key(tokenizer),
+        "limit": limit,
+        "text": plan.data.format_string or text,
+        "names": plan.data.format_names,
+        "label": label,
+        "labels": [repr(value) for value in labels.ids],
+        "version": 1,
+    }
+    ready = {}
+    for split, dataset in splits.items():
+        encode = _encoder(tokenizer, limit, labels, plan, text, label)
+        ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
+        facts[f"{split}_rows"] = len(dataset)
+        facts[f"{split}_truncated"] = _truncated(ready[split], split, limit)
+    del texts
+    return TaskData(
+        labels=labels.names, facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")}
+    )
+
+
+def input_column(plan: Plan) -> str:
+    """The column of the text."""
+    return str(plan.data.input_column or plan.task.params.dataset_text_field)
+
+
+def _strata(splits: Mapping[str, Dataset], label: str) -> list[Any] | None:
+    return list(column_values(splits["train"], label)) if "train" in splits else None
+
+
+def _good_rows(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> tuple[Dataset, int]:
+    label = str(plan.data.target_column)
+    if plan.data.format_string:
+        columns = format_columns(plan.data)
+        rows = dataset.select_columns(columns)
+        texts: Any = (formatted(row, plan.data) for row in rows)
+        where = "every column of FORMAT_STRING"
+    else:
+        texts = column_values(dataset, input_column(plan))
+        where = f"column {input_column(plan)!r}"
+    seen = labels.fault if split == "train" else lambda value: unseen_fault(value, labels)
+    faults = []
+    for text, value in zip(texts, column_values(dataset, label), strict=True):
+        fault = text_fault(text)
+        faults.append(f"{where} {fault}" if fault else seen(value))
+    unseen = [fault for fault in faults if fault and "never occurs" in fault]
+    if unseen and plan.data.skip_bad_rows:
+        log.warning("%s split: %d rows have labels that training never had", split, len(unseen))
+    return without_bad_rows(dataset, faults, split, plan.data.skip_bad_rows)
+
+
+def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, label: str) -> Any:
+    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
+        count = len(batch[label])
+        if plan.data.format_string:
+            texts = [formatted({column: batch[column][i] for column in batch}, plan.data) for i in range(count)]
+        else:
+            texts = batch[text]
+        encoded = dict(tokenizer(texts, truncation=True, max_length=limit))
+        encoded["labels"] = [labels.ids[value] for value in batch[label]]
+        return encoded
+
+    return encode
+
+
+def _truncated(dataset: Dataset, split: str, limit: int) -> int:
+    full = sum(len(ids) >= limit for ids in column_values(dataset, "input_ids"))
+    if full:
+        log.info(
+            "%s split: %d of %d texts reach the limit of %d tokens and may be cut", split, full, len(dataset), limit
+        )
+    return full
+
+
+def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
+    """Loss weights by class id (CLASS_WEIGHTS), or None for equal ones.
+
+    balanced: rows / (classes * rows of the class), as scikit-learn's "balanced".
+
+    Raises:
+        DataError: a mapping that misses a class or names one that the data does not have.
+    """
+    wanted = plan.task.params.class_weights
+    if wanted is None or data.train is None:
+        return None
+    names = data.labels or ()
+    if isinstance(wanted, str):
+        import numpy
+
+        counts = numpy.bincount([*column_values(data.train, "labels")], minlength=len(names))
+        return [len(data.train) / (len(names) * count) if count else 0.0 for count in counts.tolist()]
+    strange, missing = set(wanted) - set(names), set(names) - set(wanted)
+    if strange or missing:
+        raise DataError(
+            f"CLASS_WEIGHTS must name each class once; "
+            f"{'missing: ' + ', '.join(sorted(missing)) if missing else 'unknown: ' + ', '.join(sorted(strange))}."
+        )
+    return [float(str(wanted[name])) for name in names]

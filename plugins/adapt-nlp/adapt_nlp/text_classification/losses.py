@@ -1,0 +1,34 @@
+"""The loss of classification with weighted classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+
+def weighted_cross_entropy(weights: Sequence[float]) -> Callable[..., torch.Tensor]:
+    """Cross-entropy whose rows count by their class's weight.
+
+    Args:
+        weights: one for each class id.
+
+    Returns:
+        a function of (outputs with `logits` (batch, classes), labels (batch,), num_items_in_batch). The sum of
+        weighted losses is divided by the rows of the whole accumulated batch where that number is given, else by
+        the batch's sum of weights (as `torch.nn.CrossEntropyLoss` does).
+    """
+    table = torch.tensor(weights, dtype=torch.float32)
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
+        weight = table.to(logits.device)
+        if num_items_in_batch is None:
+            mean: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight)
+            return mean
+        total: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
+        return total / num_items_in_batch
+
+    return loss

@@ -1,0 +1,47 @@
+"""Tokenizers: loaded, with a padding token, and the model's own limit of length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapt_core.errors import InputError
+from adapt_core.hf_models.loading import load_companion
+from adapt_core.hf_models.locate import ModelSource
+from adapt_core.plan import Plan
+
+_UNLIMITED = 1_000_000
+
+
+def load_tokenizer(source: ModelSource, plan: Plan) -> Any:
+    """The model's tokenizer. One without a padding token (GPT-2, Llama) pads with its end token.
+
+    Raises:
+        InputError: it cannot be loaded, or has neither padding nor end token.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = load_companion(AutoTokenizer.from_pretrained, source, plan)
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise InputError(f"MODEL_PATH: the tokenizer of {source.given} has neither a padding nor an end token.")
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def length_limit(tokenizer: Any, config: Any, wanted: int | None) -> int:
+    """The longest input in tokens: what was asked for, within what tokenizer and model can take.
+
+    Raises:
+        InputError: more was asked for than the model's positions.
+    """
+    positions = getattr(config, "max_position_embeddings", None)
+    if isinstance(positions, int) and config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= config.pad_token_id + 1  # these models count positions from behind the padding index
+    limits = [
+        limit for limit in (positions, tokenizer.model_max_length) if isinstance(limit, int) and 0 < limit < _UNLIMITED
+    ]
+    if wanted is None:
+        return min(limits, default=512)
+    if isinstance(positions, int) and 0 < positions < wanted:
+        raise InputError(f"max_seq_length {wanted} is more than the {positions} positions of the model.")
+    return wanted

@@ -1,0 +1,1 @@
+"""adapt-peft-ssf: see README.md."""

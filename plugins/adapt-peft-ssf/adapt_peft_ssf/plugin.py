@@ -1,0 +1,1 @@
+"""The hook module of adapt-peft-ssf. It registers nothing yet."""

@@ -1,0 +1,1 @@
+"""adapt-vision-mm: see README.md."""

@@ -1,0 +1,1 @@
+"""The hook module of adapt-vision-mm. It registers nothing yet."""
