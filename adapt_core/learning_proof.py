@@ -116,7 +116,13 @@ class LearningProof:
             log.warning("%d tensors that should train stood still: %s.", len(still), _name(sorted(still)))
 
     def _still(self, names: Iterable[str]) -> set[str]:
-        return {n for n in names if n in self._undecided and fingerprint(self._parameters[n]) == self._start.get(n)}
+        """The tensors that have not passed. One that gradients without a finite value moved has not learned either."""
+        return {
+            n
+            for n in names
+            if n in self._undecided
+            and (n in self._not_finite or fingerprint(self._parameters[n]) == self._start.get(n))
+        }
 
     def verdict(self) -> dict[str, Any]:
         """The counts for `result.json`. Call it when training is over.

@@ -103,7 +103,13 @@ class LiveScreen:
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
 
-        self._console = Console(file=stream, highlight=False)
+        class LastingConsole(Console):
+            """A console that falls silent where rich's own would end the program and close standard output."""
+
+            def on_broken_pipe(self) -> None:
+                self.quiet = True
+
+        self._console = LastingConsole(file=stream, highlight=False)
         self._progress: Any = None
         self._phase: Any = None
 

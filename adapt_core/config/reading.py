@@ -12,7 +12,8 @@ from adapt_core.errors import ConfigError, Problem, Where
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 32
-_SCALAR_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp"))
+_PLAIN_KINDS = ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _PLAIN_KINDS)
 
 
 @attrs.frozen
@@ -118,15 +119,15 @@ class _Reader:
         if depth > _MAX_DEPTH:
             message = f"nested more than {_MAX_DEPTH} levels deep (or an alias that contains itself)."
             raise ConfigError([Problem(message, where=_place(node, self._source))])
+        tag = str(node.tag)
+        if tag not in _PLAIN_TAGS:
+            message = f"the tag {tag} is not plain data; a config holds text, numbers, true/false, lists and mappings."
+            raise ConfigError([Problem(message, where=_place(node, self._source))])
         if isinstance(node, MappingNode):
             return tuple(self.entries(node, depth))
         if isinstance(node, SequenceNode):
             return [plain(self._value(item, depth + 1)) for item in node.value]
         assert isinstance(node, ScalarNode)
-        tag = str(node.tag)
-        if tag not in _SCALAR_TAGS:
-            message = f"the tag {tag} is not plain data; a config holds text, numbers, true/false, lists and mappings."
-            raise ConfigError([Problem(message, where=_place(node, self._source))])
         if tag.endswith(":timestamp"):
             return node.value
         return self._yaml.constructor.construct_object(node)

@@ -1,0 +1,144 @@
+"""The command line: light commands stay light, and errors are short, placed and coded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAVY = ("torch", "transformers", "datasets", "numpy", "accelerate", "ruamel", "rich")
+
+
+def modules_after(arguments: list[str], cwd: Path) -> tuple[int, set[str], str]:
+    """Exit code, top-level modules and stderr of `adapt ARGUMENTS` in a fresh process."""
+    code = (
+        "import sys, json, atexit\n"
+        "atexit.register(lambda: print('MODULES', json.dumps(sorted({m.partition('.')[0] for m in sys.modules})),"
+        " file=sys.stderr))\n"
+        f"sys.argv = ['adapt', *{arguments!r}]\n"
+        "from adapt_core.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, check=False)
+    text, _, modules = done.stderr.rpartition("MODULES ")
+    return done.returncode, set(json.loads(modules)), text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["params"], ["params", "LR"], ["run", "--help"]])
+def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code, modules, errors = modules_after(arguments, tmp_path)
+    assert code == 0, errors
+    assert modules & set(HEAVY) == set()
+
+
+def test_a_bad_key_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("TASK: text_classification\nLERNING_RATE: 1\nSEED: x\n", encoding="utf-8")
+    code, modules, errors = modules_after(["run", "c.yaml"], tmp_path)
+    assert code == 2
+    assert "c.yaml:2: LERNING_RATE: unknown key." in errors
+    assert "c.yaml:3: SEED (core): must be a whole number" in errors
+    assert modules & {"torch", "transformers", "datasets"} == set()
+    assert len(errors.splitlines()) <= 10
+    assert not (tmp_path / "runs").exists()
+
+
+def test_plugins_lists_each_with_distribution_and_version(adapt: Callable[..., Any]) -> None:
+    report = json.loads(adapt("plugins", "--json").stdout)
+    core = next(plugin for plugin in report["plugins"] if plugin["distribution"] == "adapt-core")
+    assert {item["name"] for item in core["provides"]} == {"full", "last_layer", "local"}
+    assert report["broken"] == []
+    assert "every parameter of the model trains" in adapt("plugins").stdout
+
+
+def test_plugins_shows_what_is_switched_off(adapt: Callable[..., Any]) -> None:
+    plugins = {plugin["name"] for plugin in json.loads(adapt("plugins", "--json").stdout)["plugins"]}
+    if "nlp" not in plugins:
+        pytest.skip("adapt-nlp is not installed")
+    assert json.loads(adapt("-p", "no:nlp", "plugins", "--json").stdout)["disabled"] == ["nlp"]
+    done = adapt("plugins", "--json", env={"ADAPT_DISABLE_PLUGINS": "adapt-nlp"})
+    assert json.loads(done.stdout)["disabled"] == ["nlp"]
+    refused = adapt("-p", "nlp", "plugins")
+    assert refused.returncode == 2
+    assert "no:NAME" in refused.stderr
+
+
+def test_params_shows_defaults_bounds_and_what_turns_a_switch_on(adapt: Callable[..., Any]) -> None:
+    batch = json.loads(adapt("params", "batch_size", "--json").stdout)
+    assert next(iter(batch.values()))[0]["default"] == "16"
+    assert "[at least 1]" in adapt("params", "BATCH_SIZE").stdout
+    switch = json.loads(adapt("params", "FULL_FINE_TUNING", "--json").stdout)
+    assert next(iter(switch.values()))[0] | {"help": ""} == {
+        "key": "FULL_FINE_TUNING",
+        "type": "bool",
+        "default": "false",
+        "on": "true",
+        "help": "",
+    }
+    assert "LAST_LAYERS" in adapt("params", "last_layer").stdout
+    unknown = adapt("params", "BATCHSIZE")
+    assert unknown.returncode == 2
+    assert "Did you mean batch_size?" in unknown.stderr
+
+
+def test_doctor_tells_versions_devices_and_missing_parts(adapt: Callable[..., Any]) -> None:
+    report = json.loads(adapt("doctor", "--json").stdout)
+    assert report["versions"]["torch"]
+    assert report["devices"][0].startswith("cpu: ")
+    missing = [part for part in report["parts"] if not part["present"]]
+    assert all(part["add"].startswith("pip install") for part in missing)
+    assert "flash-attn" in adapt("doctor").stdout
+
+
+def test_a_reader_that_leaves_does_no_harm(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m adapt_core params | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_an_unknown_command_is_refused(adapt: Callable[..., Any]) -> None:
+    done = adapt("trian")
+    assert done.returncode == 2
+    assert "No such command" in done.stderr
+
+
+def test_a_missing_config_is_one_line(adapt: Callable[..., Any]) -> None:
+    done = adapt("run", "absent.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: cannot read the config file absent.yaml: No such file or directory.\n"
+
+
+def test_traceback_is_shown_only_when_asked_for(adapt: Callable[..., Any]) -> None:
+    assert "Traceback" not in adapt("run", "absent.yaml").stderr
+    assert "Traceback" in adapt("run", "absent.yaml", "--traceback").stderr
+
+
+def test_check_lists_every_problem_as_json(adapt: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("".join(f"NO_SUCH_{i}: 1\n" for i in range(12)), encoding="utf-8")
+    done = adapt("check", "c.yaml", "--json")
+    assert done.returncode == 2
+    report = json.loads(done.stdout)
+    assert report["ok"] is False
+    assert sum("unknown key" in problem for problem in report["problems"]) == 12
+
+
+@pytest.mark.parametrize("command", ["predict", "export"])
+def test_what_is_no_run_folder_is_refused(adapt: Callable[..., Any], tmp_path: Path, command: str) -> None:
+    rest = ["text"] if command == "predict" else ["--save-method", "safetensors", "-o", "out"]
+    done = adapt(command, str(tmp_path), *rest)
+    assert done.returncode == 2
+    assert "is no run folder" in done.stderr
+
+
+def test_public_names_are_what_the_package_says() -> None:
+    import adapt_core
+
+    for name in adapt_core.__all__:
+        assert getattr(adapt_core, name) is not None
+    with pytest.raises(AttributeError):
+        _ = adapt_core.no_such_name

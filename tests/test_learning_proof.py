@@ -1,0 +1,146 @@
+"""The proof of learning tells what moved, what stood still, and whose fault it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from adapt_core.errors import DefectError, InputError
+from adapt_core.learning_proof import LearningProof, fingerprint
+
+
+class Two(nn.Module):
+    """A frozen layer, a head, and a layer that the forward pass never uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 2)
+        self.idle = nn.Linear(4, 4)
+        self.base.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.base(x))
+        return out
+
+
+GROUPS = {"head": ["head.weight", "head.bias"]}
+IDLE = {"adapter": ["idle.weight", "idle.bias"]}
+
+
+def train(
+    model: nn.Module,
+    proof: LearningProof,
+    steps: int = 3,
+    rate: float = 0.1,
+    loss_of: Callable[[torch.Tensor], torch.Tensor] = lambda y: (y**2).mean(),
+) -> None:
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=rate)
+    proof.begin()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = loss_of(model(torch.randn(3, 4)))
+        loss.backward()
+        proof.see_loss(float(loss.detach()))
+        proof.see_gradients()
+        optimizer.step()
+        proof.stepped(rate)
+
+
+def test_what_trains_passes_and_what_is_frozen_is_counted() -> None:
+    model = Two()
+    model.idle.requires_grad_(False)
+    proof = LearningProof(model, GROUPS, "last_layer")
+    train(model, proof)
+    assert proof.verdict() == {
+        "verdict": "learned",
+        "steps": 3,
+        "trained_tensors": 2,
+        "moved_tensors": 2,
+        "still_tensors": [],
+        "frozen_tensors": 4,
+        "frozen_changed": 0,
+    }
+
+
+def test_fewer_than_three_effective_steps_decide_nothing() -> None:
+    model = Two()
+    proof = LearningProof(model, {**GROUPS, **IDLE}, "m")
+    train(model, proof, steps=2)
+    assert str(proof.verdict()["verdict"]).startswith("not decided")
+    proof = LearningProof(model, {**GROUPS, **IDLE}, "m")
+    train(model, proof, steps=9, rate=0.0)
+    assert str(proof.verdict()["verdict"]).startswith("not decided")
+
+
+def test_a_skipped_step_does_not_count() -> None:
+    proof = LearningProof(Two(), IDLE, "m")
+    proof.begin()
+    for _ in range(9):
+        proof.stepped(0.1, skipped=True)
+    assert proof.verdict()["steps"] == 0
+
+
+def test_a_group_that_stands_still_stops_the_run_by_name() -> None:
+    model = Two()
+    proof = LearningProof(model, {**GROUPS, **IDLE}, "broken")
+    with pytest.raises(
+        DefectError, match=r"adapter of method broken \(2 tensors, idle\.weight, idle\.bias\) stood still"
+    ):
+        train(model, proof)
+
+
+def test_gradients_that_are_not_finite_are_the_config_s_fault() -> None:
+    model = Two()
+    proof = LearningProof(model, GROUPS, "m")
+    with pytest.raises(InputError, match="not finite"):
+        train(model, proof, loss_of=lambda y: (y * float("nan")).mean(), rate=1e-30)
+
+
+def test_a_loss_that_is_always_zero_is_the_data_s_fault() -> None:
+    model = Two()
+    proof = LearningProof(model, GROUPS, "m")
+    with pytest.raises(InputError, match="loss is zero for every batch"):
+        train(model, proof, loss_of=lambda y: (y * 0.0).mean())
+
+
+def test_single_still_tensors_are_a_warning_with_names(caplog: pytest.LogCaptureFixture) -> None:
+    model = Two()
+    proof = LearningProof(model, {"all": ["head.weight", "idle.weight"]}, "m")
+    train(model, proof)
+    assert "idle.weight" in caplog.text
+    assert proof.verdict()["still_tensors"] == ["idle.bias", "idle.weight"]
+
+
+def test_a_frozen_tensor_that_changes_is_a_defect() -> None:
+    model = Two()
+    proof = LearningProof(model, GROUPS, "m")
+    train(model, proof)
+    model.base.weight.data[0, 0] += 1e-7
+    with pytest.raises(DefectError, match=r"1 frozen tensors changed while training: base\.weight"):
+        proof.verdict()
+
+
+def test_what_a_method_declares_must_exist_and_be_trainable() -> None:
+    with pytest.raises(DefectError, match="does not have: no"):
+        LearningProof(Two(), {"adapter": ["no.such"]}, "m")
+    with pytest.raises(DefectError, match="frozen parameters train: base"):
+        LearningProof(Two(), {"adapter": ["base.weight"]}, "m")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int8, torch.bool, torch.float64])
+def test_a_fingerprint_sees_a_single_bit(dtype: torch.dtype) -> None:
+    tensor = torch.zeros(3, 5).to(dtype)
+    other = tensor.clone()
+    assert fingerprint(tensor) == fingerprint(other)
+    other.view(torch.uint8)[1, 2] ^= 1
+    assert fingerprint(tensor) != fingerprint(other)
+
+
+def test_a_fingerprint_reads_what_is_not_contiguous() -> None:
+    tensor = torch.arange(6.0).reshape(2, 3)
+    assert fingerprint(tensor.t()) == fingerprint(tensor.t().contiguous())
+    assert fingerprint(torch.tensor(3.0)) == fingerprint(torch.tensor(3.0))

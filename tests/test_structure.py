@@ -1,0 +1,117 @@
+"""Heads, blocks and last layers, read from models of many families."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from adapt_core.errors import InputError
+from adapt_core.structure import blocks, find_head, last_layers, untie_head
+
+SIZES: dict[str, dict[str, Any]] = {
+    "bert": {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16},
+    "distilbert": {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 16},
+    "roberta": {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16},
+    "gpt2": {"n_embd": 16, "n_layer": 3, "n_head": 2},
+    "llama": {
+        "hidden_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "intermediate_size": 16,
+    },
+    "t5": {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 3, "num_heads": 2, "is_gated_act": False},
+    "bart": {
+        "d_model": 16,
+        "encoder_layers": 3,
+        "decoder_layers": 3,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 16,
+        "decoder_ffn_dim": 16,
+    },
+}
+
+
+def hf(auto: str, kind: str, **options: Any) -> Any:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **SIZES[kind], **options)
+    return getattr(transformers, auto).from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        ("bert", ("classifier",)),
+        ("distilbert", ("pre_classifier", "classifier")),
+        ("roberta", ("classifier",)),
+        ("gpt2", ("score",)),
+        ("llama", ("score",)),
+        ("t5", ("classification_head",)),
+        ("bart", ("classification_head",)),
+    ],
+)
+def test_the_head_of_a_sequence_classifier_is_found_by_structure(kind: str, head: tuple[str, ...]) -> None:
+    assert find_head(hf("AutoModelForSequenceClassification", kind)) == head
+
+
+@pytest.mark.parametrize(
+    ("auto", "kind", "head"),
+    [
+        ("AutoModelForCausalLM", "gpt2", ("lm_head",)),
+        ("AutoModelForCausalLM", "llama", ("lm_head",)),
+        ("AutoModelForSeq2SeqLM", "t5", ("lm_head",)),
+        ("AutoModelForTokenClassification", "bert", ("classifier",)),
+        ("AutoModelForQuestionAnswering", "bert", ("qa_outputs",)),
+    ],
+)
+def test_other_heads_are_found_too(auto: str, kind: str, head: tuple[str, ...]) -> None:
+    assert find_head(hf(auto, kind)) == head
+
+
+def test_the_head_of_a_plain_module_is_its_last_leaf_with_parameters() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2), nn.Softmax(-1))
+    assert find_head(model) == ("2",)
+    assert find_head(nn.ReLU()) == ()
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "gpt2", "llama"])
+def test_blocks_are_the_longest_repeated_list(kind: str) -> None:
+    model = hf("AutoModelForSequenceClassification", kind)
+    found = blocks(model, find_head(model))
+    assert len(found) == 3
+    assert found[0].endswith(".0")
+
+
+def test_more_last_layers_take_blocks_from_the_end_and_what_lies_behind_them() -> None:
+    model = hf("AutoModelForSequenceClassification", "llama")
+    head = find_head(model)
+    assert last_layers(model, head, 1) == ("score",)
+    assert last_layers(model, head, 3) == ("model.layers.1", "model.layers.2", "model.norm", "score")
+    with pytest.raises(InputError, match=r"LAST_LAYERS: 5 asks for more layers .* 3 blocks"):
+        last_layers(model, head, 5)
+
+
+def test_a_tied_head_is_untied_to_be_trained_alone() -> None:
+    model = hf("AutoModelForCausalLM", "gpt2")
+    assert model.lm_head.weight is model.transformer.wte.weight
+    assert untie_head(model, ("lm_head",)) == ["lm_head"]
+    assert model.lm_head.weight is not model.transformer.wte.weight
+    assert torch.equal(model.lm_head.weight, model.transformer.wte.weight)
+    assert model.config.tie_word_embeddings is False
+    assert untie_head(model, ("lm_head",)) == []
+
+
+def test_an_untied_head_survives_saving(tmp_path: Any) -> None:
+    transformers = pytest.importorskip("transformers")
+    model = hf("AutoModelForCausalLM", "gpt2")
+    untie_head(model, ("lm_head",))
+    with torch.no_grad():
+        model.lm_head.weight.add_(1.0)
+    model.save_pretrained(tmp_path)
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert torch.equal(again.lm_head.weight, model.lm_head.weight)
+    assert not torch.equal(again.lm_head.weight, again.transformer.wte.weight)
