@@ -41,6 +41,7 @@ class Admission:
             self.folder.rewind_metrics(step_of(self.checkpoint))
         else:
             self.folder.clear()
+            self.folder.metrics.touch()
         self.folder.write_config(plan)
 
 

@@ -236,7 +236,6 @@ def _bad_encoding(path: Path) -> str | None:
 
 
 def _bad_json_line(path: Path) -> str | None:
-    kinds: dict[str, tuple[str, int]] = {}
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -249,12 +248,4 @@ def _bad_json_line(path: Path) -> str | None:
                 return f"{path}:{number}: not valid JSON: {error}."
             if not isinstance(row, dict):
                 return f"{path}:{number}: each line must be a JSON object ({{...}}), not {type(row).__name__}."
-            for column, value in row.items():
-                if value is None:
-                    continue
-                kind, first = kinds.setdefault(column, (type(value).__name__, number))
-                if kind != type(value).__name__:
-                    return (
-                        f"{path}:{number}: column {column!r} is {type(value).__name__} here and {kind} in line {first}."
-                    )
     return None

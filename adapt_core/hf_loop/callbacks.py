@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from adapt_core.checkpoints import seal
 from adapt_core.contracts import World
+from adapt_core.errors import InputError
 from adapt_core.learning_proof import STEPS_TO_DECIDE, LearningProof
 from adapt_core.relay import Pace, Relay
 
@@ -90,6 +92,11 @@ class Figures(TrainerCallback):
         if self.quiet or not logs:
             return
         figures = {key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm") if logs.get(key) is not None}
+        if not math.isfinite(figures.get("loss", 0.0)):
+            raise InputError(
+                f"the training loss is not finite at step {state.global_step}: lower LR, raise WARMUP_RATIO, "
+                "or look for extreme values in the data. Checkpoints from before are kept."
+            )
         if figures:
             self._latest = {"loss": figures["loss"], "lr": figures["learning_rate"]}
             self._relay.metrics("train", state.global_step, float(state.epoch or 0), figures)

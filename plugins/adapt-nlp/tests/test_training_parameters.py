@@ -1,0 +1,429 @@
+"""Every common training parameter takes effect: each test fails when its parameter is ignored."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from adapt_core.errors import InputError
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def weights(run: Run, tmp_path: Path) -> Callable[..., dict[str, torch.Tensor]]:
+    """The final weights of a run with changes."""
+    count = iter(range(100))
+
+    def of(**changes: Any) -> dict[str, torch.Tensor]:
+        folder = tmp_path / f"weights-{next(count)}"
+        run(**{"DO_EVAL": False, "INTERVAL": "no", **changes, "OUTPUT_DIR": str(folder)})
+        return load_file(folder / "model" / "model.safetensors")
+
+    return of
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def metric_lines(folder: Path, phase: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["phase"] == phase]
+
+
+def checkpoints(folder: Path) -> list[int]:
+    return sorted(int(path.name.partition("-")[2]) for path in (folder / "checkpoints").glob("checkpoint-*"))
+
+
+def learning_rates(run: Run, folder: Path, **changes: Any) -> list[float]:
+    """The learning rate of each step."""
+    run(DO_EVAL=False, INTERVAL="no", LOGGING_STEPS=1, OUTPUT_DIR=str(folder), **changes)
+    return [line["learning_rate"] for line in metric_lines(folder, "train")]
+
+
+@pytest.fixture
+def optimizer_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., torch.optim.Optimizer]:
+    """The optimizer that a run really trained with."""
+    from adapt_core.hf_loop.loop import HuggingFaceLoop
+
+    seen: list[torch.optim.Optimizer] = []
+    train = HuggingFaceLoop.train
+
+    def watch(self: HuggingFaceLoop, resume_from: Path | None) -> Any:
+        try:
+            return train(self, resume_from)
+        finally:
+            seen.append(self.trainer.optimizer.optimizer)
+
+    monkeypatch.setattr(HuggingFaceLoop, "train", watch)
+
+    def of(**changes: Any) -> torch.optim.Optimizer:
+        run(DO_EVAL=False, INTERVAL="no", OVERWRITE_OUTPUT_DIR=True, **changes)
+        return seen[-1]
+
+    return of
+
+
+# --- what changes the weights ------------------------------------------------------------------------------------
+
+
+def test_the_same_config_gives_the_same_weights_bit_for_bit(weights: Any) -> None:
+    assert equal(weights(), weights())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SEED": 7},
+        {"LR": 0.005},
+        {"BATCH_SIZE": 8},
+        {"EPOCHS": 2},
+        {"EPOCHS": 0.5},
+        {"MAX_STEPS": 3},
+        {"OPTIMIZER": "sgd"},
+        {"SCHEDULER_TYPE": "constant"},
+        {"WEIGHT_DECAY": 0.5},
+        {"BETA1": 0.5},
+        {"BETA2": 0.5},
+        {"ADAM_EPS": 1e-2},
+        {"MAX_GRAD_NORM": 0.01},
+        {"WARMUP_RATIO": 0.5},
+        {"WARMUP_ITERS": 2},
+        {"GRADIENT_ACCUMULATION_STEPS": 2},
+        {"BF16": True},
+        {"GROUP_BY_LENGTH": True},
+        {"MAX_TRAIN_SAMPLES": 48},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_parameter_of_the_arithmetic_changes_the_weights(weights: Any, change: dict[str, Any]) -> None:
+    assert not equal(weights(), weights(**change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"NUM_WORKERS": 2}, {"GRADIENT_CHECKPOINTING": True}, {"LOGGING_STEPS": 1}, {"INTERVAL": "epoch"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_parameter_beside_the_arithmetic_leaves_the_weights_alone(weights: Any, change: dict[str, Any]) -> None:
+    assert equal(weights(), weights(**change))
+
+
+def test_evaluation_before_and_while_training_leaves_the_weights_alone(weights: Any) -> None:
+    assert equal(weights(), weights(DO_EVAL=True, INTERVAL="steps", INTERVAL_STEPS=1))
+
+
+# --- optimizer and schedule --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("adamw_torch", "AdamW"),
+        ("sgd", "SGD"),
+        ("adafactor", "Adafactor"),
+        ("adamw_8bit", "AdamW"),
+        ("paged_adamw_32bit", "AdamW"),
+        ("lion_8bit", "Lion"),
+    ],
+)
+def test_each_optimizer_is_the_one_that_trains(optimizer_of: Any, name: str, kind: str) -> None:
+    pytest.importorskip("bitsandbytes")
+    optimizer = optimizer_of(OPTIMIZER=name)
+    assert type(optimizer).__name__ == kind
+    assert type(optimizer).__module__.startswith("bitsandbytes") == ("8bit" in name or "32bit" in name)
+
+
+def test_the_optimizer_gets_its_numbers(optimizer_of: Any) -> None:
+    groups = optimizer_of(BETA1=0.8, BETA2=0.7, ADAM_EPS=1e-5, WEIGHT_DECAY=0.03, LR=0.002).param_groups
+    assert {group["betas"] for group in groups} == {(0.8, 0.7)}
+    assert {group["eps"] for group in groups} == {1e-5}
+    assert sorted(group["weight_decay"] for group in groups) == [0.0, 0.03]
+    assert {group["initial_lr"] for group in groups} == {0.002}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("linear", [1.0, 0.75, 0.5, 0.25]),
+        ("constant", [1.0, 1.0, 1.0, 1.0]),
+        ("cosine", [1.0, 0.853553, 0.5, 0.146447]),
+        ("cosine_with_restarts", [1.0, 0.853553, 0.5, 0.146447]),
+        ("polynomial", [1.0, 0.75, 0.5, 0.25]),
+        ("constant_with_warmup", [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_each_schedule_gives_its_learning_rates(run: Run, tmp_path: Path, schedule: str, expected: list[float]) -> None:
+    rates = learning_rates(run, tmp_path / "run", SCHEDULER_TYPE=schedule, LR=0.01)
+    assert [rate / 0.01 for rate in rates] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "warmup", [{"WARMUP_RATIO": 0.5}, {"WARMUP_ITERS": 2}, {"WARMUP_ITERS": 2, "WARMUP_RATIO": 0.9}]
+)
+def test_warm_up_starts_low(run: Run, tmp_path: Path, warmup: dict[str, Any]) -> None:
+    rates = learning_rates(run, tmp_path / "run", SCHEDULER_TYPE="constant_with_warmup", LR=0.01, **warmup)
+    assert rates == pytest.approx([0.0, 0.005, 0.01, 0.01])
+
+
+# --- evaluation, checkpoints, and which weights are kept ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "evaluated", "saved"),
+    [
+        ({"INTERVAL": "epoch", "EPOCHS": 2}, [4, 8], [4, 8]),
+        ({"INTERVAL": "steps", "INTERVAL_STEPS": 3, "EPOCHS": 2}, [3, 6, 8], [3, 6, 8]),
+        ({"INTERVAL": "no"}, [], []),
+        ({"INTERVAL": "epoch", "EPOCHS": 3, "NO_OF_CHECKPOINTS": 1}, [4, 8, 12], [12]),
+        ({"INTERVAL": "epoch", "DO_EVAL": False}, [], [4]),
+    ],
+)
+def test_interval_says_when_to_evaluate_and_save(
+    run: Run, tmp_path: Path, settings: dict[str, Any], evaluated: list[int], saved: list[int]
+) -> None:
+    run(**settings)
+    assert [line["step"] for line in metric_lines(tmp_path / "run", "eval")] == evaluated
+    assert checkpoints(tmp_path / "run") == saved
+
+
+def test_logging_steps_says_how_often_figures_are_written(run: Run, tmp_path: Path) -> None:
+    run(LOGGING_STEPS=2)
+    assert [line["step"] for line in metric_lines(tmp_path / "run", "train")] == [2, 4]
+
+
+def test_keep_best_ends_with_the_best_weights_by_the_chosen_metric(run: Run, tmp_path: Path) -> None:
+    result = run(EPOCHS=5, KEEP="best", METRIC_FOR_BEST="loss", LR=0.05, SCHEDULER_TYPE="constant")
+    losses = {line["step"]: line["loss"] for line in metric_lines(tmp_path / "run", "eval")}
+    assert result.metrics["after"]["loss"] == min(losses.values())
+    assert min(losses, key=lambda step: losses[step]) != max(losses), "the last must not be the best here"
+    measured = run(
+        DO_TRAIN=False,
+        MODEL_CHECKPOINT=str(tmp_path / "run" / "model"),
+        OUTPUT_DIR=str(tmp_path / "again"),
+    )
+    assert measured.metrics["before"]["loss"] == pytest.approx(min(losses.values()), abs=1e-6)
+
+
+def test_keep_last_ends_with_the_last_weights(run: Run, tmp_path: Path) -> None:
+    result = run(EPOCHS=4, LR=0.3)
+    assert result.metrics["after"]["loss"] == metric_lines(tmp_path / "run", "eval")[-1]["loss"]
+
+
+def test_early_stopping_ends_a_run_that_gets_no_better(run: Run, tmp_path: Path) -> None:
+    result = run(EPOCHS=30, LR=0.5, EARLY_STOPPING_PATIENCE=2, METRIC_FOR_BEST="loss")
+    assert result.steps < 30 * 4
+
+
+def test_eval_batch_size_is_that_of_evaluation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import Trainer
+
+    sizes: list[int] = []
+    step = Trainer.prediction_step
+
+    def watch(self: Any, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
+        sizes.append(len(inputs["labels"]))
+        return step(self, model, inputs, *rest, **options)
+
+    monkeypatch.setattr(Trainer, "prediction_step", watch)
+    run(DO_TRAIN=False, EVAL_BATCH_SIZE=10)
+    assert sizes == [10, 10, 10, 2]
+    sizes.clear()
+    run(DO_TRAIN=False, BATCH_SIZE=20, OVERWRITE_OUTPUT_DIR=True)
+    assert sizes == [20, 12]
+
+
+def test_num_workers_is_the_number_of_loading_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.utils.data import DataLoader
+
+    workers: list[int] = []
+    initialise = DataLoader.__init__
+
+    def watch(self: Any, *arguments: Any, **options: Any) -> None:
+        workers.append(options.get("num_workers", 0))
+        initialise(self, *arguments, **options)
+
+    monkeypatch.setattr(DataLoader, "__init__", watch)
+    run(NUM_WORKERS=2, DO_TRAIN=False)
+    assert set(workers) == {2}
+
+
+def test_remove_unused_columns_decides_what_reaches_the_batches(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import Trainer
+
+    kept: list[bool] = []
+    initialise = Trainer.__init__
+
+    def watch(self: Any, *arguments: Any, **options: Any) -> None:
+        kept.append(options["args"].remove_unused_columns)
+        initialise(self, *arguments, **options)
+
+    monkeypatch.setattr(Trainer, "__init__", watch)
+    run(DO_TRAIN=False)
+    run(DO_TRAIN=False, REMOVE_UNUSED_COLUMNS=False, OVERWRITE_OUTPUT_DIR=True)
+    assert kept == [True, False]
+
+
+# --- precision and devices ---------------------------------------------------------------------------------------
+
+
+def test_fp16_is_refused_where_the_device_cannot(run: Run, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(InputError, match=r"FP16: .* needs a GPU.*BF16: true"):
+        run(FP16=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.txt"}
+
+
+@pytest.mark.gpu
+def test_fp16_trains_on_a_gpu(run: Run) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    assert run(FP16=True).learning["verdict"] == "learned"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_dtype_is_the_type_of_the_loaded_weights(weights: Any, dtype: str) -> None:
+    assert {str(tensor.dtype) for tensor in weights(DTYPE=dtype).values()} == {f"torch.{dtype}"}
+
+
+def test_dtype_auto_is_float32_where_the_checkpoint_s_weights_train(
+    weights: Any, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from transformers import AutoModel
+
+    half = tmp_path / "half"
+    shutil.copytree(tiny_encoder, half)
+    AutoModel.from_pretrained(tiny_encoder, dtype=torch.bfloat16).save_pretrained(half)
+    assert {tensor.dtype for tensor in weights(MODEL_PATH=str(half)).values()} == {torch.float32}
+
+
+def test_cuda_id_warns_where_there_is_no_gpu(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with caplog.at_level(logging.WARNING):
+        run(cuda_id="0", DO_TRAIN=False, DO_EVAL=False)
+    assert "cuda_id 0 has no effect" in caplog.text
+
+
+def test_gradient_checkpointing_recomputes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.models.bert.modeling_bert import BertSelfAttention
+
+    calls: list[int] = []
+    forward = BertSelfAttention.forward
+
+    def watch(self: Any, *arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        return forward(self, *arguments, **options)
+
+    monkeypatch.setattr(BertSelfAttention, "forward", watch)
+    run(DO_EVAL=False, GRADIENT_CHECKPOINTING=False)
+    plain = len(calls)
+    run(DO_EVAL=False, GRADIENT_CHECKPOINTING=True, OVERWRITE_OUTPUT_DIR=True)
+    assert plain == 4 * 2, "steps times layers"
+    assert len(calls) - plain == 2 * plain
+
+
+# --- resume ------------------------------------------------------------------------------------------------------
+
+
+class Stopped(Exception):
+    """Thrown into a run to cut it off."""
+
+
+@pytest.fixture
+def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes the next run stop hard right after a step."""
+    from adapt_core.hf_loop.callbacks import Figures
+
+    on_step_end = Figures.on_step_end
+
+    def after(step: int) -> None:
+        def stop(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
+            on_step_end(self, args, state, control, **options)
+            if state.global_step == step:
+                raise Stopped
+
+        monkeypatch.setattr(Figures, "on_step_end", stop)
+
+    return after
+
+
+@pytest.mark.parametrize("stop_after", [3, 5, 7])
+@pytest.mark.parametrize(
+    "settings", [{}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}], ids=["plain", "best"]
+)
+def test_a_resumed_run_equals_one_that_was_never_interrupted(
+    run: Run,
+    tmp_path: Path,
+    tiny_encoder: Path,
+    cut_off: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: int,
+    settings: dict[str, Any],
+) -> None:
+    import shutil
+
+    dropout = tmp_path / "dropout"
+    shutil.copytree(tiny_encoder, dropout)
+    config = json.loads((dropout / "config.json").read_text())
+    (dropout / "config.json").write_text(json.dumps({**config, "hidden_dropout_prob": 0.2}))
+    common = {"MODEL_PATH": str(dropout), "EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, **settings}
+    whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
+    with monkeypatch.context():
+        cut_off(stop_after)
+        with pytest.raises(Stopped):
+            run(**common)
+        monkeypatch.undo()
+    with pytest.raises(InputError, match="--resume"):
+        run(**common)
+    resumed = run(**common, resume=True)
+    assert f"(step {stop_after // 2 * 2})" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert resumed.metrics == whole.metrics
+    assert equal(
+        load_file(tmp_path / "whole" / "model" / "model.safetensors"),
+        load_file(tmp_path / "run" / "model" / "model.safetensors"),
+    )
+    steps = [(line["phase"], line["step"]) for line in metric_lines(tmp_path / "run", "eval")]
+    assert steps == [("eval", 2), ("eval", 4), ("eval", 6), ("eval", 8)]
+
+
+def test_resume_from_checkpoint_in_the_config_is_the_same_switch(run: Run, tmp_path: Path) -> None:
+    first = run(EPOCHS=2)
+    checkpoint = tmp_path / "run" / "checkpoints" / "checkpoint-4"
+    again = run(EPOCHS=2, RESUME_FROM_CHECKPOINT=str(checkpoint), OUTPUT_DIR=str(tmp_path / "again"))
+    assert again.steps == 8
+    assert again.metrics["after"] == first.metrics["after"]
+
+
+def test_model_checkpoint_loads_weights_over_the_model_s(run: Run, tmp_path: Path) -> None:
+    trained = run()
+    measured = run(DO_TRAIN=False, MODEL_CHECKPOINT=str(tmp_path / "run" / "model"), OUTPUT_DIR=str(tmp_path / "b"))
+    assert measured.metrics["before"]["loss"] == pytest.approx(trained.metrics["after"]["loss"], abs=1e-6)
+    torch.save({"x": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="none of the 1 tensors"):
+        run(MODEL_CHECKPOINT=str(tmp_path / "other.pt"), OUTPUT_DIR=str(tmp_path / "c"))
+
+
+def test_a_learning_rate_that_bursts_the_model_is_told_as_such(run: Run) -> None:
+    bursting = {"LR": 1e30, "MAX_GRAD_NORM": 0, "OPTIMIZER": "sgd", "SCHEDULER_TYPE": "constant"}
+    with pytest.raises(InputError, match="the training loss is not finite at step 2: lower LR"):
+        run(**bursting, LOGGING_STEPS=1)
+
+
+def test_logging_path_gets_a_copy_of_the_log(run: Run, tmp_path: Path) -> None:
+    run(DO_TRAIN=False, LOGGING_PATH=str(tmp_path / "copy.log"))
+    assert (tmp_path / "copy.log").read_text() == (tmp_path / "run" / "log.txt").read_text()

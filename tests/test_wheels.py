@@ -1,0 +1,162 @@
+"""The plugin boundary with real wheels in real, empty environments.
+
+Minutes, and a package index is needed: `pytest -m wheels`. The environments are made with uv.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parent.parent
+DISTRIBUTIONS = ["adapt-core", "adapt-nlp", "adapt-vision-mm", "adapt-peft-ssf", "adapt-fsdp"]
+
+
+def call(*command: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a command outside any environment of ours."""
+    env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT")}
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env, cwd=cwd, check=False)
+
+
+def done(*command: Any, cwd: Path | None = None) -> str:
+    """Runs a command that must succeed and returns what it printed."""
+    finished = call(*command, cwd=cwd)
+    assert finished.returncode == 0, f"{command}\n{finished.stdout[-3000:]}\n{finished.stderr[-3000:]}"
+    return finished.stdout
+
+
+@pytest.fixture(scope="session")
+def uv() -> str:
+    """The uv command."""
+    found = shutil.which("uv")
+    if found is None:
+        pytest.skip("needs uv")
+    return found
+
+
+@pytest.fixture(scope="session")
+def wheels(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheels and sdists of the five distributions, and wheels of the tests' own plugins."""
+    folder = tmp_path_factory.mktemp("wheels")
+    done(uv, "build", "--all-packages", "--out-dir", folder, cwd=ROOT)
+    for plugin in (ROOT / "tests" / "third_party").iterdir():
+        done(uv, "build", "--wheel", "--out-dir", folder, cwd=plugin)
+    return folder
+
+
+class Environment:
+    """An empty virtual environment with what is installed into it."""
+
+    def __init__(self, uv: str, folder: Path, wheels: Path, *names: str) -> None:
+        self._uv, self._wheels = uv, wheels
+        self.folder = folder
+        done(uv, "venv", "--quiet", folder)
+        self.install(*names)
+
+    def install(self, *names: str) -> None:
+        """Installs distributions from the wheels just built, and what they need from the index."""
+        python = self.folder / "bin" / "python"
+        constraints = ["torch==2.15.0", "transformers==5.24.0"]
+        (self.folder / "constraints.txt").write_text("\n".join(constraints))
+        options = ["--find-links", self._wheels, "--constraint", self.folder / "constraints.txt", "--quiet"]
+        done(self._uv, "pip", "install", "--python", python, *options, *names)
+
+    def adapt(self, *arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Runs the installed `adapt`."""
+        return call(self.folder / "bin" / "adapt", *arguments, cwd=cwd)
+
+
+@pytest.fixture(scope="session")
+def nlp(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with adapt-core and adapt-nlp, as a user installs them."""
+    return Environment(uv, tmp_path_factory.mktemp("env") / "nlp", wheels, "adapt-core", "adapt-nlp")
+
+
+@pytest.fixture
+def config(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> Path:
+    """A small run."""
+    keys = {
+        "TASK": "text_classification",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(inbox),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "MAX_TRAIN_SAMPLES": 96,
+        "EPOCHS": 1,
+        "LR": 0.01,
+        "NUM_WORKERS": 0,
+    }
+    path = tmp_path / "c.yaml"
+    path.write_text(json.dumps(keys), encoding="utf-8")
+    return path
+
+
+def test_every_distribution_builds_a_wheel_and_an_sdist(wheels: Path) -> None:
+    for name in DISTRIBUTIONS:
+        stem = f"{name.replace('-', '_')}-0.1.0"
+        members = zipfile.ZipFile(wheels / f"{stem}-py3-none-any.whl").namelist()
+        package = name.replace("-", "_")
+        assert f"{package}/py.typed" in members
+        assert any(member.endswith("licenses/LICENSE") for member in members)
+        assert not any(member.startswith(("tests/", "docs/")) for member in members)
+        with tarfile.open(wheels / f"{stem}.tar.gz") as sdist:
+            assert f"{stem}/pyproject.toml" in sdist.getnames()
+
+
+def test_core_and_nlp_from_wheels_give_a_working_run(nlp: Environment, config: Path, tmp_path: Path) -> None:
+    finished = nlp.adapt("run", config, "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["status"] == "finished"
+    absent = nlp.adapt("run", config, "--set", "method=LoRA", cwd=tmp_path)
+    assert absent.returncode == 2
+    assert "method 'LoRA' is in adapt-peft-ssf: pip install adapt-peft-ssf" in absent.stderr
+
+
+def test_core_alone_installs_without_transformers(uv: str, wheels: Path, tmp_path: Path, config: Path) -> None:
+    core = Environment(uv, tmp_path / "core", wheels, "adapt-core")
+    listed = done(uv, "pip", "list", "--python", core.folder / "bin" / "python", "--format", "json")
+    names = {package["name"] for package in json.loads(listed)}
+    assert "torch" in names
+    assert not names & {"transformers", "datasets", "accelerate", "peft"}
+    assert json.loads(core.adapt("plugins", "--json", cwd=tmp_path).stdout)["broken"] == []
+    assert core.adapt("doctor", cwd=tmp_path).returncode == 0
+    refused = core.adapt("run", config, cwd=tmp_path)
+    assert "task 'text_classification' is in adapt-nlp: pip install adapt-nlp" in refused.stderr
+
+
+def test_a_third_party_s_method_is_listed_and_trains(nlp: Environment, config: Path, tmp_path: Path) -> None:
+    nlp.install("adapt-bias-only")
+    listed = json.loads(nlp.adapt("plugins", "--json", cwd=tmp_path).stdout)
+    plugin = next(p for p in listed["plugins"] if p["distribution"] == "adapt-bias-only")
+    assert plugin["version"] == "3.1.4"
+    finished = nlp.adapt("run", config, "--json", "--set", "method=BitFit", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout)
+    assert result["method"] == "bias_only"
+    assert result["learning"]["verdict"] == "learned"
+    assert result["learning"]["frozen_tensors"] > result["learning"]["trained_tensors"] > 0
+    assert result["versions"]["adapt-bias-only"] == "3.1.4"
+    wrong = nlp.adapt("run", config, "--set", "method=bias_only", "--set", "bias_of=[nowhere]", cwd=tmp_path)
+    assert wrong.returncode == 2
+    off = nlp.adapt("-p", "no:bias-only", "run", config, "--set", "method=bias_only", cwd=tmp_path)
+    assert off.returncode == 2
+    assert "no method 'bias_only' is registered" in off.stderr
+
+
+def test_a_plugin_that_raises_at_import_harms_nobody_else(nlp: Environment, config: Path, tmp_path: Path) -> None:
+    nlp.install("adapt-raises")
+    listed = json.loads(nlp.adapt("plugins", "--json", cwd=tmp_path).stdout)
+    broken = {b["distribution"]: b["cause"] for b in listed["broken"]}
+    assert broken == {"adapt-raises": "import failed: OSError: libquantum.so.3: cannot open shared object file"}
+    assert {"adapt-core", "adapt-nlp"} <= {plugin["distribution"] for plugin in listed["plugins"]}
+    finished = nlp.adapt("run", config, "--json", "--set", "OVERWRITE_OUTPUT_DIR=true", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr

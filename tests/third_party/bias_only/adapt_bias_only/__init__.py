@@ -1,0 +1,1 @@
+"""A method plugin as a third party would write it."""
