@@ -65,11 +65,9 @@ class Environment:
 
     def install(self, *names: str) -> None:
         """Installs distributions from the wheels just built, and what they need from the index."""
-        python = self.folder / "bin" / "python"
-        constraints = ["torch==2.15.0", "transformers==5.24.0"]
-        (self.folder / "constraints.txt").write_text("\n".join(constraints))
-        options = ["--find-links", self._wheels, "--constraint", self.folder / "constraints.txt", "--quiet"]
-        done(self._uv, "pip", "install", "--python", python, *options, *names)
+        # From the root, so that uv takes the versions that pyproject.toml holds under constraint-dependencies.
+        options = ["--python", self.folder / "bin" / "python", "--find-links", self._wheels, "--quiet"]
+        done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
 
     def adapt(self, *arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Runs the installed `adapt`."""

@@ -22,12 +22,12 @@ from adapt_core.registry import Registry
 @click.pass_obj
 def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> None:
     """List parameters. NAMES are tasks, methods, quantizers, launchers, core groups or keys; none means all."""
-    sections = list(_sections(Registry.discover(disabled)))
-    chosen = [section for name in names for section in _matching(name, sections)] if names else sections
+    every = list(sections(Registry.discover(disabled)))
+    chosen = [section for name in names for section in _matching(name, every)] if names else every
     if as_json:
         import json
 
-        tables = {title: [_row(p) for p in parameters] for title, _, parameters in chosen}
+        tables = {title: [describe(p) for p in parameters] for title, _, parameters in chosen}
         click.echo(json.dumps(tables, indent=2, default=str))
         return
     from adapt_core.cli.tables import table
@@ -38,7 +38,7 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
             click.echo("  takes no parameters\n")
             continue
         heading = ["key", "type", "default", "turned on by", "meaning"]
-        rows = [[row["key"], row["type"], row["default"], row["on"], row["help"]] for row in map(_row, parameters)]
+        rows = [[row["key"], row["type"], row["default"], row["on"], row["help"]] for row in map(describe, parameters)]
         if not any(row[3] for row in rows):
             heading.pop(3)
             for row in rows:
@@ -47,7 +47,8 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
         click.echo()
 
 
-def _sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
+def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
+    """Every group of parameters: title, name, declarations."""
     for name, group in GROUPS.items():
         yield f"core: {name}", name, list(parameters_of(group).values())
     for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
@@ -72,7 +73,8 @@ def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> li
     )
 
 
-def _row(parameter: Parameter) -> dict[str, str]:
+def describe(parameter: Parameter) -> dict[str, str]:
+    """A parameter as words: key, type, default, what turns it on, help with its limits."""
     declaration = parameter.declaration
     limits = ", ".join(map(str, declaration.choices)) if declaration.choices else bounds_in_words(parameter)
     default = parameter.default

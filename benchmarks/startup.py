@@ -1,0 +1,45 @@
+"""What a light command costs beside the bare imports that it cannot do without.
+
+    python benchmarks/startup.py
+
+Prints one JSON object: for each command the ratio of its wall time to that of
+`python -c "import click, pluggy, attrs, yaml"`, over interleaved pairs, as median, least and greatest.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+BASELINE = [sys.executable, "-c", "import click, pluggy, attrs, yaml"]
+COMMANDS = {"adapt --help": ["--help"], "adapt plugins": ["plugins"]}
+PAIRS = 15
+
+
+def seconds(command: list[str]) -> float:
+    """Wall time of a command."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measures and prints."""
+    report = {}
+    for name, arguments in COMMANDS.items():
+        command = [sys.executable, "-m", "adapt_core", *arguments]
+        seconds(command), seconds(BASELINE)
+        ratios = [seconds(command) / seconds(BASELINE) for _ in range(PAIRS)]
+        report[name] = {
+            "median": round(statistics.median(ratios), 3),
+            "least": round(min(ratios), 3),
+            "most": round(max(ratios), 3),
+        }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

