@@ -76,7 +76,7 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
 
     folder = RunFolder(plan.output_dir)
     folder.prepare()
-    screen = make_screen(World())
+    screen = make_screen(is_main=True)
     files = [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
     with folder.locked(), logging_to(files, screen, logged_packages(registry)):
         try:

@@ -10,8 +10,6 @@ import sys
 import time
 from typing import Any, Protocol, TextIO
 
-from adapt_core.contracts import World
-
 
 class Screen(Protocol):
     """Where a run speaks."""
@@ -29,10 +27,10 @@ class Screen(Protocol):
         """The phase is over."""
 
 
-def make_screen(world: World, stream: TextIO | None = None) -> Screen:
+def make_screen(is_main: bool, stream: TextIO | None = None) -> Screen:
     """The screen that fits: silent on other ranks than 0, live on a terminal, plain otherwise."""
     stream = stream or sys.stderr
-    if not world.is_main:
+    if not is_main:
         return SilentScreen()
     return LiveScreen(stream) if stream.isatty() else PlainScreen(stream)
 

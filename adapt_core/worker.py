@@ -39,7 +39,7 @@ def main() -> int:
         plan = Plan.from_json(received["plan"], registry)
         world = World(**received["world"])
         folder = RunFolder(plan.output_dir)
-        screen = make_screen(world)
+        screen = make_screen(world.is_main)
         with logging_to([folder.log] if world.is_main else [], screen, logged_packages(registry)):
             parts = Parts.of(plan, registry)
             result = work(plan, world, parts, registry, screen, admit(plan, folder))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from adapt_core.contracts import World
 from adapt_core.errors import InputError
 from adapt_core.run_log import FILE_ONLY, logging_to
 from adapt_core.screen import LiveScreen, PlainScreen, SilentScreen, make_screen
@@ -37,9 +36,9 @@ def drive(screen: PlainScreen | LiveScreen) -> None:
 
 
 def test_the_screen_fits_the_stream_and_the_rank() -> None:
-    assert isinstance(make_screen(World(), io.StringIO()), PlainScreen)
-    assert isinstance(make_screen(World(), Terminal()), LiveScreen)
-    assert isinstance(make_screen(World(rank=1, size=2), Terminal()), SilentScreen)
+    assert isinstance(make_screen(True, io.StringIO()), PlainScreen)
+    assert isinstance(make_screen(True, Terminal()), LiveScreen)
+    assert isinstance(make_screen(False, Terminal()), SilentScreen)
 
 
 def test_plain_lines_tell_step_loss_rate_pace_and_time_left() -> None:

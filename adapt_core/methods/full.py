@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from adapt_core.contracts import Site
 from adapt_core.errors import InputError
+from adapt_core.methods.in_place import InPlace
 
 
-class Full:
+class Full(InPlace):
     """Full fine-tuning. Nothing is added, so there is no adapter and nothing to merge."""
 
     def __init__(self, params: Any) -> None:
@@ -38,19 +37,3 @@ class Full:
         names = [name for name, _ in model.named_parameters()]
         head = [name for name in names if self._site.trains(name)]
         return {"base model": [name for name in names if name not in set(head)], "head": head}
-
-    def base_only(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Before training the model is its own base."""
-        return nullcontext()
-
-    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
-        """Nothing was added."""
-        return False
-
-    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """Nothing was added."""
-        return model
-
-    def merge(self, model: nn.Module) -> nn.Module:
-        """The model is plain already."""
-        return model

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from torch import nn
 from torch.utils.hooks import RemovableHandle
@@ -13,13 +11,14 @@ from torch.utils.hooks import RemovableHandle
 from adapt_core.contracts import Site
 from adapt_core.errors import InputError
 from adapt_core.methods.freezing import freeze_except, hold_batch_norms
+from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.params import LastLayerParams
 from adapt_core.structure import last_layers, untie_head
 
 log = logging.getLogger(__name__)
 
 
-class LastLayer:
+class LastLayer(InPlace):
     """Last-layer tuning. With LAST_LAYERS above 1 the last blocks before the head train too."""
 
     def __init__(self, params: LastLayerParams) -> None:
@@ -62,18 +61,6 @@ class LastLayer:
     def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """The head, and the further last layers."""
         return self._groups
-
-    def base_only(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Before training the model is its own base."""
-        return nullcontext()
-
-    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
-        """Nothing was added."""
-        return False
-
-    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """Nothing was added."""
-        return model
 
     def merge(self, model: nn.Module) -> nn.Module:
         """The model is plain already, once the hooks that held BatchNorm still are gone."""
