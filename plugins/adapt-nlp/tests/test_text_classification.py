@@ -181,6 +181,20 @@ def test_the_command_line_runs_predicts_and_exports(
     assert (tmp_path / "out" / "model_state_dict.pt").exists()
 
 
+def test_ctrl_c_ends_a_run_with_its_own_exit_code(keys: dict[str, Any], tmp_path: Path) -> None:
+    import signal
+
+    (tmp_path / "c.json").write_text(json.dumps({**keys, "EPOCHS": 500}), encoding="utf-8")
+    command = [sys.executable, "-m", "adapt_core", "run", str(tmp_path / "c.json")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step 4 "):
+                process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
 def test_check_and_dry_run_accept_what_can_run(adapt: Callable[..., Any], keys: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("".join(f"{key}: {value}\n" for key, value in keys.items()), encoding="utf-8")
     checked = adapt("check", "c.yaml")
