@@ -33,6 +33,42 @@ def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
     return texts
 
 
+def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
+    """Lists of words of the arguments, in order: texts split at white space, or the rows of a file.
+
+    Raises:
+        InputError: nothing at all, an empty input, or a file that cannot be read.
+    """
+    rows: list[Any] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
+            rows.extend(read_rows(path, plan, column))
+        else:
+            rows.append(argument)
+    if not rows:
+        raise InputError("adapt predict needs at least one text or file.")
+    words = [row.split() if isinstance(row, str) else list(row or ()) for row in rows]
+    for number, row in enumerate(words, start=1):
+        if not row or not all(isinstance(word, str) and word.strip() for word in row):
+            raise InputError(f"input {number} is no text and no list of words.")
+    return words
+
+
+def read_rows(path: Path, plan: Plan, column: str) -> list[Any]:
+    """One column of a file, or the lines of a .txt file that are not empty."""
+    import attrs
+
+    if path.suffix.casefold() == ".txt":
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    source = attrs.evolve(
+        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+    )
+    rows = load_raw(source)["train"]
+    require_columns(rows, [(column, "input_column")], path.name)
+    return list(column_values(rows, column))
+
+
 def _from_file(path: Path, plan: Plan) -> list[Any]:
     import attrs
 

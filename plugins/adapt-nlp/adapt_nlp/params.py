@@ -24,9 +24,19 @@ class TextParams:
 class TextClassificationParams(TextParams):
     """Parameters of text_classification."""
 
-    subtask: str | None = param(None, "None: one class for each text.", choices=())
+    subtask: str | None = param(
+        None,
+        "None: one class for each text. ner, pos, chunk: a tag for each word "
+        "(columns tokens and ner_tags, pos_tags, chunk_tags, or input_column and target_column).",
+        choices=("ner", "pos", "chunk"),
+    )
+    tag_names: tuple[str, ...] | None = param(
+        None, "Names of integer tags, by number, for ner, pos and chunk.", key="TAG_NAMES"
+    )
     max_seq_length: int | None = param(
-        None, "Longest input in tokens; longer texts are cut (default: the model's limit).", ge=8
+        None,
+        "Longest input in tokens; longer texts are cut, longer rows of words windowed (default: the model's limit).",
+        ge=8,
     )
     class_weights: str | dict[str, object] | None = param(
         None,

@@ -13,11 +13,16 @@ def adapt_tasks() -> list[TaskSpec]:
     return [
         TaskSpec(
             name="text_classification",
-            summary="texts into two or more classes",
-            implementation="adapt_nlp.text_classification.task:TextClassification",
+            summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
+            implementation="adapt_nlp.text_classification.task:text_classification",
             params=TextClassificationParams,
             loop="hf",
-            metrics={"accuracy": "higher", "macro_f1": "higher"},
-            core_defaults={"target_column": "label"},
+            metrics={
+                "accuracy": "higher",
+                "macro_f1": "higher",
+                "f1": "higher",
+                "precision": "higher",
+                "recall": "higher",
+            },
         ),
     ]
