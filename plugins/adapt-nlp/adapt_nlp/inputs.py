@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,36 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
         if not row or not all(isinstance(word, str) and word.strip() for word in row):
             raise InputError(f"input {number} is no text and no list of words.")
     return words
+
+
+def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Mappings of the arguments, in order: JSON objects, or the rows of files with these columns.
+
+    Args:
+        arguments: JSON texts and paths.
+        plan: the plan.
+        columns: the columns that are read -> the key that named each.
+
+    Raises:
+        InputError: nothing at all, or an argument that is neither file nor JSON object.
+    """
+    records: list[dict[str, Any]] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
+            rows = [read_rows(path, plan, column) for column in columns]
+            records.extend(dict(zip(columns, row, strict=True)) for row in zip(*rows, strict=True))
+            continue
+        try:
+            record = json.loads(argument)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise InputError(f"{argument[:60]!r} is no file and no JSON object with {' and '.join(columns)}.")
+        records.append(record)
+    if not records:
+        raise InputError("adapt predict needs at least one JSON object or file.")
+    return records
 
 
 def read_rows(path: Path, plan: Plan, column: str) -> list[Any]:
