@@ -173,3 +173,22 @@ def test_the_model_folder_loads_in_plain_transformers_with_equal_tags(tmp_path: 
     (ours,) = predict(result.output_dir, [text])
     theirs = [entity for entity in plain(text) if entity["entity_group"] != "O"]
     assert [(e["entity_group"], e["word"]) for e in theirs] == [(e["type"], e["text"]) for e in ours["entities"]]
+
+
+def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(tmp_path: Path) -> None:
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+
+    folder = tmp_path / "roberta"
+    folder.mkdir()
+    bpe = ByteLevelBPETokenizer()
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    bpe.train_from_iterator([" ".join(r["tokens"]) for r in rows(4)] * 4, 300, 2, special_tokens=specials)
+    bpe.save_model(str(folder))
+    tokenizer = RobertaTokenizerFast.from_pretrained(folder, model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    RobertaModel(RobertaConfig(vocab_size=len(tokenizer), max_position_embeddings=70, **sizes)).save_pretrained(folder)
+    result = train(tmp_path, folder, write(tmp_path / "data", rows(64), rows(8)))
+    assert after(result)["f1"] > 0.9
+    assert predict(result.output_dir, ["the red dog"])[0]["tags"] == ["O", "B-COL", "B-ANI"]
