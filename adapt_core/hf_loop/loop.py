@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
 from adapt_core.contracts import Job, Trained
@@ -18,10 +19,22 @@ from adapt_core.hf_loop.parts import LoopParts
 
 
 def watched(trainer_class: type) -> type:
-    """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same."""
+    """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
+
+    It evaluates rows in their order (transformers shuffles them where training groups by length) and keeps the data
+    set that it evaluates as `evaluated`, so that predictions can be held against rows.
+    """
 
     class Watched(trainer_class):
         proof_of_learning: ProofOfLearning
+        evaluated: Any = None
+
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
+            return super().get_eval_dataloader(eval_dataset)
+
+        def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+            return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
         def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
             loss: torch.Tensor = super().training_step(*args, **kwargs)
@@ -43,6 +56,7 @@ class HuggingFaceLoop:
         # The tokenizers have done their work; a pool of their threads would only disturb the data workers' fork.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
+        self._score = parts.score
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, parts.metrics, job.data.validation is not None
@@ -60,7 +74,7 @@ class HuggingFaceLoop:
                 train_dataset=job.data.train,
                 eval_dataset=job.data.validation,
                 processing_class=parts.processing_class,
-                compute_metrics=parts.compute_metrics,
+                compute_metrics=self._scored if parts.score else parts.compute_metrics,
                 compute_loss_func=parts.compute_loss,
                 preprocess_logits_for_metrics=parts.preprocess_logits,
                 callbacks=callbacks,
@@ -71,6 +85,10 @@ class HuggingFaceLoop:
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._accepts_best = training.keep == "best"
+
+    def _scored(self, prediction: Any) -> dict[str, float]:
+        assert self._score is not None
+        return self._score(prediction, self._trainer.evaluated)
 
     @property
     def trainer(self) -> Any:

@@ -15,6 +15,9 @@ class LoopParts:
     Attributes:
         collate: list of examples -> batch of tensors.
         compute_metrics: `EvalPrediction` -> names to numbers, without prefix.
+        score: the same from (`EvalPrediction`, the data set that was evaluated, its rows in order and with every
+            column), for metrics that need more of a row than its labels: windows of one document, answers' texts.
+            Given instead of `compute_metrics`.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
@@ -26,6 +29,7 @@ class LoopParts:
 
     collate: Callable[[list[Any]], Mapping[str, Any]]
     compute_metrics: Callable[[Any], dict[str, float]] | None = None
+    score: Callable[[Any, Any], dict[str, float]] | None = None
     metrics: Mapping[str, str]
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,72 @@ def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
         if text_fault(text):
             raise InputError(f"input {number} {text_fault(text)}.")
     return texts
+
+
+def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
+    """Lists of words of the arguments, in order: texts split at white space, or the rows of a file.
+
+    Raises:
+        InputError: nothing at all, an empty input, or a file that cannot be read.
+    """
+    rows: list[Any] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
+            rows.extend(read_rows(path, plan, column))
+        else:
+            rows.append(argument)
+    if not rows:
+        raise InputError("adapt predict needs at least one text or file.")
+    words = [row.split() if isinstance(row, str) else list(row or ()) for row in rows]
+    for number, row in enumerate(words, start=1):
+        if not row or not all(isinstance(word, str) and word.strip() for word in row):
+            raise InputError(f"input {number} is no text and no list of words.")
+    return words
+
+
+def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Mappings of the arguments, in order: JSON objects, or the rows of files with these columns.
+
+    Args:
+        arguments: JSON texts and paths.
+        plan: the plan.
+        columns: the columns that are read -> the key that named each.
+
+    Raises:
+        InputError: nothing at all, or an argument that is neither file nor JSON object.
+    """
+    records: list[dict[str, Any]] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
+            rows = [read_rows(path, plan, column) for column in columns]
+            records.extend(dict(zip(columns, row, strict=True)) for row in zip(*rows, strict=True))
+            continue
+        try:
+            record = json.loads(argument)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise InputError(f"{argument[:60]!r} is no file and no JSON object with {' and '.join(columns)}.")
+        records.append(record)
+    if not records:
+        raise InputError("adapt predict needs at least one JSON object or file.")
+    return records
+
+
+def read_rows(path: Path, plan: Plan, column: str) -> list[Any]:
+    """One column of a file, or the lines of a .txt file that are not empty."""
+    import attrs
+
+    if path.suffix.casefold() == ".txt":
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    source = attrs.evolve(
+        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+    )
+    rows = load_raw(source)["train"]
+    require_columns(rows, [(column, "input_column")], path.name)
+    return list(column_values(rows, column))
 
 
 def _from_file(path: Path, plan: Plan) -> list[Any]:

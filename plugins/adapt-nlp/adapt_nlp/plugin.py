@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import TaskSpec
 
-from adapt_nlp.params import TextClassificationParams
+from adapt_nlp.params import QuestionAnsweringParams, TextClassificationParams
 
 
 @hookimpl
@@ -13,11 +13,31 @@ def adapt_tasks() -> list[TaskSpec]:
     return [
         TaskSpec(
             name="text_classification",
-            summary="texts into two or more classes",
-            implementation="adapt_nlp.text_classification.task:TextClassification",
+            summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
+            implementation="adapt_nlp.text_classification.task:text_classification",
             params=TextClassificationParams,
             loop="hf",
-            metrics={"accuracy": "higher", "macro_f1": "higher"},
-            core_defaults={"target_column": "label"},
+            metrics={
+                "accuracy": "higher",
+                "macro_f1": "higher",
+                "f1": "higher",
+                "precision": "higher",
+                "recall": "higher",
+            },
+        ),
+        TaskSpec(
+            name="question_answering",
+            summary="the span of a context that answers a question (SQuAD v1 and v2)",
+            implementation="adapt_nlp.question_answering.task:QuestionAnswering",
+            params=QuestionAnsweringParams,
+            loop="hf",
+            metrics={
+                "f1": "higher",
+                "exact_match": "higher",
+                "answerable_f1": "higher",
+                "answerable_exact_match": "higher",
+                "unanswerable_accuracy": "higher",
+            },
+            core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
     ]

@@ -45,3 +45,14 @@ def length_limit(tokenizer: Any, config: Any, wanted: int | None) -> int:
     if isinstance(positions, int) and 0 < positions < wanted:
         raise InputError(f"max_seq_length {wanted} is more than the {positions} positions of the model.")
     return wanted
+
+
+def require_fast(tokenizer: Any, source: ModelSource, why: str) -> Any:
+    """The tokenizer, where it can tell which characters each token came from.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not tokenizer.is_fast:
+        raise InputError(f"MODEL_PATH: {why}, which the tokenizer of {source.given} cannot (it has no tokenizer.json).")
+    return tokenizer

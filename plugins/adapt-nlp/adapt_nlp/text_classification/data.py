@@ -40,7 +40,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
         DataError: naming the split, row and column at fault.
     """
     splits = needed_splits(load_raw(plan.data, plan.model.trust_remote_code), plan.data, plan.training)
-    text, label = input_column(plan), str(plan.data.target_column)
+    text, label = input_column(plan), target_column(plan)
     wanted = [(name, "FORMAT_STRING") for name in format_columns(plan.data)] or [(text, "input_column")]
     for split, dataset in splits.items():
         require_columns(dataset, [*wanted, (label, "target_column")], split)
@@ -81,12 +81,17 @@ def input_column(plan: Plan) -> str:
     return str(plan.data.input_column or plan.task.params.dataset_text_field)
 
 
+def target_column(plan: Plan) -> str:
+    """The column of the class: target_column, else `label`."""
+    return str(plan.data.target_column or "label")
+
+
 def _strata(splits: Mapping[str, Dataset], label: str) -> list[Any] | None:
     return list(column_values(splits["train"], label)) if "train" in splits else None
 
 
 def _good_rows(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> tuple[Dataset, int]:
-    label = str(plan.data.target_column)
+    label = target_column(plan)
     if plan.data.format_string:
         columns = format_columns(plan.data)
         rows = dataset.select_columns(columns)

@@ -1,0 +1,1 @@
+"""The subtasks ner, pos and chunk: a tag for each word."""

