@@ -58,3 +58,44 @@ class SsfParams(TargetParams):
         "Shift layers without a bias too. Merged, they gain a bias, which the model's own code does not load again "
         "(save with SAVE_METHOD full_torch_model, or only the adapter).",
     )
+
+
+_SKIP = "Modules to keep in full precision, besides the head: names or parts of names."
+
+
+@attrs.frozen
+class Bnb4bitParams:
+    """Parameters of a base model in 4 bits."""
+
+    load_in_4bit: bool = param(False, "Hold the base model's linear layers in 4 bits.", on=True)
+    bnb_4bit_compute_dtype: str | None = param(
+        None,
+        "The type that 4-bit layers compute in (default: float16 on a GPU; on a CPU bfloat16 where it has "
+        "instructions for it, else float32).",
+        choices=("float16", "bfloat16", "float32"),
+    )
+    bnb_4bit_quant_type: str = param("nf4", "The 4-bit type.", choices=("nf4", "fp4"))
+    bnb_4bit_use_double_quant: bool = param(False, "Quantize the quantization constants too.")
+    bnb_4bit_quant_storage: str = param(
+        "uint8",
+        "The type that packed 4-bit weights are stored as; FSDP wants the model's own.",
+        choices=("uint8", "float16", "bfloat16", "float32"),
+    )
+    llm_int8_skip_modules: tuple[str, ...] | None = param(None, _SKIP)
+
+
+@attrs.frozen
+class Bnb8bitParams:
+    """Parameters of a base model in 8 bits."""
+
+    load_in_8bit: bool = param(False, "Hold the base model's linear layers in 8 bits.", on=True)
+    llm_int8_threshold: float = param(
+        6.0, "Input columns with a value above this are computed in full precision; 0 for none.", ge=0
+    )
+    llm_int8_skip_modules: tuple[str, ...] | None = param(None, _SKIP)
+    llm_int8_enable_fp32_cpu_offload: bool = param(
+        False, "Let what does not fit on the GPU live on the CPU, in float32 (Hugging Face models)."
+    )
+    llm_int8_has_fp16_weight: bool = param(
+        False, "Keep the weights in float and quantize them at each use: no memory is saved."
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from adapt_core import hookimpl
-from adapt_core.specs import MethodSpec
+from adapt_core.specs import MethodSpec, QuantizerSpec
 
-from adapt_peft_ssf.params import DoraParams, LoraParams, SsfParams
+from adapt_peft_ssf.params import Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
 
 
 @hookimpl
@@ -28,5 +28,27 @@ def adapt_methods() -> list[MethodSpec]:
             summary="a scale and a shift for each output channel of each layer",
             implementation="adapt_peft_ssf.ssf_method:Ssf",
             params=SsfParams,
+        ),
+    ]
+
+
+@hookimpl
+def adapt_quantizers() -> list[QuantizerSpec]:
+    return [
+        QuantizerSpec(
+            name="bnb_4bit",
+            summary="the base model's linear layers in 4 bits (nf4, fp4)",
+            implementation="adapt_peft_ssf.quantizers.bnb_4bit:Bnb4bit",
+            params=Bnb4bitParams,
+            switch="load_in_4bit",
+            bits=4,
+        ),
+        QuantizerSpec(
+            name="bnb_8bit",
+            summary="the base model's linear layers in 8 bits (LLM.int8())",
+            implementation="adapt_peft_ssf.quantizers.bnb_8bit:Bnb8bit",
+            params=Bnb8bitParams,
+            switch="load_in_8bit",
+            bits=8,
         ),
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapt_core.contracts import Site
-from adapt_core.errors import InputError
 from peft import PeftConfig
 from torch import nn
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
 
 from adapt_peft_ssf.adapters import AdapterMethod
 from adapt_peft_ssf.params import SsfParams

@@ -139,3 +139,30 @@ def test_a_misspelt_target_stops_the_run_before_training(tiny_encoder: Path, inb
     keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", target_modules=["query", "valeu"])
     with pytest.raises(InputError, match="valeu"):
         adapt_core.run(keys)
+
+
+@pytest.mark.parametrize("switch", ["load_in_4bit", "load_in_8bit"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_on_a_quantized_base_learns_and_merges_what_it_measured(
+    method: str, switch: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=6, LOGGING_STEPS=1)
+    result = adapt_core.run({**keys, switch: True})
+
+    assert result.learning["verdict"] == "learned"
+    assert result.learning["frozen_changed"] == 0
+    assert result.quantization == {"load_in_4bit": "bnb_4bit", "load_in_8bit": "bnb_8bit"}[switch]
+    assert set(result.artifacts) >= {"adapter"}
+    assert "model" not in result.artifacts
+
+    merged = {**keys, switch: True, "MERGE_ADAPTER": True, "OUTPUT_DIR": str(tmp_path / "merged")}
+    assert "model" in adapt_core.run(merged).artifacts
+    exported = adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
+
+    from safetensors.torch import load_file
+
+    at_once = load_file(tmp_path / "merged" / "model" / "model.safetensors")
+    later = load_file(exported / "model.safetensors")
+    assert at_once.keys() == later.keys()
+    for name, tensor in at_once.items():
+        assert (later[name] - tensor).abs().max() <= 1e-5 * tensor.abs().max().clamp(min=1), name

@@ -29,8 +29,8 @@ def is_quantized(model: nn.Module) -> bool:
     return next(quantized_layers(model), None) is not None
 
 
-def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Linear], nn.Module], device: str) -> None:
-    """Replaces each Linear of a module in place, and moves the whole to its device, which quantizes.
+def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Module], nn.Module], device: str) -> None:
+    """Replaces each Linear (and Conv1D) of a module in place, and moves the whole to its device, which quantizes.
 
     Args:
         model: any module, with its weights loaded.
@@ -41,16 +41,26 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Li
     Raises:
         InputError: no Linear is left to quantize.
     """
+    skip = [
+        *skip,
+        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
+    ]  # T5 casts its inputs to such a weight's type
     chosen = [
         name
         for name, module in model.named_modules()
-        if type(module) is nn.Linear and name and not _skipped(name, skip) and not _inside_attention(model, name)
+        if type(module) in (nn.Linear, Conv1D) and name and not _skipped(name, skip) and not _in_attention(model, name)
     ]
     if not chosen:
         raise InputError(no_layer(model))
     for name in chosen:
-        model.set_submodule(name, make(model.get_submodule(name)))  # type: ignore[arg-type]
+        model.set_submodule(name, make(model.get_submodule(name)))
     model.to(device)
+
+
+def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A plain layer's weight as (out, in), and its bias."""
+    weight = module.weight.detach()
+    return (weight.T.contiguous() if isinstance(module, Conv1D) else weight), module.bias
 
 
 def no_layer(model: nn.Module) -> str:
@@ -68,7 +78,7 @@ def _skipped(name: str, skip: Sequence[str]) -> bool:
     )
 
 
-def _inside_attention(model: nn.Module, name: str) -> bool:
+def _in_attention(model: nn.Module, name: str) -> bool:
     parent = name.rpartition(".")[0]
     return bool(parent) and isinstance(model.get_submodule(parent), nn.MultiheadAttention)
 

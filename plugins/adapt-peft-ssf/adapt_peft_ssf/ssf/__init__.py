@@ -13,9 +13,9 @@ from peft.utils import PeftType, register_peft_method
 if "SSF" not in PeftType.__members__:
     extend_enum(PeftType, "SSF", "SSF")
 
-from adapt_peft_ssf.ssf.config import SsfConfig  # noqa: E402 - the type must be known before
-from adapt_peft_ssf.ssf.layer import SsfLayer  # noqa: E402
-from adapt_peft_ssf.ssf.model import SsfModel  # noqa: E402
+from adapt_peft_ssf.ssf.config import SsfConfig
+from adapt_peft_ssf.ssf.layer import SsfLayer
+from adapt_peft_ssf.ssf.model import SsfModel
 
 if PeftType("SSF") not in PEFT_TYPE_TO_TUNER_MAPPING:
     register_peft_method(name="ssf", config_cls=SsfConfig, model_cls=SsfModel)

@@ -34,4 +34,4 @@ class QuantizedSsfLayer(SsfLayer):
 
 def is_quantized_layer(module: torch.nn.Module) -> bool:
     """Whether a module is one of bitsandbytes' layers (told without importing bitsandbytes)."""
-    return type(module).__module__.startswith("bitsandbytes")
+    return any(base.__module__.startswith("bitsandbytes") for base in type(module).__mro__)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer, check_adapters_to_merge
@@ -64,13 +65,20 @@ class SsfLayer(nn.Module, BaseTunerLayer):
     """
 
     adapter_layer_names = ("ssf_scale", "ssf_shift")
+    if TYPE_CHECKING:  # what peft's mixin brings, which nn.Module's own attribute lookup hides from type checkers
+        active_adapters: list[str]
+        merged: bool
+        disable_adapters: bool
+        get_base_layer: Callable[[], Any]
+        set_adapter: Callable[..., None]
+        _move_adapter_to_device_of_base_layer: Callable[[str], None]
 
     def __init__(self, base_layer: nn.Module, adapter_name: str, config: SsfConfig) -> None:
         super().__init__()
         self.base_layer = base_layer
         self.ssf_scale = nn.ParameterDict({})
         self.ssf_shift = nn.ParameterDict({})
-        self.merged_adapters = []
+        self.merged_adapters: list[str] = []
         self._disable_adapters = False
         self._active_adapter = adapter_name
         self._gained_bias = False
@@ -111,9 +119,9 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         if scale is None:
             plain: torch.Tensor = self.base_layer(x, *args, **kwargs)
             return plain
-        if is_norm(self.base_layer):
+        if is_norm(self.get_base_layer()):
             weights = self._affine(scale, shift)
-            normed: torch.Tensor = torch.func.functional_call(self.base_layer, weights, (x, *args), kwargs)
+            normed: torch.Tensor = torch.func.functional_call(self.get_base_layer(), weights, (x, *args), kwargs)
             return normed
         output: torch.Tensor = self.base_layer(x, *args, **kwargs)
         return self._after(output, scale, shift)
