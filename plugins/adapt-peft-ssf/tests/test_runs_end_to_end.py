@@ -48,6 +48,9 @@ def test_a_run_learns_saves_its_adapter_and_merges(
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line.get("phase") == "train"]
     assert losses[-1] < losses[0]
+    assert result.merge["inputs"] == "validation"
+    assert result.merge["relative_difference"] <= 1e-5
+    assert 0 < result.artifact_bytes["adapter"] < result.artifact_bytes["model"]
     assert (tmp_path / "run" / "adapter" / "adapter_config.json").exists()
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
 
@@ -156,7 +159,9 @@ def test_a_run_on_a_quantized_base_learns_and_merges_what_it_measured(
     assert "model" not in result.artifacts
 
     merged = {**keys, switch: True, "MERGE_ADAPTER": True, "OUTPUT_DIR": str(tmp_path / "merged")}
-    assert "model" in adapt_core.run(merged).artifacts
+    result = adapt_core.run(merged)
+    assert "model" in result.artifacts
+    assert result.merge["relative_difference"] <= result.merge["tolerance"]
     exported = adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
 
     from safetensors.torch import load_file
@@ -166,3 +171,30 @@ def test_a_run_on_a_quantized_base_learns_and_merges_what_it_measured(
     assert at_once.keys() == later.keys()
     for name, tensor in at_once.items():
         assert (later[name] - tensor).abs().max() <= 1e-5 * tensor.abs().max().clamp(min=1), name
+
+
+def test_a_merge_that_changes_the_function_stops_the_run(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_core.errors import DefectError
+
+    from adapt_peft_ssf import wrapping
+
+    monkeypatch.setattr(wrapping, "merge", lambda model: wrapping._unload(model))
+    with pytest.raises(DefectError, match="computes something else"):
+        adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", EPOCHS=2))
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["paged_adamw_32bit", "adamw_8bit"])
+def test_the_optimizers_of_bitsandbytes_train_an_adapter(
+    optimizer: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    result = adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", OPTIMIZER=optimizer, EPOCHS=1))
+    assert result.learning["verdict"] == "learned"
+
+
+def test_half_precision_trains_an_adapter_on_an_eight_bit_base(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", BF16=True, load_in_8bit=True, DO_EVAL=False)
+    result = adapt_core.run({**keys, "INTERVAL": "no"})
+    assert result.learning["frozen_changed"] == 0
