@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapt_core.contracts import Method, Site, Task
+from adapt_core.errors import InputError
 from adapt_core.files import whole_folder
 from adapt_core.merge_proof import MergeProof
 from adapt_core.plan import Plan
@@ -44,7 +45,13 @@ def export_run(
     if has_adapter:
         proof.before(model)
     proof.stop()
-    plain = method.merge(model)
+    try:
+        plain = method.merge(model)
+    except InputError as reason:
+        if plan.run.merge_adapter or not has_adapter:
+            raise
+        log.warning("only the adapter is saved: %s", reason)
+        return artifacts, None
     figures = proof.after(plain) if has_adapter else None
     save_model(task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name
