@@ -99,3 +99,11 @@ class Bnb8bitParams:
     llm_int8_has_fp16_weight: bool = param(
         False, "Keep the weights in float and quantize them at each use: no memory is saved."
     )
+
+
+@attrs.frozen
+class AnyPeftParams(TargetParams):
+    """Parameters of the method peft."""
+
+    peft_name: str | None = param(None, "The method of peft to use: IA3, LOHA, LOKR, VERA, OFT, ...")
+    peft_options: dict[str, object] | None = param(None, "Options of that method, by peft's own names.")

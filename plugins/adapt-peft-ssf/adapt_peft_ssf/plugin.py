@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import MethodSpec, QuantizerSpec
 
-from adapt_peft_ssf.params import Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
+from adapt_peft_ssf.params import AnyPeftParams, Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
 
 
 @hookimpl
@@ -28,6 +28,12 @@ def adapt_methods() -> list[MethodSpec]:
             summary="a scale and a shift for each output channel of each layer",
             implementation="adapt_peft_ssf.ssf_method:Ssf",
             params=SsfParams,
+        ),
+        MethodSpec(
+            name="peft",
+            summary="any other method of peft that adapts layers, by peft_name and peft_options",
+            implementation="adapt_peft_ssf.any_peft:AnyPeft",
+            params=AnyPeftParams,
         ),
     ]
 

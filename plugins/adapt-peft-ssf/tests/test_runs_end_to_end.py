@@ -198,3 +198,34 @@ def test_half_precision_trains_an_adapter_on_an_eight_bit_base(tiny_encoder: Pat
     keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", BF16=True, load_in_8bit=True, DO_EVAL=False)
     result = adapt_core.run({**keys, "INTERVAL": "no"})
     assert result.learning["frozen_changed"] == 0
+
+
+@pytest.mark.parametrize("save_method", ["state_dict", "save_pretrained", "full_torch_model"])
+def test_a_merged_quantized_run_loads_as_a_plain_model_in_every_form(
+    save_method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="SSF", load_in_4bit=True, MERGE_ADAPTER=True, EPOCHS=1)
+    adapt_core.run({**keys, "SAVE_METHOD": save_method})
+    script = """
+import json, sys
+exec(open(sys.argv[1]).read())
+print(json.dumps([type(model).__name__, str(next(model.parameters()).dtype), hasattr(model.config, "quantization_config"),
+                  [name for name in sys.modules if name.startswith(("peft", "adapt_", "bitsandbytes"))]]))
+"""
+    card = (tmp_path / "run" / "README.md").read_text()
+    (tmp_path / "lines.py").write_text(card.partition("```python\n")[2].partition("```")[0])
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "lines.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path / "run",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])[:3] == ["BertForSequenceClassification", "torch.float32", False]
+
+
+def test_listing_plugins_imports_nothing_heavy() -> None:
+    script = "import sys, adapt_peft_ssf.plugin; print(sorted({'torch', 'peft', 'bitsandbytes'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
