@@ -104,3 +104,17 @@ class Dora(Lora):
 
     name = "DoRA"
     decomposes = True
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """As LoRA's.
+
+        Raises:
+            InputError: as LoRA's, or an 8-bit base keeps its weights in float.
+        """
+        states = (getattr(module, "state", None) for module in model.modules())
+        if any(getattr(state, "has_fp16_weights", False) for state in states):
+            raise InputError(
+                "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
+                "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
+            )
+        return super().attach(model, site)

@@ -79,6 +79,25 @@ def test_weights_kept_in_float_are_not_codes() -> None:
     assert layer(8).weight.dtype is torch.int8
 
 
+def test_dora_on_weights_kept_in_float_is_refused_with_the_reason() -> None:
+    case = CASES["bert"]
+    with pytest.raises(InputError, match="llm_int8_has_fp16_weight: false"):
+        make("DoRA").attach(quantized(case, 8, llm_int8_has_fp16_weight=True), site(case))
+
+
+@pytest.mark.parametrize("name", ["LoRA", "SSF"])
+def test_on_weights_kept_in_float_it_trains_and_merges(name: str) -> None:
+    case = CASES["bert"]
+    method = make(name)
+    model = method.attach(quantized(case, 8, llm_int8_has_fp16_weight=True), site(case))
+    losses = train(model, case.inputs(), steps=5)
+    assert losses[-1] < losses[0]
+    with torch.no_grad():
+        unmerged = logits(model, case.inputs())
+    merged = method.merge(model).eval()
+    assert (logits(merged, case.inputs()) - unmerged).abs().max() <= 5e-2 * unmerged.abs().max()
+
+
 def test_offloading_is_asked_for_on_a_gpu_and_said_to_have_no_effect_on_a_cpu(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

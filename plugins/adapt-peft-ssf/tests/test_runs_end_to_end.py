@@ -209,8 +209,8 @@ def test_a_merged_quantized_run_loads_as_a_plain_model_in_every_form(
     script = """
 import json, sys
 exec(open(sys.argv[1]).read())
-print(json.dumps([type(model).__name__, str(next(model.parameters()).dtype), hasattr(model.config, "quantization_config"),
-                  [name for name in sys.modules if name.startswith(("peft", "adapt_", "bitsandbytes"))]]))
+dtype = str(next(model.parameters()).dtype)
+print(json.dumps([type(model).__name__, dtype, hasattr(model.config, "quantization_config")]))
 """
     card = (tmp_path / "run" / "README.md").read_text()
     (tmp_path / "lines.py").write_text(card.partition("```python\n")[2].partition("```")[0])
@@ -222,7 +222,7 @@ print(json.dumps([type(model).__name__, str(next(model.parameters()).dtype), has
         cwd=tmp_path / "run",
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])[:3] == ["BertForSequenceClassification", "torch.float32", False]
+    assert json.loads(done.stdout.splitlines()[-1]) == ["BertForSequenceClassification", "torch.float32", False]
 
 
 def test_listing_plugins_imports_nothing_heavy() -> None:

@@ -132,7 +132,12 @@ class SsfLayer(nn.Module, BaseTunerLayer):
             scale = scale.view(-1, *spatial)
             shift = None if shift is None else shift.view(-1, *spatial)
         scale = scale.to(output.dtype)
-        return output * scale if shift is None else torch.addcmul(shift.to(output.dtype), output, scale)
+        if shift is None:
+            return output * scale if torch.is_grad_enabled() else output.mul_(scale)
+        shift = shift.to(output.dtype)
+        if torch.is_grad_enabled():
+            return torch.addcmul(shift, output, scale)
+        return torch.addcmul(shift, output, scale, out=output)  # the layer's output is nobody else's: no new memory
 
     def _affine(self, scale: torch.Tensor, shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
         base: Any = self.get_base_layer()
