@@ -8,39 +8,65 @@ from pathlib import Path
 from typing import Any
 
 from adapt_core.contracts import Method, Site, Task
+from adapt_core.errors import InputError
 from adapt_core.files import whole_folder
+from adapt_core.merge_proof import MergeProof
 from adapt_core.plan import Plan
 from adapt_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
 
-def export_run(plan: Plan, task: Task, method: Method, model: Any, site: Site, folder: RunFolder) -> dict[str, str]:
+def export_run(
+    plan: Plan, task: Task, method: Method, model: Any, site: Site, folder: RunFolder, proof: MergeProof
+) -> tuple[dict[str, str], dict[str, Any] | None]:
     """Writes `adapter/` (where the method added one) and `model/`, each whole or not at all.
 
     MERGE_ADAPTER defaults to true on a float base and to false on a quantized one, where only `adapter/` is written.
 
     Returns:
-        artifact names to paths inside the run folder.
+        artifact names to paths inside the run folder, and the figures of the merge where an adapter was merged.
+
+    Raises:
+        DefectError: the merged model computes something else than the trained one.
     """
     artifacts: dict[str, str] = {}
     with whole_folder(folder.adapter) as temporary:
         has_adapter = method.save_adapter(model, temporary)
     if has_adapter:
         artifacts["adapter"] = folder.adapter.name
+        log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")
     else:
         shutil.rmtree(folder.adapter)
     merge = not site.quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
     if has_adapter and not merge:
         log.info("only the adapter is saved; merge it later with: adapt export %s --save-method M -o DIR", folder.path)
-        return artifacts
-    save_model(task, method.merge(model), folder.model, plan.run.save_method)
+        return artifacts, None
+    if has_adapter:
+        proof.before(model)
+    proof.stop()
+    try:
+        plain = method.merge(model)
+    except InputError as reason:
+        if plan.run.merge_adapter or not has_adapter:
+            raise
+        log.warning("only the adapter is saved: %s", reason)
+        return artifacts, None
+    figures = proof.after(plain) if has_adapter else None
+    save_model(task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name
-    return artifacts
+    return artifacts, figures
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def save_model(task: Task, model: Any, folder: Path, save_method: str) -> None:
     """Writes a plain model folder, whole or not at all."""
     with whole_folder(folder) as temporary:
         task.save_model(model, temporary, save_method)
-    log.info("saved %s (%s)", folder, save_method)
+    log.info("saved %s (%s, %s bytes)", folder, save_method, f"{size_of(folder):,}")

@@ -64,6 +64,6 @@ class FinishedRun:
         from adapt_core.devices import first_device
 
         parts = Parts.of(self.plan, self.registry, self.task)
-        loaded = self.task.load_model(self.task.load_data(), None, World(device=first_device()))
-        model = parts.method.load_adapter(loaded.model, self.folder.adapter)
-        return parts.method.merge(model).eval()
+        loaded = self.task.load_model(self.task.load_data(), parts.quantizer, World(device=first_device()))
+        base = loaded.model if parts.quantizer is None else parts.quantizer.prepare(loaded.model, False)
+        return parts.method.merge(parts.method.load_adapter(base, self.folder.adapter)).cpu().eval()

@@ -13,9 +13,10 @@ import attrs
 from adapt_core.admission import Admission
 from adapt_core.contracts import Job, LoadedModel, Loop, Method, Site, Task, TaskData, Trained, World
 from adapt_core.devices import peak_memory_bytes, refuse_impossible_precision
-from adapt_core.exporting import export_run
+from adapt_core.exporting import export_run, size_of
 from adapt_core.files import write_text
 from adapt_core.learning_proof import LearningProof
+from adapt_core.merge_proof import MergeProof
 from adapt_core.model_card import model_card
 from adapt_core.parts import Parts
 from adapt_core.plan import Plan
@@ -42,6 +43,7 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     loop = parts.task.make_loop(
         Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
     )
+    merge_proof = MergeProof(model, rounded=site.quantized or loaded.dtype != "float32" or plan.training.bf16)
     parts.launcher.verify(loop, world)
     if world.is_main:
         admission.begin(plan)
@@ -71,7 +73,7 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
         output_dir=str(folder.path),
     )
     if world.is_main:
-        result = finish(plan, parts, loop.plain_model(), site, folder, result)
+        result = finish(plan, parts, loop.plain_model(), site, folder, result, merge_proof)
     relay.finished(result)
     return result
 
@@ -157,10 +159,13 @@ def measure_after(
     return after, test
 
 
-def finish(plan: Plan, parts: Parts, model: Any, site: Site, folder: RunFolder, result: RunResult) -> RunResult:
+def finish(
+    plan: Plan, parts: Parts, model: Any, site: Site, folder: RunFolder, result: RunResult, merge_proof: MergeProof
+) -> RunResult:
     """Exports, then the model card, then `result.json`, which makes the run finished."""
-    artifacts = export_run(plan, parts.task, parts.method, model, site, folder)
-    result = attrs.evolve(result, artifacts=artifacts)
+    artifacts, merge = export_run(plan, parts.task, parts.method, model, site, folder, merge_proof)
+    sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
+    result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
     write_text(folder.card, model_card(plan, parts.task, result))
     artifacts["model card"] = folder.card.name
     if plan.run.push_to_hub:

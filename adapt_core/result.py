@@ -23,6 +23,9 @@ class RunResult:
         peak_memory_bytes: of the main process, on its device.
         steps: optimizer steps done.
         artifacts: names to paths inside the run folder.
+        artifact_bytes: names to sizes on disk, of the adapter and the model.
+        merge: how far the merged model's outputs are from the unmerged one's (see `adapt_core.merge_proof`), or None
+            where no adapter was merged.
         learning: the proof of learning (see `adapt_core.learning_proof`).
         data: what was found of the data (rows, dropped rows, truncated share).
         versions: of Python, torch, adapt's distributions and the libraries underneath.
@@ -50,6 +53,8 @@ class RunResult:
     seed: int
     config_sha256: str
     output_dir: str
+    artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
+    merge: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """The text of `result.json`."""

@@ -26,7 +26,7 @@ TASKS: dict[str, str] = {
     "image_segmentation": _VISION,
     "pose_detection": _VISION,
 }
-METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT}
+METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT, "peft": _PEFT}
 QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
 LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
 
@@ -77,7 +77,8 @@ _KEYS: dict[str, dict[str, str]] = {
     _PEFT: {
         "LoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
         "DoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
-        "SSF": "target_modules init_ssf_weights auto_select_modules",
+        "SSF": "target_modules init_ssf_weights ssf_shift_everywhere auto_select_modules",
+        "peft": "peft_name peft_options target_modules auto_select_modules",
         "bnb_4bit": "load_in_4bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
         "bnb_4bit_quant_storage llm_int8_skip_modules",
         "bnb_8bit": "load_in_8bit llm_int8_threshold llm_int8_skip_modules llm_int8_enable_fp32_cpu_offload "

@@ -1,1 +1,60 @@
-"""The hook module of adapt-peft-ssf. It registers nothing yet."""
+"""What adapt-peft-ssf registers. Imports nothing heavy: peft and bitsandbytes load when a run needs them."""
+
+from __future__ import annotations
+
+from adapt_core import hookimpl
+from adapt_core.specs import MethodSpec, QuantizerSpec
+
+from adapt_peft_ssf.params import AnyPeftParams, Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
+
+
+@hookimpl
+def adapt_methods() -> list[MethodSpec]:
+    return [
+        MethodSpec(
+            name="LoRA",
+            summary="low-rank updates beside frozen layers",
+            implementation="adapt_peft_ssf.lora:Lora",
+            params=LoraParams,
+        ),
+        MethodSpec(
+            name="DoRA",
+            summary="LoRA with a trained magnitude for each output",
+            implementation="adapt_peft_ssf.lora:Dora",
+            params=DoraParams,
+        ),
+        MethodSpec(
+            name="SSF",
+            summary="a scale and a shift for each output channel of each layer",
+            implementation="adapt_peft_ssf.ssf_method:Ssf",
+            params=SsfParams,
+        ),
+        MethodSpec(
+            name="peft",
+            summary="any other method of peft that adapts layers, by peft_name and peft_options",
+            implementation="adapt_peft_ssf.any_peft:AnyPeft",
+            params=AnyPeftParams,
+        ),
+    ]
+
+
+@hookimpl
+def adapt_quantizers() -> list[QuantizerSpec]:
+    return [
+        QuantizerSpec(
+            name="bnb_4bit",
+            summary="the base model's linear layers in 4 bits (nf4, fp4)",
+            implementation="adapt_peft_ssf.quantizers.bnb_4bit:Bnb4bit",
+            params=Bnb4bitParams,
+            switch="load_in_4bit",
+            bits=4,
+        ),
+        QuantizerSpec(
+            name="bnb_8bit",
+            summary="the base model's linear layers in 8 bits (LLM.int8())",
+            implementation="adapt_peft_ssf.quantizers.bnb_8bit:Bnb8bit",
+            params=Bnb8bitParams,
+            switch="load_in_8bit",
+            bits=8,
+        ),
+    ]

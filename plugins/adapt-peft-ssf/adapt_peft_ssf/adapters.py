@@ -1,0 +1,173 @@
+"""What LoRA, DoRA and SSF share: a peft adapter on any module, its file, and the way back to a plain model."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from peft import PeftConfig, PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from adapt_core.contracts import Site
+from adapt_core.errors import DefectError, InputError
+from adapt_core.methods.freezing import hold_batch_norms
+from adapt_core.structure import untie_head
+
+from adapt_peft_ssf import wrapping
+from adapt_peft_ssf.heads import modules_to_save
+from adapt_peft_ssf.params import TargetParams
+from adapt_peft_ssf.targets import as_peft_targets, select_targets
+
+log = logging.getLogger(__name__)
+
+
+class AdapterMethod(ABC):
+    """A method of peft's kind: an adapter on frozen layers, and a head that trains whole beside it."""
+
+    name: str
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+        self._held: list[RemovableHandle] = []
+
+    @abstractmethod
+    def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
+        """The peft config of this method.
+
+        Args:
+            targets: `target_modules`, resolved.
+            layers: the modules that it names.
+            saved: `modules_to_save`.
+        """
+
+    @abstractmethod
+    def by_default(self, module: nn.Module) -> bool:
+        """Whether a module is of a kind that is adapted where target_modules does not say."""
+
+    @abstractmethod
+    def refusal(self, module: nn.Module) -> str | None:
+        """Why this method cannot adapt a module, or None where it can."""
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """Freezes the base and puts the adapter on the target modules; new heads train whole.
+
+        Raises:
+            InputError: target_modules matches nothing, or peft cannot serve this model.
+        """
+        self.check_params(site)
+        params: TargetParams = self.params
+        if not params.auto_select_modules and not params.target_modules:
+            raise InputError("auto_select_modules: false needs target_modules, the names of the layers to adapt.")
+        saved = modules_to_save(model, site, self.name)
+        spared = [*site.head, *saved]
+        targets = select_targets(model, params.target_modules, spared, self.by_default, self.refusal, self.name)
+        targets = self._without_saved(targets, saved)
+        adapted_heads = [name for name in site.head if name in targets]
+        for untied in untie_head(model, [*[name for name in site.head if name in saved], *adapted_heads]):
+            log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
+        layers = [model.get_submodule(name) for name in targets]
+        config = self.make_config(as_peft_targets(targets, model), layers, saved)
+        attached = self._guarded(lambda: wrapping.attach(model, config))
+        for name, parameter in attached.named_parameters():
+            if wrapping.in_saved_module(name) and not site.trains(wrapping.plain_name(name)):
+                parameter.requires_grad_(False)
+        self._held = hold_batch_norms(attached)
+        return attached
+
+    def check_params(self, site: Site) -> None:  # noqa: B027 - a method without such parameters has nothing to check
+        """Refuses parameters that no model could serve. Overridden where there are any."""
+
+    def _without_saved(self, targets: list[str], saved: Sequence[str]) -> list[str]:
+        prefixes = tuple(f"{name}." for name in saved)
+        left = [name for name in targets if name not in saved and not name.startswith(prefixes)]
+        if not left:
+            raise InputError(
+                f"target_modules names only the head ({', '.join(saved)}), which trains whole. "
+                "Name layers before it, or use method last_layer."
+            )
+        return left
+
+    def _guarded(self, attach: Any) -> nn.Module:
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+                model: nn.Module = attach()
+        except (ValueError, NotImplementedError, TypeError) as error:
+            raise InputError(f"method {self.name} cannot be put on this model: {' '.join(str(error).split())}") from (
+                error
+            )
+        return model
+
+    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+        """The adapter's own parameters, and those of the head that trains whole."""
+        trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        head = [name for name in trainable if wrapping.in_saved_module(name)]
+        return {"adapter": [name for name in trainable if name not in set(head)], "head": head}
+
+    @contextmanager
+    def base_only(self, model: nn.Module) -> Iterator[None]:
+        """The adapter is switched off; the head stays as it is."""
+        trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+        layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+        for layer in layers:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(trainable[name])
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        """Writes adapter_config.json and adapter_model.safetensors, which plain peft loads."""
+        wrapping.save(model, folder)
+        return True
+
+    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
+        """The adapter of a folder on its base model, quantized or not."""
+        if not isinstance(model, PeftModel):
+            _untie_adapted_head(model, folder)
+        return self._guarded(lambda: wrapping.load(model, folder))
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        """The trained model as a plain one.
+
+        Raises:
+            InputError: a layer cannot take its adapter in, or the adapter holds values that are not finite.
+        """
+        for handle in self._held:
+            handle.remove()
+        self._held = []
+        try:
+            plain = wrapping.merge(model)
+        except (ValueError, NotImplementedError) as error:
+            raise InputError(f"the {self.name} adapter cannot be merged: {' '.join(str(error).split())}") from error
+        left = sorted(
+            {type(m).__name__ for m in plain.modules() if type(m).__module__.startswith(("peft", __package__))}
+        )
+        if left:
+            raise DefectError(f"classes of peft are left in the merged model: {', '.join(left)}.")
+        return plain
+
+
+def _untie_adapted_head(model: nn.Module, folder: Path) -> None:
+    """An adapter on an output layer that shares its weight must not reach the embeddings when it is merged."""
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    name = next((name for name, module in model.named_modules() if output is not None and module is output), None)
+    if name is None:
+        return
+    targets = PeftConfig.from_pretrained(str(folder)).target_modules
+    if isinstance(targets, str):
+        targeted = name in {part.replace("\\", "") for part in targets.split("|")}
+    else:
+        targeted = any(name == target or name.endswith(f".{target}") for target in targets or ())
+    if targeted:
+        untie_head(model, [name])

@@ -1,0 +1,89 @@
+"""The method peft: any adapter method that peft ships, by its name and with its own options."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from peft import PeftConfig
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
+
+from adapt_peft_ssf.adapters import AdapterMethod
+from adapt_peft_ssf.params import AnyPeftParams
+
+_OURS = ("target_modules", "modules_to_save", "inference_mode", "peft_type", "task_type")
+
+
+class AnyPeft(AdapterMethod):
+    """One of peft's methods that adapt layers (IA3, LoHa, LoKr, VeRA, OFT, ...)."""
+
+    name = "peft"
+
+    def __init__(self, params: AnyPeftParams) -> None:
+        super().__init__(params)
+        self._options = dict(params.peft_options or {})
+
+    def check_params(self, site: Site) -> None:
+        """peft has such a method, it adapts layers, and it knows the options."""
+        fields = self._fields()
+        for option in self._options:
+            if option in _OURS:
+                raise InputError(f"peft_options: {option} is not an option; adapt sets it (target_modules is a key).")
+            if option not in fields:
+                near = get_close_matches(option, fields, n=1)
+                hint = f" Did you mean {near[0]}?" if near else f" Options: {', '.join(sorted(fields))}."
+                raise InputError(f"peft_options: {self.params.peft_name} has no option {option!r}.{hint}")
+
+    def _class(self) -> Any:
+        named = {
+            str(kind.value).casefold().replace("_", ""): item for kind, item in PEFT_TYPE_TO_CONFIG_MAPPING.items()
+        }
+        wanted = (self.params.peft_name or "").casefold().replace("_", "").replace("-", "")
+        found = named.get(wanted)
+        if found is None or "target_modules" not in inspect.signature(found).parameters:
+            usable = sorted(
+                str(kind.value)
+                for kind, item in PEFT_TYPE_TO_CONFIG_MAPPING.items()
+                if "target_modules" in inspect.signature(item).parameters
+            )
+            what = (
+                "is not given" if not wanted else f"{self.params.peft_name!r} is no method of peft that adapts layers"
+            )
+            raise InputError(f"peft_name: {what}. There are: {', '.join(usable)}.")
+        return found
+
+    def _fields(self) -> list[str]:
+        return [field.name for field in dataclasses.fields(self._class()) if field.init and field.name not in _OURS]
+
+    def by_default(self, module: nn.Module) -> bool:
+        """Every Linear and Conv1D."""
+        return isinstance(module, (nn.Linear, Conv1D))
+
+    def refusal(self, module: nn.Module) -> str | None:
+        """Any single layer with a weight: which of them the method can serve, peft itself judges."""
+        if list(module.children()) or getattr(module, "weight", None) is None:
+            return f"it is a {type(module).__name__}, not a layer with a weight"
+        return None
+
+    def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
+        """The config of the named method."""
+        options = dict(self._options)
+        if "feedforward_modules" in self._fields():  # IA3 would look it up in a table of model names
+            options.setdefault("feedforward_modules", [])
+        try:
+            config: PeftConfig = self._class()(target_modules=targets, modules_to_save=saved or None, **options)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"peft_options: {' '.join(str(error).split())}") from error
+        return config
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")

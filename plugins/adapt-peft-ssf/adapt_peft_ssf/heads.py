@@ -1,0 +1,42 @@
+"""Which modules train whole beside an adapter and are saved with it (peft's `modules_to_save`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
+
+
+def modules_to_save(model: nn.Module, site: Site, method: str) -> list[str]:
+    """Full names of the modules to train whole: the head where it trains, and whatever the checkpoint did not hold.
+
+    Raises:
+        InputError: a new parameter stands in no module of its own, or peft could not tell the module from others.
+    """
+    wanted = list(site.head) if site.train_head else []
+    for parameter in sorted(site.new_parameters):
+        owner = parameter.rpartition(".")[0]
+        if not owner:
+            raise InputError(
+                f"method {method}: the new parameter {parameter!r} belongs to the model itself, and only modules "
+                "inside it can be saved with an adapter. Use method full or last_layer."
+            )
+        wanted.append(owner)
+    outermost = [name for name in dict.fromkeys(wanted) if not any(name.startswith(f"{other}.") for other in wanted)]
+    _refuse_ambiguous(model, outermost, method)
+    return outermost
+
+
+def _refuse_ambiguous(model: nn.Module, names: Sequence[str], method: str) -> None:
+    """peft finds these modules by the end of their names; one that would catch others too cannot be saved alone."""
+    prefixes = tuple(f"{name}." for name in names)
+    for name, _ in model.named_modules():
+        caught = [wanted for wanted in names if name.endswith(wanted)]
+        if caught and name not in names and not name.startswith(prefixes):
+            raise InputError(
+                f"method {method}: the head {caught[0]!r} cannot be told from the module {name!r} in an adapter file, "
+                "for peft matches the ends of names. Use method full or last_layer, or set LAST_LAYER_TUNING: false."
+            )

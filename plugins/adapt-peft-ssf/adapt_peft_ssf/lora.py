@@ -1,0 +1,120 @@
+"""The methods LoRA and DoRA, on peft."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from peft import LoraConfig, PeftConfig
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
+
+from adapt_peft_ssf.adapters import AdapterMethod
+from adapt_peft_ssf.params import LoraParams
+
+log = logging.getLogger(__name__)
+
+_LAYERS = (nn.Linear, Conv1D, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding)
+_STARTS = ("gaussian", "pissa", "olora", "orthogonal")
+_PISSA = re.compile(r"pissa(_niter_\d+)?")
+
+
+class Lora(AdapterMethod):
+    """Low-rank adaptation (Hu et al., 2021)."""
+
+    name = "LoRA"
+    decomposes = False
+
+    def __init__(self, params: LoraParams) -> None:
+        super().__init__(params)
+        self._start = params.init_lora_weights
+        if isinstance(self._start, str):
+            self._start = self._start.strip().casefold()
+
+    def check_params(self, site: Site) -> None:
+        """`init_lora_weights` is true, false or a start that needs nothing else, and the base can bear it."""
+        start = self._start
+        if isinstance(start, bool):
+            return
+        if start not in _STARTS and not _PISSA.fullmatch(start):
+            near = get_close_matches(start, _STARTS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise InputError(
+                f"init_lora_weights must be true, false, {', '.join(_STARTS)} or pissa_niter_N; not {start!r}.{hint}"
+            )
+        if site.quantized and self.changes_base:
+            raise InputError(
+                f"init_lora_weights: {start} rewrites the base weights, which cannot be done on a quantized base. "
+                "Use true or gaussian."
+            )
+
+    @property
+    def changes_base(self) -> bool:
+        """Whether the start moves a part of the base weights into the adapter."""
+        return isinstance(self._start, str) and (self._start == "olora" or _PISSA.fullmatch(self._start) is not None)
+
+    def by_default(self, module: nn.Module) -> bool:
+        """Every Linear, Conv2d and Conv1D."""
+        return isinstance(module, (nn.Linear, nn.Conv2d, Conv1D))
+
+    def refusal(self, module: nn.Module) -> str | None:
+        """Layers with a weight that peft can adapt; grouped convolutions only where they are not grouped."""
+        if not isinstance(module, _LAYERS):
+            return f"it is a {type(module).__name__}, not a layer with a weight"
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.groups > 1:
+            return "grouped convolutions: peft could not merge them"
+        return None
+
+    def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
+        """peft's LoraConfig. `fan_in_fan_out` follows the layers where all are Conv1D."""
+        params: LoraParams = self.params
+        transposed = [isinstance(layer, Conv1D) for layer in layers]
+        if params.fan_in_fan_out and not any(transposed):
+            log.warning("fan_in_fan_out is not used: no adapted layer keeps its weight as (in, out), as Conv1D does.")
+        return LoraConfig(
+            r=params.r,
+            lora_alpha=params.alpha,
+            lora_dropout=params.dropout,
+            target_modules=targets,
+            fan_in_fan_out=all(transposed),
+            init_lora_weights=self._start,
+            use_dora=self.decomposes,
+            modules_to_save=saved or None,
+        )
+
+    @contextmanager
+    def base_only(self, model: nn.Module) -> Iterator[None]:
+        """The adapter switched off. Where its start took a part of the base (pissa, olora), base and fresh adapter
+        together are the base, and both stay on."""
+        if self.changes_base:
+            yield
+            return
+        with super().base_only(model):
+            yield
+
+
+class Dora(Lora):
+    """Weight-decomposed low-rank adaptation (Liu et al., 2024): a magnitude beside LoRA's direction."""
+
+    name = "DoRA"
+    decomposes = True
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """As LoRA's.
+
+        Raises:
+            InputError: as LoRA's, or an 8-bit base keeps its weights in float.
+        """
+        states = (getattr(module, "state", None) for module in model.modules())
+        if any(getattr(state, "has_fp16_weights", False) for state in states):
+            raise InputError(
+                "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
+                "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
+            )
+        return super().attach(model, site)

@@ -1,0 +1,76 @@
+"""The quantizer bnb_8bit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from adapt_peft_ssf.params import Bnb8bitParams
+from adapt_peft_ssf.quantizers.conversion import replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.preparing import prepare
+
+log = logging.getLogger(__name__)
+
+
+class Bnb8bit:
+    """Linear layers in 8 bits (LLM.int8())."""
+
+    def __init__(self, params: Bnb8bitParams) -> None:
+        self.params = params
+
+    def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
+        """The `quantization_config` of `from_pretrained`, with the head left out, and where the model lives."""
+        from transformers import BitsAndBytesConfig
+
+        params = self.params
+        on_gpu = device.startswith("cuda")
+        if params.llm_int8_enable_fp32_cpu_offload and not on_gpu:
+            log.warning("llm_int8_enable_fp32_cpu_offload has no effect: the whole model is on the CPU.")
+        offload = params.llm_int8_enable_fp32_cpu_offload and on_gpu
+        config = BitsAndBytesConfig(
+            load_in_8bit=True,
+            llm_int8_threshold=float(params.llm_int8_threshold),
+            llm_int8_skip_modules=self._skipped(skip),
+            llm_int8_enable_fp32_cpu_offload=offload,
+            llm_int8_has_fp16_weight=params.llm_int8_has_fp16_weight,
+        )
+        return {"quantization_config": config, "device_map": "auto" if offload else {"": device}}
+
+    def _skipped(self, skip: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys([*skip, *(self.params.llm_int8_skip_modules or ())]))
+
+    def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
+        """Replaces the Linear layers of any module in place."""
+        import bitsandbytes as bnb
+
+        params = self.params
+
+        def make(plain: nn.Module) -> nn.Module:
+            weight, bias = weight_and_bias(plain)
+            outputs, inputs = weight.shape
+            layer: Any = bnb.nn.Linear8bitLt(
+                inputs,
+                outputs,
+                bias=bias is not None,
+                has_fp16_weights=params.llm_int8_has_fp16_weight,
+                threshold=params.llm_int8_threshold,
+                device="meta",
+            )
+            layer.weight = bnb.nn.Int8Params(
+                weight, requires_grad=False, has_fp16_weights=params.llm_int8_has_fp16_weight
+            ).to(device)
+            if bias is not None:
+                layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+            layer.source_cls = type(plain)
+            quantized: nn.Module = layer
+            return quantized
+
+        replace_linears(model, self._skipped(skip), make, device)
+        return model
+
+    def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
+        """See `preparing.prepare`."""
+        return prepare(model, gradient_checkpointing, "is_loaded_in_8bit")

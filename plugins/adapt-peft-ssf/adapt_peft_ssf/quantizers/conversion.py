@@ -1,0 +1,134 @@
+"""Linear layers into bitsandbytes' ones and back, in any module."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapt_core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def quantized_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Full names and modules of the 4- and 8-bit layers of a model."""
+    import bitsandbytes as bnb
+
+    for name, module in model.named_modules():
+        if isinstance(module, (bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)):
+            yield name, module
+
+
+def is_quantized(model: nn.Module) -> bool:
+    """Whether a model has any 4- or 8-bit layer."""
+    return next(quantized_layers(model), None) is not None
+
+
+def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Module], nn.Module], device: str) -> None:
+    """Replaces each Linear (and Conv1D) of a module in place, and moves the whole to its device, which quantizes.
+
+    Args:
+        model: any module, with its weights loaded.
+        skip: names (or last parts of names) of modules to leave alone, with all inside them.
+        make: an empty quantized layer for a Linear, weights and bias set.
+        device: where the model will live.
+
+    Raises:
+        InputError: no Linear is left to quantize.
+    """
+    skip = [
+        *skip,
+        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
+    ]  # T5 casts its inputs to such a weight's type
+    chosen = [
+        name
+        for name, module in model.named_modules()
+        if type(module) in (nn.Linear, Conv1D) and name and not _skipped(name, skip) and not _in_attention(model, name)
+    ]
+    if not chosen:
+        raise InputError(no_layer(model))
+    for name in chosen:
+        model.set_submodule(name, make(model.get_submodule(name)))
+    model.to(device)
+
+
+def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A plain layer's weight as (out, in), and its bias."""
+    weight = module.weight.detach()
+    return (weight.T.contiguous() if isinstance(module, Conv1D) else weight), module.bias
+
+
+def no_layer(model: nn.Module) -> str:
+    """The message for a model without anything to quantize."""
+    return (
+        f"{type(model).__name__} has no Linear layer outside its head, and only such layers can be held in 4 or 8 "
+        "bits. Leave load_in_4bit and load_in_8bit out."
+    )
+
+
+def _skipped(name: str, skip: Sequence[str]) -> bool:
+    parts = name.split(".")
+    return any(
+        name == entry or name.startswith(f"{entry}.") or entry in parts or name.endswith(f".{entry}") for entry in skip
+    )
+
+
+def _in_attention(model: nn.Module, name: str) -> bool:
+    parent = name.rpartition(".")[0]
+    return bool(parent) and isinstance(model.get_submodule(parent), nn.MultiheadAttention)
+
+
+def dequantize(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The model with each quantized layer as a plain one again (a Conv1D where it was one), in place.
+
+    What the quantized layers compute is kept, but for the rounding of their compute type.
+    """
+    for name, module in list(quantized_layers(model)):
+        model.set_submodule(name, _plain(module, dtype))
+    for attribute in ("is_loaded_in_4bit", "is_loaded_in_8bit", "is_quantized", "hf_quantizer", "quantization_method"):
+        vars(model).pop(attribute, None)
+    config = getattr(model, "config", None)
+    if config is not None and hasattr(config, "quantization_config"):
+        del config.quantization_config
+    for parameter in model.parameters():
+        if parameter.dtype.is_floating_point:
+            parameter.data = parameter.data.to(dtype)
+    return model
+
+
+def _plain(module: Any, dtype: torch.dtype) -> nn.Module:
+    weight = dequantized_weight(module).to(dtype)
+    plain: nn.Module
+    if module.__dict__.get("source_cls") == Conv1D:
+        plain = Conv1D(module.out_features, module.in_features)
+        weight = weight.T.contiguous()
+        bias = module.bias if module.bias is not None else torch.zeros(module.out_features, device=weight.device)
+    else:
+        with torch.device("meta"):
+            plain = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+        bias = module.bias
+    plain.weight = nn.Parameter(weight, requires_grad=False)
+    if bias is not None:
+        plain.bias = nn.Parameter(bias.detach().to(dtype), requires_grad=False)
+    return plain.train(module.training)
+
+
+def dequantized_weight(module: Any) -> torch.Tensor:
+    """The weight that a quantized layer computes with, in float, as (out, in)."""
+    import bitsandbytes as bnb
+
+    weight = module.weight
+    if isinstance(module, bnb.nn.Linear4bit):
+        values: torch.Tensor = bnb.functional.dequantize_4bit(weight.data, weight.quant_state)
+        return values
+    if module.state.has_fp16_weights:
+        held: torch.Tensor = weight.data
+        return held
+    scale = module.state.SCB if module.state.SCB is not None else weight.SCB
+    values = bnb.functional.int8_vectorwise_dequant(weight.data, scale.to(weight.device))
+    return values

@@ -1,0 +1,31 @@
+"""An 8-bit layer without two habits of bitsandbytes' own."""
+
+from __future__ import annotations
+
+import bitsandbytes as bnb
+import torch
+
+
+class Linear8bitLt(bnb.nn.Linear8bitLt):
+    """bitsandbytes' layer, which keeps its scales when peft re-creates the weight, and leaves its bias as it is.
+
+    peft's DoRA re-creates the weight on a CPU without its scales, and bitsandbytes would overwrite the ones it has
+    with none. And bitsandbytes casts the frozen bias to whatever type the inputs have, back and forth, rounding it.
+    """
+
+    def init_8bit_state(self) -> None:
+        """Takes codes and scales over from the weight; scales that the weight lacks stay as they were."""
+        scales = self.state.SCB
+        super().init_8bit_state()
+        if self.state.SCB is None:
+            self.state.SCB = scales
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's output; the bias is added in the output's type."""
+        bias = self._parameters["bias"]
+        self._parameters["bias"] = None
+        try:
+            output: torch.Tensor = super().forward(x)
+        finally:
+            self._parameters["bias"] = bias
+        return output if bias is None else output + bias.to(output.dtype)

@@ -1,0 +1,56 @@
+"""The SSF tuner: puts an `SsfLayer` around each target module."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from peft import PeftConfig
+from peft.tuners.tuners_utils import BaseTuner
+from torch import nn
+
+from adapt_peft_ssf.ssf.bnb import QuantizedSsfLayer, is_quantized_layer
+from adapt_peft_ssf.ssf.config import SsfConfig
+from adapt_peft_ssf.ssf.layer import SsfLayer, refusal
+
+
+class SsfModel(BaseTuner):
+    """A model whose layers are scaled and shifted. See `SsfConfig` for what can be chosen."""
+
+    prefix: str = "ssf_"
+    tuner_layer_cls = SsfLayer
+    target_module_mapping: ClassVar[dict[str, list[str]]] = {}
+
+    def _prepare_adapter_config(self, peft_config: PeftConfig, model_config: Any) -> PeftConfig:
+        return peft_config
+
+    def _prepare_model(self, peft_config: Any, model: nn.Module) -> None:
+        if peft_config.target_modules is None:
+            peft_config.target_modules = {
+                name for name, module in model.named_modules() if name and refusal(_base_of(module)) is None
+            }
+
+    def _create_and_replace(
+        self,
+        peft_config: SsfConfig,
+        adapter_name: str,
+        target: nn.Module,
+        target_name: str,
+        parent: nn.Module,
+        current_key: str,
+        **_: Any,
+    ) -> None:
+        if isinstance(target, SsfLayer):
+            target.update_layer(adapter_name, peft_config)
+            return
+        reason = refusal(target)
+        if reason is not None:
+            raise ValueError(f"SSF cannot take the module {current_key}: {reason}")
+        kind = QuantizedSsfLayer if is_quantized_layer(target) else SsfLayer
+        layer = kind(target, adapter_name, peft_config)
+        if adapter_name not in self.active_adapters:
+            layer.requires_grad_(False)
+        self._replace_module(parent, target_name, layer, target)
+
+
+def _base_of(module: nn.Module) -> nn.Module:
+    return module.get_base_layer() if isinstance(module, SsfLayer) else module

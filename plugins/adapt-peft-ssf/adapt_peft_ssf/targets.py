@@ -1,0 +1,139 @@
+"""target_modules: from what a config says to the modules of one model."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from adapt_core.errors import InputError
+
+ALL_LINEAR = "all-linear"
+_NAMED = 6
+_PLAIN_NAME = re.compile(r"[\w.\-]+(\s*,\s*[\w.\-]+)*")
+
+log = logging.getLogger(__name__)
+
+Takes = Callable[[nn.Module], str | None]
+"""Why a method cannot take a module, or None where it can."""
+
+
+def select_targets(
+    model: nn.Module,
+    wanted: str | Sequence[str] | None,
+    head: Sequence[str],
+    by_default: Callable[[nn.Module], bool],
+    takes: Takes,
+    method: str,
+) -> list[str]:
+    """Full names of the modules that get an adapter, in the model's order.
+
+    Args:
+        model: the plain model.
+        wanted: target_modules; None or empty for every module that `by_default` names outside the head.
+        head: full names of modules that are never chosen by default.
+        by_default: whether a module is of a kind that is chosen by default.
+        takes: judges one module.
+        method: the method's name, for messages.
+
+    Raises:
+        InputError: a name matches nothing, or only what cannot be adapted, or nothing is left.
+    """
+    modules = {name: module for name, module in model.named_modules() if name}
+    if not wanted or _is_all_linear(wanted):
+        is_kind = _is_linear if wanted else by_default
+        found = [name for name, module in modules.items() if is_kind(module) and not _inside(name, head)]
+        left_out = {name: reason for name in found if (reason := _refusal(name, modules, takes)) is not None}
+        if left_out:
+            reason = next(iter(left_out.values()))
+            log.info("%s leaves %d layers out (%s): %s", method, len(left_out), reason, in_words(list(left_out)))
+        chosen = [name for name in found if name not in left_out]
+        if not chosen:
+            raise InputError(f"method {method}: {type(model).__name__} has no layer outside its head to adapt.")
+        return chosen
+    named: set[str] = set()
+    for pattern in _patterns(wanted):
+        named.update(_matches(pattern, modules, takes, method))
+    return [name for name in modules if name in named]
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Linear, Conv1D))
+
+
+def _patterns(wanted: str | Sequence[str]) -> list[str]:
+    if not isinstance(wanted, str):
+        return list(wanted)
+    if _PLAIN_NAME.fullmatch(wanted):
+        return [part.strip() for part in wanted.split(",")]
+    return [wanted]
+
+
+def _is_all_linear(wanted: str | Sequence[str]) -> bool:
+    only = wanted if isinstance(wanted, str) else wanted[0] if len(wanted) == 1 else ""
+    return only.strip().casefold() == ALL_LINEAR
+
+
+def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: str) -> list[str]:
+    found = [name for name in modules if name == pattern or name.endswith(f".{pattern}")]
+    if not found:
+        try:
+            found = [name for name in modules if re.fullmatch(pattern, name)]
+        except re.error as error:
+            raise InputError(
+                f"target_modules: {pattern!r} is no module name and no regular expression ({error})."
+            ) from (error)
+    if not found:
+        raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, takes)}")
+    reasons = {name: _refusal(name, modules, takes) for name in found}
+    usable = [name for name, reason in reasons.items() if reason is None]
+    if not usable:
+        name, reason = next(iter(reasons.items()))
+        raise InputError(f"target_modules: {pattern!r} matches {name}, but method {method} cannot adapt it: {reason}.")
+    return usable
+
+
+def _nearest(pattern: str, modules: dict[str, nn.Module], takes: Takes) -> str:
+    usable = [name for name in modules if _refusal(name, modules, takes) is None]
+    last = pattern.rpartition(".")[2]
+    near = get_close_matches(pattern, usable, n=3, cutoff=0.6)
+    suffixes = list(dict.fromkeys(name.rpartition(".")[2] for name in usable))
+    near += [name for name in get_close_matches(last, suffixes, n=3, cutoff=0.5) if name not in near]
+    if near:
+        return f" Did you mean {' or '.join(near[:3])}?"
+    return f" Modules it can be: {', '.join(suffixes[:_NAMED])}."
+
+
+def _refusal(name: str, modules: dict[str, nn.Module], takes: Takes) -> str | None:
+    parent = modules.get(name.rpartition(".")[0])
+    if isinstance(parent, nn.MultiheadAttention):
+        return "nn.MultiheadAttention uses its projection's weight without calling it"
+    return takes(modules[name])
+
+
+def _inside(name: str, modules: Iterable[str]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def as_peft_targets(names: Sequence[str], model: nn.Module) -> list[str] | str:
+    """`target_modules` of a peft config that matches exactly these modules.
+
+    peft takes a list's entries as suffixes too, so that "fc" would also catch "block.fc"; where that happens, a
+    regular expression is given instead.
+    """
+    wanted = set(names)
+    suffixes = tuple(f".{name}" for name in names)
+    if any(name.endswith(suffixes) and name not in wanted for name, _ in model.named_modules()):
+        return "|".join(re.escape(name) for name in names)
+    return list(names)
+
+
+def in_words(names: Sequence[Any]) -> str:
+    """The first names of many, for messages."""
+    shown = ", ".join(map(str, names[:_NAMED]))
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -1,0 +1,125 @@
+"""Around peft: adapters on Hugging Face models and on any other module, with one file format.
+
+A model that its own training loop must know by class (mmengine calls `train_step`) gets its adapter in place; every
+other model is wrapped in a `PeftModel`, which transformers' Trainer knows. Both write the same files.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from adapt_peft_ssf.quantizers.conversion import dequantize, is_quantized
+
+ADAPTER = "default"
+_PREFIX = "base_model.model."
+_SAVED = f".modules_to_save.{ADAPTER}."
+
+
+def stays_itself(model: nn.Module) -> bool:
+    """Whether the model must keep its class, because its loop calls methods of it."""
+    return callable(getattr(model, "train_step", None))
+
+
+def attach(model: nn.Module, config: PeftConfig) -> nn.Module:
+    """A model with a fresh adapter."""
+    if not stays_itself(model):
+        wrapped: nn.Module = get_peft_model(model, config, adapter_name=ADAPTER)
+        return wrapped
+    tuner = PEFT_TYPE_TO_TUNER_MAPPING[config.peft_type](model, {ADAPTER: config}, ADAPTER)
+    tuner._cast_adapter_dtype(adapter_name=ADAPTER)
+    vars(model)["_adapt_tuner"] = _Hidden(tuner)
+    return model
+
+
+class _Hidden:
+    """Keeps a module out of its owner's list of submodules. It is not copied with the owner."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Hidden:
+        return self
+
+
+def in_saved_module(name: str) -> bool:
+    """Whether a parameter of an attached model belongs to a module that trains whole."""
+    return _SAVED in name
+
+
+def plain_name(name: str) -> str:
+    """The name in the plain model of a parameter of an attached one."""
+    plain = name.removeprefix(_PREFIX).replace(_SAVED, ".").replace(".base_layer.", ".")
+    return re.sub(r"\.original_module\.", ".", plain)
+
+
+def save(model: nn.Module, folder: Path) -> None:
+    """Writes the adapter in peft's format."""
+    if isinstance(model, PeftModel):
+        model.save_pretrained(str(folder), save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
+        return
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
+    config = copy.copy(_configs(model)[ADAPTER])
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
+
+
+def _configs(model: Any) -> dict[str, Any]:
+    configs: dict[str, Any] = model.peft_config
+    return configs
+
+
+def load(model: nn.Module, folder: Path) -> nn.Module:
+    """The adapter of a folder on a plain model."""
+    if not stays_itself(model):
+        loaded: nn.Module = PeftModel.from_pretrained(model, str(folder), adapter_name=ADAPTER)
+        return loaded
+    attached = attach(model, PeftConfig.from_pretrained(str(folder)))
+    state = load_file(str(folder / SAFETENSORS_WEIGHTS_NAME))
+    set_peft_model_state_dict(attached, {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}, ADAPTER)
+    return attached
+
+
+def merge(model: nn.Module) -> nn.Module:
+    """The plain model with the adapter folded in.
+
+    On a quantized base the base is dequantized first and the adapter then folded in: merging into quantized weights
+    would round the adapter away.
+    """
+    if is_quantized(model):
+        with tempfile.TemporaryDirectory() as name:
+            save(model, Path(name))
+            base = dequantize(_unload(model), torch.float32)
+            model = load(base, Path(name))
+    tuner = _tuner(model)
+    plain: nn.Module = tuner.merge_and_unload(safe_merge=True)
+    _forget(plain)
+    return plain
+
+
+def _unload(model: nn.Module) -> nn.Module:
+    base: nn.Module = _tuner(model).unload()
+    _forget(base)
+    return base
+
+
+def _tuner(model: nn.Module) -> Any:
+    return model.base_model if isinstance(model, PeftModel) else vars(model)["_adapt_tuner"].module
+
+
+def _forget(model: nn.Module) -> None:
+    vars(model).pop("_adapt_tuner", None)
+    vars(model).pop("peft_config", None)

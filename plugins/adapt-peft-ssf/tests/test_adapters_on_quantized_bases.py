@@ -1,0 +1,80 @@
+"""LoRA, DoRA and SSF on bases in 4 and 8 bits: they train, load again and merge into what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import torch
+
+from adapt_core.learning_proof import fingerprint
+
+from .models import CASES, Case, logits, train
+from .test_every_method_on_every_model import METHODS, make
+from adapt_peft_ssf import params
+from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
+from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
+from adapt_peft_ssf.quantizers.conversion import dequantize, quantized_layers
+
+MODELS = ("bert", "gpt2", "llama", "t5", "mlp", "timm vit")
+
+
+def quantizer(bits: int, **values: Any) -> Any:
+    if bits == 4:
+        return Bnb4bit(params.Bnb4bitParams(load_in_4bit=True, **{"bnb_4bit_compute_dtype": "float32", **values}))
+    return Bnb8bit(params.Bnb8bitParams(load_in_8bit=True, **values))
+
+
+def quantized(case: Case, bits: int, **values: Any) -> Any:
+    made = quantizer(bits, **values)
+    return made.prepare(made.convert(case.seeded(), case.site.head, "cpu"), False)
+
+
+def site(case: Case) -> Any:
+    return attrs.evolve(case.site, quantized=True)
+
+
+@pytest.fixture(params=MODELS)
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param.startswith("timm"):
+        pytest.importorskip("timm")
+    return CASES[request.param]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("name", METHODS)
+def test_it_trains_loads_again_and_merges(case: Case, name: str, bits: int, tmp_path: Path) -> None:
+    method = make(name)
+    model = method.attach(quantized(case, bits), site(case)).eval()
+    with torch.no_grad(), method.base_only(model):
+        logits(model, case.inputs())
+    groups = method.groups(model)
+    frozen = {n: fingerprint(p) for n, p in model.named_parameters() if not p.requires_grad}
+    start = {n: fingerprint(model.get_parameter(n)) for n in groups["adapter"]}
+
+    losses = train(model, case.inputs(), steps=6)
+
+    assert losses[-1] < losses[0]
+    assert {n: fingerprint(model.get_parameter(n)) for n in frozen} == frozen
+    assert sum(fingerprint(model.get_parameter(n)) != f for n, f in start.items()) > len(start) / 2
+    with torch.no_grad():
+        unmerged = logits(model, case.inputs())
+    method.save_adapter(model, tmp_path)
+
+    fresh = make(name)
+    loaded = fresh.load_adapter(quantized(case, bits), tmp_path).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(logits(loaded, case.inputs()), unmerged)
+    on_floats = make(name).load_adapter(dequantize(quantized(case, bits), torch.float32), tmp_path).eval()
+    reference = logits(on_floats, case.inputs())
+
+    merged = method.merge(model).eval()
+
+    assert not list(quantized_layers(merged))
+    assert {n: type(m) for n, m in merged.named_modules()} == {n: type(m) for n, m in case.seeded().named_modules()}
+    outputs = logits(merged, case.inputs())
+    largest = reference.abs().max()
+    assert (outputs - reference).abs().max() <= 1e-5 * largest
+    assert (outputs - unmerged).abs().max() <= (1e-4 if bits == 4 else 5e-2) * largest

@@ -1,0 +1,111 @@
+"""The method `peft` reaches what peft ships beyond LoRA and DoRA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.errors import InputError
+
+from .models import CASES, logits, train
+from adapt_peft_ssf.any_peft import AnyPeft
+from adapt_peft_ssf.params import AnyPeftParams
+
+NAMED = [
+    ("IA3", {}),
+    ("LoHa", {"r": 4}),
+    ("LOKR", {"r": 4}),
+    ("vera", {"r": 8}),
+    ("OFT", {"oft_block_size": 8, "r": 0}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), NAMED, ids=[name for name, _ in NAMED])
+def test_it_trains_loads_again_and_merges(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    case = CASES["bert"]
+    method = AnyPeft(AnyPeftParams(peft_name=name, peft_options=options, target_modules=("query", "value")))
+    model = method.attach(case.seeded(), case.site)
+    losses = train(model, case.inputs(), steps=8)
+    assert losses[-1] < losses[0]
+    unmerged = logits(model, case.inputs())
+    method.save_adapter(model, tmp_path)
+    loaded = AnyPeft(method.params).load_adapter(case.seeded(), tmp_path).eval()
+    assert (logits(loaded, case.inputs()) - unmerged).abs().max() < 1e-6
+    merged = method.merge(model).eval()
+    assert (logits(merged, case.inputs()) - unmerged).abs().max() <= 1e-4 * unmerged.abs().max()
+
+
+def attach(**values: Any) -> Any:
+    return AnyPeft(AnyPeftParams(**values)).attach(CASES["bert"].seeded(), CASES["bert"].site)
+
+
+def test_options_reach_peft_and_target_modules_is_resolved_as_elsewhere() -> None:
+    model = attach(peft_name="LOHA", peft_options={"r": 3}, target_modules=("query",))
+    assert model.peft_config["default"].r == 3
+    with pytest.raises(InputError, match="matches no module"):
+        attach(peft_name="IA3", target_modules=("querry",))
+    with pytest.raises(InputError, match="auto_select_modules"):
+        attach(peft_name="IA3", auto_select_modules=False)
+
+
+def test_what_peft_does_not_have_is_refused_with_what_it_has() -> None:
+    with pytest.raises(InputError, match=r"'IA4' is no method of peft .*IA3"):
+        attach(peft_name="IA4")
+    with pytest.raises(InputError, match="peft_name: is not given"):
+        attach()
+    with pytest.raises(InputError, match="no method of peft that adapts layers"):
+        attach(peft_name="PROMPT_TUNING")
+    with pytest.raises(InputError, match="has no option 'rr'"):
+        attach(peft_name="LOHA", peft_options={"rr": 3})
+    with pytest.raises(InputError, match="adapt sets it"):
+        attach(peft_name="LOHA", peft_options={"target_modules": ["x"]})
+
+
+def test_a_whole_run_with_ia3(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
+    result = adapt_core.run(
+        {
+            "TASK": "text_classification",
+            "MODEL_PATH": str(tiny_encoder),
+            "CUSTOM_DATASET_PATH": str(inbox),
+            "OUTPUT_DIR": str(tmp_path / "run"),
+            "method": "peft",
+            "peft_name": "IA3",
+            "peft_options": {"init_ia3_weights": True},
+            "MAX_STEPS": 4,
+            "NUM_WORKERS": 0,
+            "MAX_EVAL_SAMPLES": 16,
+        }
+    )
+    assert result.learning["verdict"] == "learned"
+    assert result.merge["relative_difference"] <= 1e-5
+
+
+def test_what_cannot_be_merged_leaves_the_adapter_alone(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
+    from adapt_peft_ssf import wrapping
+
+    def refuse(model: Any) -> Any:
+        raise NotImplementedError("this method has no merge")
+
+    monkeypatch.setattr(wrapping, "merge", refuse)
+    keys = {
+        "TASK": "text_classification",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(inbox),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "method": "peft",
+        "peft_name": "IA3",
+        "MAX_STEPS": 4,
+        "NUM_WORKERS": 0,
+        "MAX_EVAL_SAMPLES": 16,
+    }
+    assert set(adapt_core.run(keys).artifacts) == {"adapter", "model card"}
+    assert "this method has no merge" in (tmp_path / "run" / "log.txt").read_text()
+    with pytest.raises(InputError, match="this method has no merge"):
+        adapt_core.run({**keys, "MERGE_ADAPTER": True, "OUTPUT_DIR": str(tmp_path / "asked")})

@@ -1,0 +1,231 @@
+"""Whole runs of text classification with each method, on float and quantized bases."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.errors import InputError
+
+pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
+
+METHODS = ("LoRA", "DoRA", "SSF")
+
+
+def config(tiny_encoder: Path, inbox: Path, output: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "TASK": "text_classification",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(inbox),
+        "OUTPUT_DIR": str(output),
+        "MAX_TRAIN_SAMPLES": 64,
+        "MAX_EVAL_SAMPLES": 32,
+        "EPOCHS": 2,
+        "BATCH_SIZE": 16,
+        "LR": 1e-2,
+        "NUM_WORKERS": 0,
+        "SAVE_METHOD": "safetensors",
+        **more,
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_learns_saves_its_adapter_and_merges(
+    method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    result = adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=6, LOGGING_STEPS=1))
+
+    assert result.method == method
+    assert result.learning["verdict"] == "learned"
+    assert result.learning["frozen_changed"] == 0
+    assert result.trainable_parameters < result.total_parameters / 2
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if line.get("phase") == "train"]
+    assert losses[-1] < losses[0]
+    assert result.merge["inputs"] == "validation"
+    assert result.merge["relative_difference"] <= 1e-5
+    assert 0 < result.artifact_bytes["adapter"] < result.artifact_bytes["model"]
+    assert (tmp_path / "run" / "adapter" / "adapter_config.json").exists()
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+
+
+LOAD = """
+import json, sys, torch
+{register}
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from peft import PeftModel
+run, base = sys.argv[1:3]
+torch.manual_seed(5)
+merged = AutoModelForSequenceClassification.from_pretrained(run + "/model").eval()
+model = PeftModel.from_pretrained(
+    AutoModelForSequenceClassification.from_pretrained(base, num_labels=merged.config.num_labels), run + "/adapter"
+).eval()
+tokenizer = AutoTokenizer.from_pretrained(base)
+inputs = tokenizer(["the build fails on windows", "thank you"], padding=True, return_tensors="pt")
+with torch.no_grad():
+    a, b = model(**inputs).logits, merged(**inputs).logits
+print(json.dumps({{"difference": float((a - b).abs().max()), "largest": float(b.abs().max()),
+                  "adapt": [m for m in sys.modules if m.startswith("adapt_")]}}))
+"""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_adapter_loads_with_plain_peft_in_a_fresh_process(
+    method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=1))
+    script = LOAD.format(register="import adapt_peft_ssf.ssf" if method == "SSF" else "")
+    command = [sys.executable, "-c", script, str(tmp_path / "run"), str(tiny_encoder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["difference"] <= 1e-5 * max(1.0, seen["largest"])
+    if method != "SSF":
+        assert not seen["adapt"]
+
+
+def test_a_run_without_merging_saves_the_adapter_alone_and_predicts(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", MERGE_ADAPTER=False, EPOCHS=1)
+    result = adapt_core.run(keys)
+    assert not (tmp_path / "run" / "model").exists()
+    assert "model" not in result.artifacts
+    exported = adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
+    assert (exported / "model.safetensors").exists()
+
+
+def test_a_run_goes_on_from_a_checkpoint_of_its_adapter(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", EPOCHS=2, dropout=0.0)
+    whole = adapt_core.run({**keys, "OUTPUT_DIR": str(tmp_path / "whole")})
+    adapt_core.run(keys)
+    (tmp_path / "run" / "result.json").unlink()
+    last = max((tmp_path / "run" / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    for path in last.iterdir():
+        path.unlink()
+    last.rmdir()
+    resumed = adapt_core.run(keys, resume=True)
+    assert resumed.metrics["after"]["loss"] == pytest.approx(whole.metrics["after"]["loss"], abs=1e-6)
+
+
+def test_gradient_checkpointing_changes_nothing_but_memory(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    losses = [
+        adapt_core.run(
+            config(
+                tiny_encoder, inbox, tmp_path / str(on), method="LoRA", GRADIENT_CHECKPOINTING=on, dropout=0.0, EPOCHS=1
+            )
+        ).metrics["after"]["loss"]
+        for on in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_the_section_of_the_method_is_read(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", LoRA_CONFIG={"r": 2}, DoRA_CONFIG={"r": 4})
+    plan = adapt_core.check(keys)
+    assert plan.method.params.r == 2
+
+
+def test_target_modules_reads_from_a_config_as_a_list_or_text(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    for given, read in ((["query", "value"], ("query", "value")), (r".*\.query", r".*\.query"), (None, None)):
+        keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", target_modules=given)
+        assert adapt_core.check(keys).method.params.target_modules == read
+
+
+def test_a_misspelt_target_stops_the_run_before_training(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", target_modules=["query", "valeu"])
+    with pytest.raises(InputError, match="valeu"):
+        adapt_core.run(keys)
+
+
+@pytest.mark.parametrize("switch", ["load_in_4bit", "load_in_8bit"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_on_a_quantized_base_learns_and_merges_what_it_measured(
+    method: str, switch: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=6, LOGGING_STEPS=1)
+    result = adapt_core.run({**keys, switch: True})
+
+    assert result.learning["verdict"] == "learned"
+    assert result.learning["frozen_changed"] == 0
+    assert result.quantization == {"load_in_4bit": "bnb_4bit", "load_in_8bit": "bnb_8bit"}[switch]
+    assert set(result.artifacts) >= {"adapter"}
+    assert "model" not in result.artifacts
+
+    merged = {**keys, switch: True, "MERGE_ADAPTER": True, "OUTPUT_DIR": str(tmp_path / "merged")}
+    result = adapt_core.run(merged)
+    assert "model" in result.artifacts
+    assert result.merge["relative_difference"] <= result.merge["tolerance"]
+    exported = adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
+
+    from safetensors.torch import load_file
+
+    at_once = load_file(tmp_path / "merged" / "model" / "model.safetensors")
+    later = load_file(exported / "model.safetensors")
+    assert at_once.keys() == later.keys()
+    for name, tensor in at_once.items():
+        assert (later[name] - tensor).abs().max() <= 1e-5 * tensor.abs().max().clamp(min=1), name
+
+
+def test_a_merge_that_changes_the_function_stops_the_run(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_core.errors import DefectError
+
+    from adapt_peft_ssf import wrapping
+
+    monkeypatch.setattr(wrapping, "merge", lambda model: wrapping._unload(model))
+    with pytest.raises(DefectError, match="computes something else"):
+        adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", EPOCHS=2))
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["paged_adamw_32bit", "adamw_8bit"])
+def test_the_optimizers_of_bitsandbytes_train_an_adapter(
+    optimizer: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    result = adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", OPTIMIZER=optimizer, EPOCHS=1))
+    assert result.learning["verdict"] == "learned"
+
+
+def test_half_precision_trains_an_adapter_on_an_eight_bit_base(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", BF16=True, load_in_8bit=True, DO_EVAL=False)
+    result = adapt_core.run({**keys, "INTERVAL": "no"})
+    assert result.learning["frozen_changed"] == 0
+
+
+@pytest.mark.parametrize("save_method", ["state_dict", "save_pretrained", "full_torch_model"])
+def test_a_merged_quantized_run_loads_as_a_plain_model_in_every_form(
+    save_method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="SSF", load_in_4bit=True, MERGE_ADAPTER=True, EPOCHS=1)
+    adapt_core.run({**keys, "SAVE_METHOD": save_method})
+    script = """
+import json, sys
+exec(open(sys.argv[1]).read())
+dtype = str(next(model.parameters()).dtype)
+print(json.dumps([type(model).__name__, dtype, hasattr(model.config, "quantization_config")]))
+"""
+    card = (tmp_path / "run" / "README.md").read_text()
+    (tmp_path / "lines.py").write_text(card.partition("```python\n")[2].partition("```")[0])
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "lines.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path / "run",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == ["BertForSequenceClassification", "torch.float32", False]
+
+
+def test_listing_plugins_imports_nothing_heavy() -> None:
+    script = "import sys, adapt_peft_ssf.plugin; print(sorted({'torch', 'peft', 'bitsandbytes'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
