@@ -71,8 +71,8 @@ def test_the_log_holds_what_plugins_say_and_what_libraries_warn_of(tmp_path: Pat
         logging.getLogger("adapt_x.task").info("from a plugin")
         logging.getLogger("adapt_core.pipeline").warning("be careful")
         logging.getLogger("adapt_core.running").error("shown by the CLI", extra=FILE_ONLY)
-        logging.getLogger("transformers").info("chatter")
-        logging.getLogger("transformers").warning("a library's warning")
+        logging.getLogger("a_library").info("chatter")
+        logging.getLogger("a_library").warning("a library's warning")
     logging.getLogger("adapt_x.task").info("after the run")
     assert stream.getvalue().splitlines() == ["from a plugin", "warning: be careful"]
     log = (tmp_path / "log.txt").read_text()
