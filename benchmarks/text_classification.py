@@ -34,13 +34,14 @@ def minilm() -> str:
 
 
 def timed(command: list[str], env: dict[str, str]) -> tuple[dict[str, Any], float]:
-    """What a command printed as JSON, and its wall time in seconds."""
+    """The last JSON object that a command printed, and its wall time in seconds."""
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{command}\n{done.stderr[-4000:]}")
-    return json.loads(done.stdout[done.stdout.index("{") :]), seconds
+    printed = f"\n{done.stdout}"
+    return json.loads(printed[printed.rindex("\n{") :]), seconds
 
 
 def adapt_run(folder: Path, arguments: argparse.Namespace, settings: dict[str, Any], env: dict[str, str]) -> Any:
