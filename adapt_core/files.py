@@ -11,13 +11,15 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file at once: a reader sees the old one or the new one, never half of it."""
+    """Writes a UTF-8 file at once: a reader sees the old one or the new one, never half of it.
+
+    Nothing is forced to disk: that would flush a whole checkpoint too, in the middle of training. What a power failure
+    leaves of a checkpoint is found out by the hashes of its manifest.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
