@@ -7,22 +7,19 @@ import logging
 import re
 from pathlib import Path
 
-import xxhash
-
 from adapt_core.errors import InputError
-from adapt_core.files import write_text
+from adapt_core.files import digest_of, write_text
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
-_CHUNK = 1 << 22
 
 log = logging.getLogger(__name__)
 
 
 def seal(checkpoint: Path) -> None:
-    """Writes the manifest (size and XXH3-64 of each file), which makes a checkpoint whole."""
+    """Writes the manifest (size and XXH3-128 of each file), which makes a checkpoint whole."""
     files = {
-        str(path.relative_to(checkpoint)): [path.stat().st_size, _digest(path)]
+        str(path.relative_to(checkpoint)): [path.stat().st_size, digest_of(path)]
         for path in sorted(checkpoint.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
@@ -43,7 +40,7 @@ def fault(checkpoint: Path) -> str | None:
             return f"{name} is missing"
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes instead of {size}"
-        if _digest(path) != digest:
+        if digest_of(path) != digest:
             return f"{name} has changed"
     return None
 
@@ -69,11 +66,3 @@ def newest_whole(folder: Path) -> Path | None:
             return checkpoint
         log.warning("%s is passed over: %s.", checkpoint.name, reason)
     return None
-
-
-def _digest(path: Path) -> str:
-    digest = xxhash.xxh3_64()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
+_CHUNK = 1 << 22
+
 
 def write_text(path: Path, text: str) -> None:
     """Writes a UTF-8 file at once: a reader sees the old one or the new one, never half of it.
@@ -24,6 +28,15 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def digest_of(path: Path) -> str:
+    """The XXH3-128 (hex) of a file's content, read in pieces."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

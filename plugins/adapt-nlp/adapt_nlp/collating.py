@@ -9,6 +9,13 @@ import torch
 IGNORED = -100
 
 
+def _padded(tokenizer: Any, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """What the tokenizer's model takes of each example, padded on the right to the longest."""
+    names = [name for name in tokenizer.model_input_names if name in examples[0]]
+    encoded = [{name: example[name] for name in names} for example in examples]
+    return dict(tokenizer.pad(encoded, padding_side="right", return_tensors="pt"))
+
+
 class PadWithLabels:
     """Pads what the tokenizer's model takes, and `labels` (one for each sub-token) with IGNORED.
 
@@ -21,9 +28,7 @@ class PadWithLabels:
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Rows with `input_ids`, `labels`, ... -> tensors (rows, longest)."""
-        names = [name for name in self._tokenizer.model_input_names if name in examples[0]]
-        encoded = [{name: example[name] for name in names} for example in examples]
-        batch = dict(self._tokenizer.pad(encoded, padding_side="right", return_tensors="pt"))
+        batch = _padded(self._tokenizer, examples)
         length = batch["input_ids"].shape[1]
         rows = [example["labels"] + [IGNORED] * (length - len(example["labels"])) for example in examples]
         batch["labels"] = torch.tensor(rows, dtype=torch.long)
@@ -38,9 +43,7 @@ class PadWithPositions:
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Rows with `input_ids`, ... -> tensors (rows, longest), and positions (rows,) where there are any."""
-        names = [name for name in self._tokenizer.model_input_names if name in examples[0]]
-        encoded = [{name: example[name] for name in names} for example in examples]
-        batch = dict(self._tokenizer.pad(encoded, padding_side="right", return_tensors="pt"))
+        batch = _padded(self._tokenizer, examples)
         for name in ("start_positions", "end_positions"):
             if name in examples[0]:
                 batch[name] = torch.tensor([example[name] for example in examples], dtype=torch.long)

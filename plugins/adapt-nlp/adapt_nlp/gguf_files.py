@@ -9,12 +9,11 @@ from pathlib import Path
 import attrs
 
 from adapt_core.errors import InputError
-from adapt_core.files import whole_folder
+from adapt_core.files import digest_of, whole_folder
 from adapt_core.hf_models.locate import ModelSource
 from adapt_core.hf_models.quiet import quiet_libraries
 
 _MAGIC = b"GGUF"
-_CHUNK = 1 << 22
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def converted(source: ModelSource) -> ModelSource:
 
     cache = Path(constants.HF_HOME) / "adapt" / "gguf"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / _digest(source.path)
+    folder = cache / digest_of(source.path)
     with FileLock(f"{folder}.lock"):
         if folder.is_dir():
             log.info("MODEL_PATH: %s was converted before: %s", source.given, folder)
@@ -65,16 +64,6 @@ def converted(source: ModelSource) -> ModelSource:
             log.info("MODEL_PATH: %s is dequantized and converted once into %s", source.given, folder)
             _convert(source, folder)
     return attrs.evolve(source, path=folder)
-
-
-def _digest(path: Path) -> str:
-    import xxhash
-
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _convert(source: ModelSource, folder: Path) -> None:

@@ -186,7 +186,12 @@ def test_ctrl_c_ends_a_run_with_its_own_exit_code(keys: dict[str, Any], tmp_path
 
     (tmp_path / "c.json").write_text(json.dumps({**keys, "EPOCHS": 500}), encoding="utf-8")
     command = [sys.executable, "-m", "adapt_core", "run", str(tmp_path / "c.json")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background would hand down "ignored"
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stderr=pipe, text=True, cwd=tmp_path, preexec_fn=listen) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("step 4 "):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import TaskData
@@ -13,14 +13,12 @@ from adapt_core.hf_data.columns import (
     column_values,
     format_columns,
     formatted,
-    require_columns,
     text_fault,
-    without_bad_rows,
 )
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
-from adapt_core.hf_data.source import load_raw
-from adapt_core.hf_data.splits import at_most, hold_out, needed_splits
 from adapt_core.plan import Plan
+
+from adapt_nlp.preparing import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -39,22 +37,17 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     Raises:
         DataError: naming the split, row and column at fault.
     """
-    splits = needed_splits(load_raw(plan.data, plan.model.trust_remote_code), plan.data, plan.training)
     text, label = input_column(plan), target_column(plan)
     wanted = [(name, "FORMAT_STRING") for name in format_columns(plan.data)] or [(text, "input_column")]
-    for split, dataset in splits.items():
-        require_columns(dataset, [*wanted, (label, "target_column")], split)
-    labels = labels_of(splits.get("train", splits.get("validation")), label)
-    facts: dict[str, Any] = {"classes": len(labels.names)}
-    texts: dict[str, list[str]] = {}
-    for split, dataset in list(splits.items()):
-        splits[split], facts[f"{split}_dropped"] = _good_rows(dataset, split, labels, plan)
-    splits = hold_out(splits, plan.data, plan.training, _strata(splits, label))
-    for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
-        if split in splits:
-            splits[split] = at_most(splits[split], rows, plan.training.seed)
-    if not plan.training.do_train:
-        splits.pop("train", None)
+    raw = raw_splits(plan, [*wanted, (label, "target_column")])
+    labels = labels_of(raw.get("train", raw.get("validation")), label)
+    splits, facts = good_splits(
+        plan,
+        raw,
+        lambda rows, split: _faults(rows, split, labels, plan),
+        lambda rows: list(column_values(rows, label)),
+    )
+    facts["classes"] = len(labels.names)
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
@@ -68,9 +61,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     for split, dataset in splits.items():
         encode = _encoder(tokenizer, limit, labels, plan, text, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        facts[f"{split}_rows"] = len(dataset)
         facts[f"{split}_truncated"] = _truncated(ready[split], split, limit)
-    del texts
     return TaskData(
         labels=labels.names, facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")}
     )
@@ -86,12 +77,7 @@ def target_column(plan: Plan) -> str:
     return str(plan.data.target_column or "label")
 
 
-def _strata(splits: Mapping[str, Dataset], label: str) -> list[Any] | None:
-    return list(column_values(splits["train"], label)) if "train" in splits else None
-
-
-def _good_rows(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> tuple[Dataset, int]:
-    label = target_column(plan)
+def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterator[str | None]:
     if plan.data.format_string:
         columns = format_columns(plan.data)
         rows = dataset.select_columns(columns)
@@ -101,14 +87,9 @@ def _good_rows(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> tupl
         texts = column_values(dataset, input_column(plan))
         where = f"column {input_column(plan)!r}"
     seen = labels.fault if split == "train" else lambda value: unseen_fault(value, labels)
-    faults = []
-    for text, value in zip(texts, column_values(dataset, label), strict=True):
+    for text, value in zip(texts, column_values(dataset, target_column(plan)), strict=True):
         fault = text_fault(text)
-        faults.append(f"{where} {fault}" if fault else seen(value))
-    unseen = [fault for fault in faults if fault and "never occurs" in fault]
-    if unseen and plan.data.skip_bad_rows:
-        log.warning("%s split: %d rows have labels that training never had", split, len(unseen))
-    return without_bad_rows(dataset, faults, split, plan.data.skip_bad_rows)
+        yield f"{where} {fault}" if fault else seen(value)
 
 
 def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, label: str) -> Any:
@@ -126,7 +107,10 @@ def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, 
 
 
 def _truncated(dataset: Dataset, split: str, limit: int) -> int:
-    full = sum(len(ids) >= limit for ids in column_values(dataset, "input_ids"))
+    import pyarrow.compute
+
+    lengths = pyarrow.compute.list_value_length(dataset.data.column("input_ids"))
+    full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
     if full:
         log.info(
             "%s split: %d of %d texts reach the limit of %d tokens and may be cut", split, full, len(dataset), limit
