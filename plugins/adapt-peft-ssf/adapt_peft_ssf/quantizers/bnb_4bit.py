@@ -73,9 +73,6 @@ class Bnb4bit:
                 module=layer,
             ).to(device)
             layer.quant_storage = storage
-            if bias is not None:
-                layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
-            layer.source_cls = type(plain)
             quantized: nn.Module = layer
             return quantized
 

@@ -62,9 +62,6 @@ class Bnb8bit:
             layer.weight = bnb.nn.Int8Params(
                 weight, requires_grad=False, has_fp16_weights=params.llm_int8_has_fp16_weight
             ).to(device)
-            if bias is not None:
-                layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
-            layer.source_cls = type(plain)
             quantized: nn.Module = layer
             return quantized
 

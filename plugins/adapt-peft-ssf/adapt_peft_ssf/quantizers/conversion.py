@@ -35,7 +35,7 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
     Args:
         model: any module, with its weights loaded.
         skip: names (or last parts of names) of modules to leave alone, with all inside them.
-        make: an empty quantized layer for a Linear, weights and bias set.
+        make: a quantized layer for a Linear, with its weight; its bias is set here.
         device: where the model will live.
 
     Raises:
@@ -53,7 +53,13 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
     if not chosen:
         raise InputError(no_layer(model))
     for name in chosen:
-        model.set_submodule(name, make(model.get_submodule(name)))
+        plain = model.get_submodule(name)
+        layer: Any = make(plain)
+        _, bias = weight_and_bias(plain)
+        if bias is not None:
+            layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+        layer.source_cls = type(plain)
+        model.set_submodule(name, layer)
     model.to(device)
 
 
