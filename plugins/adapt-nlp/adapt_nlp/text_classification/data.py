@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import TaskData
-from adapt_core.errors import DataError
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
 from adapt_core.hf_data.columns import (
     column_values,
@@ -16,6 +15,7 @@ from adapt_core.hf_data.columns import (
     text_fault,
 )
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf_data.labels import class_weights as weights_of
 from adapt_core.plan import Plan
 
 from adapt_nlp.preparing import good_splits, raw_splits
@@ -119,26 +119,7 @@ def _truncated(dataset: Dataset, split: str, limit: int) -> int:
 
 
 def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
-    """Loss weights by class id (CLASS_WEIGHTS), or None for equal ones.
-
-    balanced: rows / (classes * rows of the class), as scikit-learn's "balanced".
-
-    Raises:
-        DataError: a mapping that misses a class or names one that the data does not have.
-    """
-    wanted = plan.task.params.class_weights
-    if wanted is None or data.train is None:
+    """Loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf_data.labels.class_weights`."""
+    if data.train is None:
         return None
-    names = data.labels or ()
-    if isinstance(wanted, str):
-        import numpy
-
-        counts = numpy.bincount([*column_values(data.train, "labels")], minlength=len(names))
-        return [len(data.train) / (len(names) * count) if count else 0.0 for count in counts.tolist()]
-    strange, missing = set(wanted) - set(names), set(names) - set(wanted)
-    if strange or missing:
-        raise DataError(
-            f"CLASS_WEIGHTS must name each class once; "
-            f"{'missing: ' + ', '.join(sorted(missing)) if missing else 'unknown: ' + ', '.join(sorted(strange))}."
-        )
-    return [float(str(wanted[name])) for name in names]
+    return weights_of(plan.task.params.class_weights, column_values(data.train, "labels"), data.labels or ())

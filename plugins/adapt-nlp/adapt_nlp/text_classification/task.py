@@ -67,9 +67,9 @@ class TextClassification(LanguageTask):
         from transformers import DataCollatorWithPadding
 
         from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.losses import weighted_cross_entropy
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.text_classification.losses import weighted_cross_entropy
         from adapt_nlp.text_classification.metrics import argmax, classification_metrics
 
         weights = classification_data.class_weights(self.plan, job.data)
