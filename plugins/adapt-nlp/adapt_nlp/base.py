@@ -15,7 +15,7 @@ from adapt_core.hf_models.loading import check_source, load_companion, load_pret
 from adapt_core.hf_models.locate import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.plan import Plan
 
-from adapt_nlp.attention import attention_options
+from adapt_nlp.attention import attention_options, class_of
 from adapt_nlp.gguf_files import check_gguf, converted
 from adapt_nlp.inputs import read_texts
 from adapt_nlp.tokenizers import load_tokenizer
@@ -83,7 +83,7 @@ class LanguageTask:
         import transformers
 
         auto_class = getattr(transformers, self.auto_class)
-        options = {**options, **attention_options(self.plan, world)}
+        options = {**options, **attention_options(self.plan, world, lambda: class_of(auto_class, self.config))}
         if quantizer is not None:
             options.update(quantizer.hf_options(self.head_names, world.device))
         loaded = load_pretrained(auto_class, self.source, self.plan, options)

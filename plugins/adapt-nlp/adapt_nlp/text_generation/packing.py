@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
 def best_fit_decreasing(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Packs whole documents: each, from the longest to the shortest, into the fullest pack that has room for it.
 
+    Of equally full packs the first takes it, so the same lengths give the same packs.
+
     Args:
         lengths: tokens of each document, at most `capacity` each.
         capacity: tokens of a pack.
 
     Returns:
-        for each pack the numbers of its documents, in their order. The same lengths give the same packs.
+        for each pack the numbers of its documents, in their order.
     """
     packs: list[list[int]] = []
     by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
@@ -31,7 +34,7 @@ def best_fit_decreasing(lengths: Sequence[int], capacity: int) -> list[list[int]
             packs.append([])
         else:
             room = rooms[place]
-            pack = by_room[room].pop()
+            pack = heappop(by_room[room])
             if not by_room[room]:
                 del rooms[place]
         packs[pack].append(number)
@@ -39,7 +42,7 @@ def best_fit_decreasing(lengths: Sequence[int], capacity: int) -> list[list[int]
         if left:
             if not by_room[left]:
                 insort(rooms, left)
-            by_room[left].append(pack)
+            heappush(by_room[left], pack)
     return [sorted(pack) for pack in packs]
 
 
