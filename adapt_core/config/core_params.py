@@ -125,7 +125,9 @@ class TrainingParams:
     max_steps: int | None = param(
         None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
     )
-    optimizer: str = param("adamw_torch", "The optimizer (adamw_torch runs in its fused kernel).", key="OPTIMIZER", choices=OPTIMIZERS)
+    optimizer: str = param(
+        "adamw_torch", "The optimizer (adamw_torch runs in its fused kernel).", key="OPTIMIZER", choices=OPTIMIZERS
+    )
     lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
     scheduler_type: str = param("linear", "The learning rate's schedule.", key="SCHEDULER_TYPE", choices=HF_SCHEDULES)
     warmup_ratio: float = param(

@@ -21,6 +21,39 @@ class TextParams:
 
 
 @attrs.frozen
+class TextGenerationParams(TextParams):
+    """Parameters of text_generation."""
+
+    packing: bool = param(
+        True,
+        "Pack documents into rows of max_seq_length so that little is padded; none sees another. Models that cannot "
+        "keep them apart train on padded batches, said in the log.",
+    )
+    max_seq_length: int = param(
+        512, "Longest document in tokens: longer text goes on in a further document, longer answers are cut.", ge=8
+    )
+    loss_on: str = param(
+        "answers",
+        "What is learned where rows have answers (chat, instructions, prompt and completion): the answers alone, or "
+        "all of the text.",
+        choices=("answers", "all"),
+    )
+    max_new_tokens: int = param(
+        128, "Most tokens that adapt predict writes behind a prompt.", ge=1, may_change_on_resume=True
+    )
+    temperature: float = param(
+        0.0, "Of sampling in adapt predict; 0 takes the likeliest token each time.", ge=0, may_change_on_resume=True
+    )
+    top_p: float = param(
+        1.0,
+        "In sampling, only the likeliest tokens that together have this probability (nucleus sampling).",
+        gt=0,
+        le=1,
+        may_change_on_resume=True,
+    )
+
+
+@attrs.frozen
 class TextClassificationParams(TextParams):
     """Parameters of text_classification."""
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import TaskSpec
 
-from adapt_nlp.params import QuestionAnsweringParams, TextClassificationParams
+from adapt_nlp.params import QuestionAnsweringParams, TextClassificationParams, TextGenerationParams
 
 
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
     return [
+        TaskSpec(
+            name="text_generation",
+            summary="text that goes on from a prompt: plain text, instructions and chat, with causal language models",
+            implementation="adapt_nlp.text_generation.task:TextGeneration",
+            params=TextGenerationParams,
+            loop="hf",
+            metrics={"perplexity": "lower", "token_accuracy": "higher"},
+            core_defaults={"GROUP_BY_LENGTH": True},
+        ),
         TaskSpec(
             name="text_classification",
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",

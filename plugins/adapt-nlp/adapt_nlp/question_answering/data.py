@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.contracts import TaskData
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
 from adapt_core.hf_data.columns import text_fault
+from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
-
-from adapt_nlp.preparing import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -16,9 +16,8 @@ from adapt_core.hf_data.columns import (
 )
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
 from adapt_core.hf_data.labels import class_weights as weights_of
+from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
-
-from adapt_nlp.preparing import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset

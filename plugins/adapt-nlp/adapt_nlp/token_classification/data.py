@@ -7,9 +7,9 @@ from typing import Any
 
 from adapt_core.contracts import TaskData
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
+from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
 
-from adapt_nlp.preparing import good_splits, raw_splits
 from adapt_nlp.token_classification.tags import Tags, input_column, row_faults, tags_of, target_column
 from adapt_nlp.token_classification.windows import IGNORED, windows
 

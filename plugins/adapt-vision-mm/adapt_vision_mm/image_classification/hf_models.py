@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassi
 
 from adapt_core.contracts import LoadedModel, Quantizer, World
 from adapt_core.errors import InputError
-from adapt_core.hf_models.attention import attention_options
+from adapt_core.hf_models.attention import attention_options, class_of
 from adapt_core.hf_models.hub import require_model
 from adapt_core.hf_models.loading import load_companion, load_pretrained
 from adapt_core.hf_models.locate import PROCESSOR_FILES, ModelSource
@@ -47,7 +47,7 @@ def make_model(
         "id2label": dict(enumerate(names)),
         "label2id": {name: number for number, name in enumerate(names)},
         "ignore_mismatched_sizes": True,
-        **attention_options(plan, world),
+        **attention_options(plan, world, lambda: class_of(AutoModelForImageClassification, config)),
     }
     if quantizer is not None:
         with torch.device("meta"):
