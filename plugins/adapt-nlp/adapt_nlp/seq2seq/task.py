@@ -153,7 +153,7 @@ class TextToText(LanguageTask, ABC):
             *([f"tokenizer.src_lang = {direction.source!r}"] if direction else []),
             f"text = {(params.prefix or '') + self.example!r}",
             f'inputs = tokenizer(text, truncation=True, max_length={params.max_input_length}, return_tensors="pt")',
-            f"{self.answer} = tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True)",
+            f"{self.answer} = tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True).strip()",
         ]
         return self.loading_with(use, save_method)
 
