@@ -15,6 +15,7 @@ from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
+from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
 
 
@@ -66,6 +67,7 @@ class HuggingFaceLoop:
         callbacks = [self._figures, proof, SealCheckpoints(world)]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+        declare_loss_scaling(job.model)
         try:
             self._trainer = watched(load(parts.trainer_class))(
                 model=job.model,

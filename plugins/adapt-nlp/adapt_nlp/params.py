@@ -91,3 +91,55 @@ class QuestionAnsweringParams(TextParams):
     null_score_diff_threshold: float = param(
         0.0, "With squad_v2_format: no answer is given where its score beats the best answer's by more than this."
     )
+
+
+@attrs.frozen
+class Seq2SeqParams(TextParams):
+    """What the tasks on encoder-decoder models share."""
+
+    max_target_length: int = param(128, "Longest target in tokens; longer ones are cut.", ge=2)
+    prefix: str | None = param(
+        None,
+        "Stands before every input, for models that are told their job: 'summarize: ', "
+        "'translate English to Romanian: '.",
+        key="PREFIX",
+    )
+    predict_with_generate: bool = param(
+        True, "Evaluate by generating texts and scoring them (eval_metric). false: by the loss alone, which is faster."
+    )
+    num_beams: int | None = param(
+        None, "Beams of the search that generates; 1 is greedy (default: as the model's own config says).", ge=1
+    )
+
+
+@attrs.frozen
+class SummarizationParams(Seq2SeqParams):
+    """Parameters of summarization."""
+
+    dataset_text_field: str = param(
+        "document", "Name of the text column that FORMAT_STRING makes; the input where input_column is not given."
+    )
+    max_input_length: int = param(512, "Longest document in tokens; longer ones are cut.", ge=2)
+    eval_metric: str = param(
+        "rouge", "What generated summaries are scored with: rouge (0 to 1) or bleu (0 to 1).", choices=("rouge", "bleu")
+    )
+    generation_max_length: int = param(128, "Longest generated summary in tokens.", ge=2)
+
+
+@attrs.frozen
+class TranslationParams(Seq2SeqParams):
+    """Parameters of translation."""
+
+    max_input_length: int = param(128, "Longest input sentence in tokens; longer ones are cut.", ge=2)
+    eval_metric: str = param(
+        "rouge",
+        "What generated translations are scored with: sacrebleu (0 to 100) or rouge (0 to 1).",
+        choices=("sacrebleu", "rouge"),
+    )
+    source_lang: str = param(
+        "en", "Language translated from: the key in the column translation, and the code that the tokenizer is told."
+    )
+    target_lang: str = param("ro", "Language translated into; as source_lang.")
+    generation_max_length: int | None = param(
+        None, "Longest generated translation in tokens (default: max_target_length).", ge=2
+    )

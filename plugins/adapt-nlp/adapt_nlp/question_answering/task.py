@@ -18,7 +18,7 @@ from adapt_nlp.inputs import read_records
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
 from adapt_nlp.question_answering.spans import Found, best_spans
-from adapt_nlp.tokenizers import require_fast
+from adapt_nlp.tokenizers import positions_of, require_fast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,9 +51,9 @@ class QuestionAnswering(LanguageTask):
         super().check()
 
     def _limit(self, config: Any) -> int:
-        positions = getattr(config, "max_position_embeddings", None)
+        positions = positions_of(config)
         wanted = int(self.plan.task.params.max_length)
-        if isinstance(positions, int) and 0 < positions < wanted:
+        if positions is not None and positions < wanted:
             raise InputError(f"max_length {wanted} is more than the {positions} positions of the model.")
         return wanted
 

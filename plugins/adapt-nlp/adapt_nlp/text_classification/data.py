@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,11 @@ from adapt_core.hf_data.columns import (
 )
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
 from adapt_core.hf_data.labels import class_weights as weights_of
-from adapt_core.hf_data.preparing import good_splits, raw_splits
+from adapt_core.hf_data.preparing import count_full, good_splits, raw_splits
 from adapt_core.plan import Plan
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-log = logging.getLogger(__name__)
 
 
 def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
@@ -60,7 +57,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     for split, dataset in splits.items():
         encode = _encoder(tokenizer, limit, labels, plan, text, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        facts[f"{split}_truncated"] = _truncated(ready[split], split, limit)
+        facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
         labels=labels.names, facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")}
     )
@@ -103,18 +100,6 @@ def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, 
         return encoded
 
     return encode
-
-
-def _truncated(dataset: Dataset, split: str, limit: int) -> int:
-    import pyarrow.compute
-
-    lengths = pyarrow.compute.list_value_length(dataset.data.column("input_ids"))
-    full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
-    if full:
-        log.info(
-            "%s split: %d of %d texts reach the limit of %d tokens and may be cut", split, full, len(dataset), limit
-        )
-    return full
 
 
 def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
