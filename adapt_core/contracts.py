@@ -16,6 +16,7 @@ import attrs
 if TYPE_CHECKING:
     from torch import nn
 
+    from adapt_core.admission import Admission
     from adapt_core.learning_proof import LearningProof
     from adapt_core.plan import Plan
     from adapt_core.relay import Relay
@@ -273,11 +274,26 @@ class Launcher(Protocol):
             InputError: with the reason.
         """
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult]) -> RunResult:
-        """Runs `work` in every process and returns rank 0's result.
+    def leads(self) -> bool:
+        """Whether the run folder is this command's to lock and write: true but on the further ones of several machines.
 
-        The processes are this one, or `python -m adapt_core.worker` ones.
+        Asked first of all, without torch.
         """
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
+        """Runs a plan in every process and returns rank 0's result.
+
+        The processes are this one, which calls `work`, or `python -m adapt_core.worker` ones, which find everything in
+        `adapt_core.worker.message`.
+
+        Args:
+            plan: the plan.
+            work: the whole run in this process.
+            admission: how the run enters its folder; None where this command does not lead.
+        """
+
+    def join(self, world: World) -> AbstractContextManager[Any]:
+        """Called first in each worker process: a context in which it belongs to the run (its process group)."""
 
     def verify(self, loop: Loop, world: World) -> None:
         """Called in each process once the loop is built.
@@ -285,3 +301,6 @@ class Launcher(Protocol):
         Raises:
             DefectError: the loop does not run as this launcher asked (say, unsharded under FSDP).
         """
+
+    def consolidate(self, model: nn.Module) -> nn.Module:
+        """The trained model with whole parameters, on rank 0 at least. Called in each process after training."""

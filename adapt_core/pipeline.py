@@ -26,6 +26,7 @@ from adapt_core.relay import Relay
 from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.screen import Screen
+from adapt_core.turns import local_main_first
 from adapt_core.versions import versions
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     folder = RunFolder(plan.output_dir)
     relay = Relay(folder, screen, registry.manager, world.is_main)
     refuse_impossible_precision(plan, world.device)
-    data = load_data(plan, parts.task)
+    with local_main_first(world):
+        data = load_data(plan, parts.task)
     loaded = load_model(plan, parts, data, world)
     site, model = attach(plan, parts, loaded)
     proof = LearningProof(model, parts.method.groups(model), plan.method.name)
@@ -72,8 +74,9 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
         config_sha256=plan.config_sha256,
         output_dir=str(folder.path),
     )
+    trained_model = parts.launcher.consolidate(loop.plain_model())
     if world.is_main:
-        result = finish(plan, parts, loop.plain_model(), site, folder, result, merge_proof)
+        result = finish(plan, parts, trained_model, site, folder, result, merge_proof)
     relay.finished(result)
     return result
 

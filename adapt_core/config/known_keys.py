@@ -52,7 +52,8 @@ _MM_KEYS = (
     "train_ann_file val_ann_file test_ann_file checkpoint_interval"
 )
 _MACHINES = (
-    "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network"
+    "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network "
+    "machine_timeout collective_timeout"
 )
 
 _KEYS: dict[str, dict[str, str]] = {

@@ -72,6 +72,7 @@ def training_arguments(
         "disable_tqdm": True,
         "report_to": [],
     }
+    arguments.update(world.options)
     if training.group_by_length:
         arguments["train_sampling_strategy"] = "group_by_length"
     if evaluates and (training.keep == "best" or training.early_stopping_patience):
