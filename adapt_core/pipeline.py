@@ -13,6 +13,7 @@ import attrs
 from adapt_core.admission import Admission
 from adapt_core.contracts import Job, LoadedModel, Loop, Method, Site, Task, TaskData, Trained, World
 from adapt_core.devices import peak_memory_bytes, refuse_impossible_precision
+from adapt_core.evidence import Evidence
 from adapt_core.exporting import export_run, size_of
 from adapt_core.files import write_text
 from adapt_core.learning_proof import LearningProof
@@ -23,6 +24,7 @@ from adapt_core.plan import Plan
 from adapt_core.random_state import seed_everything, untouched_random_state
 from adapt_core.registry import Registry
 from adapt_core.relay import Relay
+from adapt_core.report import report_run
 from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.screen import Screen
@@ -50,9 +52,10 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     if world.is_main:
         admission.begin(plan)
     relay.started(plan)
-    before = measure_before(plan, parts.method, loop, data, relay, admission)
+    evidence = Evidence(parts.task, data, folder, world.is_main)
+    before = measure_before(plan, parts.method, loop, data, relay, admission, evidence)
     trained = train(plan, loop, admission)
-    after, test = measure_after(plan, loop, data, relay, trained)
+    after, test = measure_after(plan, loop, data, relay, trained, evidence)
     result = RunResult(
         status="finished",
         task=plan.task.name,
@@ -76,7 +79,7 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     )
     trained_model = parts.launcher.consolidate(loop.plain_model())
     if world.is_main:
-        result = finish(plan, parts, trained_model, site, folder, result, merge_proof)
+        result = finish(plan, parts, trained_model, site, folder, result, merge_proof, registry)
     relay.finished(result)
     return result
 
@@ -123,7 +126,7 @@ def attach(plan: Plan, parts: Parts, loaded: LoadedModel) -> tuple[Site, Any]:
 
 
 def measure_before(
-    plan: Plan, method: Method, loop: Loop, data: TaskData, relay: Relay, admission: Admission
+    plan: Plan, method: Method, loop: Loop, data: TaskData, relay: Relay, admission: Admission, evidence: Evidence
 ) -> dict[str, float] | None:
     """Metrics of the base model with its new head. No random state is touched; a resumed run reads the first run's."""
     if not plan.training.do_eval or data.validation is None:
@@ -132,6 +135,7 @@ def measure_before(
         return admission.before
     with untouched_random_state(), method.base_only(loop.plain_model()):
         before = loop.evaluate(data.validation)
+        evidence.take("before", loop, before)
     relay.metrics("before", 0, 0.0, before)
     log.info("before: %s", in_words(before))
     return before
@@ -143,7 +147,7 @@ def train(plan: Plan, loop: Loop, admission: Admission) -> Trained | None:
 
 
 def measure_after(
-    plan: Plan, loop: Loop, data: TaskData, relay: Relay, trained: Trained | None
+    plan: Plan, loop: Loop, data: TaskData, relay: Relay, trained: Trained | None, evidence: Evidence
 ) -> tuple[dict[str, float] | None, dict[str, float] | None]:
     """Metrics of the trained model on validation and test. What training just measured is not measured again."""
     if not plan.training.do_eval:
@@ -152,6 +156,7 @@ def measure_after(
     after = None
     if trained is not None and data.validation is not None:
         after = trained.after or loop.evaluate(data.validation)
+        evidence.take("after", loop, after)
         relay.metrics("after", step, plan.training.epochs, after)
         log.info("after: %s", in_words(after))
     test = None
@@ -163,14 +168,23 @@ def measure_after(
 
 
 def finish(
-    plan: Plan, parts: Parts, model: Any, site: Site, folder: RunFolder, result: RunResult, merge_proof: MergeProof
+    plan: Plan,
+    parts: Parts,
+    model: Any,
+    site: Site,
+    folder: RunFolder,
+    result: RunResult,
+    merge_proof: MergeProof,
+    registry: Registry,
 ) -> RunResult:
-    """Exports, then the model card, then `result.json`, which makes the run finished."""
+    """Exports, then the model card and the report, then `result.json`, which makes the run finished."""
     artifacts, merge = export_run(plan, parts.task, parts.method, model, site, folder, merge_proof)
     sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
     result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
     write_text(folder.card, model_card(plan, parts.task, result))
     artifacts["model card"] = folder.card.name
+    if report_run(plan, registry, folder, result):
+        artifacts["report"] = folder.report.name
     if plan.run.push_to_hub:
         from adapt_core.hf_models.hub import push
 

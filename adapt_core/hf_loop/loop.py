@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
-from adapt_core.contracts import Job, Trained
+from adapt_core.contracts import Job, PerClass, Trained
 from adapt_core.errors import InputError
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
@@ -57,7 +58,8 @@ class HuggingFaceLoop:
         # The tokenizers have done their work; a pool of their threads would only disturb the data workers' fork.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
-        self._score = parts.score
+        self._parts = parts
+        self._classes: dict[tuple[tuple[str, float], ...], PerClass] = {}
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, parts.metrics, job.data.validation is not None
@@ -76,7 +78,7 @@ class HuggingFaceLoop:
                 train_dataset=job.data.train,
                 eval_dataset=job.data.validation,
                 processing_class=parts.processing_class,
-                compute_metrics=self._scored if parts.score else parts.compute_metrics,
+                compute_metrics=self._scored if parts.score or parts.compute_metrics else None,
                 compute_loss_func=parts.compute_loss,
                 preprocess_logits_for_metrics=parts.preprocess_logits,
                 callbacks=callbacks,
@@ -89,8 +91,26 @@ class HuggingFaceLoop:
         self._accepts_best = training.keep == "best"
 
     def _scored(self, prediction: Any) -> dict[str, float]:
-        assert self._score is not None
-        return self._score(prediction, self._trainer.evaluated)
+        parts, evaluated = self._parts, self._trainer.evaluated
+        if parts.score is not None:
+            scores = parts.score(prediction, evaluated)
+        else:
+            assert parts.compute_metrics is not None
+            scores = parts.compute_metrics(prediction)
+        if parts.per_class is not None:
+            self._classes[tuple(scores.items())] = parts.per_class(prediction, evaluated)
+        return scores
+
+    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
+        """How each class did in the evaluation that gave these metrics."""
+        return next(
+            (
+                table
+                for scores, table in reversed(self._classes.items())
+                if all(metrics.get(name) == value for name, value in scores)
+            ),
+            None,
+        )
 
     @property
     def trainer(self) -> Any:

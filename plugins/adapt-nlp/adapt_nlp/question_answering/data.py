@@ -48,7 +48,8 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[A
         ready[split] = cached_map(numbered, _encoder(plan, tokenizer, limit), key, f"{split} windows")
         facts[f"{split}_windows"] = len(ready[split])
     pairs = [(ready[split], splits[split]) for split in splits]
-    return TaskData(facts=facts, **{s: ready.get(s) for s in ("train", "validation", "test")}), pairs
+    data = TaskData(facts=facts, rows=splits, **{s: ready.get(s) for s in ("train", "validation", "test")})
+    return data, pairs
 
 
 def gold_of(answers: Any) -> list[tuple[str, int]]:

@@ -59,7 +59,10 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
         facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
-        labels=labels.names, facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")}
+        labels=labels.names,
+        facts=facts,
+        rows=splits,
+        **{split: ready.get(split) for split in ("train", "validation", "test")},
     )
 
 
@@ -71,6 +74,11 @@ def input_column(plan: Plan) -> str:
 def target_column(plan: Plan) -> str:
     """The column of the class: target_column, else `label`."""
     return str(plan.data.target_column or "label")
+
+
+def text_of(row: dict[str, Any], plan: Plan) -> str:
+    """The text of a raw row that the model sees."""
+    return str(formatted(row, plan.data) if plan.data.format_string else row[input_column(plan)])
 
 
 def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterator[str | None]:

@@ -59,6 +59,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
     data = TaskData(
         labels=tags.names[: tags.learned],
         facts=facts,
+        rows=splits,
         **{split: ready.get(split) for split in ("train", "validation", "test")},
     )
     return data, tags
