@@ -18,7 +18,9 @@ from adapt_core.errors import InputError
 from adapt_core.predicting import predict
 
 Run = Callable[..., Any]
-QUESTIONS = [{"instruction": f"what comes after {a}", "input": "", "output": b} for a, b in zip("abcdef", "bcdefg")]
+QUESTIONS = [
+    {"instruction": f"what comes after {a}", "input": "", "output": b} for a, b in zip("abcdef", "bcdefg", strict=True)
+]
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -60,7 +62,7 @@ def test_a_run_learns_and_reports_loss_perplexity_and_token_accuracy(generate: R
     assert set(after) == {"loss", "perplexity", "token_accuracy"}
     assert after["loss"] < before["loss"] - 1
     assert after["token_accuracy"] > before["token_accuracy"]
-    assert after["perplexity"] == pytest.approx(2.718281828**after["loss"], rel=1e-5)
+    assert after["perplexity"] == pytest.approx(2.718281828 ** after["loss"], rel=1e-5)
 
 
 def test_packing_gives_fewer_rows_and_the_same_evaluation(generate: Run) -> None:
@@ -79,7 +81,9 @@ def test_a_model_that_would_mix_documents_trains_on_padded_batches(
     folder = tmp_path / "bloom"
     tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
     tokenizer.save_pretrained(folder)
-    BloomForCausalLM(BloomConfig(vocab_size=len(tokenizer), hidden_size=32, n_layer=2, n_head=2)).save_pretrained(folder)
+    BloomForCausalLM(BloomConfig(vocab_size=len(tokenizer), hidden_size=32, n_layer=2, n_head=2)).save_pretrained(
+        folder
+    )
     result = generate(MODEL_PATH=str(folder))
     assert result.data["packed"] is False
     assert "packing is not used: BloomForCausalLM takes no position_ids" in (tmp_path / "run" / "log.txt").read_text()
@@ -107,6 +111,7 @@ def test_flash_attention2_asks_the_model_too(caplog: pytest.LogCaptureFixture) -
     from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig
 
     from adapt_core.contracts import World
+
     from adapt_nlp.attention import attention_options, class_of
 
     plan: Any = SimpleNamespace(task=SimpleNamespace(params=SimpleNamespace(flash_attention2=True)))
@@ -143,7 +148,9 @@ def changed(result: Any, **keys: Any) -> None:
     """Other values in the stored config of a finished run."""
     path = Path(result.output_dir) / "config.yaml"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join(next((f"{k}: {keys[k]}" for k in keys if line.startswith(f"{k}:")), line) for line in lines))
+    path.write_text(
+        "\n".join(next((f"{k}: {keys[k]}" for k in keys if line.startswith(f"{k}:")), line) for line in lines)
+    )
 
 
 def test_max_new_tokens_temperature_and_top_p_shape_what_is_written(generate: Run) -> None:
