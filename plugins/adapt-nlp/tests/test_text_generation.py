@@ -18,9 +18,8 @@ from adapt_core.errors import InputError
 from adapt_core.predicting import predict
 
 Run = Callable[..., Any]
-QUESTIONS = [
-    {"instruction": f"what comes after {a}", "input": "", "output": b} for a, b in zip("abcdef", "bcdefg", strict=True)
-]
+NEXT = dict(zip("abcdef", "bcdefg", strict=True))
+QUESTIONS = [{"instruction": f"what comes after {a}", "input": "", "output": b} for a, b in NEXT.items()]
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
