@@ -165,7 +165,13 @@ def opt() -> nn.Module:
 
 @pytest.mark.parametrize(
     ("build", "reason"),
-    [(bloom, "takes no position_ids"), (jamba, "lets documents of a pack see one another"), (qwen2, None), (opt, None)],
+    [
+        (bloom, "takes no position_ids"),
+        (jamba, "lets documents of a pack see one another"),
+        # OPT makes a mask of its own where none is given, and so loses the documents' borders.
+        (opt, "lets documents of a pack see one another"),
+        (qwen2, None),
+    ],
 )
 def test_a_model_is_asked_whether_it_keeps_documents_apart(
     build: Callable[[], nn.Module], reason: str | None, tiny_llama: Path

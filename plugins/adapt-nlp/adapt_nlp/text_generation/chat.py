@@ -115,7 +115,8 @@ def _start_of_answer(tokenizer: Any, before: Turns, until: str) -> int:
         if until.startswith(opening):
             return len(opening)
     # Neither is how the conversation really begins; the turn's own text is certainly its own.
-    return next(place for place, (a, b) in enumerate(zip(opening, until, strict=False)) if a != b)
+    differing = (place for place, (a, b) in enumerate(zip(opening, until, strict=False)) if a != b)
+    return next(differing, min(len(opening), len(until)))
 
 
 def end_of_answer(tokenizer: Any) -> int | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from adapt_nlp.collating import IGNORED, PadWithLabels
+from adapt_nlp.collating import PadWithLabels
+from adapt_nlp.text_generation.documents import IGNORED
 
 
 class CollateDocuments:

@@ -13,7 +13,6 @@ from adapt_core.hf_data.columns import require_columns
 from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
 
-from adapt_nlp.collating import IGNORED
 from adapt_nlp.text_generation.chat import Span, give_template
 from adapt_nlp.text_generation.forms import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SPLITS = ("train", "validation", "test")
+IGNORED = -100
+"""The label of a token that is no target; torch's cross-entropy leaves it out."""
 
 log = logging.getLogger(__name__)
 

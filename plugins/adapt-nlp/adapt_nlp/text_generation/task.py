@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ class TextGeneration(LanguageTask):
         super().__init__(plan)
         self._form: Form | None = None
 
+    @cached_property
     def _limit(self) -> int:
         wanted = int(self.plan.task.params.max_seq_length)
         positions = getattr(self.config.get_text_config(), "max_position_embeddings", None)
@@ -47,7 +49,7 @@ class TextGeneration(LanguageTask):
     def load_data(self) -> TaskData:
         """The splits as documents: `input_ids` and `labels`."""
         tokenizer = require_fast(self.tokenizer, self.source, "what is learned is found by its characters")
-        data, self._form = documents_data.load(self.plan, tokenizer, self._limit())
+        data, self._form = documents_data.load(self.plan, tokenizer, self._limit)
         return data
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
@@ -104,7 +106,7 @@ class TextGeneration(LanguageTask):
             log.warning("packing is not used: %s. Batches are padded instead.", reason)
             job.data.facts["packed"] = False
             return False
-        limit = self._limit()
+        limit = self._limit
         for split in documents_data.SPLITS:
             documents = getattr(job.data, split)
             # One row of several packs is no unit that an evaluation over several processes can count.
