@@ -11,8 +11,8 @@ def declare_loss_scaling(model: Any) -> None:
 
     transformers' Trainer takes any model whose `forward` has `**kwargs` for one that divides by `num_items_in_batch`.
     Most that compute their loss by themselves (BERT's classifiers, T5, BART, ...) ignore that number, and their
-    gradients would come out multiplied by GRADIENT_ACCUMULATION_STEPS and by the number of processes. The models that do
-    use it hand it to `self.loss_function`. A model that says so itself is believed.
+    gradients would come out multiplied by GRADIENT_ACCUMULATION_STEPS and by the number of processes. The models that
+    do use it hand it to `self.loss_function`. A model that says so itself is believed.
 
     Args:
         model: the attached model; one in a peft wrapper is looked at inside.
