@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from .seq2seq_models import bart, bert2bert, t5
+
 Keys = dict[str, Any]
 
 
@@ -107,3 +109,21 @@ def _decoder(folder: Path, inbox: Path, build: Callable[[int], Any]) -> Path:
     torch.manual_seed(0)
     build(pairs.get_vocab_size()).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small real T5 (random weights) with a subword tokenizer."""
+    return t5(tmp_path_factory.mktemp("tiny-t5"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small real BART (random weights, 128 positions) with a subword tokenizer."""
+    return bart(tmp_path_factory.mktemp("tiny-bart"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bert2bert(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
+    """An encoder-decoder of two small BERTs."""
+    return bert2bert(tmp_path_factory.mktemp("tiny-bert2bert"), tiny_encoder)

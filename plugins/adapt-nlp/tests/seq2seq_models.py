@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,28 @@ SENTENCES = [" ".join(WORDS), " ".join(TRANSLATED.values()), "summarize: transla
 
 
 def english(number: int) -> str:
-    """A sentence of three words, another for each number below 1728."""
+    """A sentence of four words, another for each number below 20736."""
     count = len(WORDS)
-    return " ".join(WORDS[number // count**place % count] for place in range(3))
+    return " ".join(WORDS[number // count**place % count] for place in range(4))
 
 
 def romanian(number: int) -> str:
     """Its translation, word by word."""
     return " ".join(TRANSLATED[word] for word in english(number).split())
+
+
+def write(folder: Path, **splits: list[dict[str, Any]]) -> Path:
+    """A data folder with a jsonl file for each split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in splits.items():
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def translations(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Rows with a column `translation`."""
+    return [{"translation": {"en": english(n * 7), "ro": romanian(n * 7)}} for n in range(first, first + count)]
 
 
 def _subwords(template: str, specials: list[str]) -> Any:
@@ -113,6 +127,3 @@ def _saved(model: Any, tokenizer: Any, folder: Path) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
-
-
-BUILDERS: dict[str, Callable[[Path], Path]] = {"t5": t5, "bart": bart}
