@@ -86,9 +86,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         if self._seed is None:
             return self._transform(image)
         state = torch.get_rng_state()
-        torch.random.default_generator.manual_seed(
-            (self._seed * _MIXED + self._epoch * 1_000_003 + row * 7_368_787) % _SEEDS
-        )
+        torch.default_generator.manual_seed((self._seed * _MIXED + self._epoch * 1_000_003 + row * 7_368_787) % _SEEDS)
         try:
             return self._transform(image)
         finally:

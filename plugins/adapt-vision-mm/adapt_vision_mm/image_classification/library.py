@@ -108,7 +108,7 @@ def _local(plan: Plan, source: ModelSource, path: Path) -> Choice:
 
 def _architecture(plan: Plan) -> str:
     """The timm architecture that MODEL_PATH names; where that is the default or no name, model_type's."""
-    named, model_type = str(plan.model.model_path), plan.task.params.model_type
+    named, model_type = str(plan.model.model_path), str(plan.task.params.model_type)
     kind = model_type.removesuffix(_TIMM_TYPE) if model_type != DEFAULT_MODEL_TYPE else None
     if named != DEFAULT_ARCHITECTURE and _is_bare_name(named):
         return named

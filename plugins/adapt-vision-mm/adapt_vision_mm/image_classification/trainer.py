@@ -43,4 +43,4 @@ class TimmTrainer(ImageTrainer):
         def with_names(pixel_values: torch.Tensor, **_: Any) -> dict[str, torch.Tensor]:
             return {"logits": model(pixel_values)}
 
-        return super().compute_loss(with_names, inputs, *args, **kwargs)  # type: ignore[arg-type]
+        return super().compute_loss(with_names, inputs, *args, **kwargs)

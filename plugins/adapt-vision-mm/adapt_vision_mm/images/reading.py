@@ -36,7 +36,7 @@ def read_rgb(source: Path | bytes, name: str | None = None) -> Image:
     """
     fault, image = _decoded(source)
     if image is None:
-        raise DataError(f"{name or source}: {fault}.")
+        raise DataError(f"{name or (source if isinstance(source, Path) else 'an image')}: {fault}.")
     return image
 
 
