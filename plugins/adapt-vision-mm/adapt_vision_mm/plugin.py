@@ -1,1 +1,25 @@
-"""The hook module of adapt-vision-mm. It registers nothing yet."""
+"""What adapt-vision-mm registers. Imports nothing heavy: every task's code loads when a run needs it."""
+
+from __future__ import annotations
+
+from adapt_core import hookimpl
+from adapt_core.specs import TaskSpec
+
+from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams
+
+_BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
+
+
+@hookimpl
+def adapt_tasks() -> list[TaskSpec]:
+    return [
+        TaskSpec(
+            name="object_detection",
+            summary="boxes around objects, with any detector of mmdet",
+            implementation="adapt_vision_mm.object_detection.task:ObjectDetection",
+            params=DetectionParams,
+            loop="mm",
+            metrics=_BOX_METRICS,
+            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
+        ),
+    ]
