@@ -1,0 +1,99 @@
+"""The parameters of the OpenMMLab tasks: the specification's schedule keys, and what detectors need besides."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core.parameters import param
+from adapt_core.specs import HF_SCHEDULES
+
+MM_SCHEDULES = (*HF_SCHEDULES, "MultiStepLR", "LinearLR", "CosineAnnealingLR")
+
+
+@attrs.frozen
+class MmParams:
+    """What object_detection, instance_segmentation and pose_detection share."""
+
+    begin: int = param(
+        0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0
+    )
+    end: int = param(50, "Epoch at which the schedule stops; beyond EPOCHS it is clipped to EPOCHS.", key="END", ge=1)
+    t_max: int = param(0, "Cosine schedules: epochs from LR down to 0; 0 means END - BEGIN.", key="T_MAX", ge=0)
+    warmup: bool = param(
+        False, "Start below LR, at WARMUP_RATIO of it, and reach it after WARMUP_ITERS steps.", key="WARMUP"
+    )
+    warmup_ratio: float = param(
+        0.1, "With WARMUP: the first learning rate as a share of LR.", key="WARMUP_RATIO", gt=0, le=1
+    )
+    warmup_iters: int = param(50, "With WARMUP: steps until LR is reached.", key="WARMUP_ITERS", ge=1)
+    milestones: tuple[int, ...] = param(
+        (), "MultiStepLR: epochs at which the learning rate is multiplied by GAMMA.", key="MILESTONES", ge=0
+    )
+    gamma: float = param(0.1, "MultiStepLR: the factor at each of MILESTONES.", key="GAMMA", gt=0)
+    amp: bool = param(False, "Mixed precision in float16 (needs a GPU): another spelling of FP16.")
+    auto_scale_lr: bool = param(
+        False, "Multiply LR by BATCH_SIZE x processes / the batch size that the model's config was made for."
+    )
+    cfg_options: dict[str, object] | bool | None = param(
+        None, "Changes to the OpenMMLab config, by dotted names (model.test_cfg.score_thr: 0.1); true means none."
+    )
+    checkpoint_interval: int = param(
+        5,
+        "Epochs between checkpoints where INTERVAL is epoch; the last epoch is always saved.",
+        ge=1,
+        may_change_on_resume=True,
+    )
+    test_ann_file: str | None = param(None, "Annotation file of the test split, scored once at the end.")
+    image_size: int | None = param(
+        None, "Longest side of the images as the model sees them, in pixels (default: the config's).", ge=32
+    )
+    augment: bool = param(True, "Training images are mirrored, scaled by 0.8 to 1.25 and varied in colour.")
+    backbone: str | None = param(
+        None, "Replace the config's backbone by a timm model: timm/NAME (features_only, any size of channels)."
+    )
+    backbone_weights: str | None = param(
+        None,
+        "Weights of the backbone: a file, package:NAME/path, or pretrained (whatever config or timm would download).",
+    )
+    score_threshold: float = param(
+        0.3, "adapt predict leaves out what scores lower.", ge=0, lt=1, may_change_on_resume=True
+    )
+
+
+@attrs.frozen
+class DetectionParams(MmParams):
+    """Parameters of object_detection."""
+
+    train_ann_file: str = param("train.json", "Annotations of the training images (COCO JSON, or a VOC list).")
+    val_ann_file: str = param("val.json", "Annotations of the validation images (COCO JSON, or a VOC list).")
+
+
+@attrs.frozen
+class SegmentationParams(MmParams):
+    """Parameters of instance_segmentation."""
+
+    train_ann_file: str = param(
+        "train.txt", "Names of the training images without suffix, beside label maps; or a COCO JSON with masks."
+    )
+    val_ann_file: str = param("val.txt", "The same for the validation images.")
+    class_list: tuple[str, ...] = param(
+        (), "Label maps: the class names; the first is the class of value 1 (0 is the background)."
+    )
+    palette: tuple[tuple[int, ...], ...] = param(
+        (),
+        "One [red, green, blue] for each class: colours of drawn masks, and of label maps saved in colour.",
+        ge=0,
+        le=255,
+    )
+
+
+@attrs.frozen
+class PoseParams(MmParams):
+    """Parameters of pose_detection."""
+
+    train_ann_file: str = param(
+        "annotations/person_keypoints_val2017.json", "Annotations of the training images (COCO keypoints)."
+    )
+    val_ann_file: str = param(
+        "annotations/person_keypoints_val2017.json", "Annotations of the validation images (COCO keypoints)."
+    )

@@ -1,0 +1,82 @@
+"""Boxes around objects, with any detector of mmdet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.predictions import detections
+from adapt_vision_mm.coco.scoring import average_precision
+from adapt_vision_mm.coco.splits import read_detection, read_splits
+from adapt_vision_mm.openmmlab.base import MmTask
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ObjectDetection(MmTask):
+    """The task object_detection."""
+
+    package = "mmdet"
+    init = "mmdet.apis:init_detector"
+    metrics = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}  # noqa: RUF012 - declared a ClassVar in the base
+    masks = False
+
+    def read_splits(self) -> dict[str, AnnotatedSet]:
+        """COCO JSON or Pascal VOC."""
+        return read_splits(self.plan, lambda place, names: read_detection(self.plan, place, names))
+
+    def fit(self, config: Any) -> None:
+        """Heads for the data's classes, and pipelines for image_size and augment."""
+        from adapt_vision_mm.openmmlab import pipelines
+        from adapt_vision_mm.openmmlab.model_config import fit_classes
+
+        params = self.plan.task.params
+        fit_classes(config.model, len(self.splits["train"].categories))
+        size = pipelines.image_size(config, params.image_size)
+        for key in ("train_pipeline", "test_pipeline", "train_pipeline_stage2"):
+            config.pop(key, None)
+        config.train_pipeline = pipelines.training(size, params.augment, self.masks)
+        config.test_pipeline = pipelines.testing(size, self.masks)
+        # What plain mmdet needs of a data set to load the model again.
+        dataset = {
+            "type": "CocoDataset",
+            "metainfo": {"classes": self.splits["train"].names},
+            "pipeline": config.test_pipeline,
+        }
+        for key in ("train_dataloader", "val_dataloader", "val_evaluator", "test_evaluator", "val_cfg", "test_cfg"):
+            config.pop(key, None)
+        config.pop("test_dataloader", None)
+        config.test_dataloader = {"batch_size": 1, "dataset": dataset}
+
+    def dataset(self, split: AnnotatedSet, training: bool) -> Any:
+        """An mmdet data set."""
+        from adapt_vision_mm.openmmlab.dataset import AnnotatedDataset
+
+        pipeline = self.config.train_pipeline if training else self.config.test_pipeline
+        return AnnotatedDataset(split, list(pipeline), self.plan.training.seed, training)
+
+    def results(self, sample: Any, split: Any) -> list[dict[str, Any]]:
+        """Boxes (and masks)."""
+        return detections(sample, [category.id for category in split.annotated.categories], self.masks)
+
+    def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
+        """COCO mAP, AP50 and AP75 of the boxes."""
+        return average_precision(split.annotated, results, "bbox")
+
+    def meta(self) -> dict[str, Any]:
+        """Class names."""
+        return {"classes": list(self.splits["train"].names)}
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """For each image: {"image", "width", "height", "detections", "drawn"}.
+
+        A detection has "category", "category_id" (1-based label), "bbox" [x, y, width, height] in pixels, "score", and
+        "segmentation" (RLE) where the model gives masks. `drawn` is the annotated image in `predictions/` of the run,
+        where `predictions.json` holds all detections as COCO results.
+        """
+        from adapt_vision_mm.openmmlab.predicting import predict_detections
+
+        return predict_detections(model, folder, inputs, self.plan, self.masks)

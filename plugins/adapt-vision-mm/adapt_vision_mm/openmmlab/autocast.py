@@ -1,0 +1,27 @@
+"""bfloat16 mixed precision on any device (mmengine's own wrapper needs a GPU and scales gradients)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import nn
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """An OptimWrapper whose forward passes run under bfloat16 autocast."""
+
+    def __init__(self, *args: Any, device: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._device = device
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of one forward pass."""
+        with super().optim_context(model), torch.autocast(self._device, torch.bfloat16):
+            yield

@@ -1,0 +1,242 @@
+"""What the three OpenMMLab tasks share: finding model and data, loading, saving, drawing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.errors import InputError
+from adapt_core.plan import Plan
+
+from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault
+from adapt_vision_mm.coco.splits import skip_counts
+from adapt_vision_mm.openmmlab import backbones, parts
+from adapt_vision_mm.openmmlab.config_files import ModelFiles, find_model, read_config
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_HEADS = ("bbox_head", "mask_head", "rpn_head", "roi_head", "head")
+
+
+class MmTask(ABC):
+    """Base of the OpenMMLab tasks.
+
+    Attributes:
+        package: "mmdet" or "mmpose", whose configs are known by name and whose registry builds the model.
+        init: "module:function" that loads a saved model without adapt.
+        metrics: as in the TaskSpec.
+    """
+
+    package: ClassVar[str]
+    init: ClassVar[str]
+    metrics: ClassVar[dict[str, str]]
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        """Config and checkpoint."""
+        return find_model(self.plan, self.package)
+
+    @cached_property
+    def splits(self) -> dict[str, AnnotatedSet]:
+        """The annotated splits by name: train, val, test."""
+        return self.read_splits()
+
+    @abstractmethod
+    def read_splits(self) -> dict[str, AnnotatedSet]:
+        """Reads and validates the splits that the run needs."""
+
+    @abstractmethod
+    def fit(self, config: Any) -> None:
+        """Fits a config's model and pipelines to the data."""
+
+    @abstractmethod
+    def dataset(self, split: AnnotatedSet, training: bool) -> Any:
+        """A split as a data set of the package."""
+
+    @abstractmethod
+    def results(self, sample: Any, split: Any) -> list[dict[str, Any]]:
+        """One data sample's predictions as COCO results."""
+
+    @abstractmethod
+    def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
+        """Metrics of COCO results on a data set."""
+
+    @abstractmethod
+    def meta(self) -> dict[str, Any]:
+        """`dataset_meta` of a saved checkpoint."""
+
+    def check(self) -> None:
+        """OpenMMLab, config, weights and data are there, and every annotation can be used. Needs no torch."""
+        parts.require_installed(self.plan.task.name, pose=self.package == "mmpose")
+        if self.plan.run.save_method == "save_pretrained":
+            raise InputError(
+                "SAVE_METHOD: save_pretrained is for Hugging Face models. Use state_dict, safetensors or "
+                "full_torch_model; a checkpoint and config for plain OpenMMLab are always written beside."
+            )
+        _ = self.files
+        backbones.check_backbone(self.plan)
+        for split in self.splits.values():
+            skip_counts(split)
+
+    @cached_property
+    def config(self) -> Any:
+        """The config, fitted to the data and changed by cfg_options."""
+        from adapt_vision_mm.openmmlab import cfg_options, model_config
+
+        parts.load(pose=self.package == "mmpose")
+        config = read_config(self.files.config)
+        model, params = config.model, self.plan.task.params
+        keep_backbone = params.backbone_weights == backbones.PRETRAINED
+        if params.backbone:
+            backbones.use_timm(model, params.backbone, keep_backbone)
+        model_config.plain_norms(model)
+        model_config.unfreeze(model)
+        model_config.without_downloads(model, keep_backbone)
+        model_config.fit_images(model)
+        for key in ("custom_hooks", "tta_model", "tta_pipeline", "load_from", "auto_scale_lr"):
+            if key == "auto_scale_lr":
+                self.base_batch_size = (config.get(key) or {}).get("base_batch_size")
+            config.pop(key, None)
+        self.fit(config)
+        known = (
+            {key: value for key, value in (params.cfg_options or {}).items() if _of_model(key)}
+            if isinstance(params.cfg_options, dict)
+            else {}
+        )
+        cfg_options.apply(config, known)
+        return config
+
+    def load_data(self) -> TaskData:
+        """The splits as data sets of mmdet or mmpose."""
+        from adapt_core.devices import first_device
+
+        from adapt_vision_mm.openmmlab.optimizing import refuse_impossible_amp
+
+        refuse_impossible_amp(self.plan, first_device())
+        _ = self.config
+        sets = {name: self.dataset(split, name == "train") for name, split in self.splits.items()}
+        return TaskData(
+            train=sets["train"],
+            validation=sets.get("val"),
+            test=sets.get("test"),
+            labels=self.splits["train"].names,
+            facts={name: split.facts() for name, split in self.splits.items()},
+        )
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """The config's model, with heads for the data's classes and whatever weights fit."""
+        from adapt_vision_mm.openmmlab import weights
+        from adapt_vision_mm.openmmlab.saving import build
+
+        try:
+            with parts.quiet_warnings():
+                model = build(self.config, self.package)
+                model.init_weights()
+        except (TypeError, KeyError, ValueError, AssertionError, AttributeError, OSError) as error:
+            text = " ".join(str(error).split())[:300]
+            raise InputError(f"MODEL_PATH: {self.files.config.stem} cannot be built: {text}") from error
+        held: frozenset[str] = frozenset()
+        if self.plan.task.params.backbone_weights not in (None, backbones.PRETRAINED):
+            loaded = backbones.load_backbone(model.backbone, backbones.weights_file(self.plan))
+            held |= {f"backbone.{name}" for name in loaded}
+        elif self.plan.task.params.backbone_weights == backbones.PRETRAINED:
+            held |= {name for name, _ in model.named_parameters() if name.startswith("backbone.")}
+        if self.files.weights is not None:
+            held |= weights.load_matching(model, self.files.weights)
+        weights.says_where_from(model, held)
+        new = weights.new_parameters(model, held)
+        model.cfg = self.config
+        model.dataset_meta = self.meta()
+        if quantizer is not None:
+            model = quantizer.convert(model, self.head(model), world.device)
+        return LoadedModel(model=model, new_parameters=new)
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """The heads that stand behind backbone and neck."""
+        children = dict(model.named_children())
+        return tuple(name for name in _HEADS if name in children and any(True for _ in children[name].parameters()))
+
+    def trains_head_by_default(self, loaded: LoadedModel) -> bool:
+        """A detector's head is its own."""
+        return True
+
+    def make_loop(self, job: Job) -> Loop:
+        """mmengine's Runner, with this task's scoring."""
+        from adapt_vision_mm.openmmlab.loop import MmLoop, MmParts
+
+        return MmLoop(
+            job,
+            MmParts(
+                config=self.config,
+                scope=self.package,
+                results=self.results,
+                score=self.score,
+                metrics=self.metrics,
+                base_batch_size=self.base_batch_size,
+            ),
+        )
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        """Weights by SAVE_METHOD, and a checkpoint and config that plain OpenMMLab loads."""
+        from adapt_vision_mm.openmmlab.saving import save
+
+        held: Any = model
+        meta = getattr(held, "dataset_meta", None) or self.meta()
+        for name in ("cfg", "dataset_meta"):
+            vars(model).pop(name, None)
+        save(model, self._saved_config(held), meta, folder, save_method)
+
+    def _saved_config(self, model: Any) -> Any:
+        """The run's config, or that of the finished run's folder whose model is exported again."""
+        from mmengine.config import Config
+
+        stored = Path(self.plan.output_dir) / "model" / "config.py"
+        if "config" not in self.__dict__ and stored.is_file():
+            return Config.fromfile(str(stored))
+        return self.config
+
+    def load_model_folder(self, folder: Path) -> nn.Module:
+        """The model that `save_model` wrote."""
+        from adapt_vision_mm.openmmlab.saving import load
+
+        parts.load(pose=self.package == "mmpose")
+        return load(folder, self.package)
+
+    def loading_lines(self, save_method: str) -> str:
+        """Loads model and config with plain OpenMMLab."""
+        from adapt_vision_mm.openmmlab.saving import loading_lines
+
+        return loading_lines(save_method, self.init)
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Image files, and the images in folders.
+
+        Raises:
+            InputError: an image is missing or truncated, or a folder has none.
+        """
+        found: list[Path] = []
+        for argument in arguments:
+            path = Path(argument).expanduser()
+            inside = sorted(p for p in path.iterdir() if p.suffix.casefold() in SUFFIXES) if path.is_dir() else [path]
+            if not inside:
+                raise InputError(f"{path}: no image in this folder.")
+            found += inside
+        for path in found:
+            fault = image_fault(path)
+            if fault:
+                raise InputError(f"{path}: {fault}.")
+        return found
+
+
+def _of_model(key: str) -> bool:
+    """Whether an option is needed before the loop adds optimizer and schedule."""
+    return not key.startswith(("optim_wrapper", "param_scheduler", "train_cfg"))

@@ -1,0 +1,84 @@
+"""Checkpoints of an mm run: what trains, optimizer, schedulers, position and random state; whole by their manifest."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+from adapt_core.checkpoints import seal, step_of
+from adapt_core.errors import InputError
+
+STATE = "state.pt"
+
+
+def trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What training may change: the parameters that train, and every buffer."""
+    frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
+    return {name: tensor.detach().cpu() for name, tensor in model.state_dict().items() if name not in frozen}
+
+
+def random_state() -> dict[str, Any]:
+    """This process's random states, as plain data and tensors."""
+    kind, keys, position, has_gauss, gauss = numpy.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": [str(kind), torch.from_numpy(numpy.asarray(keys).astype("int64")), position, has_gauss, gauss],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Sets the random states that `random_state` gave."""
+    version, internal, gauss_next = state["python"]
+    random.setstate((version, tuple(internal), gauss_next))
+    kind, keys, position, has_gauss, gauss = state["numpy"]
+    numpy.random.set_state((kind, keys.numpy().astype("uint32"), position, has_gauss, gauss))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Writes checkpoint-STEP and seals it."""
+    checkpoint = folder / f"checkpoint-{step}"
+    if checkpoint.exists():
+        shutil.rmtree(checkpoint)
+    checkpoint.mkdir(parents=True)
+    torch.save(state, checkpoint / STATE)
+    seal(checkpoint)
+    return checkpoint
+
+
+def read(checkpoint: Path) -> dict[str, Any]:
+    """What `write` wrote; no code runs.
+
+    Raises:
+        InputError: it is no checkpoint of an mm run.
+    """
+    path = checkpoint / STATE
+    if not path.is_file():
+        raise InputError(f"{checkpoint} is no checkpoint of this task: it has no {STATE}.")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def prune(folder: Path, keep: int, spared: Path | None) -> None:
+    """Deletes the oldest checkpoints but the last `keep`; the best one is spared."""
+    found = sorted((p for p in folder.glob("checkpoint-*") if p.is_dir()), key=step_of)
+    for checkpoint in found[:-keep]:
+        if checkpoint != spared:
+            shutil.rmtree(checkpoint)
+
+
+def load_trained(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Puts what `trained_state` gave back into a model."""
+    unexpected = model.load_state_dict(state, strict=False).unexpected_keys
+    if unexpected:
+        raise InputError(f"the checkpoint holds {len(unexpected)} tensors that this model does not have.")

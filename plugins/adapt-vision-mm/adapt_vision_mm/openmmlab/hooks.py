@@ -1,0 +1,134 @@
+"""What adapt watches and does while mmengine's Runner trains."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from adapt_core.contracts import Job
+from adapt_core.errors import InputError
+from adapt_core.learning_proof import LearningProof
+from adapt_core.relay import Pace
+
+from adapt_vision_mm.openmmlab import checkpointing
+from adapt_vision_mm.openmmlab.progress import Progress
+
+
+class Watch(Hook):
+    """Counts optimizer steps, steps the schedules with them, feeds the proof of learning, stops at a loss of NaN.
+
+    Figures are means over the steps since the last line.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, job: Job, progress: Progress) -> None:
+        self._job, self._progress = job, progress
+        self._proof: LearningProof = job.proof
+        self._pace = Pace()
+        self._losses: list[float] = []
+        self._rate = 0.0
+
+    def before_train(self, runner: Any) -> None:
+        self._progress.restore(runner)
+        self._proof.begin()
+        optimizer = runner.optim_wrapper.optimizer
+        optimizer.register_step_pre_hook(lambda *_: self._proof.see_gradients())
+        optimizer.register_step_post_hook(lambda *_: self._after_step(runner))
+        self._job.relay.screen.begin("training", self._progress.total_steps, self._progress.step)
+
+    def _after_step(self, runner: Any) -> None:
+        self._rate = max(float(group["lr"]) for group in runner.optim_wrapper.optimizer.param_groups)
+        self._progress.step += 1
+        self._proof.stepped(self._rate)
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        loss = float(outputs["loss"])
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the training loss is not finite at step {self._progress.step}: lower LR, set WARMUP: true, "
+                "or look for extreme values in the data. Checkpoints from before are kept."
+            )
+        self._proof.see_loss(loss)
+        self._losses.append(loss)
+        progress, training = self._progress, self._job.plan.training
+        progress.batch = runner.iter + 1
+        if not progress.stepped():
+            return
+        for scheduler in runner.param_schedulers or ():
+            scheduler.step()
+        mean = sum(self._losses) / len(self._losses)
+        examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
+        self._job.relay.screen.advance(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
+        if progress.step % training.logging_steps == 0 or progress.step == 1:
+            figures = {"loss": mean, "learning_rate": self._rate}
+            figures |= {
+                key: float(value) for key, value in outputs.items() if key != "loss" and getattr(value, "ndim", 1) == 0
+            }
+            self._job.relay.metrics("train", progress.step, progress.epoch, figures)
+            self._losses = []
+
+    def after_train(self, runner: Any) -> None:
+        self._job.relay.screen.end()
+
+
+class Milestones(Hook):
+    """Evaluates and saves when INTERVAL says so, keeps the best, and stops early."""
+
+    priority = "LOW"
+
+    def __init__(self, job: Job, progress: Progress, evaluate: Any, best: tuple[str, str]) -> None:
+        self._job, self._progress, self._evaluate = job, progress, evaluate
+        self._metric, self._direction = best
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        training, progress = self._job.plan.training, self._progress
+        if not progress.stepped():
+            return
+        epoch_ends = progress.batch % progress.batches_per_epoch == 0 or progress.batch == progress.total_batches
+        if training.interval == "steps":
+            due = progress.step % training.interval_steps == 0
+            save = due
+        elif training.interval == "epoch":
+            due = epoch_ends
+            save = due and round(progress.epoch) % self._job.plan.task.params.checkpoint_interval == 0
+        else:
+            return
+        last = progress.batch == progress.total_batches
+        improved = self._evaluated(runner) if due else False
+        if save or last or (improved and training.keep == "best"):
+            self._save(runner, improved)
+
+    def _evaluated(self, runner: Any) -> bool:
+        job, progress, training = self._job, self._progress, self._job.plan.training
+        if not training.do_eval or job.data.validation is None:
+            return False
+        metrics = self._evaluate(job.data.validation)
+        runner.model.train()
+        job.relay.metrics("eval", progress.step, progress.epoch, metrics)
+        words = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        job.relay.screen.say(f"step {progress.step} (epoch {progress.epoch:.2f}): {words}")
+        progress.last_evaluation = (progress.step, metrics)
+        value = metrics[self._metric]
+        sign = 1 if self._direction == "higher" else -1
+        improved = progress.best_value is None or sign * value > sign * progress.best_value
+        if improved:
+            progress.best_value, progress.best_step, progress.without_better = value, progress.step, 0
+        else:
+            progress.without_better += 1
+            patience = training.early_stopping_patience
+            if patience and progress.without_better >= patience:
+                runner.train_loop.stop_training = True
+        return improved
+
+    def _save(self, runner: Any, improved: bool) -> None:
+        state = self._progress.state(runner, self._job.model)
+        if not self._job.world.is_main:
+            return
+        folder: Path = self._job.folder.checkpoints
+        checkpointing.write(folder, self._progress.step, state)
+        best = folder / f"checkpoint-{self._progress.best_step}" if self._job.plan.training.keep == "best" else None
+        checkpointing.prune(folder, self._job.plan.training.no_of_checkpoints, best)

@@ -1,0 +1,269 @@
+"""The loop "mm": one mmengine Runner for one job."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+
+from adapt_core.contracts import Job, Trained
+from adapt_core.errors import InputError
+from adapt_core.random_state import seed_everything
+
+import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
+from adapt_vision_mm.openmmlab import cfg_options, checkpointing
+from adapt_vision_mm.openmmlab.dataset import EpochSampler
+from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
+from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
+from adapt_vision_mm.openmmlab.parts import quiet_warnings
+from adapt_vision_mm.openmmlab.progress import Progress
+from adapt_vision_mm.openmmlab.schedules import schedulers
+from adapt_vision_mm.openmmlab.stepping import SteppedTrainLoop, count_batches
+
+log = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class MmParts:
+    """What a task gives the loop.
+
+    Attributes:
+        config: the fitted OpenMMLab config; the loop adds `optim_wrapper`, `param_scheduler` and `train_cfg` to it.
+        scope: "mmdet" or "mmpose".
+        results: (data sample of the model, data set) -> its predictions as COCO results.
+        score: (COCO results, data set) -> metrics.
+        metrics: names to "higher" or "lower", the one that decides what is best first.
+        base_batch_size: what auto_scale_lr divides by.
+    """
+
+    config: Any
+    scope: str
+    results: Callable[[Any, Any], list[dict[str, Any]]]
+    score: Callable[[list[dict[str, Any]], Any], dict[str, float]]
+    metrics: Mapping[str, str]
+    base_batch_size: int | None
+
+
+class MmLoop:
+    """Trains and evaluates with mmengine.
+
+    Raises:
+        InputError: the optimizer's package is missing, or an option does not fit the config.
+    """
+
+    def __init__(self, job: Job, parts: MmParts) -> None:
+        self._job, self._parts = job, parts
+        plan, world = job.plan, job.world
+        init_default_scope(parts.scope)
+        job.model.to(torch.device(world.device))
+        self._model = _wrapped(job) if world.size > 1 else job.model
+        self._progress: Progress | None = None
+        self._loader: Any = None
+        if plan.training.do_train:
+            self._loader = self._training_loader()
+            self._progress = self._planned()
+            self._add_training_to_config()
+
+    def plain_model(self) -> nn.Module:
+        """The attached model."""
+        return self._job.model
+
+    @property
+    def config(self) -> Any:
+        """The OpenMMLab config of the run, schedules and optimizer included."""
+        return self._parts.config
+
+    @property
+    def wrapped_model(self) -> nn.Module:
+        """The model as it trains, for launchers that verify how it runs."""
+        return self._model
+
+    def _training_loader(self) -> Any:
+        training, world = self._job.plan.training, self._job.world
+        sampler = EpochSampler(len(self._job.data.train), training.seed, world.rank, world.size)
+        return DataLoader(
+            self._job.data.train,
+            batch_size=training.batch_size,
+            sampler=sampler,
+            collate_fn=pseudo_collate,
+            **_workers(training.num_workers),
+        )
+
+    def _planned(self) -> Progress:
+        training = self._job.plan.training
+        accumulation = training.gradient_accumulation_steps
+        per_epoch = len(self._loader)
+        total = count_batches(per_epoch, training.epochs, training.max_steps, accumulation)
+        return Progress(
+            world=self._job.world, batches_per_epoch=per_epoch, total_batches=total, accumulation=accumulation
+        )
+
+    def _add_training_to_config(self) -> None:
+        assert self._progress is not None
+        plan, config, progress = self._job.plan, self._parts.config, self._progress
+        steps_per_epoch = progress.batches_per_epoch / progress.accumulation
+        wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, self._parts.base_batch_size)
+        for key in ("optim_wrapper", "param_scheduler", "train_cfg"):
+            config.pop(key, None)
+        config.optim_wrapper = wrapper
+        config.param_scheduler = schedulers(plan, steps_per_epoch, progress.total_steps)
+        config.train_cfg = {"total_batches": progress.total_batches, "batch_size": plan.training.batch_size}
+        cfg_options.apply(config, plan.task.params.cfg_options)
+
+    def evaluate(self, split: Any) -> dict[str, float]:
+        """Metrics of the model as it is on one split, over all ranks."""
+        training, world, model = self._job.plan.training, self._job.world, self._job.model
+        mine = list(range(world.rank, len(split), world.size))
+        loader = DataLoader(
+            Subset(split, mine),
+            batch_size=training.eval_batch_size or training.batch_size,
+            collate_fn=pseudo_collate,
+            **_workers(training.num_workers),
+        )
+        model.eval()
+        found: list[dict[str, Any]] = []
+        losses: list[float] = []
+        with torch.no_grad(), quiet_warnings():
+            for number, batch in enumerate(loader):
+                if number == 0:
+                    self._show_tensors(batch)
+                for sample in model.val_step(batch):
+                    found += self._parts.results(sample, split)
+                if self._wants_loss():
+                    losses.append(self._loss(batch))
+        if world.size > 1:
+            gathered: list[Any] = [None] * world.size
+            torch.distributed.all_gather_object(gathered, (found, losses))
+            found = [item for part, _ in gathered for item in part]
+            losses = [item for _, part in gathered for item in part]
+        metrics = self._parts.score(found, split)
+        return {**metrics, "loss": sum(losses) / len(losses)} if losses else metrics
+
+    def _wants_loss(self) -> bool:
+        return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
+
+    def _show_tensors(self, batch: Any) -> None:
+        """One call that answers tensors, for the proof of the merge: predictions are lists of boxes."""
+        model: Any = self._job.model
+        model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
+
+    def _loss(self, batch: Any) -> float:
+        model: Any = self._job.model
+        losses = model._run_forward(model.data_preprocessor(batch, False), mode="loss")
+        return float(model.parse_losses(losses)[0])
+
+    def train(self, resume_from: Path | None) -> Trained:
+        """Trains, from a whole checkpoint on where one is given.
+
+        Raises:
+            InputError: memory ran out, a package is missing, or the loss is not finite.
+        """
+        assert self._progress is not None
+        progress, training, job = self._progress, self._job.plan.training, self._job
+        if resume_from is not None:
+            state = checkpointing.read(resume_from)
+            checkpointing.load_trained(job.model, state["model"])
+            progress.take(state)
+        seed_everything(training.seed)
+        first, started = progress.batch, time.monotonic()
+        with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
+            runner = self._runner(work_dir, first)
+            try:
+                runner.train()
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                raise InputError(
+                    f"out of memory at step {progress.step}: lower BATCH_SIZE (and raise "
+                    "GRADIENT_ACCUMULATION_STEPS), or image_size."
+                ) from error
+        seconds = time.monotonic() - started
+        examples = (progress.batch - first) * training.batch_size * job.world.size
+        return Trained(
+            steps=progress.step,
+            seconds=seconds,
+            samples_per_second=examples / max(seconds, 1e-9),
+            after=self._final_metrics(),
+        )
+
+    def _runner(self, work_dir: str, start_batch: int) -> Runner:
+        config, job = self._parts.config, self._job
+        assert self._progress is not None
+        best = _best_metric(job.plan.training.metric_for_best, self._parts.metrics)
+        hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, best)]
+        try:
+            return Runner(
+                model=self._model,
+                work_dir=work_dir,
+                train_dataloader=self._loader,
+                train_cfg={"type": SteppedTrainLoop, **config.train_cfg, "start_batch": start_batch},
+                optim_wrapper=config.optim_wrapper.to_dict(),
+                param_scheduler=[dict(scheduler) for scheduler in config.param_scheduler],
+                default_hooks=dict.fromkeys(
+                    ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
+                ),
+                custom_hooks=hooks,
+                randomness={"seed": job.plan.training.seed},
+                visualizer={"type": "Visualizer", "vis_backends": []},
+                log_level="ERROR",
+                default_scope=self._parts.scope,
+                experiment_name=f"adapt_{os.getpid()}_{time.monotonic_ns()}",
+            )
+        except (KeyError, ImportError, TypeError) as error:
+            raise InputError(f"the training options do not fit: {' '.join(str(error).split())[:300]}") from error
+
+    def _final_metrics(self) -> dict[str, float] | None:
+        progress, folder = self._progress, self._job.folder.checkpoints
+        assert progress is not None
+        if self._job.plan.training.keep == "best" and progress.best_step not in (None, progress.step):
+            best = checkpointing.read(folder / f"checkpoint-{progress.best_step}")
+            checkpointing.load_trained(self._job.model, best["model"])
+            log.info("KEEP best: the weights of step %d", progress.best_step)
+            return None
+        if progress.last_evaluation is not None and progress.last_evaluation[0] == progress.step:
+            return progress.last_evaluation[1]
+        return None
+
+
+def _best_metric(wanted: str | None, metrics: Mapping[str, str]) -> tuple[str, str]:
+    known = {**metrics, "loss": "lower"}
+    folded = (wanted or next(iter(metrics))).removeprefix("eval_").casefold()
+    name = next(name for name in known if name.casefold() == folded)
+    return name, known[name]
+
+
+def _workers(count: int) -> dict[str, Any]:
+    # With a generator of its own a loader leaves torch's random state alone, so that a resumed run draws the same.
+    options: dict[str, Any] = {"num_workers": count, "generator": torch.Generator()}
+    return {**options, "worker_init_fn": _one_thread} if count else options
+
+
+def _one_thread(_: int) -> None:
+    """OpenCV's own threads would only fight over the cores that the workers share."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def _wrapped(job: Job) -> nn.Module:
+    from mmengine.model import MMDistributedDataParallel
+
+    on_gpu = job.world.device.startswith("cuda")
+    wrapped: nn.Module = MMDistributedDataParallel(
+        module=job.model,
+        device_ids=[torch.device(job.world.device).index] if on_gpu else None,
+        broadcast_buffers=False,
+        find_unused_parameters=True,
+    )
+    return wrapped

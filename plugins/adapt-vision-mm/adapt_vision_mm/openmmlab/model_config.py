@@ -1,0 +1,78 @@
+"""A model's config, made to fit the data: classes everywhere, plain norms, nothing frozen behind adapt's back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_STRIDE = 32
+_PIECES = ("backbone",)
+
+
+def walk(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every mapping of a config with its dotted path, outermost first."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in list(node.items()):
+            yield from walk(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, (list, tuple)):
+        for number, value in enumerate(node):
+            yield from walk(value, f"{path}.{number}")
+
+
+def fit_classes(model: dict[str, Any], classes: int) -> None:
+    """Sets `num_classes` wherever the config has one outside its backbone.
+
+    A stack of heads that share no weights with another task (rpn: one class, objectness) has no such key.
+    """
+    for path, node in walk(model):
+        if "num_classes" in node and not path.startswith(_PIECES):
+            node["num_classes"] = classes
+
+
+def plain_norms(model: dict[str, Any]) -> None:
+    """BatchNorm for SyncBN, which needs a GPU and several processes."""
+    for _, node in walk(model):
+        if node.get("type") in ("SyncBN", "MMSyncBN", "NaiveSyncBN"):
+            node["type"] = "BN"
+
+
+def unfreeze(model: dict[str, Any]) -> None:
+    """Undoes what a config freezes by itself: which parameters train is the method's to say."""
+    for _, node in walk(model):
+        if node.get("frozen_stages", -1) >= 0:
+            node["frozen_stages"] = -1
+        if node.get("requires_grad") is False and node.get("type") in ("BN", "GN", "LN"):
+            node["requires_grad"] = True
+
+
+def without_downloads(model: dict[str, Any], keep_backbone: bool) -> None:
+    """Drops `init_cfg` entries that would fetch a checkpoint from the network, and says so.
+
+    Args:
+        model: the `model` of a config.
+        keep_backbone: backbone_weights: pretrained.
+    """
+    for path, node in walk(model):
+        source = node.get("init_cfg")
+        if not isinstance(source, dict) or source.get("type") != "Pretrained":
+            continue
+        if keep_backbone and path.startswith("backbone"):
+            continue
+        node["init_cfg"] = None
+        if path.startswith("backbone"):
+            log.info(
+                "the backbone's pretrained weights (%s) are not loaded: see backbone_weights", source["checkpoint"]
+            )
+
+
+def fit_images(model: dict[str, Any]) -> None:
+    """Batches are padded to a multiple of 32 pixels, and keep the size that the pipeline gave them."""
+    preprocessor = model.get("data_preprocessor")
+    if isinstance(preprocessor, dict):
+        preprocessor["batch_augments"] = None
+        if preprocessor.get("pad_size_divisor", 1) % _STRIDE:
+            preprocessor["pad_size_divisor"] = _STRIDE

@@ -1,0 +1,108 @@
+"""The optimizer of an mm run, as the `optim_wrapper` of an OpenMMLab config."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from adapt_core.contracts import World
+from adapt_core.errors import InputError
+from adapt_core.plan import Plan
+
+log = logging.getLogger(__name__)
+
+_ADAM = ("betas", "eps")
+_OPTIMIZERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    "adamw_torch": ("AdamW", {}, _ADAM),
+    "adamw_torch_fused": ("AdamW", {"fused": True}, _ADAM),
+    "sgd": ("SGD", {}, ()),
+    "adafactor": ("Adafactor", {"relative_step": False, "scale_parameter": False}, ()),
+    "adagrad": ("Adagrad", {}, ()),
+    "rmsprop": ("RMSprop", {}, ()),
+    "adamw_8bit": ("AdamW8bit", {}, _ADAM),
+    "paged_adamw_32bit": ("PagedAdamW32bit", {}, _ADAM),
+    "paged_adamw_8bit": ("PagedAdamW8bit", {}, _ADAM),
+    "lion_8bit": ("Lion8bit", {}, ("betas",)),
+    "lion_32bit": ("Lion32bit", {}, ("betas",)),
+    "paged_lion_32bit": ("PagedLion32bit", {}, ("betas",)),
+    "paged_lion_8bit": ("PagedLion8bit", {}, ("betas",)),
+    "ademamix": ("AdEMAMix32bit", {}, ("eps",)),
+    "ademamix_8bit": ("AdEMAMix8bit", {}, ("eps",)),
+    "paged_ademamix_32bit": ("PagedAdEMAMix32bit", {}, ("eps",)),
+    "paged_ademamix_8bit": ("PagedAdEMAMix8bit", {}, ("eps",)),
+}
+"""OPTIMIZER -> (class in mmengine's registry, fixed arguments, which Adam parameters it takes)."""
+
+
+def mixed_precision(plan: Plan) -> str | None:
+    """ "float16", "bfloat16" or None. `amp` is another spelling of FP16, unless BF16 says which type."""
+    if plan.training.bf16:
+        return "bfloat16"
+    return "float16" if plan.training.fp16 or plan.task.params.amp else None
+
+
+def refuse_impossible_amp(plan: Plan, device: str) -> None:
+    """Refuses `amp` on a CPU, as core refuses FP16 there.
+
+    Raises:
+        InputError: float16 cannot train on this device.
+    """
+    if mixed_precision(plan) == "float16" and not device.startswith("cuda"):
+        raise InputError(
+            "amp: float16 mixed precision needs a GPU, and this run is on the CPU. "
+            "Set BF16: true (bfloat16 works on CPUs) or amp: false."
+        )
+
+
+def learning_rate(plan: Plan, base_batch_size: int | None, processes: int) -> float:
+    """LR, or LR scaled by the batch size where auto_scale_lr asks for it.
+
+    Raises:
+        InputError: the config does not tell the batch size that it was made for.
+    """
+    training = plan.training
+    if not plan.task.params.auto_scale_lr:
+        return training.lr
+    if not base_batch_size:
+        raise InputError("auto_scale_lr: this config does not tell its batch size (auto_scale_lr.base_batch_size).")
+    batch = training.batch_size * processes * training.gradient_accumulation_steps
+    scaled = training.lr * batch / base_batch_size
+    log.info("auto_scale_lr: LR %g x %d / %d = %g", training.lr, batch, base_batch_size, scaled)
+    return scaled
+
+
+def optim_wrapper(plan: Plan, base: Any, world: World, base_batch_size: int | None) -> dict[str, Any]:
+    """The `optim_wrapper` of a run.
+
+    Args:
+        plan: OPTIMIZER and what belongs to it, MAX_GRAD_NORM, GRADIENT_ACCUMULATION_STEPS, FP16, BF16, amp.
+        base: the config's own, of which only `paramwise_cfg` stays (a smaller rate for the backbone, say).
+        world: this process's place.
+        base_batch_size: the batch size that the config's learning rate was made for.
+    """
+    training = plan.training
+    name, fixed, takes = _OPTIMIZERS[training.optimizer]
+    optimizer: dict[str, Any] = {
+        "type": name,
+        "lr": learning_rate(plan, base_batch_size, world.size),
+        "weight_decay": training.weight_decay,
+        **fixed,
+    }
+    if "betas" in takes:
+        optimizer["betas"] = (training.beta1, training.beta2)
+    if "eps" in takes:
+        optimizer["eps"] = training.adam_eps
+    paramwise = dict((base or {}).get("paramwise_cfg") or {})
+    made: dict[str, Any] = {
+        "type": "OptimWrapper",
+        "optimizer": optimizer,
+        "accumulative_counts": training.gradient_accumulation_steps,
+        "clip_grad": {"max_norm": training.max_grad_norm} if training.max_grad_norm else None,
+        "paramwise_cfg": {**paramwise, "norm_decay_mult": 0.0, "bias_decay_mult": 0.0, "bypass_duplicate": True},
+    }
+    precision = mixed_precision(plan)
+    if precision == "float16":
+        made |= {"type": "AmpOptimWrapper", "dtype": precision}
+    elif precision == "bfloat16":
+        made |= {"type": "AutocastOptimWrapper", "device": world.device.partition(":")[0]}
+    return made

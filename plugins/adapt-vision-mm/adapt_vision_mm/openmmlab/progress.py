@@ -1,0 +1,98 @@
+"""How far a run has come, and how that goes into a checkpoint and out of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+from torch import nn
+
+from adapt_core.contracts import World
+from adapt_core.errors import InputError
+
+from adapt_vision_mm.openmmlab import checkpointing
+
+
+@attrs.define(kw_only=True)
+class Progress:
+    """Counters of one training run.
+
+    Attributes:
+        batches_per_epoch, total_batches: of this process.
+        accumulation: batches per optimizer step.
+        batch, step: batches and optimizer steps done.
+        best_value, best_step, without_better: of the metric that decides what is best.
+        last_evaluation: (step, metrics) of the latest evaluation.
+        resumed: the checkpoint's content, until it is restored.
+    """
+
+    world: World
+    batches_per_epoch: int
+    total_batches: int
+    accumulation: int
+    batch: int = 0
+    step: int = 0
+    best_value: float | None = None
+    best_step: int | None = None
+    without_better: int = 0
+    last_evaluation: tuple[int, dict[str, float]] | None = None
+    resumed: dict[str, Any] | None = None
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return math.ceil(self.total_batches / self.accumulation)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done, fractional."""
+        return self.batch / self.batches_per_epoch
+
+    def stepped(self) -> bool:
+        """Whether the batch that was just done ended an optimizer step."""
+        return self.batch % self.accumulation == 0 or self.batch == self.total_batches
+
+    def state(self, runner: Any, model: nn.Module) -> dict[str, Any]:
+        """A checkpoint's content. Called on every rank, for the random states."""
+        return {
+            "model": checkpointing.trained_state(model),
+            "optimizer": runner.optim_wrapper.state_dict(),
+            "schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers or ()],
+            "position": {
+                "batch": self.batch,
+                "step": self.step,
+                "best_value": self.best_value,
+                "best_step": self.best_step,
+                "without_better": self.without_better,
+            },
+            "random": _from_all(checkpointing.random_state(), self.world),
+        }
+
+    def take(self, state: dict[str, Any]) -> None:
+        """Takes the counters of a checkpoint; the rest is restored when training begins."""
+        for name, value in state["position"].items():
+            setattr(self, name, value)
+        self.resumed = state
+
+    def restore(self, runner: Any) -> None:
+        """Restores optimizer, schedulers and this rank's random state of the checkpoint that was taken."""
+        state, self.resumed = self.resumed, None
+        if state is None:
+            return
+        if len(state["random"]) != self.world.size:
+            raise InputError(f"the checkpoint was made by {len(state['random'])} processes, not {self.world.size}.")
+        runner.optim_wrapper.load_state_dict(state["optimizer"])
+        for scheduler, saved in zip(runner.param_schedulers or (), state["schedulers"], strict=True):
+            scheduler.load_state_dict(saved)
+        checkpointing.restore_random_state(state["random"][self.world.rank])
+
+
+def _from_all(value: Any, world: World) -> list[Any]:
+    if world.size == 1:
+        return [value]
+    import torch.distributed
+
+    values: list[Any] = [None] * world.size
+    torch.distributed.all_gather_object(values, value)
+    return values

@@ -1,0 +1,100 @@
+"""An mm model on disk: weights by SAVE_METHOD, and always a checkpoint and config that plain mmdet or mmpose load."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from adapt_core.weights import save_weights
+
+from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
+
+_COMPANIONS = ("mmcv_operators.py", "timm_backbone.py")
+
+
+def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save_method: str) -> None:
+    """Writes weights, `checkpoint.pth`, `config.py`, and the two modules that let plain mmdet load them anywhere.
+
+    Args:
+        model: a plain model.
+        config: its OpenMMLab config.
+        meta: `dataset_meta` of the checkpoint (class names, keypoints).
+        folder: an existing, empty folder.
+        save_method: one of SAVE_METHODS but save_pretrained.
+    """
+    import torch
+
+    save_weights(model, folder, save_method)
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    torch.save({"meta": {"dataset_meta": meta}, "state_dict": state}, folder / CHECKPOINT)
+    config.dump(str(folder / CONFIG))
+    for name in _COMPANIONS:
+        if name != "timm_backbone.py" or config.model.backbone.get("type") == "TimmBackbone":
+            shutil.copyfile(Path(__file__).parent / name, folder / name)
+
+
+def load(folder: Path, scope: str) -> nn.Module:
+    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as mmdet's `init_detector` sets."""
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    init_default_scope(scope)
+    config = Config.fromfile(str(folder / CONFIG))
+    model = build(config, scope)
+    held: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    model.load_state_dict(held["state_dict"])
+    model.cfg = config
+    model.dataset_meta = held["meta"]["dataset_meta"]
+    evaluating: nn.Module = model.eval()
+    return evaluating
+
+
+def build(config: Any, scope: str) -> Any:
+    """A model of a config, its weights not yet initialised."""
+    from mmengine.registry import MODELS
+
+    if config.model.get("backbone", {}).get("type") == "TimmBackbone":
+        import adapt_vision_mm.openmmlab.timm_backbone  # noqa: F401 - registers the class
+    with MODELS.switch_scope_and_registry(scope) as registry:
+        return registry.build(config.model)
+
+
+def loading_lines(save_method: str, init: str) -> str:
+    """Python source that loads `model/` with plain mmdet or mmpose.
+
+    Args:
+        save_method: one of SAVE_METHODS.
+        init: "mmdet.apis:init_detector".
+    """
+    module, _, function = init.partition(":")
+    lines = [
+        "import sys",
+        "from pathlib import Path",
+        "",
+        'sys.path.insert(0, "model")',
+        "import mmcv_operators  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
+        'if Path("model/timm_backbone.py").exists():',
+        "    import timm_backbone",
+    ]
+    if save_method == "full_torch_model":
+        return "\n".join(
+            [
+                *lines,
+                "import torch",
+                "",
+                "# A pickle can run code when it is loaded: load it only if you trust where it comes from.",
+                'model = torch.load("model/model.pt", weights_only=False).eval()',
+            ]
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"from {module} import {function}",
+            "",
+            f'model = {function}("model/config.py", "model/checkpoint.pth", device="cpu")',
+        ]
+    )

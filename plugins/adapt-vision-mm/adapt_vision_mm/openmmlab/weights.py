@@ -1,0 +1,59 @@
+"""A checkpoint's weights into a model built for other classes: what fits is loaded, what does not is said."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from adapt_core.errors import InputError
+from adapt_core.weights import read_state_dict
+
+log = logging.getLogger(__name__)
+
+_NAMED = 4
+
+
+def load_matching(model: nn.Module, path: Path) -> frozenset[str]:
+    """Loads every tensor whose name and shape fit.
+
+    Returns:
+        the names that the checkpoint held.
+
+    Raises:
+        InputError: nothing fits, or the file would run code when loaded.
+    """
+    state = {name.removeprefix("module."): tensor for name, tensor in read_state_dict(path).items()}
+    own = model.state_dict()
+    fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    if not fits:
+        raise InputError(f"none of the {len(state)} tensors in {path} fits {type(model).__name__}.")
+    model.load_state_dict(fits, strict=False)
+    log.info("%d of %d tensors loaded from %s", len(fits), len(own), path)
+    for what, names in (
+        ("of another shape in the checkpoint", [n for n in state if n in own and n not in fits]),
+        ("not in the checkpoint", [n for n in own if n not in state and not n.endswith("num_batches_tracked")]),
+        ("in the checkpoint but not in the model", [n for n in state if n not in own]),
+    ):
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            log.info("%d tensors %s: %s%s", len(names), what, ", ".join(names[:_NAMED]), more)
+    return frozenset(fits)
+
+
+def new_parameters(model: nn.Module, held: frozenset[str]) -> frozenset[str]:
+    """The parameters that no loaded file held, shared ones under every name."""
+    by_identity: dict[int, set[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        by_identity.setdefault(id(parameter), set()).add(name)
+    new = [names for names in by_identity.values() if not names & held]
+    first = {name for name, _ in model.named_parameters()}
+    return frozenset(name for names in new for name in names) & first
+
+
+def says_where_from(model: Any, held: frozenset[str]) -> None:
+    """Says in the log what the model starts from."""
+    if not held:
+        log.info("no weights were given: %s is trained from scratch", type(model).__name__)
