@@ -1,0 +1,108 @@
+"""When a process fails: the others end, the cause is told once with its rank, nothing is left, --resume goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Started, running  # type: ignore[import-not-found]
+
+Start = Callable[..., Started]
+LONG = {"EPOCHS": 500, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 2}
+
+
+def gone(pids: list[int], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while any(running(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not any(running(pid) for pid in pids)
+
+
+def kill_and_resume(keys: dict[str, Any], start: Start, rank: int, step: int) -> None:
+    run = start({**keys, **LONG, "OVERWRITE_OUTPUT_DIR": True})
+    workers = run.wait_for_step(step)
+    assert sorted(workers) == [0, 1]
+    os.kill(workers[rank], signal.SIGKILL)
+    code, errors = run.end()
+    assert code == 1
+    assert errors.count("was killed by SIGKILL") == 1, errors
+    assert f"rank {rank} (process {workers[rank]}) was killed by SIGKILL" in errors
+    assert "Traceback" not in errors
+    assert gone(list(workers.values()))
+
+
+def test_a_killed_process_ends_the_run_and_resume_goes_on(keys: dict[str, Any], start: Start, tmp_path: Path) -> None:
+    kill_and_resume(keys, start, rank=1, step=12)
+    folder = tmp_path / "run"
+    # Resumed to its end with another number of processes: MAX_STEPS is reached soon after the newest checkpoint.
+    stored = json.loads(json.dumps({**keys, **LONG, "num_processes": 1}))
+    resumed = start(stored, "--resume")
+    resumed.wait_for_step(20)
+    log = (folder / "log.txt").read_text(encoding="utf-8")
+    assert "resuming from" in log
+    resumed.process.send_signal(signal.SIGINT)
+    workers = resumed.workers()
+    code, errors = resumed.end()
+    assert code == 130, errors
+    assert errors.rstrip().endswith("interrupted.")
+    assert gone(list(workers.values()))
+
+
+def test_workers_end_with_a_command_that_is_killed(keys: dict[str, Any], start: Start) -> None:
+    run = start({**keys, **LONG, "NUM_WORKERS": 1})
+    workers = run.wait_for_step(2)
+    run.process.kill()
+    run.process.wait()
+    assert gone(list(workers.values()))
+
+
+def test_an_exception_is_told_once_with_its_rank(
+    keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]], tmp_path: Path
+) -> None:
+    run = start({**keys, **LONG}, env=fault(1, "raise ZeroDivisionError('a fault of the test')"))
+    code, errors = run.end()
+    assert code == 1
+    assert errors.count("a fault of the test") == 1
+    assert "rank 1: ZeroDivisionError: a fault of the test" in errors
+    assert "Traceback" not in errors
+    assert "in training_step" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_hang_ends_at_the_time_limit_with_the_place_of_each_rank(
+    keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]]
+) -> None:
+    run = start({**keys, **LONG, "collective_timeout": 15}, env=fault(1, "import time; time.sleep(1000)"))
+    code, errors = run.end()
+    assert code == 1
+    assert "the processes lost each other (collective_timeout is 15 s)" in errors
+    assert "rank 0: gave up in" in errors
+    assert "rank 1: was still in" in errors
+    assert "sitecustomize.py" in errors
+
+
+def test_a_fault_of_the_input_that_every_rank_finds_is_told_once(
+    keys: dict[str, Any], start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": null, "label": "y"}\n')
+    (tmp_path / "validation.jsonl").write_text('{"text": "a", "label": "x"}\n')
+    code, errors = start({**keys, "CUSTOM_DATASET_PATH": str(tmp_path)}).end()
+    assert code == 2
+    assert errors.count("error:") == 1
+    assert "rank 0: " in errors
+    assert "train.jsonl" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_each_rank_killed_at_random_steps(keys: dict[str, Any], start: Start) -> None:
+    dice = random.Random(0)
+    for number in range(20):
+        kill_and_resume(keys, start, rank=number % 2, step=dice.randint(1, 30))
