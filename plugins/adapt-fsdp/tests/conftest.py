@@ -54,6 +54,19 @@ def running(pid: int) -> bool:
         return False
 
 
+@pytest.fixture
+def gone() -> Callable[[list[int]], bool]:
+    """Whether processes end within 20 seconds."""
+
+    def all_gone(pids: list[int]) -> bool:
+        end = time.monotonic() + 20
+        while any(running(pid) for pid in pids) and time.monotonic() < end:
+            time.sleep(0.05)
+        return not any(running(pid) for pid in pids)
+
+    return all_gone
+
+
 @attrs.define
 class Started:
     """An `adapt run` that goes on while a test does something to it."""

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import Started, running  # type: ignore[import-not-found]
-
-Start = Callable[..., Started]
+Start = Callable[..., Any]
+Gone = Callable[[list[int]], bool]
 LONG = {"EPOCHS": 500, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 2}
 
 
-def gone(pids: list[int], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while any(running(pid) for pid in pids) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not any(running(pid) for pid in pids)
-
-
-def kill_and_resume(keys: dict[str, Any], start: Start, rank: int, step: int) -> None:
+def kill(keys: dict[str, Any], start: Start, gone: Gone, rank: int, step: int) -> None:
     run = start({**keys, **LONG, "OVERWRITE_OUTPUT_DIR": True})
     workers = run.wait_for_step(step)
     assert sorted(workers) == [0, 1]
@@ -39,12 +29,12 @@ def kill_and_resume(keys: dict[str, Any], start: Start, rank: int, step: int) ->
     assert gone(list(workers.values()))
 
 
-def test_a_killed_process_ends_the_run_and_resume_goes_on(keys: dict[str, Any], start: Start, tmp_path: Path) -> None:
-    kill_and_resume(keys, start, rank=1, step=12)
+def test_a_killed_process_ends_the_run_and_resume_goes_on(
+    keys: dict[str, Any], start: Start, gone: Gone, tmp_path: Path
+) -> None:
+    kill(keys, start, gone, rank=1, step=12)
     folder = tmp_path / "run"
-    # Resumed to its end with another number of processes: MAX_STEPS is reached soon after the newest checkpoint.
-    stored = json.loads(json.dumps({**keys, **LONG, "num_processes": 1}))
-    resumed = start(stored, "--resume")
+    resumed = start({**keys, **LONG, "num_processes": 1}, "--resume")
     resumed.wait_for_step(20)
     log = (folder / "log.txt").read_text(encoding="utf-8")
     assert "resuming from" in log
@@ -56,7 +46,7 @@ def test_a_killed_process_ends_the_run_and_resume_goes_on(keys: dict[str, Any], 
     assert gone(list(workers.values()))
 
 
-def test_workers_end_with_a_command_that_is_killed(keys: dict[str, Any], start: Start) -> None:
+def test_workers_end_with_a_command_that_is_killed(keys: dict[str, Any], start: Start, gone: Gone) -> None:
     run = start({**keys, **LONG, "NUM_WORKERS": 1})
     workers = run.wait_for_step(2)
     run.process.kill()
@@ -102,7 +92,7 @@ def test_a_fault_of_the_input_that_every_rank_finds_is_told_once(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_each_rank_killed_at_random_steps(keys: dict[str, Any], start: Start) -> None:
+def test_each_rank_killed_at_random_steps(keys: dict[str, Any], start: Start, gone: Gone) -> None:
     dice = random.Random(0)
     for number in range(20):
-        kill_and_resume(keys, start, rank=number % 2, step=dice.randint(1, 30))
+        kill(keys, start, gone, rank=number % 2, step=dice.randint(1, 30))
