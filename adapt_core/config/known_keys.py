@@ -91,8 +91,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "fsdp": f"FSDP {_MACHINES} compute_environment debug distributed_type downcast_bf16 fsdp_auto_wrap_policy "
         "fsdp_backward_prefetch_policy fsdp_forward_prefetch fsdp_cpu_ram_efficient_loading fsdp_offload_params "
         "fsdp_sharding_strategy fsdp_state_dict_type fsdp_sync_module_states fsdp_use_orig_params fsdp_version "
-        "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap main_training_function mixed_precision "
-        "tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
+        "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap fsdp_min_num_params "
+        "main_training_function mixed_precision tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
     },
 }
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
+from transformers.trainer_pt_utils import find_batch_size
 
 from adapt_core.contracts import Job, PerClass, Trained
 from adapt_core.errors import InputError
@@ -18,6 +19,7 @@ from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
+from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
 
 
 def watched(trainer_class: type) -> type:
@@ -37,6 +39,13 @@ def watched(trainer_class: type) -> type:
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
             return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+        def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            own = real_rows(self, inputs)
+            if own is None:
+                return super().prediction_step(model, inputs, *args, **kwargs)
+            loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
+            return loss, *filled_up(results, int(find_batch_size(inputs)))
 
         def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
             loss: torch.Tensor = super().training_step(*args, **kwargs)

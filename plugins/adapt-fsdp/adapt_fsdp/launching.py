@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from adapt_core.admission import Admission
@@ -77,7 +78,13 @@ def precision_options(params: ProcessParams) -> dict[str, Any]:
     return {} if chosen is None else {"bf16": chosen == "bf16", "fp16": chosen == "fp16"}
 
 
-def launch(plan: Plan, params: ProcessParams, admission: Admission | None, options: Mapping[str, Any]) -> RunResult:
+def launch(
+    plan: Plan,
+    params: ProcessParams,
+    admission: Admission | None,
+    options: Mapping[str, Any],
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> RunResult:
     """Starts this machine's processes, waits for all machines', and returns rank 0's result.
 
     Args:
@@ -85,6 +92,7 @@ def launch(plan: Plan, params: ProcessParams, admission: Admission | None, optio
         params: the launcher's.
         admission: how the run enters its folder; None on machines other than 0.
         options: what the loop of each process is asked for.
+        environment: further variables of each process.
 
     Raises:
         InputError, DefectError: the first cause of a failure on any machine, with its rank.
@@ -100,7 +108,7 @@ def launch(plan: Plan, params: ProcessParams, admission: Admission | None, optio
             "GPUs (nccl)" if device_count(params) else f"the CPU (gloo), {_threads(len(worlds))} threads each",
         )
         messages = [(world.rank, message(plan, world, admission)) for world in worlds]
-        environments = [_environment(world, len(worlds), meeting) for world in worlds]
+        environments = [{**_environment(world, len(worlds), meeting), **environment} for world in worlds]
         with started(messages, environments) as workers:
             return _outcome(workers, meeting, params)
 

@@ -50,3 +50,55 @@ class DdpParams(ProcessParams):
     """Parameters of the launcher ddp."""
 
     ddp: bool = param(False, "Train in several processes, each with a whole copy of the model.", key="DDP", on=True)
+
+
+@attrs.frozen
+class FsdpParams(ProcessParams):
+    """Parameters of the launcher fsdp. What version 2 of FSDP does not know takes its default alone; see `refusals`."""
+
+    fsdp: bool = param(False, "Train in several processes that share the model's weights out.", key="FSDP", on=True)
+    fsdp_version: int = param(2, "Version of torch's FSDP; 1 is deprecated there and leaves transformers.")
+    fsdp_auto_wrap_policy: str = param(
+        "TRANSFORMER_BASED_WRAP",
+        "What is gathered together: each transformer layer, each module of fsdp_min_num_params, or all.",
+        choices=("TRANSFORMER_BASED_WRAP", "SIZE_BASED_WRAP", "NO_WRAP"),
+    )
+    fsdp_transformer_layer_cls_to_wrap: tuple[str, ...] | None = param(
+        None, "Classes of the layers of TRANSFORMER_BASED_WRAP (default: those that the model names)."
+    )
+    fsdp_min_num_params: int = param(
+        100_000_000, "Parameters from which on SIZE_BASED_WRAP shards a module by itself.", ge=1
+    )
+    fsdp_sharding_strategy: str = param(
+        "FULL_SHARD",
+        "FULL_SHARD frees gathered weights after the forward pass, SHARD_GRAD_OP keeps them for the backward pass.",
+        choices=("FULL_SHARD", "SHARD_GRAD_OP", "NO_SHARD", "HYBRID_SHARD", "HYBRID_SHARD_ZERO2"),
+    )
+    fsdp_state_dict_type: str = param(
+        "SHARDED_STATE_DICT",
+        "Form of the weights in checkpoints: each process its share, or all of them in one file.",
+        choices=("SHARDED_STATE_DICT", "FULL_STATE_DICT", "LOCAL_STATE_DICT"),
+    )
+    fsdp_cpu_ram_efficient_loading: bool = param(
+        True, "On GPUs: shard without weights and fill the shares from rank 0, so that no GPU holds the whole model."
+    )
+    fsdp_offload_params: bool = param(False, "Keep shares of weights and optimizer in the CPU's memory (GPUs only).")
+    fsdp_activation_checkpointing: bool = param(
+        False, "Recompute each layer's activations in the backward pass; GRADIENT_CHECKPOINTING means the same."
+    )
+    fsdp_backward_prefetch_policy: str = param(
+        "BACKWARD_PRE",
+        "Version 2 always gathers the next layer's weights before the present one's gradients.",
+        choices=("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
+    )
+    fsdp_forward_prefetch: bool = param(False, "Version 1's; version 2 gathers ahead by itself.")
+    fsdp_sync_module_states: bool = param(True, "Version 1's; under version 2 all processes start with equal weights.")
+    fsdp_use_orig_params: bool = param(True, "Version 1's; version 2 always keeps the model's own parameters.")
+    compute_environment: str = param("LOCAL_MACHINE", "Where accelerate runs; adapt starts processes itself.")
+    distributed_type: str = param("FSDP", "The kind of distributed training; FSDP says the same.")
+    main_training_function: str = param("main", "The function that accelerate starts; adapt has its own.")
+    debug: bool = param(False, "Let accelerate check the shapes of all tensors that processes exchange.")
+    downcast_bf16: str = param("no", "For TPUs.")
+    tpu_env: tuple[str, ...] = param((), "For TPUs.")
+    tpu_use_cluster: bool = param(False, "For TPUs.")
+    tpu_use_sudo: bool = param(False, "For TPUs.")

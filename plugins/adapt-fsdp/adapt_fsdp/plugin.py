@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import LauncherSpec
 
-from adapt_fsdp.params import DdpParams
+from adapt_fsdp.params import DdpParams, FsdpParams
 
 
 @hookimpl
@@ -17,5 +17,13 @@ def adapt_launchers() -> list[LauncherSpec]:
             implementation="adapt_fsdp.ddp:Ddp",
             params=DdpParams,
             switch="DDP",
+        ),
+        LauncherSpec(
+            name="fsdp",
+            summary="several processes that share weights, gradients and optimizer state out (FSDP version 2)",
+            implementation="adapt_fsdp.fsdp:Fsdp",
+            params=FsdpParams,
+            switch="FSDP",
+            loops=frozenset({"hf"}),
         ),
     ]

@@ -101,7 +101,8 @@ def _write(process: subprocess.Popen[bytes], message: str) -> None:
 def stop(workers: Sequence[Worker]) -> None:
     """Ends every worker with its process group. Checkpoints and artifacts are whole or not there at any moment."""
     for worker in workers:
-        with suppress(ProcessLookupError):  # The group is empty where worker and children ended by themselves.
+        # The group is empty where worker and children ended by themselves.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.process.pid, signal.SIGKILL)
     for worker in workers:
         worker.process.wait()
@@ -137,20 +138,23 @@ def watch(workers: Sequence[Worker], elsewhere: Callable[[], bool]) -> None:
 
 
 def _look(selector: selectors.BaseSelector, workers: Sequence[Worker]) -> None:
+    told = set()
     for key, _ in selector.select(_SECONDS_BETWEEN_LOOKS):
         worker, is_channel = key.data
         content = os.read(key.fd, _KEPT)
         if not content:
             selector.unregister(key.fileobj)
-        elif is_channel:
+            continue
+        told.add(worker.rank)
+        if is_channel:
             worker.lines += content
             worker.read_lines()
         else:
             worker.words += content
             del worker.words[:-_KEPT]
-    open_channels = {id(key.data[0]) for key in selector.get_map().values() if key.data[1]}
     for worker in workers:
-        if worker.ended_at is None and id(worker) not in open_channels and worker.process.poll() is not None:
+        # Not by the end of its pipes: data workers that outlive it for seconds hold them open too.
+        if worker.ended_at is None and worker.process.poll() is not None and worker.rank not in told:
             worker.ended_at = time.monotonic()
 
 
