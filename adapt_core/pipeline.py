@@ -28,6 +28,7 @@ from adapt_core.report import report_run
 from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.screen import Screen
+from adapt_core.trackers import start_trackers
 from adapt_core.turns import local_main_first
 from adapt_core.versions import versions
 
@@ -51,6 +52,7 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     parts.launcher.verify(loop, world)
     if world.is_main:
         admission.begin(plan)
+        start_trackers(plan, registry)
     relay.started(plan)
     evidence = Evidence(parts.task, data, folder, world.is_main)
     before = measure_before(plan, parts.method, loop, data, relay, admission, evidence)

@@ -17,6 +17,7 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.run_log import FILE_ONLY, logging_to
 from adapt_core.screen import Screen, make_screen
+from adapt_core.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.admission import Admission
@@ -66,6 +67,7 @@ def check(
     """
     registry = Registry.discover(disable_plugins)
     plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
+    require_trackers(plan)
     construct(plan, "task", registry).check()
     return plan
 
@@ -110,6 +112,7 @@ def _follow(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
 def _launch(
     plan: Plan, registry: Registry, launcher: Launcher, screen: Screen, admission: Admission | None
 ) -> RunResult:
+    require_trackers(plan)
     task = construct(plan, "task", registry)
     task.check()
     from adapt_core.devices import choose_gpus

@@ -23,6 +23,8 @@ BITSANDBYTES_OPTIMIZERS = (
 )
 OPTIMIZERS = (*TORCH_OPTIMIZERS, *BITSANDBYTES_OPTIMIZERS)
 
+TRACKERS = ("tensorboard",)
+
 SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretrained")
 
 
@@ -232,6 +234,13 @@ class RunParams:
         None,
         "Upload the adapted model to this hub repository at the end.",
         key="PUSH_TO_HUB",
+        may_change_on_resume=True,
+    )
+    trackers: tuple[str, ...] = param(
+        (),
+        "Trackers that get the run's figures too (tensorboard: event files in tensorboard/ of the run folder).",
+        key="TRACKERS",
+        choices=TRACKERS,
         may_change_on_resume=True,
     )
     logging_path: str | None = param(
