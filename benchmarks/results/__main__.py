@@ -15,11 +15,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from benchmarks.results.cases import CASES, Case
 from benchmarks.results.page import page
 
 ROOT = Path(__file__).parent.parent.parent
 MEASURED = ROOT / "docs" / "results.json"
+CELLS = ROOT / "docs" / "cells.json"
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -53,29 +56,59 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
     }
 
 
+def stored(file: Path) -> dict[str, Any]:
+    """What an earlier call measured."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
+
+
+def store(file: Path, measured: dict[str, Any]) -> None:
+    """Keeps what was measured."""
+    file.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def measure_cases(names: set[str], data: Path) -> None:
+    """Runs the named cases, or all, and those that they build on."""
+    names = names | {case.base for case in CASES if case.name in names and case.base}
+    measured = stored(MEASURED)
+    with tempfile.TemporaryDirectory() as runs:
+        for case in CASES:
+            if names and case.name not in names:
+                continue
+            measured[case.name] = measure(case, data.resolve(), Path(runs))
+            print(case.name, json.dumps({k: v for k, v in measured[case.name].items() if k != "versions"}), flush=True)
+            store(MEASURED, measured)
+
+
+def measure_cells(families: list[str]) -> None:
+    """Measures the cells of the named families, or of all."""
+    from benchmarks.results.cells import cells
+
+    measured = stored(CELLS)
+    for cell in cells(families):
+        measured[f"{cell.model} | {cell.base} | {cell.method}"] = attrs.asdict(cell)
+        print(json.dumps(attrs.asdict(cell)), flush=True)
+        store(CELLS, measured)
+
+
 def main() -> None:
     """Measures what was asked for and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case; may be repeated")
+    parser.add_argument("--cells", nargs="*", metavar="FAMILY", help="measure adapters on these families, or all")
     parser.add_argument("--page", action="store_true", help="write the page and run nothing")
     arguments = parser.parse_args()
     unknown = set(arguments.only) - {case.name for case in CASES}
     if unknown:
         parser.error(f"no case {', '.join(sorted(unknown))}; there are: {', '.join(case.name for case in CASES)}")
-    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.is_file() else {}
-    if not arguments.page:
+    if arguments.cells is not None:
+        measure_cells(arguments.cells)
+    elif not arguments.page:
         if arguments.data is None:
             parser.error("--data is needed")
-        names = set(arguments.only)
-        names |= {case.base for case in CASES if case.name in names and case.base}
-        wanted = [case for case in CASES if not names or case.name in names]
-        with tempfile.TemporaryDirectory() as runs:
-            for case in wanted:
-                measured[case.name] = measure(case, arguments.data.resolve(), Path(runs))
-                print(case.name, json.dumps({k: v for k, v in measured[case.name].items() if k != "versions"}))
-                MEASURED.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    PAGE.write_text(page(measured), encoding="utf-8")
+        measure_cases(set(arguments.only), arguments.data)
+    PAGE.write_text(page(stored(MEASURED), stored(CELLS)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,11 +41,47 @@ def _line(case: Case, run: Mapping[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(measured: Mapping[str, Mapping[str, Any]]) -> str:
+def _share(value: float) -> str:
+    return "0" if value == 0 else f"{value:.0e}"
+
+
+def _cell_line(cell: Mapping[str, Any]) -> str:
+    named = [cell["model"], cell["base"], cell["method"]]
+    if cell["refusal"]:
+        return f"| {' | '.join(named)} | cannot be: {cell['refusal']} | | | | |"
+    first, last = cell["losses"]
+    figures = [
+        f"{first:.3f} to {last:.3f}",
+        "yes" if cell["only_intended"] else "**no**",
+        _share(cell["reload"]),
+        _share(cell["merge"]),
+        "yes" if cell["same_argmax"] else "**no**",
+    ]
+    return f"| {' | '.join([*named, *figures])} |"
+
+
+def _cells_section(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        "## Adapters on every family of models",
+        "",
+        "Six steps on one batch. *Only intended*: nothing moved but what the method declares. *Reload* and *merge*:",
+        "the greatest difference of any logit, as a share of the largest one; a merge on a quantized base is held",
+        "against the adapter on the dequantized base. *Argmax*: the merged model decides alike everywhere. The small",
+        "models have random weights; MiniLM and SmolLM2 are real. By `python -m benchmarks.results --cells`.",
+        "",
+        "| model | base | method | loss | only intended | reload | merge | argmax |",
+        "|---|---|---|---|---|---:|---:|---|",
+        *(_cell_line(cell) for cell in cells.values()),
+        "",
+    ]
+
+
+def page(measured: Mapping[str, Mapping[str, Any]], cells: Mapping[str, Mapping[str, Any]]) -> str:
     """The page.
 
     Args:
         measured: case name to what `results.__main__.measure` kept of its run.
+        cells: what `results.__main__.measure_cells` kept.
     """
     lines = [HEAD]
     for section in dict.fromkeys(case.section for case in CASES):
@@ -64,6 +100,8 @@ def page(measured: Mapping[str, Mapping[str, Any]]) -> str:
             *(f"- {case.name}: {_command(case)}" for case in shown),
             "",
         ]
+    if cells:
+        lines += _cells_section(cells)
     versions = next(iter(measured.values()))["versions"] if measured else {}
     named = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     return "\n".join([*lines, f"Versions: {named}.", ""])
