@@ -128,6 +128,8 @@ def test_load_model_asks_for_published_weights(
     assert "resnet10t starts from random weights: load_model is false" in caplog.text
     with pytest.raises(InputError, match=r"load_model: the published weights of resnet10t are not in the cache"):
         prepared(load_model=True)
+    with pytest.raises(InputError, match="timm publishes no weights of efficientnet_b8"):
+        prepared(load_model=True, MODEL_PATH="efficientnet_b8", model_type=None)
 
 
 def test_local_weights_keep_the_base_and_make_a_new_head(prepared: Run, tmp_path: Path) -> None:

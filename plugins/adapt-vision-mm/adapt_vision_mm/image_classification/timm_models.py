@@ -55,7 +55,7 @@ def _require_published(name: str) -> None:
     from huggingface_hub import try_to_load_from_cache
 
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
-    if config is None or not config.has_pretrained:
+    if config is None or not config.has_weights:
         tags = ", ".join(timm.list_pretrained(f"{name.partition('.')[0]}*")[:5]) or "none"
         raise InputError(f"load_model: timm publishes no weights of {name} (of like names: {tags}).")
     hub_id = config.hf_hub_id
