@@ -215,6 +215,16 @@ def test_image_processor_path_replaces_them_and_is_saved(run: Run, tmp_path: Pat
         run(image_processor_path="nowhere", OVERWRITE_OUTPUT_DIR=True)
 
 
+def test_a_network_of_one_size_is_built_for_another(run: Run, tmp_path: Path) -> None:
+    import timm
+
+    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": None}
+    torch.save(timm.create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit.pth")
+    run(**vit, LOCAL_MODEL_PATH=str(tmp_path / "vit.pth"), MAX_STEPS=1)
+    saved = timm.create_model(f"local-dir:{tmp_path / 'run' / 'model'}", pretrained=True)
+    assert tuple(saved.pos_embed.shape) == (1, 5, 192)
+
+
 def test_the_default_processor_serves_a_model_without_one(run_hf: Run, tiny_vit: Path, tmp_path: Path) -> None:
     import shutil
 
