@@ -158,3 +158,32 @@ def test_a_plugin_that_raises_at_import_harms_nobody_else(nlp: Environment, conf
     assert {"adapt-core", "adapt-nlp"} <= {plugin["distribution"] for plugin in listed["plugins"]}
     finished = nlp.adapt("run", config, "--json", "--set", "OVERWRITE_OUTPUT_DIR=true", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_image_classification_needs_no_detector_package(uv: str, wheels: Path, tmp_path: Path) -> None:
+    vision = Environment(uv, tmp_path / "vision", wheels, "adapt-core", "adapt-vision-mm")
+    listed = done(uv, "pip", "list", "--python", vision.folder / "bin" / "python", "--format", "json")
+    names = {package["name"] for package in json.loads(listed)}
+    assert {"timm", "torchvision", "pillow"} <= names
+    assert not {name for name in names if "mmdet" in name or "mmcv" in name or "mmengine" in name or "mmpose" in name}
+    for split, count in (("train", 4), ("val", 2)):
+        for name, colour in (("dark", b"\x20\x10\x10"), ("light", b"\xe0\xf0\xf0")):
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                (folder / f"{number}.ppm").write_bytes(b"P6 40 40 255\n" + colour * 1600)
+    config = {
+        "TASK": "image_classification",
+        "MODEL_PATH": "resnet10t",
+        "CUSTOM_DATASET_PATH": "pictures",
+        "OUTPUT_DIR": "run",
+        "BATCH_SIZE": 4,
+        "EPOCHS": 1,
+        "NUM_WORKERS": 0,
+    }
+    (tmp_path / "c.yaml").write_text(json.dumps(config), encoding="utf-8")
+    finished = vision.adapt("run", "c.yaml", "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["metrics"]["after"]["top5_accuracy"] == 1.0
+    predicted = vision.adapt("predict", "run", "pictures/val", "--json", cwd=tmp_path)
+    assert len(json.loads(predicted.stdout)) == 4

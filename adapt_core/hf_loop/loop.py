@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.data import SequentialSampler
-from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import find_batch_size
 
 from adapt_core.contracts import Job, PerClass, Trained
@@ -26,7 +27,9 @@ def watched(trainer_class: type) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
     It evaluates rows in their order (transformers shuffles them where training groups by length) and keeps the data
-    set that it evaluates as `evaluated`, so that predictions can be held against rows.
+    set that it evaluates as `evaluated`, so that predictions can be held against rows. Its checkpoints hold the
+    model's own parameter names: transformers would write the published names of models that it renames while loading
+    (ViT), and then find none of them when it resumes or takes the best.
     """
 
     class Watched(trainer_class):
@@ -46,6 +49,17 @@ def watched(trainer_class: type) -> type:
                 return super().prediction_step(model, inputs, *args, **kwargs)
             loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
             return loss, *filled_up(results, int(find_batch_size(inputs)))
+
+        def _save(self, *args: Any, **kwargs: Any) -> None:
+            model = self.accelerator.unwrap_model(self.model)
+            if not isinstance(model, PreTrainedModel):
+                super()._save(*args, **kwargs)
+                return
+            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
+            try:
+                super()._save(*args, **kwargs)
+            finally:
+                del vars(model)["save_pretrained"]
 
         def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
             loss: torch.Tensor = super().training_step(*args, **kwargs)
