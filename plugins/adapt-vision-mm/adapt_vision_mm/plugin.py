@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import TaskSpec
 
-from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams
+from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, SegmentationParams
 
 _BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
 
@@ -20,6 +20,16 @@ def adapt_tasks() -> list[TaskSpec]:
             params=DetectionParams,
             loop="mm",
             metrics=_BOX_METRICS,
+            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
+        ),
+        TaskSpec(
+            name="instance_segmentation",
+            aliases=("image_segmentation",),
+            summary="masks of objects, with any instance segmentation model of mmdet",
+            implementation="adapt_vision_mm.instance_segmentation.task:InstanceSegmentation",
+            params=SegmentationParams,
+            loop="mm",
+            metrics={"mask_mAP": "higher", "mask_AP50": "higher", "mask_AP75": "higher", **_BOX_METRICS},
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
     ]
