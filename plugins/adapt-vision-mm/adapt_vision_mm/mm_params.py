@@ -14,11 +14,11 @@ MM_SCHEDULES = (*HF_SCHEDULES, "MultiStepLR", "LinearLR", "CosineAnnealingLR")
 class MmParams:
     """What object_detection, instance_segmentation and pose_detection share."""
 
-    begin: int = param(0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0)
-    end: int = param(50, "Epoch at which the schedule stops; beyond EPOCHS it is clipped to EPOCHS.", key="END", ge=1)
-    t_max: int = param(
-        0, "Cosine schedules: epochs from LR down to 0; 0 means END - BEGIN.", key="T_MAX", ge=0
+    begin: int = param(
+        0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0
     )
+    end: int = param(50, "Epoch at which the schedule stops; beyond EPOCHS it is clipped to EPOCHS.", key="END", ge=1)
+    t_max: int = param(0, "Cosine schedules: epochs from LR down to 0; 0 means END - BEGIN.", key="T_MAX", ge=0)
     warmup: bool = param(
         False, "Start below LR, at WARMUP_RATIO of it, and reach it after WARMUP_ITERS steps.", key="WARMUP"
     )
@@ -80,7 +80,10 @@ class SegmentationParams(MmParams):
         (), "Label maps: the class names; the first is the class of value 1 (0 is the background)."
     )
     palette: tuple[tuple[int, ...], ...] = param(
-        (), "One [red, green, blue] for each class: colours of drawn masks, and of label maps saved in colour.", ge=0, le=255
+        (),
+        "One [red, green, blue] for each class: colours of drawn masks, and of label maps saved in colour.",
+        ge=0,
+        le=255,
     )
 
 

@@ -58,9 +58,7 @@ def sigmas(split: AnnotatedSet) -> list[float]:
     return [0.05] * len(category.keypoints)
 
 
-COCO_SIGMAS = tuple(
-    value / 1000 for value in (26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89)
-)
+COCO_SIGMAS = tuple(value / 1000 for value in (26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89))
 """Keypoint sigmas of the COCO evaluation, for a person's 17 points."""
 
 

@@ -87,7 +87,9 @@ def use_timm(model: dict[str, Any], given: str, pretrained: bool) -> None:
             "std": [255 * value for value in std],
             "bgr_to_rgb": True,
         }
-    log.info("backbone: timm's %s, levels of stride %s", name, ", ".join(str(available[i]["reduction"]) for i in chosen))
+    log.info(
+        "backbone: timm's %s, levels of stride %s", name, ", ".join(str(available[i]["reduction"]) for i in chosen)
+    )
 
 
 def _levels(model: dict[str, Any]) -> int:
@@ -119,7 +121,9 @@ def load_backbone(backbone: nn.Module, path: Path) -> frozenset[str]:
     state = read_state_dict(path)
     own = backbone.state_dict()
     for prefix in ("", "body.", "backbone."):
-        cut = {name.removeprefix(prefix) if prefix == "backbone." else f"{prefix}{name}": t for name, t in state.items()}
+        cut = {
+            name.removeprefix(prefix) if prefix == "backbone." else f"{prefix}{name}": t for name, t in state.items()
+        }
         fits = {name: tensor for name, tensor in cut.items() if name in own and own[name].shape == tensor.shape}
         if len(fits) > len(own) // 2:
             break

@@ -107,9 +107,11 @@ class MmTask(ABC):
                 self.base_batch_size = (config.get(key) or {}).get("base_batch_size")
             config.pop(key, None)
         self.fit(config)
-        known = {key: value for key, value in (params.cfg_options or {}).items() if _of_model(key)} if isinstance(
-            params.cfg_options, dict
-        ) else {}
+        known = (
+            {key: value for key, value in (params.cfg_options or {}).items() if _of_model(key)}
+            if isinstance(params.cfg_options, dict)
+            else {}
+        )
         cfg_options.apply(config, known)
         return config
 

@@ -123,4 +123,6 @@ def read_config(path: Path) -> Any:
     try:
         return Config.fromfile(str(path))
     except Exception as error:  # a config is Python code: anything can go wrong in it
-        raise InputError(f"MODEL_PATH: the config {path} cannot be read: {' '.join(str(error).split())[:300]}") from error
+        raise InputError(
+            f"MODEL_PATH: the config {path} cannot be read: {' '.join(str(error).split())[:300]}"
+        ) from error

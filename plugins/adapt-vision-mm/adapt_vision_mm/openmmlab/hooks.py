@@ -62,9 +62,7 @@ class Watch(Hook):
             scheduler.step()
         mean = sum(self._losses) / len(self._losses)
         examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
-        self._job.relay.screen.advance(
-            progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples)
-        )
+        self._job.relay.screen.advance(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
             figures = {"loss": mean, "learning_rate": self._rate}
             figures |= {

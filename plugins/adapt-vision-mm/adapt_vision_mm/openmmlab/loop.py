@@ -18,11 +18,11 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
 from adapt_core.random_state import seed_everything
 
+import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_vision_mm.openmmlab import cfg_options, checkpointing
 from adapt_vision_mm.openmmlab.dataset import EpochSampler
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch

@@ -64,7 +64,9 @@ def without_downloads(model: dict[str, Any], keep_backbone: bool) -> None:
             continue
         node["init_cfg"] = None
         if path.startswith("backbone"):
-            log.info("the backbone's pretrained weights (%s) are not loaded: see backbone_weights", source["checkpoint"])
+            log.info(
+                "the backbone's pretrained weights (%s) are not loaded: see backbone_weights", source["checkpoint"]
+            )
 
 
 def fit_images(model: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import logging
 import warnings
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from adapt_core.errors import InputError
 

@@ -46,9 +46,7 @@ def predict_detections(
                 "image": str(path),
                 "width": int(width),
                 "height": int(height),
-                "detections": [
-                    {"category": names[result["category_id"] - 1], **_rounded(result)} for result in found
-                ],
+                "detections": [{"category": names[result["category_id"] - 1], **_rounded(result)} for result in found],
                 "drawn": str(drawn),
             }
         )

@@ -37,7 +37,7 @@ def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save
 
 
 def load(folder: Path, scope: str) -> nn.Module:
-    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as mmdet's `init_detector` sets."""
+    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as `init_detector` sets them."""
     import torch
     from mmengine.config import Config
     from mmengine.registry import init_default_scope

@@ -25,9 +25,7 @@ class TimmBackbone(BaseModule):
 
     def __init__(self, name: str, out_indices: tuple[int, ...], pretrained: bool = False, init_cfg: Any = None) -> None:
         super().__init__(init_cfg)
-        self.body = timm.create_model(
-            name, features_only=True, out_indices=tuple(out_indices), pretrained=pretrained
-        )
+        self.body = timm.create_model(name, features_only=True, out_indices=tuple(out_indices), pretrained=pretrained)
 
     def init_weights(self) -> None:
         """timm has initialised itself; mmengine would do it again by its own rules."""
