@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapt_core import hookimpl
-from adapt_core.specs import TaskSpec
+from adapt_core.specs import OptionalPart, TaskSpec
 
 from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, SegmentationParams
 
@@ -33,3 +33,10 @@ def adapt_tasks() -> list[TaskSpec]:
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
     ]
+
+
+@hookimpl
+def adapt_parts() -> list[OptionalPart]:
+    from adapt_vision_mm.openmmlab.doctor import optional_parts
+
+    return optional_parts()
