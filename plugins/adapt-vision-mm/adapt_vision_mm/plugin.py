@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import OptionalPart, TaskSpec
 
-from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, SegmentationParams
+from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
 
 _BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
 
@@ -30,6 +30,15 @@ def adapt_tasks() -> list[TaskSpec]:
             params=SegmentationParams,
             loop="mm",
             metrics={"mask_mAP": "higher", "mask_AP50": "higher", "mask_AP75": "higher", **_BOX_METRICS},
+            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
+        ),
+        TaskSpec(
+            name="pose_detection",
+            summary="points on bodies, with any 2d model of mmpose",
+            implementation="adapt_vision_mm.pose_detection.task:PoseDetection",
+            params=PoseParams,
+            loop="mm",
+            metrics={"keypoint_mAP": "higher", "keypoint_AP50": "higher", "keypoint_AP75": "higher"},
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
     ]

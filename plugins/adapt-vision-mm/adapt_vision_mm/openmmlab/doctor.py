@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from adapt_core.specs import OptionalPart
 
@@ -30,9 +31,10 @@ def _has(name: str) -> bool:
 
 
 def _operators() -> str:
-    if not _has("mmcv"):
-        return "none"
-    return "compiled, of mmcv" if _has("mmcv._ext") else "nms, roi_align and others by torchvision"
+    spec = importlib.util.find_spec("mmcv")
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
+    compiled = any(next(folder.glob("_ext.*"), None) for folder in folders)
+    return "compiled, of mmcv" if compiled else "nms, roi_align and others by torchvision"
 
 
 def _opencv() -> str:
