@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from adapt_core.admission import Admission
     from adapt_core.learning_proof import LearningProof
     from adapt_core.plan import Plan
     from adapt_core.relay import Relay
@@ -55,6 +56,7 @@ class TaskData:
         train, validation, test: map-style data sets of model inputs.
         labels: class names by id, where the task has classes.
         facts: what `result.json` and the log tell of the data (rows, dropped rows, truncated share).
+        rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
     """
 
     train: Any = None
@@ -62,6 +64,7 @@ class TaskData:
     test: Any = None
     labels: tuple[str, ...] | None = None
     facts: dict[str, Any] = attrs.field(factory=dict)
+    rows: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -204,6 +207,47 @@ class Job:
     proof: LearningProof
 
 
+@attrs.frozen(kw_only=True)
+class PerClass:
+    """What one evaluation says of each class.
+
+    Attributes:
+        labels: class names, in the order of all that follows.
+        figures: a figure's name ("precision", "ap") to one number for each class.
+        confusion: counts, a row for each true class and a column for each predicted one; None where that has no
+            meaning, or where there are too many classes for a table.
+    """
+
+    labels: tuple[str, ...]
+    figures: Mapping[str, Sequence[float]] = attrs.field(factory=dict)
+    confusion: Sequence[Sequence[int]] | None = None
+
+
+@runtime_checkable
+class TellsClasses(Protocol):
+    """A loop that can say how each class did. Optional."""
+
+    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
+        """What the evaluation that gave these metrics says of each class, or None. Nothing is evaluated again."""
+
+
+@runtime_checkable
+class ShowsSamples(Protocol):
+    """A task that shows what a model makes of a few validation rows, before and after training. Optional."""
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """At most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
+
+        A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
+        "data:image/png;base64,..." text.
+
+        Args:
+            model: the attached model, in evaluation mode, on its device.
+            data: what `load_data` returned.
+            count: how many rows.
+        """
+
+
 class Task(Protocol):
     """One thing that models are adapted for. Constructed with the plan, before torch is imported."""
 
@@ -273,11 +317,26 @@ class Launcher(Protocol):
             InputError: with the reason.
         """
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult]) -> RunResult:
-        """Runs `work` in every process and returns rank 0's result.
+    def leads(self) -> bool:
+        """Whether the run folder is this command's to lock and write: true but on the further ones of several machines.
 
-        The processes are this one, or `python -m adapt_core.worker` ones.
+        Asked first of all, without torch.
         """
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
+        """Runs a plan in every process and returns rank 0's result.
+
+        The processes are this one, which calls `work`, or `python -m adapt_core.worker` ones, which find everything in
+        `adapt_core.worker.message`.
+
+        Args:
+            plan: the plan.
+            work: the whole run in this process.
+            admission: how the run enters its folder; None where this command does not lead.
+        """
+
+    def join(self, world: World) -> AbstractContextManager[Any]:
+        """Called first in each worker process: a context in which it belongs to the run (its process group)."""
 
     def verify(self, loop: Loop, world: World) -> None:
         """Called in each process once the loop is built.
@@ -285,3 +344,6 @@ class Launcher(Protocol):
         Raises:
             DefectError: the loop does not run as this launcher asked (say, unsharded under FSDP).
         """
+
+    def consolidate(self, model: nn.Module) -> nn.Module:
+        """The trained model with whole parameters, on rank 0 at least. Called in each process after training."""

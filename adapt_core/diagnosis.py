@@ -16,6 +16,7 @@ _PARTS = (
     ("adapt-peft-ssf", "LoRA, DoRA, SSF, 4 and 8 bit", "pip install adapt-peft-ssf"),
     ("adapt-fsdp", "DDP and FSDP", "pip install adapt-fsdp"),
     ("bitsandbytes", "8-bit and paged optimizers", "pip install bitsandbytes"),
+    ("tensorboard", "TRACKERS: [tensorboard]", "pip install 'adapt-core[tensorboard]'"),
     ("flash-attn", "flash_attention2, on a GPU", "pip install flash-attn"),
 )
 

@@ -66,10 +66,11 @@ def adapt_run_started(plan: Plan) -> None:
 
 
 @hookspec
-def adapt_metrics(step: int, epoch: float, metrics: Mapping[str, float]) -> None:
+def adapt_metrics(phase: str, step: int, epoch: float, metrics: Mapping[str, float]) -> None:
     """Observe figures of a run. Called on rank 0 whenever the loop logs: losses, learning rate, evaluations.
 
     Args:
+        phase: "before", "train", "eval", "after" or "test".
         step: optimizer steps done.
         epoch: epochs done, fractional.
         metrics: names to numbers, as a line of `metrics.jsonl` holds them.

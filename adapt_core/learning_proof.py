@@ -19,6 +19,7 @@ import xxhash
 from torch import nn
 
 from adapt_core.errors import DefectError, InputError
+from adapt_core.shares import in_any_process, is_sharded, norms_over_shares, own_share, plain_name
 
 STEPS_TO_DECIDE = 3
 _NAMED = 5
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(tensor: torch.Tensor) -> bytes:
-    """A 128-bit fingerprint of a tensor's bytes, whatever its dtype and device."""
-    data = tensor.detach().contiguous().cpu()
+    """A 128-bit fingerprint of a tensor's bytes, whatever its dtype and device; of this process's share if sharded."""
+    data = own_share(tensor.detach()).contiguous().cpu()
     return xxhash.xxh3_128_digest(data.reshape(-1).view(torch.uint8).numpy().data)
 
 
@@ -42,6 +43,7 @@ class LearningProof:
     """
 
     def __init__(self, model: nn.Module, groups: Mapping[str, Sequence[str]], method: str) -> None:
+        self._model = model
         self._parameters = dict(model.named_parameters())
         self._groups = {name: tuple(members) for name, members in groups.items() if members}
         self._method = method
@@ -55,6 +57,7 @@ class LearningProof:
             raise DefectError(f"method {method} declares that frozen parameters train: {_name(frozen_members)}.")
         self._trained = [name for name, p in self._parameters.items() if p.requires_grad]
         self._frozen = [name for name, p in self._parameters.items() if not p.requires_grad]
+        self._sharded = False
         self._start: dict[str, bytes] = {}
         self._undecided: set[str] = set(self._trained)
         self._not_finite: set[str] = set()
@@ -64,14 +67,19 @@ class LearningProof:
 
     def begin(self) -> None:
         """Takes the fingerprints. Call it right before the first step, after a checkpoint was loaded."""
+        # Sharding puts new parameters in the place of those that the model was loaded with.
+        self._parameters = {plain_name(name): p for name, p in self._model.named_parameters()}
+        self._sharded = any(is_sharded(p) for p in self._parameters.values())
         self._start = {name: fingerprint(p) for name, p in self._parameters.items()}
 
     def see_gradients(self) -> None:
         """Looks at the gradients of the tensors that have not passed yet. Call it before an optimizer step."""
-        names = [n for n in self._undecided if self._parameters[n].grad is not None]
+        # Sorted: where tensors are sharded, every process must name them in one order.
+        names = sorted(n for n in self._undecided if self._parameters[n].grad is not None)
         if not names:
             return
-        norms = torch.stack([self._parameters[n].grad.norm().float() for n in names]).tolist()  # type: ignore[union-attr]
+        gradients = [own_share(self._parameters[n].grad) for n in names]  # type: ignore[arg-type]
+        norms = norms_over_shares(torch.stack([g.norm().float() for g in gradients]), self._sharded).tolist()
         for name, norm in zip(names, norms, strict=True):
             if norm > 0 and norm < float("inf"):
                 self._undecided.discard(name)
@@ -117,12 +125,14 @@ class LearningProof:
 
     def _still(self, names: Iterable[str]) -> set[str]:
         """The tensors that have not passed. One that gradients without a finite value moved has not learned either."""
-        return {
-            n
-            for n in names
-            if n in self._undecided
-            and (n in self._not_finite or fingerprint(self._parameters[n]) == self._start.get(n))
-        }
+        candidates = {n for n in names if n in self._undecided}
+        moved = self._moved(candidates - self._not_finite)
+        return candidates - moved
+
+    def _moved(self, names: Iterable[str]) -> set[str]:
+        """The tensors that are not what they were, in the share of any process."""
+        moved = {n for n in names if fingerprint(self._parameters[n]) != self._start.get(n)}
+        return in_any_process(moved) if self._sharded else moved
 
     def verdict(self) -> dict[str, Any]:
         """The counts for `result.json`. Call it when training is over.
@@ -132,10 +142,10 @@ class LearningProof:
         """
         if not self._start:
             return {"verdict": "not trained", "steps": 0}
-        changed = [n for n in self._frozen if fingerprint(self._parameters[n]) != self._start[n]]
+        changed = sorted(self._moved(self._frozen))
         if changed:
             raise DefectError(f"{len(changed)} frozen tensors changed while training: {_name(changed)}.")
-        moved = sum(fingerprint(self._parameters[n]) != self._start[n] for n in self._trained)
+        moved = len(self._moved(self._trained))
         still = self._still(self._trained)
         return {
             "verdict": "learned" if self._decided else f"not decided: fewer than {STEPS_TO_DECIDE} effective steps",

@@ -22,13 +22,13 @@ class Parts:
     launcher: Launcher
 
     @classmethod
-    def of(cls, plan: Plan, registry: Registry, task: Task | None = None) -> Parts:
-        """Constructs everything; a task that was constructed for its checks is taken as it is."""
+    def of(cls, plan: Plan, registry: Registry, task: Task | None = None, launcher: Launcher | None = None) -> Parts:
+        """Constructs everything; a task and a launcher that were constructed for their checks are taken as they are."""
         return cls(
             task=task or construct(plan, "task", registry),
             method=construct(plan, "method", registry),
             quantizer=construct(plan, "quantizer", registry) if plan.quantizer else None,
-            launcher=construct(plan, "launcher", registry),
+            launcher=launcher or construct(plan, "launcher", registry),
         )
 
 

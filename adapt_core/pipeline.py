@@ -13,6 +13,7 @@ import attrs
 from adapt_core.admission import Admission
 from adapt_core.contracts import Job, LoadedModel, Loop, Method, Site, Task, TaskData, Trained, World
 from adapt_core.devices import peak_memory_bytes, refuse_impossible_precision
+from adapt_core.evidence import Evidence
 from adapt_core.exporting import export_run, size_of
 from adapt_core.files import write_text
 from adapt_core.learning_proof import LearningProof
@@ -23,9 +24,12 @@ from adapt_core.plan import Plan
 from adapt_core.random_state import seed_everything, untouched_random_state
 from adapt_core.registry import Registry
 from adapt_core.relay import Relay
+from adapt_core.report import report_run
 from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.screen import Screen
+from adapt_core.trackers import start_trackers
+from adapt_core.turns import local_main_first
 from adapt_core.versions import versions
 
 log = logging.getLogger(__name__)
@@ -36,7 +40,8 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     folder = RunFolder(plan.output_dir)
     relay = Relay(folder, screen, registry.manager, world.is_main)
     refuse_impossible_precision(plan, world.device)
-    data = load_data(plan, parts.task)
+    with local_main_first(world):
+        data = load_data(plan, parts.task)
     loaded = load_model(plan, parts, data, world)
     site, model = attach(plan, parts, loaded)
     proof = LearningProof(model, parts.method.groups(model), plan.method.name)
@@ -47,10 +52,12 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     parts.launcher.verify(loop, world)
     if world.is_main:
         admission.begin(plan)
+        start_trackers(plan, registry)
     relay.started(plan)
-    before = measure_before(plan, parts.method, loop, data, relay, admission)
+    evidence = Evidence(parts.task, data, folder, world.is_main)
+    before = measure_before(plan, parts.method, loop, data, relay, admission, evidence)
     trained = train(plan, loop, admission)
-    after, test = measure_after(plan, loop, data, relay, trained)
+    after, test = measure_after(plan, loop, data, relay, trained, evidence)
     result = RunResult(
         status="finished",
         task=plan.task.name,
@@ -72,8 +79,9 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
         config_sha256=plan.config_sha256,
         output_dir=str(folder.path),
     )
+    trained_model = parts.launcher.consolidate(loop.plain_model())
     if world.is_main:
-        result = finish(plan, parts, loop.plain_model(), site, folder, result, merge_proof)
+        result = finish(plan, parts, trained_model, site, folder, result, merge_proof, registry)
     relay.finished(result)
     return result
 
@@ -120,7 +128,7 @@ def attach(plan: Plan, parts: Parts, loaded: LoadedModel) -> tuple[Site, Any]:
 
 
 def measure_before(
-    plan: Plan, method: Method, loop: Loop, data: TaskData, relay: Relay, admission: Admission
+    plan: Plan, method: Method, loop: Loop, data: TaskData, relay: Relay, admission: Admission, evidence: Evidence
 ) -> dict[str, float] | None:
     """Metrics of the base model with its new head. No random state is touched; a resumed run reads the first run's."""
     if not plan.training.do_eval or data.validation is None:
@@ -129,6 +137,7 @@ def measure_before(
         return admission.before
     with untouched_random_state(), method.base_only(loop.plain_model()):
         before = loop.evaluate(data.validation)
+        evidence.take("before", loop, before)
     relay.metrics("before", 0, 0.0, before)
     log.info("before: %s", in_words(before))
     return before
@@ -140,7 +149,7 @@ def train(plan: Plan, loop: Loop, admission: Admission) -> Trained | None:
 
 
 def measure_after(
-    plan: Plan, loop: Loop, data: TaskData, relay: Relay, trained: Trained | None
+    plan: Plan, loop: Loop, data: TaskData, relay: Relay, trained: Trained | None, evidence: Evidence
 ) -> tuple[dict[str, float] | None, dict[str, float] | None]:
     """Metrics of the trained model on validation and test. What training just measured is not measured again."""
     if not plan.training.do_eval:
@@ -149,6 +158,7 @@ def measure_after(
     after = None
     if trained is not None and data.validation is not None:
         after = trained.after or loop.evaluate(data.validation)
+        evidence.take("after", loop, after)
         relay.metrics("after", step, plan.training.epochs, after)
         log.info("after: %s", in_words(after))
     test = None
@@ -160,14 +170,23 @@ def measure_after(
 
 
 def finish(
-    plan: Plan, parts: Parts, model: Any, site: Site, folder: RunFolder, result: RunResult, merge_proof: MergeProof
+    plan: Plan,
+    parts: Parts,
+    model: Any,
+    site: Site,
+    folder: RunFolder,
+    result: RunResult,
+    merge_proof: MergeProof,
+    registry: Registry,
 ) -> RunResult:
-    """Exports, then the model card, then `result.json`, which makes the run finished."""
+    """Exports, then the model card and the report, then `result.json`, which makes the run finished."""
     artifacts, merge = export_run(plan, parts.task, parts.method, model, site, folder, merge_proof)
     sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
     result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
     write_text(folder.card, model_card(plan, parts.task, result))
     artifacts["model card"] = folder.card.name
+    if report_run(plan, registry, folder, result):
+        artifacts["report"] = folder.report.name
     if plan.run.push_to_hub:
         from adapt_core.hf_models.hub import push
 

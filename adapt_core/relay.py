@@ -46,7 +46,7 @@ class Relay:
         line = {"phase": phase, "step": step, "epoch": epoch, **values}
         with self._folder.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self._observe("adapt_metrics", {"step": step, "epoch": epoch, "metrics": dict(values)})
+        self._observe("adapt_metrics", {"phase": phase, "step": step, "epoch": epoch, "metrics": dict(values)})
 
     def finished(self, result: RunResult) -> None:
         """The run is over and `result.json` is written."""

@@ -22,6 +22,7 @@ _OURS = (
     "config.yaml",
     "result.json",
     "metrics.jsonl",
+    "evaluation.json",
     "checkpoints",
     "adapter",
     "model",
@@ -65,6 +66,14 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     @property
     def card(self) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.resolving import RunConfig, resolve
-from adapt_core.contracts import World
-from adapt_core.errors import AdaptError, InputError
+from adapt_core.contracts import Launcher, World
+from adapt_core.errors import AdaptError, DefectError, InputError
 from adapt_core.parts import Parts, construct
 from adapt_core.plan import Plan
 from adapt_core.registry import Registry
@@ -17,6 +17,7 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.run_log import FILE_ONLY, logging_to
 from adapt_core.screen import Screen, make_screen
+from adapt_core.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.admission import Admission
@@ -66,19 +67,24 @@ def check(
     """
     registry = Registry.discover(disable_plugins)
     plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
+    require_trackers(plan)
     construct(plan, "task", registry).check()
     return plan
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
     """Runs a plan: the part of `run` behind the config."""
+    launcher = construct(plan, "launcher", registry)
+    return _lead(plan, registry, launcher) if launcher.leads() else _follow(plan, registry, launcher)
+
+
+def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
     from adapt_core.admission import admit
 
     folder = RunFolder(plan.output_dir)
     folder.prepare()
     screen = make_screen(is_main=True)
-    files = [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
-    with folder.locked(), logging_to(files, screen, logged_packages(registry)):
+    with folder.locked(), logging_to(log_files(plan, folder), screen, logged_packages(registry)):
         try:
             admission = admit(plan, folder)
             if admission.finished is not None:
@@ -86,7 +92,7 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
             log.info("%s with %s -> %s", plan.task.name, plan.method.name, folder.path)
             for remark in plan.remarks:
                 log.info("%s", remark)
-            return _launch(plan, registry, screen, admission)
+            return _launch(plan, registry, launcher, screen, admission)
         except AdaptError as error:
             log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a user's error has no use for a traceback
             raise
@@ -97,21 +103,36 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
             screen.end()
 
 
-def _launch(plan: Plan, registry: Registry, screen: Screen, admission: Admission) -> RunResult:
+def _follow(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
+    screen = make_screen(is_main=True)
+    with logging_to([], screen, logged_packages(registry)):
+        return _launch(plan, registry, launcher, screen, None)
+
+
+def _launch(
+    plan: Plan, registry: Registry, launcher: Launcher, screen: Screen, admission: Admission | None
+) -> RunResult:
+    require_trackers(plan)
     task = construct(plan, "task", registry)
     task.check()
     from adapt_core.devices import choose_gpus
 
     choose_gpus(plan.run.cuda_id)
-    parts = Parts.of(plan, registry, task)
-    parts.launcher.check(plan)
+    launcher.check(plan)
 
     def work_here(plan: Plan, world: World) -> RunResult:
         from adapt_core.pipeline import work
 
-        return work(plan, world, parts, registry, screen, admission)
+        if admission is None:
+            raise DefectError(f"launcher {plan.launcher.name} does not lead, and runs the plan in its own process.")
+        return work(plan, world, Parts.of(plan, registry, task, launcher), registry, screen, admission)
 
-    return parts.launcher.launch(plan, work_here)
+    return launcher.launch(plan, work_here, admission)
+
+
+def log_files(plan: Plan, folder: RunFolder) -> list[Path]:
+    """The files that the run's log is written to."""
+    return [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
 
 
 def logged_packages(registry: Registry) -> set[str]:

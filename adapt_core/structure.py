@@ -96,9 +96,11 @@ def _inside(name: str, modules: tuple[str, ...]) -> bool:
 def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
     """Gives each head module that shares a parameter with the rest of the model one of its own.
 
+    Other ties (an encoder's and a decoder's embeddings) stay. Where the head's was a model's only one, its config then
+    says `tie_word_embeddings: false`; elsewhere transformers tells an untied head by its weight in the checkpoint.
+
     Returns:
-        the names of the heads that were untied. The model's config, where it has one, then says so, so that saving
-        and loading keep both weights.
+        the names of the heads that were untied.
     """
     heads = tuple(head)
     outside = {
@@ -106,17 +108,33 @@ def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
         for name, parameter in model.named_parameters(remove_duplicate=False)
         if not _inside(name.rpartition(".")[0], heads)
     }
-    untied = []
+    untied: dict[str, set[str]] = {}
     for name in heads:
-        module = model.get_submodule(name)
-        for owner in module.modules():
+        for inner, owner in model.get_submodule(name).named_modules(prefix=name):
             for key, parameter in list(owner._parameters.items()):
                 if parameter is not None and id(parameter) in outside:
                     owner._parameters[key] = nn.Parameter(copy.deepcopy(parameter.detach()))
-                    untied.append(name)
-    config = getattr(model, "config", None)
-    if untied and config is not None:
-        config.tie_word_embeddings = False
-        if hasattr(model, "_tied_weights_keys"):
-            vars(model)["_tied_weights_keys"] = None
-    return untied
+                    untied.setdefault(name, set()).add(f"{inner}.{key}")
+    for name, parameters in untied.items():
+        _forget_ties(model, name, parameters)
+    return list(untied)
+
+
+def _forget_ties(model: nn.Module, head: str, parameters: set[str]) -> None:
+    """Takes parameters of a head out of the ties that the Hugging Face models around it declare."""
+    for prefix, module in model.named_modules():
+        inside = f"{prefix}." if prefix else ""
+        if not head.startswith(inside) or not hasattr(module, "_tied_weights_keys"):
+            continue
+        own = {name.removeprefix(inside) for name in parameters}
+        left: object = None
+        for attribute in ("_tied_weights_keys", "all_tied_weights_keys"):
+            ties = getattr(module, attribute, None)
+            if isinstance(ties, dict):
+                left = {name: to for name, to in ties.items() if name not in own and to not in own}
+                vars(module)[attribute] = left
+            elif ties is not None:
+                vars(module)[attribute] = None
+        config = getattr(module, "config", None)
+        if not left and config is not None:
+            config.tie_word_embeddings = False

@@ -1,8 +1,9 @@
 """adapt beside a plain Trainer script: equal losses and metrics, and what adapt costs.
 
-    python benchmarks/text_classification.py --data ../shared/data/ag_news --method full --pairs 5
+    python benchmarks/text_classification.py --data ../shared/data/ag_news --method full --pairs 6 --side-by-side
 
-Both sides run as whole processes, in turn (A B A B ...), with the same model, data, seed, phases, workers and threads.
+Both sides run as whole processes with the same model, data, seed, phases, workers and threads: in turn (A B A B ...),
+or with --side-by-side at the same time on one core each, the cores swapped from pair to pair.
 Prints one JSON object: both sides' metrics, the greatest difference of losses and metrics, and the ratio adapt / plain
 of the training phase and of the whole process, as median, least and greatest over the pairs.
 """
@@ -13,13 +14,12 @@ import argparse
 import importlib.util
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from pairs import in_turn, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 LEARNING = {"full": {"lr": 1e-4}, "last_layer": {"lr": 1e-2}}
@@ -33,19 +33,8 @@ def minilm() -> str:
     return str(Path(spec.submodule_search_locations[0]) / "model")
 
 
-def timed(command: list[str], env: dict[str, str]) -> tuple[dict[str, Any], float]:
-    """The last JSON object that a command printed, and its wall time in seconds."""
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"{command}\n{done.stderr[-4000:]}")
-    printed = f"\n{done.stdout}"
-    return json.loads(printed[printed.rindex("\n{") :]), seconds
-
-
-def adapt_run(folder: Path, arguments: argparse.Namespace, settings: dict[str, Any], env: dict[str, str]) -> Any:
-    """One run of adapt: result with the training losses, and its wall time."""
+def adapt_command(folder: Path, arguments: argparse.Namespace, settings: dict[str, Any]) -> list[str]:
+    """What runs adapt into a folder; its config is written beside it."""
     keys = {
         "TASK": "text_classification",
         "method": arguments.method,
@@ -62,18 +51,13 @@ def adapt_run(folder: Path, arguments: argparse.Namespace, settings: dict[str, A
     }
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(keys), encoding="utf-8")
-    result, seconds = timed([sys.executable, "-m", "adapt_core", "run", str(config), "--json"], env)
+    return [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+
+
+def losses(folder: Path) -> list[float]:
+    """The training losses that a run of adapt logged."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return {**result, "losses": [line["loss"] for line in lines if line["phase"] == "train"]}, seconds
-
-
-def spread(ratios: list[float]) -> dict[str, float]:
-    """Median, least and greatest."""
-    return {
-        "median": round(statistics.median(ratios), 4),
-        "least": round(min(ratios), 4),
-        "most": round(max(ratios), 4),
-    }
+    return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def main() -> None:
@@ -85,6 +69,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=1)
     parser.add_argument("--max-train", type=int)
     parser.add_argument("--max-eval", type=int)
+    parser.add_argument("--side-by-side", action="store_true", help="both at once, one core each")
     arguments = parser.parse_args()
     settings = {
         "epochs": arguments.epochs,
@@ -100,17 +85,16 @@ def main() -> None:
         plain_settings = json.dumps({**settings, "last_layer": arguments.method == "last_layer"})
         script = str(Path(__file__).parent / "plain_text_classification.py")
         for number in range(arguments.pairs + 1):
-            ours, our_seconds = adapt_run(Path(temporary) / f"adapt-{number}", arguments, settings, env)
-            command = [
-                sys.executable,
-                script,
-                minilm(),
-                str(arguments.data),
-                f"{temporary}/plain-{number}",
-                plain_settings,
-            ]
-            plain, plain_seconds = timed(command, env)
-            pairs = [*zip(ours["losses"], plain["losses"], strict=True)]
+            folder = Path(temporary) / f"adapt-{number}"
+            plain_folder = f"{temporary}/plain-{number}"
+            pair = side_by_side if arguments.side_by_side else in_turn
+            (ours, our_seconds), (plain, plain_seconds) = pair(
+                adapt_command(folder, arguments, settings),
+                [sys.executable, script, minilm(), str(arguments.data), plain_folder, plain_settings],
+                env,
+                number,
+            )
+            pairs = [*zip(losses(folder), plain["losses"], strict=True)]
             for phase in ("before", "after"):
                 pairs += [(ours["metrics"][phase][name], plain[phase][name]) for name in plain[phase]]
             difference = max(difference, *(abs(a - b) for a, b in pairs))
@@ -121,6 +105,7 @@ def main() -> None:
         "data": arguments.data.name,
         "method": arguments.method,
         "pairs": arguments.pairs,
+        "side_by_side": arguments.side_by_side,
         "before": plain["before"],
         "adapt": ours["metrics"]["after"],
         "plain": plain["after"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -226,6 +227,14 @@ def test_missing_essentials_are_named() -> None:
     assert "no data is given" in found
 
 
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed here")
+def test_an_optimizer_whose_package_is_missing_is_named_before_anything_starts() -> None:
+    found = problems("OPTIMIZER: lion_8bit\n")
+    assert "lion_8bit is in bitsandbytes" in found
+    assert "pip install bitsandbytes" in found
+    assert plan("OPTIMIZER: lion_8bit\nDO_TRAIN: no\n").training.optimizer == "lion_8bit"
+
+
 # --- what is not installed ---------------------------------------------------------------------------------------
 
 
@@ -306,6 +315,8 @@ def test_the_resume_switch_of_the_command_line_wins() -> None:
 )
 def test_every_legacy_config_resolves_once_data_and_model_are_set(shared: Any, name: str) -> None:
     sets = ["DATASET=", "CUSTOM_DATASET_PATH=./data", "MODEL_PATH=./model"]
+    if find_spec("bitsandbytes") is None:  # core alone, without the package of text_generation.yml's optimizer
+        sets.append("OPTIMIZER=adamw_torch")
     config = RunConfig.read(shared / "legacy_configs" / name, sets)
     resolved = resolve(config, house.full_house())
     assert resolved.task.name in {"image_classification", name.partition(".")[0].removeprefix("doc_")}

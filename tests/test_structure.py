@@ -105,13 +105,24 @@ def test_a_tied_head_is_untied_to_be_trained_alone() -> None:
     assert untie_head(model, ("lm_head",)) == []
 
 
-def test_an_untied_head_survives_saving(tmp_path: Any) -> None:
+@pytest.mark.parametrize("save_method", ["save_pretrained", "safetensors", "state_dict"])
+@pytest.mark.parametrize(
+    ("auto", "kind"),
+    [("AutoModelForCausalLM", "gpt2"), ("AutoModelForSeq2SeqLM", "t5"), ("AutoModelForSeq2SeqLM", "bart")],
+)
+def test_an_untied_head_survives_saving(tmp_path: Any, auto: str, kind: str, save_method: str) -> None:
     transformers = pytest.importorskip("transformers")
-    model = hf("AutoModelForCausalLM", "gpt2")
+    from adapt_core.hf_models.saving import load_hf_model, save_hf_model
+
+    model = hf(auto, kind).eval()
     untie_head(model, ("lm_head",))
     with torch.no_grad():
-        model.lm_head.weight.add_(1.0)
-    model.save_pretrained(tmp_path)
-    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+        model.lm_head.weight.add_(torch.randn(model.lm_head.weight.shape))
+    save_hf_model(model, model.config, tmp_path, save_method)
+    again = load_hf_model(getattr(transformers, auto), tmp_path)
     assert torch.equal(again.lm_head.weight, model.lm_head.weight)
-    assert not torch.equal(again.lm_head.weight, again.transformer.wte.weight)
+    assert torch.equal(again.get_input_embeddings().weight, model.get_input_embeddings().weight)
+    inputs = {"input_ids": torch.arange(3, 9)[None]}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = torch.arange(3, 7)[None]
+    assert torch.equal(again(**inputs).logits, model(**inputs).logits)

@@ -14,8 +14,10 @@ from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
     "check": ("adapt_core.cli.check:check", "Check a config without training."),
+    "init": ("adapt_core.cli.init:init", "Write a commented starter config."),
     "predict": ("adapt_core.cli.predict:predict", "Predict with a finished run's model."),
     "export": ("adapt_core.cli.export:export", "Write a finished run's model in another form."),
+    "compare": ("adapt_core.cli.compare:compare", "Put finished runs side by side."),
     "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
     "params": ("adapt_core.cli.params:params", "List parameters with their types, defaults and meaning."),
     "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional parts."),

@@ -7,13 +7,8 @@ import attrs
 from adapt_core.parameters import param
 from adapt_core.specs import HF_SCHEDULES
 
-OPTIMIZERS = (
-    "adamw_torch",
-    "adamw_torch_fused",
-    "sgd",
-    "adafactor",
-    "adagrad",
-    "rmsprop",
+TORCH_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "adagrad", "rmsprop")
+BITSANDBYTES_OPTIMIZERS = (
     "adamw_8bit",
     "paged_adamw_32bit",
     "paged_adamw_8bit",
@@ -26,6 +21,9 @@ OPTIMIZERS = (
     "paged_ademamix_32bit",
     "paged_ademamix_8bit",
 )
+OPTIMIZERS = (*TORCH_OPTIMIZERS, *BITSANDBYTES_OPTIMIZERS)
+
+TRACKERS = ("tensorboard",)
 
 SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretrained")
 
@@ -129,7 +127,9 @@ class TrainingParams:
     max_steps: int | None = param(
         None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
     )
-    optimizer: str = param("adamw_torch", "The optimizer.", key="OPTIMIZER", choices=OPTIMIZERS)
+    optimizer: str = param(
+        "adamw_torch", "The optimizer (adamw_torch runs in its fused kernel).", key="OPTIMIZER", choices=OPTIMIZERS
+    )
     lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
     scheduler_type: str = param("linear", "The learning rate's schedule.", key="SCHEDULER_TYPE", choices=HF_SCHEDULES)
     warmup_ratio: float = param(
@@ -234,6 +234,13 @@ class RunParams:
         None,
         "Upload the adapted model to this hub repository at the end.",
         key="PUSH_TO_HUB",
+        may_change_on_resume=True,
+    )
+    trackers: tuple[str, ...] = param(
+        (),
+        "Trackers that get the run's figures too (tensorboard: event files in tensorboard/ of the run folder).",
+        key="TRACKERS",
+        choices=TRACKERS,
         may_change_on_resume=True,
     )
     logging_path: str | None = param(

@@ -53,24 +53,26 @@ _MM_KEYS = (
     "score_threshold"
 )
 _MACHINES = (
-    "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network"
+    "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network "
+    "machine_timeout collective_timeout"
 )
 
 _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
-        "text_generation": "packing dataset_text_field max_seq_length flash_attention2 blocksize DATASET_FORMAT",
+        "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
+        "temperature top_p blocksize DATASET_FORMAT",
         "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS",
         "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "
-        "flash_attention2 PREFIX predict_with_generate",
+        "flash_attention2 PREFIX predict_with_generate num_beams",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
-        "dataset_text_field flash_attention2 generation_max_length predict_with_generate",
+        "dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams",
         "question_answering": "max_answer_length max_length doc_stride n_best_size null_score_diff_threshold "
         "input_question_column squad_v2_format "
         "dataset_text_field flash_attention2",
     },
     _VISION: {
-        "image_classification": "load_model model_type image_processor_path FRAMEWORK dataset_text_field "
-        "flash_attention2 CLASS_WEIGHTS",
+        "image_classification": "load_model model_type image_processor_path FRAMEWORK load_by_order augmentation "
+        "dataset_text_field flash_attention2 CLASS_WEIGHTS",
         "object_detection": _MM_KEYS,
         "instance_segmentation": f"{_MM_KEYS} class_list palette",
         "pose_detection": _MM_KEYS,
@@ -90,8 +92,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "fsdp": f"FSDP {_MACHINES} compute_environment debug distributed_type downcast_bf16 fsdp_auto_wrap_policy "
         "fsdp_backward_prefetch_policy fsdp_forward_prefetch fsdp_cpu_ram_efficient_loading fsdp_offload_params "
         "fsdp_sharding_strategy fsdp_state_dict_type fsdp_sync_module_states fsdp_use_orig_params fsdp_version "
-        "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap main_training_function mixed_precision "
-        "tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
+        "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap fsdp_min_num_params "
+        "main_training_function mixed_precision tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
     },
 }
 

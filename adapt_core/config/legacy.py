@@ -11,6 +11,7 @@ ALIASES: dict[str, str] = {
     "peft_type": "method",
     "resume": "resume_from_checkpoint",
     "library": "framework",
+    "report_to": "trackers",
 }
 """Folded key -> the folded key that it is another spelling of."""
 

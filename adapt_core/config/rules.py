@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
+from adapt_core.config.core_params import BITSANDBYTES_OPTIMIZERS
 from adapt_core.config.flattening import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
@@ -29,6 +31,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.fp16 and values["model"].dtype == "float16":
         message = "cannot train weights held in float16 (gradients cannot be unscaled)."
         yield problem("FP16", message, "Set DTYPE: float32, or turn FP16 off.")
+    if training.do_train and training.optimizer in BITSANDBYTES_OPTIMIZERS and find_spec("bitsandbytes") is None:
+        yield problem("OPTIMIZER", f"{training.optimizer} is in bitsandbytes.", "pip install bitsandbytes")
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
         ("KEEP", training.keep == "best"),

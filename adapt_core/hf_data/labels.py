@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -75,3 +76,33 @@ def unseen_fault(value: Any, labels: Labels) -> str | None:
         return None
     known = ", ".join(labels.names[:10]) + (", ..." if len(labels.names) > 10 else "")
     return f"label {value!r} never occurs in the training split ({known})"
+
+
+def class_weights(
+    wanted: str | Mapping[str, object] | None, labels: Iterable[int], names: Sequence[str]
+) -> list[float] | None:
+    """Loss weights by class id (CLASS_WEIGHTS), or None for equal ones.
+
+    balanced: rows / (classes * rows of the class), as scikit-learn's "balanced".
+
+    Args:
+        wanted: balanced, or a mapping of class to weight.
+        labels: the class id of each training row.
+        names: the classes by id.
+
+    Raises:
+        DataError: a mapping that misses a class or names one that the data does not have.
+    """
+    if wanted is None:
+        return None
+    if isinstance(wanted, str):
+        counts = Counter(labels)
+        rows = sum(counts.values())
+        return [rows / (len(names) * counts[number]) if counts[number] else 0.0 for number in range(len(names))]
+    strange, missing = set(wanted) - set(names), set(names) - set(wanted)
+    if strange or missing:
+        raise DataError(
+            f"CLASS_WEIGHTS must name each class once; "
+            f"{'missing: ' + ', '.join(sorted(missing)) if missing else 'unknown: ' + ', '.join(sorted(strange))}."
+        )
+    return [float(str(wanted[name])) for name in names]

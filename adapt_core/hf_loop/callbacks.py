@@ -122,11 +122,13 @@ class Figures(TrainerCallback):
 
 
 class SealCheckpoints(TrainerCallback):
-    """Writes the manifest that makes a checkpoint whole, once all else of it is written."""
+    """Writes the manifest that makes a checkpoint whole, once every process has written its part."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._world.size > 1:
+            torch.distributed.barrier()
         if self._world.is_main:
             seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

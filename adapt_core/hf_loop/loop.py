@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import torch
 from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
+from transformers.trainer_pt_utils import find_batch_size
 
-from adapt_core.contracts import Job, Trained
+from adapt_core.contracts import Job, PerClass, Trained
 from adapt_core.errors import InputError
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
+from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
+from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
 
 
 def watched(trainer_class: type) -> type:
@@ -35,6 +39,13 @@ def watched(trainer_class: type) -> type:
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
             return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+        def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            own = real_rows(self, inputs)
+            if own is None:
+                return super().prediction_step(model, inputs, *args, **kwargs)
+            loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
+            return loss, *filled_up(results, int(find_batch_size(inputs)))
 
         def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
             loss: torch.Tensor = super().training_step(*args, **kwargs)
@@ -56,7 +67,8 @@ class HuggingFaceLoop:
         # The tokenizers have done their work; a pool of their threads would only disturb the data workers' fork.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
-        self._score = parts.score
+        self._parts = parts
+        self._classes: dict[tuple[tuple[str, float], ...], PerClass] = {}
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, parts.metrics, job.data.validation is not None
@@ -66,6 +78,7 @@ class HuggingFaceLoop:
         callbacks = [self._figures, proof, SealCheckpoints(world)]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+        declare_loss_scaling(job.model)
         try:
             self._trainer = watched(load(parts.trainer_class))(
                 model=job.model,
@@ -74,7 +87,7 @@ class HuggingFaceLoop:
                 train_dataset=job.data.train,
                 eval_dataset=job.data.validation,
                 processing_class=parts.processing_class,
-                compute_metrics=self._scored if parts.score else parts.compute_metrics,
+                compute_metrics=self._scored if parts.score or parts.compute_metrics else None,
                 compute_loss_func=parts.compute_loss,
                 preprocess_logits_for_metrics=parts.preprocess_logits,
                 callbacks=callbacks,
@@ -87,8 +100,26 @@ class HuggingFaceLoop:
         self._accepts_best = training.keep == "best"
 
     def _scored(self, prediction: Any) -> dict[str, float]:
-        assert self._score is not None
-        return self._score(prediction, self._trainer.evaluated)
+        parts, evaluated = self._parts, self._trainer.evaluated
+        if parts.score is not None:
+            scores = parts.score(prediction, evaluated)
+        else:
+            assert parts.compute_metrics is not None
+            scores = parts.compute_metrics(prediction)
+        if parts.per_class is not None:
+            self._classes[tuple(scores.items())] = parts.per_class(prediction, evaluated)
+        return scores
+
+    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
+        """How each class did in the evaluation that gave these metrics."""
+        return next(
+            (
+                table
+                for scores, table in reversed(self._classes.items())
+                if all(metrics.get(name) == value for name, value in scores)
+            ),
+            None,
+        )
 
     @property
     def trainer(self) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from adapt_core.contracts import PerClass
+
 
 @attrs.frozen(kw_only=True)
 class LoopParts:
@@ -18,6 +20,7 @@ class LoopParts:
         score: the same from (`EvalPrediction`, the data set that was evaluated, its rows in order and with every
             column), for metrics that need more of a row than its labels: windows of one document, answers' texts.
             Given instead of `compute_metrics`.
+        per_class: (`EvalPrediction`, the data set that was evaluated) -> how each class did, for the report.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
@@ -30,6 +33,7 @@ class LoopParts:
     collate: Callable[[list[Any]], Mapping[str, Any]]
     compute_metrics: Callable[[Any], dict[str, float]] | None = None
     score: Callable[[Any, Any], dict[str, float]] | None = None
+    per_class: Callable[[Any, Any], PerClass] | None = None
     metrics: Mapping[str, str]
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None

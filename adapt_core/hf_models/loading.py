@@ -66,7 +66,7 @@ def load_pretrained(
     new = frozenset(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
     held = frozenset(name for name, _ in model.named_parameters(remove_duplicate=False))
     if plan.model.model_checkpoint:
-        new -= _load_checkpoint(model, Path(plan.model.model_checkpoint))
+        new -= load_over(model, Path(plan.model.model_checkpoint))
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return LoadedModel(model=model, new_parameters=new & held, dtype=dtype)
 
@@ -124,8 +124,12 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
         ) from error
 
 
-def _load_checkpoint(model: nn.Module, path: Path) -> frozenset[str]:
-    """Loads MODEL_CHECKPOINT over a model's weights and returns the names that it held."""
+def load_over(model: nn.Module, path: Path) -> frozenset[str]:
+    """Loads MODEL_CHECKPOINT (a file, or a folder that holds one) over a model's weights; returns the names it held.
+
+    Raises:
+        InputError: it cannot be read, or none of it fits.
+    """
     path = path.expanduser()
     if path.is_dir():
         found = [path / name for name in ("model.safetensors", "model_state_dict.pt", "pytorch_model.bin")]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Loop, World
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.admission import Admission
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
 
@@ -21,11 +25,23 @@ class Local:
     def check(self, plan: Plan) -> None:
         """Nothing to refuse: one process runs everywhere."""
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult]) -> RunResult:
+    def leads(self) -> bool:
+        """The run folder is this process's."""
+        return True
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
         """Calls `work` here, with a world of one."""
         from adapt_core.devices import first_device
 
         return work(plan, World(device=first_device()))
 
+    def join(self, world: World) -> AbstractContextManager[None]:
+        """One process belongs to no group."""
+        return nullcontext()
+
     def verify(self, loop: Loop, world: World) -> None:
         """Nothing was asked of the loop."""
+
+    def consolidate(self, model: nn.Module) -> nn.Module:
+        """The model is whole already."""
+        return model

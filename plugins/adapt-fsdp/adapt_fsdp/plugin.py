@@ -1,1 +1,29 @@
-"""The hook module of adapt-fsdp. It registers nothing yet."""
+"""What adapt-fsdp registers. Imports nothing heavy: torch.distributed and accelerate load when a run needs them."""
+
+from __future__ import annotations
+
+from adapt_core import hookimpl
+from adapt_core.specs import LauncherSpec
+
+from adapt_fsdp.params import DdpParams, FsdpParams
+
+
+@hookimpl
+def adapt_launchers() -> list[LauncherSpec]:
+    return [
+        LauncherSpec(
+            name="ddp",
+            summary="several processes, on one machine or several, each with a whole copy of the model",
+            implementation="adapt_fsdp.ddp:Ddp",
+            params=DdpParams,
+            switch="DDP",
+        ),
+        LauncherSpec(
+            name="fsdp",
+            summary="several processes that share weights, gradients and optimizer state out (FSDP version 2)",
+            implementation="adapt_fsdp.fsdp:Fsdp",
+            params=FsdpParams,
+            switch="FSDP",
+            loops=frozenset({"hf"}),
+        ),
+    ]

@@ -11,11 +11,11 @@ from adapt_core.contracts import LoadedModel, Quantizer, World
 from adapt_core.errors import InputError
 from adapt_core.hf_data.columns import format_columns
 from adapt_core.hf_data.source import check_source as check_data_source
+from adapt_core.hf_models.attention import attention_options, class_of
 from adapt_core.hf_models.loading import check_source, load_companion, load_pretrained
 from adapt_core.hf_models.locate import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.plan import Plan
 
-from adapt_nlp.attention import attention_options
 from adapt_nlp.gguf_files import check_gguf, converted
 from adapt_nlp.inputs import read_texts
 from adapt_nlp.tokenizers import load_tokenizer
@@ -83,7 +83,7 @@ class LanguageTask:
         import transformers
 
         auto_class = getattr(transformers, self.auto_class)
-        options = {**options, **attention_options(self.plan, world)}
+        options = {**options, **attention_options(self.plan, world, lambda: class_of(auto_class, self.config))}
         if quantizer is not None:
             options.update(quantizer.hf_options(self.head_names, world.device))
         loaded = load_pretrained(auto_class, self.source, self.plan, options)

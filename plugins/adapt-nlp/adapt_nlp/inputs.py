@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from adapt_core.config.core_params import DataParams
 from adapt_core.errors import InputError
 from adapt_core.hf_data.columns import column_values, format_columns, formatted, require_columns, text_fault
 from adapt_core.hf_data.source import BUILDERS, load_raw
 from adapt_core.plan import Plan
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
@@ -32,6 +36,56 @@ def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
         if text_fault(text):
             raise InputError(f"input {number} {text_fault(text)}.")
     return texts
+
+
+def read_texts_by(arguments: Sequence[str], plan: Plan, place: Callable[[Dataset, str], TextPlace]) -> list[str]:
+    """Texts of the arguments, in order, where a file's rows hold them at a place of the task's choosing.
+
+    Args:
+        arguments: texts and paths.
+        plan: the plan.
+        place: (rows of a file, its name) -> where the text of a row stands.
+
+    Raises:
+        InputError: no text at all, an empty one, or a file that cannot be read.
+    """
+    texts: list[Any] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.suffix.casefold() not in BUILDERS or len(argument) >= 4096 or not path.is_file():
+            texts.append(argument)
+        elif path.suffix.casefold() == ".txt":
+            texts.extend(read_rows(path, plan, ""))
+        else:
+            rows = load_raw(_only(path, plan))["train"]
+            found = place(rows, path.name)
+            require_columns(rows, found.columns, path.name)
+            texts.extend(found.text(row) for row in rows)
+    if not texts:
+        raise InputError("adapt predict needs at least one text or file.")
+    for number, text in enumerate(texts, start=1):
+        if text_fault(text):
+            raise InputError(f"input {number} {text_fault(text)}.")
+    return texts
+
+
+class TextPlace(Protocol):
+    """Where the text of a row stands."""
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """The columns that must be there, with the key that named each."""
+
+    def text(self, row: Mapping[str, Any]) -> Any:
+        """The text of one row."""
+
+
+def _only(path: Path, plan: Plan) -> DataParams:
+    import attrs
+
+    return attrs.evolve(
+        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+    )
 
 
 def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
@@ -88,27 +142,17 @@ def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str
 
 def read_rows(path: Path, plan: Plan, column: str) -> list[Any]:
     """One column of a file, or the lines of a .txt file that are not empty."""
-    import attrs
-
     if path.suffix.casefold() == ".txt":
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    source = attrs.evolve(
-        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
-    )
-    rows = load_raw(source)["train"]
+    rows = load_raw(_only(path, plan))["train"]
     require_columns(rows, [(column, "input_column")], path.name)
     return list(column_values(rows, column))
 
 
 def _from_file(path: Path, plan: Plan) -> list[Any]:
-    import attrs
-
     if path.suffix.casefold() == ".txt":
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    source = attrs.evolve(
-        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
-    )
-    rows = load_raw(source)["train"]
+    rows = load_raw(_only(path, plan))["train"]
     if plan.data.format_string:
         require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
         return [formatted(row, plan.data) for row in rows]

@@ -5,12 +5,29 @@ from __future__ import annotations
 from adapt_core import hookimpl
 from adapt_core.specs import TaskSpec
 
-from adapt_nlp.params import QuestionAnsweringParams, TextClassificationParams
+from adapt_nlp.params import (
+    QuestionAnsweringParams,
+    SummarizationParams,
+    TextClassificationParams,
+    TextGenerationParams,
+    TranslationParams,
+)
+
+_ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum": "higher"}
 
 
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
     return [
+        TaskSpec(
+            name="text_generation",
+            summary="text that goes on from a prompt: plain text, instructions and chat, with causal language models",
+            implementation="adapt_nlp.text_generation.task:TextGeneration",
+            params=TextGenerationParams,
+            loop="hf",
+            metrics={"perplexity": "lower", "token_accuracy": "higher"},
+            core_defaults={"GROUP_BY_LENGTH": True},
+        ),
         TaskSpec(
             name="text_classification",
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
@@ -39,5 +56,23 @@ def adapt_tasks() -> list[TaskSpec]:
                 "unanswerable_accuracy": "higher",
             },
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
+        ),
+        TaskSpec(
+            name="summarization",
+            summary="a document into a short text, with an encoder-decoder",
+            implementation="adapt_nlp.seq2seq.task:Summarization",
+            params=SummarizationParams,
+            loop="hf",
+            metrics={**_ROUGE, "bleu": "higher"},
+            core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
+        ),
+        TaskSpec(
+            name="translation",
+            summary="a text into another language, with an encoder-decoder",
+            implementation="adapt_nlp.seq2seq.task:Translation",
+            params=TranslationParams,
+            loop="hf",
+            metrics={**_ROUGE, "sacrebleu": "higher"},
+            core_defaults={"GROUP_BY_LENGTH": True},
         ),
     ]

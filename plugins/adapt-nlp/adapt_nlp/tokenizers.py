@@ -34,17 +34,25 @@ def length_limit(tokenizer: Any, config: Any, wanted: int | None) -> int:
     Raises:
         InputError: more was asked for than the model's positions.
     """
-    positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int) and config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        positions -= config.pad_token_id + 1  # these models count positions from behind the padding index
+    positions = positions_of(config)
     limits = [
         limit for limit in (positions, tokenizer.model_max_length) if isinstance(limit, int) and 0 < limit < _UNLIMITED
     ]
     if wanted is None:
         return min(limits, default=512)
-    if isinstance(positions, int) and 0 < positions < wanted:
+    if positions is not None and positions < wanted:
         raise InputError(f"max_seq_length {wanted} is more than the {positions} positions of the model.")
     return wanted
+
+
+def positions_of(config: Any) -> int | None:
+    """The longest input that a model has positions for, or None where it has no such limit (relative positions)."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= config.pad_token_id + 1  # these models count positions from behind the padding index
+    return positions
 
 
 def require_fast(tokenizer: Any, source: ModelSource, why: str) -> Any:

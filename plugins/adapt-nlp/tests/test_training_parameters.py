@@ -108,6 +108,14 @@ def test_a_parameter_of_the_arithmetic_changes_the_weights(weights: Any, change:
     assert not equal(weights(), weights(**change))
 
 
+def test_accumulated_batches_give_the_weights_of_one_large_batch(weights: Any) -> None:
+    plain = {"OPTIMIZER": "sgd", "MAX_GRAD_NORM": 0, "MAX_STEPS": 3, "SCHEDULER_TYPE": "constant", "LR": 0.1}
+    whole = weights(BATCH_SIZE=16, **plain)
+    parts = weights(BATCH_SIZE=4, GRADIENT_ACCUMULATION_STEPS=4, **plain)
+    assert max(float((whole[name] - parts[name]).abs().max()) for name in whole) < 1e-5
+    assert not equal(whole, weights(BATCH_SIZE=16, **{**plain, "LR": 0.11}))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"NUM_WORKERS": 2}, {"GRADIENT_CHECKPOINTING": True}, {"LOGGING_STEPS": 1}, {"INTERVAL": "epoch"}],

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.contracts import TaskData
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
 from adapt_core.hf_data.columns import text_fault
+from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
-
-from adapt_nlp.preparing import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -49,7 +48,8 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[A
         ready[split] = cached_map(numbered, _encoder(plan, tokenizer, limit), key, f"{split} windows")
         facts[f"{split}_windows"] = len(ready[split])
     pairs = [(ready[split], splits[split]) for split in splits]
-    return TaskData(facts=facts, **{s: ready.get(s) for s in ("train", "validation", "test")}), pairs
+    data = TaskData(facts=facts, rows=splits, **{s: ready.get(s) for s in ("train", "validation", "test")})
+    return data, pairs
 
 
 def gold_of(answers: Any) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
+from adapt_core.evidence import spread
 from adapt_core.hf_data.columns import text_fault
 from adapt_core.plan import Plan
 
@@ -18,12 +19,15 @@ from adapt_nlp.inputs import read_records
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
 from adapt_nlp.question_answering.spans import Found, best_spans
-from adapt_nlp.tokenizers import require_fast
+from adapt_nlp.tokenizers import positions_of, require_fast
 
 if TYPE_CHECKING:
     from torch import nn
 
 _PREDICTED_AT_ONCE = 16
+
+NO_ANSWER = "(no answer)"
+"""What samples show for an unanswerable question."""
 
 
 class QuestionAnswering(LanguageTask):
@@ -51,9 +55,9 @@ class QuestionAnswering(LanguageTask):
         super().check()
 
     def _limit(self, config: Any) -> int:
-        positions = getattr(config, "max_position_embeddings", None)
+        positions = positions_of(config)
         wanted = int(self.plan.task.params.max_length)
-        if isinstance(positions, int) and 0 < positions < wanted:
+        if positions is not None and positions < wanted:
             raise InputError(f"max_length {wanted} is more than the {positions} positions of the model.")
         return wanted
 
@@ -140,11 +144,28 @@ class QuestionAnswering(LanguageTask):
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """For each input {"question", "answer", "start", "end", "score"}; an empty answer means "unanswerable"."""
+        return self._answered(model, self.saved_tokenizer(folder), inputs)
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation questions with their first gold answer, and the model's."""
+        context, question, answers = answering_data.columns(self.plan)
+        rows = data.rows["validation"]
+        chosen = list(rows.select(spread(len(rows), count)))
+        golds = [answering_data.gold_of(row[answers]) for row in chosen]
+        return [
+            {
+                "input": {"question": row[question], "context": row[context]},
+                "expected": gold[0][0] if gold else NO_ANSWER,
+                "predicted": found["answer"] or NO_ANSWER,
+            }
+            for row, gold, found in zip(chosen, golds, self._answered(model, self.tokenizer, chosen), strict=True)
+        ]
+
+    def _answered(self, model: nn.Module, tokenizer: Any, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         import torch
 
         from adapt_nlp.collating import PadWithPositions
 
-        tokenizer = self.saved_tokenizer(folder)
         context, question, _ = answering_data.columns(self.plan)
         pad = PadWithPositions(tokenizer)
         results = []

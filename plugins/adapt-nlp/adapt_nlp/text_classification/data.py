@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import TaskData
-from adapt_core.errors import DataError
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
 from adapt_core.hf_data.columns import (
     column_values,
@@ -16,14 +14,12 @@ from adapt_core.hf_data.columns import (
     text_fault,
 )
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf_data.labels import class_weights as weights_of
+from adapt_core.hf_data.preparing import count_full, good_splits, raw_splits
 from adapt_core.plan import Plan
-
-from adapt_nlp.preparing import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-log = logging.getLogger(__name__)
 
 
 def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
@@ -61,9 +57,12 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     for split, dataset in splits.items():
         encode = _encoder(tokenizer, limit, labels, plan, text, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        facts[f"{split}_truncated"] = _truncated(ready[split], split, limit)
+        facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
-        labels=labels.names, facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")}
+        labels=labels.names,
+        facts=facts,
+        rows=splits,
+        **{split: ready.get(split) for split in ("train", "validation", "test")},
     )
 
 
@@ -75,6 +74,11 @@ def input_column(plan: Plan) -> str:
 def target_column(plan: Plan) -> str:
     """The column of the class: target_column, else `label`."""
     return str(plan.data.target_column or "label")
+
+
+def text_of(row: dict[str, Any], plan: Plan) -> str:
+    """The text of a raw row that the model sees."""
+    return str(formatted(row, plan.data) if plan.data.format_string else row[input_column(plan)])
 
 
 def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterator[str | None]:
@@ -106,39 +110,8 @@ def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, 
     return encode
 
 
-def _truncated(dataset: Dataset, split: str, limit: int) -> int:
-    import pyarrow.compute
-
-    lengths = pyarrow.compute.list_value_length(dataset.data.column("input_ids"))
-    full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
-    if full:
-        log.info(
-            "%s split: %d of %d texts reach the limit of %d tokens and may be cut", split, full, len(dataset), limit
-        )
-    return full
-
-
 def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
-    """Loss weights by class id (CLASS_WEIGHTS), or None for equal ones.
-
-    balanced: rows / (classes * rows of the class), as scikit-learn's "balanced".
-
-    Raises:
-        DataError: a mapping that misses a class or names one that the data does not have.
-    """
-    wanted = plan.task.params.class_weights
-    if wanted is None or data.train is None:
+    """Loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf_data.labels.class_weights`."""
+    if data.train is None:
         return None
-    names = data.labels or ()
-    if isinstance(wanted, str):
-        import numpy
-
-        counts = numpy.bincount([*column_values(data.train, "labels")], minlength=len(names))
-        return [len(data.train) / (len(names) * count) if count else 0.0 for count in counts.tolist()]
-    strange, missing = set(wanted) - set(names), set(names) - set(wanted)
-    if strange or missing:
-        raise DataError(
-            f"CLASS_WEIGHTS must name each class once; "
-            f"{'missing: ' + ', '.join(sorted(missing)) if missing else 'unknown: ' + ', '.join(sorted(strange))}."
-        )
-    return [float(str(wanted[name])) for name in names]
+    return weights_of(plan.task.params.class_weights, column_values(data.train, "labels"), data.labels or ())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
+from adapt_core.evidence import spread
 from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
@@ -67,15 +68,18 @@ class TextClassification(LanguageTask):
         from transformers import DataCollatorWithPadding
 
         from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.losses import weighted_cross_entropy
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.text_classification.losses import weighted_cross_entropy
-        from adapt_nlp.text_classification.metrics import argmax, classification_metrics
+        from adapt_nlp.text_classification.metrics import argmax, class_table, classification_metrics
 
         weights = classification_data.class_weights(self.plan, job.data)
         parts = LoopParts(
             collate=DataCollatorWithPadding(self.tokenizer),
             compute_metrics=classification_metrics,
+            per_class=lambda prediction, _rows: class_table(
+                prediction.label_ids, prediction.predictions, job.data.labels or ()
+            ),
             metrics={"accuracy": "higher", "macro_f1": "higher"},
             preprocess_logits=argmax,
             compute_loss=weighted_cross_entropy(weights) if weights else None,
@@ -93,19 +97,36 @@ class TextClassification(LanguageTask):
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """For each text: {"text", "label", "score"} with the score's softmax probability."""
+        return self._classified(model, self.saved_tokenizer(folder), [str(text) for text in inputs])
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation texts with their class, and the model's with its probability."""
+        numbers = spread(len(data.validation), count)
+        texts = [classification_data.text_of(data.rows["validation"][number], self.plan) for number in numbers]
+        truth = data.validation.select(numbers)["labels"]
+        names = data.labels or ()
+        return [
+            {
+                "input": text,
+                "expected": names[label],
+                "predicted": f"{found['label']} ({found['score']:.2f})",
+            }
+            for text, label, found in zip(texts, truth, self._classified(model, self.tokenizer, texts), strict=True)
+        ]
+
+    def _classified(self, model: nn.Module, tokenizer: Any, texts: Sequence[str]) -> list[dict[str, Any]]:
         import torch
 
-        tokenizer = self.saved_tokenizer(folder)
-        config: Any = model.config
-        limit = length_limit(tokenizer, config, self.plan.task.params.max_seq_length)
-        texts = [str(text) for text in inputs]
+        module: Any = model
+        names = module.config.id2label
+        limit = length_limit(tokenizer, module.config, self.plan.task.params.max_seq_length)
         results = []
         with torch.inference_mode():
             for start in range(0, len(texts), _PREDICTED_AT_ONCE):
-                batch = texts[start : start + _PREDICTED_AT_ONCE]
+                batch = list(texts[start : start + _PREDICTED_AT_ONCE])
                 encoded = tokenizer(batch, truncation=True, max_length=limit, padding=True, return_tensors="pt")
-                probabilities = model(**encoded).logits.float().softmax(dim=-1)
+                probabilities = module(**encoded.to(module.device)).logits.float().softmax(dim=-1)
                 for text, row in zip(batch, probabilities, strict=True):
                     best = int(row.argmax())
-                    results.append({"text": text, "label": config.id2label[best], "score": round(float(row[best]), 6)})
+                    results.append({"text": text, "label": names[best], "score": round(float(row[best]), 6)})
         return results

@@ -7,9 +7,9 @@ from typing import Any
 
 from adapt_core.contracts import TaskData
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
+from adapt_core.hf_data.preparing import good_splits, raw_splits
 from adapt_core.plan import Plan
 
-from adapt_nlp.preparing import good_splits, raw_splits
 from adapt_nlp.token_classification.tags import Tags, input_column, row_faults, tags_of, target_column
 from adapt_nlp.token_classification.windows import IGNORED, windows
 
@@ -59,6 +59,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
     data = TaskData(
         labels=tags.names[: tags.learned],
         facts=facts,
+        rows=splits,
         **{split: ready.get(split) for split in ("train", "validation", "test")},
     )
     return data, tags

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from adapt_core.contracts import PerClass
+
 from adapt_nlp.token_classification.windows import IGNORED
 
 ENTITY_METRICS = {"f1": "higher", "precision": "higher", "recall": "higher", "accuracy": "higher"}
@@ -64,3 +66,28 @@ def word_scores(truth: list[list[str]], predicted: list[list[str]]) -> dict[str,
         "accuracy": float(accuracy_score(*flat)),
         "macro_f1": float(f1_score(*flat, average="macro", zero_division=0.0)),
     }
+
+
+def entity_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
+    """Precision, recall and F1 of whole entities of each type, and how many there are."""
+    import warnings
+
+    from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in entity_scores
+        types = sorted({kind for rows in (truth, predicted) for kind, _, _ in get_entities(rows)})
+        figures = precision_recall_fscore_support(truth, predicted, average=None, zero_division=0)
+    names = ("precision", "recall", "f1", "entities")
+    table = {name: values.tolist() for name, values in zip(names, figures, strict=True)}
+    return PerClass(labels=tuple(types), figures=table)
+
+
+def word_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
+    """Precision, recall, F1 and words of each tag, and the counts of confusions."""
+    from adapt_nlp.text_classification.metrics import class_table
+
+    flat = [tag for row in truth for tag in row], [tag for row in predicted for tag in row]
+    names = sorted({*flat[0], *flat[1]})
+    numbers = {name: number for number, name in enumerate(names)}
+    return class_table(*([numbers[tag] for tag in tags] for tags in flat), names)

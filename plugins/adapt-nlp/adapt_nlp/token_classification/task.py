@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.contracts import Job, LoadedModel, Loop, PerClass, Quantizer, TaskData, World
 from adapt_core.errors import InputError
+from adapt_core.evidence import spread
 from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
 from adapt_nlp.inputs import read_words
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
-from adapt_nlp.token_classification.tags import Tags, input_column
+from adapt_nlp.token_classification.tags import Tags, input_column, target_column
 from adapt_nlp.tokenizers import length_limit, require_fast
 
 if TYPE_CHECKING:
@@ -82,19 +83,30 @@ class TokenClassification(LanguageTask):
         parts = LoopParts(
             collate=PadWithLabels(self.tokenizer),
             score=self._score,
+            per_class=self._per_class,
             metrics=self._metrics,
             preprocess_logits=argmax,
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, parts)
 
-    def _score(self, prediction: Any, dataset: Any) -> dict[str, float]:
+    def _tagged(self, prediction: Any, dataset: Any) -> tuple[list[list[str]], list[list[str]]]:
         assert self._tags is not None
         names = self._tags.names
         ids = metrics.documents_of(
             prediction.predictions, list(dataset["gold"]), list(dataset["words"]), list(dataset["document"])
         )
         truth, predicted = ([[names[tag] for tag in row] for row in rows] for rows in ids)
+        return truth, predicted
+
+    def _per_class(self, prediction: Any, dataset: Any) -> PerClass:
+        truth, predicted = self._tagged(prediction, dataset)
+        if self.plan.task.params.subtask == "pos":
+            return metrics.word_table(truth, predicted)
+        return metrics.entity_table(truth, predicted)
+
+    def _score(self, prediction: Any, dataset: Any) -> dict[str, float]:
+        truth, predicted = self._tagged(prediction, dataset)
         if self.plan.task.params.subtask == "pos":
             return metrics.word_scores(truth, predicted)
         return metrics.entity_scores(truth, predicted)
@@ -126,3 +138,25 @@ class TokenClassification(LanguageTask):
             for result in results:
                 result["entities"] = entities(result["tokens"], result["tags"])
         return results
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation rows with a tag for each word: the data's, and the model's."""
+        from adapt_nlp.token_classification.predicting import tag_documents
+
+        assert self._tags is not None
+        rows = data.rows["validation"]
+        chosen = rows.select(spread(len(rows), count))
+        documents = [list(words) for words in chosen[input_column(self.plan)]]
+        tokenizer = self._prepared(self.tokenizer)
+        module: Any = model
+        found = tag_documents(model, tokenizer, documents, self._limit(tokenizer, module.config))
+        names, ids = self._tags.names, self._tags.ids
+        truth = [[names[ids[tag]] for tag in tags] for tags in chosen[target_column(self.plan)]]
+        return [
+            {
+                "input": " ".join(words),
+                "expected": [[word, tag] for word, tag in zip(words, tags, strict=True)],
+                "predicted": [[word, tag] for word, tag in zip(words, result["tags"], strict=True)],
+            }
+            for words, tags, result in zip(documents, truth, found, strict=True)
+        ]

@@ -1,4 +1,4 @@
-"""The loss of classification with weighted classes."""
+"""The loss of classification, with weighted classes or equal ones."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from torch.nn.functional import cross_entropy
 
 
-def weighted_cross_entropy(weights: Sequence[float]) -> Callable[..., torch.Tensor]:
+def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., torch.Tensor]:
     """Cross-entropy whose rows count by their class's weight.
 
     Args:
-        weights: one for each class id.
+        weights: one for each class id, or None for equal ones.
 
     Returns:
         a function of (outputs with `logits` (batch, classes), labels (batch,), num_items_in_batch). The sum of
         weighted losses is divided by the rows of the whole accumulated batch where that number is given, else by
         the batch's sum of weights (as `torch.nn.CrossEntropyLoss` does).
     """
-    table = torch.tensor(weights, dtype=torch.float32)
+    table = None if weights is None else torch.tensor(weights, dtype=torch.float32)
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
         logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-        weight = table.to(logits.device)
+        weight = None if table is None else table.to(logits.device)
         if num_items_in_batch is None:
             mean: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight)
             return mean

@@ -1,7 +1,8 @@
-"""From raw data to the good rows of each split: the way that every language task shares."""
+"""From raw data to the good rows of each split: the way that the tasks on Hugging Face data share."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from adapt_core.plan import Plan
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 Faults = Callable[["Dataset", str], Iterable[str | None]]
 
@@ -63,3 +66,21 @@ def good_splits(
         good.pop("train", None)
     facts.update({f"{split}_rows": len(dataset) for split, dataset in good.items()})
     return good, facts
+
+
+def count_full(dataset: Dataset, column: str, limit: int, what: str) -> int:
+    """How many rows reach the limit of tokens and so may be cut; said in the log where any do.
+
+    Args:
+        dataset: tokenized rows.
+        column: a column of token ids.
+        limit: in tokens.
+        what: for the log ("train split: texts").
+    """
+    import pyarrow.compute
+
+    lengths = pyarrow.compute.list_value_length(dataset.data.column(column))
+    full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
+    if full:
+        log.info("%s: %d of %d reach the limit of %d tokens and may be cut", what, full, len(dataset), limit)
+    return full

@@ -1,0 +1,80 @@
+"""`adapt compare`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adapt_core.cli import options
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from adapt_core.report.comparison import Comparison, Row
+
+
+@click.command()
+@click.argument("run_dirs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write one HTML page too.")
+@options.json_option
+@options.traceback_option
+@click.pass_obj
+def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+    """Put finished runs side by side: metrics, speed, memory, and what differs between their configs.
+
+    \b
+    adapt compare runs/lora runs/full
+    adapt compare runs/* -o comparison.html
+    """
+    from adapt_core.errors import InputError
+    from adapt_core.files import write_text
+    from adapt_core.registry import Registry
+    from adapt_core.report import comparison
+
+    registry = Registry.discover(disabled)
+
+    def directions(task: str) -> dict[str, str]:
+        item = registry.tasks.find(task)
+        return dict(item.spec.metrics) if item else {}
+
+    compared = comparison.compare(run_dirs, directions)
+    if output is not None:
+        try:
+            write_text(output.expanduser().absolute(), compared.page())
+        except OSError as error:
+            raise InputError(f"-o {output} cannot be written: {error.strerror or error}.") from None
+    if as_json:
+        click.echo(json.dumps(compared.to_data(), indent=2))
+        return
+    _show(compared)
+    if output is not None:
+        click.echo(f"page: {output}")
+
+
+def _show(compared: Comparison) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    # A pipe has no width: there the table is as wide as it needs to be.
+    console = Console(width=None if sys.stdout.isatty() else 100_000)
+    for title, rows in (("", compared.figures), ("key", compared.settings)):
+        if not rows:
+            continue
+        table = Table(title, *(run.name for run in compared.runs), box=box.SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(row.name, *_cells(row))
+        console.print(table)
+    if not compared.settings and len(compared.runs) > 1:
+        console.print("the runs have the same config.")
+
+
+def _cells(row: Row) -> list[Text]:
+    from rich.text import Text
+
+    best = row.best or (False,) * len(row.cells)
+    return [Text(cell, style="bold green" if won else "") for cell, won in zip(row.cells, best, strict=True)]

@@ -1,0 +1,60 @@
+"""`adapt init`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from adapt_core.cli import options
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.option("--method", metavar="M", help="full (the default), last_layer, LoRA, ...; see adapt plugins.")
+@options.set_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file to make (default: TASK.yaml); - for standard output.",
+)
+@options.traceback_option
+@click.pass_obj
+def init(
+    disabled: tuple[str, ...], task: str | None, method: str | None, overrides: tuple[str, ...], output: Path | None
+) -> None:
+    """Write a starter config for TASK: every key with its default and its meaning.
+
+    \b
+    adapt init text_classification
+    adapt init text_classification --method LoRA --set EPOCHS=5 -o lora.yaml
+    """
+    from adapt_core.config.starter import starter_config
+    from adapt_core.errors import InputError
+    from adapt_core.files import write_text
+    from adapt_core.registry import Registry
+
+    registry = Registry.discover(disabled)
+    if task is None:
+        names = sorted(registry.tasks.names())
+        if not names:
+            raise InputError("no task is installed: pip install adapt-nlp adapt-vision-mm")
+        if not sys.stdin.isatty():
+            raise InputError(f"give a task: adapt init TASK. Tasks installed: {', '.join(names)}.")
+        task = click.prompt("task", type=click.Choice(names, case_sensitive=False), err=True)
+    text = starter_config(str(task), method, overrides, registry)
+    if str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    file = output or Path(f"{task}.yaml")
+    if file.exists():
+        raise InputError(f"{file} exists already and is not overwritten. Give another -o FILE, or delete it.")
+    try:
+        write_text(file.absolute(), text)
+    except OSError as error:
+        raise InputError(f"-o {file} cannot be written: {error.strerror or error}.") from None
+    click.echo(f"written: {file}")
+    click.echo(f"next: fill in what is empty, then adapt check {file}")

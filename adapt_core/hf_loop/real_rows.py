@@ -1,0 +1,48 @@
+"""Evaluation in several processes, with the figures of one.
+
+Data loaders of several processes fill the last round of batches up with rows from the beginning, so that every process
+has a whole batch to gather. The Trainer drops the results of those rows, but the loss of a batch that holds some is a
+mean over them too. So a batch is computed on its real rows alone, and its results are filled up afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from transformers.trainer_pt_utils import find_batch_size
+
+
+def real_rows(trainer: Any, inputs: Mapping[str, Any]) -> int | None:
+    """How many rows of a batch that is being evaluated are its own, or None where all are, or none."""
+    size = find_batch_size(inputs)
+    state = trainer.accelerator.gradient_state
+    if size is None or trainer.args.world_size <= 1 or not state.in_dataloader or not state.end_of_dataloader:
+        return None
+    if state.remainder <= 0:
+        return None
+    own = int(state.remainder) - trainer.args.process_index * int(size)
+    return own if 0 < own < size else None
+
+
+def first_rows(inputs: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """The first rows of each tensor of a batch."""
+    size = find_batch_size(inputs)
+    return {
+        name: value[:rows] if isinstance(value, torch.Tensor) and value.ndim and len(value) == size else value
+        for name, value in inputs.items()
+    }
+
+
+def filled_up(results: Any, size: int) -> Any:
+    """Results of a batch with its last row repeated until there are `size` rows."""
+    if isinstance(results, torch.Tensor):
+        if not results.ndim or len(results) >= size:
+            return results
+        return torch.cat([results, results[-1:].expand(size - len(results), *results.shape[1:])])
+    if isinstance(results, Mapping):
+        return type(results)({name: filled_up(item, size) for name, item in results.items()})  # type: ignore[call-arg]
+    if isinstance(results, (list, tuple)):
+        return type(results)(filled_up(item, size) for item in results)
+    return results

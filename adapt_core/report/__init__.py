@@ -1,0 +1,33 @@
+"""`report.html`: what a run did, on one page that opens from disk."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from adapt_core.plan import Plan
+from adapt_core.registry import Registry
+from adapt_core.result import RunResult
+from adapt_core.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def report_run(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> Path | None:
+    """Writes the report of a run, or says in the log why it could not: a run that trained well has not failed.
+
+    Returns:
+        the file, or None where it could not be written.
+    """
+    from adapt_core.files import write_text
+
+    try:
+        from adapt_core.report.page import report_page
+
+        write_text(folder.report, report_page(plan, registry, folder, result))
+    except Exception as error:
+        log.warning("%s could not be written: %s: %s", folder.report.name, type(error).__name__, error)
+        log.debug("traceback of the report", exc_info=True)
+        return None
+    log.info("report: %s", folder.report)
+    return folder.report

@@ -1,0 +1,132 @@
+"""Line charts as numbers: points, ticks and labels in the units of an SVG view box. The template draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from adapt_core.report.wording import figure
+
+WIDTH, HEIGHT = 360, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
+_TICKS = 4
+_DOTTED = 40
+"""Points up to which each is drawn as a dot."""
+
+Points = Sequence[tuple[float, float]]
+
+
+@attrs.frozen
+class Tick:
+    """A label on an axis, at a place along it."""
+
+    at: float
+    label: str
+
+
+@attrs.frozen
+class Dot:
+    """A point of a line, with what a pointer that rests on it is told."""
+
+    x: float
+    y: float
+    label: str
+
+
+@attrs.frozen
+class Line:
+    """One series: `path` is an SVG path; `colour` is the number of a colour of the page."""
+
+    name: str
+    colour: int
+    path: str
+    dots: tuple[Dot, ...]
+
+
+@attrs.frozen
+class Chart:
+    """A line chart.
+
+    Attributes:
+        title: above it.
+        summary: in words, for who cannot see it.
+        lines: in the order of the legend.
+        x_ticks, y_ticks: labels; x is in steps.
+        left, right, top, bottom: the frame of the plot, in view box units.
+    """
+
+    title: str
+    summary: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    left: float = _LEFT
+    right: float = WIDTH - _RIGHT
+    top: float = _TOP
+    bottom: float = HEIGHT - _BOTTOM
+    width: float = WIDTH
+    height: float = HEIGHT
+
+
+def line_chart(title: str, series: Sequence[tuple[str, Points]]) -> Chart | None:
+    """A chart of series over steps; None where there is nothing to draw.
+
+    Args:
+        title: of the chart.
+        series: names to points (step, value); values that are not finite are left out.
+    """
+    clean = [(name, [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]) for name, points in series]
+    drawn = [(number, name, sorted(points)) for number, (name, points) in enumerate(clean) if points]
+    if not drawn:
+        return None
+    every = [point for _, _, points in drawn for point in points]
+    x_scale, x_ticks = _axis((x for x, _ in every), _LEFT, WIDTH - _RIGHT, whole=True)
+    y_scale, y_ticks = _axis((y for _, y in every), HEIGHT - _BOTTOM, _TOP, whole=False)
+    lines = []
+    for number, name, points in drawn:
+        places = [(x_scale(x), y_scale(y)) for x, y in points]
+        path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        dots = tuple(
+            Dot(round(px, 1), round(py, 1), f"{name}, step {figure(x)}: {figure(y)}")
+            for (px, py), (x, y) in zip(places, points, strict=True)
+        )
+        lines.append(Line(name, number, path, dots if len(dots) <= _DOTTED else dots[-1:]))
+    words = [f"{name} from {figure(points[0][1])} to {figure(points[-1][1])}" for _, name, points in drawn]
+    return Chart(title, f"{title}: {'; '.join(words)}.", tuple(lines), x_ticks, y_ticks)
+
+
+def _axis(values: Iterable[float], start: float, end: float, *, whole: bool) -> tuple[_Scale, tuple[Tick, ...]]:
+    found = list(values)
+    low, high = min(found), max(found)
+    if low == high:
+        half = abs(low) / 2 or 0.5
+        low, high = (low - 1, high + 1) if whole else (low - half, high + half)
+    step = _nice((high - low) / _TICKS)
+    if whole:
+        step = max(1.0, step)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    scale = _Scale(low, high, start, end)
+    ticks = [number * step for number in range(first, last + 1)]
+    return scale, tuple(Tick(round(scale(value), 1), figure(round(value, 12))) for value in ticks)
+
+
+@attrs.frozen
+class _Scale:
+    """From values to places."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def _nice(step: float) -> float:
+    """The next of 1, 2, 5, 10 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * (1 - 1e-9))

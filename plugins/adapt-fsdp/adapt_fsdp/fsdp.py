@@ -1,0 +1,123 @@
+"""The launcher `fsdp`: several processes that share weights, gradients and optimizer state out among them (FSDP 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import Loop, World
+from adapt_core.errors import DefectError
+
+from adapt_fsdp.params import FsdpParams
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.admission import Admission
+    from adapt_core.plan import Plan
+    from adapt_core.result import RunResult
+
+
+class Fsdp:
+    """Fully sharded data parallel for the Hugging Face loop, by accelerate."""
+
+    def __init__(self, params: FsdpParams) -> None:
+        self.params = params
+        self._skeleton: nn.Module | None = None
+
+    def leads(self) -> bool:
+        """Machine 0 holds the run folder."""
+        return self.params.machine_rank == 0
+
+    def check(self, plan: Plan) -> None:
+        """See `refuse` and `check_processes`."""
+        from adapt_fsdp.launching import check_processes, device_count
+        from adapt_fsdp.refusals import refuse
+
+        refuse(self.params, plan, device_count(self.params) > 0)
+        check_processes(self.params, plan)
+
+    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
+        """Runs the plan in worker processes."""
+        from adapt_fsdp.launching import device_count, launch, precision_options
+
+        options = {
+            **sharding_options(self.params, plan.training.gradient_checkpointing, device_count(self.params) > 0),
+            **precision_options(self.params),
+        }
+        return launch(
+            plan, self.params, admission, options, {"ACCELERATE_DEBUG_MODE": "1"} if self.params.debug else {}
+        )
+
+    @contextmanager
+    def join(self, world: World) -> Iterator[None]:
+        """The process group of all ranks; on a CPU, accelerate's state too, which knows no FSDP there by itself."""
+        from adapt_fsdp.joining import process_group
+
+        with process_group(world, self.params.collective_timeout):
+            if not world.device.startswith("cuda"):
+                _shard_on_the_cpu()
+            yield
+
+    def verify(self, loop: Loop, world: World) -> None:
+        """Sees that the loop shards, and keeps the model's structure for `consolidate`.
+
+        Raises:
+            DefectError: the loop would train unsharded, or in another number of processes.
+        """
+        from accelerate.utils import DistributedType
+
+        from adapt_fsdp.whole_model import structure_of
+
+        trainer: Any = getattr(loop, "trainer", None)
+        kind = trainer.accelerator.distributed_type
+        if kind != DistributedType.FSDP or not trainer.accelerator.is_fsdp2:
+            raise DefectError(f"FSDP was asked for, and accelerate would train with {kind}.")
+        if trainer.args.world_size != world.size:
+            raise DefectError(f"the loop trains in {trainer.args.world_size} processes instead of {world.size}.")
+        self._skeleton = structure_of(loop.plain_model())
+
+    def consolidate(self, model: nn.Module) -> nn.Module:
+        """A whole model on the CPU, from every process's share.
+
+        Raises:
+            DefectError: nothing of the model was sharded.
+        """
+        from adapt_fsdp.whole_model import filled
+
+        assert self._skeleton is not None
+        return filled(self._skeleton, model)
+
+
+def sharding_options(params: FsdpParams, gradient_checkpointing: bool, on_gpus: bool) -> dict[str, Any]:
+    """The keys as transformers' training arguments `fsdp` and `fsdp_config`, by its names for version 2."""
+    config: dict[str, Any] = {
+        "version": params.fsdp_version,
+        "auto_wrap_policy": params.fsdp_auto_wrap_policy,
+        "min_num_params": params.fsdp_min_num_params,
+        "reshard_after_forward": params.fsdp_sharding_strategy == "FULL_SHARD",
+        "state_dict_type": params.fsdp_state_dict_type,
+        "cpu_ram_efficient_loading": params.fsdp_cpu_ram_efficient_loading and on_gpus,
+        "cpu_offload": params.fsdp_offload_params,
+        "activation_checkpointing": params.fsdp_activation_checkpointing or gradient_checkpointing,
+    }
+    if params.fsdp_transformer_layer_cls_to_wrap:
+        config["transformer_layer_cls_to_wrap"] = list(params.fsdp_transformer_layer_cls_to_wrap)
+    options: dict[str, Any] = {"fsdp": True, "fsdp_config": config, "activation_checkpointing": False}
+    if not on_gpus:
+        options["accelerator_config"] = {"use_configured_state": True}
+    return options
+
+
+def _shard_on_the_cpu() -> None:
+    """Hands accelerate a state in which its FSDP code runs on the CPU.
+
+    accelerate turns several processes into FSDP only where they have accelerator devices. A state that is configured
+    before TrainingArguments is a documented way in (`use_configured_state`); its kind is set to the one that accelerate
+    itself turns into FSDP, and its device stays the CPU.
+    """
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    PartialState(cpu=True).distributed_type = DistributedType.MULTI_GPU

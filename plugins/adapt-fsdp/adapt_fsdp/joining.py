@@ -1,0 +1,46 @@
+"""A worker process joins the process group of its run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from adapt_core.contracts import World
+
+
+@contextmanager
+def process_group(world: World, seconds: float) -> Iterator[None]:
+    """The default process group: nccl for GPUs with gloo beside it, gloo on the CPU.
+
+    The store is the launcher's own, so no port is chosen twice, and it ends with the launcher.
+
+    Args:
+        world: this process's place.
+        seconds: after which a collective gives up.
+    """
+    import torch
+    from torch import distributed
+
+    on_gpu = world.device.startswith("cuda")
+    if on_gpu:
+        torch.cuda.set_device(world.device)
+    store = distributed.TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=False,
+        wait_for_workers=False,
+        timeout=timedelta(seconds=seconds),
+    )
+    distributed.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        store=distributed.PrefixStore("workers", store),
+        rank=world.rank,
+        world_size=world.size,
+        timeout=timedelta(seconds=seconds),
+        device_id=torch.device(world.device) if on_gpu else None,
+    )
+    yield
+    # Not in a finally: a process that failed reports at once, and whoever started it ends it.
+    distributed.destroy_process_group()

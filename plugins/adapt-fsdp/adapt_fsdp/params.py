@@ -1,0 +1,104 @@
+"""The parameters of adapt-fsdp's launchers. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core.parameters import param
+
+
+@attrs.frozen
+class ProcessParams:
+    """Where the processes of a run live: what ddp and fsdp share. The names are accelerate's."""
+
+    num_processes: int | None = param(
+        None, "Processes on each machine (default: one for each visible GPU; 2 on a CPU).", ge=1
+    )
+    num_machines: int | None = param(None, "Machines of the run (default: 1).", ge=1)
+    num_nodes: int | None = param(None, "The same as num_machines.", ge=1)
+    machine_rank: int = param(0, "This machine's number, from 0; machine 0 writes OUTPUT_DIR.", ge=0)
+    main_process_ip: str | None = param(None, "Address of machine 0, as the other machines reach it.")
+    main_process_port: int = param(29500, "Port on machine 0 where the machines meet.", ge=1, le=65535)
+    rdzv_backend: str = param(
+        "static",
+        "How machines meet: static (machine 0 waits at its port) or c10d (torch's dynamic rendezvous: whichever "
+        "machine owns main_process_ip waits there).",
+        choices=("static", "c10d"),
+    )
+    same_network: bool = param(
+        True, "Whether the machines reach each other directly; false needs rdzv_backend: c10d, as in accelerate."
+    )
+    machine_timeout: float = param(600.0, "Seconds that the machines of a run wait for each other to come.", gt=0)
+    collective_timeout: float = param(
+        1800.0, "Seconds after which processes that wait for another one give up (torch's own default).", gt=0
+    )
+    use_cpu: bool = param(False, "Run on the CPU (over gloo) even where there are GPUs.")
+    mixed_precision: str | None = param(
+        None,
+        "Mixed precision, by accelerate's name for it (default: what BF16 and FP16 say).",
+        choices=("no", "fp16", "bf16"),
+    )
+
+    @property
+    def machines(self) -> int:
+        """The number of machines, by either name."""
+        return self.num_machines or self.num_nodes or 1
+
+
+@attrs.frozen
+class DdpParams(ProcessParams):
+    """Parameters of the launcher ddp."""
+
+    ddp: bool = param(False, "Train in several processes, each with a whole copy of the model.", key="DDP", on=True)
+
+
+@attrs.frozen
+class FsdpParams(ProcessParams):
+    """Parameters of the launcher fsdp. What version 2 of FSDP does not know takes its default alone; see `refusals`."""
+
+    fsdp: bool = param(False, "Train in several processes that share the model's weights out.", key="FSDP", on=True)
+    fsdp_version: int = param(2, "Version of torch's FSDP; 1 is deprecated there and leaves transformers.")
+    fsdp_auto_wrap_policy: str = param(
+        "TRANSFORMER_BASED_WRAP",
+        "What is gathered together: each transformer layer, each module of fsdp_min_num_params, or all.",
+        choices=("TRANSFORMER_BASED_WRAP", "SIZE_BASED_WRAP", "NO_WRAP"),
+    )
+    fsdp_transformer_layer_cls_to_wrap: tuple[str, ...] | None = param(
+        None, "Classes of the layers of TRANSFORMER_BASED_WRAP (default: those that the model names)."
+    )
+    fsdp_min_num_params: int = param(
+        100_000_000, "Parameters from which on SIZE_BASED_WRAP shards a module by itself.", ge=1
+    )
+    fsdp_sharding_strategy: str = param(
+        "FULL_SHARD",
+        "FULL_SHARD frees gathered weights after the forward pass, SHARD_GRAD_OP keeps them for the backward pass.",
+        choices=("FULL_SHARD", "SHARD_GRAD_OP", "NO_SHARD", "HYBRID_SHARD", "HYBRID_SHARD_ZERO2"),
+    )
+    fsdp_state_dict_type: str = param(
+        "SHARDED_STATE_DICT",
+        "Form of the weights in checkpoints: each process its share, or all of them in one file.",
+        choices=("SHARDED_STATE_DICT", "FULL_STATE_DICT", "LOCAL_STATE_DICT"),
+    )
+    fsdp_cpu_ram_efficient_loading: bool = param(
+        True, "On GPUs: shard without weights and fill the shares from rank 0, so that no GPU holds the whole model."
+    )
+    fsdp_offload_params: bool = param(False, "Keep shares of weights and optimizer in the CPU's memory (GPUs only).")
+    fsdp_activation_checkpointing: bool = param(
+        False, "Recompute each layer's activations in the backward pass; GRADIENT_CHECKPOINTING means the same."
+    )
+    fsdp_backward_prefetch_policy: str = param(
+        "BACKWARD_PRE",
+        "Version 2 always gathers the next layer's weights before the present one's gradients.",
+        choices=("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
+    )
+    fsdp_forward_prefetch: bool = param(False, "Version 1's; version 2 gathers ahead by itself.")
+    fsdp_sync_module_states: bool = param(True, "Version 1's; under version 2 all processes start with equal weights.")
+    fsdp_use_orig_params: bool = param(True, "Version 1's; version 2 always keeps the model's own parameters.")
+    compute_environment: str = param("LOCAL_MACHINE", "Where accelerate runs; adapt starts processes itself.")
+    distributed_type: str = param("FSDP", "The kind of distributed training; FSDP says the same.")
+    main_training_function: str = param("main", "The function that accelerate starts; adapt has its own.")
+    debug: bool = param(False, "Let accelerate check the shapes of all tensors that processes exchange.")
+    downcast_bf16: str = param("no", "For TPUs.")
+    tpu_env: tuple[str, ...] = param((), "For TPUs.")
+    tpu_use_cluster: bool = param(False, "For TPUs.")
+    tpu_use_sudo: bool = param(False, "For TPUs.")

@@ -1,0 +1,63 @@
+"""A whole model from the shares of several processes."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
+
+from adapt_core.errors import DefectError
+
+
+def structure_of(model: nn.Module) -> nn.Module:
+    """A copy of a model without its weights: parameters on the meta device, ties kept, buffers as they are."""
+    without_weights: dict[int, object] = {
+        id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad)
+        for parameter in model.parameters()
+    }
+    structure = copy.deepcopy(model, without_weights)
+    for module in structure.modules():
+        # What watches the living model has no place in the saved one.
+        module._forward_pre_hooks.clear()
+        module._forward_pre_hooks_with_kwargs.clear()
+    return structure
+
+
+def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
+    """The structure with the weights of a sharded model, whole, on the CPU. Every process must call it.
+
+    Raises:
+        DefectError: no parameter is sharded, or the two models do not have the same parameters.
+    """
+    whole: dict[str, torch.Tensor] = {}
+    sharded = 0
+    for name, parameter in model.named_parameters():
+        tensor = parameter.detach()
+        if isinstance(tensor, DTensor):
+            sharded += 1
+            tensor = tensor.full_tensor()
+        whole[name.replace("_checkpoint_wrapped_module.", "")] = tensor.cpu().clone()
+    if not sharded:
+        raise DefectError("FSDP was asked for, and no parameter of the trained model is sharded.")
+    names = {name for name, _ in structure.named_parameters()}
+    if names != set(whole):
+        raise DefectError(f"sharding changed the model's parameters: {sorted(names ^ set(whole))[:5]}.")
+    buffers = dict(structure.named_buffers())
+    for name, buffer in model.named_buffers():
+        buffers[name.replace("_checkpoint_wrapped_module.", "")].copy_(buffer)
+    _put(structure, whole)
+    return structure
+
+
+def _put(structure: nn.Module, whole: dict[str, torch.Tensor]) -> None:
+    empty = dict(structure.named_parameters())
+    new = {
+        id(parameter): nn.Parameter(whole[name].to(parameter.dtype), requires_grad=parameter.requires_grad)
+        for name, parameter in empty.items()
+    }
+    for module in structure.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = new[id(parameter)]

@@ -1,0 +1,157 @@
+"""Fixtures of adapt-fsdp's tests: real runs in real processes, small enough for two cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+Keys = dict[str, Any]
+
+
+@pytest.fixture
+def keys(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> Keys:
+    """text_classification under DDP with two processes: 64 rows in global batches of 16, plain SGD, no dropout.
+
+    The 37 evaluated rows make no whole number of batches: the last batch of one rank is short, the other's is missing.
+    """
+    return {
+        "TASK": "text_classification",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(inbox),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "MAX_TRAIN_SAMPLES": 64,
+        "MAX_EVAL_SAMPLES": 37,
+        "EPOCHS": 2,
+        "LR": 0.05,
+        "OPTIMIZER": "sgd",
+        "NUM_WORKERS": 0,
+        "BATCH_SIZE": 8,
+        "LOGGING_STEPS": 1,
+        "SAVE_METHOD": "safetensors",
+        "DDP": True,
+        "num_processes": 2,
+        "use_cpu": True,
+        "collective_timeout": 120,
+    }
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def gone() -> Callable[[list[int]], bool]:
+    """Whether processes end within 20 seconds."""
+
+    def all_gone(pids: list[int]) -> bool:
+        end = time.monotonic() + 20
+        while any(running(pid) for pid in pids) and time.monotonic() < end:
+            time.sleep(0.05)
+        return not any(running(pid) for pid in pids)
+
+    return all_gone
+
+
+@attrs.define
+class Started:
+    """An `adapt run` that goes on while a test does something to it."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def workers(self) -> dict[int, int]:
+        """Rank -> process id of the workers."""
+        found = {}
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        for pid in (int(word) for path in children for word in path.read_text().split()):
+            with suppress(OSError):
+                environment = dict(
+                    item.split("=", 1) for item in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in item
+                )
+                if b"adapt_core.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found[int(environment["RANK"])] = pid
+        return found
+
+    def step(self) -> int:
+        """The last step that was logged."""
+        with suppress(FileNotFoundError):
+            lines = [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+            return max((line["step"] for line in lines if line["phase"] == "train"), default=0)
+        return 0
+
+    def wait_for_step(self, step: int) -> dict[int, int]:
+        """Waits until training is that far, and returns the workers."""
+        while self.step() < step:
+            assert self.process.poll() is None, self.process.communicate()
+            time.sleep(0.02)
+        return self.workers()
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and what was written to standard error."""
+        _, errors = self.process.communicate(timeout=240)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Starts `adapt run` on keys; whatever is left of it at the end of the test is ended."""
+    begun: list[Started] = []
+
+    def begin(keys: Keys, *arguments: str, env: dict[str, str] | None = None) -> Started:
+        config = tmp_path / f"config-{len(begun)}.json"
+        config.write_text(json.dumps(keys), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "adapt_core", "run", str(config), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        begun.append(Started(process, Path(keys["OUTPUT_DIR"])))
+        return begun[-1]
+
+    yield begin
+    for run in begun:
+        if run.process.poll() is None:
+            run.process.send_signal(signal.SIGKILL)
+            run.process.communicate()
+
+
+@pytest.fixture
+def fault(tmp_path: Path) -> Callable[[int, str], dict[str, str]]:
+    """The environment in which one rank runs a line of Python before its third training step."""
+
+    def inject(rank: int, line: str) -> dict[str, str]:
+        folder = tmp_path / "fault"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(
+            "import os, sys\n"
+            f"if os.environ.get('RANK') == '{rank}':\n"
+            "    import transformers.trainer as trainer\n"
+            "    whole, calls = trainer.Trainer.training_step, []\n"
+            "    def training_step(self, *args, **kwargs):\n"
+            "        calls.append(0)\n"
+            "        if len(calls) == 3:\n"
+            f"            {line}\n"
+            "        return whole(self, *args, **kwargs)\n"
+            "    trainer.Trainer.training_step = training_step\n",
+            encoding="utf-8",
+        )
+        return {"PYTHONPATH": str(folder)}
+
+    return inject

@@ -1,0 +1,120 @@
+"""A run in two processes is the run of one process with twice the batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.result import RunResult
+
+Start = Callable[..., Any]
+
+
+def phases(folder: Path, phase: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["phase"] == phase]
+
+
+def difference(first: Path, second: Path) -> float:
+    from safetensors.torch import load_file
+
+    one, two = (load_file(folder / "model" / "model.safetensors") for folder in (first, second))
+    assert set(one) == set(two)
+    return max(float((one[name] - two[name]).abs().max()) for name in one)
+
+
+def local(keys: dict[str, Any], tmp_path: Path, **changes: Any) -> RunResult:
+    """The same run in this process, with the global batch."""
+    ours = ("DDP", "num_processes", "use_cpu", "collective_timeout")
+    plain = {key: value for key, value in keys.items() if key not in ours}
+    return adapt_core.run(
+        {**plain, "BATCH_SIZE": 16, "EVAL_BATCH_SIZE": 8, "OUTPUT_DIR": str(tmp_path / "local"), **changes}
+    )
+
+
+def test_weights_losses_metrics_and_files_are_those_of_one_process(
+    keys: dict[str, Any], start: Start, tmp_path: Path
+) -> None:
+    process = start(keys, "--json")
+    output, errors = process.process.communicate(timeout=240)
+    assert process.process.returncode == 0, errors
+    result = RunResult.from_json(output)
+    alone = local(keys, tmp_path)
+    folder, other = tmp_path / "run", tmp_path / "local"
+    assert result == RunResult.from_json((folder / "result.json").read_text())
+    assert result.launcher == "ddp"
+    for phase in ("before", "after"):
+        ours, theirs = result.metrics[phase], alone.metrics[phase]
+        assert ours is not None
+        assert theirs is not None
+        assert ours == pytest.approx(theirs, abs=1e-5)
+    assert result.metrics["before"]["accuracy"] == alone.metrics["before"]["accuracy"]  # type: ignore[index]
+    losses = [[line["loss"] for line in phases(where, "train")] for where in (folder, other)]
+    assert len(losses[0]) == 8
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert difference(folder, other) <= 1e-5
+    assert result.learning["verdict"] == "learned"
+    assert {path.name for path in folder.iterdir()} == {path.name for path in other.iterdir()}
+    assert {path.name for path in (folder / "model").iterdir()} == {path.name for path in (other / "model").iterdir()}
+    newest = folder / "checkpoints" / "checkpoint-8"
+    sealed = json.loads((newest / "manifest.json").read_text())["files"]
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= set(sealed)
+    assert errors.count("before: ") == 1
+    assert "2 processes on the CPU (gloo)" in errors
+    assert adapt_core.predict(folder, ["Can I renew my books?"]) == pytest.approx(
+        adapt_core.predict(other, ["Can I renew my books?"])
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["static", "c10d"])
+def test_two_machines_run_one_job(keys: dict[str, Any], start: Start, tmp_path: Path, backend: str) -> None:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    machines = {
+        "num_nodes": 2,
+        "num_processes": 1,
+        "main_process_ip": "127.0.0.1",
+        "main_process_port": port,
+        "rdzv_backend": backend,
+    }
+    begun = [start({**keys, **machines, "machine_rank": rank}, "--json") for rank in (1, 0)]
+    ends = [run.process.communicate(timeout=240) for run in begun]
+    assert [run.process.returncode for run in begun] == [0, 0], ends
+    results = [RunResult.from_json(output) for output, _ in ends]
+    assert results[0] == results[1]
+    local(keys, tmp_path)
+    assert difference(tmp_path / "run", tmp_path / "local") <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task_keys", [{"subtask": "ner"}, {"TASK": "question_answering"}])
+def test_metrics_that_need_rows_in_order_are_those_of_one_process(
+    keys: dict[str, Any], start: Start, tmp_path: Path, shared_data: Path, task_keys: dict[str, Any]
+) -> None:
+    data = "wnut17" if "subtask" in task_keys else "xquad_en"
+    changes = {**task_keys, "CUSTOM_DATASET_PATH": str(shared_data / data), "EPOCHS": 1, "GROUP_BY_LENGTH": False}
+    run = start({**keys, **changes}, "--json")
+    output, errors = run.process.communicate(timeout=240)
+    assert run.process.returncode == 0, errors
+    alone = local(keys, tmp_path, **changes)
+    assert RunResult.from_json(output).metrics["before"] == pytest.approx(alone.metrics["before"], abs=1e-5)
+
+
+@pytest.mark.gpu
+def test_ddp_over_nccl(keys: dict[str, Any], start: Start) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    code, errors = start({**keys, "use_cpu": False, "num_processes": None, "mixed_precision": "bf16"}).end()
+    assert code == 0, errors
+    assert "GPUs (nccl)" in errors

@@ -1,0 +1,98 @@
+"""When a process fails: the others end, the cause is told once with its rank, nothing is left, --resume goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Start = Callable[..., Any]
+Gone = Callable[[list[int]], bool]
+LONG = {"EPOCHS": 500, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 2}
+
+
+def kill(keys: dict[str, Any], start: Start, gone: Gone, rank: int, step: int) -> None:
+    run = start({**keys, **LONG, "OVERWRITE_OUTPUT_DIR": True})
+    workers = run.wait_for_step(step)
+    assert sorted(workers) == [0, 1]
+    os.kill(workers[rank], signal.SIGKILL)
+    code, errors = run.end()
+    assert code == 1
+    assert errors.count("was killed by SIGKILL") == 1, errors
+    assert f"rank {rank} (process {workers[rank]}) was killed by SIGKILL" in errors
+    assert "Traceback" not in errors
+    assert gone(list(workers.values()))
+
+
+def test_a_killed_process_ends_the_run_and_resume_goes_on(
+    keys: dict[str, Any], start: Start, gone: Gone, tmp_path: Path
+) -> None:
+    kill(keys, start, gone, rank=1, step=12)
+    folder = tmp_path / "run"
+    resumed = start({**keys, **LONG, "num_processes": 1}, "--resume")
+    resumed.wait_for_step(20)
+    log = (folder / "log.txt").read_text(encoding="utf-8")
+    assert "resuming from" in log
+    resumed.process.send_signal(signal.SIGINT)
+    workers = resumed.workers()
+    code, errors = resumed.end()
+    assert code == 130, errors
+    assert errors.rstrip().endswith("interrupted.")
+    assert gone(list(workers.values()))
+
+
+def test_workers_end_with_a_command_that_is_killed(keys: dict[str, Any], start: Start, gone: Gone) -> None:
+    run = start({**keys, **LONG, "NUM_WORKERS": 1})
+    workers = run.wait_for_step(2)
+    run.process.kill()
+    run.process.wait()
+    assert gone(list(workers.values()))
+
+
+def test_an_exception_is_told_once_with_its_rank(
+    keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]], tmp_path: Path
+) -> None:
+    run = start({**keys, **LONG}, env=fault(1, "raise ZeroDivisionError('a fault of the test')"))
+    code, errors = run.end()
+    assert code == 1
+    assert errors.count("a fault of the test") == 1
+    assert "rank 1: ZeroDivisionError: a fault of the test" in errors
+    assert "Traceback" not in errors
+    assert "in training_step" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_hang_ends_at_the_time_limit_with_the_place_of_each_rank(
+    keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]]
+) -> None:
+    run = start({**keys, **LONG, "collective_timeout": 15}, env=fault(1, "import time; time.sleep(1000)"))
+    code, errors = run.end()
+    assert code == 1
+    assert "the processes lost each other (collective_timeout is 15 s)" in errors
+    assert "rank 0: gave up in" in errors
+    assert "rank 1: was still in" in errors
+    assert "sitecustomize.py" in errors
+
+
+def test_a_fault_of_the_input_that_every_rank_finds_is_told_once(
+    keys: dict[str, Any], start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": null, "label": "y"}\n')
+    (tmp_path / "validation.jsonl").write_text('{"text": "a", "label": "x"}\n')
+    code, errors = start({**keys, "CUSTOM_DATASET_PATH": str(tmp_path)}).end()
+    assert code == 2
+    assert errors.count("error:") == 1
+    assert "rank 0: " in errors
+    assert "train.jsonl" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_each_rank_killed_at_random_steps(keys: dict[str, Any], start: Start, gone: Gone) -> None:
+    dice = random.Random(0)
+    for number in range(20):
+        kill(keys, start, gone, rank=number % 2, step=dice.randint(1, 30))

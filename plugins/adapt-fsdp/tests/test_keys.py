@@ -1,0 +1,186 @@
+"""The keys of ddp and fsdp: what each changes, what is refused and why - all before any process starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.errors import AdaptError, InputError
+from adapt_core.parameters import parameters_of
+from adapt_core.plan import Plan
+from adapt_core.registry import Registry
+
+from adapt_fsdp.params import FsdpParams
+from adapt_fsdp.refusals import ONLY_DEFAULT, refuse
+
+FSDP_ON_CPU = {"DDP": False, "FSDP": True, "use_cpu": True}
+OTHER: dict[str, Any] = {
+    "fsdp_version": 1,
+    "fsdp_backward_prefetch_policy": "BACKWARD_POST",
+    "fsdp_forward_prefetch": True,
+    "fsdp_sync_module_states": False,
+    "fsdp_use_orig_params": False,
+    "compute_environment": "AMAZON_SAGEMAKER",
+    "distributed_type": "MULTI_GPU",
+    "main_training_function": "train",
+    "downcast_bf16": "yes",
+    "tpu_env": ["A=1"],
+    "tpu_use_cluster": True,
+    "tpu_use_sudo": True,
+}
+
+
+def planned(keys: dict[str, Any], **changes: Any) -> Plan:
+    return resolve(RunConfig.read({**keys, **changes}), Registry.discover())
+
+
+def params(**values: Any) -> FsdpParams:
+    return FsdpParams(**{"use_cpu": True, **values})
+
+
+def checked(keys: dict[str, Any], **changes: Any) -> None:
+    plan = planned(keys, **changes)
+    registry = Registry.discover()
+    registry.launchers.find(plan.launcher.name).spec.load()(plan.launcher.params).check(plan)
+
+
+def test_every_key_of_the_specification_is_declared(shared: Path) -> None:
+    rows = json.loads((shared / "spec" / "parameters.json").read_text(encoding="utf-8"))
+    declared = parameters_of(FsdpParams)
+    rows = [row for row in rows if row["section"] == "FSDP arguments"]
+    assert len(rows) >= 29
+    for row in rows:
+        parameter = declared[row["name"].casefold()]
+        if row["name"] not in ("FSDP", "num_processes", "num_machines", "mixed_precision", "tpu_env"):
+            assert str(parameter.default).casefold() == row["default"].casefold(), row
+
+
+def test_a_plan_with_the_launcher_s_keys_survives_its_way_to_a_worker(keys: dict[str, Any]) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, fsdp_transformer_layer_cls_to_wrap=["BertLayer"])
+    assert Plan.from_json(plan.to_json(), Registry.discover()) == plan
+
+
+@pytest.mark.parametrize("key", ONLY_DEFAULT)
+def test_a_key_that_version_2_does_not_know_is_refused_with_the_reason(keys: dict[str, Any], key: str) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, **{key: OTHER[key]})
+    with pytest.raises(InputError, match=f"{key}: only .* has a meaning here: "):
+        refuse(plan.launcher.params, plan, on_gpus=True)
+    default = planned(keys, **FSDP_ON_CPU, **{key: parameters_of(FsdpParams)[key.casefold()].default})
+    refuse(default.launcher.params, default, on_gpus=True)
+
+
+@pytest.mark.parametrize("strategy", ["NO_SHARD", "HYBRID_SHARD", "HYBRID_SHARD_ZERO2"])
+def test_strategies_without_a_counterpart_are_refused(keys: dict[str, Any], strategy: str) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, fsdp_sharding_strategy=strategy)
+    with pytest.raises(InputError, match=f"fsdp_sharding_strategy: {strategy}"):
+        refuse(plan.launcher.params, plan, on_gpus=True)
+
+
+def test_all_reasons_come_together(keys: dict[str, Any]) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, tpu_use_sudo=True, fsdp_version=1, KEEP="best")
+    with pytest.raises(InputError) as error:
+        refuse(plan.launcher.params, plan, on_gpus=True)
+    assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["fsdp_version", "tpu_use_sudo", "KEEP"]
+
+
+def test_fsdp_on_a_cpu_is_refused_unless_it_is_asked_for(keys: dict[str, Any]) -> None:
+    plan = planned(keys, DDP=False, FSDP=True, use_cpu=False)
+    with pytest.raises(InputError, match=r"no GPU here.*DDP: true; or set use_cpu: true"):
+        refuse(plan.launcher.params, plan, on_gpus=False)
+    asked = planned(keys, **FSDP_ON_CPU)
+    refuse(asked.launcher.params, asked, on_gpus=False)
+
+
+@pytest.mark.parametrize(("key", "value"), [("fsdp_offload_params", True), ("fsdp_state_dict_type", "FULL_STATE_DICT")])
+def test_what_needs_gpus_is_refused_on_a_cpu_alone(keys: dict[str, Any], key: str, value: Any) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, **{key: value})
+    with pytest.raises(InputError, match=f"{key}: "):
+        refuse(plan.launcher.params, plan, on_gpus=False)
+    refuse(plan.launcher.params, plan, on_gpus=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_machines": 2, "num_nodes": 3, "main_process_ip": "127.0.0.1"}, "num_machines .2. and num_nodes .3."),
+        ({"num_nodes": 2}, "2 machines need main_process_ip"),
+        ({"num_machines": 2, "main_process_ip": "127.0.0.1", "machine_rank": 2}, "machine_rank is 2"),
+        ({"same_network": False}, "same_network: false needs rdzv_backend: c10d"),
+        ({"mixed_precision": "fp16"}, "float16 mixed precision"),
+        ({"FP16": True}, "float16 mixed precision"),
+    ],
+)
+def test_processes_and_machines_that_cannot_be_are_refused(
+    keys: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        checked(keys, **changes)
+
+
+def test_a_refused_run_leaves_nothing_but_its_log(keys: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(AdaptError, match="no GPU here"):
+        adapt_core.run({**keys, "DDP": False, "FSDP": True, "use_cpu": False})
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+
+
+def test_num_nodes_and_num_machines_are_one() -> None:
+    assert params(num_nodes=3).machines == params(num_machines=3).machines == 3
+    assert params().machines == 1
+
+
+def test_processes_on_a_cpu_are_two_unless_given() -> None:
+    from adapt_fsdp.launching import processes_here
+
+    assert processes_here(params()) == 2
+    assert processes_here(params(num_processes=5)) == 5
+
+
+@pytest.mark.parametrize(("given", "options"), [(None, {}), ("no", (False, False)), ("bf16", (True, False))])
+def test_mixed_precision_wins_over_bf16_where_it_is_given(given: str | None, options: Any) -> None:
+    from adapt_fsdp.launching import precision_options
+
+    expected = dict(zip(("bf16", "fp16"), options, strict=True)) if options else {}
+    assert precision_options(params(mixed_precision=given)) == expected
+
+
+def plugin_of(values: dict[str, Any], gradient_checkpointing: bool = False, on_gpus: bool = True) -> Any:
+    """accelerate's own plugin, as the Trainer builds it from the launcher's options."""
+    from accelerate.utils import FullyShardedDataParallelPlugin
+    from transformers import TrainingArguments
+
+    from adapt_fsdp.fsdp import sharding_options
+
+    options = sharding_options(params(**values), gradient_checkpointing, on_gpus)
+    options.pop("accelerator_config", None)
+    arguments = TrainingArguments(output_dir="unused", use_cpu=True, **options)
+    assert arguments.activation_checkpointing is False
+    return FullyShardedDataParallelPlugin(**arguments.fsdp_plugin_args)
+
+
+def test_each_key_of_version_2_reaches_accelerate_s_plugin() -> None:
+    plain = plugin_of({})
+    assert plain.fsdp_version == 2
+    assert plain.reshard_after_forward is True
+    assert plain.cpu_ram_efficient_loading is True
+    assert plain.activation_checkpointing is False
+    assert plain.auto_wrap_policy.__name__ == "transformer_auto_wrap_policy"
+    assert plain.transformer_cls_names_to_wrap is None
+    assert plain.state_dict_type.name == "SHARDED_STATE_DICT"
+    assert type(plain.cpu_offload).__name__ != "CPUOffloadPolicy"
+    assert plugin_of({"fsdp_sharding_strategy": "SHARD_GRAD_OP"}).reshard_after_forward is False
+    assert plugin_of({"fsdp_cpu_ram_efficient_loading": False}).cpu_ram_efficient_loading is False
+    assert plugin_of({}, on_gpus=False).cpu_ram_efficient_loading is False
+    assert plugin_of({"fsdp_activation_checkpointing": True}).activation_checkpointing is True
+    assert plugin_of({}, gradient_checkpointing=True).activation_checkpointing is True
+    assert plugin_of({"fsdp_auto_wrap_policy": "NO_WRAP"}).auto_wrap_policy is None
+    sized = plugin_of({"fsdp_auto_wrap_policy": "SIZE_BASED_WRAP", "fsdp_min_num_params": 7})
+    assert (sized.auto_wrap_policy.__name__, sized.min_num_params) == ("size_based_auto_wrap_policy", 7)
+    named = plugin_of({"fsdp_transformer_layer_cls_to_wrap": ("BertLayer",)})
+    assert named.transformer_cls_names_to_wrap == ["BertLayer"]
+    assert plugin_of({"fsdp_state_dict_type": "FULL_STATE_DICT"}).state_dict_type.name == "FULL_STATE_DICT"
+    assert type(plugin_of({"fsdp_offload_params": True}).cpu_offload).__name__ == "CPUOffloadPolicy"

@@ -1,0 +1,48 @@
+"""BLEU (Papineni et al., 2002) by the package sacrebleu."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+_BY_CHARACTER = {"ja": "ja-mecab", "ko": "ko-mecab"}
+_MECAB = {"ja": "MeCab", "ko": "mecab_ko"}
+
+log = logging.getLogger(__name__)
+
+
+def sacrebleu(predictions: Sequence[str], references: Sequence[str], language: str | None = None) -> dict[str, float]:
+    """Corpus BLEU as WMT reports it (13a tokenization, exponential smoothing), from 0 to 100.
+
+    Args:
+        predictions: generated texts.
+        references: one for each.
+        language: of the texts. Chinese is split as sacrebleu's `zh` does; Japanese and Korean with MeCab where it is
+            installed, else by characters.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+
+    score = BLEU(tokenize=_tokenization(language)).corpus_score(list(predictions), [list(references)])
+    return {"sacrebleu": float(score.score)}
+
+
+def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    """Corpus BLEU without smoothing, from 0 to 1, as the metric `bleu` of the package evaluate (13a tokenization)."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    score = BLEU(smooth_method="none").corpus_score(list(predictions), [list(references)])
+    return {"bleu": float(score.score) / 100.0}
+
+
+def _tokenization(language: str | None) -> str:
+    short = (language or "").replace("-", "_").casefold().split("_")[0]
+    if short in ("zh", "zho", "yue"):
+        return "zh"
+    short = {"jpn": "ja", "kor": "ko"}.get(short, short)
+    if short not in _MECAB:
+        return "13a"
+    if find_spec(_MECAB[short]) is not None:
+        return _BY_CHARACTER[short]
+    log.info("sacrebleu splits %s by characters: the package %s is not installed.", short, _MECAB[short])
+    return "char"

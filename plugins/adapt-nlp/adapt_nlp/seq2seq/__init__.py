@@ -1,0 +1,1 @@
+"""Texts into texts with encoder-decoder models: summarization and translation."""

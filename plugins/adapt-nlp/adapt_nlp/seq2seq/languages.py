@@ -1,0 +1,41 @@
+"""Languages by any of their codes: en, eng, en_XX and eng_Latn all mean English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_NEAR_ENOUGH = 9
+"""Distance of CLDR's language matching up to which two tags are one language (regions and macro-languages; not
+another script, which is 10 and more)."""
+
+
+def match(wanted: str, codes: Iterable[str]) -> str | None:
+    """The code among `codes` that means the language `wanted`, or None where none does.
+
+    The same text goes first, then the nearest by the Unicode CLDR's language matching.
+    """
+    table = list(codes)
+    same = next((code for code in table if code.casefold() == wanted.casefold()), None)
+    if wanted in table or same is not None:
+        return wanted if wanted in table else same
+    from langcodes import closest_match, tag_is_valid
+
+    tags = {_tag(code): code for code in reversed(table) if tag_is_valid(_tag(code))}
+    if not tags or not tag_is_valid(_tag(wanted)):
+        return None
+    found, _distance = closest_match(_tag(wanted), list(tags), max_distance=_NEAR_ENOUGH)
+    return tags.get(found)
+
+
+def nearest(wanted: str, codes: Iterable[str]) -> list[str]:
+    """A few of `codes` that look like `wanted`, best first; the first few where none does."""
+    table = sorted(codes)
+    folded = {code.casefold(): code for code in table}
+    near = [folded[code] for code in get_close_matches(wanted.casefold(), folded, n=4, cutoff=0.4)]
+    near += [code for code in table if code[:2].casefold() == wanted[:2].casefold() and code not in near]
+    return near[:5] or table[:5]
+
+
+def _tag(code: str) -> str:
+    return code.replace("_", "-").removesuffix("-XX")

@@ -1,0 +1,255 @@
+"""The tasks summarization and translation, with any encoder-decoder that transformers' AutoModelForSeq2SeqLM loads."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.errors import InputError
+
+from adapt_nlp.base import LanguageTask
+from adapt_nlp.inputs import read_texts_by
+from adapt_nlp.seq2seq import data as pairs
+from adapt_nlp.seq2seq.multilingual import Direction, set_direction
+from adapt_nlp.seq2seq.places import Formatted, Place, column_places, source_or_target, translated_places
+from adapt_nlp.seq2seq.scoring import BLEU, ROUGE, SACREBLEU, Score
+from adapt_nlp.tokenizers import positions_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+class TextToText(LanguageTask, ABC):
+    """What summarization and translation share.
+
+    Attributes:
+        answer: the key of a generated text in a prediction.
+        example: an input for the loading lines.
+    """
+
+    auto_class = "AutoModelForSeq2SeqLM"
+    head_names = ("lm_head", "predictions.decoder")
+    answer: ClassVar[str]
+    example: ClassVar[str]
+
+    @abstractmethod
+    def places(self, rows: Dataset, split: str) -> tuple[Place | Formatted, Place]:
+        """Where source and target stand in the rows of a split."""
+
+    @abstractmethod
+    def score(self) -> Score:
+        """eval_metric as a function."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> dict[str, str]:
+        """The metrics of eval_metric, the deciding one first."""
+
+    @property
+    def generation_max_length(self) -> int:
+        """Longest generated text in tokens."""
+        return int(self.plan.task.params.generation_max_length)
+
+    @property
+    def reported(self) -> dict[str, str]:
+        """The metrics of a run: none beside the loss without predict_with_generate."""
+        return self.metrics if self.plan.task.params.predict_with_generate else {}
+
+    def check(self) -> None:
+        """Data and model are there; the metric that decides is reported."""
+        self.require_metric(list(self.reported))
+        if self.generation_max_length < self.plan.task.params.max_target_length:
+            log.warning(
+                "generation_max_length %d is below max_target_length %d: generated texts end before targets do.",
+                self.generation_max_length,
+                self.plan.task.params.max_target_length,
+            )
+        super().check()
+
+    def direct(self, tokenizer: Any) -> Direction | None:
+        """Tells a multilingual tokenizer its languages. Only translation has any."""
+        return None
+
+    def limits(self) -> pairs.Limits:
+        """The longest input and target.
+
+        Raises:
+            InputError: they are longer than the model's positions, or the model is no encoder-decoder.
+        """
+        if not getattr(self.config, "is_encoder_decoder", False):
+            raise InputError(
+                f"MODEL_PATH: {self.source.given} is a {self.config.model_type}, no encoder-decoder. "
+                f"{self.plan.task.name} takes models such as T5, BART, Marian or mBART."
+            )
+        params = self.plan.task.params
+        config = self.config
+        for key, wanted, part in (
+            ("max_input_length", params.max_input_length, "encoder"),
+            ("max_target_length", params.max_target_length, "decoder"),
+            ("generation_max_length", self.generation_max_length, "decoder"),
+        ):
+            positions = positions_of(getattr(config, part, config))
+            if positions is not None and wanted > positions:
+                raise InputError(f"{key} {wanted} is more than the {positions} positions of the model's {part}.")
+        return pairs.Limits(params.max_input_length, params.max_target_length)
+
+    def load_data(self) -> TaskData:
+        """The splits as token ids with labels."""
+        limits = self.limits()
+        self.direct(self.tokenizer)
+        return pairs.load(self.plan, self.tokenizer, limits, self.places)
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """An encoder-decoder, set to generate as the config says."""
+        from adapt_nlp.seq2seq.generation import set_generation, set_special_tokens
+
+        loaded = self.load_base({}, quantizer, world)
+        set_special_tokens(loaded.model, self.tokenizer, self.direct(self.tokenizer))
+        set_generation(loaded.model, self.generation_max_length, self.plan.task.params.num_beams)
+        return loaded
+
+    def trains_head_by_default(self, loaded: LoadedModel) -> bool:
+        """A language-model head does not train beside an adapter."""
+        return False
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Seq2SeqTrainer that pads each batch to its longest input and target."""
+        from transformers import DataCollatorForSeq2Seq
+
+        from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.parts import LoopParts
+
+        from adapt_nlp.seq2seq.scoring import text_scores
+
+        params = self.plan.task.params
+        generates = params.predict_with_generate
+        parts = LoopParts(
+            collate=DataCollatorForSeq2Seq(self.tokenizer),
+            compute_metrics=text_scores(self.tokenizer, self.score()) if generates else None,
+            metrics=self.reported,
+            processing_class=self.tokenizer,
+            trainer_class="transformers:Seq2SeqTrainer",
+            arguments_class="transformers:Seq2SeqTrainingArguments",
+            arguments={
+                "predict_with_generate": generates,
+                "generation_max_length": self.generation_max_length,
+                "generation_num_beams": params.num_beams,
+            },
+        )
+        return HuggingFaceLoop(job, parts)
+
+    def loading_lines(self, save_method: str) -> str:
+        """Loads model and tokenizer, and generates one text."""
+        params = self.plan.task.params
+        direction = self.direct(self.tokenizer)
+        use = [
+            *([f"tokenizer.src_lang = {direction.source!r}"] if direction else []),
+            f"text = {(params.prefix or '') + self.example!r}",
+            f'inputs = tokenizer(text, truncation=True, max_length={params.max_input_length}, return_tensors="pt")',
+            f"{self.answer} = tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True).strip()",
+        ]
+        return self.loading_with(use, save_method)
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """For each text {"text", "summary"} or {"text", "translation"}."""
+        from adapt_nlp.seq2seq.generation import generate_texts
+
+        tokenizer = self.saved_tokenizer(folder)
+        self.direct(tokenizer)
+        params = self.plan.task.params
+        texts = [str(text) for text in inputs]
+        generated = generate_texts(model, tokenizer, texts, params.prefix or "", params.max_input_length)
+        return [{"text": text, self.answer: found} for text, found in zip(texts, generated, strict=True)]
+
+
+class Summarization(TextToText):
+    """The task summarization."""
+
+    answer = "summary"
+    example = "A text to summarize."
+
+    def places(self, rows: Dataset, split: str) -> tuple[Place | Formatted, Place]:
+        """Two columns, `document` and `summary` where no others are named."""
+        return column_places(self.plan)
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """rouge or bleu."""
+        return BLEU if self.plan.task.params.eval_metric == "bleu" else ROUGE
+
+    def score(self) -> Score:
+        """ROUGE on Porter stems, the field's way for summaries, or BLEU."""
+        from functools import partial
+
+        from adapt_nlp.metrics.bleu import bleu
+        from adapt_nlp.metrics.rouge import rouge
+
+        return bleu if self.plan.task.params.eval_metric == "bleu" else partial(rouge, use_stemmer=True)
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Texts, .txt files (one text a line), or files with the input column or FORMAT_STRING's columns."""
+        source, _ = column_places(self.plan)
+        return read_texts_by(arguments, self.plan, lambda rows, name: source)
+
+
+class Translation(TextToText):
+    """The task translation."""
+
+    answer = "translation"
+    example = "A text to translate."
+
+    def check(self) -> None:
+        """As its parent's; the two languages differ."""
+        params = self.plan.task.params
+        if params.source_lang.casefold() == params.target_lang.casefold():
+            raise InputError(f"source_lang and target_lang are both {params.source_lang!r}.")
+        super().check()
+
+    def places(self, rows: Dataset, split: str) -> tuple[Place | Formatted, Place]:
+        """A column `translation` of languages and texts, or two columns."""
+        return translated_places(self.plan, rows, split)
+
+    @property
+    def generation_max_length(self) -> int:
+        """generation_max_length, else max_target_length."""
+        params = self.plan.task.params
+        return int(params.generation_max_length or params.max_target_length)
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """sacrebleu or rouge."""
+        return SACREBLEU if self.plan.task.params.eval_metric == "sacrebleu" else ROUGE
+
+    def score(self) -> Score:
+        """SacreBLEU with the target language's tokenization, or ROUGE on whole words."""
+        from functools import partial
+
+        from adapt_nlp.metrics.bleu import sacrebleu
+        from adapt_nlp.metrics.rouge import rouge
+
+        params = self.plan.task.params
+        return partial(sacrebleu, language=params.target_lang) if params.eval_metric == "sacrebleu" else rouge
+
+    def direct(self, tokenizer: Any) -> Direction | None:
+        """source_lang and target_lang in the tokenizer's own codes."""
+        params = self.plan.task.params
+        return set_direction(tokenizer, params.source_lang, params.target_lang)
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Texts, .txt files (one text a line), or files whose rows hold the source as those of training do."""
+
+        def source(rows: Dataset, name: str) -> Place | Formatted:
+            return (
+                Formatted(self.plan)
+                if self.plan.data.format_string
+                else source_or_target(self.plan, rows, name, "source")
+            )
+
+        return read_texts_by(arguments, self.plan, source)

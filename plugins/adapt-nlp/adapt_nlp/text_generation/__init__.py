@@ -1,0 +1,1 @@
+"""Text that goes on from a prompt, with causal language models."""

@@ -1,0 +1,193 @@
+"""Text that goes on from a prompt, with any causal language model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.plan import Plan
+from adapt_core.run_folder import RunFolder
+
+from adapt_nlp.base import LanguageTask
+from adapt_nlp.text_generation import documents as documents_data
+from adapt_nlp.text_generation.chat import end_of_answer
+from adapt_nlp.text_generation.forms import Form
+from adapt_nlp.text_generation.generating import as_prompt, go_on, read_prompts
+from adapt_nlp.tokenizers import length_limit, require_fast
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_DEFAULT_LIMIT = 512
+
+log = logging.getLogger(__name__)
+
+
+class TextGeneration(LanguageTask):
+    """The task text_generation."""
+
+    auto_class = "AutoModelForCausalLM"
+    head_names = ("lm_head", "embed_out")
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._form: Form | None = None
+
+    @cached_property
+    def _limit(self) -> int:
+        wanted = int(self.plan.task.params.max_seq_length)
+        positions = getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        if wanted == _DEFAULT_LIMIT and isinstance(positions, int) and 0 < positions < wanted:
+            log.info("max_seq_length is %d here: the model has no more positions.", positions)
+            return positions
+        return length_limit(self.tokenizer, self.config.get_text_config(), wanted)
+
+    def load_data(self) -> TaskData:
+        """The splits as documents: `input_ids` and `labels`."""
+        tokenizer = require_fast(self.tokenizer, self.source, "what is learned is found by its characters")
+        data, self._form = documents_data.load(self.plan, tokenizer, self._limit)
+        return data
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """A causal language model that stops writing at the end token and where answers of the data end."""
+        loaded = self.load_base({}, quantizer, world)
+        model: Any = loaded.model
+        known = model.generation_config.eos_token_id
+        ends = [] if known is None else [known] if isinstance(known, int) else list(known)
+        further = [self.tokenizer.eos_token_id]
+        if self._form is not None and self._form.is_chat:
+            further.append(end_of_answer(self.tokenizer))
+        ends = list(dict.fromkeys([*ends, *(token for token in further if token is not None)]))
+        if ends:
+            model.generation_config.eos_token_id = ends[0] if len(ends) == 1 else ends
+            model.config.eos_token_id = model.generation_config.eos_token_id
+        return loaded
+
+    def trains_head_by_default(self, loaded: LoadedModel) -> bool:
+        """A language model's head came with the checkpoint: it stays as it is beside an adapter."""
+        return False
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Trainer on packs, or on documents padded to the longest of a batch."""
+        from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.parts import LoopParts
+
+        from adapt_nlp.text_generation.collating import CollateDocuments
+        from adapt_nlp.text_generation.metrics import METRICS, language_metrics, token_sums
+
+        flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))
+        collate = CollateDocuments(self.tokenizer, flat)
+        packed = self.plan.task.params.packing and self._pack(job, collate, flat)
+        parts = LoopParts(
+            collate=collate,
+            compute_metrics=language_metrics,
+            metrics=METRICS,
+            preprocess_logits=token_sums,
+            processing_class=self.tokenizer,
+            # Packs are as good as equally long, and their order shall be random.
+            arguments={"train_sampling_strategy": "random"} if packed else {},
+        )
+        return HuggingFaceLoop(job, parts)
+
+    def _pack(self, job: Job, collate: Any, flat: bool) -> bool:
+        """Puts the splits into packs, in place; False, with a warning, where the model does not keep them apart."""
+        from adapt_core.random_state import untouched_random_state
+
+        from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
+        from adapt_nlp.text_generation.probe import why_not_packed
+
+        with untouched_random_state():
+            reason = _of_first_rank(lambda: why_not_packed(job.model, collate), job.world)
+        if reason is not None:
+            log.warning("packing is not used: %s. Batches are padded instead.", reason)
+            job.data.facts["packed"] = False
+            return False
+        limit = self._limit
+        for split in documents_data.SPLITS:
+            documents = getattr(job.data, split)
+            # One row of several packs is no unit that an evaluation over several processes can count.
+            if documents is None or (flat and split != "train"):
+                continue
+            lengths = documents_data.lengths_of(documents)
+            packs = best_fit_decreasing(lengths.tolist(), limit)
+            setattr(job.data, split, Packs(documents, packs))
+            filled = float(lengths.sum()) / (len(packs) * limit)
+            job.data.facts[f"{split}_packs"] = len(packs)
+            log.info(
+                "%s split: %d documents in %d packs of %d tokens, %.1f %% filled",
+                split,
+                len(documents),
+                len(packs),
+                limit,
+                100 * filled,
+            )
+        job.data.facts["packed"] = True
+        return True
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        """Weights, model config, generation config and tokenizer."""
+        config: Any = model.config
+        config.use_cache = True  # the Trainer turns it off, and generation would be slow
+        super().save_model(model, folder, save_method)
+
+    def loading_lines(self, save_method: str) -> str:
+        """Loads model and tokenizer, and goes on from one prompt."""
+        if self._form is not None and self._form.is_chat:
+            prompt = [
+                'messages = [{"role": "user", "content": "Name three rivers."}]',
+                "prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)",
+                'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")',
+            ]
+        else:
+            prompt = ['inputs = tokenizer("Once upon a time", return_tensors="pt")']
+        use = [
+            *prompt,
+            f"written = model.generate(**inputs, {self._generation()}, pad_token_id=tokenizer.pad_token_id)",
+            'text = tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)',
+        ]
+        return self.loading_with(use, save_method)
+
+    def _generation(self) -> str:
+        params = self.plan.task.params
+        sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
+        return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Prompts, .txt files (one a line), JSON objects, or files with `messages`, `instruction` or the input."""
+        return read_prompts(arguments, self.plan)
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """For each prompt {"prompt", "generated_text"}: the prompt as the model read it, and what it wrote."""
+        from adapt_core.random_state import seed_everything
+
+        tokenizer = self.saved_tokenizer(folder)
+        is_chat = self._trained_on_chat(folder)
+        seed_everything(self.plan.training.seed)
+        results = []
+        for number, given in enumerate(inputs, start=1):
+            place = f"input {number}"
+            prompt = as_prompt(given, self.plan, tokenizer, is_chat, place)
+            written = go_on(model, tokenizer, prompt, self.plan, is_chat, place)
+            results.append({"prompt": prompt, "generated_text": written})
+        return results
+
+    def _trained_on_chat(self, folder: Path) -> bool:
+        if self._form is not None:
+            return self._form.is_chat
+        result = RunFolder(folder.parent).finished()
+        return result is not None and result.data.get("form") in ("instructions", "messages")
+
+
+def _of_first_rank(ask: Any, world: World) -> Any:
+    """What rank 0 finds, for every rank: under sharding the others may hold no weights yet."""
+    import torch.distributed as distributed
+
+    if world.size == 1 or not distributed.is_initialized():
+        return ask()
+    answer = [ask() if world.is_main else None]
+    distributed.broadcast_object_list(answer, src=0, device=world.device)
+    return answer[0]

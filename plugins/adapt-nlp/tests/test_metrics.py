@@ -1,0 +1,144 @@
+"""Metrics agree with the packages that define them, on random texts, and work without a network."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from adapt_nlp.metrics.bleu import bleu, sacrebleu
+from adapt_nlp.metrics.rouge import in_lines, rouge
+from adapt_nlp.token_classification.metrics import entity_scores
+
+WORDS = [
+    "The",
+    "quick,",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "lazy",
+    "dogs'",
+    "well-known",
+    "12.5",
+    "houses;",
+    "running",
+    "runs",
+    "and",
+    "U.S.",
+    "of",
+    "it",
+]
+
+
+def sentences(chance: random.Random) -> str:
+    return " ".join(
+        " ".join(chance.choices(WORDS, k=chance.randint(3, 9))) + chance.choice(".!?")
+        for _ in range(chance.randint(1, 3))
+    )
+
+
+@pytest.fixture(scope="module")
+def pairs() -> tuple[list[str], list[str]]:
+    """References, and predictions that keep about four of five of their words."""
+    chance = random.Random(0)
+    references = [sentences(chance) for _ in range(60)]
+    predictions = [
+        " ".join(
+            word if chance.random() > 0.1 else chance.choice(WORDS) for word in text.split() if chance.random() > 0.1
+        )
+        for text in references
+    ]
+    return predictions, references
+
+
+@pytest.mark.parametrize("stems", [False, True])
+def test_rouge_is_the_mean_of_rouge_score_s_f_measures(pairs: tuple[list[str], list[str]], stems: bool) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    predictions, references = pairs
+    kinds = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
+    scorer = RougeScorer(kinds, use_stemmer=stems)
+    scores = [scorer.score(in_lines(r), in_lines(p)) for p, r in zip(predictions, references, strict=True)]
+    ours = rouge(predictions, references, use_stemmer=stems)
+    for kind in kinds:
+        assert ours[kind] == pytest.approx(sum(score[kind].fmeasure for score in scores) / len(scores), abs=1e-9)
+    assert 0.5 < ours["rouge1"] < 1
+
+
+def test_rouge_counts_words_of_every_script() -> None:
+    assert rouge(["Männer mögen Bücher"], ["Männer mögen Tiere"])["rouge1"] == pytest.approx(2 / 3)
+    assert rouge(["мама мыла раму"], ["мама мыла окно"])["rouge1"] == pytest.approx(2 / 3)
+    assert rouge(["我喜欢书"], ["我喜欢猫"])["rouge1"] == pytest.approx(3 / 4)
+
+
+def test_rouge_lsum_compares_sentence_by_sentence() -> None:
+    scores = rouge(["B is two. A is one."], ["A is one. B is two."])
+    assert scores["rougeLsum"] == 1.0
+    assert scores["rougeL"] < 1.0
+
+
+def test_sacrebleu_is_sacrebleu_s_corpus_score(pairs: tuple[list[str], list[str]]) -> None:
+    from sacrebleu import corpus_bleu
+
+    predictions, references = pairs
+    assert sacrebleu(predictions, references)["sacrebleu"] == pytest.approx(
+        corpus_bleu(predictions, [references]).score
+    )
+    chinese = ["我喜欢读书和写字"], ["我喜欢读书和画画"]
+    assert sacrebleu(*chinese, language="zh")["sacrebleu"] > 10 > sacrebleu(*chinese)["sacrebleu"]
+
+
+def test_bleu_agrees_with_an_independent_implementation(pairs: tuple[list[str], list[str]]) -> None:
+    score = pytest.importorskip("torchmetrics.text", reason="needs the package torchmetrics").SacreBLEUScore
+    predictions, references = pairs
+    theirs = float(score(tokenize="13a", smooth=False)(predictions, [[text] for text in references]))
+    assert bleu(predictions, references)["bleu"] == pytest.approx(theirs, abs=1e-5)
+    assert bleu(["nothing alike"], ["a wholly other text"])["bleu"] == 0.0
+
+
+def test_entity_scores_are_seqeval_s_on_perturbed_tags() -> None:
+    from seqeval.metrics import classification_report
+
+    chance = random.Random(0)
+    tags = ["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    truth = [chance.choices(tags, k=chance.randint(1, 12)) for _ in range(200)]
+    predicted = [[tag if chance.random() > 0.2 else chance.choice(tags) for tag in row] for row in truth]
+    report = classification_report(truth, predicted, output_dict=True, zero_division=0)["micro avg"]
+    ours = entity_scores(truth, predicted)
+    assert ours["f1"] == pytest.approx(report["f1-score"])
+    assert ours["precision"] == pytest.approx(report["precision"])
+    assert ours["recall"] == pytest.approx(report["recall"])
+
+
+def test_the_metrics_are_evaluate_s_too_and_combine(pairs: tuple[list[str], list[str]], tmp_path: object) -> None:
+    evaluate = pytest.importorskip("evaluate")
+    from adapt_nlp.metrics import evaluating
+
+    predictions, references = pairs
+    both = evaluate.combine([evaluating.Rouge(), evaluating.SacreBleu()])
+    found = both.compute(predictions=predictions, references=references)
+    assert found == pytest.approx({**rouge(predictions, references), **sacrebleu(predictions, references)})
+    stemmed = evaluating.Rouge().compute(predictions=predictions, references=references, use_stemmer=True)
+    assert stemmed == pytest.approx(rouge(predictions, references, use_stemmer=True))
+    assert evaluating.Bleu().compute(predictions=predictions, references=references) == pytest.approx(
+        bleu(predictions, references)
+    )
+    tags = [["B-PER", "O"]], [["B-PER", "B-LOC"]]
+    assert evaluating.Seqeval().compute(predictions=tags[0], references=tags[1])["recall"] == 0.5
+    answers = evaluating.Squad().compute(predictions=["the cat", ""], references=[["cat"], []], v2=True)
+    assert answers["f1"] == answers["unanswerable_accuracy"] == 100
+    assert evaluating.Accuracy().compute(predictions=[1, 2], references=[1, 1]) == {"accuracy": 0.5}
+
+
+def test_computing_a_metric_imports_no_evaluate() -> None:
+    script = (
+        "import sys; from adapt_nlp.metrics.rouge import rouge; from adapt_nlp.metrics.bleu import sacrebleu; "
+        "import adapt_nlp.seq2seq.task; heavy = {'evaluate', 'rouge_score', 'sacrebleu', 'torch'}; "
+        "print(sorted(heavy & set(sys.modules))); "
+        "rouge(['a'], ['a']); sacrebleu(['a'], ['a']); print('evaluate' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "False"]

@@ -1,0 +1,65 @@
+"""A run of text_generation gives the very losses and metrics of a hand-written Trainer script, packed or padded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "plain_text_generation.py"
+
+
+@pytest.fixture(scope="module")
+def plain() -> Any:
+    """The plain script that the benchmarks time, as a module."""
+    spec = importlib.util.spec_from_file_location("plain_text_generation", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
+def test_losses_and_metrics_equal_a_plain_trainer_s(
+    plain: Any, tiny_llama: Path, inbox: Path, tmp_path: Path, packing: bool
+) -> None:
+    expected = plain.train(
+        str(tiny_llama),
+        inbox,
+        tmp_path / "plain",
+        packing=packing,
+        epochs=2,
+        lr=0.01,
+        max_length=64,
+        batch_size=8,
+        max_train=64,
+        max_eval=32,
+        logging_steps=1,
+    )
+    result = adapt_core.run(
+        {
+            "TASK": "text_generation",
+            "MODEL_PATH": str(tiny_llama),
+            "CUSTOM_DATASET_PATH": str(inbox),
+            "OUTPUT_DIR": str(tmp_path / "run"),
+            "packing": packing,
+            "max_seq_length": 64,
+            "EPOCHS": 2,
+            "LR": 0.01,
+            "BATCH_SIZE": 8,
+            "MAX_TRAIN_SAMPLES": 64,
+            "MAX_EVAL_SAMPLES": 32,
+            "LOGGING_STEPS": 1,
+            "NUM_WORKERS": 0,
+        }
+    )
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["loss"] for line in lines if line["phase"] == "train"] == pytest.approx(expected["losses"], abs=1e-5)
+    assert result.metrics["before"] == pytest.approx(expected["before"], rel=1e-5)
+    assert result.metrics["after"] == pytest.approx(expected["after"], rel=1e-5)

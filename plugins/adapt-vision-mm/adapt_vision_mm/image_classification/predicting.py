@@ -1,0 +1,73 @@
+"""Classes of image files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.errors import InputError
+
+from adapt_vision_mm.images.folders import images_under
+from adapt_vision_mm.images.reading import fault_of, read_rgb
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_AT_ONCE = 32
+_SHOWN = 5
+
+
+def image_files(arguments: Sequence[str]) -> list[Path]:
+    """The images that arguments mean: files, and all images in folders.
+
+    Raises:
+        InputError: no image at all, or one that is not there or no image.
+    """
+    files: list[Path] = []
+    for argument in arguments:
+        path = Path(argument).expanduser()
+        if path.is_dir():
+            found, _ = images_under(path)
+            if not found:
+                raise InputError(f"the folder {argument} holds no image.")
+            files.extend(found)
+        else:
+            fault = fault_of(path, whole=False)
+            if fault:
+                raise InputError(f"{argument} {fault}.")
+            files.append(path)
+    if not files:
+        raise InputError("adapt predict needs at least one image file or folder.")
+    return files
+
+
+def classify(
+    model: nn.Module, transform: Callable[[Any], Any], names: Sequence[str], inputs: Iterable[Any]
+) -> list[dict[str, Any]]:
+    """Predictions in the order of the inputs; scores are softmax probabilities.
+
+    Args:
+        model: returns logits, or an output that holds them as `logits`.
+        transform: image -> float tensor (3, height, width).
+        names: classes by id.
+        inputs: paths.
+    """
+    import torch
+
+    paths = [Path(item) for item in inputs]
+    parameter = next(p for p in model.parameters() if p.dtype.is_floating_point)
+    results = []
+    with torch.inference_mode():
+        for start in range(0, len(paths), _AT_ONCE):
+            chunk = paths[start : start + _AT_ONCE]
+            pixels = torch.stack([transform(read_rgb(path)) for path in chunk]).to(parameter.device, parameter.dtype)
+            output = model(pixels)
+            probabilities = getattr(output, "logits", output).float().softmax(dim=-1)
+            scores, ids = probabilities.topk(min(_SHOWN, len(names)))
+            for path, values, classes in zip(chunk, scores.tolist(), ids.tolist(), strict=True):
+                top = {names[number]: round(score, 6) for score, number in zip(values, classes, strict=True)}
+                results.append(
+                    {"image": str(path), "label": names[classes[0]], "score": round(values[0], 6), "top": top}
+                )
+    return results

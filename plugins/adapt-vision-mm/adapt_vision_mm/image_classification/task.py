@@ -1,0 +1,239 @@
+"""One class for each image, with any timm model or Hugging Face image classifier."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.errors import InputError
+from adapt_core.hf_data.source import check_source as check_data_source
+from adapt_core.hf_models.loading import check_source
+from adapt_core.plan import Plan
+
+from adapt_vision_mm.image_classification.library import TIMM, Choice, choose
+from adapt_vision_mm.image_classification.processors import locate_processor
+from adapt_vision_mm.images.folders import split_folders
+from adapt_vision_mm.params import DEFAULT_PROCESSOR
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_vision_mm.image_classification.transforms import Transforms
+
+log = logging.getLogger(__name__)
+
+
+class ImageClassification:
+    """The task image_classification."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The model and its library."""
+        return choose(self.plan)
+
+    @property
+    def is_timm(self) -> bool:
+        """Whether the model is timm's."""
+        return self.choice.library == TIMM
+
+    def check(self) -> None:
+        """Data, model and processor are there, and no key contradicts another."""
+        plan = self.plan
+        weights = plan.task.params.class_weights
+        if isinstance(weights, str) and weights.casefold() != "balanced":
+            raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of class to weight; not {weights!r}.")
+        if plan.data.format_string:
+            raise InputError("FORMAT_STRING builds a text from columns, and image_classification reads images.")
+        if split_folders(plan.data) is None:
+            check_data_source(plan.data)
+        if not self.is_timm and self.choice.source is not None:
+            check_source(self.choice.source, (), "")
+        if plan.task.params.image_processor_path != DEFAULT_PROCESSOR:
+            locate_processor(plan.task.params.image_processor_path)
+        if plan.run.push_to_hub:
+            from adapt_core.hf_models.hub import require_push
+
+            require_push(plan.run.push_to_hub)
+
+    def load_data(self) -> TaskData:
+        """The splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
+        from adapt_vision_mm.image_classification.dataset import ImageDataset
+        from adapt_vision_mm.image_classification.rows import load_rows
+
+        if self.is_timm:
+            from adapt_vision_mm.image_classification.timm_models import check_model
+
+            check_model(self.choice, self.plan)
+        if self.plan.training.group_by_length:
+            log.info("GROUP_BY_LENGTH has no effect on images: all are of one size.")
+        rows = load_rows(self.plan)
+        self._labels = rows.labels.names
+        transforms = self.transforms
+        splits: dict[str, Any] = {}
+        for split in rows.splits:
+            images, ids = rows.columns(split)
+            if split == "train":
+                seed = self.plan.training.seed if self.plan.task.params.augmentation else None
+                splits[split] = ImageDataset(images, ids, transforms.train, rows.base, seed)
+            else:
+                splits[split] = ImageDataset(images, ids, transforms.evaluate, rows.base)
+        return TaskData(labels=rows.labels.names, facts=rows.facts, **splits)
+
+    @cached_property
+    def transforms(self) -> Transforms:
+        """What turns images into the model's inputs."""
+        from adapt_vision_mm.image_classification import transforms
+
+        augmentation = self.plan.task.params.augmentation
+        if self.is_timm:
+            return transforms.timm_transforms(self._timm_config, augmentation)
+        return transforms.processor_transforms(self._processor, augmentation)
+
+    @cached_property
+    def _processor(self) -> Any:
+        from adapt_vision_mm.image_classification.hf_models import processor_of
+
+        return processor_of(self.choice, self.plan)
+
+    @cached_property
+    def _timm_config(self) -> dict[str, Any]:
+        from adapt_vision_mm.image_classification.hf_models import named_processor
+        from adapt_vision_mm.image_classification.timm_models import data_config_of
+        from adapt_vision_mm.image_classification.transforms import timm_config_of
+
+        config = data_config_of(self.choice)
+        processor = named_processor(self.plan)
+        if processor is not None:
+            config = {**config, **timm_config_of(processor, self.plan.task.params.image_processor_path)}
+        return config
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """A classifier with one logit for each class of the data."""
+        names = data.labels or ()
+        if not self.is_timm:
+            from adapt_vision_mm.image_classification import hf_models
+
+            return hf_models.make_model(self.choice, self.plan, names, quantizer, world)
+        from adapt_vision_mm.image_classification import timm_models
+
+        loaded = timm_models.make_model(self.choice, self.plan, names)
+        timm_models.remember(loaded.model, self._timm_config)
+        if quantizer is not None:
+            quantizer.convert(loaded.model, self.head(loaded.model), world.device)
+        return loaded
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """The classifier, found by the model's structure."""
+        from adapt_core.structure import find_head
+
+        return find_head(model)
+
+    def trains_head_by_default(self, loaded: LoadedModel) -> bool:
+        """The classifier trains beside an adapter."""
+        return True
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Trainer on images."""
+        from adapt_core.hf_data.labels import class_weights
+        from adapt_core.hf_loop.loop import HuggingFaceLoop
+        from adapt_core.hf_loop.losses import weighted_cross_entropy
+        from adapt_core.hf_loop.parts import LoopParts
+
+        from adapt_vision_mm.image_classification.dataset import collate
+        from adapt_vision_mm.image_classification.metrics import METRICS, best_five, classification_metrics
+
+        labels = job.data.train.labels if job.data.train is not None else ()
+        wanted = self.plan.task.params.class_weights if labels else None
+        weights = class_weights(wanted, labels, job.data.labels or ())
+        arguments: dict[str, Any] = {
+            "label_names": ["labels"],
+            "remove_unused_columns": False,  # the rows hold nothing else
+            "train_sampling_strategy": "random",
+        }
+        if self.is_timm:
+            arguments["activation_checkpointing"] = False  # timm's own is on, see timm_models
+        parts = LoopParts(
+            collate=collate,
+            compute_metrics=classification_metrics,
+            metrics=METRICS,
+            preprocess_logits=best_five,
+            compute_loss=weighted_cross_entropy(weights) if self.is_timm or weights else None,
+            processing_class=None if self.is_timm else self._processor,
+            trainer_class=f"{__package__}.trainer:{'TimmTrainer' if self.is_timm else 'ImageTrainer'}",
+            arguments=arguments,
+        )
+        return HuggingFaceLoop(job, parts)
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        """Weights, model config with the labels, and preprocessing."""
+        if self.is_timm:
+            from adapt_vision_mm.image_classification.timm_models import save_model
+
+            save_model(model, folder, save_method)
+            return
+        from adapt_core.hf_models.saving import save_hf_model
+
+        save_hf_model(model, self._processor, folder, save_method)
+
+    def load_model_folder(self, folder: Path) -> nn.Module:
+        """The model that `save_model` wrote."""
+        if self.is_timm:
+            from adapt_vision_mm.image_classification.timm_models import load_folder
+
+            return load_folder(folder)
+        from transformers import AutoModelForImageClassification
+
+        from adapt_core.hf_models.saving import load_hf_model
+
+        model: nn.Module = load_hf_model(AutoModelForImageClassification, folder)
+        return model
+
+    def loading_lines(self, save_method: str) -> str:
+        """Loads model and preprocessing, and shows how to classify an image."""
+        if self.is_timm:
+            from adapt_vision_mm.image_classification.timm_models import loading_lines
+
+            return loading_lines(save_method)
+        from adapt_core.hf_models.saving import loading_lines as hf_loading_lines
+
+        from adapt_vision_mm.image_classification.hf_models import AUTO_CLASS
+
+        use = [
+            "# from PIL import Image",
+            '# inputs = processor(images=Image.open("photo.jpg").convert("RGB"), return_tensors="pt")',
+            "# model.config.id2label[int(model(**inputs).logits.argmax())]",
+        ]
+        return "\n".join([hf_loading_lines(AUTO_CLASS, "AutoImageProcessor", "processor", save_method), *use])
+
+    def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
+        """For each image {"image", "label", "score", "top": the five best as {label: score}}."""
+        from adapt_vision_mm.image_classification.predicting import classify
+
+        if self.is_timm:
+            from adapt_vision_mm.image_classification.timm_models import data_config
+            from adapt_vision_mm.image_classification.transforms import timm_transforms
+
+            config: Any = model.pretrained_cfg
+            transform = timm_transforms(data_config(model), augmentation=False).evaluate
+            return classify(model, transform, list(config["label_names"]), inputs)
+        from transformers import AutoImageProcessor
+
+        from adapt_vision_mm.image_classification.transforms import Processed
+
+        saved = folder.is_dir()
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True) if saved else self._processor
+        names: Any = model.config
+        return classify(model, Processed(processor), [name for _, name in sorted(names.id2label.items())], inputs)
+
+    def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
+        """Image files, and every image in the folders among the arguments."""
+        from adapt_vision_mm.image_classification.predicting import image_files
+
+        return image_files(arguments)

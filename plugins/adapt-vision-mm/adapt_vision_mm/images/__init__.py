@@ -1,0 +1,1 @@
+"""Images from files and bytes, as the vision tasks read them. Needs Pillow alone."""
