@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -66,7 +65,6 @@ class MmLoop:
     def __init__(self, job: Job, parts: MmParts) -> None:
         self._job, self._parts = job, parts
         plan, world = job.plan, job.world
-        init_default_scope(parts.scope)
         job.model.to(torch.device(world.device))
         self._model = _wrapped(job) if world.size > 1 else job.model
         self._progress: Progress | None = None
@@ -155,8 +153,13 @@ class MmLoop:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
 
     def _show_tensors(self, batch: Any) -> None:
-        """One call that answers tensors, for the proof of the merge: predictions are lists of boxes."""
+        """One call that answers tensors, for the proof of the merge: predictions are lists of boxes.
+
+        Left out where a model picks proposals on its way: the last digit of a score would decide what is compared.
+        """
         model: Any = self._job.model
+        if hasattr(model, "roi_head") or getattr(model, "as_two_stage", False):
+            return
         model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
 
     def _loss(self, batch: Any) -> float:

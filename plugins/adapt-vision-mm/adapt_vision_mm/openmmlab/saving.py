@@ -44,9 +44,7 @@ def load(folder: Path, scope: str) -> nn.Module:
     """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as `init_detector` sets them."""
     import torch
     from mmengine.config import Config
-    from mmengine.registry import init_default_scope
 
-    init_default_scope(scope)
     config = Config.fromfile(str(folder / CONFIG))
     model = build(config, scope)
     held: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)

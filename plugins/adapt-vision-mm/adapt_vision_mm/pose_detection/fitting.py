@@ -107,7 +107,7 @@ def training(top_down: bool, codec: dict[str, Any], augment: bool) -> list[dict[
         "rotate_factor": 10,
         "scale_factor": (0.75, 1.25),
     }
-    kept = {"type": "FilterAnnotations", "by_kpt": True, "by_box": True, "keep_empty": True}
+    kept = {"type": "FilterAnnotations", "by_kpt": True, "by_box": True, "keep_empty": False}
     return [
         {"type": "LoadImage"},
         affine,

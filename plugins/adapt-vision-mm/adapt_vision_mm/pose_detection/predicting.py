@@ -24,7 +24,6 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
     from adapt_vision_mm.pose_detection.task import poses
 
     held: Any = model
-    held.cfg.test_dataloader.dataset.pipeline = held.cfg.test_pipeline
     infer = inference_topdown if is_top_down(held.cfg) else inference_bottomup
     meta = held.dataset_meta
     names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
