@@ -83,6 +83,11 @@ class MmTask(ABC):
                 "SAVE_METHOD: save_pretrained is for Hugging Face models. Use state_dict, safetensors or "
                 "full_torch_model; a checkpoint and config for plain OpenMMLab are always written beside."
             )
+        if self.plan.model.dtype not in ("auto", "float32"):
+            raise InputError(
+                f"DTYPE: OpenMMLab models hold their weights in float32; not {self.plan.model.dtype}. "
+                "BF16: true trains in mixed precision."
+            )
         _ = self.files
         backbones.check_backbone(self.plan)
         for split in self.splits.values():

@@ -28,6 +28,7 @@ from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
 from adapt_vision_mm.openmmlab.progress import Progress
+from adapt_vision_mm.openmmlab.recomputing import recomputed
 from adapt_vision_mm.openmmlab.schedules import schedulers
 from adapt_vision_mm.openmmlab.stepping import SteppedTrainLoop, count_batches
 
@@ -184,7 +185,8 @@ class MmLoop:
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
             runner = self._runner(work_dir, first)
             try:
-                runner.train()
+                with recomputed(job.model, training.gradient_checkpointing):
+                    runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(
                     f"out of memory at step {progress.step}: lower BATCH_SIZE (and raise "
