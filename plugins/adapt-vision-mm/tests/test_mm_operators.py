@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
+
+import torch
 
 from adapt_vision_mm.openmmlab import mmcv_operators as served
 
