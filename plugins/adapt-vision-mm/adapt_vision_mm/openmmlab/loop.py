@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Subset
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
-from adapt_core.random_state import seed_everything
+from adapt_core.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_vision_mm.openmmlab import cfg_options, checkpointing
@@ -136,7 +136,7 @@ class MmLoop:
         losses: list[float] = []
         with torch.no_grad(), quiet_warnings():
             for number, batch in enumerate(loader):
-                if number == 0:
+                if number == 0 and not hasattr(model, "roi_head"):
                     self._show_tensors(batch)
                 for sample in model.val_step(batch):
                     found += self._parts.results(sample, split)
@@ -154,14 +154,14 @@ class MmLoop:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
 
     def _show_tensors(self, batch: Any) -> None:
-        """One call that answers tensors, for the proof of the merge: predictions are lists of boxes.
+        """One call for the proof of the merge, which compares tensors; predictions are lists of boxes.
 
-        Left out where a model picks proposals on its way: the last digit of a score would decide what is compared.
+        Where a model picks proposals on its way, it is shown predictions, and nothing is compared: the last digit of
+        a score would decide what.
         """
         model: Any = self._job.model
-        if hasattr(model, "roi_head") or getattr(model, "as_two_stage", False):
-            return
-        model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
+        picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
+        model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
 
     def _loss(self, batch: Any) -> float:
         model: Any = self._job.model
@@ -180,6 +180,10 @@ class MmLoop:
             state = checkpointing.read(resume_from)
             checkpointing.load_trained(job.model, state["model"])
             progress.take(state)
+        if not training.do_eval or job.data.validation is None:
+            with torch.no_grad(), quiet_warnings(), untouched_random_state():
+                job.model.eval()
+                self._show_tensors(pseudo_collate([job.data.train[0]]))
         seed_everything(training.seed)
         first, started = progress.batch, time.monotonic()
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
