@@ -136,7 +136,7 @@ class MmLoop:
         losses: list[float] = []
         with torch.no_grad(), quiet_warnings():
             for number, batch in enumerate(loader):
-                if number == 0 and not hasattr(model, "roi_head"):
+                if number == 0:
                     self._show_tensors(batch)
                 for sample in model.val_step(batch):
                     found += self._parts.results(sample, split)
