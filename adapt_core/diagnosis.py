@@ -24,15 +24,34 @@ _PARTS = (
 def diagnose(disabled: Iterable[str] = ()) -> dict[str, Any]:
     """Versions, devices, optional parts and broken plugins, as plain data. Imports torch to look at the devices."""
     registry = Registry.discover(disabled)
+    parts, broken = _parts_of_plugins(registry)
     return {
         "versions": versions(registry),
         "devices": _devices(),
         "parts": [
-            {"name": name, "for": purpose, "present": installed_version(name) is not None, "add": command}
-            for name, purpose, command in _PARTS
+            *(
+                {"name": name, "for": purpose, "present": installed_version(name) is not None, "add": command}
+                for name, purpose, command in _PARTS
+            ),
+            *parts,
         ],
-        "broken": [f"{b.provenance}: {b.cause}" for b in registry.broken],
+        "broken": [*(f"{b.provenance}: {b.cause}" for b in registry.broken), *broken],
     }
+
+
+def _parts_of_plugins(registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the plugins tell of their optional parts, and which of them failed to."""
+    parts: list[dict[str, Any]] = []
+    broken = []
+    for implementation in registry.manager.hook.adapt_parts.get_hookimpls():
+        try:
+            parts += [
+                {"name": p.name, "for": p.purpose, "present": p.present, "add": p.add, "note": p.note}
+                for p in implementation.function()
+            ]
+        except Exception as error:  # noqa: BLE001 - any plugin code may raise anything; the cause is told
+            broken.append(f"{registry.provenance[implementation.plugin_name]}: adapt_parts() raised {error}")
+    return parts, broken
 
 
 def _devices() -> list[str]:

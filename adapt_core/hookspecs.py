@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pluggy import HookspecMarker
 
-from adapt_core.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
+from adapt_core.specs import LauncherSpec, MethodSpec, OptionalPart, QuantizerSpec, TaskSpec
 
 if TYPE_CHECKING:
     from adapt_core.plan import Plan
@@ -48,6 +48,12 @@ def adapt_quantizers() -> list[QuantizerSpec]:
 @hookspec
 def adapt_launchers() -> list[LauncherSpec]:
     """Return the launchers this plugin provides. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_parts() -> list[OptionalPart]:
+    """Return the optional parts that this plugin can use, for `adapt doctor`. Called by nothing else."""
     raise NotImplementedError
 
 

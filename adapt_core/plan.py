@@ -104,7 +104,7 @@ class Plan:
             choice = getattr(self, slot)
             if choice is not None:
                 keys.update(as_keys(choice.params))
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+        return {key: _as_lists(value) for key, value in keys.items()}
 
     @property
     def config_sha256(self) -> str:
@@ -119,7 +119,7 @@ class Plan:
             for parameter in parameters_of(type(params)).values():
                 if not parameter.declaration.may_change_on_resume:
                     keys.setdefault(parameter.key, getattr(params, parameter.attribute))
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()}
+        return {key: _as_lists(value) for key, value in keys.items()}
 
     def changed_keys(self) -> list[tuple[str, Any, Any]]:
         """The keys that differ from their declared defaults, as (key, value, default)."""
@@ -173,6 +173,11 @@ class Plan:
             disabled_plugins=tuple(data["disabled_plugins"]),
             remarks=tuple(data["remarks"]),
         )
+
+
+def _as_lists(value: Any) -> Any:
+    """A value as YAML gives it back: lists for tuples, at any depth."""
+    return [_as_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _restore(params: type, keys: Mapping[str, Any]) -> Any:

@@ -119,3 +119,22 @@ class LauncherSpec(Spec):
 
     switch: str | None = None
     loops: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class OptionalPart:
+    """Something that a plugin can use and that may be absent, as `adapt doctor` tells it.
+
+    Attributes:
+        name: the part ("onedl-mmdetection").
+        purpose: what it is for.
+        present: whether it is here.
+        add: the command that adds it.
+        note: what else there is to say where it is here ("operators: torchvision").
+    """
+
+    name: str
+    purpose: str
+    present: bool
+    add: str
+    note: str = ""

@@ -28,7 +28,8 @@ def doctor(disabled: tuple[str, ...], as_json: bool) -> None:
     for device in report["devices"]:
         click.echo(f"device: {device}")
     for part in report["parts"]:
-        state = "present" if part["present"] else f"missing: {part['add']}"
+        here = f"present, {part['note']}" if part.get("note") else "present"
+        state = here if part["present"] else f"missing: {part['add']}"
         click.echo(f"{part['name']} ({part['for']}): {state}")
     for broken in report["broken"]:
         click.echo(f"broken plugin: {broken}")

@@ -70,7 +70,8 @@ def save(model: nn.Module, folder: Path) -> None:
         (folder / "README.md").unlink(missing_ok=True)
         return
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    # A detector's head shares layers among its levels, and safetensors takes no memory twice.
+    tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
     config = copy.copy(_configs(model)[ADAPTER])
     config.inference_mode = True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from adapt_core import hookimpl
-from adapt_core.specs import TaskSpec
+from adapt_core.specs import OptionalPart, TaskSpec
 
-from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams
+from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 
 _BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
@@ -32,4 +32,30 @@ def adapt_tasks() -> list[TaskSpec]:
             metrics=_BOX_METRICS,
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
+        TaskSpec(
+            name="instance_segmentation",
+            aliases=("image_segmentation",),
+            summary="masks of objects, with any instance segmentation model of mmdet",
+            implementation="adapt_vision_mm.instance_segmentation.task:InstanceSegmentation",
+            params=SegmentationParams,
+            loop="mm",
+            metrics={"mask_mAP": "higher", "mask_AP50": "higher", "mask_AP75": "higher", **_BOX_METRICS},
+            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
+        ),
+        TaskSpec(
+            name="pose_detection",
+            summary="points on bodies, with any 2d model of mmpose",
+            implementation="adapt_vision_mm.pose_detection.task:PoseDetection",
+            params=PoseParams,
+            loop="mm",
+            metrics={"keypoint_mAP": "higher", "keypoint_AP50": "higher", "keypoint_AP75": "higher"},
+            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
+        ),
     ]
+
+
+@hookimpl
+def adapt_parts() -> list[OptionalPart]:
+    from adapt_vision_mm.openmmlab.doctor import optional_parts
+
+    return optional_parts()

@@ -93,7 +93,8 @@ def _folder(root: Path, given: str | None, split: str) -> Path | None:
 
 
 def _candidates(root: Path, folder: Path | None, name: str) -> list[Path]:
-    return list(dict.fromkeys([*([folder / name] if folder else []), root / name, root / "annotations" / name]))
+    nearby = [root / name, root / "annotations" / name, root / "splits" / name]
+    return list(dict.fromkeys([*([folder / name] if folder else []), *nearby]))
 
 
 def _json_files(root: Path) -> str:
@@ -105,6 +106,8 @@ def _images_beside(root: Path, annotations: Path, split: str) -> Path:
     """The images' folder where TRAIN_DIR or VAL_DIR does not say: the first that holds the first named image."""
     import json
 
+    if annotations.suffix != ".json":
+        return next((path for path in (root / split, root / "images") if path.is_dir()), root)
     try:
         name = str(json.loads(annotations.read_text(encoding="utf-8"))["images"][0]["file_name"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, InputError
 from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco import json_file, voc
@@ -35,7 +35,7 @@ def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSet]:
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
-        place = find_split(plan, split)
+        place = _place(plan, split)
         if place is None:
             continue
         found[split] = read(place, names)
@@ -46,12 +46,24 @@ def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSet]:
                 f"{found[split].source}: its classes ({', '.join(found[split].names[:5])}, ...) are not those of "
                 f"{found['train'].source} ({', '.join(names[:5])}, ...)."
             )
+    if "val" not in found and plan.training.do_eval:
+        found["train"], found["val"] = halves(found["train"], plan.data.data_split or 0)
     if plan.data.max_train_samples:
         found["train"] = found["train"].first(plan.data.max_train_samples)
     if plan.data.max_eval_samples and "val" in found:
         found["val"] = found["val"].first(plan.data.max_eval_samples)
     _warn_of_gaps(found["train"])
     return found
+
+
+def _place(plan: Plan, split: str) -> Split | None:
+    """A split's place; None for a validation split that DATA_SPLIT makes, because none is there."""
+    try:
+        return find_split(plan, split)
+    except InputError:
+        if split == "val" and plan.data.data_split and not plan.data.val_dir:
+            return None
+        raise
 
 
 def read_detection(plan: Plan, place: Split, names: Sequence[str] | None) -> AnnotatedSet:
@@ -105,6 +117,8 @@ def skip_counts(split: AnnotatedSet) -> None:
 
 
 def halves(split: AnnotatedSet, share: float) -> tuple[AnnotatedSet, AnnotatedSet]:
-    """A split cut in two: all but the last share, and the last share."""
-    cut = max(1, round(len(split.pictures) * (1 - share)))
+    """A split cut in two: all pictures but the last share, and the last share (at least one in each)."""
+    count = len(split.pictures)
+    cut = min(max(1, round(count * (1 - share))), count - 1)
+    log.info("DATA_SPLIT: the last %d of %d training images are held out for validation", count - cut, count)
     return attrs.evolve(split, pictures=split.pictures[:cut]), attrs.evolve(split, pictures=split.pictures[cut:])

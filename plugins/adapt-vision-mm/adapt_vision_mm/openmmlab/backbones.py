@@ -82,11 +82,9 @@ def use_timm(model: dict[str, Any], given: str, pretrained: bool) -> None:
     pretrained_cfg: Any = getattr(probe, "pretrained_cfg", None) or {}
     mean, std = pretrained_cfg.get("mean"), pretrained_cfg.get("std")
     if mean and std and isinstance(model.get("data_preprocessor"), dict):
-        model["data_preprocessor"] |= {
-            "mean": [255 * value for value in mean],
-            "std": [255 * value for value in std],
-            "bgr_to_rgb": True,
-        }
+        model["data_preprocessor"].update(
+            mean=[255 * value for value in mean], std=[255 * value for value in std], bgr_to_rgb=True
+        )
     log.info(
         "backbone: timm's %s, levels of stride %s", name, ", ".join(str(available[i]["reduction"]) for i in chosen)
     )

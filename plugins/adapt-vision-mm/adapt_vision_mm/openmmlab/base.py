@@ -39,6 +39,7 @@ class MmTask(ABC):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.base_batch_size: int | None = None
 
     @cached_property
     def files(self) -> ModelFiles:
@@ -82,6 +83,11 @@ class MmTask(ABC):
                 "SAVE_METHOD: save_pretrained is for Hugging Face models. Use state_dict, safetensors or "
                 "full_torch_model; a checkpoint and config for plain OpenMMLab are always written beside."
             )
+        if self.plan.model.dtype not in ("auto", "float32"):
+            raise InputError(
+                f"DTYPE: OpenMMLab models hold their weights in float32; not {self.plan.model.dtype}. "
+                "BF16: true trains in mixed precision."
+            )
         _ = self.files
         backbones.check_backbone(self.plan)
         for split in self.splits.values():
@@ -92,7 +98,7 @@ class MmTask(ABC):
         """The config, fitted to the data and changed by cfg_options."""
         from adapt_vision_mm.openmmlab import cfg_options, model_config
 
-        parts.load(pose=self.package == "mmpose")
+        parts.load(self.package)
         config = read_config(self.files.config)
         model, params = config.model, self.plan.task.params
         keep_backbone = params.backbone_weights == backbones.PRETRAINED
@@ -106,13 +112,10 @@ class MmTask(ABC):
             if key == "auto_scale_lr":
                 self.base_batch_size = (config.get(key) or {}).get("base_batch_size")
             config.pop(key, None)
+        config.default_scope = self.package
         self.fit(config)
-        known = (
-            {key: value for key, value in (params.cfg_options or {}).items() if _of_model(key)}
-            if isinstance(params.cfg_options, dict)
-            else {}
-        )
-        cfg_options.apply(config, known)
+        options = cfg_options.dotted(params.cfg_options)
+        cfg_options.apply(config, {path: value for path, value in options.items() if _of_model(path)})
         return config
 
     def load_data(self) -> TaskData:
@@ -152,6 +155,12 @@ class MmTask(ABC):
             held |= {name for name, _ in model.named_parameters() if name.startswith("backbone.")}
         if self.files.weights is not None:
             held |= weights.load_matching(model, self.files.weights)
+        if not (held or self.plan.trains_base):
+            raise InputError(
+                f"method {self.plan.method.name} adapts weights that were trained before, and none were given. Set "
+                "LOCAL_MODEL_PATH to a checkpoint, MODEL_PATH to the model/ of a run, or backbone_weights; "
+                "or use method full."
+            )
         weights.says_where_from(model, held)
         new = weights.new_parameters(model, held)
         model.cfg = self.config
@@ -190,25 +199,13 @@ class MmTask(ABC):
         from adapt_vision_mm.openmmlab.saving import save
 
         held: Any = model
-        meta = getattr(held, "dataset_meta", None) or self.meta()
-        for name in ("cfg", "dataset_meta"):
-            vars(model).pop(name, None)
-        save(model, self._saved_config(held), meta, folder, save_method)
-
-    def _saved_config(self, model: Any) -> Any:
-        """The run's config, or that of the finished run's folder whose model is exported again."""
-        from mmengine.config import Config
-
-        stored = Path(self.plan.output_dir) / "model" / "config.py"
-        if "config" not in self.__dict__ and stored.is_file():
-            return Config.fromfile(str(stored))
-        return self.config
+        save(model, held.cfg, held.dataset_meta, folder, save_method)
 
     def load_model_folder(self, folder: Path) -> nn.Module:
         """The model that `save_model` wrote."""
         from adapt_vision_mm.openmmlab.saving import load
 
-        parts.load(pose=self.package == "mmpose")
+        parts.load(self.package)
         return load(folder, self.package)
 
     def loading_lines(self, save_method: str) -> str:

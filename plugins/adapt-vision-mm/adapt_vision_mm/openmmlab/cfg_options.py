@@ -37,7 +37,7 @@ def apply(config: Any, options: Any) -> None:
 
 
 def _require(config: Any, path: str) -> None:
-    node: Any = config
+    node: Any = dict(config.items())  # mmengine's Config is no mapping itself
     parts = path.split(".")
     for depth, part in enumerate(parts):
         if depth and depth == len(parts) - 1:

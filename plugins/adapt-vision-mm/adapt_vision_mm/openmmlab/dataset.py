@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import mmcv
@@ -17,6 +15,7 @@ from torch.utils.data import Sampler
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.openmmlab.epoch_items import item
 
 
 @TRANSFORMS.register_module()
@@ -81,12 +80,7 @@ class AnnotatedDataset(BaseDetDataset):
 
     def __getitem__(self, index: int) -> Any:
         """The image `index % len`, augmented as in epoch `index // len`."""
-        epoch, number = divmod(index, len(self))
-        with _random_state_of(self._seed, epoch, number):
-            data = self.prepare_data(number)
-        if data is None:
-            raise DataError(f"{self.data_list[number]['img_path']}: the pipeline left nothing of the image.")
-        return data
+        return item(self, self._seed, index)
 
 
 def _with_photo(step: Any) -> Any:
@@ -103,20 +97,6 @@ def _instance(annotation: dict[str, Any], labels: dict[int, int]) -> dict[str, A
     if annotation.get("segmentation"):
         instance["mask"] = annotation["segmentation"]
     return instance
-
-
-@contextmanager
-def _random_state_of(*key: int) -> Iterator[None]:
-    """Python's and NumPy's random state as a function of a key, and as it was before at the end."""
-    python_state, numpy_state = random.getstate(), numpy.random.get_state()
-    seed = int(numpy.random.SeedSequence(list(key)).generate_state(1)[0])
-    random.seed(seed)
-    numpy.random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        numpy.random.set_state(numpy_state)
 
 
 class EpochSampler(Sampler[int]):

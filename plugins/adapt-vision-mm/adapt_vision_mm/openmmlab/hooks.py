@@ -65,9 +65,8 @@ class Watch(Hook):
         self._job.relay.screen.advance(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
             figures = {"loss": mean, "learning_rate": self._rate}
-            figures |= {
-                key: float(value) for key, value in outputs.items() if key != "loss" and getattr(value, "ndim", 1) == 0
-            }
+            # The parts of the loss; those of a decoder's inner layers (d0.loss_cls) would only fill the file.
+            figures |= {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
             self._job.relay.metrics("train", progress.step, progress.epoch, figures)
             self._losses = []
 
@@ -99,6 +98,7 @@ class Milestones(Hook):
             return
         last = progress.batch == progress.total_batches
         improved = self._evaluated(runner) if due else False
+        last = last or runner.train_loop.stop_training
         if save or last or (improved and training.keep == "best"):
             self._save(runner, improved)
 

@@ -13,14 +13,13 @@ from typing import Any
 import attrs
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
-from adapt_core.random_state import seed_everything
+from adapt_core.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_vision_mm.openmmlab import cfg_options, checkpointing
@@ -29,6 +28,7 @@ from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
 from adapt_vision_mm.openmmlab.progress import Progress
+from adapt_vision_mm.openmmlab.recomputing import recomputed
 from adapt_vision_mm.openmmlab.schedules import schedulers
 from adapt_vision_mm.openmmlab.stepping import SteppedTrainLoop, count_batches
 
@@ -66,7 +66,6 @@ class MmLoop:
     def __init__(self, job: Job, parts: MmParts) -> None:
         self._job, self._parts = job, parts
         plan, world = job.plan, job.world
-        init_default_scope(parts.scope)
         job.model.to(torch.device(world.device))
         self._model = _wrapped(job) if world.size > 1 else job.model
         self._progress: Progress | None = None
@@ -155,9 +154,14 @@ class MmLoop:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
 
     def _show_tensors(self, batch: Any) -> None:
-        """One call that answers tensors, for the proof of the merge: predictions are lists of boxes."""
+        """One call for the proof of the merge, which compares tensors; predictions are lists of boxes.
+
+        Where a model picks proposals on its way, it is shown predictions, and nothing is compared: the last digit of
+        a score would decide what.
+        """
         model: Any = self._job.model
-        model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
+        picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
+        model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
 
     def _loss(self, batch: Any) -> float:
         model: Any = self._job.model
@@ -176,12 +180,17 @@ class MmLoop:
             state = checkpointing.read(resume_from)
             checkpointing.load_trained(job.model, state["model"])
             progress.take(state)
+        if not training.do_eval or job.data.validation is None:
+            with torch.no_grad(), quiet_warnings(), untouched_random_state():
+                job.model.eval()
+                self._show_tensors(pseudo_collate([job.data.train[0]]))
         seed_everything(training.seed)
         first, started = progress.batch, time.monotonic()
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
             runner = self._runner(work_dir, first)
             try:
-                runner.train()
+                with recomputed(job.model, training.gradient_checkpointing):
+                    runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(
                     f"out of memory at step {progress.step}: lower BATCH_SIZE (and raise "

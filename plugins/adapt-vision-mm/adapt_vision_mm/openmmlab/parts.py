@@ -29,8 +29,11 @@ def require_installed(what: str, pose: bool = False) -> None:
         raise InputError(f"{what} needs OpenMMLab, and {', '.join(missing)} is not installed: {command}")
 
 
-def load(pose: bool = False) -> None:
-    """Imports mmdet (and mmpose) with whatever operators there are, and registers every model of theirs.
+def load(package: str) -> None:
+    """Imports mmdet (and mmpose) with whatever operators there are, and makes its registry the one that builds.
+
+    Args:
+        package: "mmdet" or "mmpose".
 
     Raises:
         InputError: OpenCV cannot be loaded here.
@@ -48,10 +51,13 @@ def load(pose: bool = False) -> None:
         importlib.import_module("adapt_vision_mm.openmmlab.mmcv_operators")
         for module in ("mmdet.models", "mmdet.datasets", "mmdet.structures", "mmdet.visualization"):
             importlib.import_module(module)
-        if pose:
+        if package == "mmpose":
             importlib.import_module("adapt_vision_mm.openmmlab.keypoint_api")
             for module in ("mmpose.models", "mmpose.datasets", "mmpose.codecs"):
                 importlib.import_module(module)
+        from mmengine.registry import init_default_scope
+
+        init_default_scope(package)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from adapt_core.weights import save_weights
 
 from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
 
-_COMPANIONS = ("mmcv_operators.py", "timm_backbone.py")
+_OPERATORS, _TIMM, _KEYPOINTS = "mmcv_operators.py", "timm_backbone.py", "keypoint_api.py"
 
 
 def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save_method: str) -> None:
@@ -31,18 +31,20 @@ def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     torch.save({"meta": {"dataset_meta": meta}, "state_dict": state}, folder / CHECKPOINT)
     config.dump(str(folder / CONFIG))
-    for name in _COMPANIONS:
-        if name != "timm_backbone.py" or config.model.backbone.get("type") == "TimmBackbone":
-            shutil.copyfile(Path(__file__).parent / name, folder / name)
+    companions = [_OPERATORS]
+    if config.model.backbone.get("type") == "TimmBackbone":
+        companions.append(_TIMM)
+    if config.get("default_scope") == "mmpose":
+        companions.append(_KEYPOINTS)
+    for name in companions:
+        shutil.copyfile(Path(__file__).parent / name, folder / name)
 
 
 def load(folder: Path, scope: str) -> nn.Module:
-    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as mmdet's `init_detector` sets."""
+    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as `init_detector` sets them."""
     import torch
     from mmengine.config import Config
-    from mmengine.registry import init_default_scope
 
-    init_default_scope(scope)
     config = Config.fromfile(str(folder / CONFIG))
     model = build(config, scope)
     held: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
@@ -77,6 +79,7 @@ def loading_lines(save_method: str, init: str) -> str:
         "",
         'sys.path.insert(0, "model")',
         "import mmcv_operators  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
+        *(["import keypoint_api  # serves xtcocotools by pycocotools"] if module.startswith("mmpose") else []),
         'if Path("model/timm_backbone.py").exists():',
         "    import timm_backbone",
     ]

@@ -1,0 +1,1 @@
+"""The task instance_segmentation."""

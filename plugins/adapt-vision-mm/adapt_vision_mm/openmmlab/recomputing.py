@@ -1,0 +1,45 @@
+"""GRADIENT_CHECKPOINTING: the stages of a backbone keep no activations, and compute them again in the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from adapt_core.errors import InputError
+
+
+@contextmanager
+def recomputed(model: Any, wanted: bool) -> Iterator[None]:
+    """A context in which the stages of `model.backbone` recompute their activations.
+
+    A BatchNorm that trains updates its statistics twice a step, as in any network with recomputed activations.
+
+    Raises:
+        InputError: the backbone has no stages (outermost nn.Sequential modules).
+    """
+    if not wanted:
+        yield
+        return
+    stages = list(_stages(model.backbone))
+    if not stages:
+        raise InputError(f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to compute again.")
+    for stage in stages:
+        vars(stage)["forward"] = partial(checkpoint, stage.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for stage in stages:
+            del vars(stage)["forward"]
+
+
+def _stages(module: nn.Module) -> Iterator[nn.Sequential]:
+    for child in module.children():
+        if isinstance(child, nn.Sequential):
+            yield child
+        else:
+            yield from _stages(child)

@@ -1,0 +1,38 @@
+"""mmpose's description of points, from what COCO annotations tell of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.scoring import sigmas
+
+_COLOUR = [51, 153, 255]
+
+
+def metainfo(split: AnnotatedSet) -> dict[str, Any]:
+    """Names, mirrored pairs (left and right of the same name), skeleton and OKS sigmas of the one class with points."""
+    category = split.categories[0]
+    names = list(category.keypoints)
+    return {
+        "dataset_name": category.name,
+        "keypoint_info": {
+            number: {"id": number, "name": name, "color": _COLOUR, "type": "", "swap": mirrored(name, names)}
+            for number, name in enumerate(names)
+        },
+        "skeleton_info": {
+            number: {"id": number, "link": (names[a], names[b]), "color": _COLOUR}
+            for number, (a, b) in enumerate(category.skeleton)
+        },
+        "joint_weights": [1.0] * len(names),
+        "sigmas": sigmas(split),
+    }
+
+
+def mirrored(name: str, names: list[str]) -> str:
+    """The point that a mirrored image shows in this one's place: "leftear" for "rightear"; "" for itself."""
+    folded = {other.casefold(): other for other in names}
+    for one, other in (("left", "right"), ("right", "left")):
+        if one in name.casefold():
+            return folded.get(name.casefold().replace(one, other), "")
+    return ""

@@ -1,0 +1,69 @@
+"""A pose model on raw images: named points, and the images with skeletons drawn on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.files import write_text
+from adapt_core.plan import Plan
+
+from adapt_vision_mm.openmmlab import parts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: Plan) -> list[dict[str, Any]]:
+    """See `PoseDetection.predict`."""
+    from mmpose.apis import inference_bottomup, inference_topdown
+
+    from adapt_vision_mm.pose_detection.fitting import is_top_down
+    from adapt_vision_mm.pose_detection.task import poses
+
+    held: Any = model
+    infer = inference_topdown if is_top_down(held.cfg) else inference_bottomup
+    meta = held.dataset_meta
+    names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
+    output = folder.parent / "predictions"
+    output.mkdir(exist_ok=True)
+    predictions, results = [], []
+    for number, path in enumerate(inputs, start=1):
+        with parts.quiet_warnings():
+            samples = infer(model, str(path))
+        for sample in samples:
+            sample.set_metainfo({"img_id": number})
+        found = [p for sample in samples for p in poses(sample) if p["score"] >= plan.task.params.score_threshold]
+        results += [{**pose, "category_id": 1, "file_name": str(path)} for pose in found]
+        drawn = output / f"{Path(path).stem}.png"
+        draw(Path(path), found, meta["skeleton_links"], drawn)
+        detections = [
+            {
+                "score": round(pose["score"], 6),
+                "keypoints": {
+                    name: [round(value, 3) for value in pose["keypoints"][3 * i : 3 * i + 3]]
+                    for i, name in enumerate(names)
+                },
+            }
+            for pose in found
+        ]
+        predictions.append({"image": str(path), "detections": detections, "drawn": str(drawn)})
+    write_text(output / "predictions.json", json.dumps(results, indent=1))
+    return predictions
+
+
+def draw(path: Path, found: list[dict[str, Any]], skeleton: Any, output: Path) -> None:
+    """Writes an image with the points and the skeleton of each instance on it."""
+    import cv2
+    import torch
+    from torchvision.io import write_png
+    from torchvision.utils import draw_keypoints
+
+    image = torch.from_numpy(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+    if found:
+        points = torch.tensor([pose["keypoints"] for pose in found]).reshape(len(found), -1, 3)[..., :2]
+        links = [tuple(link) for link in skeleton] or None
+        image = draw_keypoints(image, points, connectivity=links, colors="red", radius=4, width=2)
+    write_png(image, str(output))

@@ -1,0 +1,226 @@
+"""Annotated images: what is read from each layout, and what is refused, where, before torch is imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core.errors import DataError, InputError
+
+pytest.importorskip("PIL")
+pytest.importorskip("pycocotools")
+
+from adapt_vision_mm.coco import json_file, label_maps, splits, voc
+
+Broken = Callable[..., Path]
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Broken:
+    """Writes a COCO file of one 40 x 30 image with one box, changed as asked for, and returns its folder."""
+    from PIL import Image
+
+    def write(change: Callable[[dict[str, Any]], None], image: Callable[[Path], None] | None = None) -> Path:
+        Image.new("RGB", (40, 30), (90, 20, 20)).save(tmp_path / "a.jpg")
+        if image is not None:
+            image(tmp_path / "a.jpg")
+        data: dict[str, Any] = {
+            "images": [{"id": 7, "file_name": "a.jpg", "width": 40, "height": 30}],
+            "categories": [{"id": 3, "name": "cell"}, {"id": 9, "name": "plate"}],
+            "annotations": [
+                {"id": 11, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 12], "area": 120, "iscrowd": 0},
+                {"id": 12, "image_id": 7, "category_id": 9, "bbox": [5, 5, 9, 9], "area": 81, "iscrowd": 0},
+            ],
+        }
+        change(data)
+        (tmp_path / "train.json").write_text(json.dumps(data), encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def read(folder: Path, skip: bool = False) -> Any:
+    return json_file.read(folder / "train.json", folder, skip)
+
+
+def test_coco_ids_that_are_not_contiguous_become_labels_in_their_order(broken: Broken) -> None:
+    found = read(broken(lambda data: data["categories"].reverse()))
+    assert found.names == ("cell", "plate")
+    assert found.label_of() == {3: 0, 9: 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("category_id", 4, "annotation 11: unknown category id 4"),
+        ("image_id", 8, "annotation 11: unknown image id 8"),
+        ("bbox", [1, 2, 0, 12], "annotation 11: box of zero area"),
+        ("bbox", [35, 2, 10, 12], "annotation 11: box [35, 2, 10, 12] reaches outside the image (40 x 30)"),
+        ("bbox", [1, 2], "annotation 11: no bbox"),
+    ],
+)
+def test_a_bad_annotation_is_named_by_id_or_dropped_and_counted(
+    broken: Broken, key: str, value: Any, said: str
+) -> None:
+    folder = broken(lambda data: data["annotations"][0].update({key: value}))
+    with pytest.raises(DataError) as raised:
+        read(folder)
+    assert said in str(raised.value)
+    assert "train.json" in str(raised.value)
+    found = read(folder, skip=True)
+    assert sum(found.dropped.values()) == 1
+    assert [a["category_id"] for a in found.pictures[0].annotations] == [9]
+
+
+def test_a_box_within_a_pixel_of_the_edge_is_clipped(broken: Broken) -> None:
+    found = read(broken(lambda data: data["annotations"][0].update(bbox=[30.5, 2, 10, 12])))
+    assert found.pictures[0].annotations[0]["bbox"] == [30.5, 2, 9.5, 12]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), "image is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-10]), "image is truncated"),
+        (lambda path: path.write_bytes(b"no image"), "image cannot be read"),
+    ],
+)
+def test_a_bad_image_is_named(broken: Broken, change: Callable[[Path], None], said: str) -> None:
+    folder = broken(lambda data: None, change)
+    with pytest.raises(DataError, match=r"image 7 \(a.jpg\)") as raised:
+        read(folder)
+    assert said in str(raised.value)
+
+
+def test_an_image_of_another_size_than_annotated_is_named(broken: Broken) -> None:
+    folder = broken(lambda data: data["images"][0].update(width=41))
+    with pytest.raises(DataError, match="image is 40 x 30, annotated as 41 x 30"):
+        read(folder)
+
+
+def test_a_photo_annotated_before_its_exif_rotation_is_read_as_stored(broken: Broken) -> None:
+    from PIL import Image
+
+    def turn(path: Path) -> None:
+        image = Image.open(path)
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.save(path, exif=exif)
+
+    assert read(broken(lambda data: None, turn)).pictures[0].as_stored
+    assert not read(broken(lambda data: data["images"][0].update(width=30, height=40), turn)).pictures[0].as_stored
+
+
+def test_a_class_named_twice_and_a_file_without_annotations_are_refused(broken: Broken) -> None:
+    with pytest.raises(DataError, match="class name 'cell' stands twice"):
+        read(broken(lambda data: data["categories"][1].update(name="cell")))
+    with pytest.raises(DataError, match="no image has an annotation"):
+        read(broken(lambda data: data["annotations"].clear()))
+
+
+def test_a_file_that_is_no_coco_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="cannot be read as JSON"):
+        read(tmp_path)
+    (tmp_path / "train.json").write_text('{"images": []}', encoding="utf-8")
+    with pytest.raises(DataError, match="no list 'annotations'"):
+        read(tmp_path)
+
+
+def test_crowds_and_all_80_classes_of_coco_are_read(shared_data: Path) -> None:
+    root = shared_data / "coco_mini"
+    found = json_file.read(root / "annotations" / "instances_train2017.json", root / "train2017", skip=False)
+    assert len(found.names) == 80
+    annotations = [a for picture in found.pictures for a in picture.annotations]
+    assert len(annotations) == 739
+    assert sum(a["iscrowd"] for a in annotations) > 0
+
+
+def test_pascal_voc_is_read_with_its_lists(shared_data: Path) -> None:
+    root = shared_data / "bccd_voc"
+    names = splits.names_in(root / "ImageSets" / "Main" / "train.txt")
+    found = voc.read(root, names, None, "train.txt", skip=False)
+    assert found.facts() == {"images": 52, "annotations": 692, "images_without_annotations": 0}
+    assert found.names == ("Platelets", "RBC", "WBC")
+
+
+def test_a_missing_xml_and_an_unknown_class_of_voc_are_named(shared_data: Path) -> None:
+    root = shared_data / "bccd_voc"
+    with pytest.raises(DataError, match=r"image 'nothing': Annotations/nothing.xml is missing"):
+        voc.read(root, ["nothing"], None, "train.txt", skip=False)
+    names = splits.names_in(root / "ImageSets" / "Main" / "val.txt")
+    with pytest.raises(DataError, match="unknown class"):
+        voc.read(root, names, ["RBC"], "val.txt", skip=False)
+
+
+def test_instance_maps_give_what_the_polygons_give(shared_data: Path) -> None:
+    root = shared_data / "balloon"
+    names = splits.names_in(root / "splits" / "train.txt")
+    maps = label_maps.read(names, root / "images", root / "labels", ["balloon"], (), "train.txt", skip=False)
+    polygons = json_file.read(root / "annotations" / "instances_train.json", root / "images", skip=False)
+    assert maps.facts() == polygons.facts()
+
+
+@pytest.fixture
+def two_squares(tmp_path: Path) -> Callable[[Any], Any]:
+    """One image with a label map of the given values, read with two classes."""
+    import numpy
+    from PIL import Image
+
+    def make(values: Any, palette: Any = ()) -> Any:
+        values = numpy.asarray(values)
+        for name in ("images", "labels"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("RGB", values.shape[1::-1]).save(tmp_path / "images" / "a.png")
+        Image.fromarray(values.astype("uint8" if values.max() < 256 else "uint16")).save(tmp_path / "labels" / "a.png")
+        folders = tmp_path / "images", tmp_path / "labels"
+        found = label_maps.read(["a"], *folders, ["cat", "dog"], palette, "train.txt", skip=False)
+        return [(a["category_id"], a["area"]) for a in found.pictures[0].annotations]
+
+    return make
+
+
+def _map(first: int, second: int) -> Any:
+    import numpy
+
+    values = numpy.zeros((20, 30), dtype=int)
+    values[2:6, 2:6] = first
+    values[10:16, 10:16] = second
+    return values
+
+
+def test_class_maps_are_taken_apart_by_connected_pieces(two_squares: Any) -> None:
+    assert two_squares(_map(1, 1)) == [(1, 16.0), (1, 36.0)]
+    assert two_squares(_map(2, 1)) == [(1, 36.0), (2, 16.0)]
+
+
+def test_instance_maps_of_several_classes_count_by_thousands(two_squares: Any) -> None:
+    assert two_squares(_map(2001, 1001)) == [(1, 36.0), (2, 16.0)]
+
+
+def test_colours_are_read_by_the_palette(two_squares: Any) -> None:
+    import numpy
+
+    red, blue = (255, 0, 0), (0, 0, 255)
+    colours = numpy.zeros((20, 30, 3), dtype=int)
+    colours[2:6, 2:6] = red
+    colours[10:16, 10:16] = blue
+    assert two_squares(colours, palette=(red, blue)) == [(1, 16.0), (2, 36.0)]
+
+
+def test_values_beyond_the_classes_are_refused(two_squares: Any) -> None:
+    with pytest.raises(DataError, match="values up to 7, and class_list has 2 classes"):
+        two_squares(_map(1, 7))
+
+
+def test_class_list_and_palette_must_fit() -> None:
+    with pytest.raises(InputError, match="class_list: label maps need the class names"):
+        label_maps.check_classes([], [])
+    with pytest.raises(InputError, match="names 'cat' twice"):
+        label_maps.check_classes(["cat", "cat"], [])
+    with pytest.raises(InputError, match="palette has 1 colours for 2 classes"):
+        label_maps.check_classes(["cat", "dog"], [[1, 2, 3]])

@@ -1,0 +1,213 @@
+"""The schedule and loop parameters of the OpenMMLab tasks: what each does to the config that mmengine gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.contracts import World
+from adapt_core.errors import ConfigError, InputError
+
+pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+
+from adapt_vision_mm.openmmlab import cfg_options
+from adapt_vision_mm.openmmlab.optimizing import mixed_precision, optim_wrapper, refuse_impossible_amp
+from adapt_vision_mm.openmmlab.pipelines import image_size, testing, training
+from adapt_vision_mm.openmmlab.schedules import schedulers
+
+PER_EPOCH = 10
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[..., Any]:
+    """A checked plan of object_detection on one image, with changes; 4 epochs of 10 steps where steps matter."""
+    from PIL import Image
+
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    data = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12], "area": 120}],
+    }
+    for name in ("train", "val", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+
+    def make(**changes: Any) -> Any:
+        keys = {
+            "TASK": "object_detection",
+            "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+            "CUSTOM_DATASET_PATH": str(tmp_path),
+            "EPOCHS": 4,
+            "LR": 0.1,
+        }
+        return adapt_core.check({**keys, **changes})
+
+    return make
+
+
+def rates(plan: Any, steps: int = 4 * PER_EPOCH) -> list[float]:
+    """The learning rate of each step, by mmengine's own schedulers."""
+    import torch
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=plan.training.lr)
+    made = [
+        PARAM_SCHEDULERS.build({**scheduler, "optimizer": optimizer})
+        for scheduler in schedulers(plan, PER_EPOCH, steps)
+    ]
+    seen = []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        for scheduler in made:
+            scheduler.step()
+    return seen
+
+
+def test_linear_goes_from_lr_to_zero_over_the_run(plan: Any) -> None:
+    seen = rates(plan())
+    assert seen[0] == pytest.approx(0.1)
+    assert seen[20] == pytest.approx(0.05, rel=0.06)
+    assert seen[-1] < 0.005
+
+
+def test_begin_holds_lr_and_end_stops_the_schedule(plan: Any) -> None:
+    seen = rates(plan(BEGIN=1, END=3))
+    assert seen[:10] == pytest.approx([0.1] * 10)
+    assert seen[10] > seen[15] > seen[25]
+    assert seen[31:] == [seen[31]] * 9
+
+
+def test_t_max_is_the_epochs_of_half_a_cosine(plan: Any) -> None:
+    whole, half = rates(plan(SCHEDULER_TYPE="CosineAnnealingLR")), rates(plan(SCHEDULER_TYPE="cosine", T_MAX=2))
+    assert whole[20] == pytest.approx(0.05, rel=1e-3)
+    assert half[20] == pytest.approx(0.0, abs=1e-6)
+    assert half[-1] > 0.09
+
+
+def test_warmup_starts_at_a_ratio_and_takes_a_number_of_steps(plan: Any) -> None:
+    off = rates(plan(SCHEDULER_TYPE="constant", WARMUP_ITERS=8))
+    on = rates(plan(SCHEDULER_TYPE="constant", WARMUP=True, WARMUP_ITERS=8, WARMUP_RATIO=0.2))
+    assert off == [0.1] * 40
+    assert on[0] == pytest.approx(0.02)
+    assert on[6] < 0.1
+    assert on[8:] == pytest.approx([0.1] * 32)
+
+
+def test_milestones_multiply_by_gamma(plan: Any) -> None:
+    seen = rates(plan(SCHEDULER_TYPE="MultiStepLR", MILESTONES=[1, 3], GAMMA=0.5))
+    assert (seen[9], seen[11], seen[29], seen[31]) == pytest.approx((0.1, 0.05, 0.05, 0.025))
+
+
+def test_every_scheduler_of_the_tables_can_be_built(plan: Any) -> None:
+    names = ("linear", "constant", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup")
+    firsts = {name: rates(plan(SCHEDULER_TYPE=name))[0] for name in (*names, "LinearLR")}
+    assert firsts.pop("constant_with_warmup") == pytest.approx(0.01)
+    assert firsts.pop("LinearLR") == pytest.approx(0.1 / 3)
+    assert set(firsts.values()) == {0.1}
+
+
+def test_end_beyond_epochs_is_said_once(plan: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="adapt_vision_mm")
+    schedulers(plan(), PER_EPOCH, 40)
+    schedulers(plan(END=4), PER_EPOCH, 40)
+    assert sum("END 50 is beyond EPOCHS 4" in record.message for record in caplog.records) == 1
+
+
+def wrapper(plan: Any, **more: Any) -> dict[str, Any]:
+    return optim_wrapper(plan, more.pop("base", None), World(), more.pop("base_batch_size", 16))
+
+
+def test_the_optimizer_and_its_parameters(plan: Any) -> None:
+    made = wrapper(plan(WEIGHT_DECAY=0.05, BETA1=0.8, BETA2=0.9, ADAM_EPS=1e-6, MAX_GRAD_NORM=0.5))
+    assert made["optimizer"] == {"type": "AdamW", "lr": 0.1, "weight_decay": 0.05, "betas": (0.8, 0.9), "eps": 1e-6}
+    assert made["clip_grad"] == {"max_norm": 0.5}
+    assert made["paramwise_cfg"]["norm_decay_mult"] == 0
+    assert wrapper(plan(OPTIMIZER="sgd"))["optimizer"]["type"] == "SGD"
+    assert wrapper(plan(MAX_GRAD_NORM=0))["clip_grad"] is None
+    assert wrapper(plan(GRADIENT_ACCUMULATION_STEPS=3))["accumulative_counts"] == 3
+
+
+def test_a_config_keeps_its_own_rates_for_parts_of_the_model(plan: Any) -> None:
+    base = {"paramwise_cfg": {"custom_keys": {"backbone": {"lr_mult": 0.1}}}}
+    assert wrapper(plan(), base=base)["paramwise_cfg"]["custom_keys"] == {"backbone": {"lr_mult": 0.1}}
+
+
+def test_auto_scale_lr_multiplies_by_the_batch_size(plan: Any) -> None:
+    assert wrapper(plan(auto_scale_lr=True, BATCH_SIZE=8), base_batch_size=256)["optimizer"]["lr"] == 0.1 * 8 / 256
+    assert wrapper(plan(BATCH_SIZE=8), base_batch_size=256)["optimizer"]["lr"] == 0.1
+    with pytest.raises(InputError, match="auto_scale_lr: this config does not tell"):
+        wrapper(plan(auto_scale_lr=True), base_batch_size=None)
+
+
+def test_amp_is_another_spelling_of_fp16(plan: Any) -> None:
+    assert mixed_precision(plan(amp=True)) == "float16"
+    assert mixed_precision(plan(amp=True, BF16=True)) == "bfloat16"
+    assert mixed_precision(plan()) is None
+    assert wrapper(plan(amp=True))["type"] == "AmpOptimWrapper"
+    assert wrapper(plan(BF16=True))["type"] == "AutocastOptimWrapper"
+    with pytest.raises(InputError, match="amp: float16 mixed precision needs a GPU"):
+        refuse_impossible_amp(plan(amp=True), "cpu")
+
+
+def test_cfg_options_change_the_config_and_wrong_paths_are_refused() -> None:
+    from mmengine.config import Config
+
+    config = Config({"model": {"test_cfg": {"score_thr": 0.1}}, "steps": [{"a": 1}]})
+    cfg_options.apply(config, {"model.test_cfg.score_thr": 0.5, "steps": {"0": {"a": 2}}})
+    assert config.model.test_cfg.score_thr == 0.5
+    assert config.steps[0].a == 2
+    for nothing in (True, False, None):
+        cfg_options.apply(config, nothing)
+    with pytest.raises(InputError, match=r"cfg_options: modell.x: the config has no 'modell'. Did you mean model\?"):
+        cfg_options.apply(config, {"modell.x": 1})
+    with pytest.raises(InputError, match=r"model has no 'test_cfgg'. Did you mean test_cfg\?"):
+        cfg_options.apply(config, {"model.test_cfgg.score_thr": 1})
+
+
+def test_image_size_and_augment_make_the_pipelines() -> None:
+    config = {"test_pipeline": [{"type": "Resize", "scale": (1333, 800)}]}
+    assert image_size(config, None) == 1333
+    assert image_size(config, 320) == 320
+    assert image_size({}, None) == 640
+    assert testing(320, masks=False)[1]["scale"] == (320, 320)
+    assert "RandomFlip" in {step["type"] for step in training(320, augment=True, masks=False)}
+    assert "RandomFlip" not in {step["type"] for step in training(320, augment=False, masks=False)}
+
+
+def test_annotation_files_are_looked_for_where_the_tool_before_looked(plan: Any, tmp_path: Path) -> None:
+    from adapt_vision_mm.coco.places import find_split
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "boxes.json").write_bytes((tmp_path / "train.json").read_bytes())
+    (tmp_path / "here" / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes())
+    for given in ("boxes.json", "here/boxes.json", str(tmp_path / "here" / "boxes.json")):
+        place = find_split(plan(TRAIN_DIR="here", train_ann_file=given), "train")
+        assert place is not None
+        assert place.annotations == tmp_path / "here" / "boxes.json"
+    place = find_split(plan(val_ann_file="other.json"), "val")
+    assert place is not None
+    assert place.annotations == tmp_path / "other.json"
+    with pytest.raises(InputError, match=r"train_ann_file: nothing.json was not found"):
+        plan(train_ann_file="nothing.json")
+
+
+def test_an_unknown_config_is_answered_with_the_nearest_names(plan: Any) -> None:
+    with pytest.raises(InputError, match="Did you mean rtmdet_tiny_8xb32-300e_coco"):
+        plan(MODEL_PATH="rtmdet-tiny_8xb32-300e_coco")
+
+
+def test_what_makes_no_sense_is_refused_before_torch(plan: Any) -> None:
+    with pytest.raises(InputError, match="save_pretrained is for Hugging Face models"):
+        plan(SAVE_METHOD="save_pretrained")
+    with pytest.raises(ConfigError, match="SCHEDULER_TYPE"):
+        plan(SCHEDULER_TYPE="StepLR")
+    with pytest.raises(InputError, match="backbone: write timm/NAME"):
+        plan(backbone="resnet18")
+    with pytest.raises(InputError, match=r"MODEL_CHECKPOINT: .*nothing.pth does not exist"):
+        plan(MODEL_CHECKPOINT="nothing.pth")

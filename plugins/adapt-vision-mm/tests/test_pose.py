@@ -1,0 +1,116 @@
+"""pose_detection: annotated points read and judged, and whole runs of a one-stage and a top-down model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.errors import DataError, InputError
+
+pytest.importorskip("mmpose", reason="needs mmpose (pip install --no-deps mmpose)")
+
+NAMES = ["tip", "left ear", "right ear"]
+
+
+@pytest.fixture(scope="module")
+def triangles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 images of 96 x 96 pixels with one triangle each, whose corners are the points."""
+    from PIL import Image, ImageDraw
+
+    folder = tmp_path_factory.mktemp("triangles")
+    images, annotations = [], []
+    for number in range(1, 13):
+        x, y = 20 + 4 * (number % 4), 16 + 5 * (number % 3)
+        corners = [(x + 20, y), (x, y + 40), (x + 40, y + 40)]
+        image = Image.new("RGB", (96, 96), (210, 210, 210))
+        ImageDraw.Draw(image).polygon(corners, fill=(200, 30, 30))
+        image.save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
+        annotations.append(
+            {
+                "id": number,
+                "image_id": number,
+                "category_id": 1,
+                "bbox": [x - 5, y - 5, 50, 50],
+                "area": 2500,
+                "iscrowd": 0,
+                "num_keypoints": 3,
+                "keypoints": [value for corner in corners for value in (*corner, 2)],
+            }
+        )
+    category = {"id": 1, "name": "triangle", "keypoints": NAMES, "skeleton": [[1, 2], [2, 3]]}
+    data = {"images": images, "annotations": annotations, "categories": [category]}
+    for name in ("train.json", "val.json"):
+        (folder / name).write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(triangles: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Runs pose_detection on the triangles, with changes."""
+
+    def run_with(**changes: Any) -> Any:
+        keys = {
+            "TASK": "pose_detection",
+            "CUSTOM_DATASET_PATH": str(triangles),
+            "train_ann_file": "train.json",
+            "val_ann_file": "val.json",
+            "OUTPUT_DIR": str(tmp_path / "run"),
+            "augment": False,
+            "BATCH_SIZE": 4,
+            "LR": 2e-3,
+            "NUM_WORKERS": 0,
+            "INTERVAL": "no",
+        }
+        return adapt_core.run({**keys, **changes})
+
+    return run_with
+
+
+def test_a_wrong_number_of_points_is_named(triangles: Path, tmp_path: Path) -> None:
+    data = json.loads((triangles / "train.json").read_text())
+    data["annotations"][2]["keypoints"] = [1, 2, 2]
+    (tmp_path / "train.json").write_text(json.dumps(data), encoding="utf-8")
+    keys = {
+        "TASK": "pose_detection",
+        "MODEL_PATH": "rtmo-s_8xb32-600e_coco-640x640",
+        "CUSTOM_DATASET_PATH": str(triangles),
+        "train_ann_file": str(tmp_path / "train.json"),
+        "val_ann_file": "val.json",
+        "TRAIN_DIR": str(triangles),
+    }
+    with pytest.raises(DataError, match="annotation 3: keypoints has 3 numbers; 3 points are 9"):
+        adapt_core.check(keys)
+
+
+def test_mirrored_points_are_found_by_their_names() -> None:
+    from adapt_vision_mm.pose_detection.metainfo import mirrored
+
+    assert [mirrored(name, NAMES) for name in NAMES] == ["", "right ear", "left ear"]
+
+
+def test_a_top_down_model_learns_the_points_and_predicts_them(
+    run: Callable[..., Any], triangles: Path, tmp_path: Path
+) -> None:
+    result = run(MODEL_PATH="rtmpose-t_8xb256-420e_coco-256x192", EPOCHS=25)
+    assert result.metrics["after"]["keypoint_AP50"] > result.metrics["before"]["keypoint_AP50"] + 0.3
+    found = adapt_core.predict(tmp_path / "run", [str(triangles / "1.png")])[0]
+    assert set(found["detections"][0]["keypoints"]) == set(NAMES) if found["detections"] else True
+    assert Path(found["drawn"]).is_file()
+
+
+def test_a_top_down_model_keeps_its_size(run: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match="image_size: a top-down model"):
+        run(MODEL_PATH="rtmpose-t_8xb256-420e_coco-256x192", image_size=128)
+
+
+def test_the_loss_of_rtmo_falls_and_its_sigmas_are_the_annotated_ones(run: Callable[..., Any], tmp_path: Path) -> None:
+    run(MODEL_PATH="rtmo-s_8xb32-600e_coco-640x640", image_size=96, EPOCHS=8, DO_EVAL=False, LOGGING_STEPS=1)
+    found = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in found if line["phase"] == "train"]
+    assert sum(losses[-4:]) < sum(losses[:4])
