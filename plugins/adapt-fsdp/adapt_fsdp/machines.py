@@ -58,12 +58,14 @@ class Meeting:
         """Whether a value of that name was left.
 
         Raises:
-            DefectError: machine 0 is gone.
+            DefectError: the machine that holds the store is gone.
         """
         try:
             return bool(self.store.check([name]))
         except (DistError, RuntimeError) as error:
-            raise DefectError(f"machine 0 left the run: {' '.join(str(error).split())[:200]}") from error
+            raise DefectError(
+                f"the machine that holds {self.host}:{self.port} left the run: {' '.join(str(error).split())[:200]}"
+            ) from error
 
     def hear(self, name: str, seconds: float) -> Any:
         """The value that a machine left under a name, waited for.
@@ -107,15 +109,15 @@ class Meeting:
         return [self.hear(f"{name} of machine {number}", seconds) for number in range(self.machines)]
 
     def part(self) -> None:
-        """Ends the meeting. Machine 0, which holds the store, leaves last."""
-        if self.machine > 0:
-            with suppress(DefectError):  # Machine 0 left before: nobody needs to know.
-                self.tell(f"parting of machine {self.machine}", True)
+        """Ends the meeting: nobody leaves, and takes the store away, before all have what they need of it."""
+        if self.machines == 1:
             return
-        end = time.monotonic() + _SECONDS_TO_LEAVE
-        for number in range(1, self.machines):
-            while not self.known(f"parting of machine {number}") and time.monotonic() < end:
-                time.sleep(0.1)
+        with suppress(DefectError):  # The store is gone: then its holder saw that everybody had parted.
+            self.tell(f"parting of machine {self.machine}", True)
+            end = time.monotonic() + _SECONDS_TO_LEAVE
+            for number in range(self.machines):
+                while not self.known(f"parting of machine {number}") and time.monotonic() < end:
+                    time.sleep(0.1)
 
 
 @contextmanager
@@ -138,7 +140,7 @@ def met(params: ProcessParams) -> Iterator[Meeting]:
         try:
             yield meeting
         except BaseException as error:
-            with suppress(DefectError):  # Without machine 0 there is nobody to tell.
+            with suppress(DefectError):  # Without the store there is nobody to tell.
                 meeting.tell_failure(error)
             raise
         finally:
@@ -164,7 +166,6 @@ def _static(params: ProcessParams) -> Iterator[Store]:
 
 @contextmanager
 def _c10d(params: ProcessParams) -> Iterator[Store]:
-    # read_timeout bounds single reads of torch's backend, not the wait for the machines.
     parameters = RendezvousParameters(
         backend="c10d",
         endpoint=f"{params.main_process_ip}:{params.main_process_port}",
@@ -180,8 +181,11 @@ def _c10d(params: ProcessParams) -> Iterator[Store]:
     store = PrefixStore("adapt", server)
     _sign(store, params)
     limits = RendezvousTimeout(join=timedelta(seconds=params.machine_timeout))
+    # Of torch's meeting only its end matters. The address is this machine's label in it, which must differ from the
+    # others' and be reachable from here.
+    label = f"127.0.0.{params.machine_rank % 254 + 1}"
     handler = DynamicRendezvousHandler.from_backend(
-        "adapt", server, backend, params.machines, params.machines, timeout=limits
+        "adapt", server, backend, params.machines, params.machines, local_addr=label, timeout=limits
     )
     try:
         handler.next_rendezvous()
