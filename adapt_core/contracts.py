@@ -260,7 +260,7 @@ class ShowsBatches(Protocol):
     """A task that shows what its model will see. Optional; `adapt check` uses it."""
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """A training batch of BATCH_SIZE of the longest examples, as the model takes it: tensors by name, on the CPU."""
+        """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """At most `count` training examples as (token, label) pairs; a label that stands for all comes last, with no

@@ -66,9 +66,7 @@ def starter_config(task: str, method: str | None, overrides: Iterable[str], regi
 
 def _head(plan: Plan, to_fill: list[str]) -> Iterator[str]:
     wanted = f" Fill in {' and '.join(to_fill)}, then:" if to_fill else ""
-    yield from _comment(
-        f"A starter config for {plan.task.name} with {plan.method.name}, made by adapt init.{wanted}"
-    )
+    yield from _comment(f"A starter config for {plan.task.name} with {plan.method.name}, made by adapt init.{wanted}")
     yield "#   adapt check FILE    what will happen, before anything expensive"
     yield "#   adapt run FILE"
     yield from _comment("A key that is commented out is not given; an empty value means the same.")

@@ -25,7 +25,7 @@ def report_run(plan: Plan, registry: Registry, folder: RunFolder, result: RunRes
         from adapt_core.report.page import report_page
 
         write_text(folder.report, report_page(plan, registry, folder, result))
-    except Exception as error:  # noqa: BLE001 - whatever a report stumbles over, the run's result stands without it
+    except Exception as error:
         log.warning("%s could not be written: %s: %s", folder.report.name, type(error).__name__, error)
         log.debug("traceback of the report", exc_info=True)
         return None

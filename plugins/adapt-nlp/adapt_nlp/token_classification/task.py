@@ -13,8 +13,8 @@ from adapt_core.hf_data.columns import column_values
 from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
-from adapt_nlp.previewing import IGNORED, examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.inputs import read_words
+from adapt_nlp.previewing import IGNORED, examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
 from adapt_nlp.token_classification.tags import Tags, input_column, target_column
