@@ -81,7 +81,10 @@ def foresee(plan: Plan) -> Outlook:
     """
     from adapt_core.forecast.outlook import outlook
 
-    return outlook(plan, Registry.discover(plan.disabled_plugins))
+    registry = Registry.discover(plan.disabled_plugins)
+    screen = make_screen(is_main=True)
+    with logging_to([], screen, logged_packages(registry)):
+        return outlook(plan, registry)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:

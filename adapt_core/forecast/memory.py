@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from adapt_core.forecast.optimizers import state_bytes
 
 if TYPE_CHECKING:
     from torch import nn
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +87,7 @@ def activation_bytes(model: nn.Module, batch: Mapping[str, Any]) -> int | None:
     """
     import torch
 
+    model = model.to("meta")  # buffers that a config computes (positions) are made on the CPU
     kept: dict[int, int] = {}
     own = {_storage(tensor) for tensor in [*model.parameters(), *model.buffers()]}
     alive = []
@@ -99,7 +103,8 @@ def activation_bytes(model: nn.Module, batch: Mapping[str, Any]) -> int | None:
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             model(**{name: value.to("meta") for name, value in batch.items()})
-    except (RuntimeError, NotImplementedError, ValueError):
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        log.info("activations cannot be traced: %s", str(error).splitlines()[0])
         return None
     return sum(kept.values())
 

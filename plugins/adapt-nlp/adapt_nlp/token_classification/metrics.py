@@ -72,8 +72,7 @@ def entity_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass
     """Precision, recall and F1 of whole entities of each type, and how many there are."""
     import warnings
 
-    from seqeval.metrics import precision_recall_fscore_support
-    from seqeval.metrics.sequence_labeling import get_entities
+    from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in entity_scores
