@@ -248,6 +248,43 @@ class ShowsSamples(Protocol):
         """
 
 
+@runtime_checkable
+class LoadsStructure(Protocol):
+    """A task that knows a model's structure without its weights. Optional; `adapt check` counts with it."""
+
+    def load_structure(self, data: TaskData) -> LoadedModel:
+        """What `load_model` would load, unquantized, with every tensor on the device "meta"."""
+
+
+@runtime_checkable
+class ShowsBatches(Protocol):
+    """A task that shows what its model will see. Optional; `adapt check` uses it."""
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """At most `count` training examples as (token, label) pairs; a label that stands for all comes last, with no
+        token. A label is empty where the token has none.
+        """
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training examples (or words) of each class; empty where the task has no classes."""
+
+
+@runtime_checkable
+class CountsBytes(Protocol):
+    """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
+
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
+        """Bytes of each parameter of a plain model that will be quantized, its statistics included.
+
+        Args:
+            model: not quantized; its tensors may be on the device "meta".
+            skip: names of modules that stay in full precision (the head).
+        """
+
+
 class Task(Protocol):
     """One thing that models are adapted for. Constructed with the plan, before torch is imported."""
 

@@ -49,7 +49,7 @@ def wheels(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheels and sdists of the five distributions, and wheels of the tests' own plugins."""
     folder = tmp_path_factory.mktemp("wheels")
     done(uv, "build", "--all-packages", "--out-dir", folder, cwd=ROOT)
-    for plugin in (ROOT / "tests" / "third_party").iterdir():
+    for plugin in [*(ROOT / "tests" / "third_party").iterdir(), *(ROOT / "examples" / "plugins").glob("adapt-*")]:
         done(uv, "build", "--wheel", "--out-dir", folder, cwd=plugin)
     return folder
 
@@ -148,6 +148,22 @@ def test_a_third_party_s_method_is_listed_and_trains(nlp: Environment, config: P
     off = nlp.adapt("-p", "no:bias-only", "run", config, "--set", "method=bias_only", cwd=tmp_path)
     assert off.returncode == 2
     assert "no method 'bias_only' is registered" in off.stderr
+
+
+def test_a_third_party_s_tracker_observes_a_run(nlp: Environment, config: Path, tmp_path: Path) -> None:
+    nlp.install("adapt-csv-tracker")
+    finished = nlp.adapt("run", config, "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    rows = (tmp_path / "run" / "figures.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "phase,step,epoch,name,value"
+    after = json.loads(finished.stdout)["metrics"]["after"]
+    assert any(
+        row.startswith("after,6,1.0,accuracy,") and float(row.rpartition(",")[2]) == after["accuracy"] for row in rows
+    )
+    assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    again = ("--set", f"OUTPUT_DIR={tmp_path / 'off'}")
+    assert nlp.adapt("-p", "no:csv-tracker", "run", config, *again, cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "off" / "figures.csv").exists()
 
 
 def test_a_plugin_that_raises_at_import_harms_nobody_else(nlp: Environment, config: Path, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def test_the_run_folder_holds_what_it_promises(run: Run, tmp_path: Path) -> None
     result = run()
     folder = tmp_path / "run"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.yaml", "result.json", "metrics.jsonl", "log.txt", "checkpoints", "model", "README.md"}
+    files = {"config.yaml", "result.json", "metrics.jsonl", "log.txt", "README.md", "report.html", "evaluation.json"}
+    assert names == {*files, "checkpoints", "model"}
     stored = json.loads((folder / "result.json").read_text())
     assert set(stored) >= {
         "status",
