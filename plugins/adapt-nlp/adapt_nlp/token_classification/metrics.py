@@ -90,4 +90,5 @@ def word_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
     flat = [tag for row in truth for tag in row], [tag for row in predicted for tag in row]
     names = sorted({*flat[0], *flat[1]})
     numbers = {name: number for number, name in enumerate(names)}
-    return class_table(*([numbers[tag] for tag in tags] for tags in flat), names)
+    true_ids, predicted_ids = ([numbers[tag] for tag in tags] for tags in flat)
+    return class_table(true_ids, predicted_ids, names)
