@@ -16,6 +16,7 @@ from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
+from adapt_core.hf_loop.loss_scaling import divides_by_items
 from adapt_core.hf_loop.parts import LoopParts
 from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
 
@@ -37,6 +38,12 @@ def watched(trainer_class: type) -> type:
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
             return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+
+        def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.args.world_size > 1 and not model.training:
+                # The mean of this process's batch, as one process computes it.
+                kwargs["num_items_in_batch"] = None
+            return super().compute_loss(model, inputs, *args, **kwargs)
 
         def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             own = real_rows(self, inputs)
@@ -90,6 +97,8 @@ class HuggingFaceLoop:
             )
         except (ValueError, ImportError) as error:
             raise InputError(f"the training arguments do not fit: {' '.join(str(error).split())}") from error
+        if world.size > 1 and self._trainer.model_accepts_loss_kwargs:
+            self._trainer.model_accepts_loss_kwargs = divides_by_items(job.model)
         self._trainer.proof_of_learning = proof
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
@@ -106,11 +115,24 @@ class HuggingFaceLoop:
 
     def evaluate(self, split: Any) -> dict[str, float]:
         """Metrics of the model as it is on one split, `loss` among them."""
+        self._share_out()
         self._figures.quiet = True
         try:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
             self._figures.quiet = False
+
+    def _share_out(self) -> None:
+        """Shards the model before a first evaluation: accelerate does so only together with an optimizer."""
+        trainer = self._trainer
+        if not trainer.is_fsdp_enabled or trainer.accelerator._models:
+            return
+        trainer.create_optimizer()
+        trainer.model, _ = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
+        trainer.model_wrapped = trainer.model
+        # Training makes its own, of the sharded parameters.
+        trainer.optimizer = None
+        trainer.accelerator._optimizers.clear()
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.
