@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import find_batch_size
 
 from adapt_core.contracts import Job, Trained
-from adapt_core.errors import InputError
+from adapt_core.errors import DefectError, InputError
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
 from adapt_core.hf_loop.loss_scaling import divides_by_items
@@ -52,8 +53,10 @@ def watched(trainer_class: type) -> type:
             loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
             return loss, *filled_up(results, int(find_batch_size(inputs)))
 
-        def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-            loss: torch.Tensor = super().training_step(*args, **kwargs)
+        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+            if self.args.world_size > 1 and not self.is_fsdp_enabled and not isinstance(model, DistributedDataParallel):
+                raise DefectError("the processes would train apart: the model is not wrapped to average gradients.")
+            loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.proof_of_learning.see_loss(loss)
             return loss
 
@@ -122,6 +125,18 @@ class HuggingFaceLoop:
         finally:
             self._figures.quiet = False
 
+    def _forget_evaluation(self) -> None:
+        """Lets accelerate wrap a model that was evaluated before.
+
+        It marks a model that it prepared for evaluation as prepared for good, and would then train it unwrapped: each
+        process by itself, without a word.
+        """
+        trainer = self._trainer
+        if trainer.args.world_size > 1 and not trainer.is_fsdp_enabled:
+            trainer.model = trainer.model_wrapped = self.plain_model()
+            trainer.model._is_accelerate_prepared = False
+            trainer.accelerator._models.clear()
+
     def _share_out(self) -> None:
         """Shards the model before a first evaluation: accelerate does so only together with an optimizer."""
         trainer = self._trainer
@@ -141,6 +156,7 @@ class HuggingFaceLoop:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.
         """
         trainer = self._trainer
+        self._forget_evaluation()
         try:
             outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (torch.OutOfMemoryError, MemoryError) as error:
