@@ -22,11 +22,12 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
     """
     import torch
     from torch import distributed
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     on_gpu = world.device.startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(world.device)
-    store = distributed.TCPStore(
+    store = TCPStore(
         os.environ["MASTER_ADDR"],
         int(os.environ["MASTER_PORT"]),
         is_master=False,
@@ -35,7 +36,7 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
     )
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-        store=distributed.PrefixStore("workers", store),
+        store=PrefixStore("workers", store),
         rank=world.rank,
         world_size=world.size,
         timeout=timedelta(seconds=seconds),

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from torch.distributed import DistError, PrefixStore, Store, TCPStore
+from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.rendezvous.api import (
     RendezvousConnectionError,
     RendezvousParameters,
@@ -128,8 +128,8 @@ def met(params: ProcessParams) -> Iterator[Meeting]:
         InputError: a machine did not come within `machine_timeout`, two have one rank, or the port is in use.
     """
     if params.machines == 1:
-        store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
-        yield Meeting(store, _HERE, store.port)
+        own = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
+        yield Meeting(own, _HERE, own.port)
         return
     assert params.main_process_ip is not None
     place = f"{params.main_process_ip}:{params.main_process_port}"
