@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from torch.distributed import DistError, PrefixStore, Store, TCPStore
+from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.rendezvous.api import (
     RendezvousConnectionError,
     RendezvousParameters,
@@ -128,8 +128,8 @@ def met(params: ProcessParams) -> Iterator[Meeting]:
         InputError: a machine did not come within `machine_timeout`, two have one rank, or the port is in use.
     """
     if params.machines == 1:
-        store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
-        yield Meeting(store, _HERE, store.port)
+        own = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
+        yield Meeting(own, _HERE, own.port)
         return
     assert params.main_process_ip is not None
     place = f"{params.main_process_ip}:{params.main_process_port}"
@@ -203,9 +203,15 @@ def _sign(store: Store, params: ProcessParams) -> None:
     place = f"machine {params.machine_rank}"
     if params.machine_rank >= params.machines:
         raise InputError(f"machine_rank is {params.machine_rank}, and the {params.machines} machines count from 0.")
-    if store.add(f"{place} came", 1) > 1:
+    try:
+        came = store.add(f"{place} came", 1)
+        if came == 1:
+            store.set(place, socket.gethostname())
+    except DistError as error:
+        where = f"{params.main_process_ip}:{params.main_process_port}"
+        raise InputError(f"the run at {where} ended, or met without this machine: see machine 0's output.") from error
+    if came > 1:
         raise InputError(f"two machines have machine_rank: {params.machine_rank}. Give each its own.")
-    store.set(place, socket.gethostname())
 
 
 def _wait_for_all(store: Store, params: ProcessParams) -> None:
