@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from adapt_core.contracts import CountsBytes, LoadsStructure, ShowsBatches, Site, TaskData
+from adapt_core.contracts import Site, TaskData
+from adapt_core.extras import CountsBytes, LoadsStructure, ShowsBatches
 from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
 from adapt_core.parts import Parts
 from adapt_core.plan import Plan

@@ -12,8 +12,9 @@ from torch import nn
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
-from adapt_core.contracts import Job, PerClass, Trained
+from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
+from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
 from adapt_core.hf_loop.parts import LoopParts

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_core.contracts import PerClass
+from adapt_core.extras import PerClass
 
 from adapt_nlp.token_classification.windows import IGNORED
 
