@@ -81,7 +81,7 @@ def metadata(plan: Plan, result: RunResult) -> str:
     known: dict[str, Any] = {
         "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else _library(plan),
         "pipeline_tag": pipeline,
-        "base_model": base.partition("@")[0] if _on_hub(base) else None,
+        "base_model": base.partition("@")[0] if base and _on_hub(base) else None,
         "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
         "tags": ["adapt", plan.task.name, plan.method.name],
         "metrics": [name for name in result.metrics.get("after") or {} if name != "loss"] or None,

@@ -75,36 +75,47 @@ def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
     return gradients, states
 
 
-def activation_bytes(model: nn.Module, batch: Mapping[str, Any]) -> int | None:
+def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str) -> int | None:
     """Bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
 
     Args:
         model: with the method attached, its tensors on "meta".
         batch: tensors by name.
+        device: where the run will train ("cpu", "cuda:0"), which decides what its kernels keep.
 
     Returns:
         an estimate, or None where the model needs values to know its shapes.
     """
     import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.func import functional_call
 
-    model = model.to("meta")  # buffers that a config computes (positions) are made on the CPU
     kept: dict[int, int] = {}
-    own = {_storage(tensor) for tensor in [*model.parameters(), *model.buffers()]}
-    alive = []
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = _storage(tensor)
-        if storage not in own:
-            kept[storage] = tensor.untyped_storage().nbytes()
-            alive.append(tensor)  # an address that is given back could come again for another tensor
-        return tensor
-
+    alive = []  # a storage that is given back could come again for another tensor
     model.train()
     try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            model(**{name: value.to("meta") for name, value in batch.items()})
-    except (RuntimeError, NotImplementedError, ValueError) as error:
-        log.info("activations cannot be traced: %s", str(error).splitlines()[0])
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            own = {
+                name: torch.empty_strided(
+                    tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device, requires_grad=tensor.requires_grad
+                )
+                for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+            }
+            known = {_storage(tensor) for tensor in own.values()}
+
+            def pack(tensor: torch.Tensor) -> torch.Tensor:
+                storage = _storage(tensor)
+                if storage not in known:
+                    kept[storage] = tensor.untyped_storage().nbytes()
+                    alive.append(tensor)
+                return tensor
+
+            inputs = {name: torch.empty(value.shape, dtype=value.dtype, device=device) for name, value in batch.items()}
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                functional_call(model, own, args=(), kwargs=inputs)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+        log.info("activations cannot be traced: %s", (str(error) or type(error).__name__).splitlines()[0])
+        log.debug("traceback of the trace", exc_info=True)
         return None
     return sum(kept.values())
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from adapt_core.contracts import CountsBytes, LoadsStructure, ShowsBatches, Site, TaskData
+from adapt_core.contracts import Site, TaskData
+from adapt_core.extras import CountsBytes, LoadsStructure, ShowsBatches
 from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
 from adapt_core.parts import Parts
 from adapt_core.plan import Plan
@@ -82,7 +83,7 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
     processes = int(getattr(plan.launcher.params, "num_processes", None) or 1)
     per_epoch, steps = _steps(plan, data, processes)
     shows = data.train is not None and isinstance(parts.task, ShowsBatches)
-    total, trainable, memory, disk = _counts(plan, parts, data, registry, steps)
+    total, trainable, memory, disk = _counts(plan, parts, data, registry, steps, device)
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
     found = Outlook(
         data=data.facts,
@@ -113,7 +114,7 @@ def _steps(plan: Plan, data: TaskData, processes: int) -> tuple[int, int]:
 
 
 def _counts(
-    plan: Plan, parts: Parts, data: TaskData, registry: Registry, steps: int
+    plan: Plan, parts: Parts, data: TaskData, registry: Registry, steps: int, device: str
 ) -> tuple[int | None, int | None, Memory | None, int | None]:
     task = parts.task
     if not isinstance(task, LoadsStructure):
@@ -121,8 +122,9 @@ def _counts(
     loaded = task.load_structure(data)
     head = task.head(loaded.model)
     quantized: Mapping[str, int] = {}
-    if isinstance(parts.quantizer, CountsBytes):
-        quantized = parts.quantizer.quantized_bytes(loaded.model, head)
+    quantizer: object = parts.quantizer
+    if isinstance(quantizer, CountsBytes):
+        quantized = quantizer.quantized_bytes(loaded.model, head)
     wanted = plan.run.last_layer_tuning
     site = Site(
         head=head,
@@ -138,26 +140,27 @@ def _counts(
     gradients, states = training_bytes(model, plan.training.optimizer)
     traced = None
     if data.train is not None and isinstance(task, ShowsBatches):
-        traced = activation_bytes(model, task.largest_batch(data))
+        traced = activation_bytes(model, task.largest_batch(data), device)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
     parameters = list(model.parameters())
     method = registry.methods.find(plan.method.name)
     adapter = method is not None and method.spec.is_peft
-    disk = _disk(plan, memory, steps, adapter=adapter)
+    merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
+    disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
     return sum(p.numel() for p in parameters), trainable, memory, disk
 
 
-def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool) -> int:
+def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:
     """The most that checkpoints and the saved model take at one time. A new checkpoint stands beside the old ones."""
     training = plan.training
     saved = memory.gradients if adapter else memory.weights  # as many bytes as the trainable tensors
     each = saved + memory.optimizer
     saves = {"no": 0, "epoch": math.ceil(training.epochs), "steps": steps // training.interval_steps}[training.interval]
     kept = min(saves, training.no_of_checkpoints + 1) if training.do_train else 0
-    return kept * each + memory.weights + (saved if adapter else 0)
+    return kept * each + (memory.weights if exports else 0) + (saved if adapter else 0)
 
 
 def _device_bytes(device: str) -> int:

@@ -15,8 +15,9 @@ from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import find_batch_size
 
-from adapt_core.contracts import Job, PerClass, Trained
+from adapt_core.contracts import Job, Trained
 from adapt_core.errors import DefectError, InputError
+from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling

@@ -74,6 +74,36 @@ def test_activations_are_traced_and_grow_with_the_batch(foresee: Callable[..., O
     assert 3 < large.activations / small.activations <= 4.5
 
 
+@pytest.mark.parametrize("method", ["full", "last_layer"])
+def test_activations_are_near_what_a_real_forward_pass_keeps(keys: Keys, method: str) -> None:
+    import torch
+
+    from adapt_core.contracts import World
+    from adapt_core.parts import Parts
+    from adapt_core.pipeline import attach
+    from adapt_core.registry import Registry
+
+    plan = running.check({**keys, "method": method})
+    found = running.foresee(plan).memory
+    parts = Parts.of(plan, Registry.discover())
+    data = parts.task.load_data()
+    _, model = attach(plan, parts, parts.task.load_model(data, None, World()))
+    own = {tensor.untyped_storage()._cdata for tensor in [*model.parameters(), *model.buffers()]}
+    kept: dict[int, torch.Tensor] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage()._cdata not in own:
+            kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    batch: Any = parts.task.largest_batch(data)  # type: ignore[attr-defined]
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model.train()(**batch)
+    real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert found is not None
+    assert found.activations == pytest.approx(real, rel=0.3)
+
+
 def test_examples_and_classes_are_shown_as_the_model_sees_them(foresee: Callable[..., Outlook]) -> None:
     found = foresee()
     assert sum(found.classes.values()) == 64

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, PerClass, Quantizer, TaskData, World
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
 from adapt_core.evidence import spread
+from adapt_core.extras import PerClass
 from adapt_core.hf_data.columns import column_values
 from adapt_core.plan import Plan
 
