@@ -43,7 +43,8 @@ def _parts_of_plugins(registry: Registry) -> tuple[list[dict[str, Any]], list[st
     """What the plugins tell of their optional parts, and which of them failed to."""
     parts: list[dict[str, Any]] = []
     broken = []
-    for implementation in registry.manager.hook.adapt_parts.get_hookimpls():
+    hook: Any = registry.manager.hook.adapt_parts
+    for implementation in hook.get_hookimpls():
         try:
             parts += [
                 {"name": p.name, "for": p.purpose, "present": p.present, "add": p.add, "note": p.note}

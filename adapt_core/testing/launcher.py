@@ -17,7 +17,8 @@ class LauncherContract:
     """Derive a test class; give it `config`: a small run under the launcher (`DDP: true`, ...), without OUTPUT_DIR."""
 
     @pytest.fixture(scope="class")
-    def config(self) -> Mapping[str, Any]:
+    @classmethod
+    def config(cls) -> Mapping[str, Any]:
         """A config that trains in seconds under the launcher."""
         raise NotImplementedError("give the contract a config: override the fixture config (scope class)")
 

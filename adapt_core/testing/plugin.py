@@ -26,11 +26,12 @@ class PluginContract:
     distribution = ""
 
     @pytest.fixture(scope="class")
-    def registered(self) -> list[Registered[Any]]:
+    @classmethod
+    def registered(cls) -> list[Registered[Any]]:
         """Everything that the distribution registers here."""
         registry = Registry.discover()
         shelves: tuple[Any, ...] = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
-        return [item for shelf in shelves for item in shelf if item.provenance.distribution == self.distribution]
+        return [item for shelf in shelves for item in shelf if item.provenance.distribution == cls.distribution]
 
     def test_it_is_seen_and_whole(self, registered: list[Registered[Any]]) -> None:
         assert registered, f"{self.distribution} registers nothing: is it installed, with an entry point in `adapt`?"

@@ -19,17 +19,20 @@ class TaskContract:
     """Derive a test class; give it `config` (data and a small model, without OUTPUT_DIR) and `inputs`."""
 
     @pytest.fixture(scope="class")
-    def config(self) -> Mapping[str, Any]:
+    @classmethod
+    def config(cls) -> Mapping[str, Any]:
         """A config that trains in seconds."""
         raise NotImplementedError("give the contract a config: override the fixture config (scope class)")
 
     @pytest.fixture(scope="class")
-    def inputs(self) -> Sequence[str]:
+    @classmethod
+    def inputs(cls) -> Sequence[str]:
         """What `adapt predict` takes for the task: texts or files."""
         raise NotImplementedError("give the contract inputs: override the fixture inputs (scope class)")
 
     @pytest.fixture(scope="class")
-    def finished(self, config: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    @classmethod
+    def finished(cls, config: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
         """The folder of a finished run."""
         folder = tmp_path_factory.mktemp("contract") / "run"
         run({**config, "OUTPUT_DIR": str(folder)})

@@ -17,7 +17,8 @@ class TestDistribution(PluginContract):
 
 class TestTextClassification(TaskContract):
     @pytest.fixture(scope="class")
-    def config(self, tiny_encoder: Path, inbox: Path) -> Mapping[str, Any]:
+    @classmethod
+    def config(cls, tiny_encoder: Path, inbox: Path) -> Mapping[str, Any]:
         return {
             "TASK": "text_classification",
             "MODEL_PATH": str(tiny_encoder),
@@ -29,5 +30,6 @@ class TestTextClassification(TaskContract):
         }
 
     @pytest.fixture(scope="class")
-    def inputs(self) -> Sequence[str]:
+    @classmethod
+    def inputs(cls) -> Sequence[str]:
         return ["where is my parcel?", "the app closes by itself"]
