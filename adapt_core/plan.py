@@ -115,7 +115,8 @@ class Plan:
     def arithmetic(self) -> dict[str, Any]:
         """The keys whose values change the arithmetic of training: they must not differ on resume."""
         keys: dict[str, Any] = {"TASK": self.task.name, "method": self.method.name}
-        for params in [*(getattr(self, group) for group in GROUPS), *self._choice_params()]:
+        # What a task declares goes before core, as everywhere: WARMUP_RATIO is the OpenMMLab tasks' own.
+        for params in [*self._choice_params(), *(getattr(self, group) for group in GROUPS)]:
             for parameter in parameters_of(type(params)).values():
                 if not parameter.declaration.may_change_on_resume:
                     keys.setdefault(parameter.key, getattr(params, parameter.attribute))

@@ -107,6 +107,7 @@ def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "LR": 4e-3,
             "INTERVAL": "no",
             "NUM_WORKERS": 0,
+            "score_threshold": 0.02,
         }
     )
     assert result.learning["verdict"] == "learned"

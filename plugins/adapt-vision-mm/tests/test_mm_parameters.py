@@ -15,9 +15,8 @@ from adapt_core.errors import ConfigError, InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
-from adapt_vision_mm.openmmlab import cfg_options
+from adapt_vision_mm.openmmlab import cfg_options, pipelines
 from adapt_vision_mm.openmmlab.optimizing import mixed_precision, optim_wrapper, refuse_impossible_amp
-from adapt_vision_mm.openmmlab.pipelines import image_size, testing, training
 from adapt_vision_mm.openmmlab.schedules import schedulers
 
 PER_EPOCH = 10
@@ -172,12 +171,12 @@ def test_cfg_options_change_the_config_and_wrong_paths_are_refused() -> None:
 
 def test_image_size_and_augment_make_the_pipelines() -> None:
     config = {"test_pipeline": [{"type": "Resize", "scale": (1333, 800)}]}
-    assert image_size(config, None) == 1333
-    assert image_size(config, 320) == 320
-    assert image_size({}, None) == 640
-    assert testing(320, masks=False)[1]["scale"] == (320, 320)
-    assert "RandomFlip" in {step["type"] for step in training(320, augment=True, masks=False)}
-    assert "RandomFlip" not in {step["type"] for step in training(320, augment=False, masks=False)}
+    assert pipelines.image_size(config, None) == 1333
+    assert pipelines.image_size(config, 320) == 320
+    assert pipelines.image_size({}, None) == 640
+    assert pipelines.testing(320, masks=False)[1]["scale"] == (320, 320)
+    assert "RandomFlip" in {step["type"] for step in pipelines.training(320, augment=True, masks=False)}
+    assert "RandomFlip" not in {step["type"] for step in pipelines.training(320, augment=False, masks=False)}
 
 
 def test_annotation_files_are_looked_for_where_the_tool_before_looked(plan: Any, tmp_path: Path) -> None:

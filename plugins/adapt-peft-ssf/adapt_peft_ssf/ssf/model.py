@@ -51,6 +51,13 @@ class SsfModel(BaseTuner):
             layer.requires_grad_(False)
         self._replace_module(parent, target_name, layer, target)
 
+    def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
+        """Puts a module in another's place. On the way back a layer is as it was, and a head has no weight to move."""
+        if isinstance(new_module, SsfLayer):
+            super()._replace_module(parent, child_name, new_module, child)
+        else:
+            setattr(parent, child_name, new_module)
+
 
 def _base_of(module: nn.Module) -> nn.Module:
     return module.get_base_layer() if isinstance(module, SsfLayer) else module

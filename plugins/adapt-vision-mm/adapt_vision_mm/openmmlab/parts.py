@@ -55,8 +55,10 @@ def load(package: str) -> None:
             importlib.import_module("adapt_vision_mm.openmmlab.keypoint_api")
             for module in ("mmpose.models", "mmpose.datasets", "mmpose.codecs"):
                 importlib.import_module(module)
+        from mmengine.logging import MMLogger
         from mmengine.registry import init_default_scope
 
+        MMLogger.get_instance(f"adapt-{package}", log_level="ERROR")  # else every initialised tensor is reported
         init_default_scope(package)
 
 

@@ -51,9 +51,11 @@ def schedulers(plan: Plan, steps_per_epoch: float, total_steps: int) -> list[dic
 def _decay(kind: str, plan: Plan, steps_per_epoch: float, begin: int, end: int) -> list[dict[str, Any]]:
     params: Any = plan.task.params
     place = {"by_epoch": False, "begin": begin, "end": end}
+    # mmengine's LinearLR and PolyLR arrive one step before their end; a run's last step would be at rate 0.
+    arriving = {**place, "end": end + 1}
     period = max(1, round(params.t_max * steps_per_epoch)) if params.t_max else end - begin
     if kind == "linear":
-        return [{"type": "LinearLR", "start_factor": 1.0, "end_factor": 0.0, **place}]
+        return [{"type": "LinearLR", "start_factor": 1.0, "end_factor": 0.0, **arriving}]
     if kind == "LinearLR":
         return [{"type": "LinearLR", **place}]
     if kind in ("cosine", "CosineAnnealingLR"):
@@ -70,7 +72,7 @@ def _decay(kind: str, plan: Plan, steps_per_epoch: float, begin: int, end: int) 
             }
         ]
     if kind == "polynomial":
-        return [{"type": "PolyLR", "power": 1.0, "eta_min": _POLYNOMIAL_END, **place}]
+        return [{"type": "PolyLR", "power": 1.0, "eta_min": _POLYNOMIAL_END, **arriving}]
     if kind == "MultiStepLR":
         milestones = [round(epoch * steps_per_epoch) - begin for epoch in params.milestones]
         return [{"type": "MultiStepLR", "milestones": milestones, "gamma": params.gamma, **place}]
