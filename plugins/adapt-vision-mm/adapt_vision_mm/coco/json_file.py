@@ -71,7 +71,8 @@ def _load(path: Path) -> dict[str, Any]:
     for key in ("images", "categories"):
         if not data[key]:
             raise DataError(f"{path}: the list {key!r} is empty.")
-    return data
+    found: dict[str, Any] = data
+    return found
 
 
 def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
@@ -149,7 +150,7 @@ def _fault(
         outside = max(-x, -y, x + width - picture["width"], y + height - picture["height"])
         if outside > _TOLERANCE:
             return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
-    return judge(annotation, categories[category_id]) if judge else None
+    return judge(annotation, categories[annotation["category_id"]]) if judge else None
 
 
 def _clipped(annotation: Mapping[str, Any], pictures: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

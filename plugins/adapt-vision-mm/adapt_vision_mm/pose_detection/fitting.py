@@ -87,13 +87,13 @@ def training(top_down: bool, codec: dict[str, Any], augment: bool) -> list[dict[
     size = tuple(codec["input_size"])
     flip = [{"type": "RandomFlip", "direction": "horizontal"}] if augment else []
     colour = [{"type": "mmdet.YOLOXHSVRandomAug"}] if augment else []
-    ending = [{"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"}]
+    ending: list[dict[str, Any]] = [{"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"}]
     if top_down:
         vary = {"type": "RandomBBoxTransform", "scale_factor": (0.75, 1.25), "rotate_factor": _ROTATION}
         cut = [{"type": "LoadImage"}, {"type": "GetBBoxCenterScale"}]
-        affine = {"type": "TopdownAffine", "input_size": size}
-        return [*cut, *flip, *([vary] if augment else []), affine, *colour, *ending]
-    affine = {
+        scale = {"type": "TopdownAffine", "input_size": size}
+        return [*cut, *flip, *([vary] if augment else []), scale, *colour, *ending]
+    affine: dict[str, Any] = {
         "type": "BottomupRandomAffine",
         "input_size": size,
         "scale_type": "long",
