@@ -66,9 +66,8 @@ def test_weights_losses_metrics_and_files_are_those_of_one_process(
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= set(sealed)
     assert errors.count("before: ") == 1
     assert "2 processes on the CPU (gloo)" in errors
-    assert adapt_core.predict(folder, ["Can I renew my books?"]) == pytest.approx(
-        adapt_core.predict(other, ["Can I renew my books?"])
-    )
+    predictions = [adapt_core.predict(where, ["Can I renew my books?"])[0] for where in (folder, other)]
+    assert predictions[0] == {**predictions[1], "score": pytest.approx(predictions[1]["score"], abs=1e-5)}
 
 
 @pytest.mark.slow
