@@ -140,7 +140,7 @@ def test_a_table_of_images_trains(run: Run, tmp_path: Path) -> None:
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(COLOURS))})
     table = datasets.Dataset.from_dict({"image": pixels, "label": [n % 3 for n in range(12)]}, features=features)
     table.save_to_disk(str(tmp_path / "table"))
-    result = run(CUSTOM_DATASET_PATH=str(tmp_path / "table"), DATA_SPLIT=0.25, NUM_WORKERS=2)
+    result = run(CUSTOM_DATASET_PATH=str(tmp_path / "table"), DATA_SPLIT=0.25, NUM_WORKERS=2, BATCH_SIZE=3)
     assert result.data["train_rows"] == 9
 
 
@@ -220,6 +220,11 @@ def test_what_is_no_data_is_said(read: Run, copy: Path, changes: dict[str, str],
     filled = {key: value.format(data=copy) for key, value in changes.items()}
     with pytest.raises(InputError, match=message):
         read(**{"CUSTOM_DATASET_PATH": str(copy), **filled})
+
+
+def test_a_last_batch_of_one_image_that_batch_norm_cannot_train_on_is_explained(run: Run) -> None:
+    with pytest.raises(InputError, match=r"BatchNorm cannot train on a batch of 1 .* the 17 training images"):
+        run(MAX_TRAIN_SAMPLES=17, DO_EVAL=False)
 
 
 def test_one_class_is_not_enough(read: Run, copy: Path) -> None:

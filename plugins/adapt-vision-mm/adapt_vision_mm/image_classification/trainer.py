@@ -7,9 +7,12 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from adapt_core.errors import InputError
+
 from adapt_vision_mm.image_classification.dataset import ImageDataset
 
 _ROUNDING = 1e-6
+_ONE_VALUE = "Expected more than 1 value per channel when training"
 
 
 class TellEpoch(TrainerCallback):
@@ -40,7 +43,17 @@ class TimmTrainer(ImageTrainer):
     """A Trainer for models that map images (rows, 3, height, width) to logits (rows, classes)."""
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        rows = len(self.train_dataset) if isinstance(self.train_dataset, ImageDataset) else 0
+
         def with_names(pixel_values: torch.Tensor, **_: Any) -> dict[str, torch.Tensor]:
-            return {"logits": model(pixel_values)}
+            try:
+                return {"logits": model(pixel_values)}
+            except ValueError as error:
+                if _ONE_VALUE not in str(error):
+                    raise
+                raise InputError(
+                    f"BatchNorm cannot train on a batch of {len(pixel_values)} at this image size: the {rows} "
+                    f"training images leave one over. Change BATCH_SIZE ({self.args.train_batch_size})."
+                ) from None
 
         return super().compute_loss(with_names, inputs, *args, **kwargs)
