@@ -71,7 +71,8 @@ def _load(path: Path) -> dict[str, Any]:
     for key in ("images", "categories"):
         if not data[key]:
             raise DataError(f"{path}: the list {key!r} is empty.")
-    return data
+    checked: dict[str, Any] = data
+    return checked
 
 
 def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
@@ -134,7 +135,9 @@ def _fault(
 ) -> str | None:
     if not isinstance(annotation, Mapping):
         return "it is no mapping"
-    image_id, category_id, box = (annotation.get(key) for key in ("image_id", "category_id", "bbox"))
+    image_id: Any = annotation.get("image_id")
+    category_id: Any = annotation.get("category_id")
+    box = annotation.get("bbox")
     if image_id not in known:
         return f"unknown image id {image_id!r}"
     if category_id not in categories:
