@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -205,47 +205,6 @@ class Job:
     folder: RunFolder
     relay: Relay
     proof: LearningProof
-
-
-@attrs.frozen(kw_only=True)
-class PerClass:
-    """What one evaluation says of each class.
-
-    Attributes:
-        labels: class names, in the order of all that follows.
-        figures: a figure's name ("precision", "ap") to one number for each class.
-        confusion: counts, a row for each true class and a column for each predicted one; None where that has no
-            meaning, or where there are too many classes for a table.
-    """
-
-    labels: tuple[str, ...]
-    figures: Mapping[str, Sequence[float]] = attrs.field(factory=dict)
-    confusion: Sequence[Sequence[int]] | None = None
-
-
-@runtime_checkable
-class TellsClasses(Protocol):
-    """A loop that can say how each class did. Optional."""
-
-    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """What the evaluation that gave these metrics says of each class, or None. Nothing is evaluated again."""
-
-
-@runtime_checkable
-class ShowsSamples(Protocol):
-    """A task that shows what a model makes of a few validation rows, before and after training. Optional."""
-
-    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """At most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
-
-        A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
-        "data:image/png;base64,..." text.
-
-        Args:
-            model: the attached model, in evaluation mode, on its device.
-            data: what `load_data` returned.
-            count: how many rows.
-        """
 
 
 class Task(Protocol):

@@ -42,12 +42,13 @@ def diagnose(disabled: Iterable[str] = ()) -> dict[str, Any]:
 def _parts_of_plugins(registry: Registry) -> tuple[list[dict[str, Any]], list[str]]:
     """What the plugins tell of their optional parts, and which of them failed to."""
     parts: list[dict[str, Any]] = []
-    broken: list[str] = []
-    for implementation in registry.manager.hook.adapt_parts.get_hookimpls():
+    broken = []
+    hook: Any = registry.manager.hook.adapt_parts
+    for implementation in hook.get_hookimpls():
         try:
-            told: Any = implementation.function()
             parts += [
-                {"name": p.name, "for": p.purpose, "present": p.present, "add": p.add, "note": p.note} for p in told
+                {"name": p.name, "for": p.purpose, "present": p.present, "add": p.add, "note": p.note}
+                for p in implementation.function()
             ]
         except Exception as error:  # noqa: BLE001 - any plugin code may raise anything; the cause is told
             broken.append(f"{registry.provenance[implementation.plugin_name]}: adapt_parts() raised {error}")

@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from adapt_core.contracts import Loop, PerClass, ShowsSamples, Task, TaskData, TellsClasses
+from adapt_core.contracts import Loop, Task, TaskData
+from adapt_core.extras import PerClass, ShowsSamples, TellsClasses
 from adapt_core.files import write_text
 from adapt_core.run_folder import RunFolder
 

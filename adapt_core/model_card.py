@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from adapt_core.contracts import Task
+from adapt_core.hf_data.source import PACKAGED
 from adapt_core.plan import Plan
 from adapt_core.result import RunResult
 
@@ -79,7 +81,7 @@ def metadata(plan: Plan, result: RunResult) -> str:
     known: dict[str, Any] = {
         "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else _library(plan),
         "pipeline_tag": pipeline,
-        "base_model": base.partition("@")[0] if _on_hub(base) else None,
+        "base_model": base.partition("@")[0] if base and _on_hub(base) else None,
         "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
         "tags": ["adapt", plan.task.name, plan.method.name],
         "metrics": [name for name in result.metrics.get("after") or {} if name != "loss"] or None,
@@ -106,11 +108,9 @@ def _library(plan: Plan) -> str | None:
 
 
 def _on_hub(name: str | None) -> bool:
-    """Whether a name is a hub id (ID or ID@REVISION) and no path of this machine."""
-    from pathlib import Path
-
+    """Whether a name is a hub id (ID or ID@REVISION), and neither a path of this machine nor a builder's name."""
     plain = (name or "").partition("@")[0]
-    return bool(_HUB_ID.fullmatch(plain)) and not Path(plain).expanduser().exists()
+    return bool(_HUB_ID.fullmatch(plain)) and plain not in PACKAGED and not Path(plain).expanduser().exists()
 
 
 def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[str, Any]] | None:

@@ -21,6 +21,7 @@ from adapt_core.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.admission import Admission
+    from adapt_core.forecast.outlook import Outlook
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,20 @@ def check(
     require_trackers(plan)
     construct(plan, "task", registry).check()
     return plan
+
+
+def foresee(plan: Plan) -> Outlook:
+    """What a plan's run will see and need. Prepares the data and counts on a model without weights; trains nothing.
+
+    Raises:
+        InputError: what `run` would refuse.
+    """
+    from adapt_core.forecast.outlook import outlook
+
+    registry = Registry.discover(plan.disabled_plugins)
+    screen = make_screen(is_main=True)
+    with logging_to([], screen, logged_packages(registry)):
+        return outlook(plan, registry)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:

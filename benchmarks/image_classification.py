@@ -4,9 +4,9 @@
     python benchmarks/image_classification.py plain --method last_layer --pairs 3
 
 `methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes in turn
-(A B A B ...), with the same model, data, seed, phases, workers and threads, and prints the greatest difference of losses
-and metrics and the ratio adapt / plain of samples a second. With --augmentation the random crops differ, and so do the
-losses: only the ratio counts then.
+(A B A B ...), with the same model, data, seed, phases, workers and threads, and prints the greatest difference of
+losses and metrics and the ratio adapt / plain of samples a second. With --augmentation the random crops differ, and so
+do the losses: only the ratio counts then.
 """
 
 from __future__ import annotations

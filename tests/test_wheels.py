@@ -49,7 +49,7 @@ def wheels(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheels and sdists of the five distributions, and wheels of the tests' own plugins."""
     folder = tmp_path_factory.mktemp("wheels")
     done(uv, "build", "--all-packages", "--out-dir", folder, cwd=ROOT)
-    for plugin in (ROOT / "tests" / "third_party").iterdir():
+    for plugin in [*(ROOT / "tests" / "third_party").iterdir(), *(ROOT / "examples" / "plugins").glob("adapt-*")]:
         done(uv, "build", "--wheel", "--out-dir", folder, cwd=plugin)
     return folder
 
@@ -150,6 +150,22 @@ def test_a_third_party_s_method_is_listed_and_trains(nlp: Environment, config: P
     assert "no method 'bias_only' is registered" in off.stderr
 
 
+def test_a_third_party_s_tracker_observes_a_run(nlp: Environment, config: Path, tmp_path: Path) -> None:
+    nlp.install("adapt-csv-tracker")
+    finished = nlp.adapt("run", config, "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    rows = (tmp_path / "run" / "figures.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "phase,step,epoch,name,value"
+    after = json.loads(finished.stdout)["metrics"]["after"]
+    assert any(
+        row.startswith("after,6,1.0,accuracy,") and float(row.rpartition(",")[2]) == after["accuracy"] for row in rows
+    )
+    assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    again = ("--set", f"OUTPUT_DIR={tmp_path / 'off'}")
+    assert nlp.adapt("-p", "no:csv-tracker", "run", config, *again, cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "off" / "figures.csv").exists()
+
+
 def test_a_plugin_that_raises_at_import_harms_nobody_else(nlp: Environment, config: Path, tmp_path: Path) -> None:
     nlp.install("adapt-raises")
     listed = json.loads(nlp.adapt("plugins", "--json", cwd=tmp_path).stdout)
@@ -158,3 +174,32 @@ def test_a_plugin_that_raises_at_import_harms_nobody_else(nlp: Environment, conf
     assert {"adapt-core", "adapt-nlp"} <= {plugin["distribution"] for plugin in listed["plugins"]}
     finished = nlp.adapt("run", config, "--json", "--set", "OVERWRITE_OUTPUT_DIR=true", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_image_classification_needs_no_detector_package(uv: str, wheels: Path, tmp_path: Path) -> None:
+    vision = Environment(uv, tmp_path / "vision", wheels, "adapt-core", "adapt-vision-mm")
+    listed = done(uv, "pip", "list", "--python", vision.folder / "bin" / "python", "--format", "json")
+    names = {package["name"] for package in json.loads(listed)}
+    assert {"timm", "torchvision", "pillow"} <= names
+    assert not {name for name in names if "mmdet" in name or "mmcv" in name or "mmengine" in name or "mmpose" in name}
+    for split, count in (("train", 4), ("val", 2)):
+        for name, colour in (("dark", b"\x20\x10\x10"), ("light", b"\xe0\xf0\xf0")):
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                (folder / f"{number}.ppm").write_bytes(b"P6 40 40 255\n" + colour * 1600)
+    config = {
+        "TASK": "image_classification",
+        "MODEL_PATH": "resnet10t",
+        "CUSTOM_DATASET_PATH": "pictures",
+        "OUTPUT_DIR": "run",
+        "BATCH_SIZE": 4,
+        "EPOCHS": 1,
+        "NUM_WORKERS": 0,
+    }
+    (tmp_path / "c.yaml").write_text(json.dumps(config), encoding="utf-8")
+    finished = vision.adapt("run", "c.yaml", "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["metrics"]["after"]["top5_accuracy"] == 1.0
+    predicted = vision.adapt("predict", "run", "pictures/val", "--json", cwd=tmp_path)
+    assert len(json.loads(predicted.stdout)) == 4

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from adapt_core.cli import options
 from adapt_core.errors import ConfigError
 from adapt_core.plan import Plan
+
+if TYPE_CHECKING:
+    from adapt_core.forecast.outlook import Outlook
+
+_SHOWN_TOKENS = 48
 
 
 @click.command()
@@ -19,7 +25,12 @@ from adapt_core.plan import Plan
 @options.traceback_option
 @click.pass_obj
 def check(disabled: tuple[str, ...], config: str, overrides: tuple[str, ...], strict: bool, as_json: bool) -> None:
-    """Check the keys of CONFIG, and that its data and model are there, without training."""
+    """Check CONFIG before anything expensive: keys, data as the model sees it, steps, parameters, memory, disk.
+
+    \b
+    adapt check config.yaml
+    adapt run config.yaml --dry-run    the keys alone, in a second
+    """
     from adapt_core import running
 
     try:
@@ -29,7 +40,15 @@ def check(disabled: tuple[str, ...], config: str, overrides: tuple[str, ...], st
             click.echo(json.dumps({"ok": False, "problems": [str(problem) for problem in error.problems]}, indent=2))
             raise click.exceptions.Exit(error.exit_code) from None
         raise
-    show_plan(plan, as_json)
+    found = running.foresee(plan)
+    if as_json:
+        known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "outlook": found.to_data()}
+        click.echo(json.dumps(known, indent=2))
+        return
+    _tell(plan)
+    click.echo()
+    _show_outlook(found)
+    click.echo("ok: the config can run.")
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:
@@ -37,6 +56,11 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": True, "config": plan.keys(), "remarks": plan.remarks}, indent=2))
         return
+    _tell(plan)
+    click.echo("ok: the config can run.")
+
+
+def _tell(plan: Plan) -> None:
     from adapt_core.cli.tables import table
 
     choices = [("task", plan.task), ("method", plan.method), ("quantizer", plan.quantizer), ("launcher", plan.launcher)]
@@ -51,4 +75,53 @@ def show_plan(plan: Plan, as_json: bool) -> None:
         )
     for remark in plan.remarks:
         click.echo(f"note: {remark}")
-    click.echo("ok: the config can run.")
+
+
+def _show_outlook(found: Outlook) -> None:
+    from adapt_core.cli.tables import table
+    from adapt_core.report.wording import figure, size
+
+    rows = [["data", ""], *([name.replace("_", " "), figure(value)] for name, value in found.data.items())]
+    click.echo(table(rows))
+    click.echo()
+    if found.classes:
+        every = sum(found.classes.values()) or 1
+        counts = sorted(found.classes.items(), key=lambda item: -item[1])
+        click.echo(table([["class", "train", "%"], *([n, f"{c:,}", f"{100 * c / every:.1f}"] for n, c in counts)]))
+        click.echo()
+    for number, example in enumerate(found.examples, start=1):
+        click.echo(f"as the model sees it, {number}: {_in_line(example)}")
+    rows = [["steps", ""], ["an epoch", f"{found.steps_per_epoch:,}"], ["in all", f"{found.steps:,}"]]
+    if found.total_parameters is not None:
+        rows += [
+            ["parameters", f"{found.total_parameters:,}"],
+            ["of them train", f"{found.trainable_parameters:,}"],
+        ]
+    click.echo()
+    click.echo(table(rows))
+    if found.memory is not None:
+        memory = found.memory
+        estimate = "not known" if memory.activations is None else f"about {size(memory.activations)} (an estimate)"
+        each = "each process" if found.processes > 1 else found.device
+        rows = [
+            ["memory", each],
+            ["weights", size(memory.weights)],
+            ["gradients", size(memory.gradients)],
+            ["optimizer", size(memory.optimizer)],
+            ["activations", estimate],
+            ["sum", f"{size(memory.total)} of {size(found.device_bytes)}; the process itself comes on top"],
+        ]
+        click.echo()
+        click.echo(table(rows))
+    if found.disk_bytes is not None:
+        click.echo(f"\ndisk: up to {size(found.disk_bytes)}, of {size(found.disk_free)} free")
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+
+
+def _in_line(example: list[tuple[str, str]]) -> str:
+    """(token, label) pairs as text: the label in brackets behind its token, that of the whole example at the end."""
+    words = [f"{token}[{label}]" if label else token for token, label in example if token]
+    cut = " ".join(words[:_SHOWN_TOKENS]) + (f" ... ({len(words)} tokens)" if len(words) > _SHOWN_TOKENS else "")
+    whole = [label for token, label in example if label and not token]
+    return f"{cut} -> {', '.join(whole)}" if whole else cut

@@ -30,7 +30,7 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
     "test": ("test", "testing"),
 }
-_PACKAGED = ("csv", "json", "parquet", "text", "arrow", "imagefolder", "webdataset", "xml", "sql", "pandas")
+PACKAGED = ("csv", "json", "parquet", "text", "arrow", "imagefolder", "webdataset", "xml", "sql", "pandas")
 
 
 @attrs.frozen
@@ -136,7 +136,7 @@ def check_source(data: DataParams) -> None:
     Raises:
         InputError: see `locate_files`, and `adapt_core.hf_models.hub.require_dataset`.
     """
-    if locate_files(data) is None and data.dataset not in _PACKAGED:
+    if locate_files(data) is None and data.dataset not in PACKAGED:
         from adapt_core.hf_models.hub import require_dataset
 
         require_dataset(str(data.dataset))

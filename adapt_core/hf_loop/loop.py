@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import SequentialSampler
-from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import find_batch_size
 
-from adapt_core.contracts import Job, PerClass, Trained
-from adapt_core.errors import InputError
+from adapt_core.contracts import Job, Trained
+from adapt_core.errors import DefectError, InputError
+from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
@@ -26,7 +29,9 @@ def watched(trainer_class: type) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
     It evaluates rows in their order (transformers shuffles them where training groups by length) and keeps the data
-    set that it evaluates as `evaluated`, so that predictions can be held against rows.
+    set that it evaluates as `evaluated`, so that predictions can be held against rows. Its checkpoints hold the
+    model's own parameter names: transformers would write the published names of models that it renames while loading
+    (ViT), and then find none of them when it resumes or takes the best.
     """
 
     class Watched(trainer_class):
@@ -40,6 +45,12 @@ def watched(trainer_class: type) -> type:
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
             return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
+        def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.args.world_size > 1 and not model.training:
+                # The mean of this process's batch, as one process computes it.
+                kwargs["num_items_in_batch"] = None
+            return super().compute_loss(model, inputs, *args, **kwargs)
+
         def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             own = real_rows(self, inputs)
             if own is None:
@@ -47,8 +58,21 @@ def watched(trainer_class: type) -> type:
             loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
             return loss, *filled_up(results, int(find_batch_size(inputs)))
 
-        def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-            loss: torch.Tensor = super().training_step(*args, **kwargs)
+        def _save(self, *args: Any, **kwargs: Any) -> None:
+            model = self.accelerator.unwrap_model(self.model)
+            if not isinstance(model, PreTrainedModel):
+                super()._save(*args, **kwargs)
+                return
+            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
+            try:
+                super()._save(*args, **kwargs)
+            finally:
+                del vars(model)["save_pretrained"]
+
+        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+            if self.args.world_size > 1 and not self.is_fsdp_enabled and not isinstance(model, DistributedDataParallel):
+                raise DefectError("the processes would train apart: the model is not wrapped to average gradients.")
+            loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.proof_of_learning.see_loss(loss)
             return loss
 
@@ -128,11 +152,36 @@ class HuggingFaceLoop:
 
     def evaluate(self, split: Any) -> dict[str, float]:
         """Metrics of the model as it is on one split, `loss` among them."""
+        self._share_out()
         self._figures.quiet = True
         try:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
             self._figures.quiet = False
+
+    def _forget_evaluation(self) -> None:
+        """Lets accelerate wrap a model that was evaluated before.
+
+        It marks a model that it prepared for evaluation as prepared for good, and would then train it unwrapped: each
+        process by itself, without a word.
+        """
+        trainer = self._trainer
+        if trainer.args.world_size > 1 and not trainer.is_fsdp_enabled:
+            trainer.model = trainer.model_wrapped = self.plain_model()
+            trainer.model._is_accelerate_prepared = False
+            trainer.accelerator._models.clear()
+
+    def _share_out(self) -> None:
+        """Shards the model before a first evaluation: accelerate does so only together with an optimizer."""
+        trainer = self._trainer
+        if not trainer.is_fsdp_enabled or trainer.accelerator._models:
+            return
+        trainer.create_optimizer()
+        trainer.model, _ = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
+        trainer.model_wrapped = trainer.model
+        # Training makes its own, of the sharded parameters.
+        trainer.optimizer = None
+        trainer.accelerator._optimizers.clear()
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.
@@ -141,6 +190,7 @@ class HuggingFaceLoop:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.
         """
         trainer = self._trainer
+        self._forget_evaluation()
         try:
             outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (torch.OutOfMemoryError, MemoryError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.contracts import PerClass
+from adapt_core.extras import PerClass
 
 
 @attrs.frozen(kw_only=True)

@@ -102,7 +102,7 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -
         values = [metrics[column].get(name) for column in columns]
         before, after = (metrics[moment].get(name) if both else None for moment in ("before", "after"))
         change = None if before is None or after is None else after - before
-        better = bool(change) and (change > 0) == (directions.get(name) == "higher")
+        better = (change or 0) > 0 if directions.get(name) == "higher" else (change or 0) < 0
         verdict = "" if not change or name not in directions else "better" if better else "worse"
         cells = ["" if value is None else f"{value:.4f}" for value in values]
         rows.append(MetricRow(name, cells, "" if change is None else f"{change:+.4f}", verdict))

@@ -26,7 +26,8 @@ def first_failure(workers: Sequence[Worker], collective_timeout: float) -> Adapt
     causes = [worker for worker in failed if worker.is_cause]
     if not causes:
         return _broken(workers, min(failed, key=_when), collective_timeout)
-    first = min(causes, key=_when)
+    # A process that was killed is told of first: what others report about the same moment follows from it.
+    first = min(causes, key=lambda worker: (worker.report is not None, _when(worker)))
     return _of_report(first) if first.report is not None else _of_death(first)
 
 

@@ -76,7 +76,11 @@ class Fsdp:
             raise DefectError(f"FSDP was asked for, and accelerate would train with {kind}.")
         if trainer.args.world_size != world.size:
             raise DefectError(f"the loop trains in {trainer.args.world_size} processes instead of {world.size}.")
-        self._skeleton = structure_of(loop.plain_model())
+        model = loop.plain_model()
+        plugin = trainer.accelerator.state.fsdp_plugin
+        if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP" and not plugin.transformer_cls_names_to_wrap:
+            plugin.transformer_cls_names_to_wrap = layer_classes(model)
+        self._skeleton = structure_of(model)
 
     def consolidate(self, model: nn.Module) -> nn.Module:
         """A whole model on the CPU, from every process's share.
@@ -88,6 +92,21 @@ class Fsdp:
 
         assert self._skeleton is not None
         return filled(self._skeleton, model)
+
+
+def layer_classes(model: nn.Module) -> list[str]:
+    """The classes of a Hugging Face model's layers, as the model names them.
+
+    Those that hold the input embeddings are left out (BERT names one): accelerate shards the embeddings by themselves.
+    """
+    named = {name for module in model.modules() for name in getattr(module, "_no_split_modules", None) or ()}
+    embeddings: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    holders = {
+        type(module).__name__
+        for module in model.modules()
+        if embeddings is not None and any(part is embeddings for part in module.modules())
+    }
+    return sorted(named - holders)
 
 
 def sharding_options(params: FsdpParams, gradient_checkpointing: bool, on_gpus: bool) -> dict[str, Any]:

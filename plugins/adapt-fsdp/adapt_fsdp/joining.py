@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from adapt_core.contracts import World
 
+_SECONDS_TO_START = 600.0
+
 
 @contextmanager
 def process_group(world: World, seconds: float) -> Iterator[None]:
@@ -22,20 +24,25 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
     """
     import torch
     from torch import distributed
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     on_gpu = world.device.startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(world.device)
-    store = distributed.TCPStore(
+    store = TCPStore(
         os.environ["MASTER_ADDR"],
         int(os.environ["MASTER_PORT"]),
         is_master=False,
         wait_for_workers=False,
         timeout=timedelta(seconds=seconds),
     )
+    # Processes import for different times; a limit on collectives must not end a run that has not begun.
+    store.set(f"worker {world.rank} is ready", "")
+    ready = [f"worker {rank} is ready" for rank in range(world.size)]
+    store.wait(ready, timedelta(seconds=max(seconds, _SECONDS_TO_START)))
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-        store=distributed.PrefixStore("workers", store),
+        store=PrefixStore("workers", store),
         rank=world.rank,
         world_size=world.size,
         timeout=timedelta(seconds=seconds),

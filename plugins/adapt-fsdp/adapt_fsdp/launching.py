@@ -172,4 +172,5 @@ def _outcome(workers: list[Worker], meeting: Meeting, params: ProcessParams) -> 
             assert worker.report is not None
             assert worker.report.result is not None
             meeting.tell("result", worker.report.result)
+            return RunResult.from_json(worker.report.result)
     return RunResult.from_json(meeting.hear("result", float("inf")))

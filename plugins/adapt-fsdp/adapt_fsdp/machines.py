@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from torch.distributed import DistError, PrefixStore, Store, TCPStore
+from torch.distributed import DistError, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.rendezvous.api import (
     RendezvousConnectionError,
     RendezvousParameters,
@@ -58,12 +58,14 @@ class Meeting:
         """Whether a value of that name was left.
 
         Raises:
-            DefectError: machine 0 is gone.
+            DefectError: the machine that holds the store is gone.
         """
         try:
             return bool(self.store.check([name]))
         except (DistError, RuntimeError) as error:
-            raise DefectError(f"machine 0 left the run: {' '.join(str(error).split())[:200]}") from error
+            raise DefectError(
+                f"the machine that holds {self.host}:{self.port} left the run: {' '.join(str(error).split())[:200]}"
+            ) from error
 
     def hear(self, name: str, seconds: float) -> Any:
         """The value that a machine left under a name, waited for.
@@ -107,15 +109,15 @@ class Meeting:
         return [self.hear(f"{name} of machine {number}", seconds) for number in range(self.machines)]
 
     def part(self) -> None:
-        """Ends the meeting. Machine 0, which holds the store, leaves last."""
-        if self.machine > 0:
-            with suppress(DefectError):  # Machine 0 left before: nobody needs to know.
-                self.tell(f"parting of machine {self.machine}", True)
+        """Ends the meeting: nobody leaves, and takes the store away, before all have what they need of it."""
+        if self.machines == 1:
             return
-        end = time.monotonic() + _SECONDS_TO_LEAVE
-        for number in range(1, self.machines):
-            while not self.known(f"parting of machine {number}") and time.monotonic() < end:
-                time.sleep(0.1)
+        with suppress(DefectError):  # The store is gone: then its holder saw that everybody had parted.
+            self.tell(f"parting of machine {self.machine}", True)
+            end = time.monotonic() + _SECONDS_TO_LEAVE
+            for number in range(self.machines):
+                while not self.known(f"parting of machine {number}") and time.monotonic() < end:
+                    time.sleep(0.1)
 
 
 @contextmanager
@@ -126,8 +128,8 @@ def met(params: ProcessParams) -> Iterator[Meeting]:
         InputError: a machine did not come within `machine_timeout`, two have one rank, or the port is in use.
     """
     if params.machines == 1:
-        store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
-        yield Meeting(store, _HERE, store.port)
+        own = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
+        yield Meeting(own, _HERE, own.port)
         return
     assert params.main_process_ip is not None
     place = f"{params.main_process_ip}:{params.main_process_port}"
@@ -138,7 +140,7 @@ def met(params: ProcessParams) -> Iterator[Meeting]:
         try:
             yield meeting
         except BaseException as error:
-            with suppress(DefectError):  # Without machine 0 there is nobody to tell.
+            with suppress(DefectError):  # Without the store there is nobody to tell.
                 meeting.tell_failure(error)
             raise
         finally:
@@ -164,7 +166,6 @@ def _static(params: ProcessParams) -> Iterator[Store]:
 
 @contextmanager
 def _c10d(params: ProcessParams) -> Iterator[Store]:
-    # read_timeout bounds single reads of torch's backend, not the wait for the machines.
     parameters = RendezvousParameters(
         backend="c10d",
         endpoint=f"{params.main_process_ip}:{params.main_process_port}",
@@ -180,8 +181,11 @@ def _c10d(params: ProcessParams) -> Iterator[Store]:
     store = PrefixStore("adapt", server)
     _sign(store, params)
     limits = RendezvousTimeout(join=timedelta(seconds=params.machine_timeout))
+    # Of torch's meeting only its end matters. The address is this machine's label in it, which must differ from the
+    # others' and be reachable from here.
+    label = f"127.0.0.{params.machine_rank % 254 + 1}"
     handler = DynamicRendezvousHandler.from_backend(
-        "adapt", server, backend, params.machines, params.machines, timeout=limits
+        "adapt", server, backend, params.machines, params.machines, local_addr=label, timeout=limits
     )
     try:
         handler.next_rendezvous()
@@ -199,9 +203,15 @@ def _sign(store: Store, params: ProcessParams) -> None:
     place = f"machine {params.machine_rank}"
     if params.machine_rank >= params.machines:
         raise InputError(f"machine_rank is {params.machine_rank}, and the {params.machines} machines count from 0.")
-    if store.add(f"{place} came", 1) > 1:
+    try:
+        came = store.add(f"{place} came", 1)
+        if came == 1:
+            store.set(place, socket.gethostname())
+    except DistError as error:
+        where = f"{params.main_process_ip}:{params.main_process_port}"
+        raise InputError(f"the run at {where} ended, or met without this machine: see machine 0's output.") from error
+    if came > 1:
         raise InputError(f"two machines have machine_rank: {params.machine_rank}. Give each its own.")
-    store.set(place, socket.gethostname())
 
 
 def _wait_for_all(store: Store, params: ProcessParams) -> None:

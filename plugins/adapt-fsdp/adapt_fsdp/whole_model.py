@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from adapt_core.errors import DefectError
 
 def structure_of(model: nn.Module) -> nn.Module:
     """A copy of a model without its weights: parameters on the meta device, ties kept, buffers as they are."""
-    without_weights: dict[int, object] = {
+    without_weights: dict[int, Any] = {
         id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad)
         for parameter in model.parameters()
     }

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adapt_core.contracts import LoadedModel, Quantizer, World
+from adapt_core.contracts import LoadedModel, Quantizer, TaskData, World
 from adapt_core.errors import InputError
 from adapt_core.hf_data.columns import format_columns
 from adapt_core.hf_data.source import check_source as check_data_source
@@ -84,6 +84,8 @@ class LanguageTask:
 
         auto_class = getattr(transformers, self.auto_class)
         options = {**options, **attention_options(self.plan, world, lambda: class_of(auto_class, self.config))}
+        if world.device == "meta":
+            options["device_map"] = {"": "meta"}
         if quantizer is not None:
             options.update(quantizer.hf_options(self.head_names, world.device))
         loaded = load_pretrained(auto_class, self.source, self.plan, options)
@@ -91,6 +93,14 @@ class LanguageTask:
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = self.tokenizer.pad_token_id
         return loaded
+
+    def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
+        """The task's model; see `adapt_core.contracts.Task`."""
+        raise NotImplementedError
+
+    def load_structure(self, data: TaskData) -> LoadedModel:
+        """The model that `load_model` would load, without its weights."""
+        return self.load_model(data, None, World(device="meta"))
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """What stands beside the base model, or a language model's output layer."""

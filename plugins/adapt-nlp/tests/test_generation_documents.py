@@ -91,7 +91,7 @@ def test_with_a_target_column_the_target_alone_is_learned(read: Read) -> None:
     assert read([{"prompt": "one", "completion": " two"}]) == [(whole, " two<|end|>")]
     ((text, learned),) = read(rows, input_column="q", target_column="a", loss_on="all")
     assert text == whole
-    assert learned.endswith("ne two<|end|>")
+    assert learned.endswith("e two<|end|>")
 
 
 def test_of_instructions_the_output_is_learned_and_an_empty_input_is_no_fault(read: Read) -> None:

@@ -187,3 +187,13 @@ def test_scores_agree_with_an_independent_implementation_on_perturbed_answers() 
     ours = squad_scores(predicted, gold, v2=False)
     assert ours["f1"] == pytest.approx(float(theirs["f1"]), abs=1e-3)
     assert ours["exact_match"] == pytest.approx(float(theirs["exact_match"]), abs=1e-3)
+
+
+def test_positions_of_roberta_are_counted_from_behind_the_padding_index() -> None:
+    from transformers import BertConfig, RobertaConfig, T5Config
+
+    from adapt_nlp.tokenizers import positions_of
+
+    assert positions_of(RobertaConfig(max_position_embeddings=514, pad_token_id=1)) == 512
+    assert positions_of(BertConfig(max_position_embeddings=128)) == 128
+    assert positions_of(T5Config()) is None

@@ -26,7 +26,8 @@ def test_the_run_folder_holds_what_it_promises(run: Run, tmp_path: Path) -> None
     result = run()
     folder = tmp_path / "run"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.yaml", "result.json", "metrics.jsonl", "log.txt", "checkpoints", "model", "README.md"}
+    files = {"config.yaml", "result.json", "metrics.jsonl", "log.txt", "README.md", "report.html", "evaluation.json"}
+    assert names == {*files, "checkpoints", "model"}
     stored = json.loads((folder / "result.json").read_text())
     assert set(stored) >= {
         "status",
@@ -211,22 +212,28 @@ def test_check_and_dry_run_accept_what_can_run(adapt: Callable[..., Any], keys: 
 
 
 def test_a_worker_process_runs_a_plan_that_comes_through_a_pipe(keys: dict[str, Any], tmp_path: Path) -> None:
+    from adapt_core.admission import admit
     from adapt_core.config.resolving import RunConfig, resolve
     from adapt_core.contracts import World
     from adapt_core.registry import Registry
+    from adapt_core.run_folder import RunFolder
     from adapt_core.worker import message
+    from adapt_core.worker_channel import Report
 
     plan = resolve(RunConfig.read(keys), Registry.discover())
-    (tmp_path / "run").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "adapt_core.worker"],
-        input=message(plan, World()),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert adapt_core.RunResult.from_json(done.stdout).status == "finished"
+    folder = RunFolder(tmp_path / "run")
+    folder.prepare()
+    with subprocess.Popen(
+        [sys.executable, "-m", "adapt_core.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(message(plan, World(), admit(plan, folder)))
+        worker.stdin.flush()  # and kept open: a worker ends with the process that started it
+        report = Report.from_line(worker.stdout.readline())
+    assert report.message is None, report.traceback
+    assert report.result is not None
+    assert adapt_core.RunResult.from_json(report.result).status == "finished"
 
 
 def test_tokenized_data_is_cached_between_runs(run: Run, tmp_path: Path) -> None:

@@ -110,8 +110,7 @@ def test_flash_attention2_asks_the_model_too(caplog: pytest.LogCaptureFixture) -
     from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig
 
     from adapt_core.contracts import World
-
-    from adapt_nlp.attention import attention_options, class_of
+    from adapt_core.hf_models.attention import attention_options, class_of
 
     plan: Any = SimpleNamespace(task=SimpleNamespace(params=SimpleNamespace(flash_attention2=True)))
     with caplog.at_level(logging.WARNING):

@@ -128,6 +128,8 @@ def test_load_model_asks_for_published_weights(
     assert "resnet10t starts from random weights: load_model is false" in caplog.text
     with pytest.raises(InputError, match=r"load_model: the published weights of resnet10t are not in the cache"):
         prepared(load_model=True)
+    with pytest.raises(InputError, match="timm publishes no weights of efficientnet_b8"):
+        prepared(load_model=True, MODEL_PATH="efficientnet_b8", model_type=None)
 
 
 def test_local_weights_keep_the_base_and_make_a_new_head(prepared: Run, tmp_path: Path) -> None:
@@ -211,6 +213,16 @@ def test_image_processor_path_replaces_them_and_is_saved(run: Run, tmp_path: Pat
     assert (saved["mean"], saved["std"]) == ([0.1] * 3, [0.2] * 3)
     with pytest.raises(InputError, match="image_processor_path: nowhere is no folder"):
         run(image_processor_path="nowhere", OVERWRITE_OUTPUT_DIR=True)
+
+
+def test_a_network_of_one_size_is_built_for_another(run: Run, tmp_path: Path) -> None:
+    import timm
+
+    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": None}
+    torch.save(timm.create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit.pth")
+    run(**vit, LOCAL_MODEL_PATH=str(tmp_path / "vit.pth"), MAX_STEPS=1)
+    saved = timm.create_model(f"local-dir:{tmp_path / 'run' / 'model'}", pretrained=True)
+    assert tuple(saved.pos_embed.shape) == (1, 5, 192)
 
 
 def test_the_default_processor_serves_a_model_without_one(run_hf: Run, tiny_vit: Path, tmp_path: Path) -> None:

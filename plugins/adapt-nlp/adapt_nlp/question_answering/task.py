@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
 from adapt_nlp.inputs import read_records
+from adapt_nlp.previewing import examples, longest_batch, tokens_of
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
 from adapt_nlp.question_answering.spans import Found, best_spans
@@ -71,15 +72,19 @@ class QuestionAnswering(LanguageTask):
         """A model with two logits, start and end, for each token."""
         return self.load_base({}, quantizer, world)
 
+    @property
+    def _collator(self) -> Any:
+        from adapt_nlp.collating import PadWithPositions
+
+        return PadWithPositions(self.tokenizer)
+
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest window."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.collating import PadWithPositions
-
         parts = LoopParts(
-            collate=PadWithPositions(self.tokenizer),
+            collate=self._collator,
             score=self._score,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
@@ -116,6 +121,23 @@ class QuestionAnswering(LanguageTask):
             return {"answer": "", "start": None, "end": None, "score": round(found.null_score, 6)}
         text = context[best.start : best.end]
         return {"answer": text, "start": best.start, "end": best.end, "score": round(best.score, 6)}
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The longest training examples, padded."""
+        return longest_batch(data, self._collator, self.plan.training.batch_size)
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """The tokens of windows, with those of the answer marked."""
+        seen = []
+        for example in examples(data, count):
+            first, last = example["start_positions"], example["end_positions"]
+            tokens = tokens_of(self.tokenizer, example)
+            seen.append([(token, "answer" if first <= place <= last else "") for place, token in enumerate(tokens)])
+        return seen
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Answers have no classes."""
+        return {}
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and answers one question."""

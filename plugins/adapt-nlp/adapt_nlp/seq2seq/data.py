@@ -64,7 +64,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         "format": [plan.data.format_string, plan.data.format_names],
         "version": 1,
     }
-    ready = {}
+    ready: dict[str, Any] = {}
     for split, rows in splits.items():
         source, target = found.get(split, next(iter(found.values())))
         places_key = [repr(place.columns) + str(getattr(place, "language", "")) for place in (source, target)]
@@ -74,7 +74,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         facts[f"{split}_targets_truncated"] = count_full(
             ready[split], "labels", limits.target, f"{split} split: targets"
         )
-    return TaskData(facts=facts, **{split: ready.get(split) for split in ("train", "validation", "test")})
+    return TaskData(facts=facts, **ready)
 
 
 def _encoder(tokenizer: Any, limits: Limits, prefix: str, source: Place | Formatted, target: Place) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 _NEAR_ENOUGH = 9
 """Distance of CLDR's language matching up to which two tags are one language (regions and macro-languages; not
 another script, which is 10 and more)."""
+_NAMED = 5
 
 
 def match(wanted: str, codes: Iterable[str]) -> str | None:
@@ -29,12 +30,13 @@ def match(wanted: str, codes: Iterable[str]) -> str | None:
 
 
 def nearest(wanted: str, codes: Iterable[str]) -> list[str]:
-    """A few of `codes` that look like `wanted`, best first; the first few where none does."""
-    table = sorted(codes)
-    folded = {code.casefold(): code for code in table}
-    near = [folded[code] for code in get_close_matches(wanted.casefold(), folded, n=4, cutoff=0.4)]
-    near += [code for code in table if code[:2].casefold() == wanted[:2].casefold() and code not in near]
-    return near[:5] or table[:5]
+    """A few of `codes` whose language part looks most like `wanted`, best first."""
+    folded = wanted.casefold()
+
+    def likeness(code: str) -> float:
+        return SequenceMatcher(None, folded, _tag(code).split("-")[0].casefold()).ratio()
+
+    return sorted(codes, key=lambda code: (-likeness(code), code))[:_NAMED]
 
 
 def _tag(code: str) -> str:

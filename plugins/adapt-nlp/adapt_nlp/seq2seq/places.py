@@ -113,7 +113,7 @@ def source_or_target(plan: Plan, rows: Dataset, split: str, side: str) -> Place:
         own = languages.match(language, [name for name in rows.column_names if name != TRANSLATION])
         text = params.dataset_text_field if side == "source" else None
         candidates = [TRANSLATION, own, text]
-        named = next((name for name in candidates if name in rows.column_names), TRANSLATION)
+        named = next((name for name in candidates if name is not None and name in rows.column_names), TRANSLATION)
     if named not in rows.column_names:
         return Place(str(named), key)
     held = _languages_in(rows, named)

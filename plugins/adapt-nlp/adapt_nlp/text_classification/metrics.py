@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_core.contracts import PerClass
+from adapt_core.extras import PerClass
 
 
 def argmax(logits: Any, labels: Any) -> Any:

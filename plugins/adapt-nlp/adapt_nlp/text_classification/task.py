@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
 from adapt_core.evidence import spread
+from adapt_core.hf_data.columns import column_values
 from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
+from adapt_nlp.previewing import examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.text_classification import data as classification_data
 from adapt_nlp.tokenizers import length_limit
 
@@ -63,10 +65,14 @@ class TextClassification(LanguageTask):
         config.problem_type = "single_label_classification"
         return loaded
 
-    def make_loop(self, job: Job) -> Loop:
-        """A Trainer that pads each batch to its longest text."""
+    @property
+    def _collator(self) -> Any:
         from transformers import DataCollatorWithPadding
 
+        return DataCollatorWithPadding(self.tokenizer)
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Trainer that pads each batch to its longest text."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.losses import weighted_cross_entropy
         from adapt_core.hf_loop.parts import LoopParts
@@ -75,7 +81,7 @@ class TextClassification(LanguageTask):
 
         weights = classification_data.class_weights(self.plan, job.data)
         parts = LoopParts(
-            collate=DataCollatorWithPadding(self.tokenizer),
+            collate=self._collator,
             compute_metrics=classification_metrics,
             per_class=lambda prediction, _rows: class_table(
                 prediction.label_ids, prediction.predictions, job.data.labels or ()
@@ -86,6 +92,22 @@ class TextClassification(LanguageTask):
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, parts)
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The longest training examples, padded."""
+        return longest_batch(data, self._collator, self.plan.training.batch_size)
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """Tokens, then the class."""
+        names = data.labels or ()
+        return [
+            [*((token, "") for token in tokens_of(self.tokenizer, example)), ("", names[example["labels"]])]
+            for example in examples(data, count)
+        ]
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training texts of each class."""
+        return label_counts(column_values(data.train, "labels"), data.labels or ())
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and classifies one text."""

@@ -60,12 +60,12 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
         "loss_on": plan.task.params.loss_on,
         "version": 1,
     }
-    ready = {}
+    ready: dict[str, Any] = {}
     for split, rows in splits.items():
         encode = _encoder(form, plan, tokenizer, limit, INSTRUCTION_INPUT in rows.column_names)
         documents = cached_map(rows, encode, key, f"{split} split tokenized")
         ready[split] = _with_targets(documents, split, limit, facts)
-    return TaskData(facts=facts, **{split: ready.get(split) for split in SPLITS}), form
+    return TaskData(facts=facts, **ready), form
 
 
 def _encoder(form: Form, plan: Plan, tokenizer: Any, limit: int, has_input: bool) -> Any:

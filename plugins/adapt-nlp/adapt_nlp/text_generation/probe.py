@@ -27,7 +27,7 @@ def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, to
         collate: what makes batches of packs.
     """
     unwrap = getattr(model, "get_base_model", None)
-    plain = unwrap() if callable(unwrap) else model
+    plain: Any = unwrap() if callable(unwrap) else model
     takes = inspect.signature(plain.forward).parameters
     if "position_ids" not in takes:
         return f"{type(plain).__name__} takes no position_ids"

@@ -184,10 +184,11 @@ class TextGeneration(LanguageTask):
 
 def _of_first_rank(ask: Any, world: World) -> Any:
     """What rank 0 finds, for every rank: under sharding the others may hold no weights yet."""
-    import torch.distributed as distributed
+    import torch
+    from torch import distributed
 
     if world.size == 1 or not distributed.is_initialized():
         return ask()
     answer = [ask() if world.is_main else None]
-    distributed.broadcast_object_list(answer, src=0, device=world.device)
+    distributed.broadcast_object_list(answer, src=0, device=torch.device(world.device))
     return answer[0]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_core.contracts import PerClass
+from adapt_core.extras import PerClass
 
 from adapt_nlp.token_classification.windows import IGNORED
 
@@ -87,7 +87,7 @@ def word_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
     """Precision, recall, F1 and words of each tag, and the counts of confusions."""
     from adapt_nlp.text_classification.metrics import class_table
 
-    flat = [tag for row in truth for tag in row], [tag for row in predicted for tag in row]
-    names = sorted({*flat[0], *flat[1]})
+    names = sorted({tag for rows in (truth, predicted) for row in rows for tag in row})
     numbers = {name: number for number, name in enumerate(names)}
-    return class_table(*([numbers[tag] for tag in tags] for tags in flat), names)
+    true_ids, predicted_ids = ([numbers[tag] for row in rows for tag in row] for rows in (truth, predicted))
+    return class_table(true_ids, predicted_ids, names)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, PerClass, Quantizer, TaskData, World
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
 from adapt_core.evidence import spread
+from adapt_core.extras import PerClass
+from adapt_core.hf_data.columns import column_values
 from adapt_core.plan import Plan
 
 from adapt_nlp.base import LanguageTask
 from adapt_nlp.inputs import read_words
+from adapt_nlp.previewing import IGNORED, examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
 from adapt_nlp.token_classification.tags import Tags, input_column, target_column
@@ -72,16 +75,21 @@ class TokenClassification(LanguageTask):
         }
         return self.load_base(options, quantizer, world)
 
+    @property
+    def _collator(self) -> Any:
+        from adapt_nlp.collating import PadWithLabels
+
+        return PadWithLabels(self.tokenizer)
+
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest window."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.collating import PadWithLabels
         from adapt_nlp.text_classification.metrics import argmax
 
         parts = LoopParts(
-            collate=PadWithLabels(self.tokenizer),
+            collate=self._collator,
             score=self._score,
             per_class=self._per_class,
             metrics=self._metrics,
@@ -110,6 +118,26 @@ class TokenClassification(LanguageTask):
         if self.plan.task.params.subtask == "pos":
             return metrics.word_scores(truth, predicted)
         return metrics.entity_scores(truth, predicted)
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The longest training examples, padded."""
+        return longest_batch(data, self._collator, self.plan.training.batch_size)
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """Sub-tokens with the tag that each is trained on."""
+        names = data.labels or ()
+        return [
+            [
+                (token, "" if label == IGNORED else names[label])
+                for token, label in zip(tokens_of(self.tokenizer, example), example["labels"], strict=True)
+            ]
+            for example in examples(data, count)
+        ]
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training words of each tag."""
+        labels = (label for row in column_values(data.train, "labels") for label in row)
+        return label_counts(labels, data.labels or ())
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and tags the words of one text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from adapt_peft_ssf.params import Bnb4bitParams
-from adapt_peft_ssf.quantizers.conversion import replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.conversion import quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,19 @@ class Bnb4bit:
 
         replace_linears(model, self._skipped(skip), make, device)
         return model
+
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
+        """Half a byte a weight; a scale for each 64 of them: float32, or with double quantization one byte, with a
+        float32 for each 256 scales, an offset, and a table of 256 float32.
+        """
+        found = {}
+        for name in quantizable(model, self._skipped(skip)):
+            weight: Any = model.get_submodule(name).weight
+            blocks = math.ceil(weight.numel() / 64)
+            nested = blocks + 4 * math.ceil(blocks / 256) + 4 + 4 * 256
+            scales = nested if self.params.bnb_4bit_use_double_quant else 4 * blocks
+            found[f"{name}.weight"] = math.ceil(weight.numel() / 2) + scales
+        return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
         """See `preparing.prepare`."""

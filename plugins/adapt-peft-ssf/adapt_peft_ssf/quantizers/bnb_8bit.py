@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from adapt_peft_ssf.params import Bnb8bitParams
-from adapt_peft_ssf.quantizers.conversion import replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.conversion import quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,17 @@ class Bnb8bit:
 
         replace_linears(model, self._skipped(skip), make, device)
         return model
+
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
+        """A byte a weight, and a float32 for each output; float16 where such weights are asked for."""
+        found = {}
+        for name in quantizable(model, self._skipped(skip)):
+            weight: Any = weight_and_bias(model.get_submodule(name))[0]
+            whole = 2 * weight.numel()
+            found[f"{name}.weight"] = (
+                whole if self.params.llm_int8_has_fp16_weight else weight.numel() + 4 * weight.shape[0]
+            )
+        return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
         """See `preparing.prepare`."""

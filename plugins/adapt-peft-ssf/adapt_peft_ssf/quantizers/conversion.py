@@ -41,15 +41,7 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
     Raises:
         InputError: no Linear is left to quantize.
     """
-    skip = [
-        *skip,
-        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
-    ]  # T5 casts its inputs to such a weight's type
-    chosen = [
-        name
-        for name, module in model.named_modules()
-        if type(module) in (nn.Linear, Conv1D) and name and not _skipped(name, skip) and not _in_attention(model, name)
-    ]
+    chosen = quantizable(model, skip)
     if not chosen:
         raise InputError(no_layer(model))
     for name in chosen:
@@ -61,6 +53,19 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
         layer.source_cls = type(plain)
         model.set_submodule(name, layer)
     model.to(device)
+
+
+def quantizable(model: nn.Module, skip: Sequence[str]) -> list[str]:
+    """The names of the layers of a plain model that are quantized."""
+    skip = [
+        *skip,
+        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
+    ]  # T5 casts its inputs to such a weight's type
+    return [
+        name
+        for name, module in model.named_modules()
+        if type(module) in (nn.Linear, Conv1D) and name and not _skipped(name, skip) and not _in_attention(model, name)
+    ]
 
 
 def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:

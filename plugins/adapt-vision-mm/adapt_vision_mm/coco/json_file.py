@@ -71,8 +71,8 @@ def _load(path: Path) -> dict[str, Any]:
     for key in ("images", "categories"):
         if not data[key]:
             raise DataError(f"{path}: the list {key!r} is empty.")
-    checked: dict[str, Any] = data
-    return checked
+    found: dict[str, Any] = data
+    return found
 
 
 def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
@@ -135,9 +135,7 @@ def _fault(
 ) -> str | None:
     if not isinstance(annotation, Mapping):
         return "it is no mapping"
-    image_id: Any = annotation.get("image_id")
-    category_id: Any = annotation.get("category_id")
-    box = annotation.get("bbox")
+    image_id, category_id, box = (annotation.get(key) for key in ("image_id", "category_id", "bbox"))
     if image_id not in known:
         return f"unknown image id {image_id!r}"
     if category_id not in categories:
@@ -152,7 +150,7 @@ def _fault(
         outside = max(-x, -y, x + width - picture["width"], y + height - picture["height"])
         if outside > _TOLERANCE:
             return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
-    return judge(annotation, categories[category_id]) if judge else None
+    return judge(annotation, categories[annotation["category_id"]]) if judge else None
 
 
 def _clipped(annotation: Mapping[str, Any], pictures: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -65,13 +65,8 @@ def read(
         if size not in (shown, stored):
             rows.add(f"image is {shown[0]} x {shown[1]}, its label map {size[0]} x {size[1]}", where)
             continue
-        picture: dict[str, Any] = {
-            "id": number,
-            "path": path,
-            "width": size[0],
-            "height": size[1],
-            "as_stored": size != shown,
-        }
+        picture: dict[str, Any] = {"id": number, "path": path, "width": size[0], "height": size[1]}
+        picture["as_stored"] = size != shown
         read_maps.append((picture, values))
     by_instance = _by_instance([values for _, values in read_maps], len(class_list), source)
     pictures, identifier = [], 0

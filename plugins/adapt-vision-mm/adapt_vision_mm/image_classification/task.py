@@ -74,7 +74,6 @@ class ImageClassification:
         if self.plan.training.group_by_length:
             log.info("GROUP_BY_LENGTH has no effect on images: all are of one size.")
         rows = load_rows(self.plan)
-        self._labels = rows.labels.names
         transforms = self.transforms
         splits: dict[str, Any] = {}
         for split in rows.splits:
@@ -123,8 +122,7 @@ class ImageClassification:
             return hf_models.make_model(self.choice, self.plan, names, quantizer, world)
         from adapt_vision_mm.image_classification import timm_models
 
-        loaded = timm_models.make_model(self.choice, self.plan, names)
-        timm_models.remember(loaded.model, self._timm_config)
+        loaded = timm_models.make_model(self.choice, self.plan, names, self._timm_config)
         if quantizer is not None:
             quantizer.convert(loaded.model, self.head(loaded.model), world.device)
         return loaded

@@ -55,7 +55,7 @@ def _require_published(name: str) -> None:
     from huggingface_hub import try_to_load_from_cache
 
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
-    if config is None or not config.has_pretrained:
+    if config is None or not config.has_weights:
         tags = ", ".join(timm.list_pretrained(f"{name.partition('.')[0]}*")[:5]) or "none"
         raise InputError(f"load_model: timm publishes no weights of {name} (of like names: {tags}).")
     hub_id = config.hf_hub_id
@@ -70,19 +70,20 @@ def _require_published(name: str) -> None:
         ) from None
 
 
-def make_model(choice: Choice, plan: Plan, names: tuple[str, ...]) -> LoadedModel:
+def make_model(choice: Choice, plan: Plan, names: tuple[str, ...], config: Mapping[str, Any]) -> LoadedModel:
     """A timm classifier with a head for the given classes.
 
     Args:
         choice: what `library.choose` returned.
         plan: for load_model, load_by_order, MODEL_CHECKPOINT and DTYPE.
         names: the classes by id; the model keeps them in `pretrained_cfg["label_names"]`, as timm does.
+        config: the preprocessing; a network that is built for one size is built for its `input_size`.
 
     Raises:
         InputError: it cannot be made, or the weights do not fit.
     """
     path = choice.source.path if choice.source else None
-    classes = {"num_classes": len(names)}
+    classes = {"num_classes": len(names), **_size_options(choice, config)}
     new: frozenset[str] | None = None
     if path is not None and path.is_dir():
         model = _created(f"local-dir:{path}", choice, **classes)
@@ -107,7 +108,7 @@ def make_model(choice: Choice, plan: Plan, names: tuple[str, ...]) -> LoadedMode
         model.to(getattr(torch, plan.model.dtype))
     if plan.training.gradient_checkpointing:
         _checkpoint_activations(model)
-    remember(model, {"label_names": list(names), "num_classes": len(names)})
+    _remember(model, {**config, "label_names": list(names), "num_classes": len(names)})
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return LoadedModel(model=model, new_parameters=new, dtype=dtype)
 
@@ -152,14 +153,26 @@ def _checkpoint_activations(model: nn.Module) -> None:
 
 
 def data_config_of(choice: Choice) -> dict[str, Any]:
-    """The preprocessing of a model that is not loaded yet: its architecture alone is made, without memory."""
+    """The preprocessing of a model that is not loaded yet."""
+    return data_config(_outline(choice))
+
+
+def _outline(choice: Choice) -> nn.Module:
+    """The architecture without weights or memory."""
     path = choice.source.path if choice.source else None
     if path is not None and path.is_dir():
         name = f"local-dir:{path}"
     else:
         name = choice.architecture or f"hf-hub:{choice.source and choice.source.hub_id}"
     with torch.device("meta"):
-        return data_config(_created(name, choice))
+        return _created(name, choice)
+
+
+def _size_options(choice: Choice, config: Mapping[str, Any]) -> dict[str, Any]:
+    outline: Any = _outline(choice)
+    if not outline.pretrained_cfg.get("fixed_input_size") or data_config(outline)["input_size"] == config["input_size"]:
+        return {}
+    return {"img_size": tuple(config["input_size"][1:])}
 
 
 def data_config(model: nn.Module) -> dict[str, Any]:
@@ -170,7 +183,7 @@ def data_config(model: nn.Module) -> dict[str, Any]:
     return config
 
 
-def remember(model: nn.Module, facts: Mapping[str, Any]) -> None:
+def _remember(model: nn.Module, facts: Mapping[str, Any]) -> None:
     """Puts preprocessing and labels where timm itself keeps them."""
     holder: Any = model
     holder.pretrained_cfg = {**holder.pretrained_cfg, **facts}

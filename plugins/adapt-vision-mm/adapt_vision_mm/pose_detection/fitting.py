@@ -85,14 +85,14 @@ def resize(config: Any, codec: dict[str, Any], size: int | None) -> None:
 def training(top_down: bool, codec: dict[str, Any], augment: bool) -> list[dict[str, Any]]:
     """Load, cut out or scale, vary, make targets, pack."""
     size = tuple(codec["input_size"])
-    flip: list[dict[str, Any]] = [{"type": "RandomFlip", "direction": "horizontal"}] if augment else []
-    colour: list[dict[str, Any]] = [{"type": "mmdet.YOLOXHSVRandomAug"}] if augment else []
+    flip = [{"type": "RandomFlip", "direction": "horizontal"}] if augment else []
+    colour = [{"type": "mmdet.YOLOXHSVRandomAug"}] if augment else []
     ending: list[dict[str, Any]] = [{"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"}]
     if top_down:
-        vary: dict[str, Any] = {"type": "RandomBBoxTransform", "scale_factor": (0.75, 1.25), "rotate_factor": _ROTATION}
-        cut: list[dict[str, Any]] = [{"type": "LoadImage"}, {"type": "GetBBoxCenterScale"}]
-        cropped: dict[str, Any] = {"type": "TopdownAffine", "input_size": size}
-        return [*cut, *flip, *([vary] if augment else []), cropped, *colour, *ending]
+        vary = {"type": "RandomBBoxTransform", "scale_factor": (0.75, 1.25), "rotate_factor": _ROTATION}
+        cut = [{"type": "LoadImage"}, {"type": "GetBBoxCenterScale"}]
+        scale = {"type": "TopdownAffine", "input_size": size}
+        return [*cut, *flip, *([vary] if augment else []), scale, *colour, *ending]
     affine: dict[str, Any] = {
         "type": "BottomupRandomAffine",
         "input_size": size,
@@ -107,7 +107,7 @@ def training(top_down: bool, codec: dict[str, Any], augment: bool) -> list[dict[
         "rotate_factor": 10,
         "scale_factor": (0.75, 1.25),
     }
-    kept: dict[str, Any] = {"type": "FilterAnnotations", "by_kpt": True, "by_box": True, "keep_empty": False}
+    kept = {"type": "FilterAnnotations", "by_kpt": True, "by_box": True, "keep_empty": False}
     return [
         {"type": "LoadImage"},
         affine,
@@ -123,7 +123,7 @@ def testing(top_down: bool, codec: dict[str, Any]) -> list[dict[str, Any]]:
     """Load, cut out or scale, pack."""
     size = tuple(codec["input_size"])
     if top_down:
-        affine: dict[str, Any] = {"type": "TopdownAffine", "input_size": size}
+        affine = {"type": "TopdownAffine", "input_size": size}
         pack = {"type": "PackPoseInputs", "meta_keys": _META_OF_INSTANCES}
         return [{"type": "LoadImage"}, {"type": "GetBBoxCenterScale"}, affine, pack]
     scaled = {"type": "BottomupResize", "input_size": size, "pad_val": (114, 114, 114)}

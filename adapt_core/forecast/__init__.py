@@ -1,0 +1,1 @@
+"""What a run will need and see, told before it: `adapt check`."""

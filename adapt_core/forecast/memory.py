@@ -1,0 +1,124 @@
+"""The bytes of a run's tensors, counted on a model without weights, and an estimate of its activations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_core.forecast.optimizers import state_bytes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class Memory:
+    """Bytes that one process of a run holds on its device.
+
+    Attributes:
+        weights, gradients, optimizer: counted from the tensors' shapes and types.
+        activations: an estimate: what the backward pass of the largest batch keeps. None where it could not be traced.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int | None
+
+    @property
+    def total(self) -> int:
+        """The sum of what is known. The process itself (Python, libraries, work space) comes on top."""
+        return self.weights + self.gradients + self.optimizer + (self.activations or 0)
+
+
+def weight_bytes(model: nn.Module, quantized: Mapping[str, int]) -> int:
+    """Bytes of parameters and buffers, each shared tensor once.
+
+    Args:
+        model: with the method attached, its tensors on "meta".
+        quantized: full names (of the plain model) of parameters that will be quantized -> their bytes.
+    """
+    total = 0
+    named = [*model.named_parameters(), *model.named_buffers()]
+    for name, tensor in named:
+        plain = next((given for given in quantized if _same(name, given)), None) if quantized else None
+        if plain is not None:
+            total += quantized[plain]
+        elif quantized and tensor.is_floating_point():
+            total += 4 * tensor.numel()  # what is not quantized is prepared for training in float32
+        else:
+            total += tensor.numel() * tensor.element_size()
+    return total
+
+
+def _same(attached: str, plain: str) -> bool:
+    """Whether a name of an attached model means a plain model's parameter (adapters wrap layers in `base_layer`)."""
+    bare = attached.replace(".base_layer.", ".")
+    return bare == plain or bare.endswith(f".{plain}")
+
+
+def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
+    """Bytes of gradients and of optimizer states."""
+    from torch import nn
+
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    gradients = states = 0
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            gradients += parameter.numel() * parameter.element_size()
+            states += state_bytes(optimizer, parameter.shape, parameter.element_size(), id(parameter) in embeddings)
+    return gradients, states
+
+
+def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str) -> int | None:
+    """Bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
+
+    Args:
+        model: with the method attached, its tensors on "meta".
+        batch: tensors by name.
+        device: where the run will train ("cpu", "cuda:0"), which decides what its kernels keep.
+
+    Returns:
+        an estimate, or None where the model needs values to know its shapes.
+    """
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.func import functional_call
+
+    kept: dict[int, int] = {}
+    alive = []  # a storage that is given back could come again for another tensor
+    model.train()
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            own = {
+                name: torch.empty_strided(
+                    tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device, requires_grad=tensor.requires_grad
+                )
+                for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+            }
+            known = {_storage(tensor) for tensor in own.values()}
+
+            def pack(tensor: torch.Tensor) -> torch.Tensor:
+                storage = _storage(tensor)
+                if storage not in known:
+                    kept[storage] = tensor.untyped_storage().nbytes()
+                    alive.append(tensor)
+                return tensor
+
+            inputs = {name: torch.empty(value.shape, dtype=value.dtype, device=device) for name, value in batch.items()}
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                functional_call(model, own, args=(), kwargs=inputs)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+        log.info("activations cannot be traced: %s", (str(error) or type(error).__name__).splitlines()[0])
+        log.debug("traceback of the trace", exc_info=True)
+        return None
+    return sum(kept.values())
+
+
+def _storage(tensor: Any) -> int:
+    return int(tensor.untyped_storage()._cdata)

@@ -1,0 +1,197 @@
+"""The outlook of a plan: its data as the model will see it, its steps, its parameters, its memory and disk."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.contracts import Site, TaskData
+from adapt_core.extras import CountsBytes, LoadsStructure, ShowsBatches
+from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
+from adapt_core.parts import Parts
+from adapt_core.plan import Plan
+from adapt_core.random_state import seed_everything
+from adapt_core.registry import Registry
+from adapt_core.report.wording import size
+
+log = logging.getLogger(__name__)
+
+SHOWN = 3
+"""Training examples that are shown."""
+
+
+@attrs.frozen(kw_only=True)
+class Outlook:
+    """What is known of a run before it.
+
+    Attributes:
+        data: rows, dropped rows, truncated inputs, as in `result.json`.
+        examples: training examples as (token, label) pairs; empty where the task does not show them.
+        classes: training examples of each class.
+        steps_per_epoch, steps: optimizer steps; 0 without training.
+        processes: of the run.
+        total_parameters, trainable_parameters: of the attached model; None where the task cannot tell before loading.
+            Parameters that will be quantized count as many as they are, not as the bytes they are packed into.
+        memory: of each process; None likewise. A launcher that shards needs less.
+        device: where the run trains; device_bytes what it has.
+        disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
+        warnings: what will not do.
+    """
+
+    data: Mapping[str, Any]
+    examples: list[list[tuple[str, str]]]
+    classes: Mapping[str, int]
+    steps_per_epoch: int
+    steps: int
+    processes: int
+    total_parameters: int | None
+    trainable_parameters: int | None
+    memory: Memory | None
+    device: str
+    device_bytes: int
+    disk_bytes: int | None
+    disk_free: int
+    warnings: list[str]
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready form; `activations_are_an_estimate` says so for whom reads no documentation."""
+        found = attrs.asdict(self)
+        if self.memory is not None:
+            found["memory"] |= {"total": self.memory.total, "activations_are_an_estimate": True}
+        return found
+
+
+def outlook(plan: Plan, registry: Registry) -> Outlook:
+    """Loads and prepares the data (which the run finds again in its cache) and counts on a model without weights.
+
+    Raises:
+        InputError, DataError: what the run would refuse.
+    """
+    from adapt_core.devices import first_device
+
+    parts = Parts.of(plan, registry)
+    seed_everything(plan.training.seed)
+    data = parts.task.load_data()
+    device = first_device()
+    processes = int(getattr(plan.launcher.params, "num_processes", None) or 1)
+    per_epoch, steps = _steps(plan, data, processes)
+    shows = data.train is not None and isinstance(parts.task, ShowsBatches)
+    total, trainable, memory, disk = _counts(plan, parts, data, registry, steps, device)
+    there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
+    found = Outlook(
+        data=data.facts,
+        examples=parts.task.seen_by_model(data, SHOWN) if shows else [],  # type: ignore[attr-defined]
+        classes=parts.task.class_counts(data) if shows else {},  # type: ignore[attr-defined]
+        steps_per_epoch=per_epoch,
+        steps=steps,
+        processes=processes,
+        total_parameters=total,
+        trainable_parameters=trainable,
+        memory=memory,
+        device=device,
+        device_bytes=_device_bytes(device),
+        disk_bytes=disk,
+        disk_free=shutil.disk_usage(there).free,
+        warnings=[],
+    )
+    return attrs.evolve(found, warnings=_warnings(found, plan))
+
+
+def _steps(plan: Plan, data: TaskData, processes: int) -> tuple[int, int]:
+    if data.train is None:
+        return 0, 0
+    training = plan.training
+    batches = math.ceil(len(data.train) / (training.batch_size * processes))
+    per_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    return per_epoch, training.max_steps or math.ceil(training.epochs * per_epoch)
+
+
+def _counts(
+    plan: Plan, parts: Parts, data: TaskData, registry: Registry, steps: int, device: str
+) -> tuple[int | None, int | None, Memory | None, int | None]:
+    task = parts.task
+    if not isinstance(task, LoadsStructure):
+        return None, None, None, None
+    loaded = task.load_structure(data)
+    head = task.head(loaded.model)
+    quantized: Mapping[str, int] = {}
+    quantizer: object = parts.quantizer
+    if isinstance(quantizer, CountsBytes):
+        quantized = quantizer.quantized_bytes(loaded.model, head)
+    wanted = plan.run.last_layer_tuning
+    site = Site(
+        head=head,
+        new_parameters=loaded.new_parameters,
+        train_head=task.trains_head_by_default(loaded) if wanted is None else wanted,
+        quantized=bool(quantized),
+    )
+    if quantized:
+        for parameter in loaded.model.parameters():
+            parameter.requires_grad_(False)
+    model = parts.method.attach(loaded.model, site)
+    weights = weight_bytes(model, quantized)
+    gradients, states = training_bytes(model, plan.training.optimizer)
+    traced = None
+    if data.train is not None and isinstance(task, ShowsBatches):
+        traced = activation_bytes(model, task.largest_batch(data), device)
+    memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
+    parameters = list(model.parameters())
+    method = registry.methods.find(plan.method.name)
+    adapter = method is not None and method.spec.is_peft
+    merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
+    disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
+    if data.train is None:
+        memory = attrs.evolve(memory, gradients=0, optimizer=0)
+    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    return sum(p.numel() for p in parameters), trainable, memory, disk
+
+
+def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:
+    """The most that checkpoints and the saved model take at one time. A new checkpoint stands beside the old ones."""
+    training = plan.training
+    saved = memory.gradients if adapter else memory.weights  # as many bytes as the trainable tensors
+    each = saved + memory.optimizer
+    saves = {"no": 0, "epoch": math.ceil(training.epochs), "steps": steps // training.interval_steps}[training.interval]
+    kept = min(saves, training.no_of_checkpoints + 1) if training.do_train else 0
+    return kept * each + (memory.weights if exports else 0) + (saved if adapter else 0)
+
+
+def _device_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _warnings(found: Outlook, plan: Plan) -> list[str]:
+    warnings = []
+    if found.memory is not None and found.memory.total * _on_one_device(found) > found.device_bytes:
+        warnings.append(
+            f"memory: about {size(found.memory.total)} is needed and {found.device} has {size(found.device_bytes)}: "
+            "lower BATCH_SIZE, set GRADIENT_CHECKPOINTING: true, or train an adapter (LoRA) on a 4-bit base."
+        )
+    if found.disk_bytes is not None and found.disk_bytes > found.disk_free:
+        warnings.append(
+            f"disk: {size(found.disk_bytes)} will be written to {plan.output_dir} and {size(found.disk_free)} is free: "
+            "lower NO_OF_CHECKPOINTS, or give another OUTPUT_DIR."
+        )
+    counts = [count for count in found.classes.values() if count]
+    if len(counts) > 1 and max(counts) > 10 * min(counts):
+        warnings.append("classes: the largest has more than ten times the examples of the smallest.")
+    empty = [name for name, count in found.classes.items() if not count]
+    if empty:
+        warnings.append(f"classes without any training example: {', '.join(empty[:5])}.")
+    return warnings
+
+
+def _on_one_device(found: Outlook) -> int:
+    """How many processes share the device: on a CPU all of them do."""
+    return 1 if found.device.startswith("cuda") else found.processes

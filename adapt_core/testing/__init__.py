@@ -1,0 +1,25 @@
+"""Contracts that any plugin can be put through, as classes of pytest tests to derive from.
+
+    from adapt_core.testing import MethodContract
+
+    class TestBiasOnly(MethodContract):
+        @pytest.fixture
+        def make_method(self):
+            return lambda: BiasOnly(BiasOnlyParams())
+
+plugin.py       a distribution's specs: light to import, loadable, their params complete
+method.py       a method: attaches, freezes, trains, saves, loads, merges
+quantizer.py    a quantizer: converts, keeps what it is told to keep, becomes smaller, carries an adapter's gradient
+task.py         a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
+launcher.py     a launcher: does the work once in each process and hands back rank 0's result
+
+It needs pytest, which adapt-core does not install.
+"""
+
+from adapt_core.testing.launcher import LauncherContract
+from adapt_core.testing.method import MethodContract
+from adapt_core.testing.plugin import PluginContract
+from adapt_core.testing.quantizer import QuantizerContract
+from adapt_core.testing.task import TaskContract
+
+__all__ = ["LauncherContract", "MethodContract", "PluginContract", "QuantizerContract", "TaskContract"]

@@ -1,0 +1,124 @@
+"""What every method must do, whatever it trains."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from adapt_core.contracts import Method, Site
+from adapt_core.learning_proof import fingerprint
+from adapt_core.testing.models import logits_of, small_batch, small_net, small_site, train
+
+
+class MethodContract:
+    """Derive a test class, give it `make_method`, and override the other fixtures for a model of your own.
+
+    Attributes:
+        steps: training steps on one batch.
+        lr: learning rate that lets the loss fall within them.
+        merge_tolerance: greatest difference of a merged model's logits, as a share of the largest one.
+    """
+
+    steps = 8
+    lr = 1e-2
+    merge_tolerance = 1e-5
+
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        """Makes the method with its params."""
+        raise NotImplementedError("give the contract your method: override the fixture make_method")
+
+    @pytest.fixture
+    def make_model(self) -> Callable[[], nn.Module]:
+        """Makes a base model, with the same weights at every call."""
+        return small_net
+
+    @pytest.fixture
+    def batch(self) -> Mapping[str, Any]:
+        """Keyword inputs of the model."""
+        return small_batch()
+
+    @pytest.fixture
+    def site(self) -> Site:
+        """Where the method attaches."""
+        return small_site()
+
+    @pytest.fixture
+    def method(self, make_method: Callable[[], Method]) -> Method:
+        return make_method()
+
+    @pytest.fixture
+    def attached(self, method: Method, make_model: Callable[[], nn.Module], site: Site) -> nn.Module:
+        return method.attach(make_model(), site)
+
+    def test_what_it_declares_is_what_requires_a_gradient(self, method: Method, attached: nn.Module) -> None:
+        declared = {name for members in method.groups(attached).values() for name in members}
+        assert declared == {name for name, parameter in attached.named_parameters() if parameter.requires_grad}
+        assert declared, "the method trains nothing"
+
+    def test_new_parameters_of_the_model_train(self, attached: nn.Module, site: Site) -> None:
+        trained = [name for name, parameter in attached.named_parameters() if parameter.requires_grad]
+        for name in site.new_parameters:
+            module, _, parameter = name.rpartition(".")
+            assert any(module in other and other.endswith(parameter) for other in trained), name
+
+    def test_before_training_it_computes_what_the_base_does(
+        self,
+        method: Method,
+        make_model: Callable[[], nn.Module],
+        attached: nn.Module,
+        batch: Mapping[str, Any],
+    ) -> None:
+        with torch.no_grad(), method.base_only(attached.eval()):
+            torch.testing.assert_close(logits_of(attached, batch), logits_of(make_model(), batch))
+
+    def test_the_loss_falls_and_only_what_is_declared_moves(
+        self, method: Method, attached: nn.Module, batch: Mapping[str, Any]
+    ) -> None:
+        groups = method.groups(attached)
+        start = {name: fingerprint(parameter) for name, parameter in attached.named_parameters()}
+        losses = train(attached, batch, self.steps, self.lr)
+        assert losses[-1] < losses[0]
+        moved = {name for name, parameter in attached.named_parameters() if fingerprint(parameter) != start[name]}
+        assert moved <= {name for members in groups.values() for name in members}
+        for group, members in groups.items():
+            assert not members or moved & set(members), f"{group} stood still"
+
+    def test_a_saved_adapter_loads_onto_a_fresh_base(
+        self,
+        make_method: Callable[[], Method],
+        method: Method,
+        make_model: Callable[[], nn.Module],
+        attached: nn.Module,
+        batch: Mapping[str, Any],
+        tmp_path: Path,
+    ) -> None:
+        train(attached, batch, self.steps, self.lr)
+        if not method.save_adapter(attached, tmp_path):
+            assert not list(tmp_path.iterdir()), "save_adapter wrote files and returned False"
+            return
+        loaded = make_method().load_adapter(make_model(), tmp_path).eval()
+        with torch.no_grad():
+            torch.testing.assert_close(logits_of(loaded, batch), logits_of(attached, batch))
+
+    def test_a_merged_model_is_plain_and_computes_the_same(
+        self, method: Method, make_model: Callable[[], nn.Module], attached: nn.Module, batch: Mapping[str, Any]
+    ) -> None:
+        train(attached, batch, self.steps, self.lr)
+        with torch.no_grad():
+            unmerged = logits_of(attached, batch)
+            merged = method.merge(attached).eval()
+            outputs = logits_of(merged, batch)
+        kinds = {type(module) for module in make_model().modules()}
+        assert {type(module) for module in merged.modules()} <= kinds, "a class of the method's is left"
+        assert (outputs - unmerged).abs().max() <= self.merge_tolerance * unmerged.abs().max()
+
+    def test_its_params_cross_processes(self, method: Method) -> None:
+        params = method.params  # type: ignore[attr-defined]
+        assert pickle.loads(pickle.dumps(params)) == params  # noqa: S301 - bytes of our own

@@ -1,0 +1,91 @@
+"""What every quantizer must do to a plain module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from adapt_core.contracts import Quantizer
+from adapt_core.errors import InputError
+from adapt_core.testing.models import logits_of, small_batch, small_net
+
+
+def _bytes(model: nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
+
+
+class QuantizerContract:
+    """Derive a test class and give it `make_quantizer`; override `make_model`, `batch` and `skip` for a model of yours.
+
+    Attributes:
+        tolerance: greatest mean difference of the logits, as a share of their standard deviation.
+    """
+
+    tolerance = 0.5
+
+    @pytest.fixture
+    def make_quantizer(self) -> Callable[[], Quantizer]:
+        """Makes the quantizer with its params."""
+        raise NotImplementedError("give the contract your quantizer: override the fixture make_quantizer")
+
+    @pytest.fixture
+    def make_model(self) -> Callable[[], nn.Module]:
+        """Makes a base model, with the same weights at every call."""
+        return small_net
+
+    @pytest.fixture
+    def batch(self) -> Mapping[str, Any]:
+        """Keyword inputs of the model."""
+        return small_batch()
+
+    @pytest.fixture
+    def skip(self) -> tuple[str, ...]:
+        """Names of modules that stay in full precision."""
+        return ("head",)
+
+    def test_it_becomes_smaller_and_computes_nearly_the_same(
+        self,
+        make_quantizer: Callable[[], Quantizer],
+        make_model: Callable[[], nn.Module],
+        batch: Mapping[str, Any],
+        skip: tuple[str, ...],
+    ) -> None:
+        quantizer = make_quantizer()
+        quantized = quantizer.prepare(quantizer.convert(make_model(), skip, "cpu"), gradient_checkpointing=False).eval()
+        assert _bytes(quantized) < _bytes(make_model())
+        with torch.no_grad():
+            wanted, got = logits_of(make_model(), batch), logits_of(quantized, batch).float()
+        assert (got - wanted).abs().mean() <= self.tolerance * wanted.std()
+
+    def test_what_is_to_be_kept_stays_as_it_was(
+        self, make_quantizer: Callable[[], Quantizer], make_model: Callable[[], nn.Module], skip: tuple[str, ...]
+    ) -> None:
+        quantized = make_quantizer().convert(make_model(), skip, "cpu")
+        for name in skip:
+            kept, was = quantized.get_submodule(name), make_model().get_submodule(name)
+            assert type(kept) is type(was)
+            for one, other in zip(kept.parameters(), was.parameters(), strict=True):
+                assert torch.equal(one, other)
+
+    def test_gradients_reach_what_lies_before_a_quantized_layer(
+        self,
+        make_quantizer: Callable[[], Quantizer],
+        make_model: Callable[[], nn.Module],
+        batch: Mapping[str, Any],
+        skip: tuple[str, ...],
+    ) -> None:
+        quantizer = make_quantizer()
+        model = quantizer.prepare(quantizer.convert(make_model(), skip, "cpu"), gradient_checkpointing=False)
+        assert not any(parameter.requires_grad for parameter in model.parameters() if parameter.dtype != torch.float32)
+        head = model.get_submodule(skip[0])
+        head.requires_grad_(True)
+        logits_of(model, batch).float().sum().backward()  # type: ignore[no-untyped-call]
+        assert all(parameter.grad is not None for parameter in head.parameters())
+
+    def test_a_model_without_a_layer_to_quantize_is_refused(self, make_quantizer: Callable[[], Quantizer]) -> None:
+        with pytest.raises(InputError):
+            make_quantizer().convert(nn.Sequential(nn.ReLU()), (), "cpu")

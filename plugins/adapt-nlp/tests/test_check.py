@@ -1,0 +1,158 @@
+"""adapt check on language tasks: what it tells against what the run then does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core import running
+from adapt_core.forecast.outlook import Outlook
+
+Keys = dict[str, Any]
+
+
+@pytest.fixture
+def foresee(keys: Keys) -> Callable[..., Outlook]:
+    """The outlook of the small config with changes."""
+
+    def foresee_with(**changes: Any) -> Outlook:
+        return running.foresee(running.check({**keys, **changes}))
+
+    return foresee_with
+
+
+@pytest.mark.parametrize("method", ["full", "last_layer"])
+def test_steps_and_parameters_are_those_of_the_run(keys: Keys, foresee: Callable[..., Outlook], method: str) -> None:
+    changes = {"method": method, "BATCH_SIZE": 10, "GRADIENT_ACCUMULATION_STEPS": 2, "EPOCHS": 1.5}
+    found = foresee(**changes)
+    result = adapt_core.run({**keys, **changes})
+    assert found.steps_per_epoch == 4
+    assert found.steps == result.steps == 6
+    assert found.total_parameters == result.total_parameters
+    assert found.trainable_parameters == result.trainable_parameters
+    assert found.data == result.data
+
+
+def test_max_steps_and_no_training(foresee: Callable[..., Outlook]) -> None:
+    assert foresee(MAX_STEPS=3).steps == 3
+    idle = foresee(DO_TRAIN=False)
+    assert (idle.steps, idle.examples, idle.classes) == (0, [], {})
+    assert idle.memory is not None
+    assert (idle.memory.gradients, idle.memory.optimizer) == (0, 0)
+
+
+def test_weights_gradients_and_states_are_the_tensors_of_a_real_run(
+    keys: Keys, foresee: Callable[..., Outlook], tmp_path: Path
+) -> None:
+    found = foresee()
+    assert found.memory is not None
+    adapt_core.run({**keys, "INTERVAL": "epoch"})
+    import torch
+    from safetensors.torch import load_file
+
+    checkpoint = next((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
+    weights = sum(tensor.nbytes for tensor in load_file(checkpoint / "model.safetensors").values())
+    state = torch.load(checkpoint / "optimizer.pt", weights_only=True)["state"]
+    states = sum(tensor.nbytes for held in state.values() for tensor in held.values())
+    assert found.memory.gradients == weights
+    assert found.memory.weights == pytest.approx(weights, rel=0.03)  # a small model's position ids weigh something
+    assert found.memory.optimizer == pytest.approx(states, rel=0.01)
+
+
+def test_activations_are_traced_and_grow_with_the_batch(foresee: Callable[..., Outlook]) -> None:
+    small, large = foresee(BATCH_SIZE=4).memory, foresee(BATCH_SIZE=16).memory
+    assert small is not None
+    assert large is not None
+    assert small.activations
+    assert large.activations
+    assert 3 < large.activations / small.activations <= 4.5
+
+
+@pytest.mark.parametrize("method", ["full", "last_layer"])
+def test_activations_are_near_what_a_real_forward_pass_keeps(keys: Keys, method: str) -> None:
+    import torch
+
+    from adapt_core.contracts import World
+    from adapt_core.parts import Parts
+    from adapt_core.pipeline import attach
+    from adapt_core.registry import Registry
+
+    plan = running.check({**keys, "method": method})
+    found = running.foresee(plan).memory
+    parts = Parts.of(plan, Registry.discover())
+    data = parts.task.load_data()
+    _, model = attach(plan, parts, parts.task.load_model(data, None, World()))
+    own = {tensor.untyped_storage()._cdata for tensor in [*model.parameters(), *model.buffers()]}
+    kept: dict[int, torch.Tensor] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage()._cdata not in own:
+            kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    batch: Any = parts.task.largest_batch(data)  # type: ignore[attr-defined]
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model.train()(**batch)
+    real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert found is not None
+    assert found.activations == pytest.approx(real, rel=0.3)
+
+
+def test_examples_and_classes_are_shown_as_the_model_sees_them(foresee: Callable[..., Outlook]) -> None:
+    found = foresee()
+    assert sum(found.classes.values()) == 64
+    first = found.examples[0]
+    assert first[0] == ("[CLS]", "")
+    assert first[-2][0] == "[SEP]"
+    assert first[-1][1] in found.classes
+
+
+def test_tags_stand_beside_their_tokens(foresee: Callable[..., Outlook], tmp_path: Path) -> None:
+    rows = [{"tokens": ["call", "unlikelyname", "today"], "ner_tags": ["O", "B-PER", "O"]}] * 8
+    folder = tmp_path / "words"
+    folder.mkdir()
+    for split in ("train", "validation"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = foresee(subtask="ner", CUSTOM_DATASET_PATH=str(folder))
+    assert found.classes == {"B-PER": 8, "O": 16}
+    assert [label for _, label in found.examples[0] if label] == ["O", "B-PER", "O"]
+
+
+def test_disk_counts_the_checkpoints_that_are_kept(foresee: Callable[..., Outlook]) -> None:
+    one, many = foresee(EPOCHS=1).disk_bytes, foresee(EPOCHS=9, NO_OF_CHECKPOINTS=3).disk_bytes
+    none = foresee(INTERVAL="no").disk_bytes
+    assert one is not None
+    assert many is not None
+    assert none is not None
+    assert many - none == 4 * (one - none)
+
+
+def test_too_little_memory_or_disk_is_a_warning(
+    foresee: Callable[..., Outlook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any(warning.startswith(("memory", "disk")) for warning in foresee().warnings)
+    monkeypatch.setattr("adapt_core.forecast.outlook._device_bytes", lambda _device: 1000)
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    warnings = foresee().warnings
+    assert any("memory: about" in warning and "has 1000 B" in warning for warning in warnings)
+    assert any("disk: " in warning and "lower NO_OF_CHECKPOINTS" in warning for warning in warnings)
+
+
+def test_the_command_tells_it_all_and_as_json(adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(json.dumps(keys), encoding="utf-8")
+    told = adapt("check", "c.yaml")
+    assert told.returncode == 0, told.stderr
+    for text in ("as the model sees it, 1: [CLS]", "of them train", "an estimate", "disk: up to", "ok: the config can"):
+        assert text in told.stdout
+    report = json.loads(adapt("check", "c.yaml", "--json").stdout)
+    assert report["ok"] is True
+    assert report["outlook"]["steps"] == 4
+    assert report["outlook"]["memory"]["activations_are_an_estimate"] is True
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,61 @@
+"""A translation run of adapt gives the very losses and metrics of a hand-written Seq2SeqTrainer script."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+
+from .seq2seq_models import translations, write
+
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "plain_seq2seq.py"
+
+
+@pytest.fixture(scope="module")
+def plain() -> Any:
+    """The plain script, as a module."""
+    spec = importlib.util.spec_from_file_location("plain_seq2seq", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_losses_and_metrics_equal_a_plain_trainer_s(plain: Any, tiny_bart: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data", train=translations(160), validation=translations(16, 500))
+    expected = plain.train(
+        str(tiny_bart),
+        data,
+        tmp_path / "plain",
+        epochs=2,
+        lr=1e-2,
+        prefix="translate: ",
+        max_target_length=24,
+        logging_steps=1,
+    )
+    keys = {
+        "TASK": "translation",
+        "MODEL_PATH": str(tiny_bart),
+        "CUSTOM_DATASET_PATH": str(data),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "EPOCHS": 2,
+        "LR": 1e-2,
+        "LOGGING_STEPS": 1,
+        "NUM_WORKERS": 0,
+        "OPTIMIZER": "adamw_torch",
+        "PREFIX": "translate: ",
+        "eval_metric": "sacrebleu",
+        "max_target_length": 24,
+    }
+    result = adapt_core.run(keys)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["loss"] for line in lines if line["phase"] == "train"] == pytest.approx(expected["losses"], abs=1e-5)
+    for phase in ("before", "after"):
+        found = {name: result.metrics[phase][name] for name in ("loss", "sacrebleu")}
+        assert found == pytest.approx(expected[phase], abs=1e-5)

@@ -1,0 +1,64 @@
+"""adapt check with adapters and quantized bases, against the tensors that a run then holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core import running
+from adapt_core.contracts import World
+from adapt_core.parts import Parts
+from adapt_core.registry import Registry
+
+
+@pytest.fixture
+def keys(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> dict[str, Any]:
+    """A small config of text_classification."""
+    pytest.importorskip("adapt_nlp")
+    return {
+        "TASK": "text_classification",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(inbox),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "MAX_TRAIN_SAMPLES": 64,
+        "EPOCHS": 1,
+        "NUM_WORKERS": 0,
+    }
+
+
+def held_bytes(model: Any) -> int:
+    """Bytes of every parameter and buffer, with the statistics of quantized ones."""
+    total = 0
+    for tensor in [*model.parameters(), *model.buffers()]:
+        total += tensor.nbytes
+        state = getattr(tensor, "quant_state", None)
+        if state is not None:
+            total += state.absmax.nbytes
+            if state.nested:
+                total += state.state2.absmax.nbytes + state.state2.code.nbytes + state.offset.nbytes
+        scale = getattr(tensor, "SCB", None)
+        if scale is not None:
+            total += scale.nbytes
+    return total
+
+
+@pytest.mark.parametrize("method", ["LoRA", "DoRA", "SSF"])
+@pytest.mark.parametrize(
+    "bits",
+    [{}, {"load_in_4bit": True}, {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}, {"load_in_8bit": True}],
+)
+def test_weights_are_foretold_to_one_per_cent(keys: dict[str, Any], method: str, bits: dict[str, Any]) -> None:
+    from adapt_core.pipeline import attach
+
+    plan = running.check({**keys, "method": method, **bits})
+    found = running.foresee(plan)
+    parts = Parts.of(plan, Registry.discover())
+    data = parts.task.load_data()
+    _, model = attach(plan, parts, parts.task.load_model(data, parts.quantizer, World()))
+    assert found.memory is not None
+    assert found.memory.weights == pytest.approx(held_bytes(model), rel=0.01)
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    assert found.trainable_parameters == sum(p.numel() for p in trainable)
+    assert found.memory.gradients == sum(p.nbytes for p in trainable)

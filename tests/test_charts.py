@@ -1,0 +1,69 @@
+"""Charts as numbers: every point inside the frame, ticks on round values, nothing drawn of nothing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapt_core.report.charts import line_chart
+from adapt_core.report.curves import charts_of, overlaid
+
+VALUES = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
+LINES = [
+    {"phase": "before", "step": 0, "epoch": 0.0, "loss": 2.0, "accuracy": 0.2},
+    {"phase": "train", "step": 10, "epoch": 0.5, "loss": 1.5, "learning_rate": 1e-4, "grad_norm": 3.0},
+    {"phase": "eval", "step": 20, "epoch": 1.0, "loss": 1.0, "accuracy": 0.7},
+    {"phase": "after", "step": 20, "epoch": 1.0, "loss": 1.0, "accuracy": 0.7},
+    {"phase": "test", "step": 20, "epoch": 1.0, "loss": 1.1, "accuracy": 0.6},
+]
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), VALUES), min_size=1, max_size=30, unique_by=lambda point: point[0]))
+def test_every_point_lies_in_the_frame(points: list[tuple[float, float]]) -> None:
+    chart = line_chart("loss", [("training", points)])
+    assert chart is not None
+    for dot in chart.lines[0].dots:
+        assert chart.left - 0.1 <= dot.x <= chart.right + 0.1
+        assert chart.top - 0.1 <= dot.y <= chart.bottom + 0.1
+    for tick in chart.y_ticks:
+        assert chart.top - 0.1 <= tick.at <= chart.bottom + 0.1
+
+
+def test_larger_values_stand_higher_and_ticks_are_round() -> None:
+    chart = line_chart("accuracy", [("", [(0, 0.13), (10, 0.47), (20, 0.92)])])
+    assert chart is not None
+    assert [dot.y for dot in chart.lines[0].dots] == sorted((dot.y for dot in chart.lines[0].dots), reverse=True)
+    assert [tick.label for tick in chart.y_ticks] == ["0.2", "0.4", "0.6", "0.8"]
+    assert [tick.label for tick in chart.x_ticks] == ["0", "5", "10", "15", "20"]
+
+
+def test_one_point_and_equal_values_are_drawn() -> None:
+    for points in ([(3, 0.5)], [(0, 2.0), (5, 2.0)], [(0, 0.0), (5, 0.0)]):
+        assert line_chart("loss", [("training", points)]) is not None
+
+
+def test_nothing_finite_is_no_chart() -> None:
+    assert line_chart("loss", [("training", [(0, math.nan), (1, math.inf)])]) is None
+    assert line_chart("loss", []) is None
+
+
+def test_a_chart_says_in_words_what_it_shows() -> None:
+    chart = line_chart("loss", [("training", [(0, 2.0), (9, 0.5)])])
+    assert chart is not None
+    assert chart.summary == "loss: training from 2 to 0.5."
+
+
+def test_a_run_s_curves_are_loss_metrics_learning_rate_and_gradients() -> None:
+    charts = {chart.title: chart for chart in charts_of(LINES)}
+    assert list(charts) == ["loss", "accuracy", "learning rate", "grad norm"]
+    assert [line.name for line in charts["loss"].lines] == ["training", "validation"]
+    assert len(charts["accuracy"].lines[0].dots) == 2  # before, and after one epoch; the test split is no point of it
+
+
+@pytest.mark.parametrize("title", ["training loss", "validation loss", "validation accuracy"])
+def test_several_runs_share_a_chart(title: str) -> None:
+    chart = next(chart for chart in overlaid([("a", LINES), ("b", LINES)]) if chart.title == title)
+    assert [line.name for line in chart.lines] == ["a", "b"]
