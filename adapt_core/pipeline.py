@@ -34,6 +34,8 @@ from adapt_core.versions import versions
 
 log = logging.getLogger(__name__)
 
+_NAMED = 12
+
 
 def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Screen, admission: Admission) -> RunResult:
     """Runs the whole of a plan in this process and returns its result (every rank's is the same but for memory)."""
@@ -98,7 +100,9 @@ def load_model(plan: Plan, parts: Parts, data: TaskData, world: World) -> Loaded
     loaded = parts.task.load_model(data, parts.quantizer, world)
     log.info("model: %s, %s weights", type(loaded.model).__name__, loaded.dtype)
     if loaded.new_parameters:
-        log.info("new parameters (the checkpoint did not hold them): %s", ", ".join(sorted(loaded.new_parameters)))
+        names = sorted(loaded.new_parameters)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        log.info("new parameters (the checkpoint did not hold them): %s%s", ", ".join(names[:_NAMED]), more)
     return loaded
 
 

@@ -123,7 +123,8 @@ class MmLoop:
 
     def evaluate(self, split: Any) -> dict[str, float]:
         """Metrics of the model as it is on one split, over all ranks."""
-        training, world, model = self._job.plan.training, self._job.world, self._job.model
+        training, world = self._job.plan.training, self._job.world
+        model: Any = self._job.model
         mine = list(range(world.rank, len(split), world.size))
         loader = DataLoader(
             Subset(split, mine),
