@@ -139,7 +139,7 @@ class MmLoop:
             for number, batch in enumerate(loader):
                 if number == 0:
                     self._show_tensors(batch)
-                for sample in model.val_step(batch):  # type: ignore[operator]
+                for sample in model.val_step(batch):
                     found += self._parts.results(sample, split)
                 if self._wants_loss():
                     losses.append(self._loss(batch))
