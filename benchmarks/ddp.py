@@ -16,7 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from text_classification import minilm, spread, timed
+from pairs import in_turn, spread
+from text_classification import minilm
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
@@ -58,7 +59,6 @@ def main() -> None:
                 str(PROCESSES),
             ]
             arguments = [minilm(), str(given.data), str(folder / f"plain-{pair}"), json.dumps(settings)]
-            plain, plain_seconds = timed([*torchrun, script, *arguments], environment())
             config = folder / f"adapt-{pair}.json"
             keys = {
                 "TASK": "text_classification",
@@ -77,7 +77,10 @@ def main() -> None:
                 "use_cpu": True,
             }
             config.write_text(json.dumps(keys), encoding="utf-8")
-            ours, our_seconds = timed([sys.executable, "-m", "adapt_core", "run", str(config), "--json"], environment())
+            adapt = [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+            (ours, our_seconds), (plain, plain_seconds) = in_turn(
+                adapt, [*torchrun, script, *arguments], environment(), pair
+            )
             ratios["training"].append(plain["train_seconds"] / ours["train_seconds"])
             ratios["command"].append(plain_seconds / our_seconds)
             sides = {

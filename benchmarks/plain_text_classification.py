@@ -83,17 +83,22 @@ def train(
         disable_tqdm=True,
         report_to=[],
     )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=ready["train"],
-        eval_dataset=ready["validation"],
-        processing_class=tokenizer,
-        compute_metrics=metrics,
-        preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
-    )
-    before = trainer.evaluate()
+
+    def make_trainer() -> Trainer:
+        return Trainer(
+            model=model,
+            args=arguments,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            train_dataset=ready["train"],
+            eval_dataset=ready["validation"],
+            processing_class=tokenizer,
+            compute_metrics=metrics,
+            preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
+        )
+
+    # Two trainers: under torchrun one that has evaluated takes its model for wrapped, and each process trains alone.
+    before = make_trainer().evaluate()
+    trainer = make_trainer()
     set_seed(42)
     outcome = trainer.train()
     trainer.save_model(str(folder / "model"))
