@@ -105,7 +105,7 @@ def test_what_cannot_be_merged_leaves_the_adapter_alone(
         "NUM_WORKERS": 0,
         "MAX_EVAL_SAMPLES": 16,
     }
-    assert set(adapt_core.run(keys).artifacts) == {"adapter", "model card"}
+    assert set(adapt_core.run(keys).artifacts) == {"adapter", "model card", "report"}
     assert "this method has no merge" in (tmp_path / "run" / "log.txt").read_text()
     with pytest.raises(InputError, match="this method has no merge"):
         adapt_core.run({**keys, "MERGE_ADAPTER": True, "OUTPUT_DIR": str(tmp_path / "asked")})
