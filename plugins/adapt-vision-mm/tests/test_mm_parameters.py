@@ -51,6 +51,7 @@ def plan(tmp_path: Path) -> Callable[..., Any]:
 
 def rates(plan: Any, steps: int = 4 * PER_EPOCH) -> list[float]:
     """The learning rate of each step, by mmengine's own schedulers."""
+    import mmengine.optim  # noqa: F401 - registers the schedulers
     import torch
     from mmengine.registry import PARAM_SCHEDULERS
 
