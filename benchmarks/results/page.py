@@ -12,7 +12,8 @@ HEAD = """# Results on real data
 What `adapt run` reached on small real data sets, on two cores of an x86-64 CPU and with the pretrained weights that
 Python packages ship. They show that each task and method learns, not what a large model would reach: the sets are a few
 hundred rows. Made by `python -m benchmarks.results --data ../shared/data`, which runs each line and writes this page;
-`--only NAME` runs one. *Before* is the base model with its new head.
+`--only NAME` runs one. *Before* is the base model with its new head. Seconds a step compare only roughly: these runs
+shared the machine with others.
 """
 
 
