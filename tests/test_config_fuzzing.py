@@ -93,7 +93,7 @@ def meant(text: str, parameter: Parameter) -> list[Any]:
     """What a value's YAML text may mean for a parameter, read by ruamel alone; empty where it means nothing."""
     from ruamel.yaml import YAML
 
-    value = YAML(typ="safe", pure=True).load(text)
+    value = YAML(typ="safe", pure=True).load(f"key: {text}")["key"]
     readings: list[Any] = []
     for kind in union_members(parameter.type):
         name = typing.get_origin(kind) or kind
