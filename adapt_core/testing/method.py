@@ -13,10 +13,10 @@ from torch import nn
 
 from adapt_core.contracts import Method, Site
 from adapt_core.learning_proof import fingerprint
-from adapt_core.testing.models import logits_of, small_batch, small_net, small_site, train
+from adapt_core.testing.models import OnAModel, logits_of, small_site, train
 
 
-class MethodContract:
+class MethodContract(OnAModel):
     """Derive a test class, give it `make_method`, and override the other fixtures for a model of your own.
 
     Attributes:
@@ -33,16 +33,6 @@ class MethodContract:
     def make_method(self) -> Callable[[], Method]:
         """Makes the method with its params."""
         raise NotImplementedError("give the contract your method: override the fixture make_method")
-
-    @pytest.fixture
-    def make_model(self) -> Callable[[], nn.Module]:
-        """Makes a base model, with the same weights at every call."""
-        return small_net
-
-    @pytest.fixture
-    def batch(self) -> Mapping[str, Any]:
-        """Keyword inputs of the model."""
-        return small_batch()
 
     @pytest.fixture
     def site(self) -> Site:

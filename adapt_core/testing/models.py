@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -71,3 +72,17 @@ def train(model: nn.Module, batch: Mapping[str, Any], steps: int, lr: float) -> 
         losses.append(loss.item())
     model.eval()
     return losses
+
+
+class OnAModel:
+    """The model that a contract is shown on; override both fixtures for one of your own."""
+
+    @pytest.fixture
+    def make_model(self) -> Callable[[], nn.Module]:
+        """Makes a base model, with the same weights at every call."""
+        return small_net
+
+    @pytest.fixture
+    def batch(self) -> Mapping[str, Any]:
+        """Keyword inputs of the model."""
+        return small_batch()

@@ -11,14 +11,14 @@ from torch import nn
 
 from adapt_core.contracts import Quantizer
 from adapt_core.errors import InputError
-from adapt_core.testing.models import logits_of, small_batch, small_net
+from adapt_core.testing.models import OnAModel, logits_of
 
 
 def _bytes(model: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
 
 
-class QuantizerContract:
+class QuantizerContract(OnAModel):
     """Derive a test class and give it `make_quantizer`; override `make_model`, `batch` and `skip` for a model of yours.
 
     Attributes:
@@ -31,16 +31,6 @@ class QuantizerContract:
     def make_quantizer(self) -> Callable[[], Quantizer]:
         """Makes the quantizer with its params."""
         raise NotImplementedError("give the contract your quantizer: override the fixture make_quantizer")
-
-    @pytest.fixture
-    def make_model(self) -> Callable[[], nn.Module]:
-        """Makes a base model, with the same weights at every call."""
-        return small_net
-
-    @pytest.fixture
-    def batch(self) -> Mapping[str, Any]:
-        """Keyword inputs of the model."""
-        return small_batch()
 
     @pytest.fixture
     def skip(self) -> tuple[str, ...]:

@@ -25,17 +25,11 @@ def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
     """
     texts: list[str] = []
     for argument in arguments:
-        path = Path(argument)
-        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
-            texts.extend(_from_file(path, plan))
+        if _is_file(argument):
+            texts.extend(_from_file(Path(argument), plan))
         else:
             texts.append(argument)
-    if not texts:
-        raise InputError("adapt predict needs at least one text or file.")
-    for number, text in enumerate(texts, start=1):
-        if text_fault(text):
-            raise InputError(f"input {number} {text_fault(text)}.")
-    return texts
+    return _good(texts)
 
 
 def read_texts_by(arguments: Sequence[str], plan: Plan, place: Callable[[Dataset, str], TextPlace]) -> list[str]:
@@ -52,7 +46,7 @@ def read_texts_by(arguments: Sequence[str], plan: Plan, place: Callable[[Dataset
     texts: list[Any] = []
     for argument in arguments:
         path = Path(argument)
-        if path.suffix.casefold() not in BUILDERS or len(argument) >= 4096 or not path.is_file():
+        if not _is_file(argument):
             texts.append(argument)
         elif path.suffix.casefold() == ".txt":
             texts.extend(read_rows(path, plan, ""))
@@ -61,6 +55,15 @@ def read_texts_by(arguments: Sequence[str], plan: Plan, place: Callable[[Dataset
             found = place(rows, path.name)
             require_columns(rows, found.columns, path.name)
             texts.extend(found.text(row) for row in rows)
+    return _good(texts)
+
+
+def _is_file(argument: str) -> bool:
+    path = Path(argument)
+    return path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file()
+
+
+def _good(texts: list[Any]) -> list[str]:
     if not texts:
         raise InputError("adapt predict needs at least one text or file.")
     for number, text in enumerate(texts, start=1):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
-from adapt_core.hf_data.source import BUILDERS, SPLIT_NAMES
+from adapt_core.hf_data.source import BUILDERS, SPLIT_NAMES, local_root
 
 from adapt_vision_mm.images.reading import SUFFIXES
 
@@ -27,12 +27,7 @@ def split_folders(data: DataParams) -> Mapping[str, Path] | None:
     Raises:
         InputError: a path that is not there, or a folder without any class folder.
     """
-    given = data.custom_dataset_path
-    if given is None and data.dataset and Path(data.dataset).expanduser().exists():
-        given = data.dataset
-    root = Path(given).expanduser() if given else None
-    if root is not None and not root.exists():
-        raise InputError(f"CUSTOM_DATASET_PATH: {given} does not exist (looked for it at {root.absolute()}).")
+    root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
     explicit = {split: _explicit(split, place, root) for split, place in named.items() if place}
     found = dict(explicit)
