@@ -2,9 +2,10 @@
 
 python benchmarks/packing.py --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 3]
 
-The three ways train on the same documents with the same attention, in turn, each round in another order; a real token
-is one of a document, not of the padding. `--batch-size` counts documents of the padded ways. Packed steps hold as many
-real tokens as theirs do on average, by `--equal tokens` (the default), or as many rows, by `--equal rows`.
+The three ways train on the same documents, each with the attention that adapt gives it, in turn, each round in another
+order; a real token is one of a document, not of the padding. `--batch-size` counts documents of the padded ways. Packed
+steps hold as many real tokens as theirs do on average, by `--equal tokens` (the default), or as many rows, by
+`--equal rows`.
 Without --model a Llama of random weights is built, of `--width` and `--layers`.
 """
 
@@ -26,6 +27,7 @@ import torch
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.registry import Registry
 
+from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs
 from adapt_nlp.text_generation.collating import CollateDocuments
 from adapt_nlp.text_generation.documents import lengths_of
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
@@ -141,6 +143,8 @@ def main() -> None:
         for way in WAYS[number % 3 :] + WAYS[: number % 3]:
             # The first round warms up.
             seconds = given.seconds if number else given.seconds / 4
+            attention = attend_to_packs if way == "packed" else attend_as_before
+            attention(model)
             real, took, computed = train(model, collate, ways[way][0], endless[way], seconds)
             if number:
                 rates[way].append(real / took)

@@ -38,6 +38,9 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
     keys = {**case.keys, "CUSTOM_DATASET_PATH": str(data), "OUTPUT_DIR": str(runs / case.name)}
     if case.base is not None:
         keys["MODEL_PATH"] = str(runs / case.base / "model")
+    if case.build is not None:
+        keys["MODEL_PATH"] = str(runs / f"{case.name}-base")
+        case.build(runs / f"{case.name}-base", data)
     config = runs / f"{case.name}.json"
     config.write_text(json.dumps({"INTERVAL": "no", "NUM_WORKERS": 0, **keys}), encoding="utf-8")
     done = subprocess.run(

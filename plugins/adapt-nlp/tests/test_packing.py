@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from adapt_nlp.text_generation import attention
+from adapt_nlp.text_generation.attention import BY_DOCUMENT, attend_to_packs
 from adapt_nlp.text_generation.collating import CollateDocuments
 from adapt_nlp.text_generation.metrics import language_metrics, token_sums
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
-from adapt_nlp.text_generation.probe import why_not_packed
+from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
 
 IGNORED = -100
 TEXTS = ("the build fails", "thank you for the report and for your patience with it", "please send the invoice today")
@@ -100,6 +102,42 @@ def test_a_pack_s_positions_start_anew_with_each_document() -> None:
         "labels": [IGNORED, 2, 3, IGNORED, 5],
         "position_ids": [0, 1, 2, 0, 1],
     }
+
+
+@pytest.mark.parametrize("family", ["tiny_llama", "tiny_gpt2"])
+def test_attending_document_by_document_changes_no_logit_and_no_gradient(
+    family: str, request: pytest.FixtureRequest
+) -> None:
+    tokenizer, model = loaded(request.getfixturevalue(family))
+    batch = CollateDocuments(tokenizer)([pack(tokenizer, *TEXTS), pack(tokenizer, *TEXTS[1:])])
+    found = []
+    for name in ("sdpa", BY_DOCUMENT):
+        assert name == "sdpa" or attend_to_packs(model)
+        assert model.config._attn_implementation == name
+        model.zero_grad()
+        out = model(**batch, use_cache=False)
+        out.loss.backward()
+        found.append((out.logits.detach(), [parameter.grad for parameter in model.parameters()]))
+    (masked, gradients), (apart, others) = found
+    assert torch.allclose(masked, apart, atol=1e-5)
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(gradients, others, strict=True))
+
+
+def test_attention_by_document_is_only_for_models_that_read_packs_the_same_with_it(tiny_llama: Path) -> None:
+    tokenizer, model = loaded(tiny_llama)
+    collate = CollateDocuments(tokenizer)
+    assert agrees_by_document(model, collate)
+    # The windows of sliding layers are within a pack: those keep the mask.
+    assert agrees_by_document(qwen2(), collate)
+    model.set_attn_implementation("eager")
+    assert not agrees_by_document(model, collate)
+    assert model.config._attn_implementation == "eager"
+
+
+def test_attention_that_ignored_positions_would_be_found_out(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer, model = loaded(tiny_llama)
+    monkeypatch.setattr(attention, "_lengths", lambda places: [len(places)])
+    assert not agrees_by_document(model, CollateDocuments(tokenizer))
 
 
 def bloom() -> nn.Module:

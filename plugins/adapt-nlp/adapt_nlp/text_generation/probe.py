@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, without_adapter
+
 _LENGTH = 16
 _LEAK = {torch.float32: 1e-4}
 _LEAK_ROUNDED = 2e-2
@@ -26,26 +28,16 @@ def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, to
         model: plain or attached, on any device.
         collate: what makes batches of packs.
     """
-    unwrap = getattr(model, "get_base_model", None)
-    plain: Any = unwrap() if callable(unwrap) else model
-    takes = inspect.signature(plain.forward).parameters
-    if "position_ids" not in takes:
+    plain = without_adapter(model)
+    if "position_ids" not in inspect.signature(plain.forward).parameters:
         return f"{type(plain).__name__} takes no position_ids"
-    options = {"use_cache": False} if "use_cache" in takes else {}
-    words = plain.config.get_text_config().vocab_size
-    first, second, last = ([(step * n + step) % words for n in range(_LENGTH)] for step in (3, 7, 5))
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
+    first, second, last = _documents(model)
     try:
-        with torch.no_grad():
-            both = _logits(model, collate([_pack(first, last), _pack(second, last)]), device, options)
-            alone = _logits(model, collate([_pack(last)]), device, options)
+        both = _logits(model, collate([_pack(first, last), _pack(second, last)]))
+        alone = _logits(model, collate([_pack(last)]))
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         # Whatever a model of someone else's raises: it was not made for packs.
         return f"{type(plain).__name__} refuses packs ({' '.join(str(error).split())[:120]})"
-    finally:
-        model.train(training)
     behind_first, behind_second = both[_LENGTH : 2 * _LENGTH], both[3 * _LENGTH :]
     scale = float(alone.abs().max()) or 1.0
     leak = float((behind_first - behind_second).abs().max()) / scale
@@ -57,15 +49,50 @@ def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, to
     return None
 
 
+def agrees_by_document(model: nn.Module, collate: Callable[[list[Any]], dict[str, torch.Tensor]]) -> bool:
+    """Whether the model reads packs the same when it attends to them document by document; False where it cannot.
+
+    The model is left as it was. Masks of a model's own, which that attention would not see, show here.
+
+    Args:
+        model: one that `why_not_packed` has nothing against.
+        collate: what makes batches of packs.
+    """
+    first, second, last = _documents(model)
+    packs = [_pack(first, last), _pack(second, last, first)]
+    masked = _logits(model, collate(packs))
+    if not attend_to_packs(model):
+        return False
+    try:
+        apart = _logits(model, collate(packs))
+    finally:
+        attend_as_before(model)
+    allowed = _LEAK.get(next(model.parameters()).dtype, _LEAK_ROUNDED) * float(masked.abs().max())
+    return bool((masked - apart).abs().max() <= allowed)
+
+
+def _documents(model: nn.Module) -> list[list[int]]:
+    words = without_adapter(model).config.get_text_config().vocab_size
+    return [[(step * n + step) % words for n in range(_LENGTH)] for step in (3, 7, 5)]
+
+
 def _pack(*documents: list[int]) -> dict[str, list[int]]:
     ids = [token for document in documents for token in document]
     places = [place for document in documents for place in range(len(document))]
     return {"input_ids": ids, "labels": ids, "position_ids": places}
 
 
-def _logits(
-    model: nn.Module, batch: dict[str, torch.Tensor], device: torch.device, options: dict[str, Any]
-) -> torch.Tensor:
+def _logits(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(tokens of all rows, vocabulary), as the model evaluates."""
+    takes = inspect.signature(without_adapter(model).forward).parameters
+    options = {"use_cache": False} if "use_cache" in takes else {}
+    device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-    logits: torch.Tensor = model(**inputs, **options).logits
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            logits: torch.Tensor = model(**inputs, **options).logits
+    finally:
+        model.train(training)
     return logits.float().flatten(0, 1)

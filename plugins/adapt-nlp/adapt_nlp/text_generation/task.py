@@ -97,11 +97,14 @@ class TextGeneration(LanguageTask):
         """Puts the splits into packs, in place; False, with a warning, where the model does not keep them apart."""
         from adapt_core.random_state import untouched_random_state
 
+        from adapt_nlp.text_generation.attention import attend_to_packs
         from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
-        from adapt_nlp.text_generation.probe import why_not_packed
+        from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
 
         with untouched_random_state():
             reason = _of_first_rank(lambda: why_not_packed(job.model, collate), job.world)
+            if reason is None and _of_first_rank(lambda: agrees_by_document(job.model, collate), job.world):
+                attend_to_packs(job.model)
         if reason is not None:
             log.warning("packing is not used: %s. Batches are padded instead.", reason)
             job.data.facts["packed"] = False

