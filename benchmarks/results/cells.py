@@ -1,10 +1,11 @@
 """Every adapter on every family of models and every kind of base: what learns, what loads again, what merges.
 
-The small models are those of adapt-peft-ssf's tests (random weights); MiniLM and SmolLM2 are real.
+The small models are those of adapt-peft-ssf's tests and a small DETR (random weights); MiniLM and SmolLM2 are real.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 import tempfile
@@ -16,12 +17,14 @@ import attrs
 
 ROOT = Path(__file__).parent.parent.parent
 FAMILIES = {
+    # The name of each among the models of the tests, or None where it is made here.
     "BERT": "bert",
     "Llama": "llama",
     "T5": "t5",
     "GPT-2 (Conv1D)": "gpt2",
     "timm ViT": "timm vit",
     "timm densenet": "timm densenet",
+    "mmdet DETR": None,
     "MiniLM": None,
     "SmolLM2": None,
 }
@@ -72,7 +75,9 @@ def _package_folder(name: str) -> Path:
     return Path(package.submodule_search_locations[0])
 
 
-def _real(name: str, models: Any) -> Any:
+def _made(name: str, models: Any) -> Any:
+    if name == "mmdet DETR":
+        return _detr(models)
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -98,6 +103,40 @@ def _real(name: str, models: Any) -> Any:
         lambda: AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32),
         lambda: tokens,
         Site(head=("lm_head",), train_head=False),
+    )
+
+
+def _detr(models: Any) -> Any:
+    """mmdet's DETR, small, on 64-pixel images; its logits are the classes of each query and decoder layer."""
+    import torch
+
+    from adapt_core.contracts import Site
+
+    from adapt_vision_mm.openmmlab import config_files, parts
+
+    parts.load("mmdet")
+    from mmdet.registry import MODELS
+    from mmdet.structures import DetDataSample
+
+    model = config_files.read_config(config_files.shipped_configs("mmdet")["detr_r50_8xb2-150e_coco"]).model
+    model.backbone.update(depth=18, base_channels=8, init_cfg=None, frozen_stages=-1)
+    model.neck.update(in_channels=[64], out_channels=64)
+    for half in (model.encoder, model.decoder):
+        half.num_layers = 2
+        layer = half.layer_cfg
+        layer.self_attn_cfg.update(embed_dims=64, num_heads=2, dropout=0.0)
+        layer.ffn_cfg.update(embed_dims=64, feedforward_channels=96, ffn_drop=0.0)
+    model.decoder.layer_cfg.cross_attn_cfg.update(embed_dims=64, num_heads=2, dropout=0.0)
+    model.positional_encoding.num_feats = 32
+    model.bbox_head.update(embed_dims=64, num_classes=3)
+    model.num_queries = 10
+    sample = DetDataSample(metainfo={"img_shape": (64, 64), "batch_input_shape": (64, 64)})
+    pixels = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    new = frozenset({"bbox_head.fc_cls.weight", "bbox_head.fc_cls.bias"})
+    return models.Case(
+        lambda: MODELS.build(copy.deepcopy(model)),  # building writes into it
+        lambda: {"inputs": pixels, "data_samples": [sample] * 4, "mode": "tensor"},
+        Site(head=("bbox_head.fc_cls",), new_parameters=new, train_head=True),
     )
 
 
@@ -166,7 +205,7 @@ def cells(names: list[str]) -> Iterator[Cell]:
     models = _test_models()
     for family in names or FAMILIES:
         key = FAMILIES[family]
-        case = models.CASES[key] if key else _real(family, models)
+        case = models.CASES[key] if key else _made(family, models)
         for base, bits in BASES.items():
             for method in METHODS:
                 try:

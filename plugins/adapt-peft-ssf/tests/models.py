@@ -185,8 +185,9 @@ CASES = {
 
 
 def logits(model: nn.Module, inputs: Inputs) -> torch.Tensor:
-    """The model's logits, whatever it returns."""
+    """The model's logits, whatever it returns: of several things (a detector's) the first."""
     output = model(inputs["x"]) if "x" in inputs else model(**inputs)
+    output = output[0] if isinstance(output, tuple) else output
     return output.logits if hasattr(output, "logits") else output
 
 
