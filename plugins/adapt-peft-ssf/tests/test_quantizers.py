@@ -126,6 +126,34 @@ def test_a_model_without_a_linear_layer_is_an_error_that_says_so(bits: int) -> N
         quantizer(bits).prepare(CASES["conv net"].make(), False)
 
 
+class GuardedLinear(torch.nn.Linear):
+    """As mmcv derives one: what it computes is a Linear's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)
+
+
+class HalvedLinear(torch.nn.Linear):
+    """One that would not be what it was with another weight behind it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) / 2
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_class_derived_from_linear_is_quantized_where_it_computes_what_linear_does(bits: int) -> None:
+    plain = torch.nn.Sequential(GuardedLinear(64, 64), HalvedLinear(64, 64), torch.nn.Linear(64, 4))
+    model = quantizer(bits).convert(plain, ("2",), "cpu")
+    assert [name for name, _ in quantized_layers(model)] == ["0"]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_inputs_may_have_any_number_of_dimensions(bits: int) -> None:
+    layer = quantizer(bits).convert(torch.nn.Sequential(torch.nn.Linear(64, 32)), (), "cpu")
+    given = torch.randn(2, 3, 4, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(given), layer(given.flatten(0, 2)).unflatten(0, (2, 3, 4)))
+
+
 def test_both_switches_together_are_an_error() -> None:
     import adapt_core
 

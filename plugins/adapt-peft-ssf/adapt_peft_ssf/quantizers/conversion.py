@@ -64,8 +64,29 @@ def quantizable(model: nn.Module, skip: Sequence[str]) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if type(module) in (nn.Linear, Conv1D) and name and not _skipped(name, skip) and not _in_attention(model, name)
+        if name and not _skipped(name, skip) and not _in_attention(model, name) and _is_linear(module)
     ]
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Whether a module computes just what its weight and bias say, as a quantized layer will.
+
+    Other libraries derive classes from Linear: mmcv's is the same with a guard for old versions of torch, others scale
+    or mask their weight. What a derived class computes from one input tells which.
+    """
+    if type(module) in (nn.Linear, Conv1D):
+        return True
+    weight = getattr(module, "weight", None)
+    if not isinstance(module, nn.Linear) or weight is None or not weight.is_floating_point() or weight.is_meta:
+        return False
+    given = torch.linspace(-1, 1, module.in_features, dtype=weight.dtype, device=weight.device)[None]
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            return torch.equal(module(given), nn.functional.linear(given, weight, module.bias))
+    finally:
+        module.train(training)
 
 
 def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:

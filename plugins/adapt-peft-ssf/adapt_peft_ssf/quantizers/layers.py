@@ -1,4 +1,4 @@
-"""An 8-bit layer without two habits of bitsandbytes' own."""
+"""An 8-bit layer without three habits of bitsandbytes' own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
     """bitsandbytes' layer, which keeps its scales when peft re-creates the weight, and leaves its bias as it is.
 
     peft's DoRA re-creates the weight on a CPU without its scales, and bitsandbytes would overwrite the ones it has
-    with none. And bitsandbytes casts the frozen bias to whatever type the inputs have, back and forth, rounding it.
+    with none. bitsandbytes casts the frozen bias to whatever type the inputs have, back and forth, rounding it. And it
+    takes inputs of two or three dimensions only, where detectors stack their decoder's layers into a fourth.
     """
 
     def init_8bit_state(self) -> None:
@@ -21,7 +22,10 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
             self.state.SCB = scales
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The layer's output; the bias is added in the output's type."""
+        """(..., in_features) -> (..., out_features); the bias is added in the output's type."""
+        if x.dim() > 3:
+            rows: torch.Tensor = self.forward(x.flatten(0, -2))
+            return rows.unflatten(0, x.shape[:-1])
         bias = self._parameters["bias"]
         self._parameters["bias"] = None
         try:
