@@ -73,14 +73,14 @@ def store(file: Path, measured: dict[str, Any]) -> None:
 def measure_cases(names: set[str], data: Path) -> None:
     """Runs the named cases, or all, and those that they build on."""
     names = names | {case.base for case in CASES if case.name in names and case.base}
-    measured = stored(MEASURED)
     with tempfile.TemporaryDirectory() as runs:
         for case in CASES:
             if names and case.name not in names:
                 continue
-            measured[case.name] = measure(case, data.resolve(), Path(runs))
-            print(case.name, json.dumps({k: v for k, v in measured[case.name].items() if k != "versions"}), flush=True)
-            store(MEASURED, measured)
+            run = measure(case, data.resolve(), Path(runs))
+            print(case.name, json.dumps({k: v for k, v in run.items() if k != "versions"}), flush=True)
+            # Read anew: another call may have measured others meanwhile.
+            store(MEASURED, {**stored(MEASURED), case.name: run})
 
 
 def measure_cells(families: list[str]) -> None:
