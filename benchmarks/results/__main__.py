@@ -35,6 +35,7 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
         runs: where run folders go, by case name.
     """
     data = case.data_folder(data_sets)
+    baseline = case.baseline(data) if case.baseline else None
     keys = {**case.keys, "CUSTOM_DATASET_PATH": str(data), "OUTPUT_DIR": str(runs / case.name)}
     if case.base is not None:
         keys["MODEL_PATH"] = str(runs / case.base / "model")
@@ -52,7 +53,7 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
     return {
         "before": result["metrics"]["before"][case.metric],
         "after": result["metrics"]["after"][case.metric],
-        "baseline": case.baseline(data) if case.baseline else None,
+        "baseline": baseline,
         "seconds_per_step": result["train_seconds"] / result["steps"],
         **{name: result[name] for name in ("total_parameters", "trainable_parameters", "peak_memory_bytes", "steps")},
         "versions": result["versions"],

