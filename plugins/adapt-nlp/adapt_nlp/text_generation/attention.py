@@ -80,6 +80,11 @@ def without_adapter(model: nn.Module) -> Any:
     return unwrap() if callable(unwrap) else model
 
 
+def attends_by_document(model: nn.Module) -> bool:
+    """Whether the attention is on."""
+    return bool(without_adapter(model).config._attn_implementation == BY_DOCUMENT)
+
+
 def attend_to_packs(model: nn.Module) -> bool:
     """Turns the attention on where the model uses sdpa on a CPU, and says whether it is on.
 
@@ -90,7 +95,7 @@ def attend_to_packs(model: nn.Module) -> bool:
         AttentionInterface.register(BY_DOCUMENT, attend_by_document)
         AttentionMaskInterface.register(BY_DOCUMENT, _mask)
         plain.set_attn_implementation(BY_DOCUMENT)
-    return bool(plain.config._attn_implementation == BY_DOCUMENT)
+    return attends_by_document(model)
 
 
 def attend_as_before(model: nn.Module) -> None:

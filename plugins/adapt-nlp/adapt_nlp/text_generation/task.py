@@ -133,6 +133,10 @@ class TextGeneration(LanguageTask):
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Weights, model config, generation config and tokenizer."""
+        from adapt_nlp.text_generation.attention import attend_as_before, attends_by_document
+
+        if attends_by_document(model):
+            attend_as_before(model)  # a pickled model would ask for an attention that only adapt knows
         config: Any = model.config
         config.use_cache = True  # the Trainer turns it off, and generation would be slow
         super().save_model(model, folder, save_method)

@@ -24,8 +24,7 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., in_features) -> (..., out_features); the bias is added in the output's type."""
         if x.dim() > 3:
-            rows: torch.Tensor = self.forward(x.flatten(0, -2))
-            return rows.unflatten(0, x.shape[:-1])
+            return self.forward(x.flatten(0, -2)).view(*x.shape[:-1], -1)
         bias = self._parameters["bias"]
         self._parameters["bias"] = None
         try:
