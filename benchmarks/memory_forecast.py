@@ -1,6 +1,6 @@
 """What `adapt check` foretells of memory, against the tensors of a real step.
 
-    python benchmarks/memory_forecast.py CONFIG [--set KEY=VALUE]...   prints a row of the table
+    python -m benchmarks.memory_forecast CONFIG [--set KEY=VALUE]...   prints a row of the table
 
 Weights, gradients and optimizer states are counted on the model that the run trains; activations are what autograd
 keeps in the forward pass of the largest batch.

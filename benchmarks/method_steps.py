@@ -1,6 +1,6 @@
 """A training step of each method, over one of full fine-tuning: time and memory.
 
-    python benchmarks/method_steps.py [--batch 16] [--tokens 64] [--rounds 8]
+    python -m benchmarks.method_steps [--batch 16] [--tokens 64] [--rounds 8]
 
 MiniLM (a Python package ships it) with a head for four classes, AdamW, one batch of whole rows. The methods take turns
 in every round, in another order each time, so that a change of the machine's speed meets all of them. Prints one JSON
@@ -16,8 +16,6 @@ import time
 from typing import Any
 
 import torch
-from packaged_models import minilm
-from pairs import spread
 from transformers import AutoModelForSequenceClassification
 
 from adapt_core.contracts import Site
@@ -25,6 +23,8 @@ from adapt_core.methods.full import Full
 from adapt_core.methods.last_layer import LastLayer
 from adapt_core.methods.params import LastLayerParams
 from adapt_core.parameters import NoParams
+from benchmarks.packaged_models import minilm
+from benchmarks.pairs import spread
 
 from adapt_peft_ssf import params
 from adapt_peft_ssf.any_peft import AnyPeft

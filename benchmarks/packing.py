@@ -1,6 +1,6 @@
 """Real tokens a second of packed training, over (a) batches padded to their longest and (b) batches of like length.
 
-python benchmarks/packing.py --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 6]
+python -m benchmarks.packing --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 6]
 
 Packed training and the way it is held against run at the same time, in two processes on one core each that swap cores
 from round to round, on the same documents, each with the attention that adapt gives it. A real token is one of a
@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy
 import torch
-from pairs import spread
 
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.registry import Registry
+from benchmarks.pairs import spread
 
 from adapt_nlp.text_generation.attention import attend_to_packs
 from adapt_nlp.text_generation.collating import CollateDocuments

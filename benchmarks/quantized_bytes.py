@@ -1,6 +1,6 @@
 """How many bytes the weights of a base take in 4 and 8 bits, counted from its tensors.
 
-python benchmarks/quantized_bytes.py
+python -m benchmarks.quantized_bytes
 
 MiniLM and SmolLM2 (Python packages ship them). For each: the linear layers' bytes, scales and biases included, over
 their bytes in bfloat16; and, apart, what stays in full precision. Prints one JSON object.
@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import packaged_models
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from adapt_core.hf_models.locate import ModelSource
+from benchmarks import packaged_models
 
 from adapt_nlp.gguf_files import converted
 from adapt_peft_ssf.params import Bnb4bitParams, Bnb8bitParams

@@ -1,6 +1,6 @@
 """What SSF costs in a forward pass: unmerged and merged, over the bare model.
 
-    python benchmarks/ssf_overhead.py [--batch 8] [--tokens 128] [--rounds 40]
+    python -m benchmarks.ssf_overhead [--batch 8] [--tokens 128] [--rounds 40]
 
 MiniLM (a Python package ships it) in evaluation, without gradients. The three take turns in every round, in another
 order each time, so that a change of the machine's speed meets all of them. Prints one JSON object: time over the bare
@@ -15,11 +15,11 @@ import time
 from typing import Any
 
 import torch
-from packaged_models import minilm
-from pairs import spread
 from transformers import AutoModelForSequenceClassification
 
 from adapt_core.contracts import Site
+from benchmarks.packaged_models import minilm
+from benchmarks.pairs import spread
 
 from adapt_peft_ssf.params import SsfParams
 from adapt_peft_ssf.ssf_method import Ssf

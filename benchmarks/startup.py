@@ -1,6 +1,6 @@
 """What a light command costs beside the bare imports that it cannot do without.
 
-    python benchmarks/startup.py
+    python -m benchmarks.startup
 
 Prints one JSON object: for each command the ratio of its wall time to that of
 `python -c "import click, pluggy, attrs, yaml"`, over interleaved pairs, as median, least and greatest.

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback
-from transformers.trainer_pt_utils import find_batch_size
+from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import DefectError, InputError
@@ -23,27 +22,32 @@ from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoin
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
 from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
+from adapt_core.hf_loop.row_order import in_row_order
 
 
 def watched(trainer_class: type) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
-    It evaluates rows in their order (transformers shuffles them where training groups by length) and keeps the data
-    set that it evaluates as `evaluated`, so that predictions can be held against rows. Its checkpoints hold the
-    model's own parameter names: transformers would write the published names of models that it renames while loading
+    It keeps the data set that it evaluates as `evaluated` and the order in which it does as `order` (by length, where
+    training groups by length), so that predictions can be held against rows. Its checkpoints hold the model's own
+    parameter names: transformers would write the published names of models that it renames while loading
     (ViT), and then find none of them when it resumes or takes the best.
     """
 
     class Watched(trainer_class):
         proof_of_learning: ProofOfLearning
         evaluated: Any = None
+        order: list[int] | None = None
 
         def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
             return super().get_eval_dataloader(eval_dataset)
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
-            return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
+            sampler = super()._get_eval_sampler(eval_dataset)
+            # Drawn once: the sampler reads the length of every row to draw it.
+            self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
+            return self.order or sampler
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             if self.args.world_size > 1 and not model.training:
@@ -125,6 +129,8 @@ class HuggingFaceLoop:
 
     def _scored(self, prediction: Any) -> dict[str, float]:
         parts, evaluated = self._parts, self._trainer.evaluated
+        if self._trainer.order is not None:
+            prediction = in_row_order(prediction, self._trainer.order)
         if parts.score is not None:
             scores = parts.score(prediction, evaluated)
         else:

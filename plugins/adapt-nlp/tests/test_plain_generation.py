@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import adapt_core
-
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "plain_text_generation.py"
-
-
-@pytest.fixture(scope="module")
-def plain() -> Any:
-    """The plain script that the benchmarks time, as a module."""
-    spec = importlib.util.spec_from_file_location("plain_text_generation", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from benchmarks.plain.text_generation import train
 
 
 @pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
 def test_losses_and_metrics_equal_a_plain_trainer_s(
-    plain: Any, tiny_llama: Path, inbox: Path, tmp_path: Path, packing: bool
+    tiny_llama: Path, inbox: Path, tmp_path: Path, packing: bool
 ) -> None:
-    expected = plain.train(
+    expected = train(
         str(tiny_llama),
         inbox,
         tmp_path / "plain",

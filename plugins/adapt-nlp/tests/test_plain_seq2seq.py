@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import adapt_core
+from benchmarks.plain.seq2seq import train
 
 from .seq2seq_models import translations, write
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "plain_seq2seq.py"
 
-
-@pytest.fixture(scope="module")
-def plain() -> Any:
-    """The plain script, as a module."""
-    spec = importlib.util.spec_from_file_location("plain_seq2seq", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_losses_and_metrics_equal_a_plain_trainer_s(plain: Any, tiny_bart: Path, tmp_path: Path) -> None:
+def test_losses_and_metrics_equal_a_plain_trainer_s(tiny_bart: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data", train=translations(160), validation=translations(16, 500))
-    expected = plain.train(
+    expected = train(
         str(tiny_bart),
         data,
         tmp_path / "plain",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,25 +9,14 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "plain_text_classification.py"
-
-
-@pytest.fixture(scope="module")
-def plain() -> Any:
-    """The plain script that the benchmarks time, as a module."""
-    spec = importlib.util.spec_from_file_location("plain_text_classification", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from benchmarks.plain.text_classification import train
 
 
 @pytest.mark.parametrize("method", ["full", "last_layer"])
 def test_losses_and_metrics_equal_a_plain_trainer_s(
-    run: Callable[..., Any], plain: Any, tiny_encoder: Path, inbox: Path, tmp_path: Path, method: str
+    run: Callable[..., Any], tiny_encoder: Path, inbox: Path, tmp_path: Path, method: str
 ) -> None:
-    expected = plain.train(
+    expected = train(
         str(tiny_encoder),
         inbox,
         tmp_path / "plain",

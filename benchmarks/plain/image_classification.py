@@ -1,13 +1,7 @@
-"""Image classification by timm and transformers' Trainer alone: what a careful user writes without adapt.
-
-Load, evaluate, train with an evaluation and a checkpoint each epoch, save; the same phases as adapt's. Prints one JSON
-object: training losses, metrics before and after, and the seconds of the training phase.
-"""
+"""Image classification by timm and transformers' Trainer alone."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +11,8 @@ from sklearn.metrics import f1_score
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from transformers import Trainer, TrainingArguments, set_seed
+
+from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained
 
 METRICS = ("loss", "accuracy", "macro_f1")
 
@@ -50,9 +46,19 @@ def metrics(prediction: Any) -> dict[str, float]:
     }
 
 
-def train(weights: str, data: Path, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Adapts EfficientNet-Lite0 to train/CLASS and val/CLASS, seed 42."""
-    set_seed(42)
+def train(
+    weights: str,
+    data: Path,
+    folder: Path,
+    *,
+    epochs: float,
+    lr: float,
+    workers: int = 0,
+    augmentation: bool = False,
+    last_layer: bool = False,
+) -> dict[str, Any]:
+    """Adapts EfficientNet-Lite0 with these weights to train/CLASS and val/CLASS, seed 42."""
+    set_seed(SEED)
     model = timm.create_model("tf_efficientnet_lite0", num_classes=len(ImageFolder(str(data / "train")).classes))
     own = model.state_dict()
     published = torch.load(weights, map_location="cpu", weights_only=True)
@@ -71,7 +77,7 @@ def train(weights: str, data: Path, folder: Path, settings: dict[str, Any]) -> d
         ]
     )
     wrapped = Wrapped(model)
-    if settings["last_layer"]:
+    if last_layer:
         wrapped.requires_grad_(False)
         model.get_classifier().requires_grad_(True)
         for module in model.modules():
@@ -79,56 +85,25 @@ def train(weights: str, data: Path, folder: Path, settings: dict[str, Any]) -> d
                 module.train = lambda mode=True: None  # type: ignore[method-assign, assignment, misc, return-value]
                 module.training = False
     arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=16,
-        per_device_eval_batch_size=16,
-        num_train_epochs=settings["epochs"],
-        learning_rate=settings["lr"],
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_steps=1,
-        dataloader_num_workers=settings["workers"],
+        **common_arguments(folder, epochs=epochs, lr=lr, batch_size=16, logging_steps=1),
+        dataloader_num_workers=workers,
         dataloader_pin_memory=False,
         remove_unused_columns=False,
-        seed=42,
-        use_cpu=True,
-        disable_tqdm=True,
-        report_to=[],
     )
-    trainer = Trainer(
-        model=wrapped,
-        args=arguments,
-        data_collator=collate,
-        train_dataset=ImageFolder(str(data / "train"), augment if settings["augmentation"] else evaluate),
-        eval_dataset=ImageFolder(str(data / "val"), evaluate),
-        compute_metrics=metrics,
-        preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
-    )
-    before = trainer.evaluate()
-    set_seed(42)
-    outcome = trainer.train()
-    torch.save(model.state_dict(), folder / "model_state_dict.pt")
-    history = trainer.state.log_history
-    after = [entry for entry in history if "eval_loss" in entry][-1]
-    return {
-        "losses": [entry["loss"] for entry in history if "loss" in entry],
-        "before": {name: before[f"eval_{name}"] for name in METRICS},
-        "after": {name: after[f"eval_{name}"] for name in METRICS},
-        "train_seconds": outcome.metrics["train_runtime"],
-        "samples_per_second": outcome.metrics["train_samples_per_second"],
-    }
 
+    def make_trainer() -> Trainer:
+        return Trainer(
+            model=wrapped,
+            args=arguments,
+            data_collator=collate,
+            train_dataset=ImageFolder(str(data / "train"), augment if augmentation else evaluate),
+            eval_dataset=ImageFolder(str(data / "val"), evaluate),
+            compute_metrics=metrics,
+            preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
+        )
 
-def main() -> None:
-    """The command line: weights, data, folder, and one JSON object of settings."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("settings", type=json.loads)
-    given = parser.parse_args()
-    print(json.dumps(train(given.weights, given.data, given.folder, given.settings)))
+    return evaluated_and_trained(make_trainer, folder, METRICS)
 
 
 if __name__ == "__main__":
-    main()
+    command_line(train)

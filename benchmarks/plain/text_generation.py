@@ -1,20 +1,14 @@
-"""Text generation by transformers alone: what a careful user writes without adapt, with the same phases.
-
-Tokenize, cut, pack or pad, evaluate, train with an evaluation and a checkpoint each epoch, save. Run as a script it
-prints one JSON object: training losses, metrics before and after, and the seconds of the training phase.
-"""
+"""Text generation by transformers alone, packed or padded."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
-from datasets import Dataset, disable_progress_bars, load_dataset
+from datasets import Dataset
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -23,6 +17,8 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+
+from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained, rows_of, sampled
 
 METRICS = ("loss", "perplexity", "token_accuracy")
 IGNORED = -100
@@ -105,71 +101,35 @@ def train(
     logging_steps: int = 10,
 ) -> dict[str, Any]:
     """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42."""
-    disable_progress_bars()
-    files = {split: str(data / f"{split}.jsonl") for split in ("train", "validation")}
-    raw = load_dataset("json", data_files=files)
-    for split, rows in (("train", max_train), ("validation", max_eval)):
-        if rows is not None and rows < len(raw[split]):
-            chosen = numpy.random.default_rng(42).choice(len(raw[split]), size=rows, replace=False)
-            raw[split] = raw[split].select(sorted(chosen.tolist()))
+    raw = sampled(rows_of(data), max_train, max_eval)
     tokenizer = AutoTokenizer.from_pretrained(model_path)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     ready = {}
     for split in ("train", "validation"):
         rows = documents(raw[split], tokenizer, max_length)
         ready[split] = Dataset.from_list(packed(rows, max_length) if packing else rows)
-    set_seed(42)
+    set_seed(SEED)
     model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
     model.config.pad_token_id = tokenizer.pad_token_id
     arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=batch_size,
-        per_device_eval_batch_size=batch_size,
-        num_train_epochs=epochs,
-        learning_rate=lr,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_steps=logging_steps,
+        **common_arguments(folder, epochs=epochs, lr=lr, batch_size=batch_size, logging_steps=logging_steps),
         train_sampling_strategy="random" if packing else "group_by_length",
-        seed=42,
-        use_cpu=True,
-        disable_tqdm=True,
-        report_to=[],
     )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        data_collator=collate_packs if packing else DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
-        train_dataset=ready["train"],
-        eval_dataset=ready["validation"],
-        processing_class=tokenizer,
-        compute_metrics=metrics,
-        preprocess_logits_for_metrics=hits_and_losses,
-    )
-    before = trainer.evaluate()
-    set_seed(42)
-    outcome = trainer.train()
-    trainer.save_model(str(folder / "model"))
-    history = trainer.state.log_history
-    after = [entry for entry in history if "eval_loss" in entry][-1]
-    return {
-        "losses": [entry["loss"] for entry in history if "loss" in entry],
-        "before": {name: before[f"eval_{name}"] for name in METRICS},
-        "after": {name: after[f"eval_{name}"] for name in METRICS},
-        "train_seconds": outcome.metrics["train_runtime"],
-    }
 
+    def make_trainer() -> Trainer:
+        return Trainer(
+            model=model,
+            args=arguments,
+            data_collator=collate_packs if packing else DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
+            train_dataset=ready["train"],
+            eval_dataset=ready["validation"],
+            processing_class=tokenizer,
+            compute_metrics=metrics,
+            preprocess_logits_for_metrics=hits_and_losses,
+        )
 
-def main() -> None:
-    """The command line: one JSON object of `train`'s keyword arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model_path")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("settings", type=json.loads)
-    given = parser.parse_args()
-    print(json.dumps(train(given.model_path, given.data, given.folder, **given.settings)))
+    return evaluated_and_trained(make_trainer, folder, METRICS)
 
 
 if __name__ == "__main__":
-    main()
+    command_line(train)

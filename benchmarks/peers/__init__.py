@@ -1,0 +1,1 @@
+"""adapt beside plain scripts of the libraries underneath: `python -m benchmarks.peers --help`."""

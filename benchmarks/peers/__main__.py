@@ -1,0 +1,91 @@
+"""adapt beside a plain script of the libraries underneath: equal losses and metrics, and what adapt costs.
+
+    python -m benchmarks.peers --data ../shared/data                    every job, five pairs each
+    python -m benchmarks.peers --data ../shared/data --job ner --pairs 0    one pair, no ratio
+
+Both sides run as whole processes with the same model, data, seed, phases, workers and threads, at the same time on one
+core each, the cores swapped from pair to pair: so both meet the same changes of the machine's speed. With --in-turn one
+runs after the other, each with the whole machine. The first pair warms the file system and the tokenized data of both,
+and gives no ratio. For each job prints one JSON object: the greatest difference of any loss and metric (of values above
+1 as a share), and adapt's samples a second over the plain script's and its wall time over the plain script's, as
+median, least and greatest over the pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pairs import in_turn, side_by_side, spread
+from benchmarks.peers.jobs import JOBS, Job
+
+
+def losses(folder: Path) -> list[float]:
+    """The training losses that a run of adapt logged."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line["loss"] for line in lines if line["phase"] == "train"]
+
+
+def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, Any]) -> float:
+    """The greatest difference of any loss or metric; of values above 1 as a share."""
+    pairs = [*zip(our_losses, plain["losses"], strict=True)]
+    for phase in ("before", "after"):
+        pairs += [(ours["metrics"][phase][name], value) for name, value in plain[phase].items()]
+    return max(abs(a - b) / max(1.0, abs(b)) for a, b in pairs)
+
+
+def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, Any]:
+    """Runs the pairs of one job."""
+    data = (data_sets / job.data).resolve()
+    ratios: dict[str, list[float]] = {"samples_per_second": [], "whole_process": []}
+    greatest = 0.0
+    with tempfile.TemporaryDirectory() as name:
+        temporary = Path(name)
+        env = {**os.environ, "HF_DATASETS_CACHE": f"{name}/cache", "TOKENIZERS_PARALLELISM": "false"}
+        model = job.model(temporary / "base", data)
+        for number in range(pairs + 1):
+            folder = temporary / f"adapt-{number}"
+            config = temporary / f"adapt-{number}.json"
+            config.write_text(json.dumps(job.config(model, data, folder)), encoding="utf-8")
+            plain_command = ["-m", f"benchmarks.plain.{job.plain}", model, str(data), f"{name}/plain-{number}"]
+            (ours, our_seconds), (plain, plain_seconds) = run_pair(
+                [sys.executable, "-m", "adapt_core", "run", str(config), "--json"],
+                [sys.executable, *plain_command, json.dumps(job.plain_settings())],
+                env,
+                number,
+            )
+            greatest = max(greatest, difference(ours, losses(folder), plain))
+            if number:
+                ratios["samples_per_second"].append(ours["samples_per_second"] / plain["samples_per_second"])
+                ratios["whole_process"].append(our_seconds / plain_seconds)
+    return {
+        "pairs": pairs,
+        "losses_compared": len(plain["losses"]),
+        "greatest_difference": greatest,
+        "before": plain["before"],
+        "after": plain["after"],
+        **{name: spread(values) for name, values in ratios.items() if values},
+        "versions": ours["versions"],
+    }
+
+
+def main() -> None:
+    """Runs the jobs asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
+    parser.add_argument("--job", action="append", choices=list(JOBS), help="may be repeated; default: all")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--in-turn", action="store_true", help="one after the other, each with the whole machine")
+    given = parser.parse_args()
+    for name in given.job or JOBS:
+        report = compared(JOBS[name], given.data, given.pairs, in_turn if given.in_turn else side_by_side)
+        print(json.dumps({"job": name, **report}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the plain scripts share: files and sampled rows in, the phases of a run, and one JSON object out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+from datasets import DatasetDict, disable_progress_bars, load_dataset
+from transformers import Trainer, set_seed
+
+SEED = 42
+
+
+def rows_of(data: Path) -> DatasetDict:
+    """A folder's train.* and validation.* (csv or jsonl)."""
+    disable_progress_bars()
+    suffix = next(data.glob("train.*")).suffix
+    files = {split: str(data / f"{split}{suffix}") for split in ("train", "validation")}
+    return load_dataset({".csv": "csv", ".jsonl": "json"}[suffix], data_files=files)
+
+
+def sampled(raw: DatasetDict, max_train: int | None, max_eval: int | None) -> DatasetDict:
+    """So many rows of each split as adapt draws, in their order."""
+    for split, rows in (("train", max_train), ("validation", max_eval)):
+        if rows is not None and rows < len(raw[split]):
+            chosen = numpy.random.default_rng(SEED).choice(len(raw[split]), size=rows, replace=False)
+            raw[split] = raw[split].select(sorted(chosen.tolist()))
+    return raw
+
+
+def common_arguments(folder: Path, *, epochs: float, lr: float, batch_size: int, logging_steps: int) -> dict[str, Any]:
+    """TrainingArguments that all plain scripts give."""
+    return {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": batch_size,
+        "per_device_eval_batch_size": batch_size,
+        "num_train_epochs": epochs,
+        "learning_rate": lr,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "logging_steps": logging_steps,
+        "seed": SEED,
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "report_to": [],
+    }
+
+
+def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, metrics: Sequence[str]) -> dict[str, Any]:
+    """Evaluates, trains, saves.
+
+    Args:
+        make_trainer: called twice: under torchrun a trainer that has evaluated takes its model for wrapped, and each
+            process would train alone.
+        folder: where the model goes, under `model`.
+        metrics: the names that are given back.
+    """
+    before = make_trainer().evaluate()
+    trainer = make_trainer()
+    set_seed(SEED)
+    outcome = trainer.train()
+    trainer.save_model(str(folder / "model"))
+    history = trainer.state.log_history
+    after = [entry for entry in history if "eval_loss" in entry][-1]
+    return {
+        "losses": [entry["loss"] for entry in history if "loss" in entry],
+        "before": {name: before[f"eval_{name}"] for name in metrics},
+        "after": {name: after[f"eval_{name}"] for name in metrics},
+        "train_seconds": outcome.metrics["train_runtime"],
+        "samples_per_second": outcome.metrics["train_samples_per_second"],
+    }
+
+
+def command_line(train: Callable[..., dict[str, Any]]) -> None:
+    """`MODEL DATA FOLDER '{"epochs": ...}'`: calls `train` so and prints what it gives back."""
+    parser = argparse.ArgumentParser(description=train.__doc__)
+    parser.add_argument("model_path")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("settings", type=json.loads, help="keyword arguments, as a JSON object")
+    given = parser.parse_args()
+    print(json.dumps(train(given.model_path, given.data, given.folder, **given.settings)))
