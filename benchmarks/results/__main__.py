@@ -2,6 +2,7 @@
 
 python -m benchmarks.results --data ../shared/data              every case (an hour or more on two cores)
 python -m benchmarks.results --data ../shared/data --only ner   one; the others keep what was measured before
+python -m benchmarks.results --data ... --only NAME --runs DIR  keeps the runs; a base that stands there serves again
 python -m benchmarks.results --page                             only the page, from docs/results.json
 """
 
@@ -43,7 +44,9 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
         keys["MODEL_PATH"] = str(runs / f"{case.name}-base")
         case.build(runs / f"{case.name}-base", data)
     config = runs / f"{case.name}.json"
-    config.write_text(json.dumps({"INTERVAL": "no", "NUM_WORKERS": 0, **keys}), encoding="utf-8")
+    config.write_text(
+        json.dumps({"INTERVAL": "no", "NUM_WORKERS": 0, "OVERWRITE_OUTPUT_DIR": True, **keys}), encoding="utf-8"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "adapt_core", "run", str(config), "--json"], capture_output=True, text=True, check=False
     )
@@ -71,17 +74,17 @@ def store(file: Path, measured: dict[str, Any]) -> None:
     file.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def measure_cases(names: set[str], data: Path) -> None:
-    """Runs the named cases, or all, and those that they build on."""
-    names = names | {case.base for case in CASES if case.name in names and case.base}
-    with tempfile.TemporaryDirectory() as runs:
-        for case in CASES:
-            if names and case.name not in names:
-                continue
-            run = measure(case, data.resolve(), Path(runs))
-            print(case.name, json.dumps({k: v for k, v in run.items() if k != "versions"}), flush=True)
-            # Read anew: another call may have measured others meanwhile.
-            store(MEASURED, {**stored(MEASURED), case.name: run})
+def measure_cases(names: set[str], data: Path, runs: Path) -> None:
+    """Runs the named cases, or all, and those bases of theirs that `runs` does not hold."""
+    bases = {case.base for case in CASES if case.name in names and case.base}
+    names = names | {base for base in bases if not (runs / base / "model").is_dir()}
+    for case in CASES:
+        if names and case.name not in names:
+            continue
+        run = measure(case, data, runs)
+        print(case.name, json.dumps({k: v for k, v in run.items() if k != "versions"}), flush=True)
+        # Read anew: another call may have measured others meanwhile.
+        store(MEASURED, {**stored(MEASURED), case.name: run})
 
 
 def measure_cells(families: list[str]) -> None:
@@ -100,6 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case; may be repeated")
+    parser.add_argument("--runs", type=Path, help="where run folders stay; without it they are deleted at the end")
     parser.add_argument("--cells", nargs="*", metavar="FAMILY", help="measure adapters on these families, or all")
     parser.add_argument("--page", action="store_true", help="write the page and run nothing")
     arguments = parser.parse_args()
@@ -111,7 +115,10 @@ def main() -> None:
     elif not arguments.page:
         if arguments.data is None:
             parser.error("--data is needed")
-        measure_cases(set(arguments.only), arguments.data)
+        with tempfile.TemporaryDirectory() as passing:
+            runs = (arguments.runs or Path(passing)).resolve()
+            runs.mkdir(parents=True, exist_ok=True)
+            measure_cases(set(arguments.only), arguments.data.resolve(), runs)
     PAGE.write_text(page(stored(MEASURED), stored(CELLS)), encoding="utf-8")
 
 
