@@ -48,11 +48,11 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
         json.dumps({"INTERVAL": "no", "NUM_WORKERS": 0, "OVERWRITE_OUTPUT_DIR": True, **keys}), encoding="utf-8"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "adapt_core", "run", str(config), "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "adapt_core", "run", str(config)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"{case.name}: {done.stderr[-4000:]}")
-    result = json.loads(done.stdout)
+    result = json.loads((runs / case.name / "result.json").read_text(encoding="utf-8"))
     return {
         "before": result["metrics"]["before"][case.metric],
         "after": result["metrics"]["after"][case.metric],

@@ -72,6 +72,7 @@ _BLOOD_CELLS = {
     "train_ann_file": "annotations/instances_train.json",
     "val_ann_file": "annotations/instances_val.json",
 }
+_FEWER = {"MAX_TRAIN_SAMPLES": 104, "MAX_EVAL_SAMPLES": 40}
 _DETECTION_CASES = [
     Case(
         name="RTMDet, base",
@@ -80,7 +81,7 @@ _DETECTION_CASES = [
         keys={**_DETECTION, **_BACKBONE, "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco", "EPOCHS": 10, "LR": 2e-3},
         metric="AP50",
     ),
-    *_adapted(DETECTION, "RTMDet, base", "bccd_coco", {**_DETECTION, **_BLOOD_CELLS, "EPOCHS": 4}, "AP50"),
+    *_adapted(DETECTION, "RTMDet, base", "bccd_coco", {**_DETECTION, **_BLOOD_CELLS, **_FEWER, "EPOCHS": 4}, "AP50"),
     Case(
         name="RetinaNet",
         section=DETECTION,
@@ -88,6 +89,7 @@ _DETECTION_CASES = [
         keys={
             **_DETECTION,
             **_BLOOD_CELLS,
+            **_FEWER,
             **_BACKBONE,
             "MODEL_PATH": "retinanet_r18_fpn_1x_coco",
             "cfg_options": {
@@ -124,13 +126,13 @@ _SEGMENTATION_CASES = [
             "train_ann_file": "annotations/instances_train2017.json",
             "val_ann_file": "annotations/instances_val2017.json",
             "MODEL_PATH": "rtmdet-ins_tiny_8xb32-300e_coco",
-            "EPOCHS": 8,
+            "EPOCHS": 5,
             "LR": 1e-3,
             "MAX_EVAL_SAMPLES": 20,
         },
         metric="mask_AP50",
     ),
-    *_adapted(SEGMENTATION, "RTMDet-Ins, base", "balloon", {**_SEGMENTATION, **_BALLOONS, "EPOCHS": 12}, "mask_AP50"),
+    *_adapted(SEGMENTATION, "RTMDet-Ins, base", "balloon", {**_SEGMENTATION, **_BALLOONS, "EPOCHS": 6}, "mask_AP50"),
 ]
 
 POSE = "Pose detection"

@@ -1,0 +1,100 @@
+"""Fixtures of the OpenMMLab tasks' tests: drawn images, a small detector that has learned them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+
+from .detectors import SMALL_RTMDET
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 images of 96 x 64 pixels with a red and a blue square each, in COCO JSON with polygons."""
+    import numpy
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("squares")
+    random = numpy.random.default_rng(0)
+    images, annotations = [], []
+    for number in range(1, 17):
+        pixels = numpy.full((64, 96, 3), 200, dtype=numpy.uint8)
+        for category, (left, colour) in enumerate(((0, (220, 20, 20)), (48, (20, 20, 220))), start=1):
+            side = int(random.integers(18, 34))
+            x, y = left + int(random.integers(0, 48 - side)), int(random.integers(0, 64 - side))
+            pixels[y : y + side, x : x + side] = colour
+            corners = [x, y, x + side, y, x + side, y + side, x, y + side]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": category,
+                    "bbox": [x, y, side, side],
+                    "area": side * side,
+                    "iscrowd": 0,
+                    "segmentation": [corners],
+                }
+            )
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
+    categories = [{"id": 1, "name": "red"}, {"id": 2, "name": "blue"}]
+    data = {"images": images, "annotations": annotations, "categories": categories}
+    for name in ("train.json", "val.json"):
+        (folder / name).write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(squares: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Runs a small RTMDet on the squares, with changes."""
+
+    def run_with(resume: bool = False, **changes: Any) -> Any:
+        keys = {
+            "TASK": "object_detection",
+            "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+            "cfg_options": SMALL_RTMDET,
+            "CUSTOM_DATASET_PATH": str(squares),
+            "OUTPUT_DIR": str(tmp_path / "run"),
+            "image_size": 96,
+            "BATCH_SIZE": 4,
+            "EPOCHS": 1,
+            "LR": 4e-3,
+            "NUM_WORKERS": 0,
+            "LOGGING_STEPS": 1,
+            "checkpoint_interval": 1,
+        }
+        return adapt_core.run({**keys, **changes}, resume=resume)
+
+    return run_with
+
+
+@pytest.fixture(scope="module")
+def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a small RTMDet that has learned the squares."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    result = adapt_core.run(
+        {
+            "TASK": "object_detection",
+            "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+            "cfg_options": SMALL_RTMDET,
+            "CUSTOM_DATASET_PATH": str(squares),
+            "OUTPUT_DIR": str(folder),
+            "image_size": 96,
+            "augment": False,
+            "BATCH_SIZE": 4,
+            "EPOCHS": 30,
+            "LR": 4e-3,
+            "INTERVAL": "no",
+            "NUM_WORKERS": 0,
+            "score_threshold": 0.02,
+        }
+    )
+    assert result.learning["verdict"] == "learned"
+    assert result.metrics["after"]["AP50"] > result.metrics["before"]["AP50"] + 0.3
+    return folder
