@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from adapt_core.cli import COMMANDS, cli
-from adapt_core.cli.params import describe, sections
+from adapt_core.cli.params import changed_by, describe, sections
 from adapt_core.config import legacy
 from adapt_core.parameters import Parameter
 from adapt_core.registry import Registry
@@ -91,11 +91,11 @@ def _without_version(title: str) -> str:
 def _about(task: TaskSpec) -> list[str]:
     best = next(iter(task.metrics), "loss")
     metrics = ", ".join(f"`{name}`" for name in task.metrics) or "`loss`"
-    lines = [f"Metrics: {metrics} and `loss`. `METRIC_FOR_BEST` is `{best}` where it is not given."]
-    if task.core_defaults:
-        changed = ", ".join(f"`{key.upper()}: {value}`" for key, value in task.core_defaults.items())
-        lines += ["", f"Defaults of common keys that differ here: {changed}."]
-    return [*lines, ""]
+    lines = [f"Metrics: {metrics} and `loss`. `METRIC_FOR_BEST` is `{best}` where it is not given.", ""]
+    changed = ", ".join(f"`{parameter.key}`" for parameter in changed_by(task))
+    if changed:
+        lines += [f"Common keys whose default or choices differ here stand last: {changed}.", ""]
+    return lines
 
 
 def pages() -> Iterator[tuple[Path, str]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from adapt_core.cli import cli
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params import GROUPS
 from adapt_core.config.flattening import declared_keys
@@ -33,6 +36,100 @@ def same_default(parameter: Parameter, printed: str) -> bool:
     if isinstance(default, (int, float)):
         return float(printed) == default
     return str(default) == printed
+
+
+OWNERS = {
+    "Methods": "core",
+    "Common Training Parameters": "core",
+    "LoRA (Low Rank Adaptation)": "method LoRA",
+    "DoRA (Weight-Decomposed Low-Rank Adaptation)": "method DoRA",
+    "4 bit Quantization": "quantizer bnb_4bit",
+    "8 bit Quantization": "quantizer bnb_8bit",
+    "DDP arguments": "launcher ddp",
+    "FSDP arguments": "launcher fsdp",
+    "Text Generation": "task text_generation",
+    "Text Classification": "task text_classification",
+    "Summarization": "task summarization",
+    "Translation": "task translation",
+    "Question Answering": "task question_answering",
+    "Image Classification": "task image_classification",
+    "Object Detection": "task object_detection",
+    "Instance Segmentation": "task instance_segmentation",
+    "Pose Detection": "task pose_detection",
+}
+"""Section of the specification -> the heading of `adapt params` that must hold its rows."""
+
+TYPES = {"boolean": "bool", "integer": "int", "string": "str", "array": "list", "dict": "mapping"}
+"""Other words of the specification for a type."""
+
+TOLD_BY_HELP = {
+    "bnb_4bit_compute_dtype": "float16 on a GPU",
+    "num_nodes": "The same as num_machines",
+    "num_machines": "default: 1",
+    "num_processes": "2 on a CPU",
+    "mixed_precision": "what BF16 and FP16 say",
+    "PREFIX": "'translate English to Romanian: '",
+}
+"""Keys without a fixed default -> what `adapt params` says instead of the specification's example or GPU default."""
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, dict[str, dict[str, str]]]:
+    """What `adapt params --json` prints: heading without the distribution -> folded key -> row."""
+    shown = json.loads(CliRunner().invoke(cli, ["params", "--json"]).stdout)
+    tables: dict[str, dict[str, dict[str, str]]] = {}
+    for title, rows in shown.items():
+        heading = re.sub(r" [(].*|:.*", "", title)
+        tables.setdefault(heading, {}).update({row["key"].casefold(): row for row in rows})
+    missing = set(OWNERS.values()) - set(tables)
+    if missing:
+        pytest.skip(f"needs all five distributions: {', '.join(sorted(missing))} not installed")
+    return tables
+
+
+def test_adapt_params_shows_every_row_of_the_specification(
+    table: list[dict[str, str]], printed: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    """Name, type, default and help of each, under the task, method, quantizer or launcher that owns it."""
+    assert len(table) == 140
+    wrong = []
+    for row in table:
+        shown = printed[OWNERS[row["section"]]].get(row["name"].casefold())
+        if shown is None:
+            wrong.append((row["section"], row["name"], "is not shown"))
+            continue
+        if not types_agree(row["type"], shown["type"]):
+            wrong.append((row["section"], row["name"], f"{row['type']} is shown as {shown['type']}"))
+        if not default_agrees(row, shown):
+            wrong.append((row["section"], row["name"], f"{row['default']!r} is shown as {shown['default']!r}"))
+        if len(shown["help"].split()) < 2:
+            wrong.append((row["section"], row["name"], f"is not explained: {shown['help']!r}"))
+    assert wrong == []
+
+
+def test_the_exceptions_are_needed(table: list[dict[str, str]], printed: dict[str, dict[str, dict[str, str]]]) -> None:
+    for name in TOLD_BY_HELP:
+        row = next(row for row in table if row["name"] == name)
+        assert printed[OWNERS[row["section"]]][name.casefold()]["default"] == ""
+
+
+def types_agree(specified: str, shown: str) -> bool:
+    """Whether each word of the specified type is one of the shown type's (EPOCHS, an int, may be fractional here)."""
+    words = [TYPES.get(word.casefold(), word.casefold()) for word in specified.split(" or ") if word]
+    return all(word in shown.split() or (word == "int" and "float" in shown.split()) for word in words)
+
+
+def default_agrees(row: dict[str, str], shown: dict[str, str]) -> bool:
+    """Whether the specified default is shown, as the default or as what turns a switch on, or is told by the help."""
+    specified = {"Fasle": "false", "None": ""}.get(row["default"], row["default"])
+    if row["name"] in TOLD_BY_HELP:
+        return TOLD_BY_HELP[row["name"]] in shown["help"]
+    if row["default"] == "" or specified.casefold() in (shown["default"].casefold(), shown["on"]):
+        return True
+    try:
+        return float(specified) == float(shown["default"])
+    except ValueError:
+        return False
 
 
 def test_every_common_training_parameter_is_core_s_with_the_specified_default(table: list[dict[str, str]]) -> None:

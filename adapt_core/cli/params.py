@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
+import attrs
 import click
 
 from adapt_core.cli import options
@@ -13,6 +15,7 @@ from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError
 from adapt_core.parameters import Parameter, parameters_of
 from adapt_core.registry import Registry
+from adapt_core.specs import TaskSpec
 
 
 @click.command()
@@ -54,7 +57,20 @@ def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
     for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
         for item in shelf:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
-            yield title, item.spec.name, list(parameters_of(item.spec.params).values())
+            changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
+            yield title, item.spec.name, [*parameters_of(item.spec.params).values(), *changed]
+
+
+def changed_by(task: TaskSpec) -> list[Parameter]:
+    """The core parameters whose default or choices a task changes, with those of the task."""
+    core = {key: parameter for group in GROUPS.values() for key, parameter in parameters_of(group).items()}
+    changed = []
+    for key in dict.fromkeys((*task.core_defaults, *task.core_choices)):
+        declaration = core[key].declaration
+        choices = task.core_choices.get(key, declaration.choices)
+        default = task.core_defaults.get(key, core[key].default)
+        changed.append(attrs.evolve(core[key], default=default, declaration=attrs.evolve(declaration, choices=choices)))
+    return changed
 
 
 def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> list[tuple[str, str, list[Parameter]]]:
@@ -77,11 +93,19 @@ def describe(parameter: Parameter) -> dict[str, str]:
     """A parameter as words: key, type, default, what turns it on, help with its limits."""
     declaration = parameter.declaration
     limits = ", ".join(map(str, declaration.choices)) if declaration.choices else bounds_in_words(parameter)
-    default = parameter.default
     return {
         "key": parameter.key,
         "type": parameter.type_name,
-        "default": "" if default is None else str(default).lower() if isinstance(default, bool) else str(default),
+        "default": _as_yaml(parameter.default),
         "on": "" if declaration.on is None else str(declaration.on).lower(),
         "help": f"{declaration.help} [{limits}]" if limits else declaration.help,
     }
+
+
+def _as_yaml(default: Any) -> str:
+    """A default as it would stand in a config; nothing for "not given"."""
+    if default is None:
+        return ""
+    if isinstance(default, tuple):
+        return f"[{', '.join(map(_as_yaml, default))}]"
+    return str(default).lower() if isinstance(default, bool) else str(default)

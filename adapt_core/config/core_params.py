@@ -110,7 +110,7 @@ class ModelParams:
 class TrainingParams:
     """The training loop, whatever the task."""
 
-    do_train: bool = param(True, "Train.", key="DO_TRAIN")
+    do_train: bool = param(True, "Train. false: the model is evaluated and exported as it is.", key="DO_TRAIN")
     do_eval: bool = param(True, "Evaluate, before and after training and at each INTERVAL.", key="DO_EVAL")
     num_workers: int = param(
         4, "Worker processes for data loading.", key="NUM_WORKERS", ge=0, may_change_on_resume=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ import attrs
 from .fences import Fence
 
 ANY = "..."
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -60,6 +63,7 @@ class Session:
             timeout=900,
             check=False,
         )
+        log.info("%s\n%s", command[-1], done.stdout)
         assert done.returncode == code, f"{fence.place}: {command[-1]}\nexit code {done.returncode}\n{done.stdout}"
         return done.stdout
 
