@@ -6,72 +6,17 @@ Minutes, and a package index is needed: `pytest -m wheels`. The environments are
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from .environments import Environment, done
+
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
 
-ROOT = Path(__file__).parent.parent
 DISTRIBUTIONS = ["adapt-core", "adapt-nlp", "adapt-vision-mm", "adapt-peft-ssf", "adapt-fsdp"]
-
-
-def call(*command: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a command outside any environment of ours."""
-    env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT")}
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env, cwd=cwd, check=False)
-
-
-def done(*command: Any, cwd: Path | None = None) -> str:
-    """Runs a command that must succeed and returns what it printed."""
-    finished = call(*command, cwd=cwd)
-    assert finished.returncode == 0, f"{command}\n{finished.stdout[-3000:]}\n{finished.stderr[-3000:]}"
-    return finished.stdout
-
-
-@pytest.fixture(scope="session")
-def uv() -> str:
-    """The uv command."""
-    found = shutil.which("uv")
-    if found is None:
-        pytest.skip("needs uv")
-    return found
-
-
-@pytest.fixture(scope="session")
-def wheels(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels and sdists of the five distributions, and wheels of the tests' own plugins."""
-    folder = tmp_path_factory.mktemp("wheels")
-    done(uv, "build", "--all-packages", "--out-dir", folder, cwd=ROOT)
-    for plugin in [*(ROOT / "tests" / "third_party").iterdir(), *(ROOT / "examples" / "plugins").glob("adapt-*")]:
-        done(uv, "build", "--wheel", "--out-dir", folder, cwd=plugin)
-    return folder
-
-
-class Environment:
-    """An empty virtual environment with what is installed into it."""
-
-    def __init__(self, uv: str, folder: Path, wheels: Path, *names: str) -> None:
-        self._uv, self._wheels = uv, wheels
-        self.folder = folder
-        done(uv, "venv", "--quiet", folder)
-        self.install(*names)
-
-    def install(self, *names: str) -> None:
-        """Installs distributions from the wheels just built, and what they need from the index."""
-        # From the root, so that uv takes the versions that pyproject.toml holds under constraint-dependencies.
-        options = ["--python", self.folder / "bin" / "python", "--find-links", self._wheels, "--quiet"]
-        done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
-
-    def adapt(self, *arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Runs the installed `adapt`."""
-        return call(self.folder / "bin" / "adapt", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,44 @@
+"""Empty virtual environments, as a user's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+
+def call(*command: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a command outside any environment of ours."""
+    env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT")}
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env, cwd=cwd, check=False)
+
+
+def done(*command: Any, cwd: Path | None = None) -> str:
+    """Runs a command that must succeed and returns what it printed."""
+    finished = call(*command, cwd=cwd)
+    assert finished.returncode == 0, f"{command}\n{finished.stdout[-3000:]}\n{finished.stderr[-3000:]}"
+    return finished.stdout
+
+
+class Environment:
+    """An empty virtual environment with what is installed into it."""
+
+    def __init__(self, uv: str, folder: Path, wheels: Path, *names: str) -> None:
+        self._uv, self._wheels = uv, wheels
+        self.folder = folder
+        done(uv, "venv", "--quiet", folder)
+        self.install(*names)
+
+    def install(self, *names: str) -> None:
+        """Installs distributions from the wheels just built, and what they need from the index."""
+        # From the root, so that uv takes the versions that pyproject.toml holds under constraint-dependencies.
+        options = ["--python", self.folder / "bin" / "python", "--find-links", self._wheels, "--quiet"]
+        if names:
+            done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
+
+    def adapt(self, *arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Runs the installed `adapt`."""
+        return call(self.folder / "bin" / "adapt", *arguments, cwd=cwd)
