@@ -86,6 +86,7 @@ PAGES = {
     "docs/howto/resume.md": Page(slow=True),
     "docs/howto/low_memory.md": Page(slow=True),
     "docs/howto/trackers.md": Page(slow=True, modules=("tensorboard",)),
+    "docs/howto/python.md": Page(slow=True),
     "docs/launchers.md": Page(slow=True),
     "docs/quantization.md": Page(slow=True),
     "docs/methods/full.md": Page(slow=True),
