@@ -81,6 +81,7 @@ PAGES = {
     "docs/index.md": Page(),
     "docs/tutorial.md": Page(),
     "docs/troubleshooting.md": Page(),
+    "docs/troubleshooting_runs.md": Page(slow=True),
     "docs/migration.md": Page((legacy_config,)),
     "docs/howto/own_data.md": Page(),
     "docs/howto/resume.md": Page(slow=True),
