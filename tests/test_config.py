@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from adapt_core.config.flattening import declared_keys
+from adapt_core.config.other_names import OTHER_NAMES
 from adapt_core.config.reading import read_overrides, read_text
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.errors import ConfigError
@@ -263,6 +265,22 @@ def test_keys_of_absent_plugins_are_known_not_unknown() -> None:
     assert "DDP" not in remark
     assert "load_in_8bit" not in remark
     assert "not used by this run" in problems(text, registry, strict=True)
+
+
+def test_a_key_in_the_words_of_another_library_is_answered_with_adapt_s() -> None:
+    found = problems("learning_rate: 1e-4\nnum_train_epochs: 3\nlora_alpha: 16\n").splitlines()
+    assert [line.rpartition("unknown key. ")[2] for line in found] == [
+        "Here it is LR.",
+        "Here it is EPOCHS.",
+        "Here it is alpha.",
+    ]
+    known = declared_keys(Registry.discover())
+    assert set(OTHER_NAMES) & known == set()
+    assert {key for key in OTHER_NAMES.values() if key.casefold() not in known} == set()
+
+
+def test_a_key_without_effect_is_not_suggested() -> None:
+    assert "LOGGING_STRATEGY" not in problems("LEARNING_STRATEGY: 1\n")
 
 
 def test_an_unknown_name_shows_the_nearest() -> None:

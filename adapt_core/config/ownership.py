@@ -11,6 +11,7 @@ import attrs
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params import GROUPS
 from adapt_core.config.flattening import Given, declared_keys
+from adapt_core.config.other_names import OTHER_NAMES
 from adapt_core.config.selection import Selection, is_on
 from adapt_core.config.values import ValueProblem, convert
 from adapt_core.errors import Problem
@@ -98,10 +99,15 @@ def _judge(key: str, item: Given, owned: Owned, selection: Selection, registry: 
         return
     if key == "subtask" and selection.task is not None:
         return
-    candidates = declared_keys(registry)
+    owned.problems.append(Problem("unknown key.", key=item.written, where=item.where, hint=_hint(key, registry)))
+
+
+def _hint(key: str, registry: Registry) -> str:
+    if key in OTHER_NAMES:
+        return f"Here it is {OTHER_NAMES[key]}."
+    candidates = sorted(declared_keys(registry) - set(legacy.WITHOUT_EFFECT))
     near = get_close_matches(key, candidates, n=1, cutoff=0.6)
-    hint = f"Did you mean {spelling(near[0], registry)}?" if near else "adapt params lists the known keys."
-    owned.problems.append(Problem("unknown key.", key=item.written, where=item.where, hint=hint))
+    return f"Did you mean {spelling(near[0], registry)}?" if near else "adapt params lists the known keys."
 
 
 def _readers(key: str, registry: Registry) -> list[str]:
