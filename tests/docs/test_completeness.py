@@ -1,0 +1,44 @@
+"""Nothing that a user can ask for is without its place in the documentation."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+import pytest
+
+from adapt_core import hookspecs
+from adapt_core.registry import Registry
+from adapt_core.result import RunResult
+
+from .conftest import DISTRIBUTIONS
+from .pages import ROOT
+
+DOCS = ROOT / "docs"
+FOLDERS = {"task": "tasks", "method": "methods"}
+
+
+@pytest.mark.usefixtures("everything_installed")
+def test_every_task_method_quantizer_and_launcher_has_its_table_on_a_page() -> None:
+    registry = Registry.discover()
+    text = {page: page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")}
+    for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
+        for item in shelf:
+            if item.provenance.distribution not in DISTRIBUTIONS:
+                continue
+            mark = f"<!-- made from: {shelf.kind} {item.spec.name} -->"
+            pages = [page for page, written in text.items() if mark in written]
+            assert len(pages) == 1, mark
+            assert pages[0].parent.name == FOLDERS.get(shelf.kind, "docs"), pages[0]
+
+
+def test_every_hook_is_told_to_plugin_authors() -> None:
+    hooks = {name for name in vars(hookspecs) if name.startswith("adapt_")}
+    told = set(re.findall(r"`(adapt_\w+)\(", (DOCS / "plugins.md").read_text(encoding="utf-8")))
+    assert hooks
+    assert hooks - told == set()
+
+
+def test_every_key_of_a_result_is_explained() -> None:
+    told = set(re.findall(r"`(\w+)`", (DOCS / "run_folder.md").read_text(encoding="utf-8")))
+    assert {field.name for field in attrs.fields(RunResult)} - told == set()
