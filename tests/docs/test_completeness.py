@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import attrs
+import click
 import pytest
 
 from adapt_core import hookspecs
+from adapt_core.cli import cli
 from adapt_core.registry import Registry
 from adapt_core.result import RunResult
 
@@ -42,3 +45,33 @@ def test_every_hook_is_told_to_plugin_authors() -> None:
 def test_every_key_of_a_result_is_explained() -> None:
     told = set(re.findall(r"`(\w+)`", (DOCS / "run_folder.md").read_text(encoding="utf-8")))
     assert {field.name for field in attrs.fields(RunResult)} - told == set()
+
+
+def test_commands_within_sentences_exist_with_their_options() -> None:
+    """`adapt ...` between backticks in a sentence; words in capitals stand for something."""
+    pages = [*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/*/README.md")]
+    written = {command for page in pages for command in re.findall(r"`adapt (\w[^`]*)`", page.read_text("utf-8"))}
+    assert len(written) > 20
+    assert {command: fault for command in written if (fault := fault_of(command))} == {}
+
+
+def fault_of(command: str) -> str | None:
+    """What is wrong with the words behind `adapt`, if anything."""
+    name, *arguments = shlex.split(command)
+    if name.isupper():
+        return None
+    context = click.Context(cli, info_name="adapt")
+    found = cli.get_command(context, name)
+    if found is None:
+        return "no such command"
+    try:
+        found.make_parser(click.Context(found, info_name=name, parent=context)).parse_args(arguments)
+    except click.UsageError as error:
+        return error.format_message()
+    return None
+
+
+def test_a_wrong_command_would_be_found() -> None:
+    assert fault_of("run CONFIG --set LR=1 --resume") is None
+    assert "No such option" in str(fault_of("run CONFIG --resumed"))
+    assert fault_of("train CONFIG") == "no such command"
