@@ -69,6 +69,8 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        # Pages show what a machine without a GPU prints.
+        kept["CUDA_VISIBLE_DEVICES"] = ""
         path = os.pathsep.join((str(self.commands), os.environ["PATH"]))
         return {**kept, "PATH": path, "PYTHONWARNINGS": "ignore", "COLUMNS": "120"}
 
