@@ -7,8 +7,8 @@ Both sides run as whole processes with the same model, data, seed, phases, worke
 core each, the cores swapped from pair to pair: so both meet the same changes of the machine's speed. With --in-turn one
 runs after the other, each with the whole machine. The first pair warms the file system and the tokenized data of both,
 and gives no ratio. For each job prints one JSON object: the greatest difference of any loss and metric (of values above
-1 as a share), and adapt's samples a second over the plain script's and its wall time over the plain script's, as
-median, least and greatest over the pairs.
+1 as a share), and adapt over plain as median, least and greatest over the pairs: samples a second of the training
+phase, wall time of the process, of it what is not training (imports, data, first evaluation, saving), and peak memory.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, A
 def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, Any]:
     """Runs the pairs of one job."""
     data = (data_sets / job.data).resolve()
-    ratios: dict[str, list[float]] = {"samples_per_second": [], "whole_process": []}
+    ratios: dict[str, list[float]] = {"samples_per_second": [], "whole": [], "beside_training": [], "peak_memory": []}
     greatest = 0.0
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)
@@ -62,7 +62,10 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
             greatest = max(greatest, difference(ours, losses(folder), plain))
             if number:
                 ratios["samples_per_second"].append(ours["samples_per_second"] / plain["samples_per_second"])
-                ratios["whole_process"].append(our_seconds / plain_seconds)
+                ratios["whole"].append(our_seconds / plain_seconds)
+                beside = our_seconds - ours["train_seconds"], plain_seconds - plain["train_seconds"]
+                ratios["beside_training"].append(beside[0] / beside[1])
+                ratios["peak_memory"].append(ours["peak_memory_bytes"] / plain["peak_memory_bytes"])
     return {
         "pairs": pairs,
         "losses_compared": len(plain["losses"]),

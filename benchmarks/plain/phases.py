@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, met
         "after": {name: after[f"eval_{name}"] for name in metrics},
         "train_seconds": outcome.metrics["train_runtime"],
         "samples_per_second": outcome.metrics["train_samples_per_second"],
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
