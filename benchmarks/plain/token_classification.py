@@ -60,8 +60,9 @@ def train(
 
     No row may be longer than the model's limit. A tag that training never had is not asked for in the loss.
     """
-    raw = sampled(rows_of(data), max_train, max_eval)
+    raw = rows_of(data)
     names = sorted({tag for row in raw["train"][column] for tag in row})
+    raw = sampled(raw, max_train, max_eval)
     ids = {name: number for number, name in enumerate(names)}
     tokenizer = AutoTokenizer.from_pretrained(model_path)
 
