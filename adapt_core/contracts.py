@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from adapt_core.stopping import StopRequest
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -205,6 +207,7 @@ class Job:
     folder: RunFolder
     relay: Relay
     proof: LearningProof
+    stop: StopRequest = attrs.field(factory=StopRequest)
 
 
 class Task(Protocol):

@@ -4,7 +4,8 @@
     ├── InputError             the user's input is at fault (exit code 2)
     │   ├── ConfigError        ... all the problems of one config, together
     │   └── DataError          ... a row or column of the data
-    └── DefectError            adapt or a plugin is at fault (exit code 1)
+    ├── DefectError            adapt or a plugin is at fault (exit code 1)
+    └── InterruptedRunError    Ctrl-C or SIGTERM ended the run (exit code 130)
 
 A message says what is wrong, where, and what to do. It is shown without a traceback.
 """
@@ -41,6 +42,12 @@ class DataError(InputError):
 
 class DefectError(AdaptError):
     """adapt or a plugin broke a promise that no input can excuse."""
+
+
+class InterruptedRunError(AdaptError):
+    """Ctrl-C or SIGTERM ended the run; the message says what is kept and how to go on."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 @attrs.frozen

@@ -28,6 +28,7 @@ from adapt_core.report import report_run
 from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.screen import Screen
+from adapt_core.stopping import StopRequest
 from adapt_core.trackers import start_trackers
 from adapt_core.turns import local_main_first
 from adapt_core.versions import versions
@@ -37,8 +38,19 @@ log = logging.getLogger(__name__)
 _NAMED = 12
 
 
-def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Screen, admission: Admission) -> RunResult:
-    """Runs the whole of a plan in this process and returns its result (every rank's is the same but for memory)."""
+def work(
+    plan: Plan,
+    world: World,
+    parts: Parts,
+    registry: Registry,
+    screen: Screen,
+    admission: Admission,
+    stop: StopRequest | None = None,
+) -> RunResult:
+    """Runs the whole of a plan in this process and returns its result (every rank's is the same but for memory).
+
+    `stop` is what the loop looks at after each step; None where nobody asks this process to stop.
+    """
     folder = RunFolder(plan.output_dir)
     relay = Relay(folder, screen, registry.manager, world.is_main)
     refuse_impossible_precision(plan, world.device)
@@ -47,9 +59,8 @@ def work(plan: Plan, world: World, parts: Parts, registry: Registry, screen: Scr
     loaded = load_model(plan, parts, data, world)
     site, model = attach(plan, parts, loaded)
     proof = LearningProof(model, parts.method.groups(model), plan.method.name)
-    loop = parts.task.make_loop(
-        Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
-    )
+    job = Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
+    loop = parts.task.make_loop(job if stop is None else attrs.evolve(job, stop=stop))
     merge_proof = MergeProof(model, rounded=site.quantized or loaded.dtype != "float32" or plan.training.bf16)
     parts.launcher.verify(loop, world)
     if world.is_main:

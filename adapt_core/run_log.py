@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,33 @@ class _ToScreen(logging.Handler):
             return
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
         self._screen.say(f"{prefix}{record.getMessage()}")
+
+
+class _ToFile(logging.FileHandler):
+    """A log file. Where it cannot be written any more it says so once: what else fails then tells the run's error."""
+
+    def __init__(self, file: str | Path, screen: Screen) -> None:
+        super().__init__(file, encoding="utf-8")
+        self._screen = screen
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._tell(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            self._screen.say(f"warning: the log {self.baseFilename} cannot be written: {error.strerror or error}.")
 
 
 class _From:
@@ -58,7 +86,7 @@ def logging_to(files: Iterable[str | Path], screen: Screen, packages: Iterable[s
     handlers[0].addFilter(_From(packages, others=logging.CRITICAL).filter)
     for file in files:
         try:
-            to_file = logging.FileHandler(file, encoding="utf-8")
+            to_file = _ToFile(file, screen)
         except OSError as error:
             raise InputError(f"the log {file} cannot be written: {error.strerror or error}.") from None
         to_file.setFormatter(logging.Formatter(_FORMAT))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.contracts import Launcher, World
 from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.outside_faults import outside_fault
 from adapt_core.parts import Parts, construct
 from adapt_core.plan import Plan
 from adapt_core.registry import Registry
@@ -17,6 +18,7 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.run_log import FILE_ONLY, logging_to
 from adapt_core.screen import Screen, make_screen
+from adapt_core.stopping import StopRequest
 from adapt_core.trackers import require_trackers
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def run(
     Raises:
         InputError: the config, data, model or folder is at fault; nothing but the log was written.
         DefectError: adapt or a plugin is at fault.
+        InterruptedRunError: Ctrl-C or SIGTERM came while it trained; a checkpoint was written.
+        KeyboardInterrupt: one came at another time, or a second one.
     """
     registry = Registry.discover(disable_plugins)
     return run_plan(resolve(RunConfig.read(config, overrides), registry, strict=strict, resume=resume), registry)
@@ -99,7 +103,9 @@ def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
     folder = RunFolder(plan.output_dir)
     folder.prepare()
     screen = make_screen(is_main=True)
-    with folder.locked(), logging_to(log_files(plan, folder), screen, logged_packages(registry)):
+    stop = StopRequest()
+    logged = logging_to(log_files(plan, folder), screen, logged_packages(registry))
+    with folder.locked(), logged, stop.on_signals(screen.say):
         try:
             admission = admit(plan, folder)
             if admission.finished is not None:
@@ -107,13 +113,22 @@ def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
             log.info("%s with %s -> %s", plan.task.name, plan.method.name, folder.path)
             for remark in plan.remarks:
                 log.info("%s", remark)
-            return _launch(plan, registry, launcher, screen, admission)
+            return _launch(plan, registry, launcher, screen, admission, stop)
         except AdaptError as error:
             log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a user's error has no use for a traceback
             raise
-        except Exception:
-            log.exception("a defect of adapt or of a library underneath", extra=FILE_ONLY)
+        except KeyboardInterrupt as error:
+            log.warning("interrupted%s", f" by {error}" if str(error) else "", extra=FILE_ONLY)
+            if folder.checkpoints.exists():
+                screen.say("Checkpoints from before are kept: go on with the same command and --resume.")
             raise
+        except Exception as error:
+            told = outside_fault(error, folder)
+            if told is None:
+                log.exception("a defect of adapt or of a library underneath", extra=FILE_ONLY)
+                raise
+            log.exception("%s", told, extra=FILE_ONLY)
+            raise told from error
         finally:
             screen.end()
 
@@ -121,11 +136,16 @@ def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
 def _follow(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
     screen = make_screen(is_main=True)
     with logging_to([], screen, logged_packages(registry)):
-        return _launch(plan, registry, launcher, screen, None)
+        return _launch(plan, registry, launcher, screen, None, None)
 
 
 def _launch(
-    plan: Plan, registry: Registry, launcher: Launcher, screen: Screen, admission: Admission | None
+    plan: Plan,
+    registry: Registry,
+    launcher: Launcher,
+    screen: Screen,
+    admission: Admission | None,
+    stop: StopRequest | None,
 ) -> RunResult:
     require_trackers(plan)
     task = construct(plan, "task", registry)
@@ -140,7 +160,7 @@ def _launch(
 
         if admission is None:
             raise DefectError(f"launcher {plan.launcher.name} does not lead, and runs the plan in its own process.")
-        return work(plan, world, Parts.of(plan, registry, task, launcher), registry, screen, admission)
+        return work(plan, world, Parts.of(plan, registry, task, launcher), registry, screen, admission, stop)
 
     return launcher.launch(plan, work_here, admission)
 

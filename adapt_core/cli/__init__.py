@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from adapt_core import __version__
-from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError
+from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError, InterruptedRunError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
@@ -64,6 +64,9 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
+        sys.exit(error.exit_code)
+    except InterruptedRunError as error:
+        click.echo(f"interrupted: {error}", err=True)
         sys.exit(error.exit_code)
     except AdaptError as error:
         if "--traceback" in sys.argv:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from adapt_core.checkpoints import seal
 from adapt_core.contracts import World
-from adapt_core.errors import InputError
 from adapt_core.learning_proof import STEPS_TO_DECIDE, LearningProof
 from adapt_core.relay import Pace, Relay
+from adapt_core.stopping import StopRequest
 
 _EVALUATION = "eval_"
 _NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "jit_compilation_time")
@@ -92,11 +91,6 @@ class Figures(TrainerCallback):
         if self.quiet or not logs:
             return
         figures = {key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm") if logs.get(key) is not None}
-        if not math.isfinite(figures.get("loss", 0.0)):
-            raise InputError(
-                f"the training loss is not finite at step {state.global_step}: lower LR, raise WARMUP_RATIO, "
-                "or look for extreme values in the data. Checkpoints from before are kept."
-            )
         if figures:
             self._latest = {"loss": figures["loss"], "lr": figures["learning_rate"]}
             self._relay.metrics("train", state.global_step, float(state.epoch or 0), figures)
@@ -132,3 +126,23 @@ class SealCheckpoints(TrainerCallback):
             torch.distributed.barrier()
         if self._world.is_main:
             seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+
+
+class StopWhenAsked(TrainerCallback):
+    """Saves at the end of the step in which a stop was asked for, and ends the run there.
+
+    Comes after SealCheckpoints, so that the checkpoint is whole when the run ends.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        control.should_save = control.should_save or self._stop.asked is not None
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        control.should_save = control.should_save or self._stop.asked is not None
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._stop.asked is not None:
+            self._stop.end(state.global_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -11,37 +12,50 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import DefectError, InputError
 from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
-from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, plain_metrics
+from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, StopWhenAsked, plain_metrics
+from adapt_core.hf_loop.finite_losses import FiniteLosses
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
 from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
 from adapt_core.hf_loop.row_order import in_row_order
+from adapt_core.hf_loop.training_order import GroupedRows, KeepRowOrder
+
+log = logging.getLogger(__name__)
 
 
 def watched(trainer_class: type) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
-    It keeps the data set that it evaluates as `evaluated` and the order in which it does as `order` (by length, where
-    training groups by length), so that predictions can be held against rows. Its checkpoints hold the model's own
-    parameter names: transformers would write the published names of models that it renames while loading
-    (ViT), and then find none of them when it resumes or takes the best.
+    Rows grouped by length are trained on in an order that a resumed run draws again. It keeps the data set that it
+    evaluates as `evaluated` and the order in which it does as `order` (by length, where training groups by length), so
+    that predictions can be held against rows. Its checkpoints hold the model's own parameter names: transformers would
+    write the published names of models that it renames while loading (ViT), and then find none of them when it resumes
+    or takes the best.
     """
 
     class Watched(trainer_class):
         proof_of_learning: ProofOfLearning
+        finite_losses: FiniteLosses
         evaluated: Any = None
         order: list[int] | None = None
 
         def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
             return super().get_eval_dataloader(eval_dataset)
+
+        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+            sampler = super()._get_train_sampler(*args, **kwargs)
+            if isinstance(sampler, LengthGroupedSampler):
+                common_seed = self.args.seed if self.args.world_size > 1 else None
+                return GroupedRows(sampler.lengths, sampler.batch_size, common_seed)
+            return sampler
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
             sampler = super()._get_eval_sampler(eval_dataset)
@@ -77,6 +91,7 @@ def watched(trainer_class: type) -> type:
             if self.args.world_size > 1 and not self.is_fsdp_enabled and not isinstance(model, DistributedDataParallel):
                 raise DefectError("the processes would train apart: the model is not wrapped to average gradients.")
             loss: torch.Tensor = super().training_step(model, *args, **kwargs)
+            self.finite_losses.see_loss(self.state.global_step, loss)
             self.proof_of_learning.see_loss(loss)
             return loss
 
@@ -103,7 +118,9 @@ class HuggingFaceLoop:
         )
         self._figures = Figures(job.relay, world, training.batch_size * training.gradient_accumulation_steps)
         proof = ProofOfLearning(job.proof)
-        callbacks = [self._figures, proof, SealCheckpoints(world)]
+        self._row_order = KeepRowOrder()
+        finite = FiniteLosses()
+        callbacks = [finite, self._figures, proof, self._row_order, SealCheckpoints(world), StopWhenAsked(job.stop)]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
         declare_loss_scaling(job.model)
@@ -123,6 +140,8 @@ class HuggingFaceLoop:
         except (ValueError, ImportError) as error:
             raise InputError(f"the training arguments do not fit: {' '.join(str(error).split())}") from error
         self._trainer.proof_of_learning = proof
+        self._trainer.finite_losses = finite
+        self._stop = job.stop
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._accepts_best = training.keep == "best"
@@ -197,8 +216,11 @@ class HuggingFaceLoop:
         """
         trainer = self._trainer
         self._forget_evaluation()
+        if resume_from:
+            self._row_order.resume(resume_from)
         try:
-            outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+            with self._stop.heeded():
+                outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise InputError(
                 f"out of memory at step {trainer.state.global_step}: lower BATCH_SIZE (and raise "
@@ -207,13 +229,23 @@ class HuggingFaceLoop:
         except ImportError as error:
             raise InputError(f"OPTIMIZER {trainer.args.optim}: {error}") from error
         state = trainer.state
-        final = state.best_global_step if self._accepts_best and state.best_global_step else state.global_step
+        final = self._final_step(state)
         return Trained(
             steps=state.global_step,
             seconds=float(outcome.metrics["train_runtime"]),
             samples_per_second=float(outcome.metrics["train_samples_per_second"]),
             after=self._figures.evaluations.get(final),
         )
+
+    def _final_step(self, state: TrainerState) -> int:
+        """The step whose weights the model has after training: the best one's with KEEP best, else the last one's."""
+        last, best = int(state.global_step), int(state.best_global_step or 0)
+        if not self._accepts_best or not best:
+            return last
+        if state.best_model_checkpoint and Path(state.best_model_checkpoint).is_dir():
+            return best
+        log.warning("the best checkpoint, of step %d, is gone: the model keeps the weights of step %d.", best, last)
+        return last
 
     def plain_model(self) -> nn.Module:
         """The attached model without the Trainer's wrappers."""

@@ -372,7 +372,9 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.mark.parametrize("stop_after", [3, 5, 7])
 @pytest.mark.parametrize(
-    "settings", [{}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}], ids=["plain", "best"]
+    "settings",
+    [{}, {"GROUP_BY_LENGTH": True}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}],
+    ids=["plain", "grouped", "best"],
 )
 def test_a_resumed_run_equals_one_that_was_never_interrupted(
     run: Run,
@@ -428,7 +430,7 @@ def test_model_checkpoint_loads_weights_over_the_model_s(run: Run, tmp_path: Pat
 
 def test_a_learning_rate_that_bursts_the_model_is_told_as_such(run: Run) -> None:
     bursting = {"LR": 1e30, "MAX_GRAD_NORM": 0, "OPTIMIZER": "sgd", "SCHEDULER_TYPE": "constant"}
-    with pytest.raises(InputError, match="the training loss is not finite at step 2: lower LR"):
+    with pytest.raises(InputError, match=r"the training loss is not finite at step 2, in training rows \d.*: lower LR"):
         run(**bursting, LOGGING_STEPS=1)
 
 

@@ -48,9 +48,10 @@ class Watch(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         loss = float(outputs["loss"])
         if not math.isfinite(loss):
+            images = ", ".join(str(sample.img_path) for sample in data_batch["data_samples"])
             raise InputError(
-                f"the training loss is not finite at step {self._progress.step}: lower LR, set WARMUP: true, "
-                "or look for extreme values in the data. Checkpoints from before are kept."
+                f"the training loss is not finite at step {self._progress.step}, on {images}: lower LR, set WARMUP: "
+                "true, or look for extreme values in those images' annotations. Checkpoints from before are kept."
             )
         self._proof.see_loss(loss)
         self._losses.append(loss)
@@ -95,12 +96,17 @@ class Milestones(Hook):
             due = epoch_ends
             save = due and round(progress.epoch) % self._job.plan.task.params.checkpoint_interval == 0
         else:
-            return
+            due = save = False
+            if self._job.stop.asked is None:
+                return
         last = progress.batch == progress.total_batches
         improved = self._evaluated(runner) if due else False
         last = last or runner.train_loop.stop_training
-        if save or last or (improved and training.keep == "best"):
+        asked = self._job.stop.asked is not None
+        if save or last or asked or (improved and training.keep == "best"):
             self._save(runner, improved)
+        if asked:
+            self._job.stop.end(progress.step)
 
     def _evaluated(self, runner: Any) -> bool:
         job, progress, training = self._job, self._progress, self._job.plan.training

@@ -190,7 +190,7 @@ class MmLoop:
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
             runner = self._runner(work_dir, first)
             try:
-                with recomputed(job.model, training.gradient_checkpointing):
+                with recomputed(job.model, training.gradient_checkpointing), job.stop.heeded():
                     runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(

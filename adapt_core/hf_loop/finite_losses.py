@@ -1,0 +1,73 @@
+"""Stops training at a loss that is not finite, before it reaches a checkpoint, and names the rows of its batch."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from adapt_core.errors import InputError
+
+_SHOWN = 32
+
+
+class FiniteLosses(TrainerCallback):
+    """Looks at every batch's loss: at once on a CPU, on a GPU when figures are logged or a checkpoint is due.
+
+    Reading a loss from a GPU makes it wait, so that losses are kept there until then.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, torch.Tensor]] = []
+
+    def see_loss(self, step: int, loss: torch.Tensor) -> None:
+        """Takes the loss of a batch; `step` is the number of optimizer steps done before it."""
+        self._waiting.append((step, loss.detach()))
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        at_once = all(loss.device.type == "cpu" for _, loss in self._waiting)
+        if at_once or control.should_log or control.should_save:
+            self._look(args, state, train_dataloader)
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        self._look(args, state, train_dataloader)
+
+    def _look(self, args: TrainingArguments, state: TrainerState, loader: Any) -> None:
+        """Raises InputError at the first loss that is not finite."""
+        waiting, self._waiting = self._waiting, []
+        for step, loss in waiting:
+            if not bool(torch.isfinite(loss)):
+                raise InputError(
+                    f"the training loss is not finite at step {step + 1}, in {_rows(args, state, loader, step)}: "
+                    "lower LR, raise WARMUP_RATIO, or look for extreme values in those rows. "
+                    "Checkpoints from before are kept."
+                )
+
+
+def _rows(args: TrainingArguments, state: TrainerState, loader: Any, step: int) -> str:
+    """The training examples of an optimizer step, counted from 1, in words. Draws the order of its epoch again."""
+    accumulation = args.gradient_accumulation_steps
+    steps_per_epoch = -(-len(loader) // accumulation)
+    epoch, inside = divmod(step, steps_per_epoch)
+    if hasattr(loader, "set_epoch"):
+        loader.set_epoch(epoch)
+    batches = islice(loader.batch_sampler, inside * accumulation, (inside + 1) * accumulation)
+    rows = [row + 1 for batch in batches for row in batch]
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return f"training rows {', '.join(map(str, rows[:_SHOWN]))}{more}"

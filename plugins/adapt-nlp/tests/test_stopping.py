@@ -1,0 +1,130 @@
+"""Ctrl-C and SIGTERM while a run trains: a checkpoint, a clean end, and how to go on. A second one ends at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core.checkpoints import newest_whole, step_of
+from adapt_core.errors import InterruptedRunError
+
+Run = Callable[..., Any]
+LONG = {"EPOCHS": 100_000, "INTERVAL": "no", "DO_EVAL": False, "LOGGING_STEPS": 1}
+
+
+def take_signals() -> None:
+    """In the child: a test's own process may have been started with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.fixture
+def start(keys: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `adapt run` with changes and waits until it has trained three steps."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def begin(**changes: Any) -> subprocess.Popen[str]:
+        config = tmp_path / "c.json"
+        config.write_text(json.dumps({**keys, **LONG, **changes}), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "adapt_core", "run", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=take_signals,
+        )
+        begun.append(process)
+        metrics = tmp_path / "run" / "metrics.jsonl"
+        while not metrics.is_file() or metrics.read_text(encoding="utf-8").count("\n") < 3:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        return process
+
+    yield begin
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_ends_the_run_with_a_checkpoint(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals, name: str
+) -> None:
+    process = start(NUM_WORKERS=1)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 130, errors
+    assert f"{name}: stopping after this step with a checkpoint" in errors
+    last = errors.strip().splitlines()[-1]
+    checkpoint = newest_whole(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert last.startswith(f"interrupted: stopped by {name} at step {step_of(checkpoint)}, whose checkpoint is written")
+    assert "--resume" in last
+    assert "Traceback" not in errors
+
+
+def test_a_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "sitecustomize.py").write_text(
+        "import time, transformers.trainer as trainer\n"
+        "whole = trainer.Trainer.training_step\n"
+        "def training_step(self, *args, **kwargs):\n"
+        "    if self.state.global_step >= 3:\n"
+        "        time.sleep(1000)\n"
+        "    return whole(self, *args, **kwargs)\n"
+        "trainer.Trainer.training_step = training_step\n",
+        encoding="utf-8",
+    )
+    os.environ["PYTHONPATH"] = str(slow)
+    try:
+        process = start()
+    finally:
+        del os.environ["PYTHONPATH"]
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    while "Once more ends at once" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.rstrip().endswith("interrupted.")
+    assert "Traceback" not in errors
+
+
+def test_a_stopped_and_resumed_run_equals_one_that_was_not_stopped(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+    from torch import equal
+
+    from adapt_core.hf_loop.callbacks import Figures
+
+    common = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 4}
+    whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
+    on_step_end = Figures.on_step_end
+
+    def signal_at_5(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
+        on_step_end(self, args, state, control, **options)
+        if state.global_step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Figures, "on_step_end", signal_at_5)
+    with pytest.raises(InterruptedRunError, match=r"stopped by SIGTERM at step 5.*--resume"):
+        run(**common)
+    monkeypatch.undo()
+    resumed = run(**common, resume=True)
+    assert resumed.metrics == whole.metrics
+    ours, theirs = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("run", "whole"))
+    assert ours.keys() == theirs.keys()
+    assert all(equal(ours[name], theirs[name]) for name in ours)
