@@ -1,0 +1,153 @@
+"""Spoils each job's data set in every way and holds what adapt does against what it promises.
+
+    python -m benchmarks.faults.corrupt_data --data ../shared/data [--job ner] [--every 10] [--out counts.json]
+
+A spoiled data set is refused as the user's (exit code 2) on one screen, with the place named and before a step is
+trained; or it is trained on: a step, an evaluation and a saved model. Anything else is a finding, a traceback first of
+all. One process for each job. Exits with 1 where there are findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from benchmarks.faults.corrupt_data.slices import cut_out
+from benchmarks.faults.corrupt_data.spoiling import Spoiling
+from benchmarks.small_jobs import JOBS, SmallJob
+
+_SECONDS = 60
+_PLACE = re.compile(
+    r"\b(row|line|annotation|image|category|class|column|train|validation|val|split)s?\b|\.jsonl?\b|\.jpe?g\b|\.png\b"
+)
+_RUN: dict[str, Any] = {
+    "MAX_STEPS": 1,
+    "EPOCHS": 1,
+    "INTERVAL": "no",
+    "MAX_TRAIN_SAMPLES": None,
+    "MAX_EVAL_SAMPLES": None,
+    "OVERWRITE_OUTPUT_DIR": True,
+}
+
+
+def too_long(*_: Any) -> None:
+    """Ends a run that hangs."""
+    raise TimeoutError(f"no end after {_SECONDS} s")
+
+
+def outcome(config: dict[str, Any]) -> tuple[str, str]:
+    """Runs a config: ("refused", message), ("accepted", ""), or ("finding", what went wrong)."""
+    import adapt_core
+    from adapt_core.errors import InputError
+
+    try:
+        result = adapt_core.run(config)
+    except InputError as error:
+        message = str(error)
+        if len(message.splitlines()) > 10:
+            return "finding", f"more than ten lines: {message}"
+        if not _PLACE.search(message):
+            return "finding", f"no place is named: {message}"
+        trained = Path(config["OUTPUT_DIR"]) / "metrics.jsonl"
+        if trained.is_file() and '"train"' in trained.read_text(encoding="utf-8"):
+            return "finding", f"refused after training: {message}"
+        return "refused", message
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return "finding", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    losses = [metrics["loss"] for metrics in result.metrics.values() if metrics and "loss" in metrics]
+    if not all(map(math.isfinite, losses)):
+        return "finding", f"accepted, and a loss is not finite: {losses}"
+    return "accepted", ""
+
+
+def judged(spoiling: Spoiling, config: dict[str, Any]) -> dict[str, Any]:
+    """What one spoiled data set led to."""
+    began = time.monotonic()
+    signal.alarm(_SECONDS)
+    try:
+        state, text = outcome(config)
+    finally:
+        signal.alarm(0)
+    if state == "accepted" and spoiling.accepted is False:
+        state, text = "finding", "accepted, though it must be refused"
+    if state == "refused" and spoiling.accepted is True:
+        state, text = "finding", f"refused, though nothing is wrong with it: {text}"
+    return {"name": spoiling.name, "state": state, "text": text, "seconds": round(time.monotonic() - began, 1)}
+
+
+def spoil_job(job: SmallJob, data_sets: Path, every: int) -> None:
+    """Tries each spoiling of a job, or every n-th, in this process, and prints a JSON line for each."""
+    signal.signal(signal.SIGALRM, too_long)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        more, spoilings = cut_out(job, data_sets / job.data, work / "whole")
+        config = {**job.config(data_sets, work / "models"), **_RUN, **more, "OUTPUT_DIR": str(work / "run")}
+        for number, spoiling in enumerate([Spoiling("nothing", lambda folder, dice: None, True), *spoilings]):
+            if number % every:
+                continue
+            data = work / "data"
+            shutil.rmtree(data, ignore_errors=True)
+            shutil.copytree(work / "whole", data, symlinks=True)
+            spoiling.spoil(data, Random(number))
+            found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)})
+            print(json.dumps(found), flush=True)
+
+
+def summary(job: str, data_sets: Path, every: int) -> dict[str, Any]:
+    """Runs `spoil_job` in a process of its own and counts."""
+    command = [sys.executable, "-m", __spec__.name.removesuffix(".__main__"), "--inside"]
+    command += ["--data", str(data_sets), "--job", job, "--every", str(every)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    counts = {state: sum(line["state"] == state for line in lines) for state in ("refused", "accepted", "finding")}
+    findings = [{key: line[key] for key in ("name", "text")} for line in lines if line["state"] == "finding"]
+    if done.returncode:
+        findings.append({"name": "the process", "text": f"ended with {done.returncode}"})
+    return {
+        "tried": len(lines),
+        **counts,
+        "slowest": max((x["seconds"] for x in lines), default=0),
+        "findings": findings,
+    }
+
+
+def main() -> None:
+    """Tries what was asked for and prints the counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
+    parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
+    parser.add_argument("--every", type=int, default=1, help="try every n-th spoiling only")
+    parser.add_argument("--out", type=Path, help="a JSON file that keeps the counts of each job")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    jobs = [job for job in JOBS if not given.job or job.name in given.job]
+    if given.inside:
+        for job in jobs:
+            spoil_job(job, given.data.resolve(), given.every)
+        return
+    found = {}
+    for job in jobs:
+        found[job.name] = summary(job.name, given.data.resolve(), given.every)
+        print(json.dumps({job.name: found[job.name]}, indent=1), flush=True)
+        if given.out:
+            known = json.loads(given.out.read_text(encoding="utf-8")) if given.out.is_file() else {}
+            text = json.dumps({**known, job.name: found[job.name]}, indent=1, sort_keys=True)
+            given.out.write_text(text + "\n", encoding="utf-8")
+    print(sum(counts["tried"] for counts in found.values()), "data sets tried")
+    if any(counts["findings"] for counts in found.values()):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Runs the matrix and writes docs/matrix.json and docs/matrix.md.
+
+python -m benchmarks.matrix --data ../shared/data                     what is not settled yet, all launchers
+python -m benchmarks.matrix --data ../shared/data --job ner --launcher local
+python -m benchmarks.matrix --data ../shared/data --again             everything anew
+python -m benchmarks.matrix --page                                    only the page
+
+A process trains all cells of a job, a fresh one loads and evaluates what it saved. Every settled cell is stored at
+once: where the harness is stopped, the next call goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from benchmarks.matrix.cells import LAUNCHERS, Cell, Settled, all_cells, cells_of
+from benchmarks.matrix.page import page
+from benchmarks.small_jobs import JOBS
+
+ROOT = Path(__file__).parent.parent.parent
+STORE = ROOT / "docs" / "matrix.json"
+PAGE = ROOT / "docs" / "matrix.md"
+# A last layer trained on an 8-bit base is saved on the base's weights in full precision, which no activation is rounded
+# for: the loss moves in the third digit. Everything else must come back as it was.
+_TOLERANCE = {True: 5e-2, False: 1e-3}
+
+
+def stored() -> dict[str, Settled]:
+    """What earlier calls settled."""
+    found = json.loads(STORE.read_text(encoding="utf-8")) if STORE.is_file() else {}
+    return {name: Settled(**settled) for name, settled in found.items()}
+
+
+def keep(cell: Cell, settled: Settled) -> None:
+    """Adds one cell to what is stored; read anew, for another call may have settled others meanwhile."""
+    everything = {**{name: attrs.asdict(known) for name, known in stored().items()}, cell.name: attrs.asdict(settled)}
+    STORE.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(cell.name, settled.state, settled.text.splitlines()[0], f"{settled.seconds:.1f} s", flush=True)
+
+
+def commit() -> str:
+    """The repository's short commit."""
+    return subprocess.check_output(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, text=True).strip()
+
+
+def lines_of(module: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
+    """The JSON lines that a module prints, while it runs. Raises SystemExit where it dies."""
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+    if process.returncode:
+        raise SystemExit(f"{module} ended with {process.returncode}")
+
+
+def settle(cells: list[Cell], data: Path, work: Path) -> None:
+    """Trains and reloads cells of one job."""
+    stamp, runs = commit(), {}
+    for line in lines_of("benchmarks.matrix.train", [cells[0].job, str(data), str(work), *(c.name for c in cells)]):
+        cell, seconds = Cell(**line["cell"]), line["seconds"]
+        if "refused" in line:
+            keep(cell, Settled(state="refused", text=line["refused"], commit=stamp, seconds=seconds))
+        elif "failed" in line:
+            keep(cell, Settled(state="failed", text=line["failed"], commit=stamp, seconds=seconds))
+        else:
+            runs[str(work / "runs" / cell.name)] = cell, line
+    if not runs:
+        return
+    for line in lines_of("benchmarks.matrix.reload", list(runs)):
+        cell, trained = runs[line["run"]]
+        state, text = judged(cell, trained, line)
+        keep(cell, Settled(state=state, text=text, commit=stamp, seconds=trained["seconds"]))
+
+
+def judged(cell: Cell, trained: dict[str, Any], reloaded: dict[str, Any]) -> tuple[Any, str]:
+    """State and text of a cell that was trained and loaded again."""
+    if "failed" in reloaded:
+        return "failed", f"reload: {reloaded['failed']}"
+    before, after = trained["losses"]
+    measured, again = reloaded["losses"]
+    difference = abs(again - measured) / max(abs(measured), 1e-9)
+    told = f"loss {before:.4g} -> {after:.4g}; loaded again {difference:.1g}"
+    loose = cell.base == "8 bit" and cell.method == "last_layer"
+    if not math.isfinite(difference) or difference > _TOLERANCE[loose]:
+        return "failed", f"loaded again, the loss is {again:.6g} instead of {measured:.6g}"
+    if trained["learning"] != "learned":
+        return "failed", f"{told}; nothing was learned: {trained['learning']}"
+    return "ran", told
+
+
+def run(given: argparse.Namespace, work: Path) -> None:
+    """Settles what was asked for and is not settled."""
+    for launcher in given.launcher or LAUNCHERS:
+        for job in JOBS:
+            if given.job and job.name not in given.job:
+                continue
+            known = {} if given.again else stored()
+            open_cells = [cell for cell in cells_of(job, launcher) if cell.name not in known]
+            for cell in [cell for cell in open_cells if cell.covered_by()]:
+                keep(cell, Settled(state="covered", text=cell.covered_by() or "", commit=commit()))
+            open_cells = [cell for cell in open_cells if not cell.covered_by()]
+            if open_cells:
+                settle(open_cells, given.data.resolve(), work)
+
+
+def main() -> None:
+    """Runs what was asked for and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="the folder of the data sets")
+    parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
+    parser.add_argument("--launcher", action="append", default=[], choices=list(LAUNCHERS))
+    parser.add_argument("--again", action="store_true", help="settle also what is settled")
+    parser.add_argument("--page", action="store_true", help="write the page and run nothing")
+    given = parser.parse_args()
+    if not given.page:
+        if given.data is None:
+            parser.error("--data is needed")
+        with tempfile.TemporaryDirectory() as work:
+            run(given, Path(work))
+    PAGE.write_text(page(all_cells(), stored()), encoding="utf-8")
+    failed = [name for name, settled in stored().items() if settled.state == "failed"]
+    if failed:
+        raise SystemExit(f"failed: {'; '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Loads finished runs in a fresh process, evaluates them, and prints how far each is from what its training measured.
+
+python -m benchmarks.matrix.reload RUN_DIR...
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Metrics on the validation split as the training process measured them, and those of what it saved.
+
+    A merged or plain model is loaded from `model/`; where only an adapter was saved, it goes onto its base again.
+    """
+    from adapt_core.contracts import Job, World
+    from adapt_core.devices import first_device
+    from adapt_core.finished_run import FinishedRun
+    from adapt_core.learning_proof import LearningProof
+    from adapt_core.parts import Parts
+    from adapt_core.relay import Relay
+    from adapt_core.screen import SilentScreen
+
+    finished = FinishedRun.open(run_dir)
+    plan, registry, folder = finished.plan, finished.registry, finished.folder
+    result = folder.finished()
+    assert result is not None
+    parts, world = Parts.of(plan, registry, finished.task), World(device=first_device())
+    data = finished.task.load_data()
+    if folder.model.is_dir():
+        model = finished.model()
+    else:
+        base = finished.task.load_model(data, parts.quantizer, world).model
+        if parts.quantizer is not None:
+            base = parts.quantizer.prepare(base, False)
+        model = parts.method.load_adapter(base, folder.adapter)
+    relay = Relay(folder, SilentScreen(), registry.manager, is_main=False)
+    proof = LearningProof(model, {}, plan.method.name)
+    loop = finished.task.make_loop(
+        Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
+    )
+    return dict(result.metrics["after"] or {}), loop.evaluate(data.validation)
+
+
+def main() -> None:
+    """Reloads each run and prints a JSON line: both losses, or what went wrong."""
+    for run_dir in sys.argv[1:]:
+        line: dict[str, Any] = {"run": run_dir}
+        try:
+            before, again = evaluated(run_dir)
+            line |= {"losses": [before["loss"], again["loss"]], "metrics": [before, again]}
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            line |= {"failed": f"{type(error).__name__}: {error}"}
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
