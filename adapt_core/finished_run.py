@@ -28,8 +28,13 @@ class FinishedRun:
     task: Task
 
     @classmethod
-    def open(cls, run_dir: str | Path, disable_plugins: Iterable[str] = ()) -> FinishedRun:
+    def open(cls, run_dir: str | Path, disable_plugins: Iterable[str] = (), *, trust: bool = False) -> FinishedRun:
         """Opens a run folder.
+
+        Args:
+            run_dir: the folder.
+            disable_plugins: plugins to leave out.
+            trust: as TRUST_REMOTE_CODE: true in its config.
 
         Raises:
             InputError: it is no run folder, or its run is not finished.
@@ -40,7 +45,7 @@ class FinishedRun:
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
-        plan = resolve(RunConfig.read(folder.config), registry)
+        plan = resolve(RunConfig.read(folder.config, ["TRUST_REMOTE_CODE=true"] if trust else []), registry)
         return cls(folder, plan, registry, construct(plan, "task", registry))
 
     def model(self, *, trust: bool = False) -> Any:

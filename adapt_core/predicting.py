@@ -15,7 +15,7 @@ def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) 
     Args:
         run_dir: the run folder.
         inputs: raw texts, or paths of files that the task reads.
-        trust: load a pickled model (SAVE_METHOD full_torch_model), which can run code.
+        trust: load a pickled model (SAVE_METHOD full_torch_model) or one with code of its own.
 
     Returns:
         one mapping for each input, in their order; each task documents its keys.
@@ -23,6 +23,6 @@ def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) 
     Raises:
         InputError: the run is not finished, an input cannot be read, or the model is not trusted.
     """
-    run = FinishedRun.open(run_dir)
+    run = FinishedRun.open(run_dir, trust=trust)
     raw = run.task.read_inputs(inputs)
     return run.task.predict(run.model(trust=trust), run.folder.model, raw)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -21,9 +25,20 @@ def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], a
     """Predict INPUTS (raw texts, or files of them) with the adapted model in RUN_DIR."""
     from adapt_core import predicting
 
-    predictions = predicting.predict(run_dir, inputs, trust=options.trusted(overrides))
+    with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
+        predictions = predicting.predict(run_dir, inputs, trust=options.trusted(overrides))
     if as_json:
         click.echo(json.dumps(predictions, indent=2, ensure_ascii=False))
         return
     for prediction in predictions:
-        click.echo("\t".join(str(value) for value in prediction.values()))
+        click.echo("\t".join(_in_words(value) for value in prediction.values()))
+
+
+def _in_words(value: Any) -> str:
+    """A value of a prediction on a line of text: `red 0.93, blue 0.05` for a mapping, its items for a list."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        between = "; " if any(isinstance(item, Mapping) for item in value) else " "
+        return between.join(_in_words(item) for item in value)
+    return str(value)

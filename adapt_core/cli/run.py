@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
@@ -35,7 +36,8 @@ def run(
 
         show_plan(running.check(config, overrides=overrides, strict=strict, disable_plugins=disabled), as_json)
         return
-    result = running.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
+    with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
+        result = running.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
     if as_json:
         click.echo(result.to_json(), nl=False)
         return

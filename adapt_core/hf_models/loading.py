@@ -127,6 +127,8 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
 def load_over(model: nn.Module, path: Path) -> frozenset[str]:
     """Loads MODEL_CHECKPOINT (a file, or a folder that holds one) over a model's weights; returns the names it held.
 
+    A checkpoint of the bare base model (`encoder.layer.0...`) goes under the head (`bert.encoder.layer.0...`).
+
     Raises:
         InputError: it cannot be read, or none of it fits.
     """
@@ -136,6 +138,9 @@ def load_over(model: nn.Module, path: Path) -> frozenset[str]:
         path = next((candidate for candidate in found if candidate.exists()), path / "model.safetensors")
     state = read_state_dict(path)
     own = model.state_dict()
+    prefix = getattr(model, "base_model_prefix", "")
+    under_the_head = {f"{prefix}.{name}": tensor for name, tensor in state.items()}
+    state = max(state, under_the_head, key=lambda named: len(named.keys() & own.keys()))
     fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
     if not fits:
         raise InputError(f"MODEL_CHECKPOINT: none of the {len(state)} tensors in {path} fits {type(model).__name__}.")

@@ -41,7 +41,7 @@ def _adapted(section: str, base: str, data: str, keys: dict[str, Any], metric: s
 CLASSIFICATION = "Image classification"
 _CLASSIFICATION_METHODS: dict[str, dict[str, Any]] = {
     "full": {"method": "full", "LR": 5e-4, "WARMUP_RATIO": 0.1, "EPOCHS": 3},
-    "last_layer": {"method": "last_layer", "LR": 1e-3, "EPOCHS": 4},
+    "last_layer": {"method": "last_layer", "LR": 1e-2, "EPOCHS": 3},
     "LoRA": {"method": "LoRA", "LR": 3e-3, "EPOCHS": 2},
     "DoRA": {"method": "DoRA", "LR": 3e-3, "EPOCHS": 2},
     "SSF": {"method": "SSF", "LR": 3e-3, "EPOCHS": 2},

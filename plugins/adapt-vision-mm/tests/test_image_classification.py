@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from adapt_core.errors import InputError
@@ -262,10 +263,29 @@ def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) 
     assert results[0]["label"] == "red"
     assert results[0]["score"] == max(results[0]["top"].values())
     assert sum(results[0]["top"].values()) == pytest.approx(1, abs=1e-4)
-    json.dumps(results)
+    drawn = [Path(result["drawn"]) for result in results]
+    assert [path.name for path in drawn] == ["photo.png", "again.png", "photo-2.png"]
+    assert drawn[0].parent == tmp_path / "run" / "predictions"
+    with Image.open(photo) as plain, Image.open(drawn[0]) as marked:
+        assert (marked.size, marked.tobytes() == plain.tobytes()) == (plain.size, False)
+    assert json.loads((drawn[0].parent / "predictions.json").read_text(encoding="utf-8")) == results
     for wrong, message in ((tmp_path / "no.jpg", "cannot be opened"), (tmp_path / "run" / "checkpoints", "no image")):
         with pytest.raises(InputError, match=message):
             predict(tmp_path / "run", [str(wrong)])
+
+
+def test_the_command_line_prints_a_prediction_in_words(run: Run, tmp_path: Path, photo: Path) -> None:
+    run()
+    done = subprocess.run(
+        [sys.executable, "-m", "adapt_core", "predict", str(tmp_path / "run"), str(photo)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    image, label, score, top, drawn = done.stdout.rstrip("\n").split("\t")
+    assert (image, drawn) == (str(photo), str(tmp_path / "run" / "predictions" / "photo.png"))
+    assert top.startswith(f"{label} {score}, ")
 
 
 @pytest.mark.parametrize("library", ["timm", "hf"])

@@ -93,6 +93,18 @@ def test_other_files_and_deeper_folders(read: Run, copy: Path, caplog: pytest.Lo
     assert "1 files that are no images are passed over (notes.txt" in caplog.text
 
 
+def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        picture("red", 5).save(copy / "train" / name)
+    picture("red", 5).save(copy / "c.jpg")
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy)))["train"] == 24
+    said = [record.getMessage() for record in caplog.records if "stand in no class folder" in record.getMessage()]
+    assert [line.rpartition("/")[2] for line in said] == [
+        "data: 1 images stand in no class folder and are left out (c.jpg)",
+        "train: 2 images stand in no class folder and are left out (a.jpg, ...)",
+    ]
+
+
 # --- tables ------------------------------------------------------------------------------------------------------
 
 

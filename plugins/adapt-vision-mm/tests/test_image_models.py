@@ -174,6 +174,20 @@ def test_model_checkpoint_goes_on_from_an_earlier_run(run: Run, tmp_path: Path) 
     assert again.metrics["before"] == pytest.approx(first.metrics["after"], abs=1e-6)
 
 
+def test_a_checkpoint_of_a_bare_backbone_goes_under_the_head(
+    prepared: Run, hf_keys: dict[str, Any], tiny_vit: Path, tmp_path: Path
+) -> None:
+    from transformers import ViTConfig, ViTModel
+
+    torch.manual_seed(7)
+    other = ViTModel(ViTConfig.from_pretrained(tiny_vit), add_pooling_layer=False)
+    torch.save(other.state_dict(), tmp_path / "vit.pth")
+    _, _, loaded = prepared(**{**hf_keys, "MODEL_CHECKPOINT": str(tmp_path / "vit.pth")})
+    assert loaded.new_parameters == {"classifier.weight", "classifier.bias"}
+    mine = loaded.model.state_dict()
+    assert all(torch.equal(mine[f"vit.{name}"], tensor) for name, tensor in other.state_dict().items())
+
+
 def test_a_saved_timm_folder_is_a_model_again(run: Run, tmp_path: Path) -> None:
     first = run(EPOCHS=2)
     again = run(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError
+from adapt_core.files import write_text
 
+from adapt_vision_mm.images.drawn import drawn_files
 from adapt_vision_mm.images.folders import images_under
 from adapt_vision_mm.images.reading import fault_of, read_rgb
 
@@ -43,7 +46,7 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
 
 
 def classify(
-    model: nn.Module, transform: Callable[[Any], Any], names: Sequence[str], inputs: Iterable[Any]
+    model: nn.Module, transform: Callable[[Any], Any], names: Sequence[str], inputs: Iterable[Any], drawings: Path
 ) -> list[dict[str, Any]]:
     """Predictions in the order of the inputs; scores are softmax probabilities.
 
@@ -52,12 +55,13 @@ def classify(
         transform: image -> float tensor (3, height, width).
         names: classes by id.
         inputs: paths.
+        drawings: folder for the images with their classes written on them, and `predictions.json`.
     """
     import torch
 
     paths = [Path(item) for item in inputs]
     parameter = next(p for p in model.parameters() if p.dtype.is_floating_point)
-    results = []
+    results: list[dict[str, Any]] = []
     with torch.inference_mode():
         for start in range(0, len(paths), _AT_ONCE):
             chunk = paths[start : start + _AT_ONCE]
@@ -70,4 +74,21 @@ def classify(
                 results.append(
                     {"image": str(path), "label": names[classes[0]], "score": round(values[0], 6), "top": top}
                 )
+    for result, path, drawn in zip(results, paths, drawn_files(drawings, paths), strict=True):
+        draw(path, f"{result['label']} {result['score']:.2f}", drawn)
+        result["drawn"] = str(drawn)
+    write_text(drawings / "predictions.json", json.dumps(results, indent=1, ensure_ascii=False))
     return results
+
+
+def draw(path: Path, text: str, output: Path) -> None:
+    """Writes an image with a line of text on its upper edge."""
+    from PIL import ImageDraw, ImageFont
+
+    image = read_rgb(path)
+    font = ImageFont.load_default(max(10, image.height // 16))
+    canvas = ImageDraw.Draw(image)
+    left, top, right, bottom = canvas.textbbox((4, 2), text, font=font)
+    canvas.rectangle((left - 4, top - 2, right + 4, bottom + 2), fill=(20, 20, 20))
+    canvas.text((4, 2), text, font=font, fill=(255, 255, 255))
+    image.save(output)

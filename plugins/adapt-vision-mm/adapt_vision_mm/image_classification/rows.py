@@ -20,7 +20,7 @@ from adapt_core.hf_data.splits import needed_splits
 from adapt_core.hf_models.quiet import quiet_libraries
 from adapt_core.plan import Plan
 
-from adapt_vision_mm.images.folders import images_of, split_folders
+from adapt_vision_mm.images.folders import images_of, say_loose, split_folders
 from adapt_vision_mm.images.reading import fault_of
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def load_rows(plan: Plan) -> Rows:
     quiet_libraries()
     folders = split_folders(plan.data)
     if folders is not None:
+        say_loose(plan.data, folders)
         image, label = "image", "label"
         base: tuple[Path, ...] = ()
         raw = {split: _from_folder(folder, plan.data.skip_bad_rows) for split, folder in folders.items()}

@@ -211,16 +211,17 @@ class ImageClassification:
         return "\n".join([hf_loading_lines(AUTO_CLASS, "AutoImageProcessor", "processor", save_method), *use])
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """For each image {"image", "label", "score", "top": the five best as {label: score}}."""
+        """For each image {"image", "label", "score", "top": the five best as {label: score}, "drawn": a copy}."""
         from adapt_vision_mm.image_classification.predicting import classify
 
+        output = folder.parent / "predictions"
         if self.is_timm:
             from adapt_vision_mm.image_classification.timm_models import data_config
             from adapt_vision_mm.image_classification.transforms import timm_transforms
 
             config: Any = model.pretrained_cfg
             transform = timm_transforms(data_config(model), augmentation=False).evaluate
-            return classify(model, transform, list(config["label_names"]), inputs)
+            return classify(model, transform, list(config["label_names"]), inputs, output)
         from transformers import AutoImageProcessor
 
         from adapt_vision_mm.image_classification.transforms import Processed
@@ -228,7 +229,9 @@ class ImageClassification:
         saved = folder.is_dir()
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True) if saved else self._processor
         names: Any = model.config
-        return classify(model, Processed(processor), [name for _, name in sorted(names.id2label.items())], inputs)
+        return classify(
+            model, Processed(processor), [name for _, name in sorted(names.id2label.items())], inputs, output
+        )
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Image files, and every image in the folders among the arguments."""

@@ -78,9 +78,37 @@ def _holds_tables(folder: Path) -> bool:
 def _require_classes(folder: Path, split: str) -> None:
     if class_folders(folder):
         return
-    loose = any(path.suffix.casefold() in SUFFIXES for path in folder.iterdir() if path.is_file())
-    what = "images, but no folder for each class around them" if loose else "no class folders, data files or images"
+    what = (
+        "images, but no folder for each class around them"
+        if _loose(folder)
+        else "no class folders, data files or images"
+    )
     raise InputError(f"{folder} ({split}) holds {what}. Expected: {folder.name}/CLASS/*.jpg")
+
+
+def _loose(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.casefold() in SUFFIXES and path.is_file())
+
+
+def say_loose(data: DataParams, folders: Mapping[str, Path]) -> None:
+    """Warns of images beside the class folders, or beside the folders of the splits: they belong to no class.
+
+    Args:
+        data: for the folder of the data set.
+        folders: what `split_folders` found.
+    """
+    root = local_root(data)
+    for folder in dict.fromkeys([*([root] if root is not None and root.is_dir() else []), *folders.values()]):
+        found = _loose(folder)
+        if found:
+            more = ", ..." if len(found) > 1 else ""
+            log.warning(
+                "%s: %d images stand in no class folder and are left out (%s%s)",
+                folder,
+                len(found),
+                found[0].name,
+                more,
+            )
 
 
 def class_folders(folder: Path) -> dict[str, Path]:

@@ -16,7 +16,8 @@ from adapt_vision_mm.coco.annotated import AnnotatedSet
 from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault
 from adapt_vision_mm.coco.splits import skip_counts
 from adapt_vision_mm.openmmlab import backbones, parts
-from adapt_vision_mm.openmmlab.config_files import ModelFiles, find_model, read_config
+from adapt_vision_mm.openmmlab.config_files import CONFIG, ModelFiles, find_model, read_config
+from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -205,6 +206,7 @@ class MmTask(ABC):
         """The model that `save_model` wrote."""
         from adapt_vision_mm.openmmlab.saving import load
 
+        require_plain(folder / CONFIG, self.plan.model.trust_remote_code)
         parts.load(self.package)
         return load(folder, self.package)
 

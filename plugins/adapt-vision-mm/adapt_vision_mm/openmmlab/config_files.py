@@ -16,6 +16,8 @@ from adapt_core.errors import InputError
 from adapt_core.hf_models.locate import PACKAGE_PREFIX, locate
 from adapt_core.plan import Plan
 
+from adapt_vision_mm.openmmlab.trusted_configs import require_plain
+
 CONFIG, CHECKPOINT = "config.py", "checkpoint.pth"
 _WEIGHTS = (".pth", ".pt", ".safetensors")
 
@@ -41,7 +43,8 @@ def find_model(plan: Plan, package: str) -> ModelFiles:
         package: "mmdet" or "mmpose", whose configs are known by name.
 
     Raises:
-        InputError: a name that no config has, with the nearest ones; or a file that is not there.
+        InputError: a name that no config has, with the nearest ones; a file that is not there; or a folder whose config
+            holds code (see `trusted_configs`).
     """
     model = plan.model
     local = Path(model.local_model_path).expanduser() if model.local_model_path else None
@@ -60,6 +63,7 @@ def find_model(plan: Plan, package: str) -> ModelFiles:
         config = path / CONFIG
         if not config.is_file():
             raise InputError(f"MODEL_PATH: {path} has no {CONFIG}; a folder must be the model/ of a run.")
+        require_plain(config, plan.model.trust_remote_code)
         held = path / CHECKPOINT
         return ModelFiles(config.absolute(), weights or (held.absolute() if held.is_file() else None))
     if path is not None:

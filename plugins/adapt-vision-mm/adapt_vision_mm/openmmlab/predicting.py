@@ -11,6 +11,7 @@ from adapt_core.files import write_text
 from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco.predictions import detections
+from adapt_vision_mm.images.drawn import drawn_files
 from adapt_vision_mm.openmmlab import parts
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def predict_detections(
     held: Any = model
     names = list(held.dataset_meta["classes"])
     output = folder.parent / "predictions"
-    output.mkdir(exist_ok=True)
     predictions, results = [], []
-    for number, path in enumerate(inputs, start=1):
+    paths = [Path(item) for item in inputs]
+    for number, (path, drawn) in enumerate(zip(paths, drawn_files(output, paths), strict=True), start=1):
         with parts.quiet_warnings():
             sample = inference_detector(model, str(path))
         sample.set_metainfo({"img_id": number})
@@ -38,8 +39,7 @@ def predict_detections(
             if result["score"] >= plan.task.params.score_threshold
         ]
         results += [{**result, "file_name": str(path)} for result in found]
-        drawn = output / f"{Path(path).stem}.png"
-        draw(Path(path), found, names, drawn, getattr(plan.task.params, "palette", ()))
+        draw(path, found, names, drawn, getattr(plan.task.params, "palette", ()))
         height, width = sample.ori_shape
         predictions.append(
             {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.files import write_text
 from adapt_core.plan import Plan
 
+from adapt_vision_mm.images.drawn import drawn_files
 from adapt_vision_mm.openmmlab import parts
 
 if TYPE_CHECKING:
@@ -28,17 +29,16 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
     meta = held.dataset_meta
     names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
     output = folder.parent / "predictions"
-    output.mkdir(exist_ok=True)
     predictions, results = [], []
-    for number, path in enumerate(inputs, start=1):
+    paths = [Path(item) for item in inputs]
+    for number, (path, drawn) in enumerate(zip(paths, drawn_files(output, paths), strict=True), start=1):
         with parts.quiet_warnings():
             samples = infer(model, str(path))
         for sample in samples:
             sample.set_metainfo({"img_id": number})
         found = [p for sample in samples for p in poses(sample) if p["score"] >= plan.task.params.score_threshold]
         results += [{**pose, "category_id": 1, "file_name": str(path)} for pose in found]
-        drawn = output / f"{Path(path).stem}.png"
-        draw(Path(path), found, meta["skeleton_links"], drawn)
+        draw(path, found, meta["skeleton_links"], drawn)
         detections = [
             {
                 "score": round(pose["score"], 6),

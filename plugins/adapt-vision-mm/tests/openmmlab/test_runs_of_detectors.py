@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import adapt_core
+from adapt_core.errors import InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -67,6 +68,38 @@ def test_a_base_made_with_adapt_is_adapted_further(trained: Path, run: Callable[
     assert result.learning["frozen_changed"] == 0
 
 
+@pytest.mark.parametrize("method", ["last_layer", "LoRA"])
+def test_a_method_that_adapts_is_refused_where_there_is_nothing_to_adapt(run: Callable[..., Any], method: str) -> None:
+    if method == "LoRA":
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    with pytest.raises(InputError, match=f"method {method} adapts weights that were trained before, and none were"):
+        run(method=method)
+
+
+def test_standard_output_holds_the_result_alone(squares: Path, tmp_path: Path) -> None:
+    """mmengine prints its settings of single parameters there."""
+    keys = {
+        "TASK": "object_detection",
+        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+        "cfg_options": SMALL_RTMDET,
+        "CUSTOM_DATASET_PATH": str(squares),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "image_size": 96,
+        "MAX_STEPS": 1,
+        "DO_EVAL": False,
+        "NUM_WORKERS": 0,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(keys), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "adapt_core", "run", str(tmp_path / "config.json"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["steps"] == 1
+
+
 @pytest.mark.parametrize("method", ["LoRA", "DoRA", "SSF"])
 def test_adapters_train_and_merge_into_plain_mmdet(trained: Path, run: Callable[..., Any], method: str) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
@@ -115,8 +148,6 @@ def test_accumulation_makes_fewer_steps_and_bf16_trains(run: Callable[..., Any],
 
 
 def test_a_learning_rate_that_explodes_stops_the_run(run: Callable[..., Any]) -> None:
-    from adapt_core.errors import InputError
-
     with pytest.raises(InputError, match=r"loss is not finite|gradients are not finite"):
         run(LR=1e12, OPTIMIZER="sgd", MAX_GRAD_NORM=0, EPOCHS=4, DO_EVAL=False)
 

@@ -15,11 +15,10 @@ from adapt_core.errors import ConfigError, InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
+from .detectors import PER_EPOCH, rates
 from adapt_vision_mm.openmmlab import cfg_options, pipelines
 from adapt_vision_mm.openmmlab.optimizing import mixed_precision, optim_wrapper, refuse_impossible_amp
 from adapt_vision_mm.openmmlab.schedules import schedulers
-
-PER_EPOCH = 10
 
 
 @pytest.fixture
@@ -47,26 +46,6 @@ def plan(tmp_path: Path) -> Callable[..., Any]:
         return adapt_core.check({**keys, **changes})
 
     return make
-
-
-def rates(plan: Any, steps: int = 4 * PER_EPOCH) -> list[float]:
-    """The learning rate of each step, by mmengine's own schedulers."""
-    import mmengine.optim  # noqa: F401 - registers the schedulers
-    import torch
-    from mmengine.registry import PARAM_SCHEDULERS
-
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=plan.training.lr)
-    made = [
-        PARAM_SCHEDULERS.build({**scheduler, "optimizer": optimizer})
-        for scheduler in schedulers(plan, PER_EPOCH, steps)
-    ]
-    seen = []
-    for _ in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        for scheduler in made:
-            scheduler.step()
-    return seen
 
 
 def test_linear_goes_from_lr_to_zero_over_the_run(plan: Any) -> None:

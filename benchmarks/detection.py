@@ -1,0 +1,100 @@
+"""adapt on blood cells with RTMDet-tiny from scratch, beside a plain mmengine script.
+
+    python -m benchmarks.detection --data ../shared/data/bccd_coco --pairs 3
+
+Both sides run as whole processes at the same time, on one core each, and swap cores from pair to pair: the same model,
+images, pipeline, batch size and optimizer. The order of the images and the random crops differ, so only the ratio
+adapt / plain of samples a second counts; the means of the last losses are shown beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pairs import side_by_side, spread
+from benchmarks.plain.detection import CONFIG
+
+ROOT = Path(__file__).parent.parent
+
+
+def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
+    """The config of adapt's side."""
+    keys = {
+        "TASK": "object_detection",
+        "MODEL_PATH": CONFIG,
+        "CUSTOM_DATASET_PATH": str(arguments.data.resolve()),
+        "TRAIN_DIR": "train",
+        "train_ann_file": "annotations/instances_train.json",
+        "OUTPUT_DIR": str(folder),
+        "image_size": arguments.size,
+        "BATCH_SIZE": arguments.batch_size,
+        "MAX_STEPS": arguments.steps,
+        "EPOCHS": 1000,
+        "END": 1000,
+        "LR": arguments.lr,
+        "NUM_WORKERS": arguments.workers,
+        "LOGGING_STEPS": 1,
+        "DO_EVAL": False,
+        "INTERVAL": "no",
+    }
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    return config
+
+
+def last_losses(losses: list[float]) -> float:
+    """The mean of the last quarter."""
+    return round(statistics.mean(losses[-max(1, len(losses) // 4) :]), 3)
+
+
+def compared(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
+    """Pairs of runs, side by side."""
+    data = arguments.data.resolve()
+    settings = {name: getattr(arguments, name) for name in ("steps", "lr", "batch_size", "size", "workers")}
+    ratios = []
+    for number in range(arguments.pairs):
+        folder = temporary / f"adapt-{number}"
+        ours = [sys.executable, "-m", "adapt_core", "run", str(adapt_config(folder, arguments)), "--json"]
+        annotations = str(data / "annotations" / "instances_train.json")
+        module = [sys.executable, "-m", "benchmarks.plain.detection"]
+        plain = [*module, annotations, str(data / "train"), str(temporary / f"plain-{number}"), json.dumps(settings)]
+        (adapted, _), (bare, _) = side_by_side(ours, plain, dict(os.environ), number)
+        ratios.append(adapted["samples_per_second"] / bare["samples_per_second"])
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        losses = [line["loss"] for line in lines if line["phase"] == "train"]
+        shown = {"ratio": round(ratios[-1], 4), "adapt": last_losses(losses), "plain": last_losses(bare["losses"])}
+        print(json.dumps(shown), file=sys.stderr)
+    return {
+        **settings,
+        "pairs": arguments.pairs,
+        "samples_per_second_ratio": spread(ratios),
+        "samples_per_second": {"adapt": adapted["samples_per_second"], "plain": bare["samples_per_second"]},
+        "last_losses": {"adapt": last_losses(losses), "plain": last_losses(bare["losses"])},
+        "versions": adapted["versions"],
+    }
+
+
+def main() -> None:
+    """Runs the pairs and prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "bccd_coco")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        print(json.dumps(compared(arguments, Path(temporary)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
