@@ -10,15 +10,16 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 
 
-def call(*command: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a command outside any environment of ours."""
+def call(*command: Any, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command outside any environment of ours, with these variables besides."""
     env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT")}
+    env |= variables
     return subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env, cwd=cwd, check=False)
 
 
-def done(*command: Any, cwd: Path | None = None) -> str:
+def done(*command: Any, cwd: Path | None = None, **variables: str) -> str:
     """Runs a command that must succeed and returns what it printed."""
-    finished = call(*command, cwd=cwd)
+    finished = call(*command, cwd=cwd, **variables)
     assert finished.returncode == 0, f"{command}\n{finished.stdout[-3000:]}\n{finished.stderr[-3000:]}"
     return finished.stdout
 
@@ -39,6 +40,6 @@ class Environment:
         if names:
             done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
 
-    def adapt(self, *arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Runs the installed `adapt`."""
-        return call(self.folder / "bin" / "adapt", *arguments, cwd=cwd)
+    def adapt(self, *arguments: Any, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs the installed `adapt`, with these variables besides."""
+        return call(self.folder / "bin" / "adapt", *arguments, cwd=cwd, **variables)

@@ -148,3 +148,47 @@ def test_image_classification_needs_no_detector_package(uv: str, wheels: Path, t
     assert json.loads(finished.stdout)["metrics"]["after"]["top5_accuracy"] == 1.0
     predicted = vision.adapt("predict", "run", "pictures/val", "--json", cwd=tmp_path)
     assert len(json.loads(predicted.stdout)) == 4
+
+
+def test_detectors_train_with_neither_a_compiler_nor_libgl(uv: str, wheels: Path, tmp_path: Path) -> None:
+    """README's two lines of pip, and where the GUI build of OpenCV won, the line that the error gives."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "libGL.so.1").touch()  # a file that is no library: whatever asks for libGL cannot be loaded
+    bare = {"CC": "false", "CXX": "false", "LD_LIBRARY_PATH": str(hidden)}
+    vision = Environment(uv, tmp_path / "detection", wheels, "adapt-core", "adapt-vision-mm[detection]")
+    python = vision.folder / "bin" / "python"
+    done(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "mmpose")
+    (tmp_path / "photos").mkdir()
+    images = [{"id": number, "file_name": f"{number}.ppm", "width": 64, "height": 64} for number in (1, 2)]
+    for image in images:
+        (tmp_path / "photos" / image["file_name"]).write_bytes(b"P6 64 64 255\n" + b"\x20\x80\xe0" * 4096)
+    box = {"category_id": 1, "bbox": [8, 8, 40, 40], "area": 1600, "iscrowd": 0}
+    data = {
+        "images": images,
+        "categories": [{"id": 1, "name": "square"}],
+        "annotations": [{**box, "id": image["id"], "image_id": image["id"]} for image in images],
+    }
+    (tmp_path / "photos" / "train.json").write_text(json.dumps(data), encoding="utf-8")
+    config = {
+        "TASK": "object_detection",
+        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+        "CUSTOM_DATASET_PATH": "photos",
+        "OUTPUT_DIR": "run",
+        "image_size": 64,
+        "BATCH_SIZE": 2,
+        "MAX_STEPS": 1,
+        "DO_EVAL": False,
+        "NUM_WORKERS": 0,
+    }
+    (tmp_path / "c.yaml").write_text(json.dumps(config), encoding="utf-8")
+    finished = vision.adapt("run", "c.yaml", "--json", cwd=tmp_path, **bare)
+    if "OpenCV cannot be loaded here" in finished.stderr:
+        assert finished.returncode == 2
+        assert "pip install opencv-python-headless" in finished.stderr
+        done(uv, "pip", "uninstall", "--python", python, "opencv-python", "opencv-python-headless")
+        vision.install("opencv-python-headless")
+        finished = vision.adapt("run", "c.yaml", "--json", cwd=tmp_path, **bare)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["steps"] == 1
+    done(python, "-c", "from adapt_vision_mm.openmmlab import parts; parts.load('mmpose')", cwd=tmp_path, **bare)

@@ -161,7 +161,7 @@ _POSE_CASES = [
         },
         metric="keypoint_AP50",
     ),
-    *_adapted(POSE, "RTMPose, base", "mouse_openfield", {**_POSE, **_MICE, "EPOCHS": 10}, "keypoint_mAP"),
+    *_adapted(POSE, "RTMPose, base", "mouse_openfield", {**_POSE, **_MICE, "EPOCHS": 6}, "keypoint_mAP"),
 ]
 
 VISION_CASES = [*_CLASSIFICATION_CASES, *_DETECTION_CASES, *_SEGMENTATION_CASES, *_POSE_CASES]
