@@ -1,4 +1,4 @@
-"""Detectors of each family, made small, through adapt on eight images: the loss halves in eighty steps (slow: minutes)."""
+"""Detectors of each family, made small, on eight images: the loss halves in eighty steps (slow: minutes)."""
 
 from __future__ import annotations
 
