@@ -126,6 +126,9 @@ def test_load_model_asks_for_published_weights(
     caplog.set_level(logging.WARNING)
     prepared()
     assert "resnet10t starts from random weights: load_model is false" in caplog.text
+    assert "it adapts nothing" not in caplog.text
+    prepared(method="last_layer")
+    assert "Method last_layer keeps most of them as they are: it adapts nothing" in caplog.text
     with pytest.raises(InputError, match=r"load_model: the published weights of resnet10t are not in the cache"):
         prepared(load_model=True)
     with pytest.raises(InputError, match="timm publishes no weights of efficientnet_b8"):

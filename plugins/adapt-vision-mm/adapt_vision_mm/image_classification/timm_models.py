@@ -96,9 +96,11 @@ def make_model(choice: Choice, plan: Plan, names: tuple[str, ...], config: Mappi
     else:
         model = _created(str(choice.architecture), choice, pretrained=plan.task.params.load_model, **classes)
         if not plan.task.params.load_model:
+            method = plan.method.name
             log.warning(
-                "%s starts from random weights: load_model is false, and no LOCAL_MODEL_PATH is given.",
+                "%s starts from random weights: load_model is false, and no LOCAL_MODEL_PATH is given.%s",
                 choice.architecture,
+                "" if method == "full" else f" Method {method} keeps most of them as they are: it adapts nothing.",
             )
     if new is None:
         new = _head_parameters(model)

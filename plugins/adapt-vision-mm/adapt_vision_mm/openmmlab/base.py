@@ -156,7 +156,7 @@ class MmTask(ABC):
             held |= {name for name, _ in model.named_parameters() if name.startswith("backbone.")}
         if self.files.weights is not None:
             held |= weights.load_matching(model, self.files.weights)
-        if not (held or self.plan.trains_base):
+        if not held and self.plan.method.name != "full":
             raise InputError(
                 f"method {self.plan.method.name} adapts weights that were trained before, and none were given. Set "
                 "LOCAL_MODEL_PATH to a checkpoint, MODEL_PATH to the model/ of a run, or backbone_weights; "

@@ -73,11 +73,11 @@ def _code_in_value(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
             for key, item in zip(keys, values, strict=True):
                 name = key.value if isinstance(key, ast.Constant) else None
                 yield from _code_in_item(value if key is None else key, name, item)
-        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+        case ast.Call(func=ast.Name(id="dict"), args=[] | [ast.Dict()], keywords=keywords):
+            for given in value.args:
+                yield from _code_in_value(given)
             for keyword in keywords:
                 yield from _code_in_item(keyword.value, keyword.arg, keyword.value)
-        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant()], keywords=[]):
-            return
         case _:
             yield value, "this is code"
 

@@ -31,6 +31,7 @@ def written(folder: Path, source: str) -> Path:
         "_base_ = ['other.py']",
         "custom_imports = dict(imports=['os'])",
         "model = dict(backbone=dict(type='os.system', command='x'))",
+        "model = dict({'type': 'os.system', 'command': 'x'})",
         "model = dict(neck=[{'type': 'mmengine.fileio.os.system'}])",
         "a = '{{ $ENV:NOTHING:x }}'",
         "a = (",
@@ -46,8 +47,7 @@ def test_what_would_run_is_refused_with_its_line(tmp_path: Path, source: str) ->
 def test_what_mmengine_writes_is_read(tmp_path: Path) -> None:
     source = """model = dict(
     bbox_head=dict(anchor=dict(scales=[8, -1, 0.5], type='mmdet.AnchorGenerator'), loss=None, type='RetinaHead'),
-    classes={'a': ('b', ), 0: True},
-    limit=float('inf'))"""
+    classes={'a': ('b', ), 0: True})"""
     require_plain(written(tmp_path, source), trusted=False)
     Config = pytest.importorskip("mmengine.config", reason="needs adapt-vision-mm[detection]").Config
     again = tmp_path / "again.py"
