@@ -6,7 +6,7 @@ nothing of tasks, tasks nothing of methods, neither of launchers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -267,6 +267,13 @@ class Task(Protocol):
         """The raw inputs that command-line arguments mean: texts, or files of the kinds the task reads."""
 
 
+class Work(Protocol):
+    """The whole run in one process, as a launcher is given it."""
+
+    def __call__(self, plan: Plan, world: World, admission: Admission) -> RunResult:
+        """Runs a plan in this process, at its place, and returns the result."""
+
+
 class Launcher(Protocol):
     """Starts the processes of a run. Constructed with its params instance."""
 
@@ -285,7 +292,7 @@ class Launcher(Protocol):
         Asked first of all, without torch.
         """
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
         """Runs a plan in every process and returns rank 0's result.
 
         The processes are this one, which calls `work`, or `python -m adapt_core.worker` ones, which find everything in

@@ -6,6 +6,7 @@ The report shows samples and classes, `adapt check` counts and previews.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.contracts import LoadedModel, TaskData
+    from adapt_core.forecast.memory import Memory
+    from adapt_core.plan import Plan
 
 
 @attrs.frozen(kw_only=True)
@@ -91,4 +94,64 @@ class CountsBytes(Protocol):
         Args:
             model: not quantized; its tensors may be on the device "meta".
             skip: names of modules that stay in full precision (the head).
+        """
+
+
+@runtime_checkable
+class CountsShares(Protocol):
+    """A launcher that knows beforehand what each of its processes will hold. Optional; `adapt check` uses it."""
+
+    def processes(self) -> int:
+        """The processes of a run, over all machines."""
+
+    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+        """What each process holds, by rank; empty where the launcher cannot run such a model.
+
+        Args:
+            model: with the method attached, its tensors on "meta".
+            whole: what one process holds that runs alone.
+            plan: the plan.
+            processes: over all machines.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class RunCommand:
+    """An `adapt run` that a launch file holds.
+
+    Attributes:
+        config: the config file, absolute.
+        overrides: "KEY=VALUE" strings, as `--set` takes them.
+        disabled_plugins: plugins that are switched off.
+    """
+
+    config: Path
+    overrides: tuple[str, ...] = ()
+    disabled_plugins: tuple[str, ...] = ()
+
+    def words(self, config: str | None = None) -> list[str]:
+        """The command's words behind `adapt`. It resumes, so that a job which is started again goes on.
+
+        Args:
+            config: where the config lies when the command runs (default: where it lies now).
+        """
+        switches = [word for name in self.disabled_plugins for word in ("-p", f"no:{name}")]
+        changes = [word for override in self.overrides for word in ("--set", override)]
+        return [*switches, "run", config or str(self.config), "--resume", *changes]
+
+
+@runtime_checkable
+class WritesLaunchFiles(Protocol):
+    """A launcher whose runs an existing scheduler can start. Optional; `adapt run --emit` uses it."""
+
+    def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
+        """The launch file's text.
+
+        Args:
+            scheduler: "slurm", "kubernetes" or "torchrun".
+            plan: the plan of the command's config.
+            command: what the file is to run.
+
+        Raises:
+            InputError: the scheduler needs a key that is not given.
         """

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapt_core import torchrun
 from adapt_core.config.resolving import RunConfig, resolve
 from adapt_core.contracts import Launcher, World
-from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.errors import AdaptError, InputError
 from adapt_core.outside_faults import outside_fault
 from adapt_core.parts import Parts, construct
 from adapt_core.plan import Plan
@@ -134,7 +135,8 @@ def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
 
 
 def _follow(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
-    screen = make_screen(is_main=True)
+    place = torchrun.place()
+    screen = make_screen(is_main=place is None or place.local_rank == 0)
     with logging_to([], screen, logged_packages(registry)):
         return _launch(plan, registry, launcher, screen, None, None)
 
@@ -155,11 +157,9 @@ def _launch(
     choose_gpus(plan.run.cuda_id)
     launcher.check(plan)
 
-    def work_here(plan: Plan, world: World) -> RunResult:
+    def work_here(plan: Plan, world: World, admission: Admission) -> RunResult:
         from adapt_core.pipeline import work
 
-        if admission is None:
-            raise DefectError(f"launcher {plan.launcher.name} does not lead, and runs the plan in its own process.")
         return work(plan, world, Parts.of(plan, registry, task, launcher), registry, screen, admission, stop)
 
     return launcher.launch(plan, work_here, admission)

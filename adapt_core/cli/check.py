@@ -12,6 +12,7 @@ from adapt_core.errors import ConfigError
 from adapt_core.plan import Plan
 
 if TYPE_CHECKING:
+    from adapt_core.forecast.by_launcher import Share
     from adapt_core.forecast.outlook import Outlook
 
 _SHOWN_TOKENS = 48
@@ -102,21 +103,38 @@ def _show_outlook(found: Outlook) -> None:
     if found.memory is not None:
         memory = found.memory
         estimate = "not known" if memory.activations is None else f"about {size(memory.activations)} (an estimate)"
-        each = "each process" if found.processes > 1 else found.device
+        each = f"rank 0 of {found.processes}" if found.processes > 1 else found.device
         rows = [
             ["memory", each],
             ["weights", size(memory.weights)],
             ["gradients", size(memory.gradients)],
             ["optimizer", size(memory.optimizer)],
+            *([["exchanged between processes", size(memory.exchanged)]] if memory.exchanged else []),
             ["activations", estimate],
             ["sum", f"{size(memory.total)} of {size(found.device_bytes)}; the process itself comes on top"],
         ]
         click.echo()
         click.echo(table(rows))
+    if found.launchers:
+        click.echo()
+        click.echo(table(_by_launcher(found.launchers)))
     if found.disk_bytes is not None:
         click.echo(f"\ndisk: up to {size(found.disk_bytes)}, of {size(found.disk_free)} free")
     for warning in found.warnings:
         click.echo(f"warning: {warning}")
+
+
+def _by_launcher(shares: list[Share]) -> list[list[str]]:
+    from adapt_core.report.wording import size
+
+    rows = [["launcher", "rank", "weights", "gradients", "optimizer", "exchanged", "sum, with activations"]]
+    for share in shares:
+        memory = share.memory
+        parts = (memory.weights, memory.gradients, memory.optimizer, memory.exchanged, memory.total)
+        several = share.first_rank != share.last_rank
+        ranks = f"{share.first_rank}-{share.last_rank}" if several else str(share.first_rank)
+        rows.append([share.launcher, ranks, *map(size, parts)])
+    return rows
 
 
 def _in_line(example: list[tuple[str, str]]) -> str:

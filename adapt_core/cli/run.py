@@ -15,6 +15,11 @@ from adapt_core.cli import options
 @options.set_option
 @click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint in OUTPUT_DIR.")
 @click.option("--dry-run", is_flag=True, help="Resolve and check the config, print it, and stop.")
+@click.option(
+    "--emit",
+    type=click.Choice(["slurm", "kubernetes", "torchrun"]),
+    help="Check the config, print a launch file of this kind, and stop.",
+)
 @options.strict_option
 @options.json_option
 @options.traceback_option
@@ -25,12 +30,18 @@ def run(
     overrides: tuple[str, ...],
     resume: bool,
     dry_run: bool,
+    emit: str | None,
     strict: bool,
     as_json: bool,
 ) -> None:
     """Adapt a pretrained model as CONFIG says; see `adapt params` for its keys."""
-    from adapt_core import running
+    from adapt_core import running, torchrun
 
+    if emit:
+        from adapt_core.launch_files import launch_file
+
+        click.echo(launch_file(emit, config, overrides, strict=strict, disable_plugins=disabled), nl=False)
+        return
     if dry_run:
         from adapt_core.cli.check import show_plan
 
@@ -38,6 +49,9 @@ def run(
         return
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
         result = running.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
+    place = torchrun.place()
+    if place is not None and place.rank > 0:
+        return  # Rank 0's command prints the one result.
     if as_json:
         click.echo(result.to_json(), nl=False)
         return

@@ -54,7 +54,7 @@ _MM_KEYS = (
 )
 _MACHINES = (
     "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network "
-    "machine_timeout collective_timeout"
+    "machine_timeout collective_timeout container_image volume_claim volume_path"
 )
 
 _KEYS: dict[str, dict[str, str]] = {

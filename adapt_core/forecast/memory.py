@@ -23,17 +23,19 @@ class Memory:
     Attributes:
         weights, gradients, optimizer: counted from the tensors' shapes and types.
         activations: an estimate: what the backward pass of the largest batch keeps. None where it could not be traced.
+        exchanged: what processes exchange at one time: buckets of gradients (ddp), gathered layers (fsdp).
     """
 
     weights: int
     gradients: int
     optimizer: int
     activations: int | None
+    exchanged: int = 0
 
     @property
     def total(self) -> int:
         """The sum of what is known. The process itself (Python, libraries, work space) comes on top."""
-        return self.weights + self.gradients + self.optimizer + (self.activations or 0)
+        return self.weights + self.gradients + self.optimizer + self.exchanged + (self.activations or 0)
 
 
 def weight_bytes(model: nn.Module, quantized: Mapping[str, int]) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from adapt_core.contracts import Site, TaskData
-from adapt_core.extras import CountsBytes, LoadsStructure, ShowsBatches
+from adapt_core.extras import CountsBytes, CountsShares, LoadsStructure, ShowsBatches
+from adapt_core.forecast.by_launcher import Share, shares
 from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
 from adapt_core.parts import Parts
 from adapt_core.plan import Plan
@@ -39,7 +40,8 @@ class Outlook:
         processes: of the run.
         total_parameters, trainable_parameters: of the attached model; None where the task cannot tell before loading.
             Parameters that will be quantized count as many as they are, not as the bytes they are packed into.
-        memory: of each process; None likewise. A launcher that shards needs less.
+        memory: of rank 0; None likewise.
+        launchers: what each process would hold under every launcher that could run the plan.
         device: where the run trains; device_bytes what it has.
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.
@@ -54,6 +56,7 @@ class Outlook:
     total_parameters: int | None
     trainable_parameters: int | None
     memory: Memory | None
+    launchers: list[Share]
     device: str
     device_bytes: int
     disk_bytes: int | None
@@ -65,6 +68,8 @@ class Outlook:
         found = attrs.asdict(self)
         if self.memory is not None:
             found["memory"] |= {"total": self.memory.total, "activations_are_an_estimate": True}
+        for share, told in zip(self.launchers, found["launchers"], strict=True):
+            told["memory"]["total"] = share.memory.total
         return found
 
 
@@ -80,10 +85,10 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
     seed_everything(plan.training.seed)
     data = parts.task.load_data()
     device = first_device()
-    processes = int(getattr(plan.launcher.params, "num_processes", None) or 1)
+    processes = parts.launcher.processes() if isinstance(parts.launcher, CountsShares) else 1
     per_epoch, steps = _steps(plan, data, processes)
     shows = data.train is not None and isinstance(parts.task, ShowsBatches)
-    total, trainable, memory, disk = _counts(plan, parts, data, registry, steps, device)
+    total, trainable, memory, launchers, disk = _counts(plan, parts, data, registry, steps, device)
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
     found = Outlook(
         data=data.facts,
@@ -95,6 +100,7 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
         total_parameters=total,
         trainable_parameters=trainable,
         memory=memory,
+        launchers=launchers,
         device=device,
         device_bytes=_device_bytes(device),
         disk_bytes=disk,
@@ -115,10 +121,10 @@ def _steps(plan: Plan, data: TaskData, processes: int) -> tuple[int, int]:
 
 def _counts(
     plan: Plan, parts: Parts, data: TaskData, registry: Registry, steps: int, device: str
-) -> tuple[int | None, int | None, Memory | None, int | None]:
+) -> tuple[int | None, int | None, Memory | None, list[Share], int | None]:
     task = parts.task
     if not isinstance(task, LoadsStructure):
-        return None, None, None, None
+        return None, None, None, [], None
     loaded = task.load_structure(data)
     head = task.head(loaded.model)
     quantized: Mapping[str, int] = {}
@@ -150,7 +156,9 @@ def _counts(
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    return sum(p.numel() for p in parameters), trainable, memory, disk
+    counted = shares(plan, registry, model, memory)
+    own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
+    return sum(p.numel() for p in parameters), trainable, own, counted, disk
 
 
 def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:

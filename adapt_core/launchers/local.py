@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Loop, World
+from adapt_core.contracts import Loop, Work, World
 
 if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.admission import Admission
+    from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
 
@@ -29,11 +29,20 @@ class Local:
         """The run folder is this process's."""
         return True
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
         """Calls `work` here, with a world of one."""
+        assert admission is not None
         from adapt_core.devices import first_device
 
-        return work(plan, World(device=first_device()))
+        return work(plan, World(device=first_device()), admission)
+
+    def processes(self) -> int:
+        """One."""
+        return 1
+
+    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+        """The one process holds everything."""
+        return [whole]
 
     def join(self, world: World) -> AbstractContextManager[None]:
         """One process belongs to no group."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from adapt_core.contracts import Loop, World
+from adapt_core import torchrun
+from adapt_core.contracts import Loop, Work, World
 from adapt_core.errors import DefectError
 
 from adapt_fsdp.params import DdpParams
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.admission import Admission
+    from adapt_core.extras import RunCommand
+    from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
 
@@ -26,8 +28,9 @@ class Ddp:
         self.params = params
 
     def leads(self) -> bool:
-        """Machine 0 holds the run folder."""
-        return self.params.machine_rank == 0
+        """Machine 0 holds the run folder; where torchrun starts the processes, rank 0 does."""
+        place = torchrun.place()
+        return self.params.machine_rank == 0 if place is None else place.rank == 0
 
     def check(self, plan: Plan) -> None:
         """See `check_processes`."""
@@ -35,11 +38,34 @@ class Ddp:
 
         check_processes(self.params, plan)
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
-        """Runs the plan in worker processes."""
+    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+        """Runs the plan in worker processes, or as the one that torchrun started."""
         from adapt_fsdp.launching import launch, precision_options
+        from adapt_fsdp.under_torchrun import work_as_one
 
-        return launch(plan, self.params, admission, precision_options(self.params))
+        options = precision_options(self.params)
+        place = torchrun.place()
+        if place is not None:
+            return work_as_one(plan, self.params, self, work, admission, place, options)
+        return launch(plan, self.params, admission, options)
+
+    def processes(self) -> int:
+        """The processes of all machines."""
+        from adapt_fsdp.launching import processes_here
+
+        return processes_here(self.params) * self.params.machines
+
+    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+        """See `adapt_fsdp.forecasting`."""
+        from adapt_fsdp.forecasting import copied
+
+        return copied(whole, processes)
+
+    def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
+        """See `adapt_fsdp.emitting`."""
+        from adapt_fsdp.emitting import WRITERS
+
+        return WRITERS[scheduler](plan, command)
 
     def join(self, world: World) -> AbstractContextManager[None]:
         """The process group of all ranks."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Loop, World
+from adapt_core import torchrun
+from adapt_core.contracts import Loop, Work, World
 from adapt_core.errors import DefectError
 
 from adapt_fsdp.params import FsdpParams
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.admission import Admission
+    from adapt_core.extras import RunCommand
+    from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
 
@@ -27,8 +31,9 @@ class Fsdp:
         self._skeleton: nn.Module | None = None
 
     def leads(self) -> bool:
-        """Machine 0 holds the run folder."""
-        return self.params.machine_rank == 0
+        """Machine 0 holds the run folder; where torchrun starts the processes, rank 0 does."""
+        place = torchrun.place()
+        return self.params.machine_rank == 0 if place is None else place.rank == 0
 
     def check(self, plan: Plan) -> None:
         """See `refuse` and `check_processes`."""
@@ -38,17 +43,41 @@ class Fsdp:
         refuse(self.params, plan, device_count(self.params) > 0)
         check_processes(self.params, plan)
 
-    def launch(self, plan: Plan, work: Callable[[Plan, World], RunResult], admission: Admission | None) -> RunResult:
-        """Runs the plan in worker processes."""
+    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+        """Runs the plan in worker processes, or as the one that torchrun started."""
         from adapt_fsdp.launching import device_count, launch, precision_options
+        from adapt_fsdp.under_torchrun import work_as_one
 
         options = {
             **sharding_options(self.params, plan.training.gradient_checkpointing, device_count(self.params) > 0),
             **precision_options(self.params),
         }
-        return launch(
-            plan, self.params, admission, options, {"ACCELERATE_DEBUG_MODE": "1"} if self.params.debug else {}
-        )
+        environment = {"ACCELERATE_DEBUG_MODE": "1"} if self.params.debug else {}
+        place = torchrun.place()
+        if place is not None:
+            os.environ.update(environment)
+            return work_as_one(plan, self.params, self, work, admission, place, options)
+        return launch(plan, self.params, admission, options, environment)
+
+    def processes(self) -> int:
+        """The processes of all machines."""
+        from adapt_fsdp.launching import processes_here
+
+        return processes_here(self.params) * self.params.machines
+
+    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+        """See `adapt_fsdp.forecasting`; nothing for a quantized base, which `refuse` refuses."""
+        from adapt_fsdp.forecasting import shared
+
+        if plan.quantizer is not None:
+            return []
+        return shared(model, whole, plan.training.optimizer, self.params, processes)
+
+    def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
+        """See `adapt_fsdp.emitting`."""
+        from adapt_fsdp.emitting import WRITERS
+
+        return WRITERS[scheduler](plan, command)
 
     @contextmanager
     def join(self, world: World) -> Iterator[None]:

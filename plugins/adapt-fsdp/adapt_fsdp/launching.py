@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from adapt_core import torchrun
 from adapt_core.admission import Admission
 from adapt_core.contracts import World
 from adapt_core.errors import InputError
@@ -49,7 +50,8 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
         raise InputError(
             f"num_machines ({params.num_machines}) and num_nodes ({params.num_nodes}) mean the same. Give one of them."
         )
-    if params.machines > 1 and not params.main_process_ip:
+    by_torchrun = torchrun.place() is not None
+    if params.machines > 1 and not params.main_process_ip and not by_torchrun:
         raise InputError(f"{params.machines} machines need main_process_ip: the address of machine 0.")
     if params.machine_rank >= params.machines:
         raise InputError(

@@ -39,6 +39,16 @@ class ProcessParams:
         choices=("no", "fp16", "bf16"),
     )
 
+    container_image: str | None = param(
+        None, "For --emit kubernetes: an image in which adapt is installed.", may_change_on_resume=True
+    )
+    volume_claim: str | None = param(
+        None, "For --emit kubernetes: a PersistentVolumeClaim with the data and OUTPUT_DIR.", may_change_on_resume=True
+    )
+    volume_path: str = param(
+        "/data", "For --emit kubernetes: where volume_claim is mounted.", may_change_on_resume=True
+    )
+
     @property
     def machines(self) -> int:
         """The number of machines, by either name."""

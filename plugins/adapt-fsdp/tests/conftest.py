@@ -16,6 +16,8 @@ from typing import Any
 import attrs
 import pytest
 
+from adapt_core.result import RunResult
+
 Keys = dict[str, Any]
 
 
@@ -130,6 +132,18 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
         if run.process.poll() is None:
             run.process.send_signal(signal.SIGKILL)
             run.process.communicate()
+
+
+@pytest.fixture
+def ended(start: Callable[..., Started]) -> Callable[..., RunResult]:
+    """Runs `adapt run` on keys to its end and returns its result."""
+
+    def run(keys: Keys, *arguments: str, env: dict[str, str] | None = None) -> RunResult:
+        output, errors = (begun := start(keys, "--json", *arguments, env=env)).process.communicate(timeout=600)
+        assert begun.process.returncode == 0, errors
+        return RunResult.from_json(output)
+
+    return run
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,12 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
-Start = Callable[..., Any]
+from . import jobs
+from .one_process import alone
+from .spying import counted, counting
+
+Run = Callable[..., RunResult]
+MODELS = {"BERT": jobs.text_classification, "Llama": jobs.text_generation}
 
 
 def losses(folder: Path) -> list[float]:
@@ -20,38 +28,98 @@ def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
-@pytest.mark.parametrize(
-    "method", [pytest.param("full", id="full"), pytest.param("LoRA", id="LoRA", marks=pytest.mark.slow)]
-)
-def test_sharded_training_gives_one_process_s_losses_and_a_whole_model(
-    keys: dict[str, Any], start: Start, tmp_path: Path, method: str
-) -> None:
-    if method != "full":
-        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
-    run = start({**keys, "DDP": False, "FSDP": True, "method": method}, "--json")
-    output, errors = run.process.communicate(timeout=240)
-    assert run.process.returncode == 0, errors
-    result = RunResult.from_json(output)
-    ours = ("DDP", "num_processes", "use_cpu", "collective_timeout")
-    plain = {key: value for key, value in keys.items() if key not in ours}
-    alone = adapt_core.run(
-        {**plain, "BATCH_SIZE": 16, "EVAL_BATCH_SIZE": 8, "OUTPUT_DIR": str(tmp_path / "local"), "method": method}
-    )
-    folder, other = tmp_path / "run", tmp_path / "local"
-    assert losses(folder) == pytest.approx(losses(other), abs=1e-4)
-    assert result.metrics["after"] == pytest.approx(alone.metrics["after"], abs=1e-4)
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["moved_tensors"] == alone.learning["moved_tensors"]
-    assert (result.total_parameters, result.trainable_parameters) == (
-        alone.total_parameters,
-        alone.trainable_parameters,
-    )
-    assert {path.name for path in (folder / "model").iterdir()} == {path.name for path in (other / "model").iterdir()}
+def files(folder: Path) -> set[str]:
+    """What a finished run leaves, but for its checkpoints, whose form is the launcher's."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(path) for path in paths if path.parts[0] != "checkpoints"}
+
+
+def largest_difference(one: Path, two: Path) -> float:
     from safetensors.torch import load_file
 
-    one, two = (load_file(where / "model" / "model.safetensors") for where in (folder, other))
-    assert set(one) == set(two)
-    assert max(float((one[name] - two[name]).abs().max()) for name in one) <= 1e-4
+    first, second = (load_file(folder / "model" / "model.safetensors") for folder in (one, two))
+    assert set(first) == set(second)
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+@pytest.fixture
+def fsdp(keys: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a sharded run in two processes."""
+    return {**keys, "DDP": False, "FSDP": True}
+
+
+def test_sharded_training_gives_one_process_s_losses_and_a_whole_model(
+    fsdp: dict[str, Any], ended: Run, tmp_path: Path
+) -> None:
+    result, single = ended(fsdp), alone(fsdp, tmp_path / "alone")
+    folder, other = tmp_path / "run", tmp_path / "alone"
+    assert result.launcher == "fsdp"
+    assert losses(folder) == pytest.approx(losses(other), abs=1e-4)
+    assert result.metrics["after"] == pytest.approx(single.metrics["after"], abs=1e-4)
+    assert result.learning["verdict"] == "learned"
+    assert result.learning["moved_tensors"] == single.learning["moved_tensors"]
+    assert (result.total_parameters, result.trainable_parameters) == (
+        single.total_parameters,
+        single.trainable_parameters,
+    )
+    assert files(folder) == files(other)
+    assert largest_difference(folder, other) <= 1e-4
     shares = sorted((folder / "checkpoints" / "checkpoint-8").glob("*/__*_0.distcp"))
     assert len(shares) >= 2  # each rank wrote its own
     assert adapt_core.predict(folder, ["Can I renew my books?"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "LoRA", "SSF"])
+@pytest.mark.parametrize("model", MODELS)
+def test_each_process_holds_its_share_and_the_losses_are_those_of_one(
+    fsdp: dict[str, Any], ended: Run, inbox: Path, tmp_path: Path, model: str, method: str
+) -> None:
+    """Parameters, gradients and states of AdamW, counted from the tensors of each rank under fsdp and under ddp."""
+    if method != "full":
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    fsdp = {**fsdp, **MODELS[model](tmp_path, inbox), "method": method, "OPTIMIZER": "adamw_torch", "LR": 1e-3}
+    ended(fsdp, env=counting(tmp_path / "shares"))
+    copies = {**fsdp, "FSDP": False, "DDP": True, "OUTPUT_DIR": str(tmp_path / "ddp")}
+    ended(copies, env=counting(tmp_path / "copies"))
+    alone(fsdp, tmp_path / "alone")
+    folder, other = tmp_path / "run", tmp_path / "alone"
+    for share, copy in zip(counted(tmp_path / "shares"), counted(tmp_path / "copies"), strict=True):
+        assert set(share) == {"parameters", "gradients", "optimizer"}
+        assert {name: share[name] <= 0.6 * copy[name] for name in copy} == dict.fromkeys(copy, True), (share, copy)
+    assert len(losses(folder)) == 8
+    assert losses(folder) == pytest.approx(losses(other), abs=1e-4)
+    assert files(folder) == files(other)
+    code = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    assert "adapt_" not in code
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nprint(sum(p.numel() for p in model.parameters()))"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 0
+
+
+@pytest.mark.slow
+def test_sharded_checkpoints_resume_in_any_number_of_processes(
+    fsdp: dict[str, Any], ended: Run, tmp_path: Path
+) -> None:
+    """From the checkpoint of step 4 on; in as many processes as before, the end is that of a run that was not cut."""
+    fsdp = {**fsdp, "OPTIMIZER": "adamw_torch", "LR": 1e-3}
+    ended(fsdp)
+    whole = tmp_path / "run"
+    for processes, steps in ((1, 16), (2, 8), (3, 6)):
+        cut = tmp_path / f"cut-{processes}"
+        shutil.copytree(whole / "checkpoints" / "checkpoint-4", cut / "checkpoints" / "checkpoint-4")
+        for name in ("config.yaml", "metrics.jsonl"):
+            shutil.copy(whole / name, cut)
+        result = ended({**fsdp, "OUTPUT_DIR": str(cut), "num_processes": processes}, "--resume")
+        assert "checkpoint-4 (step 4)" in (cut / "log.txt").read_text(encoding="utf-8")
+        assert result.steps == steps
+        assert files(cut) == files(whole)
+        if processes == 2:
+            assert losses(cut) == pytest.approx(losses(whole), abs=1e-6)
+            assert largest_difference(cut, whole) <= 1e-6

@@ -1,0 +1,179 @@
+"""Kills one rank of a run of several processes, again and again, and resumes it each time until it ends.
+
+    python benchmarks/faults/kill_ranks.py CONFIG --kills 20
+    python benchmarks/faults/kill_ranks.py CONFIG --kills 20 --set FSDP=true --set DDP=false
+
+CONFIG runs under DDP or FSDP and saves checkpoints. Ranks take turns; the step is chosen at random among those that
+the run still has before it. After each kill: the command ended by itself and with 1, told of that rank once, and left
+no process; every checkpoint but the newest that was being written is whole; `--resume` goes on. Where CONFIG ends
+before all kills are made, another run begins. Prints one JSON object; exits with 1 where anything was not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from adapt_core.checkpoints import fault, newest_whole, step_of
+
+SECONDS_TO_END = 60.0
+SECONDS_WITHOUT_A_STEP = 240.0
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The environment that a process was started with; empty where it is gone."""
+    try:
+        items = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def marked(mark: str) -> dict[int, str | None]:
+    """Every living process that inherited this run's mark -> its rank, or None for the command itself."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (environment := environment_of(int(entry.name))).get("KILL_RANKS") == mark:
+            found[int(entry.name)] = environment.get("RANK")
+    return found
+
+
+class Run:
+    """One `adapt run --resume` on CONFIG."""
+
+    def __init__(self, config: Path, folder: Path, arguments: list[str], mark: str) -> None:
+        self.folder, self.mark, self.began = folder, mark, time.time()
+        self.errors = folder.parent / f"{mark}.err"
+        command = [sys.executable, "-m", "adapt_core", "run", str(config), "--resume", "--set", f"OUTPUT_DIR={folder}"]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=self.errors.open("wb"),
+            env={**os.environ, "KILL_RANKS": mark},
+        )
+
+    def steps(self) -> list[int]:
+        """Of each training figure that stands; what a resumed run did not reach is not cut away before it trains."""
+        figures = self.folder / "metrics.jsonl"
+        try:
+            if figures.stat().st_mtime < self.began:
+                return []
+            lines = [json.loads(line) for line in figures.read_text().splitlines()]
+        except (FileNotFoundError, json.JSONDecodeError):  # A line that is being written.
+            return []
+        return [line["step"] for line in lines if line["phase"] == "train"]
+
+    def wait_for(self, step: int) -> bool:
+        """Whether training came to a step before the run ended.
+
+        Raises:
+            TimeoutError: nothing happened for minutes.
+        """
+        seen, since = -1, time.monotonic()
+        while self.process.poll() is None:
+            reached = max(self.steps(), default=-1)
+            if reached >= step:
+                return True
+            if reached != seen:
+                seen, since = reached, time.monotonic()
+            if time.monotonic() - since > SECONDS_WITHOUT_A_STEP:
+                raise TimeoutError(f"no step after {seen}")
+            time.sleep(0.02)
+        return False
+
+    def kill(self, rank: int) -> int | None:
+        """Kills a rank's process and returns its id; None where it had ended already."""
+        workers = [pid for pid, place in marked(self.mark).items() if place == str(rank) and _leads_its_group(pid)]
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        return workers[0] if workers else None
+
+    def after_kill(self, rank: int, pid: int) -> list[str]:
+        """What is wrong after a kill; empty where all is as it must be."""
+        try:
+            code = self.process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            return [f"hang: the command still ran {SECONDS_TO_END:g} s after the kill of rank {rank}"]
+        end = time.monotonic() + 10
+        while (left := marked(self.mark)) and time.monotonic() < end:
+            time.sleep(0.05)
+        said = self.errors.read_text(errors="replace")
+        wrong = [f"process {one} was left" for one in left]
+        if code != 1:
+            wrong.append(f"the exit code was {code}")
+        if said.count("was killed by SIGKILL") != 1 or f"rank {rank} (process {pid})" not in said:
+            wrong.append(f"the cause was not told once with its rank: {said[-300:]}")
+        checkpoints = sorted((self.folder / "checkpoints").glob("checkpoint-*"), key=step_of)
+        wrong += [f"{path.name}: {reason}" for path in checkpoints[:-1] if (reason := fault(path))]
+        return wrong
+
+
+def _leads_its_group(pid: int) -> bool:
+    """Workers do; their helpers (data loaders) belong to their group."""
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def main() -> None:
+    """Kills and resumes until the wanted number of kills is reached, then lets the last run end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--ranks", type=int, default=2, help="processes of the run")
+    parser.add_argument("--within", type=int, default=10, help="a kill comes at most this many steps after the last")
+    parser.add_argument("--seed", type=int, default=0)
+    given, more = parser.parse_known_args()
+    choose = random.Random(given.seed)
+    report: dict[str, Any] = {"kills": dict.fromkeys(range(given.ranks), 0), "steps": [], "finished": 0}
+    report |= {"resumed": 0, "wrong": []}
+    kills = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "run"
+        for number in range(10 * given.kills):
+            whole = newest_whole(folder / "checkpoints") if folder.exists() else None
+            run = Run(given.config, folder, more, f"{os.getpid()}-{number}")
+            begin = step_of(whole) if whole else 0
+            done = kills >= given.kills
+            try:
+                came = run.wait_for(sys.maxsize if done else begin + choose.randint(1, given.within))
+            except TimeoutError as error:
+                report["wrong"].append(f"hang: {error}")
+                break
+            report["resumed"] += whole is not None
+            pid = run.kill(kills % given.ranks) if came else None
+            if pid is None:
+                if code := run.process.wait():
+                    report["wrong"].append(f"exit {code}: {run.errors.read_text(errors='replace')[-1000:]}")
+                    break
+                report["finished"] += 1
+                if done:
+                    break
+                shutil.rmtree(folder)
+                continue
+            report["wrong"] += run.after_kill(kills % given.ranks, pid)
+            report["kills"][kills % given.ranks] += 1
+            report["steps"].append(max(run.steps(), default=0))
+            kills += 1
+            if run.process.poll() is None:
+                break
+        for pid in marked(f"{os.getpid()}-{number}"):
+            os.kill(pid, signal.SIGKILL)
+    print(json.dumps(report, indent=2))
+    if report["wrong"]:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A TrainJob of Kubeflow Trainer: its runtime `torch-distributed` gives torchrun each pod's place."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from adapt_core.errors import InputError
+from adapt_core.extras import RunCommand
+from adapt_core.plan import Plan
+
+from adapt_fsdp.emitting.machines import RESTARTS, cores_of_each, job_name, processes_of_each
+from adapt_fsdp.params import ProcessParams
+
+_FOLDER = "/etc/adapt"
+_NODE = "node"
+"""The name that the runtime gives to the job and the container that train."""
+
+
+def train_job(plan: Plan, command: RunCommand) -> str:
+    """Two manifests in one file, for `kubectl apply -f`: a ConfigMap that holds the config, and the TrainJob.
+
+    Raises:
+        InputError: the image, or the number of processes, is not given.
+    """
+    params: ProcessParams = plan.launcher.params
+    if not params.container_image:
+        raise InputError("--emit kubernetes needs container_image: an image in which adapt is installed.")
+    each = processes_of_each(params, "kubernetes")
+    name = job_name(command.config.stem)
+    resources = {"cpu": str(cores_of_each(plan, each))}
+    if not params.use_cpu:
+        resources["nvidia.com/gpu"] = str(each)
+    file = f"{name}{command.config.suffix}"
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": {file: LiteralScalarString(command.config.read_text(encoding="utf-8"))},
+    }
+    job = {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": {"name": name},
+        "spec": {
+            "runtimeRef": {"name": "torch-distributed"},
+            "trainer": {
+                "image": params.container_image,
+                "numNodes": params.machines,
+                "numProcPerNode": each,
+                "command": ["torchrun"],
+                "args": [
+                    f"--max-restarts={RESTARTS}",
+                    "--module",
+                    "adapt_core",
+                    *command.words(f"{_FOLDER}/{file}"),
+                ],
+                "resourcesPerNode": {"requests": resources, "limits": resources},
+            },
+            "runtimePatches": [{"manager": "adapt.launch/config", "trainingRuntimeSpec": _mounts(params, name)}],
+        },
+    }
+    return "---\n".join(_as_yaml(manifest) for manifest in (config_map, job))
+
+
+def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
+    volumes: list[dict[str, Any]] = [{"name": "adapt-config", "configMap": {"name": name}}]
+    mounts: list[dict[str, Any]] = [{"name": "adapt-config", "mountPath": _FOLDER, "readOnly": True}]
+    if params.volume_claim:
+        volumes.append({"name": "adapt-data", "persistentVolumeClaim": {"claimName": params.volume_claim}})
+        mounts.append({"name": "adapt-data", "mountPath": params.volume_path})
+    pod = {"volumes": volumes, "containers": [{"name": _NODE, "volumeMounts": mounts}]}
+    job = {"name": _NODE, "template": {"spec": {"template": {"spec": pod}}}}
+    return {"template": {"spec": {"replicatedJobs": [job]}}}
+
+
+def _as_yaml(manifest: dict[str, Any]) -> str:
+    yaml = YAML()
+    # An anchor for a mapping that stands twice would be valid, and hard to read.
+    yaml.representer.ignore_aliases = lambda _: True
+    text = StringIO()
+    yaml.dump(manifest, text)
+    return text.getvalue()

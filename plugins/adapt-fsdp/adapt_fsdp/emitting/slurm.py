@@ -1,0 +1,58 @@
+"""A SLURM batch script: one task on each node, which runs `adapt run` as on any machine."""
+
+from __future__ import annotations
+
+import shlex
+
+from adapt_core.extras import RunCommand
+from adapt_core.parameters import parameters_of
+from adapt_core.plan import Plan
+
+from adapt_fsdp.emitting.machines import cores_of_each, job_name, processes_of_each
+from adapt_fsdp.params import ProcessParams
+
+_SCRIPT = """\
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --nodes={machines}
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task={cores}
+{gpus}#SBATCH --output=%x-%j.log
+#SBATCH --requeue
+# Partition, account and time limit: sbatch --partition=... --time=... FILE
+# A job that is started again goes on from the newest whole checkpoint. All nodes must see the paths of the config.
+set -euo pipefail
+
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+export MAIN_NODE=${{nodes[0]}}
+export MAIN_PORT={port}
+
+# shellcheck disable=SC2016  # each node's own SLURM_NODEID
+srun --kill-on-bad-exit=1 bash -c '
+    exec "$@" --set machine_rank="$SLURM_NODEID" \\
+        --set main_process_ip="$MAIN_NODE" --set main_process_port="$MAIN_PORT"
+' machine {command}
+"""
+
+_PORTS = "$((20000 + SLURM_JOB_ID % 20000))"
+"""Jobs that share a node meet at ports of their own."""
+
+
+def batch_script(plan: Plan, command: RunCommand) -> str:
+    """The script, for sbatch.
+
+    Raises:
+        InputError: num_processes is not given, and the run is on GPUs.
+    """
+    params: ProcessParams = plan.launcher.params
+    each = processes_of_each(params, "slurm")
+    given = params.main_process_port
+    is_default = given == parameters_of(type(params))["main_process_port"].default
+    return _SCRIPT.format(
+        name=job_name(command.config.stem),
+        machines=params.machines,
+        cores=cores_of_each(plan, each),
+        gpus="" if params.use_cpu else f"#SBATCH --gpus-per-node={each}\n",
+        port=_PORTS if is_default else given,
+        command=shlex.join(["adapt", *command.words()]),
+    )

@@ -1,0 +1,37 @@
+"""A torchrun line: torchrun starts the processes, and each `adapt run` is one of them."""
+
+from __future__ import annotations
+
+import shlex
+
+from adapt_core.errors import InputError
+from adapt_core.extras import RunCommand
+from adapt_core.plan import Plan
+
+from adapt_fsdp.emitting.machines import PROCESSES_ON_A_CPU, RESTARTS, job_name
+from adapt_fsdp.params import ProcessParams
+
+
+def torchrun_line(plan: Plan, command: RunCommand) -> str:
+    """One line of shell, for this machine (machine_rank).
+
+    Raises:
+        InputError: several machines, and none is named to meet at.
+    """
+    params: ProcessParams = plan.launcher.params
+    each = params.num_processes or (PROCESSES_ON_A_CPU if params.use_cpu else "gpu")
+    words = ["torchrun", f"--nproc-per-node={each}", f"--max-restarts={RESTARTS}"]
+    words += _meeting(params, job_name(command.config.stem)) if params.machines > 1 else ["--standalone"]
+    words += ["--module", "adapt_core", *command.words()]
+    return shlex.join(words) + "\n"
+
+
+def _meeting(params: ProcessParams, job: str) -> list[str]:
+    if not params.main_process_ip:
+        raise InputError(f"{params.machines} machines need main_process_ip: the address of machine 0.")
+    words = [f"--nnodes={params.machines}"]
+    if params.rdzv_backend == "static":
+        where = [f"--master-addr={params.main_process_ip}", f"--master-port={params.main_process_port}"]
+        return [*words, f"--node-rank={params.machine_rank}", *where]
+    endpoint = f"--rdzv-endpoint={params.main_process_ip}:{params.main_process_port}"
+    return [*words, "--rdzv-backend=c10d", endpoint, f"--rdzv-id={job}"]

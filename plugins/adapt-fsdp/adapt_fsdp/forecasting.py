@@ -1,0 +1,100 @@
+"""What each process will hold under ddp and fsdp, counted on a model without weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import attrs
+from torch import nn
+
+from adapt_core.forecast.memory import Memory
+from adapt_core.forecast.optimizers import state_bytes
+
+from adapt_fsdp.fsdp import layer_classes
+from adapt_fsdp.params import FsdpParams
+
+Wraps = Callable[[nn.Module, int], bool]
+
+_GATHERED_AT_ONCE = 2
+"""While one layer computes, the next one is gathered."""
+
+
+def copied(whole: Memory, processes: int) -> list[Memory]:
+    """Under ddp, by rank: everything, and buckets as large as the gradients in which they are averaged."""
+    return [attrs.evolve(whole, exchanged=whole.gradients)] * processes
+
+
+def shared(model: nn.Module, whole: Memory, optimizer: str, params: FsdpParams, processes: int) -> list[Memory]:
+    """Under fsdp, by rank: rows of each parameter, of its gradient and states; and the largest layers, gathered.
+
+    Args:
+        model: with the method attached, its tensors on "meta".
+        whole: what one process holds that trains alone.
+        optimizer: an OPTIMIZER.
+        params: how the model is shared out.
+        processes: among how many.
+    """
+    kept = sum(buffer.numel() * buffer.element_size() for buffer in model.buffers())
+    gathered = sum(sorted(_units(model, _policy(model, params)), reverse=True)[:_GATHERED_AT_ONCE])
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    ranks = []
+    for rank in range(processes):
+        weights, gradients, states = kept, 0, 0
+        for parameter in model.parameters():
+            shape = _rows_of(parameter.shape, rank, processes)
+            held = math.prod(shape) * parameter.element_size()
+            weights += held
+            if parameter.requires_grad:
+                gradients += held
+                states += state_bytes(optimizer, shape, parameter.element_size(), id(parameter) in embeddings)
+        if not whole.gradients:  # No training.
+            gradients = states = 0
+        if params.fsdp_offload_params:
+            weights, gradients, states = kept, 0, 0
+        ranks.append(
+            Memory(
+                weights=weights,
+                gradients=gradients,
+                optimizer=states,
+                activations=whole.activations,
+                exchanged=gathered,
+            )
+        )
+    return ranks
+
+
+def _rows_of(shape: Sequence[int], rank: int, processes: int) -> tuple[int, ...]:
+    """A rank's part of a parameter: rows, as many as `torch.chunk` would give it."""
+    rows = math.ceil(shape[0] / processes)
+    return (min(rows, max(0, shape[0] - rank * rows)), *shape[1:])
+
+
+def _policy(model: nn.Module, params: FsdpParams) -> Wraps:
+    if params.fsdp_auto_wrap_policy == "NO_WRAP":
+        return lambda module, count: False
+    if params.fsdp_auto_wrap_policy == "SIZE_BASED_WRAP":
+        return lambda module, count: count >= params.fsdp_min_num_params
+    classes = params.fsdp_transformer_layer_cls_to_wrap or layer_classes(model)
+    return lambda module, count: type(module).__name__ in classes
+
+
+def _units(model: nn.Module, wraps: Wraps) -> list[int]:
+    """Bytes of each group of parameters that is gathered together; the last holds what no layer holds."""
+    units: list[int] = []
+    seen: set[int] = set()
+
+    def rest(module: nn.Module) -> tuple[int, int]:
+        """Elements and bytes below a module that belong to no unit yet."""
+        own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in seen]
+        seen.update(id(parameter) for parameter in own)
+        below = [rest(child) for child in module.children()]
+        count = sum(parameter.numel() for parameter in own) + sum(part[0] for part in below)
+        size = sum(parameter.numel() * parameter.element_size() for parameter in own) + sum(part[1] for part in below)
+        if module is not model and wraps(module, count):
+            units.append(size)
+            return 0, 0
+        return count, size
+
+    units.append(rest(model)[1])
+    return units

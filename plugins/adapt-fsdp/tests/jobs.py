@@ -1,0 +1,142 @@
+"""Small jobs of the tasks of other plugins: the keys that differ from the fixture `keys`, with models made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Keys = dict[str, Any]
+
+
+def text_classification(folder: Path, inbox: Path) -> Keys:
+    """The encoder of the fixture `keys`."""
+    return {}
+
+
+def text_generation(folder: Path, inbox: Path) -> Keys:
+    """A Llama of 2 layers, 32 wide, untied, on unpacked texts."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    pairs = ByteLevelBPETokenizer()
+    pairs.train_from_iterator(texts, vocab_size=400, special_tokens=["<|end|>"], show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token="<|end|>", bos_token="<|end|>")
+    tokenizer.save_pretrained(folder / "llama")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=pairs.get_vocab_size(),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=False,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder / "llama")
+    return {
+        "TASK": "text_generation",
+        "MODEL_PATH": str(folder / "llama"),
+        "max_seq_length": 64,
+        "packing": False,
+    }
+
+
+def image_classification(folder: Path, inbox: Path) -> Keys:
+    """A ViT of 2 layers, 32 wide, on pictures of noise in the colour of their class."""
+    pytest.importorskip("adapt_vision_mm", reason="needs adapt-vision-mm")
+    import numpy
+    import torch
+    from PIL import Image
+    from transformers import ViTConfig, ViTImageProcessor, ViTModel
+
+    noise = numpy.random.default_rng(0)
+    for split, count in (("train", 22), ("val", 7)):
+        for name, colour in (("blue", (40, 60, 200)), ("green", (40, 190, 60)), ("red", (200, 50, 40))):
+            pictures = folder / "pictures" / split / name
+            pictures.mkdir(parents=True)
+            for number in range(count):
+                pixels = (noise.normal(0, 40, (36, 40, 3)) + colour).clip(0, 255).astype(numpy.uint8)
+                Image.fromarray(pixels).save(pictures / f"{number}.png")
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        image_size=32,
+        patch_size=8,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    ViTModel(config, add_pooling_layer=False).save_pretrained(folder / "vit")
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder / "vit")
+    return {
+        "TASK": "image_classification",
+        "MODEL_PATH": str(folder / "vit"),
+        "CUSTOM_DATASET_PATH": str(folder / "pictures"),
+        "augmentation": False,
+    }
+
+
+def object_detection(folder: Path, inbox: Path) -> Keys:
+    """A narrow RTMDet, with group norms in the place of batch norms, on two squares in each of 64 images.
+
+    RTMDet divides its losses by a count that it averages over the processes, so theirs add up to one process's.
+    Detectors that count for each process alone (RetinaNet) weigh images a little differently in several.
+    """
+    pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+    import numpy
+    from PIL import Image
+
+    random = numpy.random.default_rng(0)
+    images, annotations = [], []
+    (folder / "squares").mkdir()
+    for number in range(1, 65):
+        pixels = numpy.full((64, 96, 3), 200, dtype=numpy.uint8)
+        for category, (left, colour) in enumerate(((0, (220, 20, 20)), (48, (20, 20, 220))), start=1):
+            side = int(random.integers(18, 34))
+            x, y = left + int(random.integers(0, 48 - side)), int(random.integers(0, 64 - side))
+            pixels[y : y + side, x : x + side] = colour
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": category,
+                    "bbox": [x, y, side, side],
+                    "area": side * side,
+                    "iscrowd": 0,
+                }
+            )
+        Image.fromarray(pixels).save(folder / "squares" / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
+    categories = [{"id": 1, "name": "red"}, {"id": 2, "name": "blue"}]
+    for name, count in (("train.json", 64), ("val.json", 37)):
+        rows = {"images": images[:count], "annotations": annotations[: 2 * count], "categories": categories}
+        (folder / "squares" / name).write_text(json.dumps(rows), encoding="utf-8")
+    groups = {"type": "GN", "num_groups": 2}
+    return {
+        "TASK": "object_detection",
+        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+        "cfg_options": {
+            "model.backbone.widen_factor": 0.125,
+            "model.backbone.norm_cfg": groups,
+            "model.neck.in_channels": [32, 64, 128],
+            "model.neck.out_channels": 32,
+            "model.neck.norm_cfg": groups,
+            "model.bbox_head.in_channels": 32,
+            "model.bbox_head.feat_channels": 32,
+            "model.bbox_head.norm_cfg": groups,
+        },
+        "CUSTOM_DATASET_PATH": str(folder / "squares"),
+        "image_size": 96,
+        "augment": False,
+        "checkpoint_interval": 1,
+    }

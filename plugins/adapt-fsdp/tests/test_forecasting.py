@@ -1,0 +1,97 @@
+"""`adapt check`: what each rank will hold under each launcher, against what its tensors weigh in a real run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core import running
+from adapt_core.forecast.by_launcher import Share
+from adapt_core.result import RunResult
+
+from .spying import counted, counting
+
+ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
+
+
+def told(keys: dict[str, Any]) -> dict[str, list[Share]]:
+    """Launcher -> its shares, in the order of their ranks."""
+    found = running.foresee(running.check(keys))
+    return {name: [share for share in found.launchers if share.launcher == name] for name in ("local", "ddp", "fsdp")}
+
+
+def test_ranks_of_ddp_hold_all_and_buckets_and_those_of_fsdp_their_rows(keys: dict[str, Any]) -> None:
+    shares = told({**keys, **ADAM, "num_processes": 4})
+    [alone], [copies] = shares["local"], shares["ddp"]
+    assert (alone.first_rank, alone.last_rank) == (0, 0)
+    assert (copies.first_rank, copies.last_rank) == (0, 3)
+    assert copies.memory.exchanged == alone.memory.gradients > 0
+    assert copies.memory.weights == alone.memory.weights
+    ranks = [rank for share in shares["fsdp"] for rank in range(share.first_rank, share.last_rank + 1)]
+    assert ranks == [0, 1, 2, 3]
+    for share in shares["fsdp"]:
+        for part in ("weights", "gradients", "optimizer"):
+            assert getattr(share.memory, part) < 0.3 * getattr(alone.memory, part)
+    held = sum(share.memory.gradients * (share.last_rank - share.first_rank + 1) for share in shares["fsdp"])
+    assert held == alone.memory.gradients
+
+
+def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_told(keys: dict[str, Any]) -> None:
+    whole, sharded = (
+        running.foresee(running.check({**keys, **switch})) for switch in ({}, {"DDP": False, "FSDP": True})
+    )
+    assert whole.processes == sharded.processes == 2
+    assert whole.memory is not None
+    assert sharded.memory is not None
+    assert sharded.memory.weights < 0.6 * whole.memory.weights
+    assert sharded.steps == whole.steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "gathers"),
+    [
+        ({"fsdp_auto_wrap_policy": "NO_WRAP"}, "all"),
+        ({"fsdp_auto_wrap_policy": "SIZE_BASED_WRAP", "fsdp_min_num_params": 3000}, "some"),
+        ({"fsdp_transformer_layer_cls_to_wrap": ["BertLayer"]}, "some"),
+    ],
+)
+def test_what_is_gathered_follows_the_wrap_policy(keys: dict[str, Any], changes: dict[str, Any], gathers: str) -> None:
+    shares = told({**keys, "DDP": False, "FSDP": True, **changes})
+    parameters = shares["local"][0].memory.gradients  # full fine-tuning: as many bytes
+    exchanged = shares["fsdp"][0].memory.exchanged
+    assert exchanged == parameters if gathers == "all" else 0 < exchanged < parameters
+
+
+def test_the_table_names_launchers_and_ranks(
+    adapt: Callable[..., subprocess.CompletedProcess[str]], keys: dict[str, Any], tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    done = adapt("check", str(config))
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    table = {(row[0], row[1]) for row in rows if len(row) > 2}
+    assert {("launcher", "rank"), ("local", "0"), ("ddp", "0-1")} <= table
+    assert any(row[:1] == ["fsdp"] for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "LoRA"])
+def test_shares_are_the_bytes_of_the_tensors_of_a_real_run(
+    keys: dict[str, Any], ended: Callable[..., RunResult], tmp_path: Path, method: str
+) -> None:
+    if method != "full":
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    keys = {**keys, **ADAM, "DDP": False, "FSDP": True, "method": method}
+    shares = told(keys)["fsdp"]
+    ended(keys, env=counting(tmp_path / "bytes"))
+    by_rank = [share.memory for share in shares for _ in range(share.first_rank, share.last_rank + 1)]
+    for memory, real in zip(by_rank, counted(tmp_path / "bytes"), strict=True):
+        assert memory.gradients == real["gradients"]
+        assert memory.weights == pytest.approx(real["parameters"], rel=0.03)  # buffers: a small model's position ids
+        assert memory.optimizer == pytest.approx(real["optimizer"], rel=0.01)
