@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from adapt_core import torchrun
 from adapt_core.contracts import Loop, Work, World
-from adapt_core.errors import DefectError
+from adapt_core.errors import DefectError, InputError
 
 from adapt_fsdp.params import FsdpParams
 
@@ -93,6 +93,7 @@ class Fsdp:
         """Sees that the loop shards, and keeps the model's structure for `consolidate`.
 
         Raises:
+            InputError: the model has no layer of a class that fsdp_transformer_layer_cls_to_wrap names.
             DefectError: the loop would train unsharded, or in another number of processes.
         """
         from accelerate.utils import DistributedType
@@ -107,8 +108,8 @@ class Fsdp:
             raise DefectError(f"the loop trains in {trainer.args.world_size} processes instead of {world.size}.")
         model = loop.plain_model()
         plugin = trainer.accelerator.state.fsdp_plugin
-        if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP" and not plugin.transformer_cls_names_to_wrap:
-            plugin.transformer_cls_names_to_wrap = layer_classes(model)
+        if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP":
+            plugin.transformer_cls_names_to_wrap = layers_to_wrap(model, self.params.fsdp_transformer_layer_cls_to_wrap)
         self._skeleton = structure_of(model)
 
     def consolidate(self, model: nn.Module) -> nn.Module:
@@ -121,6 +122,25 @@ class Fsdp:
 
         assert self._skeleton is not None
         return filled(self._skeleton, model)
+
+
+def layers_to_wrap(model: nn.Module, wanted: Sequence[str] | None) -> list[str]:
+    """The classes of the layers that are gathered one at a time: those that are wanted, or else the model's own.
+
+    Raises:
+        InputError: the model has no layer of a class that is wanted.
+    """
+    if not wanted:
+        return layer_classes(model)
+    known = {type(module).__name__ for module in model.modules()}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        own = ", ".join(layer_classes(model)) or "not told by it"
+        raise InputError(
+            f"fsdp_transformer_layer_cls_to_wrap: the model has no layer of class {', '.join(unknown)}; "
+            f"its own are {own}."
+        )
+    return list(wanted)
 
 
 def layer_classes(model: nn.Module) -> list[str]:

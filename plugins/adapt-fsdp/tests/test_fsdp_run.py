@@ -123,3 +123,24 @@ def test_sharded_checkpoints_resume_in_any_number_of_processes(
         if processes == 2:
             assert losses(cut) == pytest.approx(losses(whole), abs=1e-6)
             assert largest_difference(cut, whole) <= 1e-6
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mixed_precision": "bf16"},
+        {"fsdp_offload_params": True},
+        {"fsdp_state_dict_type": "FULL_STATE_DICT"},
+        {"fsdp_cpu_ram_efficient_loading": False, "fsdp_activation_checkpointing": True},
+    ],
+)
+def test_fsdp_over_nccl(fsdp: dict[str, Any], ended: Run, tmp_path: Path, changes: dict[str, Any]) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    result = ended({**fsdp, "use_cpu": False, "num_processes": None, "LR": 0.01, **changes})
+    assert result.learning["verdict"] == "learned"
+    assert "GPUs (nccl)" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,58 @@ def test_a_refused_run_leaves_nothing_but_its_log(keys: dict[str, Any], tmp_path
     with pytest.raises(AdaptError, match="no GPU here"):
         adapt_core.run({**keys, "DDP": False, "FSDP": True, "use_cpu": False})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
+
+
+def test_local_state_dicts_are_of_version_1(keys: dict[str, Any]) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, fsdp_state_dict_type="LOCAL_STATE_DICT")
+    with pytest.raises(InputError, match="fsdp_state_dict_type: LOCAL_STATE_DICT is of FSDP version 1"):
+        refuse(plan.launcher.params, plan, on_gpus=True)
+
+
+def test_a_layer_class_that_the_model_does_not_have_is_refused(tiny_encoder: Path) -> None:
+    from transformers import AutoModel
+
+    from adapt_fsdp.fsdp import layers_to_wrap
+
+    model = AutoModel.from_pretrained(tiny_encoder)
+    assert layers_to_wrap(model, None) == ["BertLayer"]
+    assert layers_to_wrap(model, ("BertAttention",)) == ["BertAttention"]
+    with pytest.raises(InputError, match=r"no layer of class LlamaDecoderLayer; its own are BertLayer"):
+        layers_to_wrap(model, ("BertLayer", "LlamaDecoderLayer"))
+
+
+def test_processes_find_their_keys_in_their_environment(keys: dict[str, Any], start: Callable[..., Any]) -> None:
+    """debug, num_processes: read from real workers, which end with their command."""
+    run = start({**keys, **FSDP_ON_CPU, "debug": True, "num_processes": 3})
+    while len(workers := run.workers()) < 3:
+        assert run.process.poll() is None, run.process.communicate()
+        time.sleep(0.05)
+    environments = [Path(f"/proc/{pid}/environ").read_text().split("\0") for _, pid in sorted(workers.items())]
+    run.process.kill()
+    for rank, environment in enumerate(environments):
+        assert {f"RANK={rank}", "WORLD_SIZE=3", "LOCAL_WORLD_SIZE=3", "ACCELERATE_DEBUG_MODE=1"} <= set(environment)
+
+
+@pytest.mark.parametrize(("rank", "leads"), [(0, True), (1, False)])
+def test_the_machine_of_rank_0_leads(rank: int, leads: bool) -> None:
+    from adapt_fsdp.fsdp import Fsdp
+
+    assert Fsdp(params(machine_rank=rank, num_machines=2)).leads() is leads
+
+
+@pytest.mark.gpu
+def test_use_cpu_hides_gpus_and_num_processes_may_not_exceed_them(keys: dict[str, Any]) -> None:
+    import torch
+
+    from adapt_fsdp.launching import device_count, processes_here
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    gpus = torch.cuda.device_count()
+    assert (device_count(params(use_cpu=True)), device_count(params(use_cpu=False))) == (0, gpus)
+    assert processes_here(params(use_cpu=False)) == gpus
+    with pytest.raises(InputError, match=f"this machine shows {gpus} GPUs"):
+        checked(keys, use_cpu=False, num_processes=gpus + 1)
 
 
 def test_num_nodes_and_num_machines_are_one() -> None:
