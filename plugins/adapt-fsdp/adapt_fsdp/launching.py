@@ -18,6 +18,7 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder import RunFolder
 from adapt_core.worker import message
 
+from adapt_fsdp.addresses import interface_towards
 from adapt_fsdp.failures import first_failure
 from adapt_fsdp.machines import Meeting, met
 from adapt_fsdp.params import ProcessParams
@@ -149,7 +150,9 @@ def _threads(processes: int) -> int:
 def _environment(world: World, processes: int, meeting: Meeting) -> dict[str, str]:
     """This process's, with what torch.distributed's users look for, and threads that share the cores."""
     threads = str(_threads(processes))
+    interface = interface_towards(meeting.host) if meeting.machines > 1 else None
     return {
+        **({"GLOO_SOCKET_IFNAME": interface} if interface else {}),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",

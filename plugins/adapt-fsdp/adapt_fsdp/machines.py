@@ -19,10 +19,15 @@ from torch.distributed.elastic.rendezvous.api import (
     RendezvousTimeoutError,
 )
 from torch.distributed.elastic.rendezvous.c10d_rendezvous_backend import create_backend
-from torch.distributed.elastic.rendezvous.dynamic_rendezvous import DynamicRendezvousHandler, RendezvousTimeout
+from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
+    DynamicRendezvousHandler,
+    RendezvousBackend,
+    RendezvousTimeout,
+)
 
 from adapt_core.errors import AdaptError, DefectError, InputError
 
+from adapt_fsdp.addresses import owns
 from adapt_fsdp.params import ProcessParams
 
 log = logging.getLogger(__name__)
@@ -175,7 +180,7 @@ def _c10d(params: ProcessParams) -> Iterator[Store]:
         read_timeout=int(params.machine_timeout) or 1,
     )
     try:
-        backend, server = create_backend(parameters)
+        backend, server = _rendezvous(parameters, params)
     except (RendezvousConnectionError, ValueError) as error:
         raise _no_store(params, False, error) from error
     store = PrefixStore("adapt", server)
@@ -196,6 +201,22 @@ def _c10d(params: ProcessParams) -> Iterator[Store]:
         yield store
     finally:
         handler.shutdown()
+
+
+def _rendezvous(parameters: RendezvousParameters, params: ProcessParams) -> tuple[RendezvousBackend, Store]:
+    """torch's backend and its store, which a machine that owns main_process_ip holds: the first, where several do.
+
+    torch by itself sees only whether the address is that of the host name, which may be the loopback's.
+    """
+    assert params.main_process_ip is not None
+    if not owns(params.main_process_ip):
+        return create_backend(parameters)
+    parameters.config["is_host"] = True
+    try:
+        return create_backend(parameters)
+    except RendezvousConnectionError:
+        parameters.config["is_host"] = False
+        return create_backend(parameters)
 
 
 def _sign(store: Store, params: ProcessParams) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     """Starts `adapt run` on keys; whatever is left of it at the end of the test is ended."""
     begun: list[Started] = []
 
-    def begin(keys: Keys, *arguments: str, env: dict[str, str] | None = None) -> Started:
+    def begin(keys: Keys, *arguments: str, env: dict[str, str] | None = None, inside: Sequence[str] = ()) -> Started:
         config = tmp_path / f"config-{len(begun)}.json"
         config.write_text(json.dumps(keys), encoding="utf-8")
         process = subprocess.Popen(
-            [sys.executable, "-m", "adapt_core", "run", str(config), *arguments],
+            [*inside, sys.executable, "-m", "adapt_core", "run", str(config), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

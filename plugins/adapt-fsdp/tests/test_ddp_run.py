@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,51 @@ def test_two_machines_run_one_job(keys: dict[str, Any], start: Start, tmp_path: 
         "rdzv_backend": backend,
     }
     begun = [start({**keys, **machines, "machine_rank": rank}, "--json") for rank in (1, 0)]
+    ends = [run.process.communicate(timeout=240) for run in begun]
+    assert [run.process.returncode for run in begun] == [0, 0], ends
+    results = [RunResult.from_json(output) for output, _ in ends]
+    assert results[0] == results[1]
+    alone(keys, tmp_path / "local")
+    assert difference(tmp_path / "run", tmp_path / "local") <= 1e-5
+
+
+@pytest.fixture
+def networks() -> Iterator[list[str]]:
+    """Two network namespaces, joined by a wire: 10.231.0.1 and 10.231.0.2."""
+    if os.getuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("needs root and the command ip, to make network namespaces")
+    names = [f"adapt-{os.getpid()}-{number}" for number in range(2)]
+    made = subprocess.run(["ip", "netns", "add", names[0]], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"network namespaces cannot be made here: {made.stderr.strip()}")
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    try:
+        ip("netns", "add", names[1])
+        ip("-n", names[0], "link", "add", "wire0", "type", "veth", "peer", "name", "wire1", "netns", names[1])
+        for number, name in enumerate(names):
+            ip("-n", name, "addr", "add", f"10.231.0.{number + 1}/24", "dev", f"wire{number}")
+            ip("-n", name, "link", "set", f"wire{number}", "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["static", "c10d"])
+def test_machines_in_two_networks_run_one_job(
+    keys: dict[str, Any], start: Start, tmp_path: Path, networks: list[str], backend: str
+) -> None:
+    """As on two computers: neither has the other's addresses, and the host name stands for the loopback."""
+    machines = {"num_nodes": 2, "num_processes": 1, "main_process_ip": "10.231.0.1", "rdzv_backend": backend}
+    begun = [
+        start({**keys, **machines, "machine_rank": rank}, "--json", inside=("ip", "netns", "exec", networks[rank]))
+        for rank in (1, 0)
+    ]
     ends = [run.process.communicate(timeout=240) for run in begun]
     assert [run.process.returncode for run in begun] == [0, 0], ends
     results = [RunResult.from_json(output) for output, _ in ends]

@@ -104,6 +104,27 @@ def test_each_process_holds_its_share_and_the_losses_are_those_of_one(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "DoRA"},
+        {"fsdp_sharding_strategy": "SHARD_GRAD_OP", "fsdp_activation_checkpointing": True},
+        {"fsdp_auto_wrap_policy": "SIZE_BASED_WRAP", "fsdp_min_num_params": 3000, "debug": True},
+        {"fsdp_auto_wrap_policy": "NO_WRAP", "mixed_precision": "no"},
+    ],
+)
+def test_other_ways_to_share_train_alike(
+    fsdp: dict[str, Any], ended: Run, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    if "method" in changes:
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    ended({**fsdp, **changes})
+    alone(fsdp, tmp_path / "alone", method=changes.get("method", "full"))
+    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
+    assert largest_difference(tmp_path / "run", tmp_path / "alone") <= 1e-4
+
+
+@pytest.mark.slow
 def test_sharded_checkpoints_resume_in_any_number_of_processes(
     fsdp: dict[str, Any], ended: Run, tmp_path: Path
 ) -> None:

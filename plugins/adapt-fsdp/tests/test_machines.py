@@ -82,6 +82,16 @@ def test_a_port_in_use_is_named(port: int) -> None:
     assert f"cannot listen at 127.0.0.1:{port}" in str(error)
 
 
+def test_addresses_of_this_machine_are_told_from_others() -> None:
+    from adapt_fsdp.addresses import interface_towards, owns
+
+    assert owns("127.0.0.1")
+    assert not owns("192.0.2.1")  # set aside for documentation: nobody has it
+    assert not owns("no-such-host.invalid")
+    assert interface_towards("127.0.0.1") in [name for _, name in socket.if_nameindex()]
+    assert interface_towards("no-such-host.invalid") is None
+
+
 def test_a_failure_on_one_machine_reaches_the_other(port: int) -> None:
     def act(meeting: Any) -> Any:
         if meeting.machine == 1:
