@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,8 +93,27 @@ def test_a_fault_of_the_input_that_every_rank_finds_is_told_once(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_each_rank_killed_at_random_steps(keys: dict[str, Any], start: Start, gone: Gone) -> None:
-    dice = random.Random(0)
-    for number in range(20):
-        kill(keys, start, gone, rank=number % 2, step=dice.randint(1, 30))
+def test_memory_that_runs_out_on_one_rank_is_the_input_s_fault(
+    keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]]
+) -> None:
+    run = start({**keys, **LONG}, env=fault(1, "import torch; raise torch.OutOfMemoryError('a fault of the test')"))
+    code, errors = run.end()
+    assert code == 2
+    assert errors.count("error:") == 1
+    assert "rank 1: out of memory at step 2: lower BATCH_SIZE" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("launcher", [{"DDP": True}, {"DDP": False, "FSDP": True}])
+def test_each_rank_killed_at_random_steps(keys: dict[str, Any], tmp_path: Path, launcher: dict[str, Any]) -> None:
+    """A short form of what benchmarks/faults/kill_ranks.py does twenty times."""
+    config = tmp_path / "config.json"
+    steps = {"EPOCHS": 12, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 3}
+    config.write_text(json.dumps({**keys, **steps, **launcher}), encoding="utf-8")
+    script = Path(__file__).parents[3] / "benchmarks" / "faults" / "kill_ranks.py"
+    done = subprocess.run([sys.executable, script, config, "--kills", "4"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["kills"] == {"0": 2, "1": 2}
+    assert (report["wrong"], report["finished"] >= 1) == ([], True)
