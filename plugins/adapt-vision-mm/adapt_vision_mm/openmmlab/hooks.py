@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 
-from adapt_core.contracts import Job
+from adapt_core.contracts import Job, World
 from adapt_core.errors import InputError
 from adapt_core.learning_proof import LearningProof
 from adapt_core.relay import Pace
@@ -65,14 +66,24 @@ class Watch(Hook):
         examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
         self._job.relay.screen.advance(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
-            figures = {"loss": mean, "learning_rate": self._rate}
             # The parts of the loss; those of a decoder's inner layers (d0.loss_cls) would only fill the file.
-            figures |= {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
+            parts = {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
+            means = _over_ranks({"loss": mean, **parts}, self._job.world)
+            figures = {"loss": means.pop("loss"), "learning_rate": self._rate, **means}
             self._job.relay.metrics("train", progress.step, progress.epoch, figures)
             self._losses = []
 
     def after_train(self, runner: Any) -> None:
         self._job.relay.screen.end()
+
+
+def _over_ranks(figures: dict[str, float], world: World) -> dict[str, float]:
+    """The means of figures over all processes, each of which must call it with the same names."""
+    if world.size == 1:
+        return figures
+    values = torch.tensor(list(figures.values()), dtype=torch.float64)
+    torch.distributed.all_reduce(values)
+    return dict(zip(figures, (values / world.size).tolist(), strict=True))
 
 
 class Milestones(Hook):
