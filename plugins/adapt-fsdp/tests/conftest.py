@@ -18,34 +18,15 @@ import pytest
 
 from adapt_core.result import RunResult
 
+from .jobs import in_two_processes
+
 Keys = dict[str, Any]
 
 
 @pytest.fixture
 def keys(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> Keys:
-    """text_classification under DDP with two processes: 64 rows in global batches of 16, plain SGD, no dropout.
-
-    The 37 evaluated rows make no whole number of batches: the last batch of one rank is short, the other's is missing.
-    """
-    return {
-        "TASK": "text_classification",
-        "MODEL_PATH": str(tiny_encoder),
-        "CUSTOM_DATASET_PATH": str(inbox),
-        "OUTPUT_DIR": str(tmp_path / "run"),
-        "MAX_TRAIN_SAMPLES": 64,
-        "MAX_EVAL_SAMPLES": 37,
-        "EPOCHS": 2,
-        "LR": 0.05,
-        "OPTIMIZER": "sgd",
-        "NUM_WORKERS": 0,
-        "BATCH_SIZE": 8,
-        "LOGGING_STEPS": 1,
-        "SAVE_METHOD": "safetensors",
-        "DDP": True,
-        "num_processes": 2,
-        "use_cpu": True,
-        "collective_timeout": 120,
-    }
+    """See `jobs.in_two_processes`."""
+    return in_two_processes(tiny_encoder, inbox, tmp_path)
 
 
 def running(pid: int) -> bool:

@@ -1,50 +1,49 @@
-"""What each process of a run holds, counted from its tensors: written to BYTES_FOLDER by rank, after a second step.
+"""What each process of a run holds, counted from its tensors after the second training step.
 
-`folder_of_bytes` gives the environment in which processes of a run count.
+Rank R of a run in the folder `run` writes it to `run.bytes-R`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-COUNT = """
-import json, os
-if "RANK" in os.environ and "BYTES_FOLDER" in os.environ:
-    import transformers.trainer as trainer
+import pytest
 
-    whole, calls = trainer.Trainer.training_step, []
 
-    def held(tensors):
-        own = [tensor.to_local() if hasattr(tensor, "to_local") else tensor for tensor in tensors]
-        return sum(tensor.numel() * tensor.element_size() for tensor in own)
+def held(tensors: Iterable[Any]) -> int:
+    """Bytes of tensors; of sharded ones, of this process's part."""
+    own = [tensor.to_local() if hasattr(tensor, "to_local") else tensor for tensor in tensors]
+    return sum(tensor.numel() * tensor.element_size() for tensor in own)
 
-    def training_step(self, model, *args, **kwargs):
-        loss = whole(self, model, *args, **kwargs)
-        calls.append(loss)
-        if len(calls) == 2:
+
+def count_bytes(patch: pytest.MonkeyPatch) -> None:
+    """From here on every Trainer of this process counts."""
+    from transformers import Trainer
+
+    step = Trainer.training_step
+
+    def training_step(self: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        loss = step(self, model, *args, **kwargs)
+        self.steps_counted = getattr(self, "steps_counted", 0) + 1
+        if self.steps_counted == 2:
             parameters = list(self.model.parameters())
             states = [value for state in self.optimizer.state.values() for value in state.values()]
-            counted = {
+            found = {
                 "parameters": held(parameters),
-                "gradients": held(p.grad for p in parameters if p.grad is not None),
+                "gradients": held(parameter.grad for parameter in parameters if parameter.grad is not None),
                 "optimizer": held(value for value in states if hasattr(value, "element_size")),
             }
-            with open(os.path.join(os.environ["BYTES_FOLDER"], os.environ["RANK"]), "w") as file:
-                json.dump(counted, file)
+            run = Path(self.args.output_dir).parent
+            run.with_name(f"{run.name}.bytes-{self.args.process_index}").write_text(json.dumps(found))
         return loss
 
-    trainer.Trainer.training_step = training_step
-"""
+    patch.setattr(Trainer, "training_step", training_step)
 
 
-def counting(folder: Path) -> dict[str, str]:
-    """The environment in which a run's processes count into a new folder."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(COUNT, encoding="utf-8")
-    return {"PYTHONPATH": str(folder), "BYTES_FOLDER": str(folder)}
-
-
-def counted(folder: Path, ranks: int = 2) -> list[dict[str, int]]:
-    """What each rank counted."""
-    return [json.loads((folder / str(rank)).read_text()) for rank in range(ranks)]
+def counted(run: Path, rank: int = 0) -> dict[str, int]:
+    """What a rank counted."""
+    found: dict[str, int] = json.loads(run.with_name(f"{run.name}.bytes-{rank}").read_text())
+    return found

@@ -15,7 +15,7 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
-from .one_process import alone
+from .running_alike import alone
 
 Start = Callable[..., Any]
 Run = Callable[..., RunResult]

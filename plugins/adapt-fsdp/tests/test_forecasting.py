@@ -12,9 +12,6 @@ import pytest
 
 from adapt_core import running
 from adapt_core.forecast.by_launcher import Share
-from adapt_core.result import RunResult
-
-from .spying import counted, counting
 
 ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
 
@@ -78,20 +75,3 @@ def test_the_table_names_launchers_and_ranks(
     table = {(row[0], row[1]) for row in rows if len(row) > 2}
     assert {("launcher", "rank"), ("local", "0"), ("ddp", "0-1")} <= table
     assert any(row[:1] == ["fsdp"] for row in rows)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["full", "LoRA"])
-def test_shares_are_the_bytes_of_the_tensors_of_a_real_run(
-    keys: dict[str, Any], ended: Callable[..., RunResult], tmp_path: Path, method: str
-) -> None:
-    if method != "full":
-        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
-    keys = {**keys, **ADAM, "DDP": False, "FSDP": True, "method": method}
-    shares = told(keys)["fsdp"]
-    ended(keys, env=counting(tmp_path / "bytes"))
-    by_rank = [share.memory for share in shares for _ in range(share.first_rank, share.last_rank + 1)]
-    for memory, real in zip(by_rank, counted(tmp_path / "bytes"), strict=True):
-        assert memory.gradients == real["gradients"]
-        assert memory.weights == pytest.approx(real["parameters"], rel=0.03)  # buffers: a small model's position ids
-        assert memory.optimizer == pytest.approx(real["optimizer"], rel=0.01)

@@ -1,0 +1,33 @@
+"""`torchrun many_runs.py CONFIGS`: several runs one after another in the same processes, which import torch once.
+
+CONFIGS is a JSON list. Under torchrun each process does its part of each run, as with `torchrun -m adapt_core run`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from spying import count_bytes
+
+
+def main() -> None:
+    """Runs them all; the first that fails ends everything."""
+    from accelerate.state import AcceleratorState
+
+    import adapt_core
+
+    with pytest.MonkeyPatch.context() as patch:
+        count_bytes(patch)
+        for number, config in enumerate(json.loads(Path(sys.argv[1]).read_text())):
+            # Each run finds keys of its own in torchrun's store, as each of torchrun's attempts does.
+            os.environ["TORCHELASTIC_RESTART_COUNT"] = str(number)
+            adapt_core.run(config, resume=True)
+            AcceleratorState._reset_state(reset_partial_state=True)
+
+
+if __name__ == "__main__":
+    main()
