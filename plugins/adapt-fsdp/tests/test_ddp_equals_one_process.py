@@ -20,7 +20,7 @@ COUNTED = ("accuracy", "macro_f1", "token_accuracy", "top5_accuracy", "AP", "AP5
 
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "text classification, full": (jobs.text_classification, {"method": "full"}),
-    "text classification, LoRA": (jobs.text_classification, {"method": "LoRA"}),
+    "text classification, LoRA": (jobs.text_classification, {"method": "LoRA", "dropout": 0}),
     "text classification, SSF": (jobs.text_classification, {"method": "SSF"}),
     "text generation": (jobs.text_generation, {"method": "full"}),
     "image classification": (jobs.image_classification, {"method": "full"}),
