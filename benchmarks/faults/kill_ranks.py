@@ -126,8 +126,50 @@ def _leads_its_group(pid: int) -> bool:
         return False
 
 
+def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Kills and resumes until the wanted number of kills is reached, then lets the last run end; tells how it went."""
+    choose = random.Random(given.seed)
+    report: dict[str, Any] = {"kills": [], "resumed": 0, "finished": 0, "wrong": []}
+    mark = ""
+    for number in range(10 * given.kills):
+        whole = newest_whole(folder / "checkpoints") if folder.exists() else None
+        mark = f"{os.getpid()}-{number}"
+        run = Run(config, folder, more, mark)
+        count = len(report["kills"])
+        rank, last = count % given.ranks, count >= given.kills
+        ahead = sys.maxsize if last else choose.randint(1, given.within)
+        try:
+            came = run.wait_for((step_of(whole) if whole else 0) + ahead)
+        except TimeoutError as error:
+            report["wrong"].append(f"hang: {error}")
+            break
+        report["resumed"] += whole is not None
+        pid = run.kill(rank) if came else None
+        if pid is not None:
+            step = max(run.steps(), default=0)
+            wrong = run.after_kill(rank, pid)
+            report["kills"].append({"rank": rank, "step": step})
+            report["wrong"] += wrong
+            print(
+                f"kill {count + 1}: rank {rank} at step {step}: {'; '.join(wrong) or 'as it must be'}", file=sys.stderr
+            )
+            if run.process.poll() is None:
+                break
+            continue
+        if code := run.process.wait():
+            report["wrong"].append(f"exit {code}: {run.errors.read_text(errors='replace')[-1000:]}")
+            break
+        report["finished"] += 1
+        if last:
+            break
+        shutil.rmtree(folder)
+    for pid in marked(mark):
+        os.kill(pid, signal.SIGKILL)
+    return report
+
+
 def main() -> None:
-    """Kills and resumes until the wanted number of kills is reached, then lets the last run end."""
+    """Reads the command line and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--kills", type=int, default=20)
@@ -135,41 +177,8 @@ def main() -> None:
     parser.add_argument("--within", type=int, default=10, help="a kill comes at most this many steps after the last")
     parser.add_argument("--seed", type=int, default=0)
     given, more = parser.parse_known_args()
-    choose = random.Random(given.seed)
-    report: dict[str, Any] = {"kills": dict.fromkeys(range(given.ranks), 0), "steps": [], "finished": 0}
-    report |= {"resumed": 0, "wrong": []}
-    kills = 0
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "run"
-        for number in range(10 * given.kills):
-            whole = newest_whole(folder / "checkpoints") if folder.exists() else None
-            run = Run(given.config, folder, more, f"{os.getpid()}-{number}")
-            begin = step_of(whole) if whole else 0
-            done = kills >= given.kills
-            try:
-                came = run.wait_for(sys.maxsize if done else begin + choose.randint(1, given.within))
-            except TimeoutError as error:
-                report["wrong"].append(f"hang: {error}")
-                break
-            report["resumed"] += whole is not None
-            pid = run.kill(kills % given.ranks) if came else None
-            if pid is None:
-                if code := run.process.wait():
-                    report["wrong"].append(f"exit {code}: {run.errors.read_text(errors='replace')[-1000:]}")
-                    break
-                report["finished"] += 1
-                if done:
-                    break
-                shutil.rmtree(folder)
-                continue
-            report["wrong"] += run.after_kill(kills % given.ranks, pid)
-            report["kills"][kills % given.ranks] += 1
-            report["steps"].append(max(run.steps(), default=0))
-            kills += 1
-            if run.process.poll() is None:
-                break
-        for pid in marked(f"{os.getpid()}-{number}"):
-            os.kill(pid, signal.SIGKILL)
+        report = killed_and_resumed(given.config, more, given, Path(temporary) / "run")
     print(json.dumps(report, indent=2))
     if report["wrong"]:
         raise SystemExit(1)
