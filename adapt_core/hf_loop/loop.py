@@ -22,7 +22,6 @@ from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, StopWhenAsked, plain_metrics
 from adapt_core.hf_loop.finite_losses import FiniteLosses
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
-from adapt_core.hf_loop.one_order import over_all_ranks
 from adapt_core.hf_loop.parts import LoopParts
 from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
 from adapt_core.hf_loop.row_order import in_row_order
@@ -54,8 +53,7 @@ def watched(trainer_class: type) -> type:
         def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
             sampler = super()._get_train_sampler(*args, **kwargs)
             if isinstance(sampler, LengthGroupedSampler):
-                common_seed = self.args.seed if self.args.world_size > 1 else None
-                return GroupedRows(sampler.lengths, sampler.batch_size, common_seed)
+                return GroupedRows(sampler.lengths, sampler.batch_size, self.args.world_size)
             return sampler
 
         def _get_eval_sampler(self, eval_dataset: Any) -> Any:
@@ -63,9 +61,6 @@ def watched(trainer_class: type) -> type:
             # Drawn once: the sampler reads the length of every row to draw it.
             self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
             return self.order or sampler
-
-        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
-            return over_all_ranks(super()._get_train_sampler(*args, **kwargs), self.args.world_size)
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             if self.args.world_size > 1 and not model.training:

@@ -21,22 +21,22 @@ class GroupedRows(LengthGroupedSampler):
 
     transformers draws it from torch's global random state, which dropout has moved on in a later epoch: a run that
     resumes inside one would take other rows, and each of several processes rows that others took too. Here one process
-    draws what transformers would, and keeps the state that it drew from; several draw from their common seed.
+    draws what transformers would, and keeps the state that it drew from; several take what rank 0 draws for all of
+    them, which is what one process with their global batch would draw.
 
     Args:
         lengths: tokens of each row.
-        batch_size: rows of an optimizer step.
-        common_seed: the seed that several processes share; None for a single process.
+        batch_size: rows of an optimizer step in one process.
+        processes: of the run.
 
     Attributes:
         epoch: what is drawn for next.
-        drawn: epoch -> torch's random state that its order was drawn from; the latest one only.
+        drawn: epoch -> the random state (rank 0's) that its order was drawn from; the latest one only.
     """
 
-    def __init__(self, lengths: list[int], batch_size: int, common_seed: int | None) -> None:
-        generator = torch.Generator() if common_seed is not None else None
-        super().__init__(batch_size, lengths=lengths, generator=generator)
-        self._common_seed = common_seed
+    def __init__(self, lengths: list[int], batch_size: int, processes: int) -> None:
+        super().__init__(batch_size * processes, lengths=lengths)
+        self._processes = processes
         self.epoch = 0
         self.drawn: dict[int, torch.Tensor] = {}
 
@@ -45,15 +45,16 @@ class GroupedRows(LengthGroupedSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        if self._common_seed is not None:
-            self.generator.manual_seed(self._common_seed + self.epoch)
-            return iter(super().__iter__())
         if self.epoch in self.drawn:
             with untouched_random_state():
                 torch.set_rng_state(self.drawn[self.epoch])
                 return iter(super().__iter__())
-        self.drawn = {self.epoch: torch.get_rng_state()}
-        return iter(super().__iter__())
+        state = torch.get_rng_state()
+        told: list[Any] = [state, list(super().__iter__())]
+        if self._processes > 1:
+            torch.distributed.broadcast_object_list(told, src=0)
+        self.drawn = {self.epoch: told[0]}
+        return iter(told[1])
 
 
 class KeepRowOrder(TrainerCallback):

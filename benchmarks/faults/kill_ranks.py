@@ -1,7 +1,7 @@
 """Kills one rank of a run of several processes, again and again, and resumes it each time until it ends.
 
-    python benchmarks/faults/kill_ranks.py CONFIG --kills 20
-    python benchmarks/faults/kill_ranks.py CONFIG --kills 20 --set FSDP=true --set DDP=false
+    python -m benchmarks.faults.kill_ranks --config CONFIG --kills 20
+    python -m benchmarks.faults.kill_ranks --config CONFIG --kills 20 --set FSDP=true --set DDP=false
 
 CONFIG runs under DDP or FSDP and saves checkpoints. Ranks take turns; the step is chosen at random among those that
 the run still has before it. After each kill: the command ended by itself and with 1, told of that rank once, and left
@@ -171,7 +171,7 @@ def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace,
 def main() -> None:
     """Reads the command line and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path)
+    parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--ranks", type=int, default=2, help="processes of the run")
     parser.add_argument("--within", type=int, default=10, help="a kill comes at most this many steps after the last")

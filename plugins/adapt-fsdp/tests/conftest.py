@@ -147,6 +147,6 @@ def fault(tmp_path: Path) -> Callable[[int, str], dict[str, str]]:
             "    trainer.Trainer.training_step = training_step\n",
             encoding="utf-8",
         )
-        return {"PYTHONPATH": str(folder)}
+        return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
     return inject

@@ -107,12 +107,12 @@ def test_memory_that_runs_out_on_one_rank_is_the_input_s_fault(
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("launcher", [{"DDP": True}, {"DDP": False, "FSDP": True}])
 def test_each_rank_killed_at_random_steps(keys: dict[str, Any], tmp_path: Path, launcher: dict[str, Any]) -> None:
-    """A short form of what benchmarks/faults/kill_ranks.py does twenty times."""
+    """A short form of what benchmarks.faults.kill_ranks does twenty times."""
     config = tmp_path / "config.json"
     steps = {"EPOCHS": 12, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 3}
     config.write_text(json.dumps({**keys, **steps, **launcher}), encoding="utf-8")
-    script = Path(__file__).parents[3] / "benchmarks" / "faults" / "kill_ranks.py"
-    done = subprocess.run([sys.executable, script, config, "--kills", "4"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.faults.kill_ranks", "--config", config, "--kills", "4"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert [kill["rank"] for kill in report["kills"]] == [0, 1, 0, 1]
