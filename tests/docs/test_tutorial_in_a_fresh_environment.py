@@ -43,4 +43,4 @@ def test_it_leads_from_pip_install_to_a_model_that_is_used(uv: str, wheels: Path
     for run, result in results.items():
         assert result["learning"]["verdict"] == "learned", run
         assert result["metrics"]["before"]["accuracy"] < 0.4, run
-        assert result["metrics"]["after"]["accuracy"] > 0.8, run
+        assert result["metrics"]["after"]["accuracy"] > 0.7, run
