@@ -66,8 +66,10 @@ def fault_of(command: str) -> str | None:
         return "no such command"
     try:
         found.make_parser(click.Context(found, info_name=name, parent=context)).parse_args(arguments)
-    except click.UsageError as error:
+    except click.NoSuchOption as error:
         return error.format_message()
+    except click.BadOptionUsage:
+        return None  # an option that is named without its value
     return None
 
 
