@@ -81,7 +81,7 @@ _DETECTION_CASES = [
         keys={**_DETECTION, **_BACKBONE, "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco", "EPOCHS": 10, "LR": 2e-3},
         metric="AP50",
     ),
-    *_adapted(DETECTION, "RTMDet, base", "bccd_coco", {**_DETECTION, **_BLOOD_CELLS, **_FEWER, "EPOCHS": 4}, "AP50"),
+    *_adapted(DETECTION, "RTMDet, base", "bccd_coco", {**_DETECTION, **_BLOOD_CELLS, **_FEWER, "EPOCHS": 3}, "AP50"),
     Case(
         name="RetinaNet",
         section=DETECTION,

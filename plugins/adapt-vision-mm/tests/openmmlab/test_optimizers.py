@@ -17,7 +17,7 @@ OF_THE_SPECIFICATION = ("adamw_torch", "sgd", "paged_adamw_32bit")
 def trains(run: Callable[..., Any], optimizer: str) -> None:
     if optimizer in BITSANDBYTES_OPTIMIZERS:
         pytest.importorskip("bitsandbytes", reason="needs bitsandbytes (adapt-peft-ssf brings it)")
-    result = run(OPTIMIZER=optimizer, MAX_STEPS=2, DO_EVAL=False, INTERVAL="no", LR=1e-3)
+    result = run(OPTIMIZER=optimizer, MAX_STEPS=4, DO_EVAL=False, INTERVAL="no", LR=1e-3)
     assert result.learning["verdict"] == "learned"
 
 
