@@ -16,6 +16,12 @@ hundred rows. Made by `python -m benchmarks.results --data ../shared/data`, whic
 shared the machine with others.
 """
 
+BASES = (
+    "No package ships such a model pretrained. So adapt's own full run made a base on one set, from a backbone with",
+    "ImageNet weights (the line *base*), and each method adapts that base to another set.",
+    "",
+)
+
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
@@ -93,6 +99,7 @@ def page(measured: Mapping[str, Mapping[str, Any]], cells: Mapping[str, Mapping[
         lines += [
             f"## {section}",
             "",
+            *(BASES if any(case.base for case in shown) else ()),
             "| run | data | metric | before | after | baseline | trains | s/step | peak MiB |",
             "|---|---|---|---:|---:|---:|---:|---:|---:|",
             *(_line(case, measured[case.name]) for case in shown),
