@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapt_core.contracts import LoadedModel
@@ -103,6 +104,11 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
         return load()
     except InputError:
         raise
+    except UnpicklingError as error:
+        raise InputError(
+            f"MODEL_PATH: the weights of {source.given} are a pickle that could run code, and are not loaded. "
+            "Weights in model.safetensors are."
+        ) from error
     except (
         OSError,
         ValueError,

@@ -1,0 +1,79 @@
+"""Checkpoints with code in them, and annotated files outside of the data: refused with the place."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import adapt_core
+from adapt_core.errors import InputError
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> bytes:
+    """A pickle that makes a folder when it is loaded."""
+
+    class Payload:
+        def __reduce__(self) -> Any:
+            return (os.mkdir, (str(tmp_path / "pwned"),))
+
+    return pickle.dumps({"state_dict": {"weight": torch.zeros(1)}, "meta": Payload()})
+
+
+@pytest.fixture(autouse=True)
+def nothing_ran(tmp_path: Path) -> Any:
+    yield
+    assert not (tmp_path / "pwned").exists()
+
+
+def refused(run: Run, **changes: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        run(**changes)
+    assert len(str(caught.value).splitlines()) <= 10
+    return str(caught.value)
+
+
+@pytest.fixture
+def check_mm(tmp_path: Path) -> Run:
+    """Checks a detection config of one image with changes."""
+    pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
+    image = {"id": 1, "file_name": "a.png", "width": 64, "height": 64}
+    data = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "x"}]}
+    for name in ("train.json", "val.json"):
+        (tmp_path / name).write_text(json.dumps(data), encoding="utf-8")
+
+    def check(**changes: Any) -> Any:
+        keys = {"TASK": "object_detection", "CUSTOM_DATASET_PATH": str(tmp_path), "OUTPUT_DIR": str(tmp_path / "run")}
+        return adapt_core.check({**keys, **changes})
+
+    return check
+
+
+def test_a_checkpoint_with_code_is_not_run(evil: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+    from adapt_vision_mm.openmmlab.weights import load_matching
+
+    (tmp_path / "evil.pth").write_bytes(evil)
+    with pytest.raises(InputError, match="could run code"):
+        load_matching(torch.nn.Linear(1, 1), tmp_path / "evil.pth")
+
+
+@pytest.mark.parametrize("climbing", ["../../../../etc/hostname", "/etc/hostname"])
+def test_an_annotated_file_outside_of_the_data_is_no_image(check_mm: Run, tmp_path: Path, climbing: str) -> None:
+    text = (tmp_path / "train.json").read_text(encoding="utf-8").replace("a.png", climbing)
+    (tmp_path / "train.json").write_text(text, encoding="utf-8")
+    message = refused(check_mm, MODEL_PATH="rtmdet_tiny_8xb32-300e_coco")
+    assert climbing in message

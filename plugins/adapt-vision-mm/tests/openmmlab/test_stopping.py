@@ -1,0 +1,70 @@
+"""A detector's run that a signal ends, and one whose loss is not finite."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from adapt_core.checkpoints import newest_whole, step_of
+from adapt_core.errors import InputError, InterruptedRunError
+
+from .detectors import lines
+
+pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+
+Run = Callable[..., Any]
+
+
+def test_a_signal_ends_training_with_a_checkpoint_and_a_resumed_run_equals_the_whole(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_vision_mm.openmmlab.hooks import Watch
+
+    common = {"EPOCHS": 2, "INTERVAL": "epoch"}
+    whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
+    after_train_iter = Watch.after_train_iter
+
+    def signal_at_3(self: Any, runner: Any, *args: Any, **kwargs: Any) -> None:
+        after_train_iter(self, runner, *args, **kwargs)
+        if self._progress.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "after_train_iter", signal_at_3)
+        with pytest.raises(InterruptedRunError, match=r"stopped by SIGTERM at step 3.*--resume"):
+            run(**common)
+    checkpoint = newest_whole(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert step_of(checkpoint) == 3
+    resumed = run(**common, resume=True)
+    assert resumed.metrics == whole.metrics
+    assert lines(tmp_path / "run", "train") == lines(tmp_path / "whole", "train")
+    states = [torch.load(tmp_path / name / "model" / "checkpoint.pth", weights_only=True) for name in ("run", "whole")]
+    ours, theirs = (state["state_dict"] for state in states)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_images(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_vision_mm.openmmlab.hooks import Watch
+
+    after_train_iter = Watch.after_train_iter
+
+    def burst(self: Any, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if runner.iter == 2:
+            outputs = {**outputs, "loss": outputs["loss"] * float("nan")}
+        after_train_iter(self, runner, batch_idx, data_batch, outputs)
+
+    monkeypatch.setattr(Watch, "after_train_iter", burst)
+    with pytest.raises(InputError, match=r"not finite at step \d, on .*\.png.*\.png") as caught:
+        run(INTERVAL="steps", INTERVAL_STEPS=1)
+    assert len(str(caught.value).splitlines()) <= 10
+    assert step_of(newest_whole(tmp_path / "run" / "checkpoints") or Path()) == 2

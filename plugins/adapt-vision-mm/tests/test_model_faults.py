@@ -1,0 +1,82 @@
+"""Models that are broken, of another kind, or carry code: refused with MODEL_PATH or the file named, and never run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from adapt_core.errors import InputError
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> bytes:
+    """A pickle that makes a folder when it is loaded."""
+
+    class Payload:
+        def __reduce__(self) -> Any:
+            return (os.mkdir, (str(tmp_path / "pwned"),))
+
+    return pickle.dumps({"state_dict": {"weight": torch.zeros(1)}, "meta": Payload()})
+
+
+@pytest.fixture(autouse=True)
+def nothing_ran(tmp_path: Path) -> Any:
+    yield
+    assert not (tmp_path / "pwned").exists()
+
+
+def refused(run: Run, **changes: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        run(**changes)
+    assert len(str(caught.value).splitlines()) <= 10
+    return str(caught.value)
+
+
+# --- image classification ------------------------------------------------------------------------------------------
+
+
+def test_a_pickle_with_code_is_not_run_as_weights_of_timm(run: Run, evil: bytes, tmp_path: Path) -> None:
+    (tmp_path / "evil.pth").write_bytes(evil)
+    message = refused(run, LOCAL_MODEL_PATH=str(tmp_path / "evil.pth"))
+    assert "evil.pth" in message
+    assert "could run code" in message
+
+
+def test_a_pickle_with_code_is_not_run_as_weights_of_a_hugging_face_folder(
+    run_hf: Run, evil: bytes, tiny_vit: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(tiny_vit, tmp_path / "model"))
+    (model / "model.safetensors").unlink()
+    (model / "pytorch_model.bin").write_bytes(evil)
+    message = refused(run_hf, MODEL_PATH=str(model))
+    assert "MODEL_PATH" in message
+    assert "could run code" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", None])
+def test_broken_weights_are_named(run: Run, run_hf: Run, tiny_vit: Path, tmp_path: Path, content: bytes | None) -> None:
+    whole = (tiny_vit / "model.safetensors").read_bytes()
+    broken = whole[:-100] if content is None else content
+    (tmp_path / "w.safetensors").write_bytes(broken)
+    assert "w.safetensors cannot be read" in refused(run, LOCAL_MODEL_PATH=str(tmp_path / "w.safetensors"))
+    model = Path(shutil.copytree(tiny_vit, tmp_path / "model"))
+    (model / "model.safetensors").write_bytes(broken)
+    assert "MODEL_PATH" in refused(run_hf, MODEL_PATH=str(model))
+
+
+def test_weights_of_another_architecture_are_named(run: Run, tiny_vit: Path) -> None:
+    message = refused(run, LOCAL_MODEL_PATH=str(tiny_vit / "model.safetensors"))
+    assert "of the model are not in it" in message
+
+
+def test_a_language_model_is_no_image_classifier(run_hf: Run, tiny_encoder: Path) -> None:
+    assert "which is a bert" in refused(run_hf, MODEL_PATH=str(tiny_encoder))
