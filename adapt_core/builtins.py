@@ -23,6 +23,7 @@ def adapt_methods() -> list[MethodSpec]:
             implementation="adapt_core.methods.last_layer:LastLayer",
             params=LastLayerParams,
             trains_base=True,
+            on_quantized=True,
             is_peft=False,
         ),
     ]

@@ -130,6 +130,9 @@ class Quantizer(Protocol):
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
         """Makes a quantized model ready to train an adapter on (norms, input gradients)."""
 
+    def dequantize(self, model: nn.Module) -> nn.Module:
+        """The model with plain float32 layers where quantized ones were, which compute what those did."""
+
 
 class Method(Protocol):
     """Decides which parameters of a model train. Constructed with its params instance."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from adapt_core.contracts import Method, Site, Task
+from adapt_core.contracts import Method, Quantizer, Site, Task
 from adapt_core.errors import InputError
 from adapt_core.files import whole_folder
 from adapt_core.merge_proof import MergeProof
@@ -18,11 +18,19 @@ log = logging.getLogger(__name__)
 
 
 def export_run(
-    plan: Plan, task: Task, method: Method, model: Any, site: Site, folder: RunFolder, proof: MergeProof
+    plan: Plan,
+    task: Task,
+    method: Method,
+    quantizer: Quantizer | None,
+    model: Any,
+    site: Site,
+    folder: RunFolder,
+    proof: MergeProof,
 ) -> tuple[dict[str, str], dict[str, Any] | None]:
     """Writes `adapter/` (where the method added one) and `model/`, each whole or not at all.
 
     MERGE_ADAPTER defaults to true on a float base and to false on a quantized one, where only `adapter/` is written.
+    What a method without an adapter trained on a quantized base is saved with the base dequantized.
 
     Returns:
         artifact names to paths inside the run folder, and the figures of the merge where an adapter was merged.
@@ -52,6 +60,8 @@ def export_run(
             raise
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
+    if quantizer is not None and not has_adapter:
+        plain = quantizer.dequantize(plain)
     figures = proof.after(plain) if has_adapter else None
     save_model(task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name

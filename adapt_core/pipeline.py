@@ -195,7 +195,7 @@ def finish(
     registry: Registry,
 ) -> RunResult:
     """Exports, then the model card and the report, then `result.json`, which makes the run finished."""
-    artifacts, merge = export_run(plan, parts.task, parts.method, model, site, folder, merge_proof)
+    artifacts, merge = export_run(plan, parts.task, parts.method, parts.quantizer, model, site, folder, merge_proof)
     sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
     result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
     write_text(folder.card, model_card(plan, parts.task, result))

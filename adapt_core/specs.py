@@ -89,10 +89,12 @@ class MethodSpec(Spec):
     Attributes:
         trains_base: whether the checkpoint's own weights train, so that DTYPE auto means float32.
         is_peft: whether it adds an adapter to a frozen base, which contradicts FULL_FINE_TUNING.
+        on_quantized: whether it can train on a quantized base, by default where the base's own weights stand still.
     """
 
     trains_base: bool = False
     is_peft: bool = True
+    on_quantized: bool = attrs.field(default=attrs.Factory(lambda spec: not spec.trains_base, takes_self=True))
 
 
 @attrs.frozen(kw_only=True)

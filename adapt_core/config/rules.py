@@ -66,9 +66,9 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             f"{launcher.spec.name} serves {loops} loops, and {task.spec.name} trains in the {task.spec.loop} loop."
         )
         yield problem("launcher", message)
-    if selection.quantizer is not None and method is not None and method.spec.trains_base:
+    if selection.quantizer is not None and method is not None and not method.spec.on_quantized:
         switch = selection.quantizer.spec.switch
         message = f"quantized weights cannot train, and method {method.spec.name} trains them."
-        yield problem(switch, message, "Use LoRA, DoRA or SSF on a quantized base.")
+        yield problem(switch, message, "Use LoRA, DoRA, SSF or last_layer on a quantized base.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")

@@ -123,6 +123,8 @@ class HuggingFaceLoop:
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
         declare_loss_scaling(job.model)
+        # transformers refuses to train on a quantized base without an adapter of peft's, a head in float32 too.
+        vars(job.model).pop("is_quantized", None)
         try:
             self._trainer = watched(load(parts.trainer_class))(
                 model=job.model,

@@ -30,8 +30,14 @@ class LastLayer(InPlace):
         """Freezes everything but the last layers and the parameters that the checkpoint did not hold.
 
         Raises:
-            InputError: the model has fewer layers than LAST_LAYERS asks for, or its head cannot be found.
+            InputError: the model has fewer layers than LAST_LAYERS asks for, its head cannot be found, or the layers
+                before it are quantized.
         """
+        if site.quantized and self.params.last_layers > 1:
+            raise InputError(
+                f"LAST_LAYERS: {self.params.last_layers}: on a quantized base the head alone can train, for it alone "
+                "is held in full precision."
+            )
         if not site.head:
             raise InputError(
                 f"method last_layer: {type(model).__name__} has no head that could be told from its base. "

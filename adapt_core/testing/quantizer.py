@@ -76,6 +76,22 @@ class QuantizerContract(OnAModel):
         logits_of(model, batch).float().sum().backward()  # type: ignore[no-untyped-call]
         assert all(parameter.grad is not None for parameter in head.parameters())
 
+    def test_a_dequantized_model_is_plain_and_computes_the_same(
+        self,
+        make_quantizer: Callable[[], Quantizer],
+        make_model: Callable[[], nn.Module],
+        batch: Mapping[str, Any],
+        skip: tuple[str, ...],
+    ) -> None:
+        quantizer = make_quantizer()
+        quantized = quantizer.prepare(quantizer.convert(make_model(), skip, "cpu"), gradient_checkpointing=False).eval()
+        with torch.no_grad():
+            expected = logits_of(quantized, batch).float()
+            plain = quantizer.dequantize(quantized).eval()
+            found = logits_of(plain, batch)
+        assert {type(module) for module in plain.modules()} == {type(module) for module in make_model().modules()}
+        assert float((found - expected).abs().max() / expected.abs().max()) < 0.05
+
     def test_a_model_without_a_layer_to_quantize_is_refused(self, make_quantizer: Callable[[], Quantizer]) -> None:
         with pytest.raises(InputError):
             make_quantizer().convert(nn.Sequential(nn.ReLU()), (), "cpu")

@@ -40,7 +40,7 @@ class Cell:
         rate = {"LR": 1e-2} if self.method == "SSF" else {}
         # Small models have layers of a few channels only: a rank of 8 would be larger than they are.
         rank = {"r": 4} if self.method in ("LoRA", "DoRA") else {}
-        return {"method": self.method, **BASES[self.base], **LAUNCHERS[self.launcher], **rate, **rank}
+        return {"method": self.method, "INTERVAL": "no", **BASES[self.base], **LAUNCHERS[self.launcher], **rate, **rank}
 
     def covered_by(self) -> str | None:
         """What shows the same where this cell is not run itself; None where it runs."""

@@ -35,13 +35,14 @@ def refusal(config: dict[str, Any]) -> str | None:
 def trained(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
     """Runs one cell: its refusal, its error, or its figures."""
     import adapt_core
+    from adapt_core.errors import InputError
 
     config = {**job.config(data, work / "models"), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
-    refused = refusal(config)
-    if refused is not None:
-        return {"refused": refused}
     try:
         result = adapt_core.run({**config, "OVERWRITE_OUTPUT_DIR": True})
+    except InputError as error:
+        refused = refusal(config)
+        return {"refused": refused} if refused else {"failed": f"check lets it through, and the run says: {error}"}
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}"}

@@ -229,3 +229,33 @@ def test_listing_plugins_imports_nothing_heavy() -> None:
     script = "import sys, adapt_peft_ssf.plugin; print(sorted({'torch', 'peft', 'bitsandbytes'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("switch", "tolerance"), [("load_in_4bit", 1e-3), ("load_in_8bit", 5e-2)])
+def test_the_last_layer_trains_on_a_quantized_base_and_is_saved_on_a_plain_one(
+    switch: str, tolerance: float, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="last_layer", **{switch: True})
+    result = adapt_core.run({**keys, "bnb_4bit_compute_dtype": "float32"})
+    assert result.learning["verdict"] == "learned"
+    assert result.learning["frozen_changed"] == 0
+    model = str(tmp_path / "run" / "model")
+    plain = {key: value for key, value in keys.items() if key not in (switch, "method")}
+    again = adapt_core.run({**plain, "MODEL_PATH": model, "DO_TRAIN": False, "OUTPUT_DIR": str(tmp_path / "again")})
+    assert again.metrics["before"]["loss"] == pytest.approx(result.metrics["after"]["loss"], rel=tolerance)
+
+
+def test_a_run_of_the_last_layer_on_a_quantized_base_is_resumed(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "whole", method="last_layer", load_in_4bit=True, INTERVAL="epoch")
+    whole = adapt_core.run(keys)
+    checkpoint = str(tmp_path / "whole" / "checkpoints" / "checkpoint-4")
+    again = {**keys, "OUTPUT_DIR": str(tmp_path / "again"), "RESUME_FROM_CHECKPOINT": checkpoint}
+    assert adapt_core.run(again).metrics["after"] == whole.metrics["after"]
+
+
+def test_only_the_head_trains_on_a_quantized_base(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="last_layer", load_in_8bit=True, LAST_LAYERS=2)
+    with pytest.raises(InputError, match="LAST_LAYERS: 2: on a quantized base the head alone can train"):
+        adapt_core.run(keys)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from adapt_peft_ssf.params import Bnb4bitParams
-from adapt_peft_ssf.quantizers.conversion import quantizable, replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
 
 log = logging.getLogger(__name__)
@@ -96,3 +96,7 @@ class Bnb4bit:
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
         """See `preparing.prepare`."""
         return prepare(model, gradient_checkpointing, "is_loaded_in_4bit")
+
+    def dequantize(self, model: nn.Module) -> nn.Module:
+        """See `conversion.dequantize`."""
+        return dequantize(model, torch.float32)

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from adapt_peft_ssf.params import Bnb8bitParams
-from adapt_peft_ssf.quantizers.conversion import quantizable, replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
 
 log = logging.getLogger(__name__)
@@ -82,3 +83,7 @@ class Bnb8bit:
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
         """See `preparing.prepare`."""
         return prepare(model, gradient_checkpointing, "is_loaded_in_8bit")
+
+    def dequantize(self, model: nn.Module) -> nn.Module:
+        """See `conversion.dequantize`."""
+        return dequantize(model, torch.float32)
