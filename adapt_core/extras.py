@@ -85,6 +85,14 @@ class ShowsBatches(Protocol):
 
 
 @runtime_checkable
+class CountsRows(Protocol):
+    """A task that trains on other rows than those it loads (packs of documents). Optional."""
+
+    def training_rows(self, data: TaskData) -> int:
+        """Rows of one epoch, where all goes as the config says."""
+
+
+@runtime_checkable
 class CountsBytes(Protocol):
     """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
 

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
+from adapt_core.hf_models.gguf_files import converted
 from adapt_core.hf_models.locate import ModelSource
 from benchmarks import packaged_models
 
-from adapt_nlp.gguf_files import converted
 from adapt_peft_ssf.params import Bnb4bitParams, Bnb8bitParams
 from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
 from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit

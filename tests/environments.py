@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -36,9 +37,19 @@ class Environment:
     def install(self, *names: str) -> None:
         """Installs distributions from the wheels just built, and what they need from the index."""
         # From the root, so that uv takes the versions that pyproject.toml holds under constraint-dependencies.
-        options = ["--python", self.folder / "bin" / "python", "--find-links", self._wheels, "--quiet"]
+        options = ["--python", self.python, "--find-links", self._wheels, "--quiet"]
         if names:
             done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / "bin" / "python"
+
+    def packages(self) -> set[str]:
+        """Names of the distributions in it."""
+        listed = done(self._uv, "pip", "list", "--python", self.python, "--format", "json")
+        return {package["name"] for package in json.loads(listed)}
 
     def adapt(self, *arguments: Any, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs the installed `adapt`, with these variables besides."""

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from adapt_core.contracts import Site, TaskData
-from adapt_core.extras import CountsBytes, CountsShares, LoadsStructure, ShowsBatches
+from adapt_core.extras import CountsBytes, CountsRows, CountsShares, LoadsStructure, ShowsBatches
 from adapt_core.forecast.by_launcher import Share, shares
 from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
 from adapt_core.parts import Parts
@@ -86,7 +86,7 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
     data = parts.task.load_data()
     device = first_device()
     processes = parts.launcher.processes() if isinstance(parts.launcher, CountsShares) else 1
-    per_epoch, steps = _steps(plan, data, processes)
+    per_epoch, steps = _steps(plan, parts.task, data, processes)
     shows = data.train is not None and isinstance(parts.task, ShowsBatches)
     total, trainable, memory, launchers, disk = _counts(plan, parts, data, registry, steps, device)
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
@@ -110,11 +110,12 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
     return attrs.evolve(found, warnings=_warnings(found, plan))
 
 
-def _steps(plan: Plan, data: TaskData, processes: int) -> tuple[int, int]:
+def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[int, int]:
     if data.train is None:
         return 0, 0
     training = plan.training
-    batches = math.ceil(len(data.train) / (training.batch_size * processes))
+    rows = task.training_rows(data) if isinstance(task, CountsRows) else len(data.train)
+    batches = math.ceil(rows / (training.batch_size * processes))
     per_epoch = math.ceil(batches / training.gradient_accumulation_steps)
     return per_epoch, training.max_steps or math.ceil(training.epochs * per_epoch)
 

@@ -2,10 +2,10 @@
 
     from adapt_core.testing import MethodContract
 
-    class TestBiasOnly(MethodContract):
+    class TestBitFit(MethodContract):
         @pytest.fixture
         def make_method(self):
-            return lambda: BiasOnly(BiasOnlyParams())
+            return lambda: BitFit(BitFitParams())
 
 plugin.py       a distribution's specs: light to import, loadable, their params complete
 method.py       a method: attaches, freezes, trains, saves, loads, merges

@@ -88,9 +88,8 @@ def _made(name: str, models: Any) -> Any:
             lambda: tokens,
             Site(head=("classifier",), new_parameters=new, train_head=True),
         )
+    from adapt_core.hf_models.gguf_files import converted
     from adapt_core.hf_models.locate import ModelSource
-
-    from adapt_nlp.gguf_files import converted
 
     file = smollm2()
     source = converted(ModelSource(str(file), path=file))

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapt_core.errors import InputError
+from adapt_core.hf_models.gguf_files import check_gguf, converted
 from adapt_core.hf_models.locate import ModelSource
-
-from adapt_nlp.gguf_files import check_gguf, converted
 
 
 def test_a_file_that_is_no_gguf_is_refused_before_torch(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_pack_s_positions_start_anew_with_each_document() -> None:
     from datasets import Dataset
 
     rows = Dataset.from_dict({"input_ids": [[1, 2, 3], [4, 5]], "labels": [[IGNORED, 2, 3], [IGNORED, 5]]})
-    assert Packs(rows, [[0, 1]])[0] == {
+    assert Packs(rows, [[0, 1]], [2, 1])[0] == {
         "input_ids": [1, 2, 3, 4, 5],
         "labels": [IGNORED, 2, 3, IGNORED, 5],
         "position_ids": [0, 1, 2, 0, 1],

@@ -192,7 +192,7 @@ def test_scores_agree_with_an_independent_implementation_on_perturbed_answers() 
 def test_positions_of_roberta_are_counted_from_behind_the_padding_index() -> None:
     from transformers import BertConfig, RobertaConfig, T5Config
 
-    from adapt_nlp.tokenizers import positions_of
+    from adapt_core.hf_models.tokenizers import positions_of
 
     assert positions_of(RobertaConfig(max_position_embeddings=514, pad_token_id=1)) == 512
     assert positions_of(BertConfig(max_position_embeddings=128)) == 128

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,15 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, Wo
 from adapt_core.errors import InputError
 from adapt_core.evidence import spread
 from adapt_core.hf_data.columns import text_fault
+from adapt_core.hf_models.tokenizers import positions_of, require_fast
+from adapt_core.hf_tasks.inputs import read_records
+from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.hf_tasks.previewing import examples, tokens_of
 from adapt_core.plan import Plan
 
-from adapt_nlp.base import LanguageTask
-from adapt_nlp.inputs import read_records
-from adapt_nlp.previewing import examples, longest_batch, tokens_of
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
 from adapt_nlp.question_answering.spans import Found, best_spans
-from adapt_nlp.tokenizers import positions_of, require_fast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,7 +73,7 @@ class QuestionAnswering(LanguageTask):
         return self.load_base({}, quantizer, world)
 
     @property
-    def _collator(self) -> Any:
+    def collator(self) -> Any:
         from adapt_nlp.collating import PadWithPositions
 
         return PadWithPositions(self.tokenizer)
@@ -84,7 +84,7 @@ class QuestionAnswering(LanguageTask):
         from adapt_core.hf_loop.parts import LoopParts
 
         parts = LoopParts(
-            collate=self._collator,
+            collate=self.collator,
             score=self._score,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
@@ -122,10 +122,6 @@ class QuestionAnswering(LanguageTask):
         text = context[best.start : best.end]
         return {"answer": text, "start": best.start, "end": best.end, "score": round(best.score, 6)}
 
-    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """The longest training examples, padded."""
-        return longest_batch(data, self._collator, self.plan.training.batch_size)
-
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """The tokens of windows, with those of the answer marked."""
         seen = []
@@ -134,10 +130,6 @@ class QuestionAnswering(LanguageTask):
             tokens = tokens_of(self.tokenizer, example)
             seen.append([(token, "answer" if first <= place <= last else "") for place, token in enumerate(tokens)])
         return seen
-
-    def class_counts(self, data: TaskData) -> Mapping[str, int]:
-        """Answers have no classes."""
-        return {}
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and answers one question."""

@@ -74,7 +74,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         facts[f"{split}_targets_truncated"] = count_full(
             ready[split], "labels", limits.target, f"{split} split: targets"
         )
-    return TaskData(facts=facts, **ready)
+    return TaskData(facts=facts, rows=splits, **ready)
 
 
 def _encoder(tokenizer: Any, limits: Limits, prefix: str, source: Place | Formatted, target: Place) -> Any:

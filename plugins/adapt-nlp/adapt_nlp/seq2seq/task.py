@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
+from adapt_core.evidence import spread
+from adapt_core.hf_models.tokenizers import positions_of
+from adapt_core.hf_tasks.inputs import read_texts_by
+from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.hf_tasks.previewing import examples, tokens_of
 
-from adapt_nlp.base import LanguageTask
-from adapt_nlp.inputs import read_texts_by
 from adapt_nlp.seq2seq import data as pairs
 from adapt_nlp.seq2seq.multilingual import Direction, set_direction
 from adapt_nlp.seq2seq.places import Formatted, Place, column_places, source_or_target, translated_places
 from adapt_nlp.seq2seq.scoring import BLEU, ROUGE, SACREBLEU, Score
-from adapt_nlp.tokenizers import positions_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -119,10 +121,15 @@ class TextToText(LanguageTask, ABC):
         """A language-model head does not train beside an adapter."""
         return False
 
-    def make_loop(self, job: Job) -> Loop:
-        """A Seq2SeqTrainer that pads each batch to its longest input and target."""
+    @property
+    def collator(self) -> Any:
+        """Inputs and targets padded to the longest of each."""
         from transformers import DataCollatorForSeq2Seq
 
+        return DataCollatorForSeq2Seq(self.tokenizer)
+
+    def make_loop(self, job: Job) -> Loop:
+        """A Seq2SeqTrainer that pads each batch to its longest input and target."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.parts import LoopParts
 
@@ -131,7 +138,7 @@ class TextToText(LanguageTask, ABC):
         params = self.plan.task.params
         generates = params.predict_with_generate
         parts = LoopParts(
-            collate=DataCollatorForSeq2Seq(self.tokenizer),
+            collate=self.collator,
             compute_metrics=text_scores(self.tokenizer, self.score()) if generates else None,
             metrics=self.reported,
             processing_class=self.tokenizer,
@@ -144,6 +151,16 @@ class TextToText(LanguageTask, ABC):
             },
         )
         return HuggingFaceLoop(job, parts)
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """The tokens of the input, then the target's as text."""
+        return [
+            [
+                *((token, "") for token in tokens_of(self.tokenizer, example)),
+                ("", " ".join(self.tokenizer.convert_ids_to_tokens(example["labels"]))),
+            ]
+            for example in examples(data, count)
+        ]
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and generates one text."""
@@ -163,10 +180,25 @@ class TextToText(LanguageTask, ABC):
 
         tokenizer = self.saved_tokenizer(folder)
         self.direct(tokenizer)
-        params = self.plan.task.params
         texts = [str(text) for text in inputs]
+        params = self.plan.task.params
         generated = generate_texts(model, tokenizer, texts, params.prefix or "", params.max_input_length)
         return [{"text": text, self.answer: found} for text, found in zip(texts, generated, strict=True)]
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation texts with their target, and what the model generates."""
+        from adapt_nlp.seq2seq.generation import generate_texts
+
+        rows = data.rows["validation"]
+        chosen = list(rows.select(spread(len(rows), count)))
+        source, target = self.places(rows, "validation")
+        params = self.plan.task.params
+        texts = [source.text(row) for row in chosen]
+        generated = generate_texts(model, self.tokenizer, texts, params.prefix or "", params.max_input_length)
+        return [
+            {"input": text, "expected": target.text(row), "predicted": found}
+            for text, row, found in zip(texts, chosen, generated, strict=True)
+        ]
 
 
 class Summarization(TextToText):

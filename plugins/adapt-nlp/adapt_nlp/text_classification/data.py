@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import TaskData
 from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import (
-    column_values,
-    format_columns,
-    formatted,
-    text_fault,
-)
+from adapt_core.hf_data.columns import column_values
 from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
 from adapt_core.hf_data.labels import class_weights as weights_of
 from adapt_core.hf_data.preparing import count_full, good_splits, raw_splits
+from adapt_core.hf_data.texts import input_column, text_columns, text_faults, texts_of
 from adapt_core.plan import Plan
 
 if TYPE_CHECKING:
@@ -33,9 +29,8 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     Raises:
         DataError: naming the split, row and column at fault.
     """
-    text, label = input_column(plan), target_column(plan)
-    wanted = [(name, "FORMAT_STRING") for name in format_columns(plan.data)] or [(text, "input_column")]
-    raw = raw_splits(plan, [*wanted, (label, "target_column")])
+    label = target_column(plan)
+    raw = raw_splits(plan, [*text_columns(plan), (label, "target_column")])
     labels = labels_of(raw.get("train", raw.get("validation")), label)
     splits, facts = good_splits(
         plan,
@@ -47,7 +42,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
-        "text": plan.data.format_string or text,
+        "text": plan.data.format_string or input_column(plan),
         "names": plan.data.format_names,
         "label": label,
         "labels": [repr(value) for value in labels.ids],
@@ -55,7 +50,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     }
     ready = {}
     for split, dataset in splits.items():
-        encode = _encoder(tokenizer, limit, labels, plan, text, label)
+        encode = _encoder(tokenizer, limit, labels, plan, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
         facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
@@ -66,44 +61,20 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     )
 
 
-def input_column(plan: Plan) -> str:
-    """The column of the text."""
-    return str(plan.data.input_column or plan.task.params.dataset_text_field)
-
-
 def target_column(plan: Plan) -> str:
     """The column of the class: target_column, else `label`."""
     return str(plan.data.target_column or "label")
 
 
-def text_of(row: dict[str, Any], plan: Plan) -> str:
-    """The text of a raw row that the model sees."""
-    return str(formatted(row, plan.data) if plan.data.format_string else row[input_column(plan)])
-
-
 def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterator[str | None]:
-    if plan.data.format_string:
-        columns = format_columns(plan.data)
-        rows = dataset.select_columns(columns)
-        texts: Any = (formatted(row, plan.data) for row in rows)
-        where = "every column of FORMAT_STRING"
-    else:
-        texts = column_values(dataset, input_column(plan))
-        where = f"column {input_column(plan)!r}"
     seen = labels.fault if split == "train" else lambda value: unseen_fault(value, labels)
-    for text, value in zip(texts, column_values(dataset, target_column(plan)), strict=True):
-        fault = text_fault(text)
-        yield f"{where} {fault}" if fault else seen(value)
+    for fault, value in zip(text_faults(dataset, plan), column_values(dataset, target_column(plan)), strict=True):
+        yield fault or seen(value)
 
 
-def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, text: str, label: str) -> Any:
+def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, label: str) -> Any:
     def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        count = len(batch[label])
-        if plan.data.format_string:
-            texts = [formatted({column: batch[column][i] for column in batch}, plan.data) for i in range(count)]
-        else:
-            texts = batch[text]
-        encoded = dict(tokenizer(texts, truncation=True, max_length=limit))
+        encoded = dict(tokenizer(texts_of(batch, plan), truncation=True, max_length=limit))
         encoded["labels"] = [labels.ids[value] for value in batch[label]]
         return encoded
 

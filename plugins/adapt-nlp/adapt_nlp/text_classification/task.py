@@ -10,12 +10,13 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, Wo
 from adapt_core.errors import InputError
 from adapt_core.evidence import spread
 from adapt_core.hf_data.columns import column_values
+from adapt_core.hf_data.texts import text_of
+from adapt_core.hf_models.tokenizers import length_limit
+from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.hf_tasks.previewing import examples, label_counts, tokens_of
 from adapt_core.plan import Plan
 
-from adapt_nlp.base import LanguageTask
-from adapt_nlp.previewing import examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.text_classification import data as classification_data
-from adapt_nlp.tokenizers import length_limit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,12 +66,6 @@ class TextClassification(LanguageTask):
         config.problem_type = "single_label_classification"
         return loaded
 
-    @property
-    def _collator(self) -> Any:
-        from transformers import DataCollatorWithPadding
-
-        return DataCollatorWithPadding(self.tokenizer)
-
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest text."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
@@ -81,7 +76,7 @@ class TextClassification(LanguageTask):
 
         weights = classification_data.class_weights(self.plan, job.data)
         parts = LoopParts(
-            collate=self._collator,
+            collate=self.collator,
             compute_metrics=classification_metrics,
             per_class=lambda prediction, _rows: class_table(
                 prediction.label_ids, prediction.predictions, job.data.labels or ()
@@ -92,10 +87,6 @@ class TextClassification(LanguageTask):
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, parts)
-
-    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """The longest training examples, padded."""
-        return longest_batch(data, self._collator, self.plan.training.batch_size)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """Tokens, then the class."""
@@ -124,7 +115,7 @@ class TextClassification(LanguageTask):
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation texts with their class, and the model's with its probability."""
         numbers = spread(len(data.validation), count)
-        texts = [classification_data.text_of(data.rows["validation"][number], self.plan) for number in numbers]
+        texts = [text_of(data.rows["validation"][number], self.plan) for number in numbers]
         truth = data.validation.select(numbers)["labels"]
         names = data.labels or ()
         return [

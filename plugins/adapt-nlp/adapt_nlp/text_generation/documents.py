@@ -65,7 +65,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
         encode = _encoder(form, plan, tokenizer, limit, INSTRUCTION_INPUT in rows.column_names)
         documents = cached_map(rows, encode, key, f"{split} split tokenized")
         ready[split] = _with_targets(documents, split, limit, facts)
-    return TaskData(facts=facts, **ready), form
+    return TaskData(facts=facts, rows=splits, **ready), form
 
 
 def _encoder(form: Form, plan: Plan, tokenizer: Any, limit: int, has_input: bool) -> Any:

@@ -113,10 +113,13 @@ def _text_of(given: Mapping[str, Any], plan: Plan, place: str) -> str:
     return str(given[name])
 
 
-def go_on(model: Any, tokenizer: Any, prompt: str, plan: Plan, is_chat: bool, place: str) -> str:
+def go_on(
+    model: Any, tokenizer: Any, prompt: str, plan: Plan, is_chat: bool, place: str, most: int | None = None
+) -> str:
     """What the model writes behind a prompt, without special tokens.
 
-    Greedy where `temperature` is 0, else sampled with it and `top_p`.
+    Greedy where `temperature` is 0, else sampled with it and `top_p`. At most `most` tokens, `max_new_tokens` where
+    that is None.
 
     Raises:
         InputError: the prompt leaves no room within the model's positions.
@@ -135,7 +138,7 @@ def go_on(model: Any, tokenizer: Any, prompt: str, plan: Plan, is_chat: bool, pl
         written = model.generate(
             input_ids=encoded["input_ids"].to(model.device),
             attention_mask=encoded["attention_mask"].to(model.device),
-            max_new_tokens=min(params.max_new_tokens, room),
+            max_new_tokens=min(params.max_new_tokens if most is None else most, room),
             pad_token_id=tokenizer.pad_token_id,
             **(sampling if params.temperature else {"do_sample": False}),
         )

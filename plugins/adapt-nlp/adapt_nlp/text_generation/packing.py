@@ -52,14 +52,20 @@ class Packs:
     Args:
         documents: with `input_ids` and `labels`.
         packs: for each pack the numbers of its documents.
+        lengths: tokens of each document.
     """
 
-    def __init__(self, documents: Dataset, packs: Sequence[Sequence[int]]) -> None:
+    def __init__(self, documents: Dataset, packs: Sequence[Sequence[int]], lengths: Sequence[int]) -> None:
         self._documents = documents.select_columns(["input_ids", "labels"])
         self._packs = packs
+        self._lengths = lengths
 
     def __len__(self) -> int:
         return len(self._packs)
+
+    def length(self, number: int) -> int:
+        """Tokens of a pack."""
+        return sum(self._lengths[document] for document in self._packs[number])
 
     def __getitem__(self, number: int) -> dict[str, list[int]]:
         rows = self._documents[list(self._packs[number])]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.evidence import spread
+from adapt_core.hf_models.tokenizers import length_limit, require_fast
+from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.hf_tasks.previewing import examples, tokens_of
 from adapt_core.plan import Plan
 from adapt_core.run_folder import RunFolder
 
-from adapt_nlp.base import LanguageTask
 from adapt_nlp.text_generation import documents as documents_data
 from adapt_nlp.text_generation.chat import end_of_answer
 from adapt_nlp.text_generation.forms import Form
 from adapt_nlp.text_generation.generating import as_prompt, go_on, read_prompts
-from adapt_nlp.tokenizers import length_limit, require_fast
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from adapt_nlp.text_generation.packing import Packs
 
 _DEFAULT_LIMIT = 512
 
@@ -71,6 +75,48 @@ class TextGeneration(LanguageTask):
         """A language model's head came with the checkpoint: it stays as it is beside an adapter."""
         return False
 
+    @property
+    def collator(self) -> Any:
+        """Documents padded to the longest."""
+        from adapt_nlp.text_generation.collating import CollateDocuments
+
+        return CollateDocuments(self.tokenizer)
+
+    def training_rows(self, data: TaskData) -> int:
+        """Packs of the training split, or its documents."""
+        return len(self._packs(data.train)) if self.plan.task.params.packing else len(data.train)
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The fullest packs, or the longest documents.
+
+        Packs come without positions: attended to by document they keep what one document of their length would.
+        """
+        if not self.plan.task.params.packing:
+            return super().largest_batch(data)
+        packs = self._packs(data.train)
+        fullest = sorted(range(len(packs)), key=packs.length, reverse=True)[: self.plan.training.batch_size]
+        batch = self.collator([packs[number] for number in fullest])
+        return {name: batch[name] for name in ("input_ids", "labels")}
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """The tokens of documents; those that are learned are marked where not all are."""
+        seen = []
+        for example in examples(data, count):
+            learned = [label != documents_data.IGNORED for label in example["labels"]]
+            mark = "" if all(learned[1:]) else "learned"
+            tokens = tokens_of(self.tokenizer, example)
+            seen.append([(token, mark if wanted else "") for token, wanted in zip(tokens, learned, strict=True)])
+        return seen
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation prompts with the text that goes on from them, and the model's own."""
+        from adapt_nlp.text_generation.sampling import go_on_from_rows
+
+        assert self._form is not None
+        rows = data.rows["validation"]
+        chosen = list(rows.select(spread(len(rows), count)))
+        return go_on_from_rows(model, self.tokenizer, chosen, self._form, self.plan)
+
     def make_loop(self, job: Job) -> Loop:
         """A Trainer on packs, or on documents padded to the longest of a batch."""
         from adapt_core.hf_loop.loop import HuggingFaceLoop
@@ -98,7 +144,6 @@ class TextGeneration(LanguageTask):
         from adapt_core.random_state import untouched_random_state
 
         from adapt_nlp.text_generation.attention import attend_to_packs
-        from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
         from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
 
         with untouched_random_state():
@@ -115,10 +160,9 @@ class TextGeneration(LanguageTask):
             # One row of several packs is no unit that an evaluation over several processes can count.
             if documents is None or (flat and split != "train"):
                 continue
-            lengths = documents_data.lengths_of(documents)
-            packs = best_fit_decreasing(lengths.tolist(), limit)
-            setattr(job.data, split, Packs(documents, packs))
-            filled = float(lengths.sum()) / (len(packs) * limit)
+            packs = self._packs(documents)
+            setattr(job.data, split, packs)
+            filled = sum(packs.length(number) for number in range(len(packs))) / (len(packs) * limit)
             job.data.facts[f"{split}_packs"] = len(packs)
             log.info(
                 "%s split: %d documents in %d packs of %d tokens, %.1f %% filled",
@@ -130,6 +174,12 @@ class TextGeneration(LanguageTask):
             )
         job.data.facts["packed"] = True
         return True
+
+    def _packs(self, documents: Any) -> Packs:
+        from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
+
+        lengths = documents_data.lengths_of(documents).tolist()
+        return Packs(documents, best_fit_decreasing(lengths, self._limit), lengths)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Weights, model config, generation config and tokenizer."""

@@ -11,15 +11,15 @@ from adapt_core.errors import InputError
 from adapt_core.evidence import spread
 from adapt_core.extras import PerClass
 from adapt_core.hf_data.columns import column_values
+from adapt_core.hf_models.tokenizers import length_limit, require_fast
+from adapt_core.hf_tasks.inputs import read_words
+from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.hf_tasks.previewing import IGNORED, examples, label_counts, tokens_of
 from adapt_core.plan import Plan
 
-from adapt_nlp.base import LanguageTask
-from adapt_nlp.inputs import read_words
-from adapt_nlp.previewing import IGNORED, examples, label_counts, longest_batch, tokens_of
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
 from adapt_nlp.token_classification.tags import Tags, input_column, target_column
-from adapt_nlp.tokenizers import length_limit, require_fast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,7 +76,7 @@ class TokenClassification(LanguageTask):
         return self.load_base(options, quantizer, world)
 
     @property
-    def _collator(self) -> Any:
+    def collator(self) -> Any:
         from adapt_nlp.collating import PadWithLabels
 
         return PadWithLabels(self.tokenizer)
@@ -89,7 +89,7 @@ class TokenClassification(LanguageTask):
         from adapt_nlp.text_classification.metrics import argmax
 
         parts = LoopParts(
-            collate=self._collator,
+            collate=self.collator,
             score=self._score,
             per_class=self._per_class,
             metrics=self._metrics,
@@ -118,10 +118,6 @@ class TokenClassification(LanguageTask):
         if self.plan.task.params.subtask == "pos":
             return metrics.word_scores(truth, predicted)
         return metrics.entity_scores(truth, predicted)
-
-    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """The longest training examples, padded."""
-        return longest_batch(data, self._collator, self.plan.training.batch_size)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """Sub-tokens with the tag that each is trained on."""

@@ -1,4 +1,4 @@
-"""What adapt-bias-only registers."""
+"""What adapt-bitfit registers. It imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from adapt_core.specs import MethodSpec
 
 
 @attrs.frozen
-class BiasOnlyParams:
-    """Parameters of bias_only."""
+class BitFitParams:
+    """Parameters of BitFit."""
 
     bias_of: tuple[str, ...] = param(
         (), "Train only the biases of modules whose name holds one of these; empty for all."
@@ -22,11 +22,10 @@ class BiasOnlyParams:
 def adapt_methods() -> list[MethodSpec]:
     return [
         MethodSpec(
-            name="bias_only",
-            aliases=("bitfit",),
-            summary="biases and the head train (BitFit)",
-            implementation="adapt_bias_only.method:BiasOnly",
-            params=BiasOnlyParams,
+            name="BitFit",
+            summary="biases and the head train (Ben Zaken et al., 2022)",
+            implementation="adapt_bitfit.method:BitFit",
+            params=BitFitParams,
             trains_base=True,
         )
     ]

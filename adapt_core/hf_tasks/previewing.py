@@ -1,4 +1,4 @@
-"""What `adapt check` shows of a language task: the largest batch, and examples as the model sees them."""
+"""What `adapt check` shows of a task on a language model: the largest batch, and examples as the model sees them."""
 
 from __future__ import annotations
 

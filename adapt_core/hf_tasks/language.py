@@ -1,8 +1,8 @@
-"""What every language task shares: the model's place, its tokenizer, checks, saving and loading."""
+"""What every task on a language model shares: the model's place, its tokenizer, checks, batches, saving, loading."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,20 +12,22 @@ from adapt_core.errors import InputError
 from adapt_core.hf_data.columns import format_columns
 from adapt_core.hf_data.source import check_source as check_data_source
 from adapt_core.hf_models.attention import attention_options, class_of
+from adapt_core.hf_models.gguf_files import check_gguf, converted
 from adapt_core.hf_models.loading import check_source, load_companion, load_pretrained
 from adapt_core.hf_models.locate import TOKENIZER_FILES, ModelSource, locate
+from adapt_core.hf_models.tokenizers import load_tokenizer
+from adapt_core.hf_tasks.inputs import read_texts
+from adapt_core.hf_tasks.previewing import examples, longest_batch, tokens_of
 from adapt_core.plan import Plan
-
-from adapt_nlp.gguf_files import check_gguf, converted
-from adapt_nlp.inputs import read_texts
-from adapt_nlp.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 class LanguageTask:
-    """Base of the language tasks.
+    """Base of the tasks on a language model. Its params derive from `adapt_core.hf_tasks.params.TextParams`.
+
+    A task adds `load_data`, `load_model`, `make_loop`, `loading_lines` and `predict`, and whatever it does otherwise.
 
     Attributes:
         auto_class: the transformers Auto class of the task's models.
@@ -101,6 +103,25 @@ class LanguageTask:
     def load_structure(self, data: TaskData) -> LoadedModel:
         """The model that `load_model` would load, without its weights."""
         return self.load_model(data, None, World(device="meta"))
+
+    @property
+    def collator(self) -> Any:
+        """What makes a batch of examples: padded to the longest. A task with labels for each token has its own."""
+        from transformers import DataCollatorWithPadding
+
+        return DataCollatorWithPadding(self.tokenizer)
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The longest training examples, padded."""
+        return longest_batch(data, self.collator, self.plan.training.batch_size)
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """The tokens of a few training examples, without labels."""
+        return [[(token, "") for token in tokens_of(self.tokenizer, example)] for example in examples(data, count)]
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """A task without classes."""
+        return {}
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """What stands beside the base model, or a language model's output layer."""

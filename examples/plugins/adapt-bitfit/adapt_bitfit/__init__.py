@@ -1,0 +1,1 @@
+"""BitFit for adapt: a method plugin as a third party writes it."""

@@ -1,0 +1,47 @@
+"""BitFit: the biases of a frozen model train. https://arxiv.org/abs/2106.10199"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from adapt_core.contracts import Site
+from adapt_core.errors import InputError
+from adapt_core.methods.freezing import freeze_except
+from adapt_core.methods.in_place import InPlace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_bitfit.plugin import BitFitParams
+
+
+class BitFit(InPlace):
+    """Trains the model's own biases, and the head where it trains. Nothing is added, so nothing is merged."""
+
+    def __init__(self, params: BitFitParams) -> None:
+        self.params = params
+        self._groups: dict[str, list[str]] = {}
+
+    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+        """Freezes everything but biases and head.
+
+        Raises:
+            InputError: no bias lies in a module that `bias_of` names, or the model has none.
+        """
+        wanted = self.params.bias_of
+        names = [name for name, _ in model.named_parameters()]
+        head = [name for name in names if site.trains(name)]
+        biases = [name for name in names if name.endswith("bias") and name not in head]
+        chosen = [name for name in biases if not wanted or any(part in name for part in wanted)]
+        if not chosen:
+            where = f" in a module named {', '.join(wanted)}" if wanted else ""
+            raise InputError(f"bias_of: {type(model).__name__} has no bias{where}. It has {', '.join(biases[:5])}.")
+        self._groups = {"biases": chosen, "head": head}
+        trained = {*chosen, *head}
+        freeze_except(model, trained.__contains__)
+        return model
+
+    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+        """The biases, and the head."""
+        return self._groups

@@ -1,0 +1,31 @@
+"""What adapt-text-regression registers. It imports nothing heavy."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core import hookimpl
+from adapt_core.hf_tasks.params import TextParams
+from adapt_core.parameters import param
+from adapt_core.specs import TaskSpec
+
+
+@attrs.frozen
+class TextRegressionParams(TextParams):
+    """Parameters of text_regression."""
+
+    max_seq_length: int = param(128, "Longest text in tokens; longer ones are cut.", ge=8)
+
+
+@hookimpl
+def adapt_tasks() -> list[TaskSpec]:
+    return [
+        TaskSpec(
+            name="text_regression",
+            summary="a number for each text",
+            implementation="adapt_text_regression.task:TextRegression",
+            params=TextRegressionParams,
+            loop="hf",
+            metrics={"rmse": "lower", "mae": "lower"},
+        )
+    ]

@@ -1,0 +1,111 @@
+"""The plugins in examples/plugins: built as wheels, installed with nothing but what they name, tested and used.
+
+Minutes, and a package index is needed: `pytest -m wheels`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .environments import ROOT, Environment, done
+
+pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
+
+EXAMPLES = ROOT / "examples" / "plugins"
+
+
+@pytest.fixture(scope="module")
+def core(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """adapt-core, the method, and pytest for its contracts."""
+    folder = tmp_path_factory.mktemp("env") / "core"
+    return Environment(uv, folder, wheels, "adapt-core", "adapt-bitfit", "pytest")
+
+
+@pytest.fixture(scope="module")
+def hf(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """adapt-core[hf] with each of the example plugins, without adapt's own."""
+    folder = tmp_path_factory.mktemp("env") / "hf"
+    names = ("adapt-text-regression", "adapt-bitfit", "adapt-csv-tracker")
+    return Environment(uv, folder, wheels, "adapt-core[hf]", *names, "pytest")
+
+
+@pytest.fixture
+def config(tiny_encoder: Path, tmp_path: Path) -> Path:
+    """A small run of text_regression: how long a text is."""
+    rows = [{"text": " ".join(["word"] * n), "score": n / 4} for n in range(1, 9)]
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 4), encoding="utf-8")
+    keys = {
+        "TASK": "text_regression",
+        "MODEL_PATH": str(tiny_encoder),
+        "CUSTOM_DATASET_PATH": str(tmp_path),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "EPOCHS": 2,
+        "LR": 0.01,
+        "NUM_WORKERS": 0,
+    }
+    path = tmp_path / "c.yaml"
+    path.write_text(json.dumps(keys), encoding="utf-8")
+    return path
+
+
+def run(environment: Environment, config: Path, *arguments: str) -> dict[str, Any]:
+    """The result of a run that must succeed."""
+    finished = environment.adapt("run", config, "--json", *arguments, cwd=config.parent)
+    assert finished.returncode == 0, finished.stderr
+    result: dict[str, Any] = json.loads(finished.stdout)
+    return result
+
+
+@pytest.mark.parametrize("name", ["adapt-bitfit", "adapt-csv-tracker", "adapt-text-regression"])
+def test_an_example_is_short(name: str) -> None:
+    sources = (EXAMPLES / name / name.replace("-", "_")).glob("*.py")
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources) < 120
+
+
+def test_the_method_passes_its_contracts_with_nothing_but_adapt_core(core: Environment, tmp_path: Path) -> None:
+    assert not core.packages() & {"transformers", "datasets", "accelerate", "peft"}
+    done(core.python, "-m", "pytest", "-q", EXAMPLES / "adapt-bitfit" / "tests", "-p", "no:cacheprovider", cwd=tmp_path)
+    listed = json.loads(core.adapt("plugins", "--json", cwd=tmp_path).stdout)
+    assert "adapt-bitfit" in {plugin["distribution"] for plugin in listed["plugins"]}
+
+
+def test_the_task_passes_its_contracts_with_nothing_but_adapt_core_hf(hf: Environment, tmp_path: Path) -> None:
+    assert not hf.packages() & {"adapt-nlp", "adapt-peft-ssf", "peft", "evaluate"}
+    tests = EXAMPLES / "adapt-text-regression" / "tests"
+    done(hf.python, "-m", "pytest", "-q", tests, "-p", "no:cacheprovider", cwd=tmp_path)
+
+
+def test_the_task_trains_with_the_method_of_another_third_party(hf: Environment, config: Path) -> None:
+    result = run(hf, config, "--set", "method=bitfit")
+    assert (result["task"], result["method"]) == ("text_regression", "BitFit")
+    assert result["learning"]["verdict"] == "learned"
+    assert result["learning"]["frozen_tensors"] > result["learning"]["trained_tensors"] > 0
+    assert result["versions"]["adapt-bitfit"] == "3.1.4"
+    predicted = hf.adapt("predict", "run", "word word", "--json", cwd=config.parent)
+    assert json.loads(predicted.stdout)[0]["score"] == pytest.approx(0.5, abs=2)
+
+
+def test_a_parameter_of_the_method_that_names_nothing_is_refused(hf: Environment, config: Path) -> None:
+    wrong = ("--set", "method=BitFit", "--set", "bias_of=[nowhere]")
+    refused = hf.adapt("run", config, *wrong, cwd=config.parent)
+    assert refused.returncode == 2
+    assert "bias_of: BertForSequenceClassification has no bias in a module named nowhere" in refused.stderr
+    off = hf.adapt("-p", "no:bitfit", "run", config, "--set", "method=BitFit", cwd=config.parent)
+    assert off.returncode == 2
+    assert "no method 'BitFit' is registered" in off.stderr
+
+
+def test_the_tracker_observes_a_run(hf: Environment, config: Path, tmp_path: Path) -> None:
+    after = run(hf, config)["metrics"]["after"]
+    rows = (tmp_path / "run" / "figures.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "phase,step,epoch,name,value"
+    last = next(row for row in rows if row.startswith("after,") and ",rmse," in row)
+    assert float(last.rpartition(",")[2]) == after["rmse"]
+    again = ("--set", f"OUTPUT_DIR={tmp_path / 'off'}")
+    assert hf.adapt("-p", "no:csv-tracker", "run", config, *again, cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "off" / "figures.csv").exists()

@@ -1,1 +1,0 @@
-"""A method plugin as a third party would write it."""
