@@ -51,7 +51,7 @@ class ShowsSamples(Protocol):
         """At most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
 
         A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
-        "data:image/png;base64,..." text.
+        "data:image/...;base64,..." text.
 
         Args:
             model: the attached model, in evaluation mode, on its device.
@@ -70,18 +70,36 @@ class LoadsStructure(Protocol):
 
 @runtime_checkable
 class ShowsBatches(Protocol):
-    """A task that shows what its model will see. Optional; `adapt check` uses it."""
+    """A task whose batches are tensors by name. Optional; `adapt check` traces what one keeps for the backward pass."""
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+
+
+@runtime_checkable
+class ShowsTokens(Protocol):
+    """A task whose model reads tokens. Optional; `adapt check` shows them."""
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """At most `count` training examples as (token, label) pairs; a label that stands for all comes last, with no
         token. A label is empty where the token has none.
         """
 
+
+@runtime_checkable
+class DrawsExamples(Protocol):
+    """A task whose model sees pictures. Optional; `adapt check --draw` writes them."""
+
+    def drawn_examples(self, data: TaskData, count: int) -> bytes:
+        """At most `count` training pictures as the model sees them, with classes, boxes, masks or points: a PNG."""
+
+
+@runtime_checkable
+class CountsClasses(Protocol):
+    """A task with classes. Optional; `adapt check` shows how often each occurs."""
+
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
-        """Training examples (or words) of each class; empty where the task has no classes."""
+        """Training examples (words, objects) of each class; empty where this variant of the task has no classes."""
 
 
 @runtime_checkable

@@ -15,15 +15,20 @@ _CHUNK = 1 << 22
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file at once: a reader sees the old one or the new one, never half of it.
+    """Writes a UTF-8 file at once, as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file at once: a reader sees the old one or the new one, never half of it.
 
     Nothing is forced to disk: that would flush a whole checkpoint too, in the middle of training. What a power failure
     leaves of a checkpoint is found out by the hashes of its manifest.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

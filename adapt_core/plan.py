@@ -122,17 +122,6 @@ class Plan:
                     keys.setdefault(parameter.key, getattr(params, parameter.attribute))
         return {key: _as_lists(value) for key, value in keys.items()}
 
-    def changed_keys(self) -> list[tuple[str, Any, Any]]:
-        """The keys that differ from their declared defaults, as (key, value, default)."""
-        changed = []
-        groups = [getattr(self, group) for group in GROUPS]
-        for params in [*groups, *self._choice_params(), self.launcher.params]:
-            for parameter in parameters_of(type(params)).values():
-                value = getattr(params, parameter.attribute)
-                if value != parameter.default:
-                    changed.append((parameter.key, value, parameter.default))
-        return changed
-
     def _choice_params(self) -> list[Any]:
         choices = (self.task, self.method, self.quantizer)
         return [choice.params for choice in choices if choice is not None]

@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapt_core.errors import InputError
-from adapt_core.screen import Screen
+from adapt_core.screen import Screen, verbosity
 
 FILE_ONLY = {"file_only": True}
 """`extra=FILE_ONLY` keeps a record off the screen, where the CLI shows the error itself."""
 
+_LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _ToScreen(logging.Handler):
     def __init__(self, screen: Screen) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(_LEVELS[verbosity()])
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -57,15 +58,15 @@ class _ToFile(logging.FileHandler):
 
 
 class _From:
-    """Passes records of the named packages at INFO, and of everything else at `others`."""
+    """Passes records of the named packages at `own`, and of everything else at `others`."""
 
-    def __init__(self, packages: Iterable[str], others: int) -> None:
+    def __init__(self, packages: Iterable[str], others: int, own: int = logging.INFO) -> None:
         self._packages = frozenset(packages)
-        self._others = others
+        self._others, self._own = others, own
 
     def filter(self, record: logging.LogRecord) -> bool:
         ours = record.name.partition(".")[0] in self._packages
-        return record.levelno >= (logging.INFO if ours else self._others)
+        return record.levelno >= (self._own if ours else self._others)
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def logging_to(files: Iterable[str | Path], screen: Screen, packages: Iterable[s
 
     Args:
         files: appended to; their folders must exist.
-        screen: gets the records of `packages` alone.
+        screen: gets the records of `packages` alone; when quiet, their warnings; when verbose, their details and the
+            warnings of everything else.
         packages: top-level packages of adapt and its plugins.
 
     Raises:
@@ -83,7 +85,9 @@ def logging_to(files: Iterable[str | Path], screen: Screen, packages: Iterable[s
     packages = tuple(packages)
     root = logging.getLogger()
     handlers: list[logging.Handler] = [_ToScreen(screen)]
-    handlers[0].addFilter(_From(packages, others=logging.CRITICAL).filter)
+    verbose = verbosity() == "verbose"
+    others = logging.WARNING if verbose else logging.CRITICAL
+    handlers[0].addFilter(_From(packages, others, _LEVELS[verbosity()]).filter)
     for file in files:
         try:
             to_file = _ToFile(file, screen)
@@ -95,7 +99,7 @@ def logging_to(files: Iterable[str | Path], screen: Screen, packages: Iterable[s
     level = root.level
     for handler in handlers:
         root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root.setLevel(min(logging.INFO, _LEVELS[verbosity()]))
     logging.captureWarnings(True)
     try:
         yield

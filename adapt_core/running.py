@@ -78,8 +78,12 @@ def check(
     return plan
 
 
-def foresee(plan: Plan) -> Outlook:
+def foresee(plan: Plan, *, pictures: bool = False) -> Outlook:
     """What a plan's run will see and need. Prepares the data and counts on a model without weights; trains nothing.
+
+    Args:
+        plan: what `check` returned.
+        pictures: draw training examples too, where the model sees pictures.
 
     Raises:
         InputError: what `run` would refuse.
@@ -89,7 +93,7 @@ def foresee(plan: Plan) -> Outlook:
     registry = Registry.discover(plan.disabled_plugins)
     screen = make_screen(is_main=True)
     with logging_to([], screen, logged_packages(registry)):
-        return outlook(plan, registry)
+        return outlook(plan, registry, pictures)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:

@@ -6,6 +6,7 @@ reader left) falls silent; it never stops a run.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any, Protocol, TextIO
@@ -27,11 +28,23 @@ class Screen(Protocol):
         """The phase is over."""
 
 
+VERBOSITY = "ADAPT_VERBOSITY"
+"""The environment variable that holds "quiet" or "verbose"; worker processes inherit it."""
+
+
+def verbosity() -> str:
+    """ "quiet", "normal" or "verbose"."""
+    wanted = os.environ.get(VERBOSITY, "")
+    return wanted if wanted in ("quiet", "verbose") else "normal"
+
+
 def make_screen(is_main: bool, stream: TextIO | None = None) -> Screen:
-    """The screen that fits: silent on other ranks than 0, live on a terminal, plain otherwise."""
+    """The screen that fits: silent on other ranks than 0, text alone when quiet, live on a terminal, else plain."""
     stream = stream or sys.stderr
     if not is_main:
         return SilentScreen()
+    if verbosity() == "quiet":
+        return QuietScreen(stream)
     return LiveScreen(stream) if stream.isatty() else PlainScreen(stream)
 
 
@@ -93,6 +106,16 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+class QuietScreen(SilentScreen):
+    """Lines of text, and nothing of how far a phase is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._lines = PlainScreen(stream)
+
+    def say(self, text: str) -> None:
+        self._lines.say(text)
 
 
 class LiveScreen:

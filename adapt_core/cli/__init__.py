@@ -20,9 +20,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("adapt_core.cli.compare:compare", "Put finished runs side by side."),
     "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
     "params": ("adapt_core.cli.params:params", "List parameters with their types, defaults and meaning."),
+    "completion": ("adapt_core.cli.completion:completion", "Print the completion script of a shell."),
     "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional parts."),
 }
 """Command -> (import string, one line for `adapt --help`)."""
+
+COMPLETE = "_ADAPT_COMPLETE"
+"""The variable through which a shell asks for completions."""
 
 
 class LazyGroup(click.Group):
@@ -48,7 +52,14 @@ class LazyGroup(click.Group):
 @click.option("-p", "plugin_switches", multiple=True, metavar="no:NAME", help="Switch a plugin off. May be repeated.")
 @click.pass_context
 def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
-    """Adapt a pretrained model to your data: adapt run config.yaml"""
+    """Adapt a pretrained model to your data.
+
+    \b
+    adapt init text_classification -o inbox.yaml    a commented config to fill in
+    adapt check inbox.yaml                          data, steps and memory before training
+    adapt run inbox.yaml                            train
+    adapt predict runs/inbox "Where is my book?"    use the result
+    """
     for switch in plugin_switches:
         if not switch.startswith("no:") or switch == "no:":
             raise click.BadParameter(f"takes no:NAME, not {switch!r}.", param_hint="-p")
@@ -57,8 +68,17 @@ def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Runs the command and exits: 0 done, 2 the user's input is at fault, 1 a defect, 130 interrupted."""
+    if wanted := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "adapt", COMPLETE, wanted))
+    code: object = 0
     try:
-        code = cli.main(standalone_mode=False)
+        with cli.make_context("adapt", sys.argv[1:]) as ctx:
+            code = cli.invoke(ctx)
+        sys.stdout.flush()
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
     except click.exceptions.Abort:
         click.echo("interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from adapt_core.cli import options
-from adapt_core.errors import ConfigError
+from adapt_core.errors import ConfigError, InputError
+from adapt_core.files import write_bytes
 from adapt_core.plan import Plan
 
 if TYPE_CHECKING:
@@ -22,14 +24,24 @@ _SHOWN_TOKENS = 48
 @options.config_argument
 @options.set_option
 @options.strict_option
+@click.option("--draw", type=click.Path(path_type=Path), metavar="FILE", help="Write pictures as the model sees them.")
+@options.verbosity_options
 @options.json_option
 @options.traceback_option
 @click.pass_obj
-def check(disabled: tuple[str, ...], config: str, overrides: tuple[str, ...], strict: bool, as_json: bool) -> None:
+def check(
+    disabled: tuple[str, ...],
+    config: str,
+    overrides: tuple[str, ...],
+    strict: bool,
+    draw: Path | None,
+    as_json: bool,
+) -> None:
     """Check CONFIG before anything expensive: keys, data as the model sees it, steps, parameters, memory, disk.
 
     \b
     adapt check config.yaml
+    adapt check config.yaml --draw seen.png    images with their classes, boxes, masks or points
     adapt run config.yaml --dry-run    the keys alone, in a second
     """
     from adapt_core import running
@@ -41,14 +53,25 @@ def check(disabled: tuple[str, ...], config: str, overrides: tuple[str, ...], st
             click.echo(json.dumps({"ok": False, "problems": [str(problem) for problem in error.problems]}, indent=2))
             raise click.exceptions.Exit(error.exit_code) from None
         raise
-    found = running.foresee(plan)
+    found = running.foresee(plan, pictures=draw is not None)
+    if draw is not None:
+        if found.pictures is None:
+            raise InputError(f"--draw: {plan.task.name} has no pictures of its training examples to show.")
+        try:
+            write_bytes(draw.expanduser().absolute(), found.pictures)
+        except OSError as error:
+            raise InputError(f"--draw {draw} cannot be written: {error.strerror or error}.") from None
     if as_json:
         known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "outlook": found.to_data()}
+        if draw is not None:
+            known["drawn"] = str(draw)
         click.echo(json.dumps(known, indent=2))
         return
     _tell(plan)
     click.echo()
     _show_outlook(found)
+    if draw is not None:
+        click.echo(f"drawn: {draw}")
     click.echo("ok: the config can run.")
 
 
@@ -63,17 +86,18 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def _tell(plan: Plan) -> None:
     from adapt_core.cli.tables import table
+    from adapt_core.registry import Registry
+    from adapt_core.report.configuration import settings
 
     choices = [("task", plan.task), ("method", plan.method), ("quantizer", plan.quantizer), ("launcher", plan.launcher)]
     rows = [["", "name", "from"]]
     rows += [[slot, choice.name, f"{choice.distribution} {choice.version}"] for slot, choice in choices if choice]
     click.echo(table(rows))
     click.echo()
-    changed = plan.changed_keys()
+    every = settings(plan, Registry.discover(plan.disabled_plugins))
+    changed = [[one.key, one.value, one.default] for one in every if one.changed]
     if changed:
-        click.echo(
-            table([["key", "value", "default"], *([key, str(value), str(default)] for key, value, default in changed)])
-        )
+        click.echo(table([["key", "value", "default"], *changed]))
     for remark in plan.remarks:
         click.echo(f"note: {remark}")
 

@@ -14,7 +14,12 @@ from adapt_core.cli import options
 @options.traceback_option
 @click.pass_obj
 def doctor(disabled: tuple[str, ...], as_json: bool) -> None:
-    """Show versions, devices, and optional parts with the command that adds each missing one."""
+    """Show versions, devices, and optional parts with the command that adds each missing one.
+
+    \b
+    adapt doctor
+    adapt doctor --json
+    """
     from adapt_core.diagnosis import diagnose
 
     report = diagnose(disabled)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from adapt_core.cli import options
@@ -16,10 +18,20 @@ from adapt_core.cli import options
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="TRUST_REMOTE_CODE=true loads a pickled model."
 )
+@options.verbosity_options
+@options.json_option
 @options.traceback_option
-def export(run_dir: str, save_method: str, output: str, overrides: tuple[str, ...]) -> None:
-    """Write the adapted model of RUN_DIR in another form."""
+def export(run_dir: str, save_method: str, output: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Write the adapted model of RUN_DIR in another form.
+
+    \b
+    adapt export runs/inbox --save-method save_pretrained -o inbox-model
+    """
     from adapt_core import running
 
     folder = running.export(run_dir, save_method, output, trust=options.trusted(overrides))
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "save_method": save_method, "files": files}, indent=2))
+        return
     click.echo(f"exported: {folder}")

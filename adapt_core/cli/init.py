@@ -11,8 +11,13 @@ from adapt_core.cli import options
 
 
 @click.command()
-@click.argument("task", required=False)
-@click.option("--method", metavar="M", help="full (the default), last_layer, LoRA, ...; see adapt plugins.")
+@click.argument("task", required=False, shell_complete=options.task_names)
+@click.option(
+    "--method",
+    metavar="M",
+    shell_complete=options.method_names,
+    help="full (the default), last_layer, LoRA, ...; see adapt plugins.",
+)
 @options.set_option
 @click.option(
     "-o",

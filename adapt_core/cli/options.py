@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from adapt_core.registry import Registry
+from adapt_core.screen import VERBOSITY
 
 
 def config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,6 +39,33 @@ def traceback_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--traceback", is_flag=True, expose_value=False, help="Show Python's traceback of an error.")(
         function
     )
+
+
+def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """-v and -q; `adapt_core.screen` reads what they set, in worker processes too."""
+
+    def choose(_ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+        if given:
+            os.environ[VERBOSITY] = str(parameter.name)
+
+    hidden: dict[str, Any] = {"is_flag": True, "expose_value": False, "callback": choose}
+    quiet = click.option("-q", "--quiet", help="Show results, warnings and errors alone.", **hidden)
+    verbose = click.option("-v", "--verbose", help="Show details and libraries' warnings.", **hidden)
+    return verbose(quiet(function))
+
+
+def task_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Tasks that a shell may complete to."""
+    return _beginning(incomplete, Registry.discover(ctx.find_root().obj or ()).tasks.names())
+
+
+def method_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Methods that a shell may complete to."""
+    return _beginning(incomplete, Registry.discover(ctx.find_root().obj or ()).methods.names())
+
+
+def _beginning(incomplete: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.casefold().startswith(incomplete.casefold())]
 
 
 def trusted(overrides: tuple[str, ...]) -> bool:

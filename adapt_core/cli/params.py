@@ -24,7 +24,13 @@ from adapt_core.specs import TaskSpec
 @options.traceback_option
 @click.pass_obj
 def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> None:
-    """List parameters. NAMES are tasks, methods, quantizers, launchers, core groups or keys; none means all."""
+    """List parameters. NAMES are tasks, methods, quantizers, launchers, core groups or keys; none means all.
+
+    \b
+    adapt params
+    adapt params text_classification LoRA
+    adapt params BATCH_SIZE --json
+    """
     every = list(sections(Registry.discover(disabled)))
     chosen = [section for name in names for section in _matching(name, every)] if names else every
     if as_json:

@@ -16,7 +16,12 @@ from adapt_core.registry import Registry
 @options.traceback_option
 @click.pass_obj
 def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
-    """List what is registered, by which distribution and version, and what is broken and why."""
+    """List what is registered, by which distribution and version, and what is broken and why.
+
+    \b
+    adapt plugins
+    adapt -p no:nlp plugins    with a plugin switched off
+    """
     report = describe(Registry.discover(disabled))
     if as_json:
         click.echo(json.dumps(report, indent=2))

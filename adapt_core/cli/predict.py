@@ -19,10 +19,17 @@ from adapt_core.cli import options
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="TRUST_REMOTE_CODE=true loads a pickled model."
 )
+@options.verbosity_options
 @options.json_option
 @options.traceback_option
 def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
-    """Predict INPUTS (raw texts, or files of them) with the adapted model in RUN_DIR."""
+    """Predict INPUTS with the adapted model in RUN_DIR: texts, files of texts or rows, images, or folders of images.
+
+    \b
+    adapt predict runs/inbox "Where is my book?"
+    adapt predict runs/inbox messages.jsonl --json
+    adapt predict runs/cells photos/ more/1.jpg    annotated images go to runs/cells/predictions
+    """
     from adapt_core import predicting
 
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's

@@ -21,6 +21,7 @@ from adapt_core.cli import options
     help="Check the config, print a launch file of this kind, and stop.",
 )
 @options.strict_option
+@options.verbosity_options
 @options.json_option
 @options.traceback_option
 @click.pass_obj
@@ -34,7 +35,14 @@ def run(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Adapt a pretrained model as CONFIG says; see `adapt params` for its keys."""
+    """Adapt a pretrained model as CONFIG says; see `adapt params` for its keys.
+
+    \b
+    adapt run config.yaml
+    adapt run config.yaml --set EPOCHS=1 --set method=LoRA
+    adapt run config.yaml --resume                go on from the newest whole checkpoint
+    adapt run config.yaml --json > result.json    what result.json in the run folder holds
+    """
     from adapt_core import running, torchrun
 
     if emit:

@@ -13,7 +13,16 @@ from typing import Any
 import attrs
 
 from adapt_core.contracts import Site, TaskData
-from adapt_core.extras import CountsBytes, CountsRows, CountsShares, LoadsStructure, ShowsBatches
+from adapt_core.extras import (
+    CountsBytes,
+    CountsClasses,
+    CountsRows,
+    CountsShares,
+    DrawsExamples,
+    LoadsStructure,
+    ShowsBatches,
+    ShowsTokens,
+)
 from adapt_core.forecast.by_launcher import Share, shares
 from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
 from adapt_core.parts import Parts
@@ -25,7 +34,10 @@ from adapt_core.report.wording import size
 log = logging.getLogger(__name__)
 
 SHOWN = 3
-"""Training examples that are shown."""
+"""Training examples that are shown as text."""
+
+DRAWN = 8
+"""Training examples that are drawn."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +57,7 @@ class Outlook:
         device: where the run trains; device_bytes what it has.
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.
+        pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
 
     data: Mapping[str, Any]
@@ -62,10 +75,11 @@ class Outlook:
     disk_bytes: int | None
     disk_free: int
     warnings: list[str]
+    pictures: bytes | None = None
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready form; `activations_are_an_estimate` says so for whom reads no documentation."""
-        found = attrs.asdict(self)
+        found = attrs.asdict(self, filter=lambda attribute, _: attribute.name != "pictures")
         if self.memory is not None:
             found["memory"] |= {"total": self.memory.total, "activations_are_an_estimate": True}
         for share, told in zip(self.launchers, found["launchers"], strict=True):
@@ -73,8 +87,13 @@ class Outlook:
         return found
 
 
-def outlook(plan: Plan, registry: Registry) -> Outlook:
+def outlook(plan: Plan, registry: Registry, pictures: bool = False) -> Outlook:
     """Loads and prepares the data (which the run finds again in its cache) and counts on a model without weights.
+
+    Args:
+        plan: of the run.
+        registry: for the task and the method.
+        pictures: draw a few training examples too, where the task sees pictures.
 
     Raises:
         InputError, DataError: what the run would refuse.
@@ -87,13 +106,13 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
     device = first_device()
     processes = parts.launcher.processes() if isinstance(parts.launcher, CountsShares) else 1
     per_epoch, steps = _steps(plan, parts.task, data, processes)
-    shows = data.train is not None and isinstance(parts.task, ShowsBatches)
+    task: object = parts.task if data.train is not None else None
     total, trainable, memory, launchers, disk = _counts(plan, parts, data, registry, steps, device)
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
     found = Outlook(
         data=data.facts,
-        examples=parts.task.seen_by_model(data, SHOWN) if shows else [],  # type: ignore[attr-defined]
-        classes=parts.task.class_counts(data) if shows else {},  # type: ignore[attr-defined]
+        examples=task.seen_by_model(data, SHOWN) if isinstance(task, ShowsTokens) else [],
+        classes=task.class_counts(data) if isinstance(task, CountsClasses) else {},
         steps_per_epoch=per_epoch,
         steps=steps,
         processes=processes,
@@ -106,6 +125,7 @@ def outlook(plan: Plan, registry: Registry) -> Outlook:
         disk_bytes=disk,
         disk_free=shutil.disk_usage(there).free,
         warnings=[],
+        pictures=task.drawn_examples(data, DRAWN) if pictures and isinstance(task, DrawsExamples) else None,
     )
     return attrs.evolve(found, warnings=_warnings(found, plan))
 

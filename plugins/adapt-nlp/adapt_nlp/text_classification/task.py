@@ -68,11 +68,12 @@ class TextClassification(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest text."""
+        from adapt_core.hf_loop.classes import class_table
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.losses import weighted_cross_entropy
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.text_classification.metrics import argmax, class_table, classification_metrics
+        from adapt_nlp.text_classification.metrics import argmax, classification_metrics
 
         weights = classification_data.class_weights(self.plan, job.data)
         parts = LoopParts(

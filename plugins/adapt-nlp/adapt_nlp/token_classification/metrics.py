@@ -85,7 +85,7 @@ def entity_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass
 
 def word_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
     """Precision, recall, F1 and words of each tag, and the counts of confusions."""
-    from adapt_nlp.text_classification.metrics import class_table
+    from adapt_core.hf_loop.classes import class_table
 
     names = sorted({tag for rows in (truth, predicted) for row in rows for tag in row})
     numbers = {name: number for number, name in enumerate(names)}

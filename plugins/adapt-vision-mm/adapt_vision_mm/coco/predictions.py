@@ -15,7 +15,7 @@ def detections(sample: Any, category_ids: list[int], masks: bool) -> list[dict[s
     """
     found = sample.pred_instances
     boxes, scores = found.bboxes.cpu().tolist(), found.scores.cpu().tolist()
-    encoded = _encoded(found.masks) if masks and "masks" in found else [None] * len(boxes)
+    encoded = encoded_masks(found.masks) if masks and "masks" in found else [None] * len(boxes)
     results = []
     for box, score, label, mask in zip(boxes, scores, found.labels.cpu().tolist(), encoded, strict=True):
         left, top, right, bottom = box
@@ -31,7 +31,7 @@ def detections(sample: Any, category_ids: list[int], masks: bool) -> list[dict[s
     return results
 
 
-def _encoded(masks: Any) -> list[dict[str, Any]]:
+def encoded_masks(masks: Any) -> list[dict[str, Any]]:
     """Boolean masks (n, height, width) as RLE."""
     import numpy
     from pycocotools import mask as rle

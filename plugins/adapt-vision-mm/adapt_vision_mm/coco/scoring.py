@@ -23,11 +23,22 @@ def average_precision(split: AnnotatedSet, results: Sequence[dict[str, Any]], ki
     Returns:
         between 0 and 1; named mAP, AP50, AP75, with the prefix mask_ or keypoint_. All 0 where nothing was found.
     """
+    names = [f"{_NAMES[kind]}{name}" for name in ("mAP", "AP50", "AP75")]
+    evaluation = evaluated(split, results, kind)
+    if evaluation is None:
+        return dict.fromkeys(names, 0.0)
+    return {name: max(0.0, float(value)) for name, value in zip(names, evaluation.stats[:3], strict=True)}
+
+
+def evaluated(split: AnnotatedSet, results: Sequence[dict[str, Any]], kind: str) -> Any:
+    """pycocotools' evaluation of results, accumulated and summarized; None where nothing was found.
+
+    Args: as `average_precision`.
+    """
     from pycocotools.cocoeval import COCOeval
 
-    names = [f"{_NAMES[kind]}{name}" for name in ("mAP", "AP50", "AP75")]
     if not results:
-        return dict.fromkeys(names, 0.0)
+        return None
     with contextlib.redirect_stdout(io.StringIO()):
         truth = as_coco(split)
         found = truth.loadRes([_only(result, kind) for result in results])
@@ -39,7 +50,7 @@ def average_precision(split: AnnotatedSet, results: Sequence[dict[str, Any]], ki
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return {name: max(0.0, float(value)) for name, value in zip(names, evaluation.stats[:3], strict=True)}
+    return evaluation
 
 
 def _only(result: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -75,12 +75,19 @@ class ImageDataset(Dataset[dict[str, Any]]):
         Raises:
             UnreadableImageError: the image cannot be decoded; the message names it.
         """
+        return {"pixel_values": self._transformed(self.image(row), row), "labels": int(self.labels[row])}
+
+    def image(self, row: int) -> Image:
+        """A row's image as it lies: 8-bit RGB, upright.
+
+        Raises:
+            UnreadableImageError: it cannot be decoded; the message names it.
+        """
         value = self._images[row]
         try:
-            image = read_rgb(image_source(value, self._base), name_of(value, row))
+            return read_rgb(image_source(value, self._base), name_of(value, row))
         except DataError as error:
             raise UnreadableImageError(str(error)) from None
-        return {"pixel_values": self._transformed(image, row), "labels": int(self.labels[row])}
 
     def _transformed(self, image: Image, row: int) -> torch.Tensor:
         if self._seed is None:

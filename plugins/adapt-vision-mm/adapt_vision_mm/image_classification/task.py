@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,7 @@ class ImageClassification:
     def make_loop(self, job: Job) -> Loop:
         """A Trainer on images."""
         from adapt_core.hf_data.labels import class_weights
+        from adapt_core.hf_loop.classes import class_table
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.losses import weighted_cross_entropy
         from adapt_core.hf_loop.parts import LoopParts
@@ -161,6 +163,9 @@ class ImageClassification:
             collate=collate,
             compute_metrics=classification_metrics,
             metrics=METRICS,
+            per_class=lambda prediction, _rows: class_table(
+                prediction.label_ids, prediction.predictions[:, 0], job.data.labels or ()
+            ),
             preprocess_logits=best_five,
             compute_loss=weighted_cross_entropy(weights) if self.is_timm or weights else None,
             processing_class=None if self.is_timm else self._processor,
@@ -168,6 +173,23 @@ class ImageClassification:
             arguments=arguments,
         )
         return HuggingFaceLoop(job, parts)
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation images with their class, and the model's with its probability."""
+        from adapt_vision_mm.image_classification.showing import validation_samples
+
+        return validation_samples(model, data.validation, data.labels or (), count)
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training images of each class."""
+        counts = Counter(map(int, data.train.labels))
+        return {name: counts[number] for number, name in enumerate(data.labels or ())}
+
+    def drawn_examples(self, data: TaskData, count: int) -> bytes:
+        """A few training images as the model sees them, with their class."""
+        from adapt_vision_mm.image_classification.showing import training_images
+
+        return training_images(data.train, data.labels or (), count)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Weights, model config with the labels, and preprocessing."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.extras import PerClass
+
 from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.per_class import class_precision
 from adapt_vision_mm.coco.predictions import detections
 from adapt_vision_mm.coco.scoring import average_precision
 from adapt_vision_mm.coco.splits import read_detection, read_splits
 from adapt_vision_mm.openmmlab.base import MmTask
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -65,6 +69,27 @@ class ObjectDetection(MmTask):
     def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
         """COCO mAP, AP50 and AP75 of the boxes."""
         return average_precision(split.annotated, results, "bbox")
+
+    def per_class(self, results: list[dict[str, Any]], split: Any) -> PerClass:
+        """Average precision of each class."""
+        return class_precision(split.annotated, results, "segm" if self.masks else "bbox")
+
+    def draw(self, image: torch.Tensor, objects: Sequence[Mapping[str, Any]], scale: float) -> torch.Tensor:
+        """Boxes (and masks) with class names."""
+        from adapt_vision_mm.images.drawing import with_objects
+
+        train = self.splits["train"]
+        labels = train.label_of()
+        labelled = [{**item, "label": labels[item["category_id"]]} for item in objects]
+        return with_objects(image, labelled, train.names, getattr(self.plan.task.params, "palette", ()), scale)
+
+    def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
+        """Boxes (and masks) where the model sees them."""
+        from adapt_vision_mm.images.drawing import with_objects
+        from adapt_vision_mm.openmmlab.showing import objects_of
+
+        palette = getattr(self.plan.task.params, "palette", ())
+        return with_objects(image, objects_of(sample, self.masks), self.splits["train"].names, palette)
 
     def meta(self) -> dict[str, Any]:
         """Class names."""

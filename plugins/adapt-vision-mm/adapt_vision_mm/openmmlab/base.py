@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
 from adapt_core.errors import InputError
+from adapt_core.extras import PerClass
 from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco.annotated import AnnotatedSet
@@ -20,6 +22,7 @@ from adapt_vision_mm.openmmlab.config_files import CONFIG, ModelFiles, find_mode
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 _HEADS = ("bbox_head", "mask_head", "rpn_head", "roi_head", "head")
@@ -71,6 +74,18 @@ class MmTask(ABC):
     @abstractmethod
     def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
         """Metrics of COCO results on a data set."""
+
+    @abstractmethod
+    def per_class(self, results: list[dict[str, Any]], split: Any) -> PerClass:
+        """How each class did, from COCO results on a data set."""
+
+    @abstractmethod
+    def draw(self, image: torch.Tensor, objects: Sequence[Mapping[str, Any]], scale: float) -> torch.Tensor:
+        """An image, uint8 (3, height, width), with COCO annotations or results on it, their coordinates scaled."""
+
+    @abstractmethod
+    def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
+        """A model's input, uint8 RGB (3, height, width), with what its data sample holds."""
 
     @abstractmethod
     def meta(self) -> dict[str, Any]:
@@ -190,10 +205,30 @@ class MmTask(ABC):
                 scope=self.package,
                 results=self.results,
                 score=self.score,
+                per_class=self.per_class,
                 metrics=self.metrics,
                 base_batch_size=self.base_batch_size,
             ),
         )
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training objects of each class."""
+        train = self.splits["train"]
+        counts = Counter(a["category_id"] for picture in train.pictures for a in picture.annotations)
+        return {category.name: counts[category.id] for category in train.categories}
+
+    def drawn_examples(self, data: TaskData, count: int) -> bytes:
+        """A few training pictures as the model sees them: varied as in the first epoch, with what is annotated."""
+        from adapt_vision_mm.openmmlab.showing import training_pictures
+
+        return training_pictures(data.train, count, self.draw_input)
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """A few validation pictures: as annotated, and with what the model finds."""
+        from adapt_vision_mm.openmmlab.showing import validation_samples
+
+        threshold = self.plan.task.params.score_threshold
+        return validation_samples(model, data.validation, count, self.results, self.draw, threshold)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Weights by SAVE_METHOD, and a checkpoint and config that plain OpenMMLab loads."""

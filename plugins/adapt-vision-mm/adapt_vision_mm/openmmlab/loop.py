@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Subset
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
+from adapt_core.extras import PerClass
 from adapt_core.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
@@ -44,6 +45,7 @@ class MmParts:
         scope: "mmdet" or "mmpose".
         results: (data sample of the model, data set) -> its predictions as COCO results.
         score: (COCO results, data set) -> metrics.
+        per_class: (COCO results, data set) -> how each class did.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         base_batch_size: what auto_scale_lr divides by.
     """
@@ -52,6 +54,7 @@ class MmParts:
     scope: str
     results: Callable[[Any, Any], list[dict[str, Any]]]
     score: Callable[[list[dict[str, Any]], Any], dict[str, float]]
+    per_class: Callable[[list[dict[str, Any]], Any], PerClass]
     metrics: Mapping[str, str]
     base_batch_size: int | None
 
@@ -70,6 +73,7 @@ class MmLoop:
         self._model = _wrapped(job) if world.size > 1 else job.model
         self._progress: Progress | None = None
         self._loader: Any = None
+        self._evaluated: tuple[dict[str, float], list[dict[str, Any]], Any] | None = None
         if plan.training.do_train:
             self._loader = self._training_loader()
             self._progress = self._planned()
@@ -149,7 +153,17 @@ class MmLoop:
             found = [item for part, _ in gathered for item in part]
             losses = [item for _, part in gathered for item in part]
         metrics = self._parts.score(found, split)
-        return {**metrics, "loss": sum(losses) / len(losses)} if losses else metrics
+        if losses:
+            metrics["loss"] = sum(losses) / len(losses)
+        self._evaluated = (metrics, found, split)
+        return metrics
+
+    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
+        """How each class did in the last evaluation, where that gave these metrics."""
+        if self._evaluated is None or self._evaluated[0] != metrics:
+            return None
+        _, found, split = self._evaluated
+        return self._parts.per_class(found, split)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"

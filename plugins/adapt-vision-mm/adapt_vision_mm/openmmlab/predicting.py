@@ -23,6 +23,9 @@ def predict_detections(
 ) -> list[dict[str, Any]]:
     """See `ObjectDetection.predict`."""
     from mmdet.apis import inference_detector
+    from torchvision.io import write_png
+
+    from adapt_vision_mm.images.drawing import read_pixels, with_objects
 
     held: Any = model
     names = list(held.dataset_meta["classes"])
@@ -39,7 +42,9 @@ def predict_detections(
             if result["score"] >= plan.task.params.score_threshold
         ]
         results += [{**result, "file_name": str(path)} for result in found]
-        draw(path, found, names, drawn, getattr(plan.task.params, "palette", ()))
+        labelled = [{**result, "label": result["category_id"] - 1} for result in found]
+        palette = getattr(plan.task.params, "palette", ())
+        write_png(with_objects(read_pixels(path), labelled, names, palette), str(drawn))
         height, width = sample.ori_shape
         predictions.append(
             {
@@ -57,27 +62,3 @@ def predict_detections(
 def _rounded(result: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in result.items() if key != "image_id"}
     return {**kept, "bbox": [round(v, 2) for v in result["bbox"]], "score": round(result["score"], 6)}
-
-
-def draw(path: Path, found: list[dict[str, Any]], names: list[str], output: Path, palette: Any = ()) -> None:
-    """Writes an image with boxes, masks and scores on it."""
-    import cv2
-    import torch
-    from pycocotools import mask as rle
-    from torchvision.io import write_png
-    from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
-
-    image = torch.from_numpy(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
-    colours = [tuple(palette[i]) if i < len(palette) else _COLOURS[i % len(_COLOURS)] for i in range(len(names))]
-    if found:
-        chosen = [colours[result["category_id"] - 1] for result in found]
-        if "segmentation" in found[0]:
-            masks = torch.stack([torch.from_numpy(rle.decode(result["segmentation"])).bool() for result in found])
-            image = draw_segmentation_masks(image, masks, alpha=0.5, colors=chosen)
-        corners = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in (result["bbox"] for result in found)])
-        words = [f"{names[result['category_id'] - 1]} {result['score']:.2f}" for result in found]
-        image = draw_bounding_boxes(image, corners, labels=words, colors=chosen, width=2)
-    write_png(image, str(output))
-
-
-_COLOURS = ((230, 57, 70), (29, 120, 200), (42, 157, 80), (244, 162, 40), (131, 56, 180), (0, 180, 180), (200, 80, 150))

@@ -87,7 +87,9 @@ def training(top_down: bool, codec: dict[str, Any], augment: bool) -> list[dict[
     size = tuple(codec["input_size"])
     flip = [{"type": "RandomFlip", "direction": "horizontal"}] if augment else []
     colour = [{"type": "mmdet.YOLOXHSVRandomAug"}] if augment else []
-    ending: list[dict[str, Any]] = [{"type": "GenerateTarget", "encoder": codec}, {"type": "PackPoseInputs"}]
+    # The points where the model sees them are packed for those who look at the examples.
+    pack = {"type": "PackPoseInputs", "pack_transformed": True}
+    ending: list[dict[str, Any]] = [{"type": "GenerateTarget", "encoder": codec}, pack]
     if top_down:
         vary = {"type": "RandomBBoxTransform", "scale_factor": (0.75, 1.25), "rotate_factor": _ROTATION}
         cut = [{"type": "LoadImage"}, {"type": "GetBBoxCenterScale"}]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: Plan) -> list[dict[str, Any]]:
     """See `PoseDetection.predict`."""
     from mmpose.apis import inference_bottomup, inference_topdown
+    from torchvision.io import write_png
 
+    from adapt_vision_mm.images.drawing import read_pixels, with_points
     from adapt_vision_mm.pose_detection.fitting import is_top_down
     from adapt_vision_mm.pose_detection.task import poses
 
@@ -38,7 +40,8 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
             sample.set_metainfo({"img_id": number})
         found = [p for sample in samples for p in poses(sample) if p["score"] >= plan.task.params.score_threshold]
         results += [{**pose, "category_id": 1, "file_name": str(path)} for pose in found]
-        draw(path, found, meta["skeleton_links"], drawn)
+        image = with_points(read_pixels(path), [pose["keypoints"] for pose in found], meta["skeleton_links"])
+        write_png(image, str(drawn))
         detections = [
             {
                 "score": round(pose["score"], 6),
@@ -52,18 +55,3 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
         predictions.append({"image": str(path), "detections": detections, "drawn": str(drawn)})
     write_text(output / "predictions.json", json.dumps(results, indent=1))
     return predictions
-
-
-def draw(path: Path, found: list[dict[str, Any]], skeleton: Any, output: Path) -> None:
-    """Writes an image with the points and the skeleton of each instance on it."""
-    import cv2
-    import torch
-    from torchvision.io import write_png
-    from torchvision.utils import draw_keypoints
-
-    image = torch.from_numpy(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
-    if found:
-        points = torch.tensor([pose["keypoints"] for pose in found]).reshape(len(found), -1, 3)[..., :2]
-        links = [tuple(link) for link in skeleton] or None
-        image = draw_keypoints(image, points, connectivity=links, colors="red", radius=4, width=2)
-    write_png(image, str(output))

@@ -10,9 +10,11 @@ import attrs
 
 from adapt_core.contracts import LoadedModel, Quantizer, TaskData, World
 from adapt_core.errors import DataError, InputError
+from adapt_core.extras import PerClass
 
 from adapt_vision_mm.coco import json_file
 from adapt_vision_mm.coco.annotated import AnnotatedSet, Category
+from adapt_vision_mm.coco.per_class import point_accuracy
 from adapt_vision_mm.coco.places import Split
 from adapt_vision_mm.coco.scoring import average_precision
 from adapt_vision_mm.coco.splits import read_splits
@@ -20,6 +22,7 @@ from adapt_vision_mm.openmmlab.base import MmTask
 from adapt_vision_mm.pose_detection.metainfo import metainfo
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -101,6 +104,29 @@ class PoseDetection(MmTask):
     def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
         """COCO's OKS mAP, AP50 and AP75."""
         return average_precision(split.annotated, results, "keypoints")
+
+    def per_class(self, results: list[dict[str, Any]], split: Any) -> PerClass:
+        """How often each point is found near its place."""
+        return point_accuracy(split.annotated, results)
+
+    def draw(self, image: torch.Tensor, objects: Sequence[Mapping[str, Any]], scale: float) -> torch.Tensor:
+        """Points and skeletons."""
+        from adapt_vision_mm.images.drawing import with_points
+
+        skeleton = self.splits["train"].categories[0].skeleton
+        return with_points(image, [item["keypoints"] for item in objects], skeleton, scale)
+
+    def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
+        """Points where the model sees them."""
+        import numpy
+
+        from adapt_vision_mm.images.drawing import with_points
+
+        there = sample.gt_instances
+        places = there.transformed_keypoints if "transformed_keypoints" in there else there.keypoints
+        visible = numpy.asarray(there.keypoints_visible).reshape(len(places), -1, 1)[:, : places.shape[1]]
+        bodies = numpy.concatenate([places, visible], axis=2).reshape(len(places), -1).tolist()
+        return with_points(image, bodies, self.splits["train"].categories[0].skeleton)
 
     def meta(self) -> dict[str, Any]:
         """mmpose's parsed description of the points."""
