@@ -65,7 +65,10 @@ class LoadsStructure(Protocol):
     """A task that knows a model's structure without its weights. Optional; `adapt check` counts with it."""
 
     def load_structure(self, data: TaskData) -> LoadedModel:
-        """What `load_model` would load, unquantized, with every tensor on the device "meta"."""
+        """What `load_model` would load, unquantized, with every tensor on the device "meta".
+
+        A task that `MeasuresActivations` keeps them on the CPU.
+        """
 
 
 @runtime_checkable
@@ -74,6 +77,19 @@ class ShowsBatches(Protocol):
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+
+
+@runtime_checkable
+class MeasuresActivations(Protocol):
+    """A task whose model needs values to know its shapes, so that nothing can be traced. Optional, as ShowsBatches."""
+
+    def measured_activations(self, model: nn.Module, data: TaskData) -> int:
+        """Bytes that a batch of BATCH_SIZE keeps for the backward pass, from a real forward pass of less on the CPU.
+
+        Args:
+            model: what `load_structure` loaded, with the method attached, in training mode.
+            data: what `load_data` returned.
+        """
 
 
 @runtime_checkable

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,35 +164,6 @@ def test_a_report_that_cannot_be_written_is_a_warning(folder: RunFolder, caplog:
 # ---- in a real browser ----
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium; the tests skip where there is none."""
-    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs chromium and chromedriver (Debian: apt install chromium chromium-driver)")
-    from selenium.webdriver.chrome.service import Service
-
-    options = selenium.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = selenium.Chrome(options=options, service=Service(driver))
-    yield started
-    started.quit()
-
-
-def open_page(browser: Any, page: str, folder: Path, width: int, scheme: str) -> None:
-    file = folder / "page.html"
-    file.write_text(page, encoding="utf-8")
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
-    browser.get(file.as_uri())
-
-
 def luminance(colour: str) -> float:
     """The relative luminance (WCAG 2) of "rgb(r, g, b)"."""
     channels = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
@@ -204,9 +174,10 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_it_without_errors_or_sideways_scrolling(
-    browser: Any, page: str, tmp_path: Path, width: int, scheme: str
+    browser: Any, open_page: Callable[..., None], page: str, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    open_page(browser, page, tmp_path, width, scheme)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    open_page(tmp_path / "page.html", width, scheme)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return document.querySelectorAll('svg path').length") >= 3

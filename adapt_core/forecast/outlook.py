@@ -20,6 +20,7 @@ from adapt_core.extras import (
     CountsShares,
     DrawsExamples,
     LoadsStructure,
+    MeasuresActivations,
     ShowsBatches,
     ShowsTokens,
 )
@@ -168,6 +169,8 @@ def _counts(
     traced = None
     if data.train is not None and isinstance(task, ShowsBatches):
         traced = activation_bytes(model, task.largest_batch(data), device)
+    elif data.train is not None and isinstance(task, MeasuresActivations):
+        traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
     parameters = list(model.parameters())
     method = registry.methods.find(plan.method.name)

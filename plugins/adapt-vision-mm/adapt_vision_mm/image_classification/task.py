@@ -180,6 +180,20 @@ class ImageClassification:
 
         return validation_samples(model, data.validation, data.labels or (), count)
 
+    def load_structure(self, data: TaskData) -> LoadedModel:
+        """The model without its weights, which are read first: image classifiers are small."""
+        loaded = self.load_model(data, None, World())
+        loaded.model.to("meta")
+        return loaded
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """The first training images: all are of one size."""
+        from adapt_vision_mm.image_classification.dataset import collate
+
+        rows = min(self.plan.training.batch_size, len(data.train))
+        batch = collate([data.train[row] for row in range(rows)])
+        return {"x": batch["pixel_values"]} if self.is_timm else batch
+
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training images of each class."""
         counts = Counter(map(int, data.train.labels))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+_MEASURED = 2
+"""Pictures of the forward pass that tells of memory; BatchNorm needs more than one."""
+
 _HEADS = ("bbox_head", "mask_head", "rpn_head", "roi_head", "head")
 
 
@@ -210,6 +213,16 @@ class MmTask(ABC):
                 base_batch_size=self.base_batch_size,
             ),
         )
+
+    def load_structure(self, data: TaskData) -> LoadedModel:
+        """The model as it is: detectors are small, and know their shapes only from values."""
+        return self.load_model(data, None, World())
+
+    def measured_activations(self, model: nn.Module, data: TaskData) -> int:
+        """What a real forward pass of two training pictures keeps, for BATCH_SIZE of them."""
+        from adapt_vision_mm.openmmlab.measuring import kept_bytes
+
+        return kept_bytes(model, data.train, min(_MEASURED, len(data.train)), self.plan.training.batch_size)
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training objects of each class."""

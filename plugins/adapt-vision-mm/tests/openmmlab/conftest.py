@@ -11,7 +11,7 @@ import pytest
 
 import adapt_core
 
-from .detectors import SMALL_RTMDET
+from .detectors import POINTS, SMALL_RTMDET
 
 
 @pytest.fixture(scope="module")
@@ -97,4 +97,37 @@ def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert result.learning["verdict"] == "learned"
     assert result.metrics["after"]["AP50"] > result.metrics["before"]["AP50"] + 0.3
+    return folder
+
+
+@pytest.fixture(scope="module")
+def triangles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 images of 96 x 96 pixels with one triangle each, whose corners are the points."""
+    from PIL import Image, ImageDraw
+
+    folder = tmp_path_factory.mktemp("triangles")
+    images, annotations = [], []
+    for number in range(1, 13):
+        x, y = 20 + 4 * (number % 4), 16 + 5 * (number % 3)
+        corners = [(x + 20, y), (x, y + 40), (x + 40, y + 40)]
+        image = Image.new("RGB", (96, 96), (210, 210, 210))
+        ImageDraw.Draw(image).polygon(corners, fill=(200, 30, 30))
+        image.save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
+        annotations.append(
+            {
+                "id": number,
+                "image_id": number,
+                "category_id": 1,
+                "bbox": [x - 5, y - 5, 50, 50],
+                "area": 2500,
+                "iscrowd": 0,
+                "num_keypoints": 3,
+                "keypoints": [value for corner in corners for value in (*corner, 2)],
+            }
+        )
+    category = {"id": 1, "name": "triangle", "keypoints": POINTS, "skeleton": [[1, 2], [2, 3]]}
+    data = {"images": images, "annotations": annotations, "categories": [category]}
+    for name in ("train.json", "val.json"):
+        (folder / name).write_text(json.dumps(data), encoding="utf-8")
     return folder

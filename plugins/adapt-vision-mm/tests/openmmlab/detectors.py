@@ -16,6 +16,8 @@ SMALL_RTMDET = {
     "model.bbox_head.feat_channels": 32,
 }
 
+POINTS = ["tip", "left ear", "right ear"]
+
 
 def lines(folder: Path, phase: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

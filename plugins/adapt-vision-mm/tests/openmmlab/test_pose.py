@@ -14,40 +14,7 @@ from adapt_core.errors import DataError, InputError
 
 pytest.importorskip("mmpose", reason="needs mmpose (pip install --no-deps mmpose)")
 
-NAMES = ["tip", "left ear", "right ear"]
-
-
-@pytest.fixture(scope="module")
-def triangles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 images of 96 x 96 pixels with one triangle each, whose corners are the points."""
-    from PIL import Image, ImageDraw
-
-    folder = tmp_path_factory.mktemp("triangles")
-    images, annotations = [], []
-    for number in range(1, 13):
-        x, y = 20 + 4 * (number % 4), 16 + 5 * (number % 3)
-        corners = [(x + 20, y), (x, y + 40), (x + 40, y + 40)]
-        image = Image.new("RGB", (96, 96), (210, 210, 210))
-        ImageDraw.Draw(image).polygon(corners, fill=(200, 30, 30))
-        image.save(folder / f"{number}.png")
-        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
-        annotations.append(
-            {
-                "id": number,
-                "image_id": number,
-                "category_id": 1,
-                "bbox": [x - 5, y - 5, 50, 50],
-                "area": 2500,
-                "iscrowd": 0,
-                "num_keypoints": 3,
-                "keypoints": [value for corner in corners for value in (*corner, 2)],
-            }
-        )
-    category = {"id": 1, "name": "triangle", "keypoints": NAMES, "skeleton": [[1, 2], [2, 3]]}
-    data = {"images": images, "annotations": annotations, "categories": [category]}
-    for name in ("train.json", "val.json"):
-        (folder / name).write_text(json.dumps(data), encoding="utf-8")
-    return folder
+from .detectors import POINTS
 
 
 @pytest.fixture
@@ -91,7 +58,7 @@ def test_a_wrong_number_of_points_is_named(triangles: Path, tmp_path: Path) -> N
 def test_mirrored_points_are_found_by_their_names() -> None:
     from adapt_vision_mm.pose_detection.metainfo import mirrored
 
-    assert [mirrored(name, NAMES) for name in NAMES] == ["", "right ear", "left ear"]
+    assert [mirrored(name, POINTS) for name in POINTS] == ["", "right ear", "left ear"]
 
 
 def test_a_top_down_model_learns_the_points_and_predicts_them(
@@ -100,7 +67,7 @@ def test_a_top_down_model_learns_the_points_and_predicts_them(
     result = run(MODEL_PATH="rtmpose-t_8xb256-420e_coco-256x192", EPOCHS=25)
     assert result.metrics["after"]["keypoint_AP50"] > result.metrics["before"]["keypoint_AP50"] + 0.3
     found = adapt_core.predict(tmp_path / "run", [str(triangles / "1.png")])[0]
-    assert set(found["detections"][0]["keypoints"]) == set(NAMES) if found["detections"] else True
+    assert set(found["detections"][0]["keypoints"]) == set(POINTS) if found["detections"] else True
     assert Path(found["drawn"]).is_file()
 
 
