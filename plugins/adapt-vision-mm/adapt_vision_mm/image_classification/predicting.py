@@ -7,42 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.errors import InputError
 from adapt_core.files import write_text
 
 from adapt_vision_mm.images.drawn import drawn_files
-from adapt_vision_mm.images.folders import images_under
-from adapt_vision_mm.images.reading import fault_of, read_rgb
+from adapt_vision_mm.images.reading import read_rgb
 
 if TYPE_CHECKING:
     from torch import nn
 
 _AT_ONCE = 32
 _SHOWN = 5
-
-
-def image_files(arguments: Sequence[str]) -> list[Path]:
-    """The images that arguments mean: files, and all images in folders.
-
-    Raises:
-        InputError: no image at all, or one that is not there or no image.
-    """
-    files: list[Path] = []
-    for argument in arguments:
-        path = Path(argument).expanduser()
-        if path.is_dir():
-            found, _ = images_under(path)
-            if not found:
-                raise InputError(f"the folder {argument} holds no image.")
-            files.extend(found)
-        else:
-            fault = fault_of(path, whole=False)
-            if fault:
-                raise InputError(f"{argument} {fault}.")
-            files.append(path)
-    if not files:
-        raise InputError("adapt predict needs at least one image file or folder.")
-    return files
 
 
 def classify(

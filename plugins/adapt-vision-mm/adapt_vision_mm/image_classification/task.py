@@ -270,7 +270,10 @@ class ImageClassification:
         )
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Image files, and every image in the folders among the arguments."""
-        from adapt_vision_mm.image_classification.predicting import image_files
+        """Image files, every image in folders, and the paths in .txt and .jsonl lists."""
+        from functools import partial
 
-        return image_files(arguments)
+        from adapt_vision_mm.images.inputs import image_inputs
+        from adapt_vision_mm.images.reading import fault_of
+
+        return list(image_inputs(arguments, partial(fault_of, whole=False)))

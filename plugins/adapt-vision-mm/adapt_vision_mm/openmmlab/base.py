@@ -15,7 +15,7 @@ from adapt_core.extras import PerClass
 from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco.annotated import AnnotatedSet
-from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault
+from adapt_vision_mm.coco.image_files import image_fault
 from adapt_vision_mm.coco.splits import skip_counts
 from adapt_vision_mm.openmmlab import backbones, parts
 from adapt_vision_mm.openmmlab.config_files import CONFIG, ModelFiles, find_model, read_config
@@ -265,23 +265,14 @@ class MmTask(ABC):
         return loading_lines(save_method, self.init)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Image files, and the images in folders.
+        """Image files, every image in folders, and the paths in .txt and .jsonl lists.
 
         Raises:
             InputError: an image is missing or truncated, or a folder has none.
         """
-        found: list[Path] = []
-        for argument in arguments:
-            path = Path(argument).expanduser()
-            inside = sorted(p for p in path.iterdir() if p.suffix.casefold() in SUFFIXES) if path.is_dir() else [path]
-            if not inside:
-                raise InputError(f"{path}: no image in this folder.")
-            found += inside
-        for path in found:
-            fault = image_fault(path)
-            if fault:
-                raise InputError(f"{path}: {fault}.")
-        return found
+        from adapt_vision_mm.images.inputs import image_inputs
+
+        return list(image_inputs(arguments, image_fault))
 
 
 def _of_model(key: str) -> bool:

@@ -1,0 +1,1 @@
+"""What `adapt check` foretells of memory, against the tensors of a real step (`python -m benchmarks.memory`)."""

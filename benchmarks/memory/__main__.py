@@ -1,0 +1,75 @@
+"""The table of foretold and real bytes.
+
+    python -m benchmarks.memory --data ../shared/data [--only NAME]...    the hold-out (see hold_out.py)
+    python -m benchmarks.memory --config CONFIG [--set KEY=VALUE]...      one config of your own
+
+Weights, gradients and optimizer states are counted on the model that the run trains; activations are what autograd
+keeps in the forward pass of the largest batch. On a GPU the sum is compared with the allocator's peak too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from adapt_core import running
+from adapt_core.contracts import World
+from adapt_core.devices import first_device
+from adapt_core.parts import Parts
+from adapt_core.pipeline import attach
+from adapt_core.random_state import seed_everything
+from adapt_core.registry import Registry
+from benchmarks.memory.hold_out import hold_out
+from benchmarks.memory.real_step import step
+
+KINDS = ("weights", "gradients", "optimizer", "activations")
+
+
+def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str:
+    """A line of the table: for each kind foretold / real bytes in MiB, and their ratio."""
+    plan = running.check(config, overrides=overrides)
+    foretold = running.foresee(plan).memory
+    assert foretold is not None
+    parts = Parts.of(plan, Registry.discover())
+    seed_everything(plan.training.seed)
+    data = parts.task.load_data()
+    device = first_device()
+    _, model = attach(plan, parts, parts.task.load_model(data, parts.quantizer, World(device=device)))
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+    real = step(plan, parts.task, data, model, device)
+    cells = [_cell(getattr(foretold, kind) or 0, real[kind]) for kind in KINDS]
+    if device != "cpu":
+        cells.append(_cell(foretold.total, torch.cuda.max_memory_allocated()))
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _cell(foretold: int, real: int) -> str:
+    return f"{foretold / 2**20:.1f} / {real / 2**20:.1f} ({foretold / max(real, 1):.3f})"
+
+
+def main() -> None:
+    """Prints the table as it is made."""
+    parser = argparse.ArgumentParser()
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path)
+    source.add_argument("--config")
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--only", action="append", default=[])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        cases = list(hold_out(given.data)) if given.data else [(given.config, given.config)]
+        print(f"| MiB foretold / real (ratio) | {' | '.join(KINDS)} |")
+        print("|---|" + "---|" * len(KINDS))
+        for name, config in cases:
+            if not given.only or name in given.only:
+                print(row(name, config, [*given.overrides, f"OUTPUT_DIR={folder}/run"]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

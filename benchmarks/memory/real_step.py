@@ -1,0 +1,99 @@
+"""One training step, and the bytes of the tensors that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from adapt_core.plan import Plan
+
+
+def storages(tensors: Any) -> dict[int, int]:
+    """Storage -> bytes, each once."""
+    return {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)}
+
+
+def statistics(model: Any) -> list[Any]:
+    """The tensors that quantized weights keep beside them."""
+    found = []
+    for tensor in model.parameters():
+        state = getattr(tensor, "quant_state", None)
+        if state is not None:
+            nested = [state.state2.absmax, state.state2.code, state.offset] if state.nested else []
+            found += [state.absmax, *nested]
+        found.append(getattr(tensor, "SCB", None))
+    return found
+
+
+def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str, int]:
+    """Bytes of weights, gradients, optimizer states and of what the forward pass keeps, in one step on one batch.
+
+    Args:
+        plan, task, data: of the run.
+        model: loaded, with the method attached.
+        device: where it trains.
+    """
+    model.train().to(device)
+    own = storages([*model.parameters(), *model.buffers(), *statistics(model)])
+    kept: dict[int, torch.Tensor] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage()._cdata not in own:
+            kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    forward = _detector_loss if plan.loop == "mm" else _loss
+    prepared = forward(plan, task, data, model, device)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = prepared()
+    activations = sum(storages(kept.values()).values())
+    loss.backward()
+    gradients = storages(parameter.grad for parameter in model.parameters())
+    optimizer = _optimizer(plan, model, device)
+    optimizer.step()
+    states = storages(value for held in optimizer.state.values() for value in held.values())
+    real = {"weights": own, "gradients": gradients, "optimizer": states}
+    return {**{name: sum(found.values()) for name, found in real.items()}, "activations": activations}
+
+
+def _loss(plan: Plan, task: Any, data: Any, model: Any, device: str) -> Callable[[], torch.Tensor]:
+    batch = {name: value.to(device) for name, value in task.largest_batch(data).items()}
+
+    def loss() -> torch.Tensor:
+        output = model(**batch)
+        if isinstance(output, torch.Tensor):  # timm's models return logits
+            return torch.nn.functional.cross_entropy(output, torch.zeros(len(output), dtype=torch.long, device=device))
+        found: torch.Tensor = output.loss
+        return found
+
+    return loss
+
+
+def _detector_loss(plan: Plan, task: Any, data: Any, model: Any, device: str) -> Callable[[], torch.Tensor]:
+    from mmengine.dataset import pseudo_collate
+
+    batch = pseudo_collate([data.train[row] for row in range(plan.training.batch_size)])
+
+    def loss() -> torch.Tensor:
+        losses = model._run_forward(model.data_preprocessor(batch, True), mode="loss")
+        found: torch.Tensor = model.parse_losses(losses)[0]
+        return found
+
+    return loss
+
+
+def _optimizer(plan: Plan, model: Any, device: str) -> Any:
+    if plan.loop == "mm":
+        from mmengine.optim import build_optim_wrapper
+
+        from adapt_core.contracts import World
+
+        from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
+
+        return build_optim_wrapper(model, optim_wrapper(plan, None, World(device=device), None)).optimizer
+    from transformers import Trainer, TrainingArguments
+
+    arguments = TrainingArguments("unused", optim=plan.training.optimizer, use_cpu=device == "cpu", report_to=[])
+    return Trainer(model=model, args=arguments).create_optimizer()

@@ -1,0 +1,58 @@
+"""What adapt predict takes for the vision tasks: files, folders, and lists of paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from adapt_core.errors import InputError
+
+from .pictures import picture
+from adapt_vision_mm.coco.image_files import image_fault
+from adapt_vision_mm.images.inputs import image_inputs
+from adapt_vision_mm.images.reading import fault_of
+
+Fault = Callable[[Path], str | None]
+FAULTS = [pytest.param(partial(fault_of, whole=False), id="classification"), pytest.param(image_fault, id="openmmlab")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """a.png, and b.jpg in a folder inside."""
+    (tmp_path / "inner").mkdir()
+    picture("red", 1).save(tmp_path / "a.png")
+    picture("red", 2).save(tmp_path / "inner" / "b.jpg")
+    return tmp_path
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_folders_and_lists_in_the_order_given(folder: Path, fault: Fault) -> None:
+    (folder / "list.txt").write_text("inner/b.jpg\n\na.png\n", encoding="utf-8")
+    rows = [{"image": "a.png"}, {"file_name": "inner/b.jpg"}, {"path": str(folder / "a.png")}]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    a, b = folder / "a.png", folder / "inner" / "b.jpg"
+    assert image_inputs([str(b), str(folder)], fault) == [b, a, b]
+    assert image_inputs([str(folder / "list.txt")], fault) == [b, a]
+    assert image_inputs([str(folder / "rows.jsonl")], fault) == [a, b, a]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_is_named(folder: Path, fault: Fault) -> None:
+    (folder / "empty").mkdir()
+    (folder / "wrong.jsonl").write_text('{"image": "a.png"}\n{"picture": "a.png"}\n', encoding="utf-8")
+    (folder / "broken.jsonl").write_text("{", encoding="utf-8")
+    (folder / "absent.txt").write_text("no.png\n", encoding="utf-8")
+    for arguments, message in (
+        (["empty"], "holds no image"),
+        (["no.png"], "no.png "),
+        (["absent.txt"], "no.png "),
+        (["wrong.jsonl"], r"wrong.jsonl:2: no path of an image in image, file_name, path"),
+        (["broken.jsonl"], r"broken.jsonl:1: no JSON"),
+        ([], "at least one image"),
+    ):
+        with pytest.raises(InputError, match=message):
+            image_inputs([str(folder / argument) for argument in arguments], fault)
