@@ -82,6 +82,7 @@ PAGES = {
     "docs/tutorial.md": Page(),
     "docs/troubleshooting.md": Page(),
     "docs/troubleshooting_runs.md": Page(slow=True),
+    "docs/json.md": Page(),
     "docs/migration.md": Page((legacy_config,)),
     "docs/howto/own_data.md": Page(),
     "docs/howto/resume.md": Page(slow=True),
