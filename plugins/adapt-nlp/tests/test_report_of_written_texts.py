@@ -78,7 +78,7 @@ def test_samples_of_packs_change_nothing_of_the_training(
     chat: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_samples = adapt_core.run(chat)
-    monkeypatch.setattr("adapt_nlp.text_generation.sampling.SHOWN", 0)
+    monkeypatch.setattr("adapt_core.evidence.SAMPLES", 1)
     without = adapt_core.run({**chat, "OUTPUT_DIR": str(tmp_path / "without")})
     assert with_samples.metrics == without.metrics
 

@@ -12,7 +12,7 @@ from adapt_nlp.text_generation.forms import Form, texts_of, turns_of
 from adapt_nlp.text_generation.generating import go_on
 
 SHOWN = 3
-"""Rows that are shown: a model writes token by token, and the run waits."""
+"""Rows that are shown at most: a model writes token by token, and the run waits."""
 
 MOST_TOKENS = 32
 _LONGEST_PROMPT = 400
@@ -22,7 +22,7 @@ _LONGEST_PROMPT = 400
 def go_on_from_rows(
     model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], form: Form, plan: Plan
 ) -> list[dict[str, Any]]:
-    """For at most SHOWN rows {"input", "expected", "predicted"}, the last of at most MOST_TOKENS tokens.
+    """For each row {"input", "expected", "predicted"}, the last of at most MOST_TOKENS tokens.
 
     Args:
         model: in evaluation mode.
@@ -32,7 +32,7 @@ def go_on_from_rows(
         plan: for the sampling.
     """
     samples = []
-    for number, row in enumerate(rows[:SHOWN], start=1):
+    for number, row in enumerate(rows, start=1):
         prompt, expected = split_row(row, form, plan, tokenizer)
         written = go_on(model, tokenizer, prompt, plan, form.is_chat, f"sample {number}", most=MOST_TOKENS)
         samples.append({"input": prompt, "expected": expected, "predicted": written})

@@ -110,11 +110,11 @@ class TextGeneration(LanguageTask):
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation prompts with the text that goes on from them, and the model's own."""
-        from adapt_nlp.text_generation.sampling import go_on_from_rows
+        from adapt_nlp.text_generation.sampling import SHOWN, go_on_from_rows
 
         assert self._form is not None
         rows = data.rows["validation"]
-        chosen = list(rows.select(spread(len(rows), count)))
+        chosen = list(rows.select(spread(len(rows), min(count, SHOWN))))
         return go_on_from_rows(model, self.tokenizer, chosen, self._form, self.plan)
 
     def make_loop(self, job: Job) -> Loop:
