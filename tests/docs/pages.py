@@ -85,6 +85,7 @@ PAGES = {
     "docs/json.md": Page(),
     "docs/migration.md": Page((legacy_config,)),
     "docs/howto/own_data.md": Page(),
+    "docs/howto/shell.md": Page(),
     "docs/howto/resume.md": Page(slow=True),
     "docs/howto/low_memory.md": Page(slow=True),
     "docs/howto/trackers.md": Page(slow=True, modules=("tensorboard",)),
