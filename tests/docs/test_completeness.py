@@ -77,3 +77,16 @@ def test_a_wrong_command_would_be_found() -> None:
     assert fault_of("run CONFIG --set LR=1 --resume") is None
     assert "No such option" in str(fault_of("run CONFIG --resumed"))
     assert fault_of("train CONFIG") == "no such command"
+
+
+def test_places_in_the_repository_that_pages_name_are_there() -> None:
+    named = {
+        place
+        for page in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
+        for place in re.findall(
+            r"`((?:adapt_\w+|tests|benchmarks|examples|docs|plugins)/[\w/.*-]*)`", page.read_text("utf-8")
+        )
+    }
+    assert len(named) > 10
+    bases = [ROOT, *ROOT.glob("plugins/*")]
+    assert {place for place in named if not any(list(base.glob(place.rstrip("/"))) for base in bases)} == set()
