@@ -4,7 +4,7 @@
 
 A spoiled data set is refused as the user's (exit code 2) on one screen, with the place named and before a step is
 trained; or it is trained on: a step, an evaluation and a saved model. Anything else is a finding, a traceback first of
-all. One process for each job. Exits with 1 where there are findings.
+all. One process tries all. Exits with 1 where there are findings.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -101,25 +102,28 @@ def spoil_job(job: SmallJob, data_sets: Path, every: int) -> None:
             shutil.copytree(work / "whole", data, symlinks=True)
             spoiling.spoil(data, Random(number))
             found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)})
-            print(json.dumps(found), flush=True)
+            print(json.dumps({"job": job.name, **found}), flush=True)
 
 
-def summary(job: str, data_sets: Path, every: int) -> dict[str, Any]:
-    """Runs `spoil_job` in a process of its own and counts."""
-    command = [sys.executable, "-m", __spec__.name.removesuffix(".__main__"), "--inside"]
-    command += ["--data", str(data_sets), "--job", job, "--every", str(every)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    counts = {state: sum(line["state"] == state for line in lines) for state in ("refused", "accepted", "finding")}
-    findings = [{key: line[key] for key in ("name", "text")} for line in lines if line["state"] == "finding"]
-    if done.returncode:
-        findings.append({"name": "the process", "text": f"ended with {done.returncode}"})
-    return {
-        "tried": len(lines),
-        **counts,
-        "slowest": max((x["seconds"] for x in lines), default=0),
-        "findings": findings,
-    }
+def lines_of(jobs: list[SmallJob], data_sets: Path, every: int) -> Iterator[dict[str, Any]]:
+    """What `spoil_job` prints, in one process for all these jobs, while it runs."""
+    command = [sys.executable, "-m", "benchmarks.faults.corrupt_data", "--inside"]
+    command += ["--data", str(data_sets), "--every", str(every), *(f"--job={job.name}" for job in jobs)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        yield from (json.loads(line) for line in process.stdout if line.startswith("{"))
+    if process.returncode:
+        yield {"job": jobs[-1].name, "name": "the process", "state": "finding", "text": f"exit {process.returncode}"}
+
+
+def counted(known: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    """The counts of a job with one more data set."""
+    known["tried"] = known.get("tried", 0) + 1
+    known[line["state"]] = known.get(line["state"], 0) + 1
+    known["slowest_seconds"] = max(known.get("slowest_seconds", 0.0), line.get("seconds", 0.0))
+    if line["state"] == "finding":
+        known.setdefault("findings", []).append({"name": line["name"], "text": line["text"]})
+    return known
 
 
 def main() -> None:
@@ -136,16 +140,16 @@ def main() -> None:
         for job in jobs:
             spoil_job(job, given.data.resolve(), given.every)
         return
-    found = {}
-    for job in jobs:
-        found[job.name] = summary(job.name, given.data.resolve(), given.every)
-        print(json.dumps({job.name: found[job.name]}, indent=1), flush=True)
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines_of(jobs, given.data.resolve(), given.every):
+        found[line["job"]] = counted(found.get(line["job"], {}), line)
+        if line["state"] == "finding":
+            print(json.dumps(line), flush=True)
         if given.out:
             known = json.loads(given.out.read_text(encoding="utf-8")) if given.out.is_file() else {}
-            text = json.dumps({**known, job.name: found[job.name]}, indent=1, sort_keys=True)
-            given.out.write_text(text + "\n", encoding="utf-8")
-    print(sum(counts["tried"] for counts in found.values()), "data sets tried")
-    if any(counts["findings"] for counts in found.values()):
+            given.out.write_text(json.dumps({**known, **found}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+    if any("finding" in counts for counts in found.values()):
         raise SystemExit(1)
 
 
