@@ -98,7 +98,8 @@ def spoil_job(job: SmallJob, data_sets: Path, every: int) -> None:
             if number % every:
                 continue
             data = work / "data"
-            shutil.rmtree(data, ignore_errors=True)
+            for left in (data, work / "run"):
+                shutil.rmtree(left, ignore_errors=True)
             shutil.copytree(work / "whole", data, symlinks=True)
             spoiling.spoil(data, Random(number))
             found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)})
