@@ -75,9 +75,12 @@ class TextRegression(LanguageTask):
         return [{"input": t, "expected": f"{truth:g}", "predicted": f"{found:.3g}"} for t, truth, found in scored]
 
     def _score(self, model: Any, tokenizer: Any, text: str) -> float:
+        import torch
+
         limit = self.plan.task.params.max_seq_length
         encoded = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
-        return float(model(**encoded.to(model.device)).logits)
+        with torch.inference_mode():
+            return float(model(**encoded.to(model.device)).logits)
 
 
 def errors(prediction: Any) -> dict[str, float]:
