@@ -27,6 +27,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
+        os.fchmod(handle, 0o644)  # as any other file, not for the owner alone
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.replace(name, path)

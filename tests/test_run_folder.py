@@ -181,6 +181,7 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "two")
     assert (tmp_path / "a.txt").read_text() == "two"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644, "others cannot read it"
 
 
 def fail_inside(target: Path) -> None:
