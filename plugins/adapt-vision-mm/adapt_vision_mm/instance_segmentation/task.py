@@ -60,6 +60,8 @@ class InstanceSegmentation(ObjectDetection):
                 f"MODEL_PATH: {self.files.config.stem} finds boxes, not masks. Use an instance segmentation config "
                 "(rtmdet-ins_tiny_8xb32-300e_coco, mask-rcnn_r50_fpn_1x_coco, ...), or TASK: object_detection."
             )
+        # RTMDet-Ins leaves this to fixed-size images in its own pipeline; here a batch's images differ in size.
+        model.data_preprocessor["pad_mask"] = True
 
     def score(self, results: list[dict[str, Any]], split: Any) -> dict[str, float]:
         """COCO mAP, AP50 and AP75 of the masks and of the boxes."""

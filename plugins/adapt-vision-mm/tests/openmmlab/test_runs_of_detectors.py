@@ -172,6 +172,18 @@ def test_real_imagenet_weights_are_loaded_into_a_backbone_by_their_order() -> No
     assert {name for name, _ in backbone.named_parameters()} <= held
 
 
+def test_masks_of_images_of_several_sizes_train_in_one_batch(run: Callable[..., Any]) -> None:
+    """Augmented, each image of a batch has another size, and masks are padded with it."""
+    result = run(
+        TASK="instance_segmentation",
+        MODEL_PATH="rtmdet-ins_tiny_8xb32-300e_coco",
+        cfg_options={**SMALL_RTMDET, "model.bbox_head.num_prototypes": 4},
+        train_ann_file="train.json",
+        val_ann_file="val.json",
+    )
+    assert result.learning["verdict"] == "learned"
+
+
 def test_instance_segmentation_learns_masks(run: Callable[..., Any]) -> None:
     small = {**SMALL_RTMDET, "model.bbox_head.num_prototypes": 4}
     result = run(
