@@ -44,10 +44,14 @@ def cut_out(job: SmallJob, source: Path, folder: Path) -> tuple[dict[str, Any], 
     """
     folder.mkdir(parents=True)
     if job.name in _TARGETS:
-        for split, count in _ROWS.items():
-            lines = (source / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()[:count]
-            (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        [example, *_] = tables.read(folder / "train.jsonl")
+        train, validation = (tables.read(source / f"{split}.jsonl") for split in _ROWS)
+        train = train[: _ROWS["train"]]
+        if job.name == "text_classification":
+            known = {row["label"] for row in train}
+            validation = [row for row in validation if row["label"] in known]
+        tables.write(folder / "train.jsonl", train)
+        tables.write(folder / "validation.jsonl", validation[: _ROWS["validation"]])
+        [example, *_] = train
         return {}, list(tables.spoilings(example, _TARGETS[job.name]))
     if job.name in _ANNOTATED:
         _annotated(job, source, folder)
