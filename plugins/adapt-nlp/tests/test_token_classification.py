@@ -192,3 +192,9 @@ def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(tmp_path: Path
     result = train(tmp_path, folder, write(tmp_path / "data", rows(64), rows(8)))
     assert after(result)["f1"] > 0.9
     assert predict(result.output_dir, ["the red dog"])[0]["tags"] == ["O", "B-COL", "B-ANI"]
+
+
+def test_a_split_without_any_tag_of_training_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
+    swapped = [{"tokens": row["ner_tags"], "ner_tags": row["tokens"]} for row in rows(8)]
+    with pytest.raises(InputError, match=r"validation split: none of its tags .* occurs in the training split"):
+        train(tmp_path, tiny_encoder, write(tmp_path / "data", swapped, rows(4)))

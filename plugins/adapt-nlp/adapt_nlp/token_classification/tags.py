@@ -50,7 +50,8 @@ def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
     """The tags of the training split in order of name or number, then any that only other splits have.
 
     Raises:
-        DataError: a tag is neither text nor whole number, or TAG_NAMES has too few names.
+        DataError: a tag is neither text nor whole number, TAG_NAMES has too few names, or a split shares no tag with
+            the training split.
     """
     column = target_column(plan)
     first = splits.get("train", splits.get("validation"))
@@ -59,6 +60,14 @@ def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
     if declared:
         return Tags(tuple(declared), {number: number for number in range(len(declared))}, len(declared))
     learned = _found(first, column)
+    for name, other in splits.items():
+        found = _found(other, column)
+        if learned and found and not set(found) & set(learned):
+            shown = ", ".join(repr(tag) for tag in found[:5])
+            raise DataError(
+                f"{name} split: none of its tags in column {column!r} ({shown}) occurs in the training split. "
+                f"Do input_column ({input_column(plan)}) and target_column ({column}) name the right columns there?"
+            )
     unseen = sorted({tag for other in splits.values() for tag in _found(other, column)} - set(learned), key=_order)
     if not learned:
         raise DataError(f"column {column!r} holds no tag in the training split.")
