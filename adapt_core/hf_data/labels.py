@@ -72,6 +72,8 @@ def unseen_fault(value: Any, labels: Labels) -> str | None:
     """Why a label of a validation or test row is unusable, or None."""
     if value is None:
         return "the label is missing (null)"
+    if isinstance(value, (list, dict)):
+        return f"the label is a {type(value).__name__}, not text or a whole number"
     if value in labels.ids:
         return None
     known = ", ".join(labels.names[:10]) + (", ..." if len(labels.names) > 10 else "")

@@ -218,7 +218,10 @@ def _from_files(paths: tuple[Path, ...]) -> Dataset:
         # An empty cell is a missing value; the text "NA" or "None" is text.
         options = {"keep_default_na": False, "na_values": [""], "sep": "\t" if suffix == ".tsv" else ","}
     try:
-        return datasets.load_dataset(BUILDERS[suffix], data_files=[str(p) for p in paths], split="train", **options)
+        loaded = datasets.load_dataset(BUILDERS[suffix], data_files=[str(p) for p in paths], split="train", **options)
+        # The JSON reader lets bytes pass that are no UTF-8, and only taking the text out of the table would fail.
+        loaded.data.table.validate(full=True)
+        return loaded
     except (datasets.exceptions.DatasetsError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise DataError(_reason(paths, error)) from error
 

@@ -69,7 +69,7 @@ _FILES: list[tuple[str, Callable[[bytes, Random], bytes], bool | None]] = [
     ("Latin-1 bytes", lambda data, dice: data.replace(b'": "', b'": "caf\xe9 ', 1), False),
     ("zero bytes", lambda data, dice: data + b"\x00" * 64, False),
     ("random bytes inside", _garbled, None),
-    ("a gzip file by this name", lambda data, dice: gzip.compress(data), False),
+    ("a gzip file by this name", lambda data, dice: gzip.compress(data), None),
     ("one JSON array", lambda data, dice: b"[" + b",".join(data.strip().splitlines()) + b"]", None),
     ("CSV by this name", lambda data, dice: b"text,label\na,b\n", False),
     ("a list for a row", lambda data, dice: data + b'["a", "b"]\n', False),

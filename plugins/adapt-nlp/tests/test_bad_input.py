@@ -103,6 +103,20 @@ def test_another_encoding_is_named_by_file_and_line(refused: Any, tmp_path: Path
     assert "d.csv:3: not UTF-8 text" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "d.csv"))
 
 
+def test_bytes_inside_of_json_that_are_no_utf8_are_named_by_file_and_line(refused: Any, tmp_path: Path) -> None:
+    lines = [json.dumps(row).encode() for row in GOOD]
+    lines[2] = lines[2].replace(b'"message', b'"caf\xe9 message')
+    (tmp_path / "d.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    assert "d.jsonl:3: not UTF-8 text" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "d.jsonl"))
+
+
+def test_a_list_for_a_label_of_validation_is_named(refused: Any, tmp_path: Path) -> None:
+    write(tmp_path / "d" / "train.jsonl", GOOD)
+    write(tmp_path / "d" / "validation.jsonl", [{"text": "hello", "label": ["books"]}] * 3)
+    message = refused(CUSTOM_DATASET_PATH=str(tmp_path / "d"))
+    assert "validation row 1: the label is a list, not text or a whole number" in message
+
+
 def test_a_label_that_training_never_had_is_named(refused: Any, tmp_path: Path) -> None:
     write(tmp_path / "d" / "train.jsonl", GOOD)
     write(tmp_path / "d" / "validation.jsonl", [*GOOD[:2], {"text": "hello", "label": "rooms"}])

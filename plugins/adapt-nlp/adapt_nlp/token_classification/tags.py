@@ -124,6 +124,6 @@ def _row_fault(tokens: Any, labels: Any, words_column: str, tags_column: str, ta
     for number, tag in enumerate(labels, start=1):
         if tag is None:
             return f"tag {number} of column {tags_column!r} is missing (null)"
-        if tag not in tags.ids:
+        if isinstance(tag, (list, dict)) or tag not in tags.ids:
             return f"tag {number} of column {tags_column!r} is {tag!r}, outside the {len(tags.names)} known tags"
     return None
