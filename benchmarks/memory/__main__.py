@@ -64,8 +64,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cases = list(hold_out(given.data)) if given.data else [(given.config, given.config)]
-        print(f"| MiB foretold / real (ratio) | {' | '.join(KINDS)} |")
-        print("|---|" + "---|" * len(KINDS))
+        columns = KINDS if first_device() == "cpu" else (*KINDS, "sum / max_memory_allocated")
+        print(f"| MiB foretold / real (ratio) | {' | '.join(columns)} |")
+        print("|---|" + "---|" * len(columns))
         for name, config in cases:
             if not given.only or name in given.only:
                 print(row(name, config, [*given.overrides, f"OUTPUT_DIR={folder}/run"]), flush=True)
