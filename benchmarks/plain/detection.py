@@ -35,6 +35,7 @@ def train(
     model.backbone.init_cfg = None
     model.backbone.norm_cfg = model.neck.norm_cfg = model.bbox_head.norm_cfg = {"type": "BN"}
     model.data_preprocessor.batch_augments = None
+    model.data_preprocessor.pad_size_divisor = 32
     model.bbox_head.num_classes = len(classes)
     pipeline = [
         {"type": "LoadImageFromFile"},

@@ -51,6 +51,19 @@ def test_dropout_works_on_the_adapters_input_while_training() -> None:
     assert torch.equal(logits(model, inputs), logits(model, inputs))
 
 
+@pytest.mark.parametrize("method", [Lora, Dora])
+def test_convolutions_that_pad_their_inputs_themselves_train_with_dropout(method: type) -> None:
+    """timm's Conv2dSame, in every tf_* network."""
+    Conv2dSame = pytest.importorskip("timm").layers.Conv2dSame
+    model = torch.nn.Sequential(Conv2dSame(3, 8, 3, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 4, 2))
+    params = (DoraParams if method is Dora else LoraParams)(dropout=0.5)
+    adapted = method(params).attach(model, Site(head=("2",), train_head=True)).train()
+    loss = adapted(torch.randn(2, 3, 7, 7)).sum()
+    loss.backward()
+    gradients = [p.grad for name, p in adapted.named_parameters() if "lora_B" in name]
+    assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
 def test_dora_has_a_magnitude_and_lora_has_none() -> None:
     assert any("magnitude" in name for name, _ in attached(method=Dora).named_parameters())
     assert not any("magnitude" in name for name, _ in attached().named_parameters())

@@ -135,6 +135,7 @@ class MmTask(ABC):
         self.fit(config)
         options = cfg_options.dotted(params.cfg_options)
         cfg_options.apply(config, {path: value for path, value in options.items() if _of_model(path)})
+        model_config.fit_detections(config.model)
         return config
 
     def load_data(self) -> TaskData:

@@ -69,6 +69,14 @@ def without_downloads(model: dict[str, Any], keep_backbone: bool) -> None:
             )
 
 
+def fit_detections(model: dict[str, Any]) -> None:
+    """No more detections of an image than a transformer has queries: mmdet fails where it is asked for more."""
+    queries, test = model.get("num_queries"), model.get("test_cfg")
+    if queries and isinstance(test, dict) and test.get("max_per_img", 0) > queries:
+        log.info("%d detections an image at most: the model has no more queries", queries)
+        test["max_per_img"] = queries
+
+
 def fit_images(model: dict[str, Any]) -> None:
     """Batches are padded to a multiple of 32 pixels, and keep the size that the pipeline gave them."""
     preprocessor = model.get("data_preprocessor")

@@ -149,6 +149,17 @@ def test_cfg_options_change_the_config_and_wrong_paths_are_refused() -> None:
         cfg_options.apply(config, {"model.test_cfgg.score_thr": 1})
 
 
+def test_a_transformer_is_not_asked_for_more_detections_than_it_has_queries() -> None:
+    from adapt_vision_mm.openmmlab.model_config import fit_detections
+
+    few = {"num_queries": 20, "test_cfg": {"max_per_img": 300}}
+    many = {"num_queries": 900, "test_cfg": {"max_per_img": 300}}
+    for model in (few, many, {"test_cfg": None}):
+        fit_detections(model)
+    assert few["test_cfg"] == {"max_per_img": 20}
+    assert many["test_cfg"] == {"max_per_img": 300}
+
+
 def test_image_size_and_augment_make_the_pipelines() -> None:
     config = {"test_pipeline": [{"type": "Resize", "scale": (1333, 800)}]}
     assert pipelines.image_size(config, None) == 1333
