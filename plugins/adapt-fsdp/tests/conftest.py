@@ -86,7 +86,7 @@ class Started:
 
     def end(self) -> tuple[int, str]:
         """Exit code and what was written to standard error."""
-        _, errors = self.process.communicate(timeout=240)
+        _, errors = self.process.communicate(timeout=600)
         return self.process.returncode, errors
 
 

@@ -38,7 +38,7 @@ def test_weights_losses_metrics_and_files_are_those_of_one_process(
     keys: dict[str, Any], start: Start, tmp_path: Path
 ) -> None:
     process = start(keys, "--json")
-    output, errors = process.process.communicate(timeout=240)
+    output, errors = process.process.communicate(timeout=600)
     assert process.process.returncode == 0, errors
     result = RunResult.from_json(output)
     single = alone(keys, tmp_path / "local")
@@ -96,7 +96,7 @@ def test_two_machines_run_one_job(keys: dict[str, Any], start: Start, tmp_path: 
         "rdzv_backend": backend,
     }
     begun = [start({**keys, **machines, "machine_rank": rank}, "--json") for rank in (1, 0)]
-    ends = [run.process.communicate(timeout=240) for run in begun]
+    ends = [run.process.communicate(timeout=600) for run in begun]
     assert [run.process.returncode for run in begun] == [0, 0], ends
     results = [RunResult.from_json(output) for output, _ in ends]
     assert results[0] == results[1]
@@ -141,7 +141,7 @@ def test_machines_in_two_networks_run_one_job(
         start({**keys, **machines, "machine_rank": rank}, "--json", inside=("ip", "netns", "exec", networks[rank]))
         for rank in (1, 0)
     ]
-    ends = [run.process.communicate(timeout=240) for run in begun]
+    ends = [run.process.communicate(timeout=600) for run in begun]
     assert [run.process.returncode for run in begun] == [0, 0], ends
     results = [RunResult.from_json(output) for output, _ in ends]
     assert results[0] == results[1]
@@ -157,7 +157,7 @@ def test_metrics_that_need_rows_in_order_are_those_of_one_process(
     data = "wnut17" if "subtask" in task_keys else "xquad_en"
     changes = {**task_keys, "CUSTOM_DATASET_PATH": str(shared_data / data), "EPOCHS": 1, "GROUP_BY_LENGTH": False}
     run = start({**keys, **changes}, "--json")
-    output, errors = run.process.communicate(timeout=240)
+    output, errors = run.process.communicate(timeout=600)
     assert run.process.returncode == 0, errors
     single = alone(keys, tmp_path / "local", **changes)
     assert RunResult.from_json(output).metrics["before"] == pytest.approx(single.metrics["before"], abs=1e-5)
