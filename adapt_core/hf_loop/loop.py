@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
@@ -184,6 +185,7 @@ class HuggingFaceLoop:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
             self._figures.quiet = False
+            self._give_shares_back()
 
     def _forget_evaluation(self) -> None:
         """Lets accelerate wrap a model that was evaluated before.
@@ -208,6 +210,19 @@ class HuggingFaceLoop:
         # Training makes its own, of the sharded parameters.
         trainer.optimizer = None
         trainer.accelerator._optimizers.clear()
+        # It is at work from here on. Asked for it again, accelerate would not find the layers: sharding renames classes.
+        trainer.accelerator.state.fsdp_plugin.activation_checkpointing = False
+
+    def _give_shares_back(self) -> None:
+        """Puts sharded parameters in the place of gathered ones.
+
+        The outermost group stays gathered after an evaluation. What is then set on the model's parameters (a method
+        switches its adapter off and on again) would be lost when they are shared out for training.
+        """
+        if self._trainer.is_fsdp_enabled:
+            for module in self._trainer.model.modules():
+                if isinstance(module, FSDPModule):
+                    module.reshard()
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.

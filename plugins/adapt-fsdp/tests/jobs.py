@@ -43,7 +43,7 @@ def text_classification(folder: Path, inbox: Path) -> Keys:
 
 
 def text_generation(folder: Path, inbox: Path) -> Keys:
-    """A Llama of 2 layers, 32 wide, untied, on unpacked texts."""
+    """A Llama of 2 layers, 32 wide, untied, on unpacked texts, of which none is cut in two."""
     import torch
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -70,7 +70,7 @@ def text_generation(folder: Path, inbox: Path) -> Keys:
     return {
         "TASK": "text_generation",
         "MODEL_PATH": str(folder / "llama"),
-        "max_seq_length": 64,
+        "max_seq_length": 256,
         "packing": False,
     }
 

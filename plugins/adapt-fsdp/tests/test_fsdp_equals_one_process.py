@@ -89,6 +89,8 @@ def test_losses_weights_and_files_are_those_of_one_process(configs: dict[str, di
     assert difference <= 1e-4
     assert files(run) == files(other)
     assert largest_difference(run, other) <= 1e-4
+    learning, theirs = (json.loads((where / "result.json").read_text())["learning"] for where in (run, other))
+    assert learning["still_tensors"] == theirs["still_tensors"]
 
 
 @pytest.mark.parametrize("way", COUNTED)
