@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
@@ -210,7 +209,7 @@ class HuggingFaceLoop:
         # Training makes its own, of the sharded parameters.
         trainer.optimizer = None
         trainer.accelerator._optimizers.clear()
-        # It is at work from here on. Asked for it again, accelerate would not find the layers: sharding renames classes.
+        # It is at work from here on. accelerate would not find the layers a second time: sharding renames classes.
         trainer.accelerator.state.fsdp_plugin.activation_checkpointing = False
 
     def _give_shares_back(self) -> None:
@@ -219,10 +218,13 @@ class HuggingFaceLoop:
         The outermost group stays gathered after an evaluation. What is then set on the model's parameters (a method
         switches its adapter off and on again) would be lost when they are shared out for training.
         """
-        if self._trainer.is_fsdp_enabled:
-            for module in self._trainer.model.modules():
-                if isinstance(module, FSDPModule):
-                    module.reshard()
+        if not self._trainer.is_fsdp_enabled:
+            return
+        from torch.distributed.fsdp import FSDPModule
+
+        for module in self._trainer.model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.
