@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from adapt_core.errors import DefectError
@@ -32,6 +33,10 @@ def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
     Raises:
         DefectError: no parameter is sharded, or the two models do not have the same parameters.
     """
+    for module in model.modules():
+        # What an evaluation left gathered (all of it under SHARD_GRAD_OP) tells nothing of how it is shared out.
+        if isinstance(module, FSDPModule):
+            module.reshard()
     whole: dict[str, torch.Tensor] = {}
     sharded = 0
     for name, parameter in model.named_parameters():
