@@ -184,7 +184,6 @@ class HuggingFaceLoop:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
             self._figures.quiet = False
-            self._give_shares_back()
 
     def _forget_evaluation(self) -> None:
         """Lets accelerate wrap a model that was evaluated before.
@@ -213,18 +212,22 @@ class HuggingFaceLoop:
         trainer.accelerator.state.fsdp_plugin.activation_checkpointing = False
 
     def _give_shares_back(self) -> None:
-        """Puts sharded parameters in the place of gathered ones.
+        """Puts sharded parameters in the place of gathered ones, with what was set on these.
 
-        The outermost group stays gathered after an evaluation. What is then set on the model's parameters (a method
-        switches its adapter off and on again) would be lost when they are shared out for training.
+        The outermost group stays gathered after an evaluation. Which of its parameters train (a method switches its
+        adapter off and on again) would be lost when they are shared out for training.
         """
         if not self._trainer.is_fsdp_enabled:
             return
         from torch.distributed.fsdp import FSDPModule
 
-        for module in self._trainer.model.modules():
+        model = self._trainer.model
+        trains = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+        for module in model.modules():
             if isinstance(module, FSDPModule):
                 module.reshard()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(trains[name])
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.
@@ -234,6 +237,7 @@ class HuggingFaceLoop:
         """
         trainer = self._trainer
         self._forget_evaluation()
+        self._give_shares_back()
         if resume_from:
             self._row_order.resume(resume_from)
         try:
