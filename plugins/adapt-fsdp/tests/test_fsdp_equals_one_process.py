@@ -29,7 +29,6 @@ WAYS: dict[str, dict[str, Any]] = {
         "fsdp_sharding_strategy": "SHARD_GRAD_OP",
         "fsdp_activation_checkpointing": True,
     },
-    "BERT by size": {"fsdp_auto_wrap_policy": "SIZE_BASED_WRAP", "fsdp_min_num_params": 3000},
     "BERT in one piece": {"fsdp_auto_wrap_policy": "NO_WRAP", "mixed_precision": "no"},
 }
 COUNTED = [way for way, changes in WAYS.items() if "method" in changes]
