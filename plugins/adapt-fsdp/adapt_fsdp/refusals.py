@@ -58,6 +58,12 @@ def _reasons(params: FsdpParams, plan: Plan, on_gpus: bool) -> Iterator[tuple[st
         yield "fsdp_sharding_strategy", f"{params.fsdp_sharding_strategy}: {_STRATEGIES[params.fsdp_sharding_strategy]}"
     if params.fsdp_state_dict_type == "LOCAL_STATE_DICT":
         yield "fsdp_state_dict_type", "LOCAL_STATE_DICT is of FSDP version 1. Use SHARDED_STATE_DICT."
+    if params.fsdp_auto_wrap_policy == "SIZE_BASED_WRAP":
+        yield (
+            "fsdp_auto_wrap_policy",
+            "SIZE_BASED_WRAP: under version 2 accelerate would shard the model's list of layers by it, which torch "
+            "refuses. Use TRANSFORMER_BASED_WRAP; fsdp_transformer_layer_cls_to_wrap names layers where the model does not.",
+        )
     if plan.quantizer is not None:
         yield (
             "FSDP",

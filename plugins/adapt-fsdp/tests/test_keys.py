@@ -130,6 +130,12 @@ def test_a_refused_run_leaves_nothing_but_its_log(keys: dict[str, Any], tmp_path
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
+def test_wrapping_by_size_is_refused_because_it_would_shard_lists_of_layers(keys: dict[str, Any]) -> None:
+    plan = planned(keys, **FSDP_ON_CPU, fsdp_auto_wrap_policy="SIZE_BASED_WRAP")
+    with pytest.raises(InputError, match="fsdp_auto_wrap_policy: SIZE_BASED_WRAP"):
+        refuse(plan.launcher.params, plan, on_gpus=True)
+
+
 def test_local_state_dicts_are_of_version_1(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, fsdp_state_dict_type="LOCAL_STATE_DICT")
     with pytest.raises(InputError, match="fsdp_state_dict_type: LOCAL_STATE_DICT is of FSDP version 1"):
