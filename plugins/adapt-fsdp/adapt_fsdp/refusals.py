@@ -62,7 +62,8 @@ def _reasons(params: FsdpParams, plan: Plan, on_gpus: bool) -> Iterator[tuple[st
         yield (
             "fsdp_auto_wrap_policy",
             "SIZE_BASED_WRAP: under version 2 accelerate would shard the model's list of layers by it, which torch "
-            "refuses. Use TRANSFORMER_BASED_WRAP; fsdp_transformer_layer_cls_to_wrap names layers where the model does not.",
+            "refuses. Use TRANSFORMER_BASED_WRAP; fsdp_transformer_layer_cls_to_wrap names layers where a model does "
+            "not.",
         )
     if plan.quantizer is not None:
         yield (
