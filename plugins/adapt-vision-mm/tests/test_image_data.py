@@ -73,6 +73,19 @@ def test_max_samples_limit_the_rows(read: Run) -> None:
     assert counts(read(MAX_TRAIN_SAMPLES=10, MAX_EVAL_SAMPLES=5)) == {"train": 10, "validation": 5}
 
 
+def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -> None:
+    import attrs
+
+    from adapt_core.config.core_params import DataParams
+
+    for image in sorted((copy / "train").rglob("*.jpg")):
+        image.rename(copy / "train" / f"{image.parent.name}-{image.name}")
+    for name in COLOURS:
+        (copy / "train" / name).rmdir()
+    with pytest.raises(InputError, match=r"train\) holds images, but no folder for each class around them"):
+        split_folders(attrs.evolve(DataParams(), custom_dataset_path=str(copy)))
+
+
 def test_a_class_that_is_called_train_is_a_class(copy: Path) -> None:
     import attrs
 

@@ -54,12 +54,11 @@ def _within(root: Path) -> dict[str, Path]:
     if _is_table(root):
         return {}
     folders = {path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir()}
-    splits = {
-        split: folders[name]
-        for split, names in SPLIT_NAMES.items()
-        for name in names
-        if name in folders and any(child.is_dir() for child in folders[name].iterdir())
-    }
+    named = {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
+    splits = {split: path for split, path in named.items() if any(child.is_dir() for child in path.iterdir())}
+    if "train" in named and len(named) > 1:
+        # Beside another split it is no class that is called train; without classes inside it is refused.
+        splits.setdefault("train", named["train"])
     return splits if "train" in splits or ("validation" in splits and len(folders) == 1) else {"train": root}
 
 
