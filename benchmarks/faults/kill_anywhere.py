@@ -83,15 +83,22 @@ def start(config: Path, folder: Path, arguments: list[str]) -> Run:
         os._exit(code)
 
 
+def checkpoints(folder: Path) -> set[Path]:
+    """The checkpoints that are there; none where a run that starts anew is just clearing them away."""
+    try:
+        return set((folder / "checkpoints").glob("checkpoint-*"))
+    except FileNotFoundError:
+        return set()
+
+
 def being_written(folder: Path, known: set[Path]) -> bool:
     """Whether a checkpoint that was not there before has begun and has no manifest yet."""
-    found = set((folder / "checkpoints").glob("checkpoint-*"))
-    return any(path not in known and not (path / MANIFEST).is_file() for path in found)
+    return any(path not in known and not (path / MANIFEST).is_file() for path in checkpoints(folder))
 
 
 def kill(run: Run, folder: Path, wait: float, in_checkpoint: bool) -> str:
     """Kills the run after `wait` seconds, or as soon after as a checkpoint is being written; tells how it ended."""
-    known = set((folder / "checkpoints").glob("checkpoint-*"))
+    known = checkpoints(folder)
     due = time.monotonic() + wait
     while not run.ended():
         if in_checkpoint and time.monotonic() >= due and being_written(folder, known):
@@ -99,7 +106,7 @@ def kill(run: Run, folder: Path, wait: float, in_checkpoint: bool) -> str:
         if not in_checkpoint and time.monotonic() >= due:
             break
         if in_checkpoint and time.monotonic() < due:
-            known = set((folder / "checkpoints").glob("checkpoint-*"))
+            known = checkpoints(folder)
         time.sleep(0.0005 if in_checkpoint else 0.01)
     if run.ended():
         return "finished" if run.code == 0 else f"exit {run.code}"
