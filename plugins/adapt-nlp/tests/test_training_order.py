@@ -1,10 +1,12 @@
-"""The order of rows grouped by length: one of an epoch and a seed, in every process, wherever a run resumes."""
+"""The order of training rows: one of an epoch and a seed, wherever a run resumes.
+
+That several processes share one order of rows grouped by length is a test of adapt-fsdp's.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from torch.utils.data import DataLoader, RandomSampler
@@ -15,13 +17,12 @@ from adapt_core.hf_loop.training_order import GroupedRows, KeepRowOrder
 LENGTHS = [5 + 7 * row % 31 for row in range(48)]
 
 
-def batches(rank: int, epoch: int, skipped: int, grouped: bool, arguments: TrainingArguments) -> list[list[int]]:
+def batches(rank: int, epoch: int, skipped: int, arguments: TrainingArguments) -> list[list[int]]:
     """The batches of one of two processes in an epoch that the Trainer resumes after `skipped` of them."""
     torch.manual_seed(42)
-    sampler: Any = GroupedRows(LENGTHS, 8, common_seed=42) if grouped else RandomSampler(LENGTHS)
     torch.rand(100 * rank + skipped)  # the processes' random states have moved apart
     loader = prepare_data_loader(
-        DataLoader(range(len(LENGTHS)), batch_size=4, sampler=sampler, collate_fn=list),  # type: ignore[arg-type]
+        DataLoader(range(len(LENGTHS)), batch_size=4, sampler=RandomSampler(LENGTHS), collate_fn=list),  # type: ignore[arg-type]
         num_processes=2,
         process_index=rank,
         put_on_device=False,
@@ -36,15 +37,14 @@ def batches(rank: int, epoch: int, skipped: int, grouped: bool, arguments: Train
     return list(loader)
 
 
-@pytest.mark.parametrize("grouped", [True, False])
-def test_two_processes_share_an_epoch_out_and_resume_inside_it(grouped: bool, tmp_path: Any) -> None:
+def test_two_processes_share_an_epoch_out_and_resume_inside_it(tmp_path: Any) -> None:
     arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True)
     orders = []
     for epoch in (0, 1):
-        whole = [batches(rank, epoch, 0, grouped, arguments) for rank in (0, 1)]
+        whole = [batches(rank, epoch, 0, arguments) for rank in (0, 1)]
         assert sorted(row for rank in whole for batch in rank for row in batch) == list(range(48))
         for rank in (0, 1):
-            assert batches(rank, epoch, 4, grouped, arguments) == whole[rank][4:]
+            assert batches(rank, epoch, 4, arguments) == whole[rank][4:]
         orders.append(whole)
     assert orders[0] != orders[1]
 
@@ -55,9 +55,9 @@ def test_one_process_draws_what_transformers_draws_and_draws_it_again_after_a_re
     torch.manual_seed(3)
     expected = list(LengthGroupedSampler(8, lengths=LENGTHS))
     torch.manual_seed(3)
-    first = GroupedRows(LENGTHS, 8, common_seed=None)
+    first = GroupedRows(LENGTHS, 8, processes=1)
     assert list(first) == expected
-    resumed = GroupedRows(LENGTHS, 8, common_seed=None)
+    resumed = GroupedRows(LENGTHS, 8, processes=1)
     resumed.drawn = first.drawn
     torch.manual_seed(4)
     before = torch.get_rng_state()

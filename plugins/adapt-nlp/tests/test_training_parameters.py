@@ -209,7 +209,7 @@ def test_logging_steps_says_how_often_figures_are_written(run: Run, tmp_path: Pa
 
 
 def test_keep_best_ends_with_the_best_weights_by_the_chosen_metric(run: Run, tmp_path: Path) -> None:
-    result = run(EPOCHS=5, KEEP="best", METRIC_FOR_BEST="loss", LR=0.05, SCHEDULER_TYPE="constant")
+    result = run(EPOCHS=5, KEEP="best", METRIC_FOR_BEST="loss", LR=0.02, SCHEDULER_TYPE="constant")
     losses = {line["step"]: line["loss"] for line in metric_lines(tmp_path / "run", "eval")}
     assert result.metrics["after"]["loss"] == min(losses.values())
     assert min(losses, key=lambda step: losses[step]) != max(losses), "the last must not be the best here"
