@@ -34,7 +34,8 @@ class FinishedRun:
         Args:
             run_dir: the folder.
             disable_plugins: plugins to leave out.
-            trust: as TRUST_REMOTE_CODE: true in its config.
+            trust: as TRUST_REMOTE_CODE. What the folder's own config says of it does not count: who uses a run
+                need not be who made it.
 
         Raises:
             InputError: it is no run folder, or its run is not finished.
@@ -45,7 +46,7 @@ class FinishedRun:
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
-        plan = resolve(RunConfig.read(folder.config, ["TRUST_REMOTE_CODE=true"] if trust else []), registry)
+        plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
         return cls(folder, plan, registry, construct(plan, "task", registry))
 
     def model(self, *, trust: bool = False) -> Any:
@@ -61,7 +62,7 @@ class FinishedRun:
             return self._merged()
         if saved_form(self.folder.model) == "full_torch_model":
             path = self.folder.model / FILES["full_torch_model"]
-            return load_pickled_model(path, trusted=trust or self.plan.model.trust_remote_code).eval()
+            return load_pickled_model(path, trusted=trust).eval()
         return self.task.load_model_folder(self.folder.model)
 
     def _merged(self) -> Any:

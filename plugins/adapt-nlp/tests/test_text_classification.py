@@ -123,10 +123,14 @@ def test_each_saved_form_loads_without_adapt_and_predicts_the_same(run: Run, tmp
         assert mine["score"] == pytest.approx(score, abs=1e-5)
 
 
-def test_a_pickled_model_is_not_loaded_unless_trusted(run: Run, tmp_path: Path) -> None:
-    run(SAVE_METHOD="full_torch_model")
+@pytest.mark.parametrize("said_by_the_folder", [False, True])
+def test_a_pickled_model_is_not_loaded_unless_its_user_trusts_it(
+    run: Run, tmp_path: Path, said_by_the_folder: bool
+) -> None:
+    run(SAVE_METHOD="full_torch_model", TRUST_REMOTE_CODE=said_by_the_folder)
     with pytest.raises(InputError, match="TRUST_REMOTE_CODE=true"):
         adapt_core.predict(tmp_path / "run", ["x"])
+    assert len(adapt_core.predict(tmp_path / "run", ["x"], trust=True)) == 1
 
 
 def test_export_writes_every_other_form_with_the_same_weights(run: Run, tmp_path: Path) -> None:

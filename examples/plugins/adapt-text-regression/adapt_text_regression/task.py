@@ -36,8 +36,7 @@ class TextRegression(LanguageTask):
             encoded = tokenizer(texts_of(batch, plan), truncation=True, max_length=limit)
             return {**encoded, "labels": [float(value) for value in batch[target]]}
 
-        rows = raw_splits(plan, [*text_columns(plan), (target, "target_column")])
-        good, facts = good_splits(plan, rows, faults)
+        good, facts = good_splits(plan, raw_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
         key = {"tokenizer": tokenizer_key(tokenizer), "limit": limit, "columns": [*text_columns(plan), target]}
         key["format"] = plan.data.format_string
         ready = {name: cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
@@ -59,8 +58,8 @@ class TextRegression(LanguageTask):
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and scores one text."""
-        use = ['score = model(**tokenizer("A text to score.", return_tensors="pt")).logits.item()']
-        return self.loading_with(use, save_method)
+        use = 'score = model(**tokenizer("A text to score.", return_tensors="pt")).logits.item()'
+        return self.loading_with([use], save_method)
 
     def predict(self, model: Any, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """For each text {"text", "score"}."""
@@ -77,10 +76,9 @@ class TextRegression(LanguageTask):
     def _score(self, model: Any, tokenizer: Any, text: str) -> float:
         import torch
 
-        limit = self.plan.task.params.max_seq_length
-        encoded = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
+        options = {"truncation": True, "max_length": self.plan.task.params.max_seq_length, "return_tensors": "pt"}
         with torch.inference_mode():
-            return float(model(**encoded.to(model.device)).logits)
+            return float(model(**tokenizer(text, **options).to(model.device)).logits)
 
 
 def errors(prediction: Any) -> dict[str, float]:
