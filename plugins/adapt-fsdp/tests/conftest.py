@@ -104,6 +104,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **(env or {})},
+            # A test run in the background would hand down that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         begun.append(Started(process, Path(keys["OUTPUT_DIR"])))
         return begun[-1]
