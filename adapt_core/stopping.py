@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 from typing import NoReturn
 
@@ -64,11 +65,15 @@ class StopRequest:
             if not self._heeded or self.asked is not None:
                 raise KeyboardInterrupt(name)
             self.asked = name
-            say(f"{name}: stopping after this step with a checkpoint. Once more ends at once.")
+            told.put(f"{name}: stopping after this step with a checkpoint. Once more ends at once.")
 
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        # The handler may break into a line that is just being written: only another thread can wait for its end.
+        told: SimpleQueue[str | None] = SimpleQueue()
+        teller = threading.Thread(target=_tell, args=(told, say), daemon=True)
+        teller.start()
         before = {number: signal.getsignal(number) for number in _NAMES}
         taken = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
         for number in taken:
@@ -78,3 +83,10 @@ class StopRequest:
         finally:
             for number in taken:
                 signal.signal(number, before[number])
+            told.put(None)
+            teller.join()
+
+
+def _tell(lines: SimpleQueue[str | None], say: Callable[[str], None]) -> None:
+    while (line := lines.get()) is not None:
+        say(line)
