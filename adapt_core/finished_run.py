@@ -49,20 +49,17 @@ class FinishedRun:
         plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
         return cls(folder, plan, registry, construct(plan, "task", registry))
 
-    def model(self, *, trust: bool = False) -> Any:
+    def model(self) -> Any:
         """The adapted model as a plain module, on the CPU, in evaluation mode.
 
-        Args:
-            trust: load a pickled model, which can run code.
-
         Raises:
-            InputError: the model is a pickle and not trusted.
+            InputError: the model is a pickle, which can run code, and the folder was opened without trust.
         """
         if not self.folder.model.is_dir():
             return self._merged()
         if saved_form(self.folder.model) == "full_torch_model":
             path = self.folder.model / FILES["full_torch_model"]
-            return load_pickled_model(path, trusted=trust).eval()
+            return load_pickled_model(path, trusted=self.plan.model.trust_remote_code).eval()
         return self.task.load_model_folder(self.folder.model)
 
     def _merged(self) -> Any:

@@ -59,8 +59,18 @@ def work(
     loaded = load_model(plan, parts, data, world)
     site, model = attach(plan, parts, loaded)
     proof = LearningProof(model, parts.method.groups(model), plan.method.name)
-    job = Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
-    loop = parts.task.make_loop(job if stop is None else attrs.evolve(job, stop=stop))
+    loop = parts.task.make_loop(
+        Job(
+            plan=plan,
+            world=world,
+            data=data,
+            model=model,
+            folder=folder,
+            relay=relay,
+            proof=proof,
+            stop=stop or StopRequest(),
+        )
+    )
     merge_proof = MergeProof(model, rounded=site.quantized or loaded.dtype != "float32" or plan.training.bf16)
     parts.launcher.verify(loop, world)
     if world.is_main:

@@ -25,4 +25,4 @@ def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) 
     """
     run = FinishedRun.open(run_dir, trust=trust)
     raw = run.task.read_inputs(inputs)
-    return run.task.predict(run.model(trust=trust), run.folder.model, raw)
+    return run.task.predict(run.model(), run.folder.model, raw)

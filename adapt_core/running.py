@@ -204,7 +204,7 @@ def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already and is not empty. Give another -o.")
     finished = FinishedRun.open(run_dir, trust=trust)
-    model = finished.model(trust=trust)
+    model = finished.model()
     folder.parent.mkdir(parents=True, exist_ok=True)
     save_model(finished.task, model, folder, save_method)
     return folder

@@ -242,7 +242,7 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     assert loaded.returncode == 0, loaded.stderr
     from adapt_core.finished_run import FinishedRun
 
-    model = FinishedRun.open(folder).model(trust=True)
+    model = FinishedRun.open(folder, trust=True).model()
     inputs = torch.linspace(-1, 1, 2 * 3 * 32 * 32).view(2, 3, 32, 32)
     with torch.no_grad():
         output = model(inputs)
