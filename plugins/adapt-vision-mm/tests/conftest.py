@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from .hostile import evil as evil
 from .pictures import COLOURS, picture
 
 Keys = dict[str, Any]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +12,7 @@ import torch
 import adapt_core
 from adapt_core.errors import InputError
 
-Run = Callable[..., Any]
-
-
-@pytest.fixture
-def evil(tmp_path: Path) -> bytes:
-    """A pickle that makes a folder when it is loaded."""
-
-    class Payload:
-        def __reduce__(self) -> Any:
-            return (os.mkdir, (str(tmp_path / "pwned"),))
-
-    return pickle.dumps({"state_dict": {"weight": torch.zeros(1)}, "meta": Payload()})
-
-
-@pytest.fixture(autouse=True)
-def nothing_ran(tmp_path: Path) -> Any:
-    yield
-    assert not (tmp_path / "pwned").exists()
-
-
-def refused(run: Run, **changes: Any) -> str:
-    with pytest.raises(InputError) as caught:
-        run(**changes)
-    assert len(str(caught.value).splitlines()) <= 10
-    return str(caught.value)
+from ..hostile import Run, refused
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""A run that was cut off goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from adapt_core.errors import InputError
+
+from .test_training_parameters import Run, equal, metric_lines
+
+
+class Stopped(Exception):
+    """Thrown into a run to cut it off."""
+
+
+@pytest.fixture
+def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes the next run stop hard right after a step."""
+    from adapt_core.hf_loop.callbacks import Figures
+
+    on_step_end = Figures.on_step_end
+
+    def after(step: int) -> None:
+        def stop(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
+            on_step_end(self, args, state, control, **options)
+            if state.global_step == step:
+                raise Stopped
+
+        monkeypatch.setattr(Figures, "on_step_end", stop)
+
+    return after
+
+
+@pytest.mark.parametrize("stop_after", [3, 5, 7])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"GROUP_BY_LENGTH": True}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}],
+    ids=["plain", "grouped", "best"],
+)
+def test_a_resumed_run_equals_one_that_was_never_interrupted(
+    run: Run,
+    tmp_path: Path,
+    tiny_encoder: Path,
+    cut_off: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: int,
+    settings: dict[str, Any],
+) -> None:
+    import shutil
+
+    dropout = tmp_path / "dropout"
+    shutil.copytree(tiny_encoder, dropout)
+    config = json.loads((dropout / "config.json").read_text())
+    (dropout / "config.json").write_text(json.dumps({**config, "hidden_dropout_prob": 0.2}))
+    common = {"MODEL_PATH": str(dropout), "EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, **settings}
+    whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
+    with monkeypatch.context():
+        cut_off(stop_after)
+        with pytest.raises(Stopped):
+            run(**common)
+        monkeypatch.undo()
+    with pytest.raises(InputError, match="--resume"):
+        run(**common)
+    resumed = run(**common, resume=True)
+    assert f"(step {stop_after // 2 * 2})" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert resumed.metrics == whole.metrics
+    assert equal(
+        load_file(tmp_path / "whole" / "model" / "model.safetensors"),
+        load_file(tmp_path / "run" / "model" / "model.safetensors"),
+    )
+    steps = [(line["phase"], line["step"]) for line in metric_lines(tmp_path / "run", "eval")]
+    assert steps == [("eval", 2), ("eval", 4), ("eval", 6), ("eval", 8)]
+
+
+def test_resume_from_checkpoint_in_the_config_is_the_same_switch(run: Run, tmp_path: Path) -> None:
+    first = run(EPOCHS=2)
+    checkpoint = tmp_path / "run" / "checkpoints" / "checkpoint-4"
+    again = run(EPOCHS=2, RESUME_FROM_CHECKPOINT=str(checkpoint), OUTPUT_DIR=str(tmp_path / "again"))
+    assert again.steps == 8
+    assert again.metrics["after"] == first.metrics["after"]
