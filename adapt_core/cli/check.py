@@ -135,7 +135,8 @@ def _show_outlook(found: Outlook) -> None:
             ["optimizer", size(memory.optimizer)],
             *([["exchanged between processes", size(memory.exchanged)]] if memory.exchanged else []),
             ["activations", estimate],
-            ["sum", f"{size(memory.total)} of {size(found.device_bytes)}; the process itself comes on top"],
+            ["sum", f"{size(memory.total)} of {size(found.device_bytes)}"],
+            ["on top, in main memory", f"{size(found.process_bytes)}: the process itself, as measured of this one"],
         ]
         click.echo()
         click.echo(table(rows))

@@ -1,10 +1,9 @@
-"""The bytes of a run's tensors, counted on a model without weights, and an estimate of its activations."""
+"""The bytes of a run's tensors, counted on a model without weights."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,8 +11,6 @@ from adapt_core.forecast.optimizers import state_bytes
 
 if TYPE_CHECKING:
     from torch import nn
-
-log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,52 +72,3 @@ def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
             gradients += parameter.numel() * parameter.element_size()
             states += state_bytes(optimizer, parameter.shape, parameter.element_size(), id(parameter) in embeddings)
     return gradients, states
-
-
-def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str) -> int | None:
-    """Bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
-
-    Args:
-        model: with the method attached, its tensors on "meta".
-        batch: tensors by name.
-        device: where the run will train ("cpu", "cuda:0"), which decides what its kernels keep.
-
-    Returns:
-        an estimate, or None where the model needs values to know its shapes.
-    """
-    import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.func import functional_call
-
-    kept: dict[int, int] = {}
-    alive = []  # a storage that is given back could come again for another tensor
-    model.train()
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            own = {
-                name: torch.empty_strided(
-                    tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device, requires_grad=tensor.requires_grad
-                )
-                for name, tensor in [*model.named_parameters(), *model.named_buffers()]
-            }
-            known = {_storage(tensor) for tensor in own.values()}
-
-            def pack(tensor: torch.Tensor) -> torch.Tensor:
-                storage = _storage(tensor)
-                if storage not in known:
-                    kept[storage] = tensor.untyped_storage().nbytes()
-                    alive.append(tensor)
-                return tensor
-
-            inputs = {name: torch.empty(value.shape, dtype=value.dtype, device=device) for name, value in batch.items()}
-            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-                functional_call(model, own, args=(), kwargs=inputs)
-    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
-        log.info("activations cannot be traced: %s", (str(error) or type(error).__name__).splitlines()[0])
-        log.debug("traceback of the trace", exc_info=True)
-        return None
-    return sum(kept.values())
-
-
-def _storage(tensor: Any) -> int:
-    return int(tensor.untyped_storage()._cdata)

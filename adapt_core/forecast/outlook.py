@@ -24,8 +24,9 @@ from adapt_core.extras import (
     ShowsBatches,
     ShowsTokens,
 )
+from adapt_core.forecast.activations import activation_bytes
 from adapt_core.forecast.by_launcher import Share, shares
-from adapt_core.forecast.memory import Memory, activation_bytes, training_bytes, weight_bytes
+from adapt_core.forecast.memory import Memory, training_bytes, weight_bytes
 from adapt_core.parts import Parts
 from adapt_core.plan import Plan
 from adapt_core.random_state import seed_everything
@@ -56,6 +57,8 @@ class Outlook:
         memory: of rank 0; None likewise.
         launchers: what each process would hold under every launcher that could run the plan.
         device: where the run trains; device_bytes what it has.
+        process_bytes: measured: what this very process holds in memory (Python, the libraries, the data), which each
+            process of the run will hold too.
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
@@ -73,6 +76,7 @@ class Outlook:
     launchers: list[Share]
     device: str
     device_bytes: int
+    process_bytes: int
     disk_bytes: int | None
     disk_free: int
     warnings: list[str]
@@ -99,6 +103,8 @@ def outlook(plan: Plan, registry: Registry, pictures: bool = False) -> Outlook:
     Raises:
         InputError, DataError: what the run would refuse.
     """
+    import psutil
+
     from adapt_core.devices import first_device
 
     parts = Parts.of(plan, registry)
@@ -123,6 +129,7 @@ def outlook(plan: Plan, registry: Registry, pictures: bool = False) -> Outlook:
         launchers=launchers,
         device=device,
         device_bytes=_device_bytes(device),
+        process_bytes=psutil.Process().memory_info().rss,
         disk_bytes=disk,
         disk_free=shutil.disk_usage(there).free,
         warnings=[],
@@ -168,7 +175,8 @@ def _counts(
     gradients, states = training_bytes(model, plan.training.optimizer)
     traced = None
     if data.train is not None and isinstance(task, ShowsBatches):
-        traced = activation_bytes(model, task.largest_batch(data), device)
+        recomputed = plan.training.gradient_checkpointing
+        traced = activation_bytes(model, task.largest_batch(data), device, recomputed)
     elif data.train is not None and isinstance(task, MeasuresActivations):
         traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
@@ -205,9 +213,9 @@ def _device_bytes(device: str) -> int:
 
 def _warnings(found: Outlook, plan: Plan) -> list[str]:
     warnings = []
-    if found.memory is not None and found.memory.total * _on_one_device(found) > found.device_bytes:
+    if found.memory is not None and _needed(found) > found.device_bytes:
         warnings.append(
-            f"memory: about {size(found.memory.total)} is needed and {found.device} has {size(found.device_bytes)}: "
+            f"memory: about {size(_needed(found))} is needed and {found.device} has {size(found.device_bytes)}: "
             "lower BATCH_SIZE, set GRADIENT_CHECKPOINTING: true, or train an adapter (LoRA) on a 4-bit base."
         )
     if found.disk_bytes is not None and found.disk_bytes > found.disk_free:
@@ -224,6 +232,9 @@ def _warnings(found: Outlook, plan: Plan) -> list[str]:
     return warnings
 
 
-def _on_one_device(found: Outlook) -> int:
-    """How many processes share the device: on a CPU all of them do."""
-    return 1 if found.device.startswith("cuda") else found.processes
+def _needed(found: Outlook) -> int:
+    """What the device must hold: on a CPU that of every process, the processes themselves included."""
+    assert found.memory is not None
+    if found.device.startswith("cuda"):
+        return found.memory.total
+    return (found.memory.total + found.process_bytes) * found.processes

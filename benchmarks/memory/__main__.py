@@ -50,7 +50,12 @@ def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str
 
 
 def _cell(foretold: int, real: int) -> str:
-    return f"{foretold / 2**20:.1f} / {real / 2**20:.1f} ({foretold / max(real, 1):.3f})"
+    ratio = f"{foretold / real:.3f}" if real else "nothing held"
+    return f"{_mebibytes(foretold)} / {_mebibytes(real)} ({ratio})"
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.3g}" if count < 100 * 2**20 else f"{count / 2**20:.0f}"
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
+from adapt_core.forecast.activations import Kept
 from adapt_core.plan import Plan
 
 
@@ -37,18 +39,12 @@ def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str,
     """
     model.train().to(device)
     own = storages([*model.parameters(), *model.buffers(), *statistics(model)])
-    kept: dict[int, torch.Tensor] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage()._cdata not in own:
-            kept[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
-    forward = _detector_loss if plan.loop == "mm" else _loss
-    prepared = forward(plan, task, data, model, device)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    kept = Kept(set(own))
+    recomputes = plan.training.gradient_checkpointing
+    prepared = (_detector_loss if plan.loop == "mm" else _loss)(plan, task, data, model, device)
+    with kept.counting(model, recomputes), _recomputed(plan, model, recomputes):
         loss = prepared()
-    activations = sum(storages(kept.values()).values())
+    activations = kept.bytes
     loss.backward()
     gradients = storages(parameter.grad for parameter in model.parameters())
     optimizer = _optimizer(plan, model, device)
@@ -56,6 +52,14 @@ def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str,
     states = storages(value for held in optimizer.state.values() for value in held.values())
     real = {"weights": own, "gradients": gradients, "optimizer": states}
     return {**{name: sum(found.values()) for name, found in real.items()}, "activations": activations}
+
+
+def _recomputed(plan: Plan, model: Any, wanted: bool) -> AbstractContextManager[None]:
+    if plan.loop != "mm":
+        return nullcontext()
+    from adapt_vision_mm.openmmlab.recomputing import recomputed
+
+    return recomputed(model, wanted)
 
 
 def _loss(plan: Plan, task: Any, data: Any, model: Any, device: str) -> Callable[[], torch.Tensor]:

@@ -74,20 +74,24 @@ def test_activations_are_traced_and_grow_with_the_batch(foresee: Callable[..., O
     assert 3 < large.activations / small.activations <= 4.5
 
 
-@pytest.mark.parametrize("method", ["full", "last_layer"])
-def test_activations_are_near_what_a_real_forward_pass_keeps(keys: Keys, method: str) -> None:
-    import torch
-
+def real_model_and_batch(keys: Keys) -> tuple[Any, Any]:
+    """The model that a run trains, in training mode, and its largest batch."""
     from adapt_core.contracts import World
     from adapt_core.parts import Parts
     from adapt_core.pipeline import attach
     from adapt_core.registry import Registry
 
-    plan = running.check({**keys, "method": method})
-    found = running.foresee(plan).memory
+    plan = running.check(keys)
     parts = Parts.of(plan, Registry.discover())
     data = parts.task.load_data()
     _, model = attach(plan, parts, parts.task.load_model(data, None, World()))
+    return model.train(), parts.task.largest_batch(data)  # type: ignore[attr-defined]
+
+
+def kept_by(compute: Callable[[], Any], model: Any) -> int:
+    """Bytes that autograd keeps of a computation, the model's own tensors left out."""
+    import torch
+
     own = {tensor.untyped_storage()._cdata for tensor in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.Tensor] = {}
 
@@ -96,12 +100,39 @@ def test_activations_are_near_what_a_real_forward_pass_keeps(keys: Keys, method:
             kept[tensor.untyped_storage()._cdata] = tensor
         return tensor
 
-    batch: Any = parts.task.largest_batch(data)  # type: ignore[attr-defined]
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        model.train()(**batch)
-    real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+        compute()
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+@pytest.mark.parametrize("method", ["full", "last_layer"])
+def test_activations_are_near_what_a_real_forward_pass_keeps(
+    keys: Keys, foresee: Callable[..., Outlook], method: str
+) -> None:
+    found = foresee(method=method).memory
+    model, batch = real_model_and_batch({**keys, "method": method})
     assert found is not None
-    assert found.activations == pytest.approx(real, rel=0.3)
+    assert found.activations == pytest.approx(kept_by(lambda: model(**batch), model), rel=0.3)
+
+
+def test_recomputed_activations_are_the_inputs_of_the_layers_and_one_layers_own(
+    keys: Keys, foresee: Callable[..., Outlook]
+) -> None:
+    import torch
+
+    whole, found = foresee().memory, foresee(GRADIENT_CHECKPOINTING=True).memory
+    model, batch = real_model_and_batch(keys)
+    model.activation_checkpointing_enable()
+    inputs = kept_by(lambda: model(**batch), model)
+    states = torch.randn(*batch["input_ids"].shape, model.config.hidden_size, requires_grad=True)
+    layer = model.base_model.encoder.layer[0]
+    layer.gradient_checkpointing = False
+    one_layer = kept_by(lambda: layer(states), model)
+    assert whole is not None
+    assert found is not None
+    assert whole.activations
+    assert found.activations == pytest.approx(inputs + one_layer, rel=0.3)
+    assert found.activations < whole.activations
 
 
 def test_examples_and_classes_are_shown_as_the_model_sees_them(foresee: Callable[..., Outlook]) -> None:
@@ -155,4 +186,5 @@ def test_the_command_tells_it_all_and_as_json(adapt: Callable[..., Any], keys: K
     assert report["ok"] is True
     assert report["outlook"]["steps"] == 4
     assert report["outlook"]["memory"]["activations_are_an_estimate"] is True
+    assert report["outlook"]["process_bytes"] > 100 * 2**20  # Python, torch and transformers, at the least
     assert not (tmp_path / "run").exists()

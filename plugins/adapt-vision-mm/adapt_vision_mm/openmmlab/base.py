@@ -223,7 +223,7 @@ class MmTask(ABC):
         """What a real forward pass of two training pictures keeps, for BATCH_SIZE of them."""
         from adapt_vision_mm.openmmlab.measuring import kept_bytes
 
-        return kept_bytes(model, data.train, min(_MEASURED, len(data.train)), self.plan.training.batch_size)
+        return kept_bytes(model, data.train, min(_MEASURED, len(data.train)), self.plan.training)
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training objects of each class."""

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from mmengine.dataset import pseudo_collate
 
+from adapt_core.config.core_params import TrainingParams
 from adapt_core.evidence import spread
+from adapt_core.forecast.activations import Kept, own_storages
 from adapt_core.random_state import untouched_random_state
 
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
+from adapt_vision_mm.openmmlab.recomputing import recomputed
 
 
-def kept_bytes(model: Any, dataset: Any, measured: int, batch_size: int) -> int:
+def kept_bytes(model: Any, dataset: Any, measured: int, training: TrainingParams) -> int:
     """Bytes that autograd keeps of a batch, from a smaller one. The model is as it was afterwards.
 
     Args:
         model: an mmengine model in training mode, on the CPU.
         dataset: the training split.
         measured: pictures of the forward pass.
-        batch_size: pictures of the batch that is asked about.
+        training: tells the pictures of the batch that is asked about, and whether stages are recomputed.
     """
-    own = {tensor.untyped_storage()._cdata for tensor in [*model.parameters(), *model.buffers()]}
-    kept: dict[int, torch.Tensor] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.untyped_storage()._cdata not in own:
-            kept[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
+    kept = Kept(own_storages(model))
     buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
     batch = pseudo_collate([dataset[place] for place in spread(len(dataset), measured)])
-    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    with untouched_random_state(), quiet_warnings(), hooks:
+    recomputes = training.gradient_checkpointing
+    with untouched_random_state(), quiet_warnings(), kept.counting(model, recomputes), recomputed(model, recomputes):
         losses = model._run_forward(model.data_preprocessor(batch, True), mode="loss")
-    total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    del losses
+    total = kept.bytes
+    del losses, kept
     for name, tensor in model.named_buffers():
         tensor.copy_(buffers[name])
-    return round(total / measured * batch_size)
+    return round(total / measured * training.batch_size)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch.utils.checkpoint
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from adapt_core.errors import InputError
 
@@ -29,7 +29,7 @@ def recomputed(model: Any, wanted: bool) -> Iterator[None]:
     if not stages:
         raise InputError(f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to compute again.")
     for stage in stages:
-        vars(stage)["forward"] = partial(checkpoint, stage.forward, use_reentrant=False)
+        vars(stage)["forward"] = partial(torch.utils.checkpoint.checkpoint, stage.forward, use_reentrant=False)
     try:
         yield
     finally:

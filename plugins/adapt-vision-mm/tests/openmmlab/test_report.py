@@ -134,6 +134,10 @@ def test_memory_and_parameters_of_a_detector_are_foretold(keys: Callable[[str], 
     assert found.memory is not None
     assert found.memory.activations
     assert found.memory.gradients == 4 * result.trainable_parameters
+    recomputed = running.foresee(running.check({**keys("object_detection"), "GRADIENT_CHECKPOINTING": True})).memory
+    assert recomputed is not None
+    assert recomputed.activations
+    assert recomputed.activations < found.memory.activations
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light")])
