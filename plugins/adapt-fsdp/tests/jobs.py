@@ -113,11 +113,46 @@ def image_classification(folder: Path, inbox: Path) -> Keys:
 
 
 def object_detection(folder: Path, inbox: Path) -> Keys:
-    """A narrow RTMDet, with group norms in the place of batch norms, on two squares in each of 64 images.
+    """A small FCOS with frozen batch norms, on two squares in each of 64 images.
 
-    RTMDet divides its losses by a count that it averages over the processes, so theirs add up to one process's.
-    Detectors that count for each process alone (RetinaNet) weigh images a little differently in several.
+    FCOS divides each loss by a count that it averages over the processes, so theirs add up to one process's.
     """
+    resnet = {"depth": 18, "base_channels": 8, "style": "pytorch"}
+    return {
+        **_squares(folder),
+        "MODEL_PATH": "fcos_r50-caffe_fpn_gn-head_1x_coco",
+        "cfg_options": {
+            **{f"model.backbone.{key}": value for key, value in resnet.items()},
+            "model.data_preprocessor.std": [58.4, 57.1, 57.4],
+            "model.neck.in_channels": [8, 16, 32, 64],
+            "model.neck.out_channels": 32,
+            "model.bbox_head.in_channels": 32,
+            "model.bbox_head.feat_channels": 32,
+        },
+    }
+
+
+def detection_by_rtmdet(folder: Path, inbox: Path) -> Keys:
+    """A narrow RTMDet, with group norms in the place of batch norms, on the same images."""
+    groups = {"type": "GN", "num_groups": 2}
+    return {
+        **_squares(folder),
+        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+        "cfg_options": {
+            "model.backbone.widen_factor": 0.125,
+            "model.backbone.norm_cfg": groups,
+            "model.neck.in_channels": [32, 64, 128],
+            "model.neck.out_channels": 32,
+            "model.neck.norm_cfg": groups,
+            "model.bbox_head.in_channels": 32,
+            "model.bbox_head.feat_channels": 32,
+            "model.bbox_head.norm_cfg": groups,
+        },
+    }
+
+
+def _squares(folder: Path) -> Keys:
+    """object_detection of a red and a blue square in each of 64 images, as a COCO data set."""
     pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
     import numpy
     from PIL import Image
@@ -147,20 +182,8 @@ def object_detection(folder: Path, inbox: Path) -> Keys:
     for name, count in (("train.json", 64), ("val.json", 37)):
         rows = {"images": images[:count], "annotations": annotations[: 2 * count], "categories": categories}
         (folder / "squares" / name).write_text(json.dumps(rows), encoding="utf-8")
-    groups = {"type": "GN", "num_groups": 2}
     return {
         "TASK": "object_detection",
-        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
-        "cfg_options": {
-            "model.backbone.widen_factor": 0.125,
-            "model.backbone.norm_cfg": groups,
-            "model.neck.in_channels": [32, 64, 128],
-            "model.neck.out_channels": 32,
-            "model.neck.norm_cfg": groups,
-            "model.bbox_head.in_channels": 32,
-            "model.bbox_head.feat_channels": 32,
-            "model.bbox_head.norm_cfg": groups,
-        },
         "CUSTOM_DATASET_PATH": str(folder / "squares"),
         "image_size": 96,
         "augment": False,
