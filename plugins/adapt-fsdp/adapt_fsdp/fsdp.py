@@ -66,7 +66,7 @@ class Fsdp:
         return processes_here(self.params) * self.params.machines
 
     def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
-        """See `adapt_fsdp.forecasting`; nothing for a quantized base, which `refuse` refuses."""
+        """See `adapt_fsdp.forecasting`; nothing for a quantized base, whose shares are not counted."""
         from adapt_fsdp.forecasting import shared
 
         if plan.quantizer is not None:

@@ -65,12 +65,7 @@ def _reasons(params: FsdpParams, plan: Plan, on_gpus: bool) -> Iterator[tuple[st
             "refuses. Use TRANSFORMER_BASED_WRAP; fsdp_transformer_layer_cls_to_wrap names layers where a model does "
             "not.",
         )
-    if plan.quantizer is not None:
-        yield (
-            "FSDP",
-            f"{plan.quantizer.name} and FSDP together are not offered: 8-bit weights cannot be sharded, and 4-bit ones "
-            "were not shown to be saved whole. Quantized bases train under DDP: true.",
-        )
+    yield from _of_quantized(params, plan)
     if plan.training.keep == "best":
         yield "KEEP", "best is not offered under FSDP: reloading sharded weights was not shown to work. Use KEEP: last."
     if on_gpus:
@@ -85,3 +80,33 @@ def _reasons(params: FsdpParams, plan: Plan, on_gpus: bool) -> Iterator[tuple[st
         yield "fsdp_offload_params", "there is no GPU to offload from."
     if params.fsdp_state_dict_type == "FULL_STATE_DICT":
         yield "fsdp_state_dict_type", "FULL_STATE_DICT aborts in gloo on a CPU. Use SHARDED_STATE_DICT."
+
+
+def _of_quantized(params: FsdpParams, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Packed 4-bit weights are shared out like any tensor, where their type is one that nothing on the way casts."""
+    if plan.quantizer is None:
+        return
+    storage: str | None = getattr(plan.quantizer.params, "bnb_4bit_quant_storage", None)
+    if storage is None:
+        yield (
+            "FSDP",
+            f"{plan.quantizer.name} and FSDP together are not offered: torch cannot shard 8-bit weights. Train on a "
+            "base in 4 bits (load_in_4bit), or under DDP: true.",
+        )
+        return
+    computed = _half_type(params, plan)
+    if storage == "uint8" or (computed is not None and storage != computed):
+        why = (
+            "accelerate leaves 4-bit weights of type uint8 whole in every process"
+            if storage == "uint8"
+            else f"mixed precision would cast the packed bytes of type {storage} to {computed}"
+        )
+        yield "bnb_4bit_quant_storage", f"{why}. Under FSDP set it to {computed or 'float32'}."
+
+
+def _half_type(params: FsdpParams, plan: Plan) -> str | None:
+    """The type of mixed precision, or None without."""
+    chosen = params.mixed_precision
+    if chosen is None:
+        chosen = "bf16" if plan.training.bf16 else "fp16" if plan.training.fp16 else "no"
+    return {"bf16": "bfloat16", "fp16": "float16"}.get(chosen)

@@ -16,7 +16,9 @@ from adapt_core.errors import DefectError
 def structure_of(model: nn.Module) -> nn.Module:
     """A copy of a model without its weights: parameters on the meta device, ties kept, buffers as they are."""
     without_weights: dict[int, Any] = {
-        id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta"), requires_grad=parameter.requires_grad)
+        id(parameter): nn.Parameter(
+            torch.empty_like(parameter.data, device="meta"), requires_grad=parameter.requires_grad
+        )
         for parameter in model.parameters()
     }
     structure = copy.deepcopy(model, without_weights)
@@ -54,6 +56,7 @@ def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
     for name, buffer in model.named_buffers():
         buffers[name.replace("_checkpoint_wrapped_module.", "")].copy_(buffer)
     _put(structure, whole)
+    _as_4bit(structure)
     return structure
 
 
@@ -67,3 +70,12 @@ def _put(structure: nn.Module, whole: dict[str, torch.Tensor]) -> None:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 module._parameters[name] = new[id(parameter)]
+
+
+def _as_4bit(model: nn.Module) -> None:
+    """Gives packed 4-bit weights back what sharding took from them: their type, and how they are read."""
+    for module in model.modules():
+        if getattr(module, "quant_state", None) is not None:
+            from bitsandbytes.nn.modules import fix_4bit_weight_quant_state_from_module
+
+            fix_4bit_weight_quant_state_from_module(module)

@@ -17,6 +17,7 @@ from .spying import counted
 
 MODELS = {"BERT": jobs.text_classification, "Llama": jobs.text_generation}
 SAME = {"EPOCHS": 2, "OPTIMIZER": "adamw_torch", "LR": 1e-3}
+FOUR_BITS = {"load_in_4bit": True, "bnb_4bit_quant_storage": "float32", "MERGE_ADAPTER": True}
 WAYS: dict[str, dict[str, Any]] = {
     "BERT full": {"method": "full"},
     "BERT LoRA": {"method": "LoRA", "dropout": 0},
@@ -25,6 +26,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "Llama LoRA": {"method": "LoRA", "dropout": 0},
     "Llama SSF": {"method": "SSF"},
     "BERT DoRA": {"method": "DoRA", "dropout": 0},
+    "BERT LoRA, 4 bit": {"method": "LoRA", "dropout": 0, **FOUR_BITS},
+    "BERT SSF, 4 bit": {"method": "SSF", **FOUR_BITS},
+    "Llama DoRA, 4 bit": {"method": "DoRA", "dropout": 0, **FOUR_BITS, "bnb_4bit_use_double_quant": True},
     "BERT weights kept, activations not": {
         "fsdp_sharding_strategy": "SHARD_GRAD_OP",
         "fsdp_activation_checkpointing": True,
@@ -132,12 +136,15 @@ def test_the_saved_model_loads_without_adapt(configs: dict[str, dict[str, Any]],
     assert int(done.stdout.split()[-1]) > 0
 
 
-@pytest.mark.parametrize(("processes", "steps"), [(1, 16), (2, 8), (3, 6)])
+@pytest.mark.parametrize(
+    ("way", "processes", "steps"),
+    [("BERT full", 1, 16), ("BERT full", 2, 8), ("BERT full", 3, 6), ("BERT LoRA, 4 bit", 2, 8)],
+)
 def test_sharded_checkpoints_resume_in_any_number_of_processes(
-    configs: dict[str, dict[str, Any]], tmp_path: Path, processes: int, steps: int
+    configs: dict[str, dict[str, Any]], tmp_path: Path, way: str, processes: int, steps: int
 ) -> None:
     """From the checkpoint of step 4 on; in as many processes as before, the end is that of a run that was not cut."""
-    config = configs["BERT full"]
+    config = configs[way]
     whole = Path(config["OUTPUT_DIR"])
     cut = tmp_path / "cut"
     shutil.copytree(whole / "checkpoints" / "checkpoint-4", cut / "checkpoints" / "checkpoint-4")

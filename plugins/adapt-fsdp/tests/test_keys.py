@@ -106,6 +106,35 @@ def test_what_needs_gpus_is_refused_on_a_cpu_alone(keys: dict[str, Any], key: st
     refuse(plan.launcher.params, plan, on_gpus=True)
 
 
+def test_a_base_in_8_bits_is_refused_and_told_what_it_can_train_under(keys: dict[str, Any]) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    plan = planned(keys, **FSDP_ON_CPU, method="LoRA", load_in_8bit=True)
+    for on_gpus in (False, True):
+        with pytest.raises(InputError, match=r"FSDP: .*cannot shard 8-bit weights.*DDP: true"):
+            refuse(plan.launcher.params, plan, on_gpus=on_gpus)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, "float32"),
+        ({"BF16": True}, "bfloat16"),
+        ({"mixed_precision": "bf16", "bnb_4bit_quant_storage": "float32"}, "bfloat16"),
+        ({"BF16": True, "mixed_precision": "no"}, "float32"),
+    ],
+)
+def test_4_bit_weights_must_lie_in_a_type_that_is_shared_out_as_it_is(
+    keys: dict[str, Any], changes: dict[str, Any], wanted: str
+) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    quantized = {**FSDP_ON_CPU, "method": "LoRA", "load_in_4bit": True, **changes}
+    plan = planned(keys, **quantized)
+    with pytest.raises(InputError, match=f"bnb_4bit_quant_storage: .*Under FSDP set it to {wanted}"):
+        refuse(plan.launcher.params, plan, on_gpus=False)
+    good = planned(keys, **{**quantized, "bnb_4bit_quant_storage": wanted})
+    refuse(good.launcher.params, good, on_gpus=False)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

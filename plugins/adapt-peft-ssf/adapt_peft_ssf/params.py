@@ -78,7 +78,7 @@ class Bnb4bitParams:
     bnb_4bit_use_double_quant: bool = param(False, "Quantize the quantization constants too.")
     bnb_4bit_quant_storage: str = param(
         "uint8",
-        "The type that packed 4-bit weights are stored as; FSDP wants the model's own.",
+        "The type that packed 4-bit weights are stored as; FSDP needs float32, or the type of mixed precision.",
         choices=("uint8", "float16", "bfloat16", "float32"),
     )
     llm_int8_skip_modules: tuple[str, ...] | None = param(None, _SKIP)
