@@ -41,8 +41,8 @@ class Kept:
         """Counts what the forward passes inside keep.
 
         Args:
-            model: in training mode. Where blocks are recomputed it stays switched to that; a backward pass of what is
-                computed inside is not possible then.
+            model: in training mode. Where blocks are recomputed it stays switched to that, and a backward pass of what
+                is computed inside takes what was kept: it recomputes nothing.
             recomputed: count as under GRADIENT_CHECKPOINTING, by torch's checkpoint function.
         """
         with self._hooks(self.outside), self._blocks(model) if recomputed else nullcontext():

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from adapt_core import running
 from adapt_core.errors import InputError
 
 Run = Callable[..., Any]
@@ -301,6 +302,19 @@ def test_gradient_checkpointing_is_switched_on_or_refused(prepared: Run) -> None
     assert loaded.model.grad_checkpointing is True
     with pytest.raises(InputError, match=r"GRADIENT_CHECKPOINTING: timm's .* does not support it"):
         prepared(GRADIENT_CHECKPOINTING=True, MODEL_PATH="inception_v4", model_type=None)
+
+
+def test_memory_of_recomputed_activations_is_foretold(keys: dict[str, Any]) -> None:
+    vit = {**keys, "MODEL_PATH": "vit_tiny_patch16_224", "model_type": None, "image_processor_path": None}
+    kept = []
+    for on in (False, True):
+        memory = running.foresee(running.check({**vit, "GRADIENT_CHECKPOINTING": on})).memory
+        assert memory is not None
+        assert memory.activations is not None
+        kept.append(memory.activations)
+    inputs_of_blocks = 12 * 8 * 197 * 192 * 4
+    one_block = (kept[0] - inputs_of_blocks) / 12
+    assert kept[1] == pytest.approx(inputs_of_blocks + one_block, rel=0.3)
 
 
 def test_group_by_length_has_no_effect_and_is_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
