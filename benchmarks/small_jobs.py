@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-_WORDS = 400
+from adapt_core.testing.small_models import byte_pairs, vit
 
 
 @attrs.frozen(kw_only=True)
@@ -75,22 +75,10 @@ def _texts(data: Path) -> list[str]:
 
 def _tokenizer(folder: Path, data: Path) -> Any:
     """A byte-level tokenizer of the job's own texts, so that no character is unknown."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    backend.decoder = decoders.ByteLevel()
     specials = ["<pad>", "</s>", "<s>", "<unk>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=_WORDS, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
-    )
-    backend.train_from_iterator(_texts(data), trainer)
-    ends = [("<s>", 2), ("</s>", 1)]
-    backend.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=ends
-    )
+    backend = byte_pairs(_texts(data), specials, single="<s> $A </s>", pair="<s> $A </s> $B </s>")
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="<pad>",
@@ -186,20 +174,7 @@ def _encoder_decoder(folder: Path, data: Path) -> str:
 
 def _vit(folder: Path, data: Path) -> str:
     if not (folder / "config.json").is_file():
-        import torch
-        from transformers import ViTConfig, ViTImageProcessor, ViTModel
-
-        torch.manual_seed(0)
-        config = ViTConfig(
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-            image_size=32,
-            patch_size=8,
-        )
-        ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
-        ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+        vit(folder)
     return str(folder.absolute())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapt_core.testing.small_models import byte_pairs
 from benchmarks.packaged_models import minilm
 from benchmarks.results.baselines import rows
 
@@ -29,21 +30,11 @@ def small_transformer(folder: Path, data: Path) -> None:
         folder: where it is saved, with a byte-level BPE that was trained on the training rows.
         data: folder of a translation set.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast, set_seed
 
     pairs = [row["translation"] for row in rows(data, "train")]
     texts = [text for pair in pairs for text in pair.values()]
-    specials = ["<s>", "<pad>", "</s>", "<unk>"]
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    backend.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    backend.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(vocab_size=4000, special_tokens=specials, initial_alphabet=alphabet, show_progress=False),
-    )
-    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+    backend = byte_pairs(texts, ["<s>", "<pad>", "</s>", "<unk>"], words=4000, single="$A </s>")
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from .models import t5
+from adapt_core.testing import small_models
 
 ROOT = Path(__file__).parent.parent.parent
 SHARED = ROOT.parent / "shared"
@@ -48,7 +48,8 @@ def small_t5(*names: str) -> Material:
     """models/t5: a small T5 whose tokenizer was trained on the text of these sets."""
 
     def build(folder: Path) -> None:
-        t5(folder / "models" / "t5", [folder / name / "train.jsonl" for name in names])
+        lines = [line for name in names for line in (folder / name / "train.jsonl").read_text("utf-8").splitlines()]
+        small_models.t5(folder / "models" / "t5", lines, words=600, decoder_start_token_id=0)
 
     return build
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from .seq2seq_models import bart, bert2bert, t5
+from adapt_core.testing import small_models
+
+from .seq2seq_models import SENTENCES, bart, bert2bert
 
 Keys = dict[str, Any]
 
@@ -42,79 +44,48 @@ def run(keys: Keys) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def tiny_llama(tmp_path_factory: pytest.TempPathFactory, inbox: Path) -> Path:
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str]) -> Path:
     """A small real Llama (2 layers, 32 wide, tied head, random weights) with a byte-level tokenizer."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    return _decoder(
+    return small_models.llama(
         tmp_path_factory.mktemp("tiny-llama"),
-        inbox,
-        lambda words: LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=words,
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=2,
-                max_position_embeddings=1024,
-                tie_word_embeddings=True,
-                bos_token_id=0,
-                eos_token_id=0,
-                initializer_range=0.2,
-            )
-        ),
+        inbox_texts,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
     )
 
 
 @pytest.fixture(scope="session")
-def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, inbox: Path) -> Path:
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str]) -> Path:
     """A small real GPT-2 (2 layers, 32 wide, learned positions, no dropout, random weights)."""
+    import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    return _decoder(
-        tmp_path_factory.mktemp("tiny-gpt2"),
-        inbox,
-        lambda words: GPT2LMHeadModel(
-            GPT2Config(
-                vocab_size=words,
-                n_embd=32,
-                n_layer=2,
-                n_head=2,
-                n_positions=256,
-                bos_token_id=0,
-                eos_token_id=0,
-                resid_pdrop=0.0,
-                embd_pdrop=0.0,
-                attn_pdrop=0.0,
-                initializer_range=0.2,
-            )
-        ),
-    )
-
-
-def _decoder(folder: Path, inbox: Path, build: Callable[[int], Any]) -> Path:
-    """A model that `build` makes for a number of words, saved with a tokenizer of the inbox's texts."""
-    import json
-
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
-    pairs = ByteLevelBPETokenizer()
-    pairs.train_from_iterator(texts, vocab_size=400, special_tokens=["<|end|>"], show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token="<|end|>", bos_token="<|end|>")
+    folder = tmp_path_factory.mktemp("tiny-gpt2")
+    tokenizer = small_models.end_marked_tokenizer(inbox_texts)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
-    build(pairs.get_vocab_size()).save_pretrained(folder)
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        n_positions=256,
+        bos_token_id=0,
+        eos_token_id=0,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        initializer_range=0.2,
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real T5 (random weights) with a subword tokenizer."""
-    return t5(tmp_path_factory.mktemp("tiny-t5"))
+    return small_models.t5(tmp_path_factory.mktemp("tiny-t5"), SENTENCES * 3, dropout_rate=0.0)
 
 
 @pytest.fixture(scope="session")

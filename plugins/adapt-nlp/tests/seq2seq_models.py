@@ -42,52 +42,14 @@ def translations(count: int, first: int = 0) -> list[dict[str, Any]]:
     return [{"translation": {"en": english(n * 7), "ro": romanian(n * 7)}} for n in range(first, first + count)]
 
 
-def _subwords(template: str, specials: list[str]) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    backend.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
-    )
-    backend.train_from_iterator(SENTENCES * 3, trainer)
-    ids = [(token, backend.token_to_id(token)) for token in specials]
-    backend.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
-    return backend
-
-
-def t5(folder: Path) -> Path:
-    """A T5 (2 + 2 layers, 32 wide) whose texts end with </s>, without a decoder_start_token_id."""
-    import torch
-    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
-
-    backend = _subwords("$A </s>", ["<pad>", "</s>", "<unk>"])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512
-    )
-    torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=backend.get_vocab_size(),
-        d_model=32,
-        d_kv=16,
-        d_ff=64,
-        num_layers=2,
-        num_heads=2,
-        dropout_rate=0.0,
-        pad_token_id=0,
-        eos_token_id=1,
-    )
-    return _saved(T5ForConditionalGeneration(config), tokenizer, folder)
-
-
 def bart(folder: Path) -> Path:
     """A BART (2 + 2 layers, 32 wide, 128 positions)."""
     import torch
     from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
-    backend = _subwords("<s> $A </s>", ["<s>", "<pad>", "</s>", "<unk>"])
+    from adapt_core.testing.small_models import byte_pairs
+
+    backend = byte_pairs(SENTENCES * 3, ["<s>", "<pad>", "</s>", "<unk>"], single="<s> $A </s>")
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         bos_token="<s>",

@@ -39,24 +39,9 @@ def small_processor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real Hugging Face ViT (2 layers, 32 wide, 32 pixels, random weights) with its processor."""
-    import torch
-    from transformers import ViTConfig, ViTImageProcessor, ViTModel
+    from adapt_core.testing import small_models
 
-    folder = tmp_path_factory.mktemp("tiny-vit")
-    torch.manual_seed(0)
-    config = ViTConfig(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        image_size=32,
-        patch_size=8,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
-    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
+    return small_models.vit(tmp_path_factory.mktemp("tiny-vit"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,137 @@
+"""Small real Hugging Face models for tests: two layers, 32 wide, random weights, made in about a second each.
+
+Each function saves a model and its tokenizer or processor in a folder that MODEL_PATH takes. Weights are the same at
+every call with the same texts. Keyword arguments go to the model's config and replace what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def byte_pairs(texts: Iterable[str], specials: Sequence[str], words: int = 400, **templates: str) -> Any:
+    """A `tokenizers.Tokenizer`: byte-level pairs, to which no character is unknown.
+
+    Args:
+        texts: what it is trained on.
+        specials: special tokens, which get the first ids in this order.
+        words: size of its vocabulary.
+        templates: `single` and `pair`, as `TemplateProcessing` takes them: where special tokens go.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=words, special_tokens=list(specials), initial_alphabet=alphabet, show_progress=False
+    )
+    backend.train_from_iterator(texts, trainer)
+    ids = [(token, backend.token_to_id(token)) for token in specials]
+    backend.post_processor = processors.TemplateProcessing(**templates, special_tokens=ids)
+    return backend
+
+
+def end_marked_tokenizer(texts: Iterable[str]) -> Any:
+    """A byte-level tokenizer of 400 words for decoders; `<|end|>` (id 0) begins and ends a text."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    pairs = ByteLevelBPETokenizer()
+    pairs.train_from_iterator(texts, vocab_size=400, special_tokens=["<|end|>"], show_progress=False)
+    return PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token="<|end|>", bos_token="<|end|>")
+
+
+def bert(folder: Path, texts: Iterable[str], **config: Any) -> Path:
+    """A BERT without dropout, 128 positions, with a lower-casing WordPiece tokenizer."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(texts, vocab_size=2000, show_progress=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    wordpiece.save_model(str(folder))
+    BertTokenizerFast.from_pretrained(folder, model_max_length=128).save_pretrained(folder)
+    sizes = {
+        "vocab_size": wordpiece.get_vocab_size(),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 128,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    torch.manual_seed(0)
+    BertModel(BertConfig(**{**sizes, **config})).save_pretrained(folder)
+    return folder
+
+
+def llama(folder: Path, texts: Iterable[str], **config: Any) -> Path:
+    """A Llama with grouped queries and 256 positions."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = end_marked_tokenizer(texts)
+    tokenizer.save_pretrained(folder)
+    sizes = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    torch.manual_seed(0)
+    LlamaForCausalLM(LlamaConfig(**{**sizes, **config})).save_pretrained(folder)
+    return folder
+
+
+def t5(folder: Path, texts: Iterable[str], words: int = 400, **config: Any) -> Path:
+    """A T5 (2 + 2 layers) whose texts end with </s>."""
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    backend = byte_pairs(texts, ["<pad>", "</s>", "<unk>"], words, single="$A </s>")
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512
+    ).save_pretrained(folder)
+    sizes = {
+        "vocab_size": backend.get_vocab_size(),
+        "d_model": 32,
+        "d_kv": 16,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 2,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+    }
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(T5Config(**{**sizes, **config})).save_pretrained(folder)
+    return folder
+
+
+def vit(folder: Path, **config: Any) -> Path:
+    """A ViT of 32 pixels without a head, with its image processor."""
+    from transformers import ViTConfig, ViTImageProcessor, ViTModel
+
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "image_size": 32,
+        "patch_size": 8,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    torch.manual_seed(0)
+    ViTModel(ViTConfig(**{**sizes, **config}), add_pooling_layer=False).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
