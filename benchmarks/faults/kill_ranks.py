@@ -6,7 +6,8 @@
 CONFIG runs under DDP or FSDP and saves checkpoints. Ranks take turns; the step is chosen at random among those that
 the run still has before it. After each kill: the command ended by itself and with 1, told of that rank once, and left
 no process; every checkpoint but the newest that was being written is whole; `--resume` goes on. Where CONFIG ends
-before all kills are made, another run begins. Prints one JSON object; exits with 1 where anything was not so.
+before all kills are made, another run begins. After --minutes no more kills are made, and the last run ends. Prints one
+JSON object; exits with 1 where anything was not so.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ def _leads_its_group(pid: int) -> bool:
 def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Kills and resumes until the wanted number of kills is reached, then lets the last run end; tells how it went."""
     choose = random.Random(given.seed)
+    end = time.monotonic() + 60 * given.minutes
     report: dict[str, Any] = {"kills": [], "resumed": 0, "finished": 0, "wrong": []}
     mark = ""
     for number in range(10 * given.kills):
@@ -136,7 +138,7 @@ def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace,
         mark = f"{os.getpid()}-{number}"
         run = Run(config, folder, more, mark)
         count = len(report["kills"])
-        rank, last = count % given.ranks, count >= given.kills
+        rank, last = count % given.ranks, count >= given.kills or time.monotonic() > end
         ahead = sys.maxsize if last else choose.randint(1, given.within)
         try:
             came = run.wait_for((step_of(whole) if whole else 0) + ahead)
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--ranks", type=int, default=2, help="processes of the run")
     parser.add_argument("--within", type=int, default=10, help="a kill comes at most this many steps after the last")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="kills are made for so long at most")
     parser.add_argument("--seed", type=int, default=0)
     given, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as temporary:
