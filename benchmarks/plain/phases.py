@@ -55,13 +55,14 @@ def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, met
     """Evaluates, trains, saves.
 
     Args:
-        make_trainer: called twice: under torchrun a trainer that has evaluated takes its model for wrapped, and each
-            process would train alone.
+        make_trainer: called twice, with one model.
         folder: where the model goes, under `model`.
         metrics: the names that are given back.
     """
     before = make_trainer().evaluate()
     trainer = make_trainer()
+    # accelerate marks a model that was evaluated as wrapped: without this each process of torchrun would train alone.
+    trainer.model._is_accelerate_prepared = False
     set_seed(SEED)
     outcome = trainer.train()
     trainer.save_model(str(folder / "model"))
