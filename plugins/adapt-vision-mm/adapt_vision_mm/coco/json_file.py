@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,7 +39,7 @@ def read(path: Path, images: Path, skip: bool, judge: Judge | None = None) -> An
     by_id = {category.id: category for category in categories}
     rows = BadRows(str(path), skip)
     pictures = _pictures(data, images, rows)
-    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and "id" in entry}
+    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and _whole(entry.get("id"))}
     members: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for number, annotation in enumerate(data["annotations"], start=1):
         where = f"annotation {annotation.get('id', f'number {number}') if isinstance(annotation, Mapping) else number}"
@@ -78,8 +79,8 @@ def _load(path: Path) -> dict[str, Any]:
 def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
     entries = data["categories"]
     for entry in entries:
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), int) or not entry.get("name"):
-            raise DataError(f"{path}: a category needs an id and a name; not {str(entry)[:80]}.")
+        if not isinstance(entry, Mapping) or not _whole(entry.get("id")) or not _name(entry.get("name")):
+            raise DataError(f"{path}: a category needs an id (a whole number) and a name; not {str(entry)[:80]}.")
     for what in ("name", "id"):
         twice = [value for value, count in Counter(entry[what] for entry in entries).items() if count > 1]
         if twice:
@@ -99,7 +100,7 @@ def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
 def _pictures(data: Mapping[str, Any], images: Path, rows: BadRows) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for number, entry in enumerate(data["images"], start=1):
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), int) or not entry.get("file_name"):
+        if not isinstance(entry, Mapping) or not _whole(entry.get("id")) or not _name(entry.get("file_name")):
             rows.add("an image needs an id (a whole number) and a file_name", f"image number {number}")
             continue
         where = f"image {entry['id']} ({entry['file_name']})"
@@ -136,11 +137,11 @@ def _fault(
     if not isinstance(annotation, Mapping):
         return "it is no mapping"
     image_id, category_id, box = (annotation.get(key) for key in ("image_id", "category_id", "bbox"))
-    if image_id not in known:
+    if not _whole(image_id) or image_id not in known:
         return f"unknown image id {image_id!r}"
-    if category_id not in categories:
+    if not _whole(category_id) or category_id not in categories:
         return f"unknown category id {category_id!r}"
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(n, (int, float)) for n in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
         return "no bbox [x, y, width, height]"
     x, y, width, height = box
     if not (width > 0 and height > 0):
@@ -151,6 +152,18 @@ def _fault(
         if outside > _TOLERANCE:
             return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
     return judge(annotation, categories[annotation["category_id"]]) if judge else None
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, (str, int)) and bool(value)
 
 
 def _clipped(annotation: Mapping[str, Any], pictures: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -110,6 +110,19 @@ def _warn_of_gaps(train: AnnotatedSet) -> None:
         log.warning("%d of %d training images have no annotation; they are left out", bare, len(train.pictures))
 
 
+def require_objects(split: AnnotatedSet, left: int) -> None:
+    """Refuses a split of which a data set has left nothing.
+
+    Raises:
+        DataError: naming the split's file.
+    """
+    if not left:
+        raise DataError(
+            f"{split.source}: none of the {len(split.pictures)} images used has an object to learn from "
+            "(crowds, and bodies without a visible point, are none)."
+        )
+
+
 def skip_counts(split: AnnotatedSet) -> None:
     """Says what SKIP_BAD_ROWS dropped."""
     for reason, count in split.dropped.items():

@@ -44,6 +44,7 @@ class ObjectDetection(MmTask):
             config.pop(key, None)
         config.train_pipeline = pipelines.training(size, params.augment, self.masks)
         config.test_pipeline = pipelines.testing(size, self.masks)
+        self.loss_pipeline = pipelines.training(size, augment=False, masks=self.masks)
         # What plain mmdet needs of a data set to load the model again.
         dataset = {
             "type": "CocoDataset",
@@ -55,11 +56,10 @@ class ObjectDetection(MmTask):
         config.pop("test_dataloader", None)
         config.test_dataloader = {"batch_size": 1, "dataset": dataset}
 
-    def dataset(self, split: AnnotatedSet, training: bool) -> Any:
+    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """An mmdet data set."""
         from adapt_vision_mm.openmmlab.dataset import AnnotatedDataset
 
-        pipeline = self.config.train_pipeline if training else self.config.test_pipeline
         return AnnotatedDataset(split, list(pipeline), self.plan.training.seed, training)
 
     def results(self, sample: Any, split: Any) -> list[dict[str, Any]]:

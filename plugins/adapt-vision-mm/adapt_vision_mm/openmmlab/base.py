@@ -16,7 +16,7 @@ from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco.annotated import AnnotatedSet
 from adapt_vision_mm.coco.image_files import image_fault
-from adapt_vision_mm.coco.splits import skip_counts
+from adapt_vision_mm.coco.splits import require_objects, skip_counts
 from adapt_vision_mm.openmmlab import backbones, parts
 from adapt_vision_mm.openmmlab.config_files import CONFIG, ModelFiles, find_model, read_config
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
@@ -38,6 +38,7 @@ class MmTask(ABC):
         package: "mmdet" or "mmpose", whose configs are known by name and whose registry builds the model.
         init: "module:function" that loads a saved model without adapt.
         metrics: as in the TaskSpec.
+        loss_pipeline: training's without augmentation; `fit` sets it.
     """
 
     package: ClassVar[str]
@@ -46,6 +47,7 @@ class MmTask(ABC):
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.loss_pipeline: list[dict[str, Any]] = []
         self.base_batch_size: int | None = None
 
     @cached_property
@@ -67,8 +69,8 @@ class MmTask(ABC):
         """Fits a config's model and pipelines to the data."""
 
     @abstractmethod
-    def dataset(self, split: AnnotatedSet, training: bool) -> Any:
-        """A split as a data set of the package."""
+    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
+        """A split as a data set of the package; for training only what has objects."""
 
     @abstractmethod
     def results(self, sample: Any, split: Any) -> list[dict[str, Any]]:
@@ -145,8 +147,15 @@ class MmTask(ABC):
         from adapt_vision_mm.openmmlab.optimizing import refuse_impossible_amp
 
         refuse_impossible_amp(self.plan, first_device())
-        _ = self.config
-        sets = {name: self.dataset(split, name == "train") for name, split in self.splits.items()}
+        config = self.config
+        sets = {
+            name: self.dataset(
+                split, config.train_pipeline if name == "train" else config.test_pipeline, name == "train"
+            )
+            for name, split in self.splits.items()
+        }
+        for name, made in sets.items():
+            require_objects(self.splits[name], len(made))
         return TaskData(
             train=sets["train"],
             validation=sets.get("val"),
@@ -154,6 +163,16 @@ class MmTask(ABC):
             labels=self.splits["train"].names,
             facts={name: split.facts() for name, split in self.splits.items()},
         )
+
+    def for_loss(self, split: Any) -> Any:
+        """What of a data set has objects, prepared as for training, without augmentation.
+
+        Raises:
+            DataError: nothing has.
+        """
+        made = self.dataset(split.annotated, self.loss_pipeline, True)
+        require_objects(split.annotated, len(made))
+        return made
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """The config's model, with heads for the data's classes and whatever weights fit."""
@@ -207,6 +226,7 @@ class MmTask(ABC):
             MmParts(
                 config=self.config,
                 scope=self.package,
+                for_loss=self.for_loss,
                 results=self.results,
                 score=self.score,
                 per_class=self.per_class,

@@ -15,7 +15,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
@@ -26,12 +26,14 @@ import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_vision_mm.openmmlab import cfg_options, checkpointing
 from adapt_vision_mm.openmmlab.dataset import EpochSampler
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
+from adapt_vision_mm.openmmlab.loading import evaluation_loader, worker_options
 from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
 from adapt_vision_mm.openmmlab.progress import Progress
 from adapt_vision_mm.openmmlab.recomputing import recomputed
 from adapt_vision_mm.openmmlab.schedules import schedulers
 from adapt_vision_mm.openmmlab.stepping import SteppedTrainLoop, count_batches
+from adapt_vision_mm.openmmlab.validation_loss import batch_losses
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class MmParts:
     Attributes:
         config: the fitted OpenMMLab config; the loop adds `optim_wrapper`, `param_scheduler` and `train_cfg` to it.
         scope: "mmdet" or "mmpose".
+        for_loss: (data set) -> what of it has objects, prepared as for training, without augmentation.
         results: (data sample of the model, data set) -> its predictions as COCO results.
         score: (COCO results, data set) -> metrics.
         per_class: (COCO results, data set) -> how each class did.
@@ -52,6 +55,7 @@ class MmParts:
 
     config: Any
     scope: str
+    for_loss: Callable[[Any], Any]
     results: Callable[[Any, Any], list[dict[str, Any]]]
     score: Callable[[list[dict[str, Any]], Any], dict[str, float]]
     per_class: Callable[[list[dict[str, Any]], Any], PerClass]
@@ -101,7 +105,7 @@ class MmLoop:
             batch_size=training.batch_size,
             sampler=sampler,
             collate_fn=pseudo_collate,
-            **_workers(training.num_workers),
+            **worker_options(training.num_workers),
         )
 
     def _planned(self) -> Progress:
@@ -129,24 +133,17 @@ class MmLoop:
         """Metrics of the model as it is on one split, over all ranks."""
         training, world = self._job.plan.training, self._job.world
         model: Any = self._job.model
-        mine = list(range(world.rank, len(split), world.size))
-        loader = DataLoader(
-            Subset(split, mine),
-            batch_size=training.eval_batch_size or training.batch_size,
-            collate_fn=pseudo_collate,
-            **_workers(training.num_workers),
-        )
         model.eval()
         found: list[dict[str, Any]] = []
         losses: list[float] = []
         with torch.no_grad(), quiet_warnings():
-            for number, batch in enumerate(loader):
+            for number, batch in enumerate(evaluation_loader(split, training, world)):
                 if number == 0:
                     self._show_tensors(batch)
                 for sample in model.val_step(batch):
                     found += self._parts.results(sample, split)
-                if self._wants_loss():
-                    losses.append(self._loss(batch))
+            if self._wants_loss():
+                losses = batch_losses(model, evaluation_loader(self._parts.for_loss(split), training, world))
         if world.size > 1:
             gathered: list[Any] = [None] * world.size
             torch.distributed.all_gather_object(gathered, (found, losses))
@@ -177,11 +174,6 @@ class MmLoop:
         model: Any = self._job.model
         picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
         model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
-
-    def _loss(self, batch: Any) -> float:
-        model: Any = self._job.model
-        losses = model._run_forward(model.data_preprocessor(batch, False), mode="loss")
-        return float(model.parse_losses(losses)[0])
 
     def train(self, resume_from: Path | None) -> Trained:
         """Trains, from a whole checkpoint on where one is given.
@@ -264,20 +256,6 @@ def _best_metric(wanted: str | None, metrics: Mapping[str, str]) -> tuple[str, s
     folded = (wanted or next(iter(metrics))).removeprefix("eval_").casefold()
     name = next(name for name in known if name.casefold() == folded)
     return name, known[name]
-
-
-def _workers(count: int) -> dict[str, Any]:
-    # With a generator of its own a loader leaves torch's random state alone, so that a resumed run draws the same.
-    options: dict[str, Any] = {"num_workers": count, "generator": torch.Generator()}
-    return {**options, "worker_init_fn": _one_thread} if count else options
-
-
-def _one_thread(_: int) -> None:
-    """OpenCV's own threads would only fight over the cores that the workers share."""
-    import cv2
-
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
 
 
 def _wrapped(job: Job) -> nn.Module:

@@ -71,6 +71,7 @@ class PoseDetection(MmTask):
             config.pop(key, None)
         config.train_pipeline = fitting.training(self.top_down, codec, params.augment)
         config.test_pipeline = fitting.testing(self.top_down, codec)
+        self.loss_pipeline = fitting.training(self.top_down, codec, augment=False)
         for key in ("train_dataloader", "val_dataloader", "test_dataloader", "val_evaluator", "test_evaluator"):
             config.pop(key, None)
         # What plain mmpose needs of a data set to predict.
@@ -80,11 +81,10 @@ class PoseDetection(MmTask):
         }
         config.default_scope = "mmpose"
 
-    def dataset(self, split: AnnotatedSet, training: bool) -> Any:
+    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """An mmpose data set."""
         from adapt_vision_mm.pose_detection.dataset import PoseDataset
 
-        pipeline = self.config.train_pipeline if training else self.config.test_pipeline
         seed = self.plan.training.seed
         return PoseDataset(split, metainfo(split), list(pipeline), self.top_down, seed, training)
 

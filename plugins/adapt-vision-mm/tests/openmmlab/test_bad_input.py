@@ -73,6 +73,40 @@ def test_masks_that_cannot_be_are_named(annotated: Annotated, segmentation: Any,
         adapt_core.check(annotated(annotation={"segmentation": segmentation}))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"image_id": [1]}, r"annotation 11: unknown image id \[1\]"),
+        ({"category_id": {"a": 1}}, r"annotation 11: unknown category id"),
+        ({"bbox": [float("nan"), 2, 18, 18]}, r"annotation 11: no bbox"),
+    ],
+)
+def test_values_of_another_type_are_named(annotated: Annotated, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        adapt_core.check(annotated(annotation=change))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "said"),
+    [
+        ("images", "id", "image number 1: an image needs an id"),
+        ("images", "file_name", "image number 1: an image needs an id"),
+        ("categories", "id", "a category needs an id"),
+        ("categories", "name", "a category needs an id"),
+    ],
+)
+@pytest.mark.parametrize("value", [[1], {}, None])
+def test_ids_and_names_of_another_type_are_named(
+    annotated: Annotated, tmp_path: Path, part: str, key: str, said: str, value: Any
+) -> None:
+    keys = annotated()
+    data = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))
+    data[part][0][key] = value
+    (tmp_path / "train.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        adapt_core.check(keys)
+
+
 def test_gaps_are_counted_in_warnings(annotated: Annotated, caplog: pytest.LogCaptureFixture) -> None:
     adapt_core.check(annotated())
     said = [record.getMessage() for record in caplog.records]

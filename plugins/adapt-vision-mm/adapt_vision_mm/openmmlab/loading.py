@@ -1,0 +1,37 @@
+"""How data sets are loaded for evaluation, and what every loader's worker processes need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader, Subset
+
+from adapt_core.config.core_params import TrainingParams
+from adapt_core.contracts import World
+
+
+def evaluation_loader(split: Any, training: TrainingParams, world: World) -> Any:
+    """This process's share of a data set, in its order, in batches of EVAL_BATCH_SIZE (BATCH_SIZE without it)."""
+    return DataLoader(
+        Subset(split, range(world.rank, len(split), world.size)),
+        batch_size=training.eval_batch_size or training.batch_size,
+        collate_fn=pseudo_collate,
+        **worker_options(training.num_workers),
+    )
+
+
+def worker_options(count: int) -> dict[str, Any]:
+    """A loader's options for NUM_WORKERS."""
+    # With a generator of its own a loader leaves torch's random state alone, so that a resumed run draws the same.
+    options: dict[str, Any] = {"num_workers": count, "generator": torch.Generator()}
+    return {**options, "worker_init_fn": _one_thread} if count else options
+
+
+def _one_thread(_: int) -> None:
+    """OpenCV's own threads would only fight over the cores that the workers share."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
