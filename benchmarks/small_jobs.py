@@ -104,7 +104,8 @@ def _saved(folder: Path, data: Path, build: Callable[[int], Any]) -> str:
     return str(folder.absolute())
 
 
-def _encoder(folder: Path, data: Path) -> str:
+def encoder(folder: Path, data: Path, width: int = 32) -> str:
+    """A RoBERTa of two layers, saved into the folder with a tokenizer of the data's own texts."""
     from transformers import RobertaConfig, RobertaModel
 
     return _saved(
@@ -113,10 +114,10 @@ def _encoder(folder: Path, data: Path) -> str:
         lambda words: RobertaModel(
             RobertaConfig(
                 vocab_size=words,
-                hidden_size=32,
+                hidden_size=width,
                 num_hidden_layers=2,
                 num_attention_heads=2,
-                intermediate_size=64,
+                intermediate_size=2 * width,
                 max_position_embeddings=160,
                 pad_token_id=0,
                 bos_token_id=2,
@@ -127,7 +128,8 @@ def _encoder(folder: Path, data: Path) -> str:
     )
 
 
-def _decoder(folder: Path, data: Path) -> str:
+def decoder(folder: Path, data: Path, width: int = 32) -> str:
+    """A Llama of two layers, saved into the folder with a tokenizer of the data's own texts."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return _saved(
@@ -136,8 +138,8 @@ def _decoder(folder: Path, data: Path) -> str:
         lambda words: LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=words,
-                hidden_size=32,
-                intermediate_size=64,
+                hidden_size=width,
+                intermediate_size=2 * width,
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 num_key_value_heads=2,
@@ -196,12 +198,12 @@ JOBS = [
         name="text_generation",
         data="tinyshakespeare",
         keys={"TASK": "text_generation", "max_seq_length": 64},
-        model=_decoder,
+        model=decoder,
     ),
-    SmallJob(name="text_classification", data="sst5", keys={"TASK": "text_classification"}, model=_encoder),
-    SmallJob(name="ner", data="wnut17", keys={"TASK": "text_classification", "subtask": "ner"}, model=_encoder),
-    SmallJob(name="pos", data="conll2000", keys={"TASK": "text_classification", "subtask": "pos"}, model=_encoder),
-    SmallJob(name="chunk", data="conll2000", keys={"TASK": "text_classification", "subtask": "chunk"}, model=_encoder),
+    SmallJob(name="text_classification", data="sst5", keys={"TASK": "text_classification"}, model=encoder),
+    SmallJob(name="ner", data="wnut17", keys={"TASK": "text_classification", "subtask": "ner"}, model=encoder),
+    SmallJob(name="pos", data="conll2000", keys={"TASK": "text_classification", "subtask": "pos"}, model=encoder),
+    SmallJob(name="chunk", data="conll2000", keys={"TASK": "text_classification", "subtask": "chunk"}, model=encoder),
     SmallJob(name="summarization", data="scitldr", keys={"TASK": "summarization", **_SEQ2SEQ}, model=_encoder_decoder),
     SmallJob(
         name="translation",
@@ -213,7 +215,7 @@ JOBS = [
         name="question_answering",
         data="xquad_en",
         keys={"TASK": "question_answering", "max_length": 128, "doc_stride": 32},
-        model=_encoder,
+        model=encoder,
     ),
     SmallJob(
         name="image_classification",

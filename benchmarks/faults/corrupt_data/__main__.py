@@ -28,7 +28,6 @@ from benchmarks.faults.corrupt_data.slices import cut_out
 from benchmarks.faults.corrupt_data.spoiling import Spoiling
 from benchmarks.small_jobs import JOBS, SmallJob
 
-_SECONDS = 60
 _PLACE = re.compile(
     r"\b(row|line|annotation|image|category|class|column|train|validation|val|split)s?\b|\.jsonl?\b|\.jpe?g\b|\.png\b"
 )
@@ -44,7 +43,7 @@ _RUN: dict[str, Any] = {
 
 def too_long(*_: Any) -> None:
     """Ends a run that hangs."""
-    raise TimeoutError(f"no end after {_SECONDS} s")
+    raise TimeoutError("no end in time")
 
 
 def outcome(config: dict[str, Any]) -> tuple[str, str]:
@@ -72,10 +71,10 @@ def outcome(config: dict[str, Any]) -> tuple[str, str]:
     return "accepted", ""
 
 
-def judged(spoiling: Spoiling, config: dict[str, Any]) -> dict[str, Any]:
-    """What one spoiled data set led to."""
+def judged(spoiling: Spoiling, config: dict[str, Any], seconds: int) -> dict[str, Any]:
+    """What one spoiled data set led to, within so many seconds."""
     began = time.monotonic()
-    signal.alarm(_SECONDS)
+    signal.alarm(seconds)
     try:
         state, text = outcome(config)
     finally:
@@ -87,7 +86,7 @@ def judged(spoiling: Spoiling, config: dict[str, Any]) -> dict[str, Any]:
     return {"name": spoiling.name, "state": state, "text": text, "seconds": round(time.monotonic() - began, 1)}
 
 
-def spoil_job(job: SmallJob, data_sets: Path, every: int) -> None:
+def spoil_job(job: SmallJob, data_sets: Path, every: int, seconds: int) -> None:
     """Tries each spoiling of a job, or every n-th, in this process, and prints a JSON line for each."""
     signal.signal(signal.SIGALRM, too_long)
     with tempfile.TemporaryDirectory() as temporary:
@@ -102,13 +101,13 @@ def spoil_job(job: SmallJob, data_sets: Path, every: int) -> None:
                 shutil.rmtree(left, ignore_errors=True)
             shutil.copytree(work / "whole", data, symlinks=True)
             spoiling.spoil(data, Random(number))
-            found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)})
+            found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)}, seconds)
             print(json.dumps({"job": job.name, **found}), flush=True)
 
 
-def lines_of(jobs: list[SmallJob], data_sets: Path, every: int) -> Iterator[dict[str, Any]]:
+def lines_of(jobs: list[SmallJob], data_sets: Path, every: int, seconds: int) -> Iterator[dict[str, Any]]:
     """What `spoil_job` prints, in one process for all these jobs, while it runs."""
-    command = [sys.executable, "-m", "benchmarks.faults.corrupt_data", "--inside"]
+    command = [sys.executable, "-m", "benchmarks.faults.corrupt_data", "--inside", f"--seconds={seconds}"]
     command += ["--data", str(data_sets), "--every", str(every), *(f"--job={job.name}" for job in jobs)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -133,16 +132,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
     parser.add_argument("--every", type=int, default=1, help="try every n-th spoiling only")
+    parser.add_argument("--seconds", type=int, default=60, help="a data set that takes longer is a finding")
     parser.add_argument("--out", type=Path, help="a JSON file that keeps the counts of each job")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     jobs = [job for job in JOBS if not given.job or job.name in given.job]
     if given.inside:
         for job in jobs:
-            spoil_job(job, given.data.resolve(), given.every)
+            spoil_job(job, given.data.resolve(), given.every, given.seconds)
         return
     found: dict[str, dict[str, Any]] = {}
-    for line in lines_of(jobs, given.data.resolve(), given.every):
+    for line in lines_of(jobs, given.data.resolve(), given.every, given.seconds):
         found[line["job"]] = counted(found.get(line["job"], {}), line)
         if line["state"] == "finding":
             print(json.dumps(line), flush=True)

@@ -1,0 +1,112 @@
+"""Runs the benchmarks one after the other, each as the command that docs/benchmarks.md names.
+
+    python -m benchmarks --data ../shared/data                  all of them: hours on two cores
+    python -m benchmarks --data ../shared/data --only growth    one; may be repeated
+    python -m benchmarks --list                                 the commands
+
+Each is a process of its own; what it prints is shown as it comes and stored in docs/benchmarks.json with its seconds,
+the commit and the versions. A summary comes last; the exit code is 1 where one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PRINTED = ROOT / "docs" / "benchmarks.json"
+SUITE: dict[str, tuple[str, ...]] = {
+    "startup": ("benchmarks.startup",),
+    "check_and_report": ("benchmarks.check_and_report",),
+    "adapter_sizes": ("benchmarks.adapter_sizes",),
+    "learning_proof": ("benchmarks.learning_proof",),
+    "peers": ("benchmarks.peers", "--data", "DATA", "--pairs", "5"),
+    "image_classification": (
+        *("benchmarks.image_classification", "plain", "--data", "DATA/hymenoptera", "--method", "last_layer"),
+        *("--epochs", "0.5", "--pairs", "5", "--side-by-side"),
+    ),
+    "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
+    "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
+    "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),
+    "ssf_overhead": ("benchmarks.ssf_overhead",),
+    "quantized_bytes": ("benchmarks.quantized_bytes",),
+    "method_steps": ("benchmarks.method_steps",),
+    "memory": ("benchmarks.memory", "--data", "DATA"),
+    "growth": ("benchmarks.growth", "--data", "DATA"),
+}
+_SHOWN = (
+    "adapt-",
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "peft",
+    "bitsandbytes",
+    "timm",
+    "onedl-",
+    "mmpose",
+)
+
+
+def command(name: str, data: Path) -> list[str]:
+    """What follows `python -m`."""
+    return [part.replace("DATA", str(data), 1) if part.startswith("DATA") else part for part in SUITE[name]]
+
+
+def run(name: str, data: Path) -> dict[str, Any]:
+    """Runs one, shows what it prints and returns that with its exit code and seconds."""
+    begun = time.perf_counter()
+    lines = []
+    arguments = [sys.executable, "-m", *command(name, data)]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.rstrip("\n"))
+    return {"exit_code": process.returncode, "seconds": round(time.perf_counter() - begun), "printed": lines}
+
+
+def circumstances() -> dict[str, Any]:
+    """Commit and versions."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    installed = {found.name.lower(): found.version for found in distributions()}
+    versions = {name: version for name, version in sorted(installed.items()) if name.startswith(_SHOWN)}
+    return {"commit": commit.stdout.strip(), "python": sys.version.split()[0], "versions": versions}
+
+
+def main() -> None:
+    """Runs what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
+    parser.add_argument("--only", action="append", choices=list(SUITE), help="may be repeated; default: all")
+    parser.add_argument("--list", action="store_true", help="print the commands and run nothing")
+    parser.add_argument("--out", type=Path, default=PRINTED, help="what was printed; default: docs/benchmarks.json")
+    given = parser.parse_args()
+    data = given.data.resolve()
+    names = given.only or list(SUITE)
+    if given.list:
+        print("\n".join(f"{name}: python -m {' '.join(command(name, given.data))}" for name in names))
+        return
+    failed = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        outcome = run(name, data)
+        if outcome["exit_code"]:
+            failed.append(name)
+            continue
+        known = json.loads(given.out.read_text(encoding="utf-8")) if given.out.is_file() else {}
+        known[name] = {**outcome, **circumstances()}
+        given.out.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{len(names) - len(failed)} of {len(names)} ran" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""`python -m benchmarks`: every figure's script by one command, each one's output kept, a failure told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as suite
+
+ROOT = Path(__file__).parent.parent
+PAGES_OF_THEIR_OWN = {"benchmarks.results", "benchmarks.matrix"}
+
+
+def test_every_script_is_in_the_suite_or_has_a_page_of_its_own() -> None:
+    listed = {module for module, *_ in suite.SUITE.values()}
+    assert all(find_spec(module) for module in listed)
+    files = [*(ROOT / "benchmarks").glob("[a-z]*.py"), *(ROOT / "benchmarks").glob("*/__main__.py")]
+    scripts = {
+        f"benchmarks.{file.parent.name if file.stem == '__main__' else file.stem}"
+        for file in files
+        if "__main__" in file.read_text(encoding="utf-8")
+    }
+    assert scripts - PAGES_OF_THEIR_OWN == listed
+
+
+def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite, "SUITE", {"broken": ("no_such_module",), "whole": ("json.tool", "DATA/given.json")})
+    (tmp_path / "given.json").write_text('{"ratio": 1}', encoding="utf-8")
+    kept = tmp_path / "kept.json"
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--data", str(tmp_path), "--out", str(kept)])
+    with pytest.raises(SystemExit) as ended:
+        suite.main()
+    assert ended.value.code == 1
+    assert capfd.readouterr().out.endswith("1 of 2 ran; failed: broken\n")
+    stored = json.loads(kept.read_text(encoding="utf-8"))
+    assert set(stored) == {"whole"}
+    assert json.loads("".join(stored["whole"]["printed"])) == {"ratio": 1}
+    assert set(stored["whole"]) == {"printed", "exit_code", "seconds", "commit", "python", "versions"}
