@@ -1,17 +1,18 @@
 """What grows with the data set, and what with the model: speed, start and memory of whole runs.
 
-    python -m benchmarks.growth --data ../shared/data [--rows 5000] [--steps 20]
+    python -m benchmarks.growth --data ../shared/data [--rows 5000] [--steps 60]
 
 Text classification and text generation on 1, 4 and 16 times as many rows (real texts under numbers of their own, so
-that no two are alike), with the same steps; then on the fewest rows with models of 1, 4 and 16 times the width. Each
-set is run on twice: the second run must find its rows tokenized, or the script fails. Prints a JSON line for each run:
+that no two are alike), with the same steps; then on the fewest rows with models of 1, 2 and 4 times the width. Each
+set is run on twice, with one thread: the second run must find its rows tokenized, or the script fails. Prints a JSON
+line for each run:
 
 - samples_per_second: of training.
 - first_step_seconds: from the start of the process to the first logged step.
 - resident_mib: the greatest resident memory, pages of memory-mapped files among it.
-- private_mib: the greatest memory that is the process's own, sampled.
-- private_over_1x: that over the same run's on the fewest rows; its difference and that of the data's files in MiB
-  beside it.
+- own_mib: the greatest memory that is the process's own and no page of a file, sampled.
+- own_over_1x: that over the same run's on the fewest rows; beside it both differences in MiB, memory's and that of
+  the file of training rows.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from benchmarks.results.baselines import rows
 from benchmarks.small_jobs import decoder, encoder
 
 TIMES = (1, 4, 16)
+WIDTHS = (1, 2, 4)
 MIB = 2**20
 
 
@@ -80,7 +82,7 @@ def measured(config: Path, folder: Path, env: dict[str, str]) -> dict[str, float
     """
     begun = time.perf_counter()
     command = [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
-    first_step = private = 0.0
+    first_step = own = 0.0
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as printed:
         with subprocess.Popen(command, stdout=printed, stderr=errors, env=env) as process:
             watched = psutil.Process(process.pid)
@@ -89,7 +91,8 @@ def measured(config: Path, folder: Path, env: dict[str, str]) -> dict[str, float
                 if not first_step and _logs_a_step(folder / "metrics.jsonl"):
                     first_step = time.perf_counter() - begun
                 with suppress(psutil.NoSuchProcess):  # it has ended between two looks
-                    private = max(private, watched.memory_full_info().uss / MIB)
+                    memory = watched.memory_info()
+                    own = max(own, (memory.rss - memory.shared) / MIB)
         if process.returncode:
             errors.seek(0)
             raise SystemExit(f"{config}: {errors.read().decode()[-4000:]}")
@@ -98,7 +101,7 @@ def measured(config: Path, folder: Path, env: dict[str, str]) -> dict[str, float
         "samples_per_second": round(result["samples_per_second"], 1),
         "first_step_seconds": round(first_step, 1),
         "resident_mib": round(result["peak_memory_bytes"] / MIB),
-        "private_mib": round(private),
+        "own_mib": round(own),
     }
 
 
@@ -125,7 +128,8 @@ def twice(task: Task, name: str, data: Path, model: str, folder: Path, steps: in
         "INTERVAL": "no",
     }
     folder.mkdir()
-    env = {**os.environ, "HF_DATASETS_CACHE": str(folder / "cache"), "TOKENIZERS_PARALLELISM": "false"}
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    env = {**os.environ, **one_thread, "HF_DATASETS_CACHE": str(folder / "cache")}
     runs = []
     for number in range(2):
         run, config = folder / f"run-{number}", folder / f"run-{number}.json"
@@ -145,7 +149,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--task", action="append", choices=list(TASKS), help="may be repeated; default: both")
     parser.add_argument("--rows", type=int, default=5000, help="training rows at 1x")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--width", type=int, default=64, help="of the model at 1x")
     given = parser.parse_args()
     for name in given.task or TASKS:
@@ -154,7 +158,7 @@ def main() -> None:
             work = Path(temporary)
             sizes = {times: grown(given.data / task.source, work / f"{times}", given.rows * times) for times in TIMES}
             smallest: list[dict[str, float]] = []
-            for data, model in [*((times, 1) for times in TIMES), *((1, times) for times in TIMES[1:])]:
+            for data, model in [*((times, 1) for times in TIMES), *((1, width) for width in WIDTHS[1:])]:
                 width = given.width * model
                 made = task.model(work / f"model-{model}", work / "1", width)
                 runs = twice(task, name, work / f"{data}", made, work / f"run-{data}-{model}", given.steps)
@@ -162,10 +166,10 @@ def main() -> None:
                 for number, (run, least) in enumerate(zip(runs, smallest, strict=True), start=1):
                     line = {"task": name, "data": f"{data}x", "width": width, "run": number, **run}
                     if model == 1:
-                        more = run["private_mib"] - least["private_mib"]
-                        over = round(run["private_mib"] / least["private_mib"], 3)
-                        grew = {"private_over_1x": over, "more_private_mib": more}
-                        line |= {**grew, "more_data_mib": round(sizes[data] - sizes[1], 1)}
+                        more = run["own_mib"] - least["own_mib"]
+                        over = round(run["own_mib"] / least["own_mib"], 3)
+                        grew = {"own_over_1x": over, "more_mib": more}
+                        line |= {**grew, "of_more_data_mib": round(sizes[data] - sizes[1], 1)}
                     print(json.dumps(line), flush=True)
 
 
