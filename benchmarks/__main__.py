@@ -32,6 +32,7 @@ SUITE: dict[str, tuple[str, ...]] = {
         *("--epochs", "0.5", "--pairs", "5", "--side-by-side"),
     ),
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
+    "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),
     "ssf_overhead": ("benchmarks.ssf_overhead",),
