@@ -214,7 +214,7 @@ JOBS = [
     SmallJob(
         name="question_answering",
         data="xquad_en",
-        keys={"TASK": "question_answering", "max_length": 128, "doc_stride": 32},
+        keys={"TASK": "question_answering", "max_length": 128, "doc_stride": 16},
         model=encoder,
     ),
     SmallJob(

@@ -2,7 +2,8 @@
 
     python -m benchmarks.matrix.train JOB DATA WORK CELL...
 
-A cell is refused only where `adapt check` refuses it; what check lets through must train.
+A cell is refused only where `adapt check` refuses it, and not for the data, which is the same in every cell; what check
+lets through must train.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ def refusal(config: dict[str, Any]) -> str | None:
 def trained(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
     """Runs one cell: its refusal, its error, or its figures."""
     import adapt_core
-    from adapt_core.errors import InputError
+    from adapt_core.errors import DataError, InputError
 
     config = {**job.config(data, work / "models"), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
     try:
         result = adapt_core.run({**config, "OVERWRITE_OUTPUT_DIR": True})
+    except DataError as error:
+        return {"failed": f"the job's data will not do: {error}"}
     except InputError as error:
         refused = refusal(config)
         return {"refused": refused} if refused else {"failed": f"check lets it through, and the run says: {error}"}
