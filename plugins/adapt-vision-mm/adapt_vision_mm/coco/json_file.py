@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,9 +13,10 @@ from adapt_core.errors import DataError
 from adapt_vision_mm.coco.annotated import AnnotatedSet, Category, Picture
 from adapt_vision_mm.coco.bad_rows import BadRows
 from adapt_vision_mm.coco.image_files import image_fault, sizes
+from adapt_vision_mm.coco.masks import is_number
 
-Judge = Callable[[Mapping[str, Any], Category], str | None]
-"""A further look at one annotation: why it cannot be used, or None."""
+Judge = Callable[[Mapping[str, Any], Category, Mapping[str, Any]], str | None]
+"""A further look at one annotation, its class and its image (`width`, `height`): why it cannot be used, or None."""
 
 _TOLERANCE = 1.0
 """Pixels that a box may reach outside its image before it is a fault (rounding); it is clipped."""
@@ -141,25 +141,22 @@ def _fault(
         return f"unknown image id {image_id!r}"
     if not _whole(category_id) or category_id not in categories:
         return f"unknown category id {category_id!r}"
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
         return "no bbox [x, y, width, height]"
     x, y, width, height = box
     if not (width > 0 and height > 0):
         return f"box of zero area {box}"
     picture = pictures.get(image_id)
-    if picture is not None:
-        outside = max(-x, -y, x + width - picture["width"], y + height - picture["height"])
-        if outside > _TOLERANCE:
-            return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
-    return judge(annotation, categories[annotation["category_id"]]) if judge else None
+    if picture is None:
+        return None
+    outside = max(-x, -y, x + width - picture["width"], y + height - picture["height"])
+    if outside > _TOLERANCE:
+        return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
+    return judge(annotation, categories[annotation["category_id"]], picture) if judge else None
 
 
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _name(value: Any) -> bool:

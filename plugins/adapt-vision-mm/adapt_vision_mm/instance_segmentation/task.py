@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.coco import json_file, label_maps
-from adapt_vision_mm.coco.annotated import AnnotatedSet, Category
+from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.masks import mask_fault
 from adapt_vision_mm.coco.places import Split, root_of
 from adapt_vision_mm.coco.scoring import average_precision
 from adapt_vision_mm.coco.splits import names_in, read_splits
 from adapt_vision_mm.object_detection.task import ObjectDetection
-
-_SMALLEST_POLYGON = 6
 
 
 class InstanceSegmentation(ObjectDetection):
@@ -37,7 +36,7 @@ class InstanceSegmentation(ObjectDetection):
         if place.annotations is None:
             raise InputError("instance_segmentation needs masks: a COCO JSON, or label maps with train_ann_file.")
         if place.annotations.suffix == ".json":
-            return json_file.read(place.annotations, place.images, skip, judge=_mask_fault)
+            return json_file.read(place.annotations, place.images, skip, judge=mask_fault)
         params = self.plan.task.params
         label_maps.check_classes(params.class_list, params.palette)
         return label_maps.read(
@@ -69,16 +68,3 @@ class InstanceSegmentation(ObjectDetection):
             **average_precision(split.annotated, results, "segm"),
             **average_precision(split.annotated, results, "bbox"),
         }
-
-
-def _mask_fault(annotation: Mapping[str, Any], _: Category) -> str | None:
-    segmentation = annotation.get("segmentation")
-    if not segmentation:
-        return "segmentation is missing"
-    if isinstance(segmentation, Mapping):
-        return None if {"size", "counts"} <= set(segmentation) else "segmentation is no RLE (size, counts)"
-    if not isinstance(segmentation, list) or not all(isinstance(polygon, list) for polygon in segmentation):
-        return "segmentation is neither polygons nor RLE"
-    if any(len(polygon) < _SMALLEST_POLYGON or len(polygon) % 2 for polygon in segmentation):
-        return "a polygon needs at least three points (x, y, x, y, ...)"
-    return None

@@ -14,6 +14,7 @@ from adapt_core.extras import PerClass
 
 from adapt_vision_mm.coco import json_file
 from adapt_vision_mm.coco.annotated import AnnotatedSet, Category
+from adapt_vision_mm.coco.masks import is_number
 from adapt_vision_mm.coco.per_class import point_accuracy
 from adapt_vision_mm.coco.places import Split
 from adapt_vision_mm.coco.scoring import average_precision
@@ -147,7 +148,7 @@ class PoseDetection(MmTask):
         return predict_poses(model, folder, inputs, self.plan)
 
 
-def _point_fault(annotation: Mapping[str, Any], category: Category) -> str | None:
+def _point_fault(annotation: Mapping[str, Any], category: Category, _: Mapping[str, Any]) -> str | None:
     if not category.keypoints:
         return None
     points = annotation.get("keypoints")
@@ -155,6 +156,8 @@ def _point_fault(annotation: Mapping[str, Any], category: Category) -> str | Non
     if not isinstance(points, list) or len(points) != wanted:
         count = len(points) if isinstance(points, list) else 0
         return f"keypoints has {count} numbers; {len(category.keypoints)} points are {wanted}"
+    if not all(map(is_number, points)):
+        return "keypoints holds a value that is no number"
     return None
 
 

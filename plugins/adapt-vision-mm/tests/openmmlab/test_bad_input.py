@@ -66,11 +66,30 @@ def annotated(tmp_path: Path) -> Annotated:
         ([[1, 2, 3, 4, 5, 6, 7]], "a polygon needs at least three points"),
         ({"size": [30, 40]}, r"segmentation is no RLE \(size, counts\)"),
         ("abc", "segmentation is neither polygons nor RLE"),
+        ([[1, 1, float("nan"), 1, 9, 9]], "a polygon holds a value that is no number"),
+        ([["1", "1", "9", "1", "9", "9"]], "a polygon holds a value that is no number"),
+        ({"size": [7, 9], "counts": [63]}, r"the RLE's size is \[7, 9\], its image's \[30, 40\]"),
+        ({"size": [30, 40], "counts": [5, 5]}, "the RLE's counts do not fill its 30 x 40 pixels"),
+        ({"size": [30, 40], "counts": [1300, -100]}, "the RLE's counts do not fill its 30 x 40 pixels"),
+        ({"size": [30, 40], "counts": "%%%"}, "the RLE's counts do not fill its 30 x 40 pixels"),
+        ({"size": [30, 40], "counts": ""}, "the RLE's counts do not fill its 30 x 40 pixels"),
+        ({"size": [30, 40], "counts": None}, "the RLE's counts do not fill its 30 x 40 pixels"),
     ],
 )
 def test_masks_that_cannot_be_are_named(annotated: Annotated, segmentation: Any, said: str) -> None:
     with pytest.raises(DataError, match=f"annotation 11: {said}"):
         adapt_core.check(annotated(annotation={"segmentation": segmentation}))
+
+
+def test_masks_that_pycocotools_encodes_are_whole(annotated: Annotated) -> None:
+    import numpy
+    from pycocotools import mask as rle
+
+    random = numpy.random.default_rng(0)
+    for share in (0.01, 0.3, 0.9):
+        pixels = numpy.asfortranarray(random.random((30, 40)) < share, dtype="uint8")
+        counts = rle.encode(pixels)["counts"].decode()
+        adapt_core.check(annotated(annotation={"segmentation": {"size": [30, 40], "counts": counts}}))
 
 
 @pytest.mark.parametrize(

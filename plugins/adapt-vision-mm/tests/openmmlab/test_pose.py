@@ -39,9 +39,17 @@ def run(triangles: Path, tmp_path: Path) -> Callable[..., Any]:
     return run_with
 
 
-def test_a_wrong_number_of_points_is_named(triangles: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ([1, 2, 2], "keypoints has 3 numbers; 3 points are 9"),
+        ([float("nan"), 1, 2] * 3, "keypoints holds a value that is no number"),
+        (["1", "1", "2"] * 3, "keypoints holds a value that is no number"),
+    ],
+)
+def test_points_that_cannot_be_are_named(triangles: Path, tmp_path: Path, points: list[Any], said: str) -> None:
     data = json.loads((triangles / "train.json").read_text())
-    data["annotations"][2]["keypoints"] = [1, 2, 2]
+    data["annotations"][2]["keypoints"] = points
     (tmp_path / "train.json").write_text(json.dumps(data), encoding="utf-8")
     keys = {
         "TASK": "pose_detection",
@@ -51,7 +59,7 @@ def test_a_wrong_number_of_points_is_named(triangles: Path, tmp_path: Path) -> N
         "val_ann_file": "val.json",
         "TRAIN_DIR": str(triangles),
     }
-    with pytest.raises(DataError, match="annotation 3: keypoints has 3 numbers; 3 points are 9"):
+    with pytest.raises(DataError, match=f"annotation 3: {said}"):
         adapt_core.check(keys)
 
 
