@@ -153,5 +153,7 @@ def lengths_of(documents: Dataset) -> Any:
     import numpy
     import pyarrow.compute
 
-    lengths = pyarrow.compute.list_value_length(documents.with_format("arrow")["input_ids"][:])
-    return numpy.asarray(lengths, dtype=numpy.int64)
+    # A batch at a time: the whole column would be copied out of the memory-mapped file.
+    batches = documents.select_columns(["input_ids"]).with_format("arrow").iter(10_000)
+    lengths = [pyarrow.compute.list_value_length(batch["input_ids"]) for batch in batches]
+    return numpy.concatenate([numpy.asarray(part, dtype=numpy.int64) for part in lengths])
