@@ -62,7 +62,11 @@ def works() -> dict[str, Callable[[Any], torch.Tensor]]:
         operators.roi_align_backward(gradient, rois, nothing, nothing, found, **_POOLING)
         return found
 
-    return {work.__name__: work for work in (nms, roi_align, roi_align_backward)}
+    def roi_align_step(operators: Any) -> torch.Tensor:
+        roi_align(operators)
+        return roi_align_backward(operators)
+
+    return {work.__name__: work for work in (nms, roi_align, roi_align_backward, roi_align_step)}
 
 
 def compared(work: Callable[[Any], torch.Tensor], sides: dict[str, Any], rounds: int) -> dict[str, float]:

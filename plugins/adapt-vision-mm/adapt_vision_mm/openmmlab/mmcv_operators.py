@@ -135,7 +135,7 @@ def roi_align_forward(
 ) -> None:
     """Fills `output` (rois, channels, height, width). Average pooling only."""
     _only_average(pool_mode)
-    output.copy_(
+    output.set_(
         torch.ops.torchvision.roi_align(
             features, rois, spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
         )
@@ -159,7 +159,7 @@ def roi_align_backward(
     """Fills `features_gradient` (images, channels, height, width)."""
     _only_average(pool_mode)
     size = features_gradient.shape
-    features_gradient.copy_(
+    features_gradient.set_(
         torch.ops.torchvision._roi_align_backward(
             gradient, rois, spatial_scale, aligned_height, aligned_width, *size, sampling_ratio, aligned
         )
