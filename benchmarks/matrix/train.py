@@ -33,12 +33,29 @@ def refusal(config: dict[str, Any]) -> str | None:
     return None
 
 
+def on_weights(job: SmallJob, data: Path, work: Path) -> dict[str, Any]:
+    """A job's config, its MODEL_PATH a model with weights.
+
+    An OpenMMLab config has none, and what adapts weights is refused without: one step of a full run makes them.
+    """
+    import adapt_core
+
+    config = job.config(data, work / "models")
+    if Path(config["MODEL_PATH"]).is_dir():
+        return config
+    base = work / "models" / f"{job.name}, base"
+    if not (base / "model").is_dir():
+        first_step = {"MAX_STEPS": 1, "DO_EVAL": False, "INTERVAL": "no", "METRIC_FOR_BEST": None}
+        adapt_core.run({**config, **first_step, "OUTPUT_DIR": str(base)})
+    return {**config, "MODEL_PATH": str(base / "model"), "cfg_options": {}}
+
+
 def trained(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
     """Runs one cell: its refusal, its error, or its figures."""
     import adapt_core
     from adapt_core.errors import DataError, InputError
 
-    config = {**job.config(data, work / "models"), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
+    config = {**on_weights(job, data, work), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
     try:
         result = adapt_core.run({**config, "OVERWRITE_OUTPUT_DIR": True})
     except DataError as error:
