@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from adapt_core.testing import small_models
+
 Keys = dict[str, Any]
 
 
@@ -44,29 +46,8 @@ def text_classification(folder: Path, inbox: Path) -> Keys:
 
 def text_generation(folder: Path, inbox: Path) -> Keys:
     """A Llama of 2 layers, 32 wide, untied, on unpacked texts, of which none is cut in two."""
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
     texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
-    pairs = ByteLevelBPETokenizer()
-    pairs.train_from_iterator(texts, vocab_size=400, special_tokens=["<|end|>"], show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token="<|end|>", bos_token="<|end|>")
-    tokenizer.save_pretrained(folder / "llama")
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=pairs.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        tie_word_embeddings=False,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder / "llama")
+    small_models.llama(folder / "llama", texts)
     return {
         "TASK": "text_generation",
         "MODEL_PATH": str(folder / "llama"),
@@ -79,9 +60,7 @@ def image_classification(folder: Path, inbox: Path) -> Keys:
     """A ViT of 2 layers, 32 wide, on pictures of noise in the colour of their class."""
     pytest.importorskip("adapt_vision_mm", reason="needs adapt-vision-mm")
     import numpy
-    import torch
     from PIL import Image
-    from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
     noise = numpy.random.default_rng(0)
     for split, count in (("train", 22), ("val", 7)):
@@ -91,19 +70,7 @@ def image_classification(folder: Path, inbox: Path) -> Keys:
             for number in range(count):
                 pixels = (noise.normal(0, 40, (36, 40, 3)) + colour).clip(0, 255).astype(numpy.uint8)
                 Image.fromarray(pixels).save(pictures / f"{number}.png")
-    torch.manual_seed(0)
-    config = ViTConfig(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        image_size=32,
-        patch_size=8,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    ViTModel(config, add_pooling_layer=False).save_pretrained(folder / "vit")
-    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder / "vit")
+    small_models.vit(folder / "vit")
     return {
         "TASK": "image_classification",
         "MODEL_PATH": str(folder / "vit"),
