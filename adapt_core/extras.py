@@ -136,6 +136,9 @@ class CountsBytes(Protocol):
         Args:
             model: not quantized; its tensors may be on the device "meta".
             skip: names of modules that stay in full precision (the head).
+
+        Raises:
+            InputError: there is nothing to quantize.
         """
 
 

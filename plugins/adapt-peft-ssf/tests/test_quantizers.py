@@ -122,6 +122,8 @@ def test_the_head_and_what_is_named_stay_in_full_precision(bits: int) -> None:
 def test_a_model_without_a_linear_layer_is_an_error_that_says_so(bits: int) -> None:
     with pytest.raises(InputError, match="ConvNet has no Linear layer outside its head"):
         quantizer(bits).convert(CASES["conv net"].make(), ("fc",), "cpu")
+    with pytest.raises(InputError, match="ConvNet has no Linear layer outside its head"):  # already in adapt check
+        quantizer(bits).quantized_bytes(CASES["conv net"].make(), ("fc",))
     with pytest.raises(InputError, match="has no Linear layer outside its head"):
         quantizer(bits).prepare(CASES["conv net"].make(), False)
 

@@ -41,10 +41,7 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
     Raises:
         InputError: no Linear is left to quantize.
     """
-    chosen = quantizable(model, skip)
-    if not chosen:
-        raise InputError(no_layer(model))
-    for name in chosen:
+    for name in quantizable(model, skip):
         plain = model.get_submodule(name)
         layer: Any = make(plain)
         _, bias = weight_and_bias(plain)
@@ -56,16 +53,23 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
 
 
 def quantizable(model: nn.Module, skip: Sequence[str]) -> list[str]:
-    """The names of the layers of a plain model that are quantized."""
+    """The names of the layers of a plain model that are quantized.
+
+    Raises:
+        InputError: there is none.
+    """
     skip = [
         *skip,
         *(getattr(model, "_keep_in_fp32_modules", None) or ()),
     ]  # T5 casts its inputs to such a weight's type
-    return [
+    found = [
         name
         for name, module in model.named_modules()
         if name and not _skipped(name, skip) and not _in_attention(model, name) and _is_linear(module)
     ]
+    if not found:
+        raise InputError(no_layer(model))
+    return found
 
 
 def _is_linear(module: nn.Module) -> bool:
