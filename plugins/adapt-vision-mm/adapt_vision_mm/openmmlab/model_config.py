@@ -38,6 +38,8 @@ def plain_norms(model: dict[str, Any]) -> None:
     for _, node in walk(model):
         if node.get("type") in ("SyncBN", "MMSyncBN", "NaiveSyncBN"):
             node["type"] = "BN"
+        if node.get("type") == "RTMDet" or node.get("use_syncbn"):
+            node["use_syncbn"] = False  # or the model turns its norms into SyncBN itself; RTMDet does unless told
 
 
 def unfreeze(model: dict[str, Any]) -> None:

@@ -193,6 +193,11 @@ def test_no_parameter_is_without_a_proof(task: str) -> None:
     assert keys - set(PROOFS) == {"score_threshold"}, "score_threshold is proven by predictions"
 
 
+@pytest.mark.parametrize("task", DETECTORS)
+def test_rtmdet_does_not_turn_its_norms_into_those_of_several_gpus(plan: Callable[..., Any], task: str) -> None:
+    assert config_of(plan(task)).model.use_syncbn is False
+
+
 def test_the_specification_names_no_other(shared: Path) -> None:
     table = json.loads((shared / "spec" / "parameters.json").read_text(encoding="utf-8"))
     sections = {"Object Detection", "Instance Segmentation", "Pose Detection"}
