@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
-from adapt_core.contracts import Job, Trained
+from adapt_core.batch_statistics import share_batch_statistics
+from adapt_core.contracts import Job, Trained, World
 from adapt_core.errors import DefectError, InputError
 from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
@@ -30,10 +31,11 @@ from adapt_core.hf_loop.training_order import GroupedRows, KeepRowOrder
 log = logging.getLogger(__name__)
 
 
-def watched(trainer_class: type) -> type:
+def watched(trainer_class: type, world: World) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
-    Rows grouped by length are trained on in an order that a resumed run draws again. It keeps the data set that it
+    In several processes it evaluates one model: batch norms get the same statistics in all of them before. Rows grouped
+    by length are trained on in an order that a resumed run draws again. It keeps the data set that it
     evaluates as `evaluated` and the order in which it does as `order` (by length, where training groups by length), so
     that predictions can be held against rows. Its checkpoints hold the model's own parameter names: transformers would
     write the published names of models that it renames while loading (ViT), and then find none of them when it resumes
@@ -49,6 +51,10 @@ def watched(trainer_class: type) -> type:
         def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
             return super().get_eval_dataloader(eval_dataset)
+
+        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+            share_batch_statistics(self.model, world)
+            return super().evaluate(*args, **kwargs)
 
         def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
             sampler = super()._get_train_sampler(*args, **kwargs)
@@ -126,7 +132,7 @@ class HuggingFaceLoop:
         # transformers refuses to train on a quantized base without an adapter of peft's, a head in float32 too.
         vars(job.model).pop("is_quantized", None)
         try:
-            self._trainer = watched(load(parts.trainer_class))(
+            self._trainer = watched(load(parts.trainer_class), world)(
                 model=job.model,
                 args=load(parts.arguments_class)(**{**arguments, **parts.arguments}),
                 data_collator=parts.collate,

@@ -72,6 +72,8 @@ def settle(cells: list[Cell], data: Path, work: Path) -> None:
         cell, seconds = Cell(**line["cell"]), line["seconds"]
         if "refused" in line:
             keep(cell, Settled(state="refused", text=line["refused"], commit=stamp, seconds=seconds))
+        elif "covered" in line:
+            keep(cell, Settled(state="covered", text=line["covered"], commit=stamp, seconds=seconds))
         elif "failed" in line:
             keep(cell, Settled(state="failed", text=line["failed"], commit=stamp, seconds=seconds))
         else:
@@ -108,9 +110,6 @@ def run(given: argparse.Namespace, work: Path) -> None:
                 continue
             known = {} if given.again else stored()
             open_cells = [cell for cell in cells_of(job, launcher) if cell.name not in known]
-            for cell in [cell for cell in open_cells if cell.covered_by()]:
-                keep(cell, Settled(state="covered", text=cell.covered_by() or "", commit=commit()))
-            open_cells = [cell for cell in open_cells if not cell.covered_by()]
             if open_cells:
                 settle(open_cells, given.data.resolve(), work)
 

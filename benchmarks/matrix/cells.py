@@ -16,7 +16,9 @@ LAUNCHERS: dict[str, dict[str, Any]] = {
     "fsdp": {"FSDP": True, "num_processes": 2, "use_cpu": True},
 }
 FAMILIES = ("text_generation", "text_classification", "summarization", "image_classification", "object_detection")
-"""One job of each family of models: under ddp and fsdp, LoRA runs on these."""
+"""One job of each family of models: under ddp and fsdp, one method of each family runs on these."""
+TOGETHER = {"float32": ("last_layer", "LoRA", "SSF"), "4 bit": ("LoRA",), "8 bit": ()}
+"""Base -> the methods that run on them: the base's last layer, an adapter beside layers, one after them."""
 
 State = Literal["ran", "refused", "covered", "failed", "not run"]
 
@@ -40,13 +42,16 @@ class Cell:
         rate = {"LR": 1e-2} if self.method == "SSF" else {}
         # Small models have layers of a few channels only: a rank of 8 would be larger than they are.
         rank = {"r": 4} if self.method in ("LoRA", "DoRA") else {}
-        return {"method": self.method, "INTERVAL": "no", **BASES[self.base], **LAUNCHERS[self.launcher], **rate, **rank}
+        # FSDP shares out packed weights only in a type that it casts to nothing else.
+        packed = {"bnb_4bit_quant_storage": "float32"} if (self.launcher, self.base) == ("fsdp", "4 bit") else {}
+        kind = {**BASES[self.base], **LAUNCHERS[self.launcher], **packed}
+        return {"method": self.method, "INTERVAL": "no", **kind, **rate, **rank}
 
     def covered_by(self) -> str | None:
-        """What shows the same where this cell is not run itself; None where it runs."""
+        """What shows the same where this cell is only checked; None where it runs."""
         if self.launcher == "local" or (self.base == "float32" and self.method == "full"):
             return None
-        if self.base == "float32" and self.method == "LoRA" and self.job in FAMILIES:
+        if self.job in FAMILIES and self.method in TOGETHER[self.base]:
             return None
         alone = f"{self.job}, {self.method}, {self.base}, local"
         together = f"{self.job}, full, float32, {self.launcher}"

@@ -50,12 +50,20 @@ def on_weights(job: SmallJob, data: Path, work: Path) -> dict[str, Any]:
     return {**config, "MODEL_PATH": str(base / "model"), "cfg_options": {}}
 
 
-def trained(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
-    """Runs one cell: its refusal, its error, or its figures."""
+def settled(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
+    """Runs one cell, or only checks it where others cover it: its refusal, its error, or its figures."""
+    config = {**on_weights(job, data, work), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
+    if not cell.covered_by():
+        return trained(config)
+    refused = refusal(config)
+    return {"refused": refused} if refused else {"covered": cell.covered_by()}
+
+
+def trained(config: dict[str, Any]) -> dict[str, Any]:
+    """What a run of a config comes to."""
     import adapt_core
     from adapt_core.errors import DataError, InputError
 
-    config = {**on_weights(job, data, work), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
     try:
         result = adapt_core.run({**config, "OVERWRITE_OUTPUT_DIR": True})
     except DataError as error:
@@ -77,7 +85,7 @@ def main() -> None:
     cells = {cell.name: cell for launcher in ("local", "ddp", "fsdp") for cell in cells_of(job, launcher)}
     for cell in (cells[name] for name in wanted):
         began = time.monotonic()
-        found = trained(job, cell, Path(data), Path(work))
+        found = settled(job, cell, Path(data), Path(work))
         line = {"cell": attrs.asdict(cell), "seconds": round(time.monotonic() - began, 1), **found}
         print(json.dumps(line), flush=True)
 

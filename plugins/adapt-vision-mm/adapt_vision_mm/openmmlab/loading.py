@@ -6,17 +6,23 @@ from typing import Any
 
 import torch
 from mmengine.dataset import pseudo_collate
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from adapt_core.config.core_params import TrainingParams
 from adapt_core.contracts import World
 
 
 def evaluation_loader(split: Any, training: TrainingParams, world: World) -> Any:
-    """This process's share of a data set, in its order, in batches of EVAL_BATCH_SIZE (BATCH_SIZE without it)."""
+    """This process's share of a data set's batches of EVAL_BATCH_SIZE (BATCH_SIZE without it).
+
+    Whole batches, so that several processes compute what one does: images are padded to the largest of their batch, and
+    losses are divided by what a batch holds.
+    """
+    size = training.eval_batch_size or training.batch_size
+    batches = [list(range(first, min(first + size, len(split)))) for first in range(0, len(split), size)]
     return DataLoader(
-        Subset(split, range(world.rank, len(split), world.size)),
-        batch_size=training.eval_batch_size or training.batch_size,
+        split,
+        batch_sampler=batches[world.rank :: world.size],
         collate_fn=pseudo_collate,
         **worker_options(training.num_workers),
     )

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from adapt_core.batch_statistics import share_batch_statistics
 from adapt_core.contracts import Job, Trained
 from adapt_core.errors import InputError
 from adapt_core.extras import PerClass
@@ -133,6 +134,7 @@ class MmLoop:
         """Metrics of the model as it is on one split, over all ranks."""
         training, world = self._job.plan.training, self._job.world
         model: Any = self._job.model
+        share_batch_statistics(model, world)
         model.eval()
         found: list[dict[str, Any]] = []
         losses: list[float] = []
