@@ -126,12 +126,30 @@ class CountsRows(Protocol):
         """Rows of one epoch, where all goes as the config says."""
 
 
+@attrs.frozen(kw_only=True)
+class StoredBytes:
+    """What one parameter takes.
+
+    Attributes:
+        values: bytes of its values or codes, which launchers may share out.
+        statistics: bytes of a quantized one's scales, tables and offsets, which every process holds.
+    """
+
+    values: int
+    statistics: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.values + self.statistics
+
+
 @runtime_checkable
 class CountsBytes(Protocol):
     """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
 
-    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
-        """Bytes of each parameter of a plain model that will be quantized, its statistics included.
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
+        """What each parameter of a plain model that will be quantized takes, by its full name.
 
         Args:
             model: not quantized; its tensors may be on the device "meta".
@@ -149,11 +167,14 @@ class CountsShares(Protocol):
     def processes(self) -> int:
         """The processes of a run, over all machines."""
 
-    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+    def on_each_rank(
+        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
+    ) -> list[Memory]:
         """What each process holds, by rank; empty where the launcher cannot run such a model.
 
         Args:
             model: with the method attached, its tensors on "meta".
+            quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
             whole: what one process holds that runs alone.
             plan: the plan.
             processes: over all machines.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.extras import CountsShares
+from adapt_core.extras import CountsShares, StoredBytes
 from adapt_core.forecast.memory import Memory
 from adapt_core.plan import Plan
 from adapt_core.registry import Registered, Registry
@@ -36,7 +37,9 @@ class Share:
     memory: Memory
 
 
-def shares(plan: Plan, registry: Registry, model: nn.Module, whole: Memory) -> list[Share]:
+def shares(
+    plan: Plan, registry: Registry, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory
+) -> list[Share]:
     """The shares under each launcher, the ranks of one launcher in their order.
 
     A launcher that the plan did not choose counts with its own defaults, but for the number of processes where the
@@ -46,6 +49,7 @@ def shares(plan: Plan, registry: Registry, model: nn.Module, whole: Memory) -> l
         plan: the plan.
         registry: the launchers to compare.
         model: with the method attached, its tensors on "meta".
+        quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
         whole: what one process holds that runs the plan alone.
     """
     counting = [(name, launcher) for name, launcher in _launchers(plan, registry) if isinstance(launcher, CountsShares)]
@@ -54,7 +58,7 @@ def shares(plan: Plan, registry: Registry, model: nn.Module, whole: Memory) -> l
     for name, launcher in counting:
         own = launcher.processes()
         several = planned if own > 1 and planned > 1 else own
-        ranks = enumerate(launcher.on_each_rank(model, whole, plan, several))
+        ranks = enumerate(launcher.on_each_rank(model, quantized, whole, plan, several))
         for memory, group in groupby(ranks, key=lambda ranked: ranked[1]):
             numbers = [rank for rank, _ in group]
             found.append(Share(launcher=name, first_rank=numbers[0], last_rank=numbers[-1], memory=memory))

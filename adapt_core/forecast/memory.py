@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.extras import StoredBytes
 from adapt_core.forecast.optimizers import state_bytes
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -35,24 +37,31 @@ class Memory:
         return self.weights + self.gradients + self.optimizer + self.exchanged + (self.activations or 0)
 
 
-def weight_bytes(model: nn.Module, quantized: Mapping[str, int]) -> int:
+def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:
     """Bytes of parameters and buffers, each shared tensor once.
 
     Args:
         model: with the method attached, its tensors on "meta".
-        quantized: full names (of the plain model) of parameters that will be quantized -> their bytes.
+        quantized: see `stored`.
     """
-    total = 0
     named = [*model.named_parameters(), *model.named_buffers()]
-    for name, tensor in named:
-        plain = next((given for given in quantized if _same(name, given)), None) if quantized else None
-        if plain is not None:
-            total += quantized[plain]
-        elif quantized and tensor.is_floating_point():
-            total += 4 * tensor.numel()  # what is not quantized is prepared for training in float32
-        else:
-            total += tensor.numel() * tensor.element_size()
-    return total
+    return sum(stored(name, tensor, quantized).total for name, tensor in named)
+
+
+def stored(name: str, tensor: torch.Tensor, quantized: Mapping[str, StoredBytes]) -> StoredBytes:
+    """What a parameter or buffer takes.
+
+    Args:
+        name: in the attached model.
+        tensor: on "meta".
+        quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
+    """
+    plain = next((given for given in quantized if _same(name, given)), None)
+    if plain is not None:
+        return quantized[plain]
+    if quantized and tensor.is_floating_point():
+        return StoredBytes(values=4 * tensor.numel())  # what is not quantized is prepared for training in float32
+    return StoredBytes(values=tensor.numel() * tensor.element_size())
 
 
 def _same(attached: str, plain: str) -> bool:

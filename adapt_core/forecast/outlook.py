@@ -23,6 +23,7 @@ from adapt_core.extras import (
     MeasuresActivations,
     ShowsBatches,
     ShowsTokens,
+    StoredBytes,
 )
 from adapt_core.forecast.activations import activation_bytes
 from adapt_core.forecast.by_launcher import Share, shares
@@ -156,7 +157,7 @@ def _counts(
         return None, None, None, [], None
     loaded = task.load_structure(data)
     head = task.head(loaded.model)
-    quantized: Mapping[str, int] = {}
+    quantized: Mapping[str, StoredBytes] = {}
     quantizer: object = parts.quantizer
     if isinstance(quantizer, CountsBytes):
         quantized = quantizer.quantized_bytes(loaded.model, head)
@@ -188,7 +189,7 @@ def _counts(
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    counted = shares(plan, registry, model, memory)
+    counted = shares(plan, registry, model, quantized, memory)
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
     return sum(p.numel() for p in parameters), trainable, own, counted, disk
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.contracts import Loop, Work, World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from adapt_core.admission import Admission
+    from adapt_core.extras import StoredBytes
     from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
@@ -40,7 +43,9 @@ class Local:
         """One."""
         return 1
 
-    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+    def on_each_rank(
+        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
+    ) -> list[Memory]:
         """The one process holds everything."""
         return [whole]
 

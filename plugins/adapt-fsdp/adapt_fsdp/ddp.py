@@ -12,10 +12,12 @@ from adapt_core.errors import DefectError
 from adapt_fsdp.params import DdpParams
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from adapt_core.admission import Admission
-    from adapt_core.extras import RunCommand
+    from adapt_core.extras import RunCommand, StoredBytes
     from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
@@ -55,7 +57,9 @@ class Ddp:
 
         return processes_here(self.params) * self.params.machines
 
-    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
+    def on_each_rank(
+        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
+    ) -> list[Memory]:
         """See `adapt_fsdp.forecasting`."""
         from adapt_fsdp.forecasting import copied
 

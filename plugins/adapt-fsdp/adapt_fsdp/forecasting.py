@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from torch import nn
 
-from adapt_core.forecast.memory import Memory
+from adapt_core.extras import StoredBytes
+from adapt_core.forecast.memory import Memory, stored
 from adapt_core.forecast.optimizers import state_bytes
 
 from adapt_fsdp.fsdp import layer_classes
@@ -25,25 +26,40 @@ def copied(whole: Memory, processes: int) -> list[Memory]:
     return [attrs.evolve(whole, exchanged=whole.gradients)] * processes
 
 
-def shared(model: nn.Module, whole: Memory, optimizer: str, params: FsdpParams, processes: int) -> list[Memory]:
+def shared(
+    model: nn.Module,
+    quantized: Mapping[str, StoredBytes],
+    whole: Memory,
+    optimizer: str,
+    params: FsdpParams,
+    processes: int,
+) -> list[Memory]:
     """Under fsdp, by rank: rows of each parameter, of its gradient and states; and the largest layers, gathered.
 
     Args:
         model: with the method attached, its tensors on "meta".
+        quantized: full names (of the plain model) of parameters that will be quantized -> what they take. Their packed
+            values are shared out, evenly; their statistics are not.
         whole: what one process holds that trains alone.
         optimizer: an OPTIMIZER.
         params: how the model is shared out.
         processes: among how many.
     """
-    kept = sum(buffer.numel() * buffer.element_size() for buffer in model.buffers())
-    gathered = sum(sorted(_units(model, _policy(model, params)), reverse=True)[:_GATHERED_AT_ONCE])
+    sizes = {id(parameter): stored(name, parameter, quantized) for name, parameter in model.named_parameters()}
+    kept = sum(stored(name, buffer, quantized).total for name, buffer in model.named_buffers())
+    kept += sum(size.statistics for size in sizes.values())
+    gathered = sum(sorted(_units(model, sizes, _policy(model, params)), reverse=True)[:_GATHERED_AT_ONCE])
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     ranks = []
     for rank in range(processes):
         weights, gradients, states = kept, 0, 0
         for parameter in model.parameters():
+            size = sizes[id(parameter)]
+            if size.statistics:
+                weights += _rows_of((size.values,), rank, processes)[0]
+                continue
             shape = _rows_of(parameter.shape, rank, processes)
-            held = math.prod(shape) * parameter.element_size()
+            held = math.prod(shape) * (size.values // parameter.numel())
             weights += held
             if parameter.requires_grad:
                 gradients += held
@@ -79,7 +95,7 @@ def _policy(model: nn.Module, params: FsdpParams) -> Wraps:
     return lambda module, count: type(module).__name__ in classes
 
 
-def _units(model: nn.Module, wraps: Wraps) -> list[int]:
+def _units(model: nn.Module, sizes: Mapping[int, StoredBytes], wraps: Wraps) -> list[int]:
     """Bytes of each group of parameters that is gathered together; the last holds what no layer holds."""
     units: list[int] = []
     seen: set[int] = set()
@@ -90,7 +106,7 @@ def _units(model: nn.Module, wraps: Wraps) -> list[int]:
         seen.update(id(parameter) for parameter in own)
         below = [rest(child) for child in module.children()]
         count = sum(parameter.numel() for parameter in own) + sum(part[0] for part in below)
-        size = sum(parameter.numel() * parameter.element_size() for parameter in own) + sum(part[1] for part in below)
+        size = sum(sizes[id(parameter)].values for parameter in own) + sum(part[1] for part in below)
         if module is not model and wraps(module, count):
             units.append(size)
             return 0, 0

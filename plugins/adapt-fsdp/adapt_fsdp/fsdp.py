@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.admission import Admission
-    from adapt_core.extras import RunCommand
+    from adapt_core.extras import RunCommand, StoredBytes
     from adapt_core.forecast.memory import Memory
     from adapt_core.plan import Plan
     from adapt_core.result import RunResult
@@ -65,13 +65,16 @@ class Fsdp:
 
         return processes_here(self.params) * self.params.machines
 
-    def on_each_rank(self, model: nn.Module, whole: Memory, plan: Plan, processes: int) -> list[Memory]:
-        """See `adapt_fsdp.forecasting`; nothing for a quantized base, whose shares are not counted."""
+    def on_each_rank(
+        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
+    ) -> list[Memory]:
+        """See `adapt_fsdp.forecasting`; nothing for a quantized base that cannot be shared out."""
         from adapt_fsdp.forecasting import shared
+        from adapt_fsdp.refusals import shares_base_out
 
-        if plan.quantizer is not None:
+        if not shares_base_out(plan):
             return []
-        return shared(model, whole, plan.training.optimizer, self.params, processes)
+        return shared(model, quantized, whole, plan.training.optimizer, self.params, processes)
 
     def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
         """See `adapt_fsdp.emitting`."""

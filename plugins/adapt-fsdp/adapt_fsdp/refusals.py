@@ -86,14 +86,14 @@ def _of_quantized(params: FsdpParams, plan: Plan) -> Iterator[tuple[str, str]]:
     """Packed 4-bit weights are shared out like any tensor, where their type is one that nothing on the way casts."""
     if plan.quantizer is None:
         return
-    storage: str | None = getattr(plan.quantizer.params, "bnb_4bit_quant_storage", None)
-    if storage is None:
+    if not shares_base_out(plan):
         yield (
             "FSDP",
             f"{plan.quantizer.name} and FSDP together are not offered: torch cannot shard 8-bit weights. Train on a "
             "base in 4 bits (load_in_4bit), or under DDP: true.",
         )
         return
+    storage = _storage(plan)
     computed = _half_type(params, plan)
     if storage == "uint8" or (computed is not None and storage != computed):
         why = (
@@ -102,6 +102,18 @@ def _of_quantized(params: FsdpParams, plan: Plan) -> Iterator[tuple[str, str]]:
             else f"mixed precision would cast the packed bytes of type {storage} to {computed}"
         )
         yield "bnb_4bit_quant_storage", f"{why}. Under FSDP set it to {computed or 'float32'}."
+
+
+def shares_base_out(plan: Plan) -> bool:
+    """Whether a plan's base is one that FSDP can shard: not quantized, or packed into tensors of a type."""
+    return plan.quantizer is None or _storage(plan) is not None
+
+
+def _storage(plan: Plan) -> str | None:
+    """The type that 4-bit weights are packed into."""
+    assert plan.quantizer is not None
+    storage: str | None = getattr(plan.quantizer.params, "bnb_4bit_quant_storage", None)
+    return storage
 
 
 def _half_type(params: FsdpParams, plan: Plan) -> str | None:

@@ -19,6 +19,15 @@ def held(tensors: Iterable[Any]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in own)
 
 
+def scales(module: Any) -> list[Any]:
+    """The tensors beside a 4-bit weight; none of any other module."""
+    state = getattr(getattr(module, "weight", None), "quant_state", None) or getattr(module, "quant_state", None)
+    if state is None:
+        return []
+    nested = [state.offset, state.state2.absmax, state.state2.code] if state.nested else []
+    return [state.absmax, *nested]
+
+
 def count_bytes(patch: pytest.MonkeyPatch) -> None:
     """From here on every Trainer of this process counts."""
     from transformers import Trainer
@@ -34,6 +43,8 @@ def count_bytes(patch: pytest.MonkeyPatch) -> None:
             found = {
                 "parameters": held(parameters),
                 "gradients": held(parameter.grad for parameter in parameters if parameter.grad is not None),
+                # Of bases in 4 bits: the scales of their packed weights, whole in every process.
+                "statistics": held(scale for module in self.model.modules() for scale in scales(module)),
                 "optimizer": held(value for value in states if hasattr(value, "element_size")),
             }
             run = Path(self.args.output_dir).parent

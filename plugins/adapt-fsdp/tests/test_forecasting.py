@@ -49,6 +49,18 @@ def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_told(keys: dict[str,
     assert sharded.steps == whole.steps
 
 
+def test_packed_weights_are_shared_out_and_their_scales_are_not(keys: dict[str, Any]) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    adapter = {**keys, "method": "LoRA"}
+    plain, packed = told(adapter), told({**adapter, "load_in_4bit": True})
+    saved = [shares["local"][0].memory.weights - shares["fsdp"][0].memory.weights for shares in (plain, packed)]
+    assert 0 < saved[1] < saved[0]
+    [alone], [half] = packed["local"], packed["fsdp"]
+    assert half.memory.gradients == pytest.approx(alone.memory.gradients / 2, rel=0.02)
+    assert half.memory.exchanged < plain["fsdp"][0].memory.exchanged
+    assert not told({**adapter, "load_in_8bit": True})["fsdp"]
+
+
 @pytest.mark.parametrize(
     ("changes", "gathers"),
     [

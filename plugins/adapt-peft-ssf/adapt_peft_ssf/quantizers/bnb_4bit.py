@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from adapt_core.extras import StoredBytes
+
 from adapt_peft_ssf.params import Bnb4bitParams
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
@@ -80,7 +82,7 @@ class Bnb4bit:
         replace_linears(model, self._skipped(skip), make, device)
         return model
 
-    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
         """Half a byte a weight; a scale for each 64 of them: float32, or with double quantization one byte, with a
         float32 for each 256 scales, an offset, and a table of 256 float32.
         """
@@ -90,7 +92,7 @@ class Bnb4bit:
             blocks = math.ceil(weight.numel() / 64)
             nested = blocks + 4 * math.ceil(blocks / 256) + 4 + 4 * 256
             scales = nested if self.params.bnb_4bit_use_double_quant else 4 * blocks
-            found[f"{name}.weight"] = math.ceil(weight.numel() / 2) + scales
+            found[f"{name}.weight"] = StoredBytes(values=math.ceil(weight.numel() / 2), statistics=scales)
         return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from adapt_core.extras import StoredBytes
+
 from adapt_peft_ssf.params import Bnb8bitParams
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
 from adapt_peft_ssf.quantizers.preparing import prepare
@@ -69,15 +71,14 @@ class Bnb8bit:
         replace_linears(model, self._skipped(skip), make, device)
         return model
 
-    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, int]:
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
         """A byte a weight, and a float32 for each output; float16 where such weights are asked for."""
         found = {}
         for name in quantizable(model, self._skipped(skip)):
             weight: Any = weight_and_bias(model.get_submodule(name))[0]
-            whole = 2 * weight.numel()
-            found[f"{name}.weight"] = (
-                whole if self.params.llm_int8_has_fp16_weight else weight.numel() + 4 * weight.shape[0]
-            )
+            codes = StoredBytes(values=weight.numel(), statistics=4 * weight.shape[0])
+            whole = StoredBytes(values=2 * weight.numel())
+            found[f"{name}.weight"] = whole if self.params.llm_int8_has_fp16_weight else codes
         return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
