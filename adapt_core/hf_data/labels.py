@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ def labels_of(dataset: Dataset, column: str) -> Labels:
         return Labels(tuple(names), {number: number for number in range(len(names))})
     values = {value for value in column_values(dataset, column) if _hashable(value, column)}
     found = {value for value in values if value is not None and not (isinstance(value, str) and not value.strip())}
-    if all(isinstance(value, float) and value == int(value) for value in found):
+    found = {value for value in found if not isinstance(value, float) or math.isfinite(value)}
+    if all(isinstance(value, float) and value.is_integer() for value in found):
         found = {int(value) for value in found}
     if not all(isinstance(value, (str, int)) for value in found):
         odd = next(value for value in found if not isinstance(value, (str, int)))

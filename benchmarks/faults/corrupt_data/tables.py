@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,7 @@ _FILES: list[tuple[str, Callable[[bytes, Random], bytes], bool | None]] = [
     ("Windows line ends", lambda data, dice: data.replace(b"\n", b"\r\n"), True),
     ("no line end at the end", lambda data, dice: data.rstrip(b"\n"), True),
     ("UTF-16", lambda data, dice: data.decode().encode("utf-16"), False),
-    ("Latin-1 bytes", lambda data, dice: data.replace(b'": "', b'": "caf\xe9 ', 1), False),
+    ("Latin-1 bytes", lambda data, dice: re.sub(rb'(": \[?")', b"\\1caf\xe9 ", data, count=1), False),
     ("zero bytes", lambda data, dice: data + b"\x00" * 64, False),
     ("random bytes inside", _garbled, None),
     ("a gzip file by this name", lambda data, dice: gzip.compress(data), None),

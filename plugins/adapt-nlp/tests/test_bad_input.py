@@ -117,6 +117,17 @@ def test_a_list_for_a_label_of_validation_is_named(refused: Any, tmp_path: Path)
     assert "validation row 1: the label is a list, not text or a whole number" in message
 
 
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_number_that_is_none_is_no_label(refused: Any, tmp_path: Path, value: str) -> None:
+    rows = [f'{{"text": "message {number}", "label": {number % 2}}}' for number in range(12)]
+    rows[3] = f'{{"text": "hello", "label": {value}}}'
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "train.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    message = refused(CUSTOM_DATASET_PATH=str(tmp_path / "d"))
+    assert "train row 4: label" in message
+    assert "is not usable" in message
+
+
 def test_a_label_that_training_never_had_is_named(refused: Any, tmp_path: Path) -> None:
     write(tmp_path / "d" / "train.jsonl", GOOD)
     write(tmp_path / "d" / "validation.jsonl", [*GOOD[:2], {"text": "hello", "label": "rooms"}])
