@@ -69,7 +69,7 @@ def batches(way: str, task: Any, documents: Any, given: argparse.Namespace) -> t
     size = given.batch_size
     random = numpy.random.default_rng(0)
     if way == "packed":
-        packs = Packs(documents, best_fit_decreasing(lengths.tolist(), given.max_seq_length), lengths.tolist())
+        packs = Packs(documents, best_fit_decreasing(lengths, given.max_seq_length), lengths)
         rows = max(1, round(size * float(lengths.mean()) / given.max_seq_length))
         print(f"{len(documents)} documents of {lengths.mean():.0f} tokens on average in {len(packs)} packs; a step:")
         print(f"{size} documents, or {rows} packs of {given.max_seq_length}")

@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from numpy.typing import ArrayLike, NDArray
 
 
-def best_fit_decreasing(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+def best_fit_decreasing(lengths: ArrayLike, capacity: int) -> NDArray[numpy.int64]:
     """Packs whole documents: each, from the longest to the shortest, into the fullest pack that has room for it.
 
-    Of equally full packs the first takes it, so the same lengths give the same packs.
+    Of equally full packs the first takes it, so the same lengths give the same packs. There may be millions of
+    documents: all that is kept of one is its pack's number.
 
     Args:
         lengths: tokens of each document, at most `capacity` each.
         capacity: tokens of a pack.
 
     Returns:
-        for each pack the numbers of its documents, in their order.
+        the number of each document's pack.
     """
-    packs: list[list[int]] = []
+    tokens = numpy.asarray(lengths, dtype=numpy.int64)
+    pack_of = numpy.empty(len(tokens), dtype=numpy.int64)
+    packs = 0
     by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
     rooms: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda n: (-lengths[n], n)):
-        length = int(lengths[number])
+    for number in numpy.argsort(-tokens, kind="stable"):
+        length = int(tokens[number])
         place = bisect_left(rooms, length)
         if place == len(rooms):
-            pack, room = len(packs), capacity
-            packs.append([])
+            pack, room = packs, capacity
+            packs += 1
         else:
             room = rooms[place]
             pack = heappop(by_room[room])
             if not by_room[room]:
                 del rooms[place]
-        packs[pack].append(number)
+        pack_of[number] = pack
         left = room - length
         if left:
             if not by_room[left]:
                 insort(rooms, left)
             heappush(by_room[left], pack)
-    return [sorted(pack) for pack in packs]
+    return pack_of
 
 
 class Packs:
@@ -51,24 +56,26 @@ class Packs:
 
     Args:
         documents: with `input_ids` and `labels`.
-        packs: for each pack the numbers of its documents.
+        pack_of: the number of each document's pack, from 0 on, none left out.
         lengths: tokens of each document.
+
+    Attributes:
+        lengths: tokens of each pack.
     """
 
-    def __init__(self, documents: Dataset, packs: Sequence[Sequence[int]], lengths: Sequence[int]) -> None:
+    def __init__(self, documents: Dataset, pack_of: ArrayLike, lengths: ArrayLike) -> None:
         self._documents = documents.select_columns(["input_ids", "labels"])
-        self._packs = packs
-        self._lengths = lengths
+        packs = numpy.asarray(pack_of, dtype=numpy.int64)
+        self._by_pack = numpy.argsort(packs, kind="stable")
+        self._ends = numpy.cumsum(numpy.bincount(packs))
+        self.lengths: NDArray[Any] = numpy.bincount(packs, weights=lengths).astype(numpy.int64)
 
     def __len__(self) -> int:
-        return len(self._packs)
-
-    def length(self, number: int) -> int:
-        """Tokens of a pack."""
-        return sum(self._lengths[document] for document in self._packs[number])
+        return len(self._ends)
 
     def __getitem__(self, number: int) -> dict[str, list[int]]:
-        rows = self._documents[list(self._packs[number])]
+        start = self._ends[number - 1] if number else 0
+        rows = self._documents[self._by_pack[start : self._ends[number]]]
         return {
             "input_ids": [token for ids in rows["input_ids"] for token in ids],
             "labels": [label for labels in rows["labels"] for label in labels],

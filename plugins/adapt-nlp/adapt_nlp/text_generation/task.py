@@ -94,8 +94,8 @@ class TextGeneration(LanguageTask):
         if not self.plan.task.params.packing:
             return super().largest_batch(data)
         packs = self._packs(data.train)
-        fullest = sorted(range(len(packs)), key=packs.length, reverse=True)[: self.plan.training.batch_size]
-        batch = self.collator([packs[number] for number in fullest])
+        fullest = (-packs.lengths).argsort(kind="stable")[: self.plan.training.batch_size]
+        batch = self.collator([packs[int(number)] for number in fullest])
         return {name: batch[name] for name in ("input_ids", "labels")}
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
@@ -162,7 +162,7 @@ class TextGeneration(LanguageTask):
                 continue
             packs = self._packs(documents)
             setattr(job.data, split, packs)
-            filled = sum(packs.length(number) for number in range(len(packs))) / (len(packs) * limit)
+            filled = packs.lengths.sum() / (len(packs) * limit)
             job.data.facts[f"{split}_packs"] = len(packs)
             log.info(
                 "%s split: %d documents in %d packs of %d tokens, %.1f %% filled",
@@ -178,7 +178,7 @@ class TextGeneration(LanguageTask):
     def _packs(self, documents: Any) -> Packs:
         from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 
-        lengths = documents_data.lengths_of(documents).tolist()
+        lengths = documents_data.lengths_of(documents)
         return Packs(documents, best_fit_decreasing(lengths, self._limit), lengths)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
