@@ -8,7 +8,8 @@ core each, the cores swapped from pair to pair: so both meet the same changes of
 runs after the other, each with the whole machine. The first pair warms the file system and the tokenized data of both,
 and gives no ratio. For each job prints one JSON object: the greatest difference of any loss and metric (of values above
 1 as a share), and adapt over plain as median, least and greatest over the pairs: samples a second of the training
-phase, wall time of the process, of it what is not training (imports, data, first evaluation, saving), and peak memory.
+phase, seconds from the start of the process to the end of the first training step, seconds of an evaluation, wall time
+of the process, of it what is not training (imports, data, first evaluation, saving), and peak memory.
 """
 
 from __future__ import annotations
@@ -39,10 +40,16 @@ def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, A
     return max(abs(a - b) / max(1.0, abs(b)) for a, b in pairs)
 
 
+def watched(notes: Path, module: str, *arguments: str) -> list[str]:
+    """The command of one side, which notes its phases."""
+    return [sys.executable, "-m", "benchmarks.watched", str(notes), "transformers", module, *arguments]
+
+
 def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, Any]:
     """Runs the pairs of one job."""
     data = (data_sets / job.data).resolve()
-    ratios: dict[str, list[float]] = {"samples_per_second": [], "whole": [], "beside_training": [], "peak_memory": []}
+    names = ("samples_per_second", "first_step", "evaluation", "whole", "beside_training", "peak_memory")
+    ratios: dict[str, list[float]] = {name: [] for name in names}
     greatest = 0.0
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)
@@ -52,16 +59,22 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
             folder = temporary / f"adapt-{number}"
             config = temporary / f"adapt-{number}.json"
             config.write_text(json.dumps(job.config(model, data, folder)), encoding="utf-8")
-            plain_command = ["-m", f"benchmarks.plain.{job.plain}", model, str(data), f"{name}/plain-{number}"]
+            settings = json.dumps(job.plain_settings())
+            notes = [temporary / "adapt.notes", temporary / "plain.notes"]
             (ours, our_seconds), (plain, plain_seconds) = run_pair(
-                [sys.executable, "-m", "adapt_core", "run", str(config), "--json"],
-                [sys.executable, *plain_command, json.dumps(job.plain_settings())],
+                watched(notes[0], "adapt_core", "run", str(config), "--json"),
+                watched(
+                    notes[1], f"benchmarks.plain.{job.plain}", model, str(data), f"{name}/plain-{number}", settings
+                ),
                 env,
                 number,
             )
             greatest = max(greatest, difference(ours, losses(folder), plain))
             if number:
                 ratios["samples_per_second"].append(ours["samples_per_second"] / plain["samples_per_second"])
+                seen = [json.loads(file.read_text(encoding="utf-8")) for file in notes]
+                for phase in ("first_step", "evaluation"):
+                    ratios[phase].append(seen[0][phase] / seen[1][phase])
                 ratios["whole"].append(our_seconds / plain_seconds)
                 beside = our_seconds - ours["train_seconds"], plain_seconds - plain["train_seconds"]
                 ratios["beside_training"].append(beside[0] / beside[1])

@@ -1,0 +1,68 @@
+"""Runs a module as `python -m` would, and notes when its first training step was done and how long it evaluated.
+
+    python -m benchmarks.watched NOTES LIBRARY MODULE [ARGUMENT ...]
+
+NOTES is a JSON file to be written: `first_step`, in seconds since the process began, and `evaluation`, the mean seconds
+of an evaluation. LIBRARY is what trains in MODULE: transformers or mmengine. Both sides of a comparison run under it.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+STEPS = {
+    "transformers": ("transformers", "Trainer", "training_step"),
+    "mmengine": ("mmengine.optim", "OptimWrapper", "update_params"),
+}
+EVALUATIONS = {
+    "transformers": [("transformers", "Trainer", "evaluate")],
+    "mmengine": [("mmengine.runner", "ValLoop", "run"), ("adapt_vision_mm.openmmlab.loop", "MmLoop", "evaluate")],
+}
+"""Module, class and method of one training step and of one evaluation."""
+
+
+def around(place: tuple[str, str, str], told: Callable[[float, float], None]) -> None:
+    """Calls `told` with the beginning and the end of every call of a method, as time.time() gives them."""
+    module, owner, method = place
+    part = getattr(import_module(module), owner)
+    whole = getattr(part, method)
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        begun = time.time()
+        returned = whole(*arguments, **options)
+        told(begun, time.time())
+        return returned
+
+    setattr(part, method, timed)
+
+
+def main() -> None:
+    """Patches the library, runs the module and writes the notes."""
+    notes, library, module, *arguments = sys.argv[1:]
+    started = psutil.Process().create_time()
+    steps: list[float] = []
+    evaluations: list[float] = []
+    around(STEPS[library], lambda _, end: steps.append(end) if not steps else None)
+    for place in EVALUATIONS[library]:
+        around(place, lambda begun, end: evaluations.append(end - begun))
+    sys.argv = [module, *arguments]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        found = {"first_step": steps[0] - started if steps else None}
+        found["evaluation"] = statistics.mean(evaluations) if evaluations else None
+        Path(notes).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
