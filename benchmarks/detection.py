@@ -3,8 +3,9 @@
     python -m benchmarks.detection --data ../shared/data/bccd_coco --pairs 3
 
 Both sides run as whole processes at the same time, on one core each, and swap cores from pair to pair: the same model,
-images, pipeline, batch size and optimizer. The order of the images and the random crops differ, so only the ratio
-adapt / plain of samples a second counts; the means of the last losses are shown beside it.
+images, pipeline, batch size and optimizer. The order of the images and the random crops differ, so only the ratios
+adapt / plain count: samples a second, seconds to the first step, of an evaluation and of the process, memory. The means
+of the last losses are shown beside them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import os
 import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.pairs import side_by_side, spread
 from benchmarks.plain.detection import CONFIG
+from benchmarks.watched import figures, noted
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +35,9 @@ def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
         "CUSTOM_DATASET_PATH": str(arguments.data.resolve()),
         "TRAIN_DIR": "train",
         "train_ann_file": "annotations/instances_train.json",
+        "VAL_DIR": "val",
+        "val_ann_file": "annotations/instances_val.json",
+        "MAX_EVAL_SAMPLES": arguments.evaluated,
         "OUTPUT_DIR": str(folder),
         "image_size": arguments.size,
         "BATCH_SIZE": arguments.batch_size,
@@ -41,7 +47,6 @@ def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
         "LR": arguments.lr,
         "NUM_WORKERS": arguments.workers,
         "LOGGING_STEPS": 1,
-        "DO_EVAL": False,
         "INTERVAL": "no",
     }
     config = folder.with_suffix(".json")
@@ -57,25 +62,29 @@ def last_losses(losses: list[float]) -> float:
 def compared(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
     """Pairs of runs, side by side."""
     data = arguments.data.resolve()
-    settings = {name: getattr(arguments, name) for name in ("steps", "lr", "batch_size", "size", "workers")}
-    ratios = []
+    settings = {
+        name: getattr(arguments, name) for name in ("steps", "lr", "batch_size", "size", "workers", "evaluated")
+    }
+    ratios: dict[str, list[float]] = defaultdict(list)
     for number in range(arguments.pairs):
         folder = temporary / f"adapt-{number}"
-        ours = [sys.executable, "-m", "adapt_core", "run", str(adapt_config(folder, arguments)), "--json"]
-        annotations = str(data / "annotations" / "instances_train.json")
-        module = [sys.executable, "-m", "benchmarks.plain.detection"]
-        plain = [*module, annotations, str(data / "train"), str(temporary / f"plain-{number}"), json.dumps(settings)]
-        (adapted, _), (bare, _) = side_by_side(ours, plain, dict(os.environ), number)
-        ratios.append(adapted["samples_per_second"] / bare["samples_per_second"])
+        other = temporary / f"plain-{number}"
+        ours = noted("mmengine", folder, "adapt_core", "run", str(adapt_config(folder, arguments)), "--json")
+        place = (str(data / "annotations" / "instances_train.json"), str(data), str(other))
+        plain = noted("mmengine", other, "benchmarks.plain.detection", *place, json.dumps(settings))
+        both = side_by_side(ours, plain, dict(os.environ), number)
+        (adapted, _), (bare, _) = both
+        found = figures(both, (folder, other))
+        for name, ratio in found.items():
+            ratios[name].append(ratio)
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
         losses = [line["loss"] for line in lines if line["phase"] == "train"]
-        shown = {"ratio": round(ratios[-1], 4), "adapt": last_losses(losses), "plain": last_losses(bare["losses"])}
+        shown = {**found, "adapt": last_losses(losses), "plain": last_losses(bare["losses"])}
         print(json.dumps(shown), file=sys.stderr)
     return {
         **settings,
         "pairs": arguments.pairs,
-        "samples_per_second_ratio": spread(ratios),
-        "samples_per_second": {"adapt": adapted["samples_per_second"], "plain": bare["samples_per_second"]},
+        **{name: spread(values) for name, values in ratios.items()},
         "last_losses": {"adapt": last_losses(losses), "plain": last_losses(bare["losses"])},
         "versions": adapted["versions"],
     }
@@ -91,6 +100,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--evaluated", type=int, default=24, help="images of an evaluation")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         print(json.dumps(compared(arguments, Path(temporary)), indent=2))

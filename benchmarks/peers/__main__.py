@@ -17,13 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.pairs import in_turn, side_by_side, spread
 from benchmarks.peers.jobs import JOBS, Job
+from benchmarks.watched import figures, noted
 
 
 def losses(folder: Path) -> list[float]:
@@ -34,22 +35,16 @@ def losses(folder: Path) -> list[float]:
 
 def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, Any]) -> float:
     """The greatest difference of any loss or metric; of values above 1 as a share."""
-    pairs = [*zip(our_losses, plain["losses"], strict=True)]
+    pairs: list[tuple[float, float]] = [*zip(our_losses, plain["losses"], strict=True)]
     for phase in ("before", "after"):
         pairs += [(ours["metrics"][phase][name], value) for name, value in plain[phase].items()]
     return max(abs(a - b) / max(1.0, abs(b)) for a, b in pairs)
 
 
-def watched(notes: Path, module: str, *arguments: str) -> list[str]:
-    """The command of one side, which notes its phases."""
-    return [sys.executable, "-m", "benchmarks.watched", str(notes), "transformers", module, *arguments]
-
-
 def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, Any]:
     """Runs the pairs of one job."""
     data = (data_sets / job.data).resolve()
-    names = ("samples_per_second", "first_step", "evaluation", "whole", "beside_training", "peak_memory")
-    ratios: dict[str, list[float]] = {name: [] for name in names}
+    ratios: dict[str, list[float]] = defaultdict(list)
     greatest = 0.0
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)
@@ -60,32 +55,29 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
             config = temporary / f"adapt-{number}.json"
             config.write_text(json.dumps(job.config(model, data, folder)), encoding="utf-8")
             settings = json.dumps(job.plain_settings())
-            notes = [temporary / "adapt.notes", temporary / "plain.notes"]
-            (ours, our_seconds), (plain, plain_seconds) = run_pair(
-                watched(notes[0], "adapt_core", "run", str(config), "--json"),
-                watched(
-                    notes[1], f"benchmarks.plain.{job.plain}", model, str(data), f"{name}/plain-{number}", settings
-                ),
+            bare, module = temporary / f"plain-{number}", f"benchmarks.plain.{job.plain}"
+            both = run_pair(
+                noted("transformers", folder, "adapt_core", "run", str(config), "--json"),
+                noted("transformers", bare, module, model, str(data), str(bare), settings),
                 env,
                 number,
             )
+            (ours, our_seconds), (plain, plain_seconds) = both
             greatest = max(greatest, difference(ours, losses(folder), plain))
             if number:
-                ratios["samples_per_second"].append(ours["samples_per_second"] / plain["samples_per_second"])
-                seen = [json.loads(file.read_text(encoding="utf-8")) for file in notes]
-                for phase in ("first_step", "evaluation"):
-                    ratios[phase].append(seen[0][phase] / seen[1][phase])
-                ratios["whole"].append(our_seconds / plain_seconds)
                 beside = our_seconds - ours["train_seconds"], plain_seconds - plain["train_seconds"]
-                ratios["beside_training"].append(beside[0] / beside[1])
-                ratios["peak_memory"].append(ours["peak_memory_bytes"] / plain["peak_memory_bytes"])
+                for figure, ratio in {
+                    **figures(both, (folder, bare)),
+                    "beside_training": beside[0] / beside[1],
+                }.items():
+                    ratios[figure].append(ratio)
     return {
         "pairs": pairs,
         "losses_compared": len(plain["losses"]),
         "greatest_difference": greatest,
         "before": plain["before"],
         "after": plain["after"],
-        **{name: spread(values) for name, values in ratios.items() if values},
+        **{name: spread(values) for name, values in ratios.items()},
         "versions": ours["versions"],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,21 @@ CONFIG = "rtmdet_tiny_8xb32-300e_coco"
 
 
 def train(
-    annotations: str, data: Path, folder: Path, *, steps: int, lr: float, batch_size: int, size: int, workers: int
+    annotations: str,
+    data: Path,
+    folder: Path,
+    *,
+    steps: int,
+    lr: float,
+    batch_size: int,
+    size: int,
+    workers: int,
+    evaluated: int,
 ) -> dict[str, Any]:
-    """Trains RTMDet-tiny from scratch on DATA/train with these COCO annotations, and gives the pace."""
+    """Trains RTMDet-tiny from scratch on DATA/train with these COCO annotations, and gives the pace.
+
+    So many images of DATA/val are evaluated before and after.
+    """
     import adapt_vision_mm.openmmlab.mmcv_operators  # noqa: F401, I001 - mmcv's operators, where none are compiled
     import mmdet.datasets
     import mmdet.models  # noqa: F401 - registers what the config names
@@ -49,9 +62,22 @@ def train(
     dataset = {
         "type": "CocoDataset",
         "ann_file": annotations,
-        "data_prefix": {"img": str(data)},
+        "data_prefix": {"img": str(data / "train")},
         "metainfo": {"classes": classes},
         "pipeline": pipeline,
+    }
+    held_out = str(data / "annotations" / "instances_val.json")
+    evaluation = {
+        **dataset,
+        "ann_file": held_out,
+        "data_prefix": {"img": str(data / "val")},
+        "test_mode": True,
+        "indices": evaluated,
+        "pipeline": [
+            {"type": "LoadImageFromFile"},
+            {"type": "Resize", "scale": (size, size), "keep_ratio": True},
+            {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
+        ],
     }
     runner = Runner(
         model=model,
@@ -62,7 +88,15 @@ def train(
             "num_workers": workers,
             "sampler": {"type": "DefaultSampler", "shuffle": True},
         },
-        train_cfg={"type": "IterBasedTrainLoop", "max_iters": steps},
+        train_cfg={"type": "IterBasedTrainLoop", "max_iters": steps, "val_begin": steps + 1},
+        val_dataloader={
+            "dataset": evaluation,
+            "batch_size": batch_size,
+            "num_workers": workers,
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        val_cfg={"type": "ValLoop"},
+        val_evaluator={"type": "CocoMetric", "metric": "bbox", "ann_file": held_out},
         optim_wrapper={
             "type": "OptimWrapper",
             "optimizer": {"type": "AdamW", "lr": lr, "weight_decay": 0.0, "fused": True},
@@ -75,10 +109,17 @@ def train(
         log_level="ERROR",
         default_scope="mmdet",
     )
+    runner.val()
     started = time.monotonic()
     runner.train()
     seconds = time.monotonic() - started
-    return {"losses": losses, "train_seconds": seconds, "samples_per_second": steps * batch_size / seconds}
+    runner.val()
+    return {
+        "losses": losses,
+        "train_seconds": seconds,
+        "samples_per_second": steps * batch_size / seconds,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
 
 
 if __name__ == "__main__":
