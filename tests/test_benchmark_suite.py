@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 APART = {
     "benchmarks.results": "writes docs/results.md",
     "benchmarks.matrix": "writes docs/matrix.md",
+    "benchmarks.watched": "runs one side of a comparison",
     "benchmarks.operators": "needs operators that its own environment compiles (tox -e compiled-operators)",
 }
 

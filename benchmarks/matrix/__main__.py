@@ -23,28 +23,28 @@ from typing import Any
 
 import attrs
 
-from benchmarks.matrix.cells import LAUNCHERS, Cell, Settled, all_cells, cells_of
+from benchmarks.matrix.cells import LAUNCHERS, METHODS, Cell, Settled, all_cells, cells_of
 from benchmarks.matrix.page import page
 from benchmarks.small_jobs import JOBS
 
 ROOT = Path(__file__).parent.parent.parent
 STORE = ROOT / "docs" / "matrix.json"
-PAGE = ROOT / "docs" / "matrix.md"
 # A last layer trained on an 8-bit base is saved on the base's weights in full precision, which no activation is rounded
 # for: the loss moves in the third digit. Everything else must come back as it was.
 _TOLERANCE = {True: 5e-2, False: 1e-3}
 
 
-def stored() -> dict[str, Settled]:
+def stored(store: Path) -> dict[str, Settled]:
     """What earlier calls settled."""
-    found = json.loads(STORE.read_text(encoding="utf-8")) if STORE.is_file() else {}
+    found = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
     return {name: Settled(**settled) for name, settled in found.items()}
 
 
-def keep(cell: Cell, settled: Settled) -> None:
+def keep(store: Path, cell: Cell, settled: Settled) -> None:
     """Adds one cell to what is stored; read anew, for another call may have settled others meanwhile."""
-    everything = {**{name: attrs.asdict(known) for name, known in stored().items()}, cell.name: attrs.asdict(settled)}
-    STORE.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    known = {name: attrs.asdict(settled) for name, settled in stored(store).items()}
+    everything = {**known, cell.name: attrs.asdict(settled)}
+    store.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     print(cell.name, settled.state, settled.text.splitlines()[0], f"{settled.seconds:.1f} s", flush=True)
 
 
@@ -65,17 +65,17 @@ def lines_of(module: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
         raise SystemExit(f"{module} ended with {process.returncode}")
 
 
-def settle(cells: list[Cell], data: Path, work: Path) -> None:
+def settle(cells: list[Cell], data: Path, work: Path, store: Path) -> None:
     """Trains and reloads cells of one job."""
     stamp, runs = commit(), {}
     for line in lines_of("benchmarks.matrix.train", [cells[0].job, str(data), str(work), *(c.name for c in cells)]):
         cell, seconds = Cell(**line["cell"]), line["seconds"]
         if "refused" in line:
-            keep(cell, Settled(state="refused", text=line["refused"], commit=stamp, seconds=seconds))
+            keep(store, cell, Settled(state="refused", text=line["refused"], commit=stamp, seconds=seconds))
         elif "covered" in line:
-            keep(cell, Settled(state="covered", text=line["covered"], commit=stamp, seconds=seconds))
+            keep(store, cell, Settled(state="covered", text=line["covered"], commit=stamp, seconds=seconds))
         elif "failed" in line:
-            keep(cell, Settled(state="failed", text=line["failed"], commit=stamp, seconds=seconds))
+            keep(store, cell, Settled(state="failed", text=line["failed"], commit=stamp, seconds=seconds))
         else:
             runs[str(work / "runs" / cell.name)] = cell, line
     if not runs:
@@ -83,7 +83,7 @@ def settle(cells: list[Cell], data: Path, work: Path) -> None:
     for line in lines_of("benchmarks.matrix.reload", list(runs)):
         cell, trained = runs[line["run"]]
         state, text = judged(cell, trained, line)
-        keep(cell, Settled(state=state, text=text, commit=stamp, seconds=trained["seconds"]))
+        keep(store, cell, Settled(state=state, text=text, commit=stamp, seconds=trained["seconds"]))
 
 
 def judged(cell: Cell, trained: dict[str, Any], reloaded: dict[str, Any]) -> tuple[Any, str]:
@@ -108,10 +108,11 @@ def run(given: argparse.Namespace, work: Path) -> None:
         for job in JOBS:
             if given.job and job.name not in given.job:
                 continue
-            known = {} if given.again else stored()
-            open_cells = [cell for cell in cells_of(job, launcher) if cell.name not in known]
+            known = {} if given.again else stored(given.store)
+            wanted = [cell for cell in cells_of(job, launcher) if not given.method or cell.method in given.method]
+            open_cells = [cell for cell in wanted if cell.name not in known]
             if open_cells:
-                settle(open_cells, given.data.resolve(), work)
+                settle(open_cells, given.data.resolve(), work, given.store)
 
 
 def main() -> None:
@@ -120,6 +121,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
     parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
     parser.add_argument("--launcher", action="append", default=[], choices=list(LAUNCHERS))
+    parser.add_argument("--method", action="append", default=[], choices=list(METHODS))
+    parser.add_argument("--store", type=Path, default=STORE, help="a JSON file; the page comes to lie beside it")
     parser.add_argument("--again", action="store_true", help="settle also what is settled")
     parser.add_argument("--page", action="store_true", help="write the page and run nothing")
     given = parser.parse_args()
@@ -128,8 +131,9 @@ def main() -> None:
             parser.error("--data is needed")
         with tempfile.TemporaryDirectory() as work:
             run(given, Path(work))
-    PAGE.write_text(page(all_cells(), stored()), encoding="utf-8")
-    failed = [name for name, settled in stored().items() if settled.state == "failed"]
+    settled = stored(given.store)
+    given.store.with_suffix(".md").write_text(page(all_cells(), settled), encoding="utf-8")
+    failed = [name for name, cell in settled.items() if cell.state == "failed"]
     if failed:
         raise SystemExit(f"failed: {'; '.join(failed)}")
 

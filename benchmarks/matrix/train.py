@@ -74,7 +74,7 @@ def trained(config: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}"}
-    losses = [result.metrics[phase]["loss"] for phase in ("before", "after")]
+    losses = [(result.metrics[phase] or {})["loss"] for phase in ("before", "after")]
     return {"losses": losses, "learning": result.learning["verdict"], "artifacts": sorted(result.artifacts)}
 
 
