@@ -5,7 +5,8 @@
     python -m benchmarks --list                                 the commands
 
 Each is a process of its own; what it prints is shown as it comes and stored in docs/benchmarks.json with its seconds,
-the commit and the versions. A summary comes last; the exit code is 1 where one failed.
+the commit and the versions; its figures come into the last table of docs/benchmarks.md. A summary comes last; the exit
+code is 1 where one failed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+
+from benchmarks.page import with_table
 
 ROOT = Path(__file__).parent.parent
 PRINTED = ROOT / "docs" / "benchmarks.json"
@@ -104,6 +107,9 @@ def main() -> None:
         known = json.loads(given.out.read_text(encoding="utf-8")) if given.out.is_file() else {}
         known[name] = {**outcome, **circumstances()}
         given.out.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        written = given.out.with_suffix(".md")
+        before = written.read_text(encoding="utf-8") if written.is_file() else ""
+        written.write_text(with_table(before, known), encoding="utf-8")
     print(f"{len(names) - len(failed)} of {len(names)} ran" + (f"; failed: {', '.join(failed)}" if failed else ""))
     if failed:
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""The bytes on disk of what each method trained, over the bytes of the whole model.
+"""The bytes on disk of each adapter, over the bytes of the whole model.
 
     python -m benchmarks.adapter_sizes
 
@@ -16,7 +16,6 @@ import adapt_core
 
 ROOT = Path(__file__).parent.parent
 METHODS: dict[str, dict[str, Any]] = {
-    "last_layer": {"method": "last_layer"},
     "LoRA": {"method": "LoRA"},
     "DoRA": {"method": "DoRA"},
     "SSF": {"method": "SSF"},

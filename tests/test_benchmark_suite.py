@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 APART = {
     "benchmarks.results": "writes docs/results.md",
     "benchmarks.matrix": "writes docs/matrix.md",
+    "benchmarks.llama_factory": "needs an environment that has LLaMA-Factory",
     "benchmarks.watched": "runs one side of a comparison",
     "benchmarks.operators": "needs operators that its own environment compiles (tox -e compiled-operators)",
 }
@@ -36,8 +37,11 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(suite, "SUITE", {"broken": ("no_such_module",), "whole": ("json.tool", "DATA/given.json")})
-    (tmp_path / "given.json").write_text('{"ratio": 1}', encoding="utf-8")
+    spread = {"median": 0.98765, "least": 0.9, "most": 1.0}
+    given = {"job": "ner", "pairs": 5, "whole": spread, "losses": [1.0], "versions": {"torch": "2"}}
+    (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
     kept = tmp_path / "kept.json"
+    kept.with_suffix(".md").write_text("# Benchmarks\n\nWords.\n\n## As the suite printed it last\n\nstale\n")
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--data", str(tmp_path), "--out", str(kept)])
     with pytest.raises(SystemExit) as ended:
         suite.main()
@@ -45,5 +49,10 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     assert capfd.readouterr().out.endswith("1 of 2 ran; failed: broken\n")
     stored = json.loads(kept.read_text(encoding="utf-8"))
     assert set(stored) == {"whole"}
-    assert json.loads("".join(stored["whole"]["printed"])) == {"ratio": 1}
+    assert json.loads("".join(stored["whole"]["printed"])) == given
     assert set(stored["whole"]) == {"printed", "exit_code", "seconds", "commit", "python", "versions"}
+    page = kept.with_suffix(".md").read_text(encoding="utf-8")
+    assert page.startswith("# Benchmarks\n\nWords.\n\n## As the suite")
+    assert "stale" not in page
+    rows = [line.split(" | ")[1:] for line in page.splitlines() if line.startswith("| | ")]
+    assert rows == [["ner / pairs", "5 |"], ["ner / whole", "0.9877 (0.9 to 1) |"]]
