@@ -8,18 +8,25 @@ _TAIL = 64
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+_WIDE = ("F", "I")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def image_fault(path: Path) -> str | None:
     """Why an image cannot be used, or None. Nothing is decoded, so thousands take a second."""
+    from PIL import Image
+
     if not path.is_file():
         return "image is missing"
     try:
         sizes(path)
     except OSError:
         return "image cannot be read"
-    if not _is_whole(path):
+    with Image.open(path) as image:
+        kind, mode = image.format or "", image.mode
+    if kind == "TIFF" and mode in _WIDE:
+        return "image has samples of 32 bits, which OpenCV does not decode: save it with 8 or 16"
+    if not _is_whole(path, kind):
         return "image is truncated"
     return None
 
@@ -38,11 +45,10 @@ def sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
     return (stored[::-1] if turned else stored), stored
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(path: Path, kind: str) -> bool:
     from PIL import Image
 
-    with Image.open(path) as image:
-        end = _ENDS.get(image.format or "")
+    end = _ENDS.get(kind)
     if end is None:
         return True
     with path.open("rb") as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from adapt_core.errors import DataError, InputError
 
@@ -87,6 +88,7 @@ def test_a_box_within_a_pixel_of_the_edge_is_clipped(broken: Broken) -> None:
         (lambda path: path.unlink(), "image is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-10]), "image is truncated"),
         (lambda path: path.write_bytes(b"no image"), "image cannot be read"),
+        (lambda path: Image.open(path).convert("F").save(path, "TIFF"), "image has samples of 32 bits"),
     ],
 )
 def test_a_bad_image_is_named(broken: Broken, change: Callable[[Path], None], said: str) -> None:
@@ -103,8 +105,6 @@ def test_an_image_of_another_size_than_annotated_is_named(broken: Broken) -> Non
 
 
 def test_a_photo_annotated_before_its_exif_rotation_is_read_as_stored(broken: Broken) -> None:
-    from PIL import Image
-
     def turn(path: Path) -> None:
         image = Image.open(path)
         exif = image.getexif()
