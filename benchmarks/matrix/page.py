@@ -16,8 +16,8 @@ saved model, not how well it does ([results](results.md)).
 
 A cell with two losses ran: the loss on the validation rows before and after training, then how far (relatively) the
 loss was off when a fresh process loaded what was saved and evaluated it. "refused": `adapt check` refuses the config,
-in the words at the end of the page. "covered": `adapt check` accepts it, and its parts run in the local cell of the same
-method and base and in `full` under the same launcher. "failed" is a defect. "not run" is not settled yet.
+in the words at the end of the page. "covered": `adapt check` accepts it, and its parts run in the local cell of
+the same method and base and in `full` under the same launcher. "failed" is a defect. "not run" is not settled yet.
 """
 
 
