@@ -22,6 +22,7 @@ from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, StopWhenAsked, plain_metrics
 from adapt_core.hf_loop.finite_losses import FiniteLosses
+from adapt_core.hf_loop.generating import generate_together
 from adapt_core.hf_loop.loss_scaling import declare_loss_scaling
 from adapt_core.hf_loop.parts import LoopParts
 from adapt_core.hf_loop.real_rows import filled_up, first_rows, real_rows
@@ -54,6 +55,8 @@ def watched(trainer_class: type, world: World) -> type:
 
         def evaluate(self, *args: Any, **kwargs: Any) -> Any:
             share_batch_statistics(self.model, world)
+            if self.is_fsdp_enabled:
+                generate_together(self.model)
             return super().evaluate(*args, **kwargs)
 
         def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:

@@ -96,11 +96,13 @@ class Fsdp:
         """Sees that the loop shards, and keeps the model's structure for `consolidate`.
 
         Raises:
-            InputError: the model has no layer of a class that fsdp_transformer_layer_cls_to_wrap names.
+            InputError: the model has no layer of a class that fsdp_transformer_layer_cls_to_wrap names, or embeddings
+                that cannot be shared out.
             DefectError: the loop would train unsharded, or in another number of processes.
         """
         from accelerate.utils import DistributedType
 
+        from adapt_fsdp.embeddings import hold_once
         from adapt_fsdp.whole_model import structure_of
 
         trainer: Any = getattr(loop, "trainer", None)
@@ -114,6 +116,7 @@ class Fsdp:
         if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP":
             plugin.transformer_cls_names_to_wrap = layers_to_wrap(model, self.params.fsdp_transformer_layer_cls_to_wrap)
         self._skeleton = structure_of(model)
+        hold_once(model)
 
     def consolidate(self, model: nn.Module) -> nn.Module:
         """A whole model on the CPU, from every process's share.

@@ -56,6 +56,26 @@ def text_generation(folder: Path, inbox: Path) -> Keys:
     }
 
 
+def summarization(folder: Path, inbox: Path) -> Keys:
+    """A T5 without dropout, whose embeddings are the encoder's, the decoder's and the head's; it writes short texts.
+
+    All targets are cut at the same length: T5 takes the mean over its own batch's tokens.
+    """
+    for name in ("train", "validation"):
+        rows = [json.loads(line) for line in (inbox / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+        pairs = [{"document": row["text"], "summary": f"{row['label']}: {row['text']}" * 2} for row in rows]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+    small_models.t5(folder / "t5", [row["text"] for row in rows], dropout_rate=0.0)
+    return {
+        "TASK": "summarization",
+        "MODEL_PATH": str(folder / "t5"),
+        "CUSTOM_DATASET_PATH": str(folder),
+        "max_input_length": 64,
+        "max_target_length": 16,
+        "generation_max_length": 8,
+    }
+
+
 def image_classification(folder: Path, inbox: Path) -> Keys:
     """A ViT of 2 layers, 32 wide, on pictures of noise in the colour of their class."""
     pytest.importorskip("adapt_vision_mm", reason="needs adapt-vision-mm")

@@ -15,7 +15,7 @@ from . import jobs
 from .running_alike import alone, together
 from .spying import counted
 
-MODELS = {"BERT": jobs.text_classification, "Llama": jobs.text_generation}
+MODELS = {"BERT": jobs.text_classification, "Llama": jobs.text_generation, "T5": jobs.summarization}
 SAME = {"EPOCHS": 2, "OPTIMIZER": "adamw_torch", "LR": 1e-3}
 FOUR_BITS = {"load_in_4bit": True, "bnb_4bit_quant_storage": "float32", "MERGE_ADAPTER": True}
 WAYS: dict[str, dict[str, Any]] = {
@@ -29,6 +29,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "BERT LoRA, 4 bit": {"method": "LoRA", "dropout": 0, **FOUR_BITS},
     "BERT SSF, 4 bit": {"method": "SSF", **FOUR_BITS},
     "Llama DoRA, 4 bit": {"method": "DoRA", "dropout": 0, **FOUR_BITS, "bnb_4bit_use_double_quant": True},
+    "T5 full": {"method": "full"},
+    "T5 LoRA": {"method": "LoRA", "dropout": 0},
+    "T5 SSF, 4 bit": {"method": "SSF", **FOUR_BITS},
     "BERT weights kept, activations not": {
         "fsdp_sharding_strategy": "SHARD_GRAD_OP",
         "fsdp_activation_checkpointing": True,

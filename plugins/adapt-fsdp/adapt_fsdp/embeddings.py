@@ -1,0 +1,52 @@
+"""Embeddings that several modules of a model hold, as encoder and decoder do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from adapt_core.errors import InputError
+
+
+def hold_once(model: nn.Module) -> None:
+    """Puts the input embeddings in the place of their copies, which hold the same weight.
+
+    FSDP shares the weight out in one module. In another, of another group of layers, the whole one would stay behind.
+
+    Raises:
+        InputError: a copy computes something else with the weight.
+    """
+    embeddings: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    if embeddings is None:
+        return
+    copies = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if child is not embeddings and isinstance(child, nn.Embedding) and child.weight is embeddings.weight
+    ]
+    for parent, name, child in copies:
+        if not _alike(child, embeddings):
+            raise InputError(
+                f"FSDP: the model's {name} ({type(child).__name__}) and its input embeddings "
+                f"({type(embeddings).__name__}) hold one weight and use it differently. Train under DDP: true."
+            )
+        setattr(parent, name, embeddings)
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    buffers = [dict(module.named_buffers()) for module in (one, other)]
+    return (
+        type(one) is type(other)
+        and _settings(one) == _settings(other)
+        and buffers[0].keys() == buffers[1].keys()
+        and all(torch.equal(buffers[0][name], buffers[1][name]) for name in buffers[0])
+    )
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    """Plain values among a module's attributes: sizes, the padding's row, a scale."""
+    plain = {name: value for name, value in vars(module).items() if isinstance(value, (bool, int, float, str))}
+    return {name: value for name, value in plain.items() if not name.startswith("_") and name != "training"}
