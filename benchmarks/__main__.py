@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import with_table
+from benchmarks.peers.jobs import JOBS
 
 ROOT = Path(__file__).parent.parent
 PRINTED = ROOT / "docs" / "benchmarks.json"
@@ -29,7 +30,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "check_and_report": ("benchmarks.check_and_report",),
     "adapter_sizes": ("benchmarks.adapter_sizes",),
     "learning_proof": ("benchmarks.learning_proof",),
-    "peers": ("benchmarks.peers", "--data", "DATA", "--pairs", "5"),
+    **{f"peers: {job}": ("benchmarks.peers", "--data", "DATA", "--pairs", "5", "--job", job) for job in JOBS},
     "image_classification": (
         *("benchmarks.image_classification", "plain", "--data", "DATA/hymenoptera", "--method", "last_layer"),
         *("--epochs", "0.5", "--pairs", "5", "--side-by-side"),

@@ -74,6 +74,25 @@ def test_a_plain_text_is_shown_cut_in_two(keys: Keys, tmp_path: Path, tiny_llama
     assert all(sample["input"] + sample["expected"] in texts for sample in samples)
 
 
+@pytest.mark.parametrize("family", ["tiny_llama", "tiny_gpt2"])
+def test_prompts_are_gone_on_from_together_as_alone(keys: Keys, family: str, request: pytest.FixtureRequest) -> None:
+    """Three prompts of other lengths, padded on their left, in one pass for each token."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from adapt_nlp.text_generation.generating import go_on
+
+    folder = request.getfixturevalue(family)
+    plan = running.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    prompts = {"one": "Can I", "two": "The reading room is open until nine", "three": "Please keep the book"}
+    together = go_on(model, tokenizer, prompts, plan, False, most=12)
+    assert together == [
+        go_on(model, tokenizer, {place: text}, plan, False, most=12)[0] for place, text in prompts.items()
+    ]
+    assert any(together)
+
+
 def test_samples_of_packs_change_nothing_of_the_training(
     chat: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,25 +114,41 @@ def _text_of(given: Mapping[str, Any], plan: Plan, place: str) -> str:
 
 
 def go_on(
-    model: Any, tokenizer: Any, prompt: str, plan: Plan, is_chat: bool, place: str, most: int | None = None
-) -> str:
-    """What the model writes behind a prompt, without special tokens.
+    model: Any, tokenizer: Any, prompts: Mapping[str, str], plan: Plan, is_chat: bool, most: int | None = None
+) -> list[str]:
+    """What the model writes behind prompts, all at once, without special tokens.
 
     Greedy where `temperature` is 0, else sampled with it and `top_p`. At most `most` tokens, `max_new_tokens` where
     that is None.
 
+    Args:
+        model: in evaluation mode.
+        tokenizer: of the model.
+        prompts: by their place ("input 3").
+        plan: for the sampling.
+        is_chat: whether a template wrote the special tokens.
+        most: tokens of each text.
+
     Raises:
-        InputError: the prompt leaves no room within the model's positions.
+        InputError: a prompt leaves no room within the model's positions.
     """
     import torch
 
     params = plan.task.params
-    encoded = tokenizer(prompt, add_special_tokens=not is_chat, return_tensors="pt")
-    length = encoded["input_ids"].shape[1]
+    encoded = tokenizer(
+        list(prompts.values()),
+        add_special_tokens=not is_chat,
+        padding=True,
+        padding_side="left",
+        return_tensors="pt",
+    )
+    longest = encoded["input_ids"].shape[1]
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    room = positions - length if isinstance(positions, int) and positions > 0 else params.max_new_tokens
-    if length == 0 or room < 1:
-        raise InputError(f"{place} has {length} tokens; the model reads 1 to {(positions or 2) - 1} before it answers.")
+    room = positions - longest if isinstance(positions, int) and positions > 0 else params.max_new_tokens
+    for place, length in zip(prompts, encoded["attention_mask"].sum(dim=1).tolist(), strict=True):
+        if length == 0 or (length == longest and room < 1):
+            reads = f"the model reads 1 to {(positions or 2) - 1} before it answers"
+            raise InputError(f"{place} has {length} tokens; {reads}.")
     sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
     with torch.inference_mode():
         written = model.generate(
@@ -142,5 +158,5 @@ def go_on(
             pad_token_id=tokenizer.pad_token_id,
             **(sampling if params.temperature else {"do_sample": False}),
         )
-    text: str = tokenizer.decode(written[0, length:], skip_special_tokens=True)
-    return text
+    texts: list[str] = tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
+    return texts

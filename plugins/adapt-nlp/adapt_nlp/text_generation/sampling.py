@@ -31,12 +31,13 @@ def go_on_from_rows(
         form: of the rows.
         plan: for the sampling.
     """
-    samples = []
-    for number, row in enumerate(rows, start=1):
-        prompt, expected = split_row(row, form, plan, tokenizer)
-        written = go_on(model, tokenizer, prompt, plan, form.is_chat, f"sample {number}", most=MOST_TOKENS)
-        samples.append({"input": prompt, "expected": expected, "predicted": written})
-    return samples
+    pairs = [split_row(row, form, plan, tokenizer) for row in rows]
+    prompts = {f"sample {number}": prompt for number, (prompt, _) in enumerate(pairs, start=1)}
+    written = go_on(model, tokenizer, prompts, plan, form.is_chat, most=MOST_TOKENS)
+    return [
+        {"input": prompt, "expected": expected, "predicted": text}
+        for (prompt, expected), text in zip(pairs, written, strict=True)
+    ]
 
 
 def split_row(row: Mapping[str, Any], form: Form, plan: Plan, tokenizer: Any) -> tuple[str, str]:

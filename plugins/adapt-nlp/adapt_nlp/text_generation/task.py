@@ -228,7 +228,7 @@ class TextGeneration(LanguageTask):
         for number, given in enumerate(inputs, start=1):
             place = f"input {number}"
             prompt = as_prompt(given, self.plan, tokenizer, is_chat, place)
-            written = go_on(model, tokenizer, prompt, self.plan, is_chat, place)
+            [written] = go_on(model, tokenizer, {place: prompt}, self.plan, is_chat)
             results.append({"prompt": prompt, "generated_text": written})
         return results
 
