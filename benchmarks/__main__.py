@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -96,7 +97,7 @@ def main() -> None:
     data = given.data.resolve()
     names = given.only or list(SUITE)
     if given.list:
-        print("\n".join(f"{name}: python -m {' '.join(command(name, given.data))}" for name in names))
+        print("\n".join(f"{name}: python -m {shlex.join(command(name, given.data))}" for name in names))
         return
     failed = []
     for name in names:

@@ -78,6 +78,7 @@ class MmLoop:
         self._model = _wrapped(job) if world.size > 1 else job.model
         self._progress: Progress | None = None
         self._loader: Any = None
+        self._shown = False
         self._evaluated: tuple[dict[str, float], list[dict[str, Any]], Any] | None = None
         if plan.training.do_train:
             self._loader = self._training_loader()
@@ -140,7 +141,7 @@ class MmLoop:
         losses: list[float] = []
         with torch.no_grad(), quiet_warnings():
             for number, batch in enumerate(evaluation_loader(split, training, world)):
-                if number == 0:
+                if number == 0 and not self._shown:
                     self._show_tensors(batch)
                 for sample in model.val_step(batch):
                     found += self._parts.results(sample, split)
@@ -168,11 +169,12 @@ class MmLoop:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
 
     def _show_tensors(self, batch: Any) -> None:
-        """One call for the proof of the merge, which compares tensors; predictions are lists of boxes.
+        """One call in a run for the proof of the merge, which compares tensors; predictions are lists of boxes.
 
         Where a model picks proposals on its way, it is shown predictions, and nothing is compared: the last digit of
         a score would decide what.
         """
+        self._shown = True
         model: Any = self._job.model
         picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
         model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
