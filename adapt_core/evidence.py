@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from adapt_core.contracts import Loop, Task, TaskData
-from adapt_core.extras import PerClass, ShowsSamples, TellsClasses
+from adapt_core.extras import KeepsSamples, PerClass, ShowsSamples, TellsClasses
 from adapt_core.files import write_text
 from adapt_core.run_folder import RunFolder
 
@@ -58,7 +58,9 @@ class Evidence:
             metrics: of the evaluation of these weights, which has been made already.
         """
         table = loop.per_class(metrics) if isinstance(loop, TellsClasses) else None
-        taken = {"samples": self._samples(loop), "per_class": table and _plain(table)}
+        kept = self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, KeepsSamples) else None
+        samples = self._samples(loop) if kept is None else kept
+        taken = {"samples": samples, "per_class": table and _plain(table)}
         if self._is_main and any(taken.values()):
             write_text(self._folder.evaluation, json.dumps({**stored(self._folder), moment: taken}))
 

@@ -61,6 +61,14 @@ class ShowsSamples(Protocol):
 
 
 @runtime_checkable
+class KeepsSamples(Protocol):
+    """A task that shows samples and whose evaluations have made their predictions already. Optional."""
+
+    def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
+        """What `samples` would show, of the evaluation that gave these metrics; None where it was not kept."""
+
+
+@runtime_checkable
 class LoadsStructure(Protocol):
     """A task that knows a model's structure without its weights. Optional; `adapt check` counts with it."""
 

@@ -34,6 +34,21 @@ def pairs(keys: Keys, tmp_path: Path, tiny_t5: Path) -> Callable[..., Keys]:
     return of
 
 
+def test_texts_of_the_evaluation_are_shown_and_not_written_again(
+    pairs: Callable[..., Keys], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapt_core.run(pairs("summarization"))
+    written = {moment: evidence(tmp_path, moment) for moment in ("before", "after")}
+    monkeypatch.setattr("adapt_nlp.seq2seq.scoring.TextScores.kept", lambda *_: None)
+    adapt_core.run({**pairs("summarization"), "OVERWRITE_OUTPUT_DIR": True})
+    assert {moment: evidence(tmp_path, moment) for moment in ("before", "after")} == written
+    calls: list[Any] = []
+    monkeypatch.undo()
+    monkeypatch.setattr("adapt_nlp.seq2seq.generation.generate_texts", lambda *given: calls.append(given))
+    adapt_core.run({**pairs("summarization"), "OVERWRITE_OUTPUT_DIR": True})
+    assert not calls
+
+
 @pytest.fixture
 def chat(keys: Keys, tmp_path: Path, tiny_llama: Path) -> Keys:
     """The config of text_generation on instructions, a few steps."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +19,7 @@ from adapt_core.hf_tasks.previewing import examples, tokens_of
 from adapt_nlp.seq2seq import data as pairs
 from adapt_nlp.seq2seq.multilingual import Direction, set_direction
 from adapt_nlp.seq2seq.places import Formatted, Place, column_places, source_or_target, translated_places
-from adapt_nlp.seq2seq.scoring import BLEU, ROUGE, SACREBLEU, Score
+from adapt_nlp.seq2seq.scoring import BLEU, ROUGE, SACREBLEU, Score, TextScores
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -40,6 +40,7 @@ class TextToText(LanguageTask, ABC):
     head_names = ("lm_head", "predictions.decoder")
     answer: ClassVar[str]
     example: ClassVar[str]
+    _scores: TextScores | None = None
 
     @abstractmethod
     def places(self, rows: Dataset, split: str) -> tuple[Place | Formatted, Place]:
@@ -133,13 +134,12 @@ class TextToText(LanguageTask, ABC):
         from adapt_core.hf_loop.loop import HuggingFaceLoop
         from adapt_core.hf_loop.parts import LoopParts
 
-        from adapt_nlp.seq2seq.scoring import text_scores
-
         params = self.plan.task.params
         generates = params.predict_with_generate
+        self._scores = TextScores(self.tokenizer, self.score())
         parts = LoopParts(
             collate=self.collator,
-            compute_metrics=text_scores(self.tokenizer, self.score()) if generates else None,
+            compute_metrics=self._scores if generates else None,
             metrics=self.reported,
             processing_class=self.tokenizer,
             trainer_class="transformers:Seq2SeqTrainer",
@@ -189,16 +189,29 @@ class TextToText(LanguageTask, ABC):
         """A few validation texts with their target, and what the model generates."""
         from adapt_nlp.seq2seq.generation import generate_texts
 
-        rows = data.rows["validation"]
-        chosen = list(rows.select(spread(len(rows), count)))
-        source, target = self.places(rows, "validation")
+        pairs_shown = self._shown(data, count)
         params = self.plan.task.params
-        texts = [source.text(row) for row in chosen]
+        texts = [text for text, _ in pairs_shown]
         generated = generate_texts(model, self.tokenizer, texts, params.prefix or "", params.max_input_length)
-        return [
-            {"input": text, "expected": target.text(row), "predicted": found}
-            for text, row, found in zip(texts, chosen, generated, strict=True)
-        ]
+        return _samples(pairs_shown, generated)
+
+    def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
+        """The same, of the texts that the evaluation with these metrics generated."""
+        generated = self._scores.kept(metrics) if self._scores else None
+        return None if generated is None else _samples(self._shown(data, len(generated)), generated)
+
+    def _shown(self, data: TaskData, count: int) -> list[tuple[str, str]]:
+        """(source, target) of validation rows."""
+        rows = data.rows["validation"]
+        source, target = self.places(rows, "validation")
+        return [(source.text(row), target.text(row)) for row in rows.select(spread(len(rows), count))]
+
+
+def _samples(shown: Sequence[tuple[str, str]], generated: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"input": text, "expected": wanted, "predicted": found}
+        for (text, wanted), found in zip(shown, generated, strict=True)
+    ]
 
 
 class Summarization(TextToText):
