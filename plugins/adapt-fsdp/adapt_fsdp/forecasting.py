@@ -59,7 +59,7 @@ def shared(
                 weights += _rows_of((size.values,), rank, processes)[0]
                 continue
             shape = _rows_of(parameter.shape, rank, processes)
-            held = math.prod(shape) * (size.values // parameter.numel())
+            held = math.prod(shape) * (size.values // max(1, parameter.numel()))
             weights += held
             if parameter.requires_grad:
                 gradients += held
