@@ -6,16 +6,14 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from adapt_core.contracts import World
 
-
-def share_batch_statistics(model: nn.Module, world: World) -> None:
+def share_batch_statistics(model: nn.Module, world_size: int) -> None:
     """Gives every process rank 0's running means and variances: its model is the one that is saved.
 
     So what all processes measure together is that model, and rank 0 trains on as if nothing had been measured. In
     training itself the statistics play no part. Every process must call it.
     """
-    if world.size == 1:
+    if world_size == 1:
         return
     for module in model.modules():
         if isinstance(module, _NormBase):

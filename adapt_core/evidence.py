@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -18,6 +18,8 @@ from adapt_core.files import write_text
 from adapt_core.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept")
 
 SAMPLES = 6
 """Validation rows that are shown."""
@@ -30,6 +32,23 @@ def spread(total: int, count: int) -> list[int]:
     """At most `count` indices below `total`, evenly spaced from the first."""
     step = max(total / count, 1.0)
     return [int(number * step) for number in range(min(count, total))]
+
+
+def of_evaluation(kept: dict[tuple[tuple[str, float], ...], Kept], metrics: Mapping[str, float]) -> Kept | None:
+    """What was kept of the latest evaluation that gave these metrics, or None.
+
+    Args:
+        kept: by the scores of its evaluation, as items, the latest last.
+        metrics: those scores, and others (the loss) beside them.
+    """
+    return next(
+        (
+            found
+            for scores, found in reversed(kept.items())
+            if all(metrics.get(name) == value for name, value in scores)
+        ),
+        None,
+    )
 
 
 class Evidence:

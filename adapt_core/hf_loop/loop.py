@@ -16,8 +16,9 @@ from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.batch_statistics import share_batch_statistics
-from adapt_core.contracts import Job, Trained, World
+from adapt_core.contracts import Job, Trained
 from adapt_core.errors import DefectError, InputError
+from adapt_core.evidence import of_evaluation
 from adapt_core.extras import PerClass
 from adapt_core.hf_loop.arguments import load, training_arguments
 from adapt_core.hf_loop.callbacks import Figures, ProofOfLearning, SealCheckpoints, StopWhenAsked, plain_metrics
@@ -32,7 +33,7 @@ from adapt_core.hf_loop.training_order import GroupedRows, KeepRowOrder
 log = logging.getLogger(__name__)
 
 
-def watched(trainer_class: type, world: World) -> type:
+def watched(trainer_class: type) -> type:
     """A Trainer class that shows each training loss to the proof of learning, and is otherwise the same.
 
     In several processes it evaluates one model: batch norms get the same statistics in all of them before. Rows grouped
@@ -54,7 +55,7 @@ def watched(trainer_class: type, world: World) -> type:
             return super().get_eval_dataloader(eval_dataset)
 
         def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-            share_batch_statistics(self.model, world)
+            share_batch_statistics(self.model, self.args.world_size)
             if self.is_fsdp_enabled:
                 generate_together(self.model)
             return super().evaluate(*args, **kwargs)
@@ -135,7 +136,7 @@ class HuggingFaceLoop:
         # transformers refuses to train on a quantized base without an adapter of peft's, a head in float32 too.
         vars(job.model).pop("is_quantized", None)
         try:
-            self._trainer = watched(load(parts.trainer_class), world)(
+            self._trainer = watched(load(parts.trainer_class))(
                 model=job.model,
                 args=load(parts.arguments_class)(**{**arguments, **parts.arguments}),
                 data_collator=parts.collate,
@@ -171,14 +172,7 @@ class HuggingFaceLoop:
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """How each class did in the evaluation that gave these metrics."""
-        return next(
-            (
-                table
-                for scores, table in reversed(self._classes.items())
-                if all(metrics.get(name) == value for name, value in scores)
-            ),
-            None,
-        )
+        return of_evaluation(self._classes, metrics)
 
     @property
     def trainer(self) -> Any:

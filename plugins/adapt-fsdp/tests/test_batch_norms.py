@@ -56,7 +56,7 @@ def configs(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, inbox:
 @pytest.mark.parametrize("case", CASES)
 def test_the_saved_model_is_the_one_that_was_measured(configs: dict[str, Keys], case: str) -> None:
     if case not in configs:
-        pytest.skip("needs adapt-vision-mm[detection]")
+        pytest.skip("needs adapt-vision-mm, with [detection] for boxes")
     config = configs[case]
     run = Path(config["OUTPUT_DIR"])
     saved = {key: value for key, value in config.items() if key not in ("cfg_options", "model_type")}

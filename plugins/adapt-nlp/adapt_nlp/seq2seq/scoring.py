@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapt_core.evidence import SAMPLES, spread
+from adapt_core.evidence import SAMPLES, of_evaluation, spread
 
 ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum": "higher"}
 BLEU = {"bleu": "higher"}
@@ -44,10 +44,7 @@ class TextScores:
 
     def kept(self, metrics: Mapping[str, float]) -> list[str] | None:
         """The texts of SAMPLES evenly spread rows in the evaluation that gave these metrics; None of any other."""
-        for scores, texts in reversed(self._kept.items()):
-            if all(metrics.get(name) == value for name, value in scores):
-                return texts
-        return None
+        return of_evaluation(self._kept, metrics)
 
 
 def _plain(tokenizer: Any, ids: Any) -> Any:

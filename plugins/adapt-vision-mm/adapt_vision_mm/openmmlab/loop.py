@@ -135,7 +135,7 @@ class MmLoop:
         """Metrics of the model as it is on one split, over all ranks."""
         training, world = self._job.plan.training, self._job.world
         model: Any = self._job.model
-        share_batch_statistics(model, world)
+        share_batch_statistics(model, world.size)
         model.eval()
         found: list[dict[str, Any]] = []
         losses: list[float] = []
