@@ -208,12 +208,31 @@ def test_logging_steps_says_how_often_figures_are_written(run: Run, tmp_path: Pa
     assert [line["step"] for line in metric_lines(tmp_path / "run", "train")] == [2, 4]
 
 
-def test_keep_best_ends_with_the_best_weights_by_the_chosen_metric(run: Run, tmp_path: Path) -> None:
-    result = run(EPOCHS=5, KEEP="best", METRIC_FOR_BEST="loss", LR=0.02, SCHEDULER_TYPE="constant")
+@pytest.fixture
+def contradicted(inbox: Path, tmp_path: Path) -> Path:
+    """A set whose validation rows are its training rows with another label: learning makes the loss worse."""
+    lines = (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()[:64]
+    rows = [json.loads(line) for line in lines]
+    labels = sorted({row["label"] for row in rows})
+    following = dict(zip(labels, labels[1:] + labels[:1], strict=True))
+    folder = tmp_path / "contradicted"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    others = [json.dumps({**row, "label": following[row["label"]]}) for row in rows]
+    (folder / "validation.jsonl").write_text("\n".join(others), encoding="utf-8")
+    return folder
+
+
+def test_keep_best_ends_with_the_best_weights_by_the_chosen_metric(
+    run: Run, contradicted: Path, tmp_path: Path
+) -> None:
+    data = {"CUSTOM_DATASET_PATH": str(contradicted), "MAX_EVAL_SAMPLES": 64}
+    result = run(**data, EPOCHS=8, KEEP="best", METRIC_FOR_BEST="loss", SCHEDULER_TYPE="constant")
     losses = {line["step"]: line["loss"] for line in metric_lines(tmp_path / "run", "eval")}
     assert result.metrics["after"]["loss"] == min(losses.values())
     assert min(losses, key=lambda step: losses[step]) != max(losses), "the last must not be the best here"
     measured = run(
+        **data,
         DO_TRAIN=False,
         MODEL_CHECKPOINT=str(tmp_path / "run" / "model"),
         OUTPUT_DIR=str(tmp_path / "again"),
