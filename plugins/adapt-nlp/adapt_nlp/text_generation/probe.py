@@ -11,7 +11,7 @@ from torch import nn
 
 from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, without_adapter
 
-_LENGTH = 16
+_LENGTH = 8
 _LEAK = {torch.float32: 1e-4}
 _LEAK_ROUNDED = 2e-2
 """Largest difference, over the largest logit, of a document behind one neighbour and behind another."""
@@ -22,7 +22,7 @@ _MOVED = 5e-2
 def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, torch.Tensor]]) -> str | None:
     """Why packs would change what a model learns, or None.
 
-    Three forward passes' worth of work on 80 tokens, without gradients; the model is left as it was.
+    Three forward passes' worth of work on 40 tokens, without gradients; the model is left as it was.
 
     Args:
         model: plain or attached, on any device.
