@@ -12,6 +12,9 @@ from adapt_core.plan import Plan
 log = logging.getLogger(__name__)
 
 _ADAM = ("betas", "eps")
+_ADEMAMIX = ("betas", "beta3", "eps")
+_BETA3 = 0.9999
+"""Of AdEMAMix's slow average (arXiv:2409.03137), as transformers sets it."""
 _OPTIMIZERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "adamw_torch": ("AdamW", {}, _ADAM),
     "adamw_torch_fused": ("AdamW", {"fused": True}, _ADAM),
@@ -26,12 +29,15 @@ _OPTIMIZERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "lion_32bit": ("Lion32bit", {}, ("betas",)),
     "paged_lion_32bit": ("PagedLion32bit", {}, ("betas",)),
     "paged_lion_8bit": ("PagedLion8bit", {}, ("betas",)),
-    "ademamix": ("AdEMAMix32bit", {}, ("eps",)),
-    "ademamix_8bit": ("AdEMAMix8bit", {}, ("eps",)),
-    "paged_ademamix_32bit": ("PagedAdEMAMix32bit", {}, ("eps",)),
-    "paged_ademamix_8bit": ("PagedAdEMAMix8bit", {}, ("eps",)),
+    "ademamix": ("AdEMAMix", {}, _ADEMAMIX),
+    "ademamix_8bit": ("AdEMAMix8bit", {}, _ADEMAMIX),
+    "paged_ademamix_32bit": ("PagedAdEMAMix", {}, _ADEMAMIX),
+    "paged_ademamix_8bit": ("PagedAdEMAMix8bit", {}, _ADEMAMIX),
 }
-"""OPTIMIZER -> (class in mmengine's registry, fixed arguments, which Adam parameters it takes)."""
+"""OPTIMIZER -> (class in mmengine's registry, fixed arguments, which Adam parameters it takes).
+
+AdEMAMix, not AdEMAMix32bit: bitsandbytes gives that one half of the state that its update reads.
+"""
 
 
 def mixed_precision(plan: Plan) -> str | None:
@@ -89,7 +95,7 @@ def optim_wrapper(plan: Plan, base: Any, world: World, base_batch_size: int | No
         **fixed,
     }
     if "betas" in takes:
-        optimizer["betas"] = (training.beta1, training.beta2)
+        optimizer["betas"] = (training.beta1, training.beta2, *([_BETA3] if "beta3" in takes else []))
     if "eps" in takes:
         optimizer["eps"] = training.adam_eps
     paramwise = dict((base or {}).get("paramwise_cfg") or {})

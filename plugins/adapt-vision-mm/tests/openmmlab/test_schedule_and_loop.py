@@ -108,6 +108,7 @@ def test_the_optimizer_and_its_parameters(plan: Any) -> None:
     assert made["clip_grad"] == {"max_norm": 0.5}
     assert made["paramwise_cfg"]["norm_decay_mult"] == 0
     assert wrapper(plan(OPTIMIZER="sgd"))["optimizer"]["type"] == "SGD"
+    assert wrapper(plan(OPTIMIZER="ademamix", BETA1=0.8))["optimizer"]["betas"] == (0.8, 0.999, 0.9999)
     assert wrapper(plan(MAX_GRAD_NORM=0))["clip_grad"] is None
     assert wrapper(plan(GRADIENT_ACCUMULATION_STEPS=3))["accumulative_counts"] == 3
 
