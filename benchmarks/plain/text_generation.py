@@ -86,6 +86,15 @@ def metrics(prediction: Any) -> dict[str, float]:
     return {"loss": loss, "perplexity": math.exp(loss), "token_accuracy": float(hits[targets].mean())}
 
 
+def go_on(model: Any, tokenizer: Any, texts: list[str]) -> list[str]:
+    """What the model writes behind the first half of each text, 32 tokens, all at once."""
+    halves = [text[: min(len(text) // 2, 400)] for text in texts]
+    inputs = tokenizer(halves, padding=True, padding_side="left", return_tensors="pt")
+    model.eval()
+    written = model.generate(**inputs, max_new_tokens=32, do_sample=True, pad_token_id=tokenizer.pad_token_id)
+    return list(tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
 def train(
     model_path: str,
     data: Path,
@@ -99,8 +108,12 @@ def train(
     max_train: int | None = None,
     max_eval: int | None = None,
     logging_steps: int = 10,
+    shown: int = 0,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42."""
+    """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42.
+
+    `shown` validation texts are gone on from before and after training, as a user looks at what was learned.
+    """
     raw = sampled(rows_of(data), max_train, max_eval)
     tokenizer = AutoTokenizer.from_pretrained(model_path)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
@@ -128,7 +141,11 @@ def train(
             preprocess_logits_for_metrics=hits_and_losses,
         )
 
-    return evaluated_and_trained(make_trainer, folder, METRICS)
+    texts = list(raw["validation"]["text"])[:shown]
+    before = go_on(model, tokenizer, texts) if texts else []
+    figures = evaluated_and_trained(make_trainer, folder, METRICS)
+    after = go_on(model, tokenizer, texts) if texts else []
+    return {**figures, "texts_before": before, "texts_after": after}
 
 
 if __name__ == "__main__":
