@@ -80,8 +80,8 @@ def test_a_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]
         "import time, transformers.trainer as trainer\n"
         "whole = trainer.Trainer.training_step\n"
         "def training_step(self, *args, **kwargs):\n"
-        "    if self.state.global_step >= 3:\n"
-        "        time.sleep(1000)\n"
+        "    while self.state.global_step >= 3:\n"
+        "        time.sleep(0.01)\n"
         "    return whole(self, *args, **kwargs)\n"
         "trainer.Trainer.training_step = training_step\n",
         encoding="utf-8",
