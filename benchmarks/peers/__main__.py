@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -71,6 +72,8 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
                     "beside_training": beside[0] / beside[1],
                 }.items():
                     ratios[figure].append(ratio)
+            for finished in (folder, bare):
+                shutil.rmtree(finished)
     return {
         "pairs": pairs,
         "losses_compared": len(plain["losses"]),

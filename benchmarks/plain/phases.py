@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import torch
 from datasets import DatasetDict, disable_progress_bars, load_dataset
 from transformers import Trainer, set_seed
 
@@ -45,10 +46,17 @@ def common_arguments(folder: Path, *, epochs: float, lr: float, batch_size: int,
         "save_strategy": "epoch",
         "logging_steps": logging_steps,
         "seed": SEED,
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
         "disable_tqdm": True,
         "report_to": [],
     }
+
+
+def peak_memory_bytes() -> int:
+    """Allocated on the GPU where there is one, else resident."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, metrics: Sequence[str]) -> dict[str, Any]:
@@ -74,7 +82,7 @@ def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, met
         "after": {name: after[f"eval_{name}"] for name in metrics},
         "train_seconds": outcome.metrics["train_runtime"],
         "samples_per_second": outcome.metrics["train_samples_per_second"],
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory_bytes(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Text generation by transformers alone, packed or padded."""
+"""Text generation by transformers alone, packed or padded; with LoRA by peft, and a base in 4 bits, where asked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datasets import Dataset
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     DataCollatorForSeq2Seq,
     Trainer,
     TrainingArguments,
@@ -90,10 +91,28 @@ def metrics(prediction: Any) -> dict[str, float]:
 def go_on(model: Any, tokenizer: Any, texts: list[str]) -> list[str]:
     """What the model writes behind the first half of each text, 32 tokens, all at once."""
     halves = [text[: min(len(text) // 2, 400)] for text in texts]
-    inputs = tokenizer(halves, padding=True, padding_side="left", return_tensors="pt")
+    inputs = tokenizer(halves, padding=True, padding_side="left", return_tensors="pt").to(model.device)
     model.eval()
     written = model.generate(**inputs, max_new_tokens=32, do_sample=True, pad_token_id=tokenizer.pad_token_id)
     return list(tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
+def loaded(model_path: str, dtype: str, lora: dict[str, Any] | None, four_bits: bool) -> Any:
+    """The model, with a LoRA on each linear layer but the head, on a base in nf4, where asked."""
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if four_bits:
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+        )
+        options["device_map"] = {"": 0}
+    model = AutoModelForCausalLM.from_pretrained(model_path, **options)
+    if lora is None:
+        return model
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    if four_bits:
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", **lora))
 
 
 def train(
@@ -110,6 +129,10 @@ def train(
     max_eval: int | None = None,
     logging_steps: int = 10,
     shown: int = 0,
+    dtype: str = "float32",
+    bf16: bool = False,
+    lora: dict[str, Any] | None = None,
+    four_bits: bool = False,
 ) -> dict[str, Any]:
     """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42.
 
@@ -123,11 +146,12 @@ def train(
         rows = documents(raw[split], tokenizer, max_length)
         ready[split] = Dataset.from_list(packed(rows, max_length) if packing else rows)
     set_seed(SEED)
-    model = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
+    model = loaded(model_path, dtype, lora, four_bits)
     model.config.pad_token_id = tokenizer.pad_token_id
     arguments = TrainingArguments(
         **common_arguments(folder, epochs=epochs, lr=lr, batch_size=batch_size, logging_steps=logging_steps),
         train_sampling_strategy="random" if packing else "group_by_length",
+        bf16=bf16,
     )
 
     def make_trainer() -> Trainer:
