@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adapt_core import torchrun
@@ -93,7 +94,7 @@ class Fsdp:
             yield
 
     def verify(self, loop: Loop, world: World) -> None:
-        """Sees that the loop shards, and keeps the model's structure for `consolidate`.
+        """Sees that the loop shards, has it keep losses in float32, and keeps the model's structure for `consolidate`.
 
         Raises:
             InputError: the model has no layer of a class that fsdp_transformer_layer_cls_to_wrap names, or embeddings
@@ -115,6 +116,11 @@ class Fsdp:
         plugin = trainer.accelerator.state.fsdp_plugin
         if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP":
             plugin.transformer_cls_names_to_wrap = layers_to_wrap(model, self.params.fsdp_transformer_layer_cls_to_wrap)
+        # accelerate has the shares computed and the loss rounded in half precision, and leaves out the autocast with
+        # which one process and DDP keep losses in float32.
+        trainer.autocast_smart_context_manager = trainer.accelerator.autocast
+        if plugin.mixed_precision_policy is not None:
+            plugin.mixed_precision_policy = replace(plugin.mixed_precision_policy, output_dtype=None)
         self._skeleton = structure_of(model)
         hold_once(model)
 

@@ -11,6 +11,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from adapt_core.errors import DefectError
+from adapt_core.shares import plain_name
 
 
 def structure_of(model: nn.Module) -> nn.Module:
@@ -46,7 +47,7 @@ def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
         if isinstance(tensor, DTensor):
             sharded += 1
             tensor = tensor.full_tensor()
-        whole[name.replace("_checkpoint_wrapped_module.", "")] = tensor.cpu().clone()
+        whole[plain_name(name)] = tensor.cpu().clone()
     if not sharded:
         raise DefectError("FSDP was asked for, and no parameter of the trained model is sharded.")
     names = {name for name, _ in structure.named_parameters()}
@@ -54,7 +55,7 @@ def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
         raise DefectError(f"sharding changed the model's parameters: {sorted(names ^ set(whole))[:5]}.")
     buffers = dict(structure.named_buffers())
     for name, buffer in model.named_buffers():
-        buffers[name.replace("_checkpoint_wrapped_module.", "")].copy_(buffer)
+        buffers[plain_name(name)].copy_(buffer)
     _put(structure, whole)
     _as_4bit(structure)
     return structure

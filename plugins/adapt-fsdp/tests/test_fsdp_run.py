@@ -12,6 +12,7 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
+from .jobs import text_generation
 from .running_alike import alone
 
 Run = Callable[..., RunResult]
@@ -55,6 +56,58 @@ def test_sharded_training_gives_one_process_s_losses_and_a_whole_model(
     shares = sorted((folder / "checkpoints" / "checkpoint-8").glob("*/__*_0.distcp"))
     assert len(shares) >= 2  # each rank wrote its own
     assert adapt_core.predict(folder, ["Can I renew my books?"])
+
+
+def test_losses_in_mixed_precision_are_as_fine_as_in_one_process(
+    fsdp: dict[str, Any], ended: Run, tmp_path: Path
+) -> None:
+    import torch
+
+    ended({**fsdp, "mixed_precision": "bf16", "DO_EVAL": False})
+    found = torch.tensor(losses(tmp_path / "run"), dtype=torch.float64)
+    assert len(found) == 8
+    assert (found != found.to(torch.bfloat16).to(torch.float64)).all()
+
+
+@pytest.mark.parametrize("changes", [{"GRADIENT_CHECKPOINTING": True}, {"fsdp_activation_checkpointing": True}])
+def test_an_adapter_trains_with_recomputed_activations(
+    fsdp: dict[str, Any], ended: Run, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    result = ended({**fsdp, "method": "LoRA", "dropout": 0, **changes})
+    single = alone({**fsdp, "method": "LoRA", "dropout": 0}, tmp_path / "alone")
+    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
+    assert result.metrics["before"] == pytest.approx(single.metrics["before"], abs=1e-4)
+
+
+QUANTIZED = {"load_in_4bit": True, "bnb_4bit_quant_storage": "bfloat16", "mixed_precision": "bf16"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "LoRA"},
+        {"method": "DoRA", "bnb_4bit_use_double_quant": True},
+        {"method": "SSF", "fsdp_activation_checkpointing": True},
+        {"method": "LoRA", "fsdp_offload_params": True},
+    ],
+)
+def test_a_base_in_4_bits_trains_sharded_over_nccl(
+    fsdp: dict[str, Any], inbox: Path, ended: Run, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    import torch
+
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    model = text_generation(tmp_path, inbox)
+    training = {"EPOCHS": 3, "OPTIMIZER": "adamw_torch", "LR": 0.01, "MERGE_ADAPTER": True}
+    devices = {"use_cpu": False, "num_processes": None}
+    result = ended({**fsdp, **model, **training, **devices, **QUANTIZED, **changes})
+    assert (result.launcher, result.quantization) == ("fsdp", "bnb_4bit")
+    assert result.learning["verdict"] == "learned"
+    assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])
 
 
 @pytest.mark.gpu

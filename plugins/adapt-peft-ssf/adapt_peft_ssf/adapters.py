@@ -18,6 +18,7 @@ from torch.utils.hooks import RemovableHandle
 from adapt_core.contracts import Site
 from adapt_core.errors import DefectError, InputError
 from adapt_core.methods.freezing import hold_batch_norms
+from adapt_core.shares import plain_name
 from adapt_core.structure import untie_head
 
 from adapt_peft_ssf import wrapping
@@ -114,7 +115,7 @@ class AdapterMethod(ABC):
     @contextmanager
     def base_only(self, model: nn.Module) -> Iterator[None]:
         """The adapter is switched off; the head stays as it is."""
-        trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+        trainable = {plain_name(name): parameter.requires_grad for name, parameter in model.named_parameters()}
         layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
         for layer in layers:
             layer.enable_adapters(False)
@@ -123,8 +124,9 @@ class AdapterMethod(ABC):
         finally:
             for layer in layers:
                 layer.enable_adapters(True)
+            # A first evaluation under FSDP renames layers whose activations are recomputed.
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(trainable[name])
+                parameter.requires_grad_(trainable[plain_name(name)])
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
         """Writes adapter_config.json and adapter_model.safetensors, which plain peft loads."""
