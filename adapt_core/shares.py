@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+from torch import nn
 
 
 def is_sharded(tensor: torch.Tensor) -> bool:
@@ -16,6 +17,15 @@ def own_share(tensor: torch.Tensor) -> torch.Tensor:
     """The share of this process, or the tensor itself where it is whole. A share may be empty."""
     share: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return share
+
+
+def compute_device(model: nn.Module) -> torch.device:
+    """Where a model computes: shares may wait on the CPU (CPU offload of FSDP) for the GPU that gathers them."""
+    first = next(model.parameters())
+    if not is_sharded(first):
+        return first.device
+    kind: str = first.device_mesh.device_type  # type: ignore[attr-defined]
+    return torch.device(kind) if kind == "cpu" else torch.device(kind, torch.accelerator.current_device_index())
 
 
 def plain_name(parameter: str) -> str:

@@ -17,6 +17,7 @@ APART = {
     "benchmarks.matrix": "writes docs/matrix.md",
     "benchmarks.llama_factory": "needs an environment that has LLaMA-Factory",
     "benchmarks.watched": "runs one side of a comparison",
+    "benchmarks.one_gpu": "needs a GPU",
     "benchmarks.operators": "needs operators that its own environment compiles (tox -e compiled-operators)",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapt_core.report.charts import line_chart
@@ -21,6 +21,7 @@ LINES = [
 ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 10**6), VALUES), min_size=1, max_size=30, unique_by=lambda point: point[0]))
 def test_every_point_lies_in_the_frame(points: list[tuple[float, float]]) -> None:
     chart = line_chart("loss", [("training", points)])

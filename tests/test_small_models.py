@@ -32,6 +32,12 @@ def test_it_loads_as_a_model_of_its_kind_and_is_the_same_each_time(name: str, tm
     assert all(once[tensor].equal(again[tensor]) for tensor in once)
 
 
+def test_a_vocabulary_of_many_words_is_the_same_each_time(inbox_texts: list[str]) -> None:
+    first, second = (small_models.word_pieces(inbox_texts) for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first) == 2000
+
+
 @pytest.mark.parametrize("name", ["bert", "llama", "t5"])
 def test_its_tokenizer_knows_the_texts(name: str, tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(MAKERS[name](tmp_path / name))

@@ -6,6 +6,7 @@ every call with the same texts. Keyword arguments go to the model's config and r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,18 +48,35 @@ def end_marked_tokenizer(texts: Iterable[str]) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token="<|end|>", bos_token="<|end|>")
 
 
+def word_pieces(texts: Iterable[str], words: int = 2000) -> list[str]:
+    """A WordPiece vocabulary of BERT's special tokens, all characters, and the words that come most often.
+
+    tokenizers' own trainer gives another vocabulary at every call.
+    """
+    from tokenizers import BertWordPieceTokenizer
+
+    reader = BertWordPieceTokenizer(lowercase=True)
+    counts = Counter(
+        word
+        for text in texts
+        for word, _ in reader.pre_tokenizer.pre_tokenize_str(reader.normalizer.normalize_str(text))
+    )
+    characters = sorted({character for word in counts for character in word})
+    often = sorted((word for word in counts if len(word) > 1), key=lambda word: (-counts[word], word))
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return [*specials, *characters, *(f"##{character}" for character in characters), *often][:words]
+
+
 def bert(folder: Path, texts: Iterable[str], **config: Any) -> Path:
     """A BERT without dropout, 128 positions, with a lower-casing WordPiece tokenizer."""
-    from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    wordpiece = BertWordPieceTokenizer(lowercase=True)
-    wordpiece.train_from_iterator(texts, vocab_size=2000, show_progress=False)
+    vocabulary = word_pieces(texts)
     folder.mkdir(parents=True, exist_ok=True)
-    wordpiece.save_model(str(folder))
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     BertTokenizerFast.from_pretrained(folder, model_max_length=128).save_pretrained(folder)
     sizes = {
-        "vocab_size": wordpiece.get_vocab_size(),
+        "vocab_size": len(vocabulary),
         "hidden_size": 32,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,

@@ -107,6 +107,7 @@ def test_a_base_in_4_bits_trains_sharded_over_nccl(
     result = ended({**fsdp, **model, **training, **devices, **QUANTIZED, **changes})
     assert (result.launcher, result.quantization) == ("fsdp", "bnb_4bit")
     assert result.learning["verdict"] == "learned"
+    assert "no samples for the report" not in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -82,7 +82,7 @@ def test_one_row_of_many_packs_keeps_them_apart_too(family: str, request: pytest
     assert batch["input_ids"].shape[0] == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, 40), max_size=60))
 def test_packs_hold_each_document_once_and_no_more_than_fits(lengths: list[int]) -> None:
     pack_of = best_fit_decreasing(lengths, 40).tolist()

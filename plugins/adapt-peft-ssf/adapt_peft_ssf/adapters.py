@@ -119,14 +119,14 @@ class AdapterMethod(ABC):
         layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
         for layer in layers:
             layer.enable_adapters(False)
+        # peft freezes what it switches off, and FSDP settles at its first forward pass in which type gradients come.
+        _set_trainable(model, trainable)
         try:
             yield
         finally:
             for layer in layers:
                 layer.enable_adapters(True)
-            # A first evaluation under FSDP renames layers whose activations are recomputed.
-            for name, parameter in model.named_parameters():
-                parameter.requires_grad_(trainable[plain_name(name)])
+            _set_trainable(model, trainable)
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
         """Writes adapter_config.json and adapter_model.safetensors, which plain peft loads."""
@@ -173,3 +173,9 @@ def _untie_adapted_head(model: nn.Module, folder: Path) -> None:
         targeted = any(name == target or name.endswith(f".{target}") for target in targets or ())
     if targeted:
         untie_head(model, [name])
+
+
+def _set_trainable(model: nn.Module, trainable: Mapping[str, bool]) -> None:
+    # A first evaluation under FSDP renames layers whose activations are recomputed.
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(trainable[plain_name(name)])

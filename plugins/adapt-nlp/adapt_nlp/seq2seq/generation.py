@@ -107,11 +107,14 @@ def generate_texts(model: Any, tokenizer: Any, texts: Sequence[str], prefix: str
     """
     import torch
 
+    from adapt_core.shares import compute_device
+
+    device = compute_device(model)
     generated: list[str] = []
     for first in range(0, len(texts), _GENERATED_AT_ONCE):
         batch = list(texts[first : first + _GENERATED_AT_ONCE])
         inputs = encode_sources(tokenizer, batch, prefix, limit, padding=True, return_tensors="pt")
         with torch.inference_mode():
-            ids = model.generate(**{name: tensor.to(model.device) for name, tensor in inputs.items()})
+            ids = model.generate(**{name: tensor.to(device) for name, tensor in inputs.items()})
         generated += [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
     return generated

@@ -134,6 +134,8 @@ def go_on(
     """
     import torch
 
+    from adapt_core.shares import compute_device
+
     params = plan.task.params
     encoded = tokenizer(
         list(prompts.values()),
@@ -150,10 +152,11 @@ def go_on(
             reads = f"the model reads 1 to {(positions or 2) - 1} before it answers"
             raise InputError(f"{place} has {length} tokens; {reads}.")
     sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
+    device = compute_device(model)
     with torch.inference_mode():
         written = model.generate(
-            input_ids=encoded["input_ids"].to(model.device),
-            attention_mask=encoded["attention_mask"].to(model.device),
+            input_ids=encoded["input_ids"].to(device),
+            attention_mask=encoded["attention_mask"].to(device),
             max_new_tokens=min(params.max_new_tokens if most is None else most, room),
             pad_token_id=tokenizer.pad_token_id,
             **(sampling if params.temperature else {"do_sample": False}),
