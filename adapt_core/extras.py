@@ -185,7 +185,7 @@ class CountsShares(Protocol):
             quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
             whole: what one process holds that runs alone.
             plan: the plan.
-            processes: over all machines.
+            processes: over all machines: the plan's where it has several, else the launcher's own.
         """
 
 

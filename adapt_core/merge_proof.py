@@ -94,7 +94,7 @@ class MergeProof:
             return []
         device = next(model.parameters()).device
         args, kwargs = (_to(part, device) for part in self._inputs)
-        with torch.no_grad(), _evaluating(model):
+        with torch.no_grad(), _evaluating(model), _whole_floats():
             outputs = model(*args, **kwargs)
         return [tensor.float().cpu() for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
 
@@ -107,6 +107,21 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
+
+
+@contextmanager
+def _whole_floats() -> Iterator[None]:
+    """GPUs multiply float32 in TF32 (10 bits of it) in convolutions, unless told otherwise: more than the tolerance."""
+    cudnn: Any = torch.backends.cudnn
+    kinds = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision
 
 
 def _to_cpu(value: Any) -> Any:

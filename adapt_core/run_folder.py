@@ -94,14 +94,15 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for one run at a time, by a lock on its log (so no lock file is left behind).
+        """Holds the folder for one run at a time, by a file `.lock`, which goes with the run.
 
         Raises:
             InputError: another run holds it, or the lock cannot be written.
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.log)
+        file = self.path / ".lock"  # of its own: versions of filelock before 4.2 empty the file that they lock
+        lock = FileLock(file)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -113,6 +114,8 @@ class RunFolder:
         try:
             yield
         finally:
+            if os.name == "posix":  # elsewhere an open file cannot be deleted, and stays
+                file.unlink(missing_ok=True)
             lock.release()
 
     def finished(self) -> RunResult | None:

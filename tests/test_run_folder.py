@@ -167,7 +167,15 @@ def test_two_runs_cannot_use_one_folder(folder: RunFolder) -> None:
     release.set()
     process.join(30)
     with folder.locked():
-        assert {path.name for path in folder.path.iterdir()} == {"log.txt"}
+        assert {path.name for path in folder.path.iterdir()} == {".lock"}
+    assert not list(folder.path.iterdir())
+
+
+def test_no_lock_touches_the_log_that_a_run_writes(folder: RunFolder) -> None:
+    folder.log.write_text("what a run has said so far\n")
+    with folder.locked(), pytest.raises(InputError, match="in use by another run"), folder.locked():
+        pass
+    assert folder.log.read_text() == "what a run has said so far\n"
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

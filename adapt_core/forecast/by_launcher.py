@@ -56,9 +56,8 @@ def shares(
     planned = next((launcher.processes() for name, launcher in counting if name == plan.launcher.name), 1)
     found = []
     for name, launcher in counting:
-        own = launcher.processes()
-        several = planned if own > 1 and planned > 1 else own
-        ranks = enumerate(launcher.on_each_rank(model, quantized, whole, plan, several))
+        processes = planned if planned > 1 else launcher.processes()
+        ranks = enumerate(launcher.on_each_rank(model, quantized, whole, plan, processes))
         for memory, group in groupby(ranks, key=lambda ranked: ranked[1]):
             numbers = [rank for rank, _ in group]
             found.append(Share(launcher=name, first_rank=numbers[0], last_rank=numbers[-1], memory=memory))

@@ -123,6 +123,8 @@ class Fsdp:
             plugin.mixed_precision_policy = replace(plugin.mixed_precision_policy, output_dtype=None)
         self._skeleton = structure_of(model)
         hold_once(model)
+        if self.params.fsdp_offload_params:
+            _send_inputs(model, world.device)
 
     def consolidate(self, model: nn.Module) -> nn.Module:
         """A whole model on the CPU, from every process's share.
@@ -188,6 +190,18 @@ def sharding_options(params: FsdpParams, gradient_checkpointing: bool, on_gpus: 
     if not on_gpus:
         options["accelerator_config"] = {"use_configured_state": True}
     return options
+
+
+def _send_inputs(model: nn.Module, device: str) -> None:
+    """Has inputs come to the GPU: `generate` brings them where the weights lie, and offloaded ones wait on the CPU."""
+    from accelerate.utils import send_to_device
+
+    def send(module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        return send_to_device(args, device), send_to_device(kwargs, device)
+
+    # FSDP itself does so for the outermost module, and an adapter's is around the one that generates.
+    base: nn.Module = getattr(model, "get_base_model", lambda: model)()
+    base.register_forward_pre_hook(send, with_kwargs=True)
 
 
 def _shard_on_the_cpu() -> None:

@@ -157,6 +157,8 @@ def _environment(world: World, processes: int, meeting: Meeting) -> dict[str, st
         "MKL_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
+        # Libraries under FSDP take a GPU that they see, whatever device they are told.
+        **({} if world.device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
         "RANK": str(world.rank),
         "LOCAL_RANK": str(world.local_rank),
         "WORLD_SIZE": str(world.size),

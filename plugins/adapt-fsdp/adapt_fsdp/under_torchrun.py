@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -52,6 +53,8 @@ def work_as_one(
     from adapt_fsdp.joining import store_of_the_run
     from adapt_fsdp.launching import device_count
 
+    if not device_count(params):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as `launching` has it for processes of its own
     done = RunFolder(plan.output_dir).finished() if plan.resume == "auto" else None
     if admission is None and done is not None:
         return done  # Rank 0 saw it too, and joins nobody.

@@ -15,8 +15,9 @@ from adapt_core.shares import plain_name
 
 
 def structure_of(model: nn.Module) -> nn.Module:
-    """A copy of a model without its weights: parameters on the meta device, ties kept, buffers as they are."""
-    without_weights: dict[int, Any] = {
+    """A copy of a model without its weights: parameters on the meta device, ties kept, buffers on the CPU."""
+    without_weights: dict[int, Any] = {id(buffer): buffer.detach().to("cpu", copy=True) for buffer in model.buffers()}
+    without_weights |= {
         id(parameter): nn.Parameter(
             torch.empty_like(parameter.data, device="meta"), requires_grad=parameter.requires_grad
         )
@@ -79,4 +80,5 @@ def _as_4bit(model: nn.Module) -> None:
         if getattr(module, "quant_state", None) is not None:
             from bitsandbytes.nn.modules import fix_4bit_weight_quant_state_from_module
 
+            module.quant_state.to("cpu")
             fix_4bit_weight_quant_state_from_module(module)

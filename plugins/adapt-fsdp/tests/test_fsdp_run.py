@@ -12,7 +12,7 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
-from .jobs import text_generation
+from .jobs import summarization, text_generation
 from .running_alike import alone
 
 Run = Callable[..., RunResult]
@@ -109,6 +109,22 @@ def test_a_base_in_4_bits_trains_sharded_over_nccl(
     assert result.learning["verdict"] == "learned"
     assert "no samples for the report" not in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["full", "LoRA"])
+def test_texts_are_generated_where_weights_wait_on_the_cpu(
+    fsdp: dict[str, Any], inbox: Path, ended: Run, tmp_path: Path, method: str
+) -> None:
+    import torch
+
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    devices = {"use_cpu": False, "num_processes": None, "fsdp_offload_params": True}
+    result = ended({**fsdp, **summarization(tmp_path, inbox), **devices, "method": method})
+    assert result.metrics["after"]["rougeL"] >= 0
+    assert "no samples for the report" not in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.gpu

@@ -154,8 +154,8 @@ def test_processes_and_machines_that_cannot_be_are_refused(
 
 
 def test_a_refused_run_leaves_nothing_but_its_log(keys: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(AdaptError, match="no GPU here"):
-        adapt_core.run({**keys, "DDP": False, "FSDP": True, "use_cpu": False})
+    with pytest.raises(AdaptError, match="no GPU to offload from"):
+        adapt_core.run({**keys, "DDP": False, "FSDP": True, "fsdp_offload_params": True})
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt"]
 
 
@@ -193,6 +193,7 @@ def test_processes_find_their_keys_in_their_environment(keys: dict[str, Any], st
     run.process.kill()
     for rank, environment in enumerate(environments):
         assert {f"RANK={rank}", "WORLD_SIZE=3", "LOCAL_WORLD_SIZE=3", "ACCELERATE_DEBUG_MODE=1"} <= set(environment)
+        assert "CUDA_VISIBLE_DEVICES=" in environment  # use_cpu: no library may take a GPU all the same
 
 
 @pytest.mark.parametrize(("rank", "leads"), [(0, True), (1, False)])

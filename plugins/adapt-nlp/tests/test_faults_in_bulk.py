@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -17,6 +19,7 @@ def harness(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
+@pytest.mark.no_gpu
 def test_a_run_that_is_killed_anywhere_and_resumed_equals_the_whole(keys: dict[str, Any], tmp_path: Path) -> None:
     settings = {"INTERVAL": "steps", "INTERVAL_STEPS": 1, "LOGGING_STEPS": 1, "GROUP_BY_LENGTH": True, "EPOCHS": 2}
     (tmp_path / "c.json").write_text(json.dumps({**keys, **settings}), encoding="utf-8")

@@ -73,7 +73,6 @@ def test_the_losses_of_a_run_are_those_of_a_plain_script(
         logging_steps=1,
         seed=7,
         report_to=[],
-        use_cpu=True,
         save_strategy="no",
         disable_tqdm=True,
     )

@@ -108,6 +108,7 @@ def test_a_network_without_linear_layers_cannot_be_quantized(run: Run) -> None:
 # --- beside a plain script ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_gpu
 def test_losses_equal_a_plain_loop_s(run: Run, pictures: Path, tmp_path: Path) -> None:
     import timm
     from torchvision.datasets import ImageFolder
@@ -156,6 +157,7 @@ def rows_seen(folder: Path, pictures: Path, run: Run) -> list[int]:
 # --- the same again ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_gpu
 def test_random_crops_depend_on_the_seed_and_not_on_the_number_of_workers(run: Run, tmp_path: Path) -> None:
     seen = {}
     for name, changes in {
@@ -187,6 +189,7 @@ def test_an_image_is_cropped_anew_each_epoch(pictures: Path) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.no_gpu
 @pytest.mark.parametrize("library", ["timm", "hf"])
 def test_a_cut_run_resumed_equals_the_whole(
     run: Run, run_hf: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str

@@ -110,6 +110,7 @@ def test_adapters_train_and_merge_into_plain_mmdet(trained: Path, run: Callable[
     assert set(result.artifacts) >= {"adapter", "model"}
 
 
+@pytest.mark.no_gpu
 def test_a_resumed_run_ends_as_one_that_was_not_interrupted(run: Callable[..., Any], tmp_path: Path) -> None:
     keys = {"EPOCHS": 3, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 9}
     whole = run(OUTPUT_DIR=str(tmp_path / "whole"), **keys)

@@ -21,6 +21,7 @@ pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 Run = Callable[..., Any]
 
 
+@pytest.mark.no_gpu
 def test_a_signal_ends_training_with_a_checkpoint_and_a_resumed_run_equals_the_whole(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
