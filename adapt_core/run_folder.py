@@ -101,7 +101,9 @@ class RunFolder:
         """
         from filelock import FileLock, Timeout
 
-        file = self.path / ".lock"  # of its own: versions of filelock before 4.2 empty the file that they lock
+        file = (
+            self.path / ".lock"
+        )  # of its own: older versions of filelock (4.2.0 is one) empty the file that they lock
         lock = FileLock(file)
         try:
             lock.acquire(blocking=False)
