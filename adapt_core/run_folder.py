@@ -101,9 +101,8 @@ class RunFolder:
         """
         from filelock import FileLock, Timeout
 
-        file = (
-            self.path / ".lock"
-        )  # of its own: older versions of filelock (4.2.0 is one) empty the file that they lock
+        # A file of its own, because older versions of filelock (4.2.0 is one) empty the file that they lock.
+        file = self.path / ".lock"
         lock = FileLock(file)
         try:
             lock.acquire(blocking=False)

@@ -1,4 +1,4 @@
-"""Llama models of billions of weights on one GPU: adapt beside a plain script, every method, and FSDP beside neither.
+"""Llama models of up to 1.1 billion weights on one GPU: adapt beside plain scripts, and every method, under FSDP too.
 
     python -m benchmarks.one_gpu --data ../shared/data/tinyshakespeare
     python -m benchmarks.one_gpu --data ../shared/data/tinyshakespeare --only QLoRA --only "plain QLoRA"    part of it
