@@ -150,7 +150,9 @@ def test_machines_in_two_networks_run_one_job(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task_keys", [{"subtask": "ner"}, {"TASK": "question_answering"}])
+@pytest.mark.parametrize(
+    "task_keys", [{"subtask": "ner"}, {"TASK": "question_answering", "max_length": 128, "doc_stride": 8}]
+)
 def test_metrics_that_need_rows_in_order_are_those_of_one_process(
     keys: dict[str, Any], start: Start, tmp_path: Path, shared_data: Path, task_keys: dict[str, Any]
 ) -> None:
