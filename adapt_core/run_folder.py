@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,10 @@ class RunFolder:
         try:
             yield
         finally:
-            if os.name == "posix":  # elsewhere an open file cannot be deleted, and stays
-                file.unlink(missing_ok=True)
+            # It stays where it cannot be deleted (a folder that turned read-only, an open file on Windows), and does no
+            # harm: what locks is the process that holds it.
+            with suppress(OSError):
+                file.unlink()
             lock.release()
 
     def finished(self) -> RunResult | None:

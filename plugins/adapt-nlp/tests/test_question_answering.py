@@ -88,7 +88,9 @@ def test_unanswerable_questions_need_squad_v2_format_and_get_the_empty_answer(
 
 
 def test_null_score_diff_threshold_moves_the_line(tmp_path: Path, tiny_encoder: Path) -> None:
-    rows = [row(n, n % 3, answerable=n % 2 == 0) for n in range(16)]
+    rows = [row(n, answerable=n % 2 == 0) for n in range(16)]
+    for each in rows:  # a full stop as an answer scores as none: the official script takes punctuation away
+        each["context"] = each["context"].removesuffix(" .")
     data = write(tmp_path / "data", rows, rows)
     keys = {"squad_v2_format": True, "MAX_STEPS": 1, "OVERWRITE_OUTPUT_DIR": True}
     never = after(train(tmp_path, tiny_encoder, data, null_score_diff_threshold=-1e9, **keys))
