@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,18 @@ def shared() -> Path:
 def shared_data(shared: Path) -> Path:
     """../shared/data."""
     return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def no_flash() -> str:
+    """What a run says of flash_attention2 on this machine; the test skips where it can be used."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "flash_attention2 is not used: it needs a GPU"
+    if find_spec("flash_attn"):
+        pytest.skip("needs a machine without flash-attn")
+    return "flash_attention2 is not used: the package flash-attn is not installed"
 
 
 @pytest.fixture(scope="session")
