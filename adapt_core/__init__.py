@@ -9,28 +9,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pluggy import HookimplMarker
-
 if TYPE_CHECKING:
+    from adapt_core.api import check, export, predict, run
     from adapt_core.errors import AdaptError, ConfigError, InputError
-    from adapt_core.predicting import predict
     from adapt_core.result import RunResult
-    from adapt_core.running import check, export, run
 
 __version__ = "0.1.0"
-
-hookimpl = HookimplMarker("adapt")
-"""Marks a function of a plugin as the implementation of one of `adapt_core.hookspecs`."""
 
 _LAZY = {
     "AdaptError": "adapt_core.errors",
     "ConfigError": "adapt_core.errors",
     "InputError": "adapt_core.errors",
     "RunResult": "adapt_core.result",
-    "check": "adapt_core.running",
-    "export": "adapt_core.running",
-    "predict": "adapt_core.predicting",
-    "run": "adapt_core.running",
+    "check": "adapt_core.api",
+    "export": "adapt_core.api",
+    "predict": "adapt_core.api",
+    "run": "adapt_core.api",
 }
 
 __all__ = [
@@ -41,7 +35,6 @@ __all__ = [
     "__version__",
     "check",
     "export",
-    "hookimpl",
     "predict",
     "run",
 ]

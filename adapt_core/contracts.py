@@ -1,6 +1,6 @@
 """What a plugin's implementations answer.
 
-The pipeline (`adapt_core.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
+The pipeline (`adapt_core.execution.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
 nothing of tasks, tasks nothing of methods, neither of launchers.
 """
 
@@ -13,41 +13,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from adapt_core.stopping import StopRequest
+from adapt_core.distributed.world import World
+from adapt_core.runtime.interrupts import StopRequest
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.admission import Admission
-    from adapt_core.learning_proof import LearningProof
-    from adapt_core.plan import Plan
-    from adapt_core.relay import Relay
+    from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
-    from adapt_core.run_folder import RunFolder
-
-
-@attrs.frozen(kw_only=True)
-class World:
-    """The place of this process among those of the run.
-
-    Attributes:
-        rank: 0 to size - 1 over all machines.
-        local_rank: 0-based on this machine.
-        size: processes of the run.
-        device: "cpu", "cuda:0", ... - where this process trains.
-        options: what the launcher asks of the loop (sharding, offloading), by the loop's own names.
-    """
-
-    rank: int = 0
-    local_rank: int = 0
-    size: int = 1
-    device: str = "cpu"
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-
-    @property
-    def is_main(self) -> bool:
-        """Whether this process writes files and speaks."""
-        return self.rank == 0
+    from adapt_core.run_folder.paths import RunFolder
+    from adapt_core.run_folder.resume import ResumeDecision
+    from adapt_core.runtime.recorder import MetricRecorder
+    from adapt_core.verification.training import TrainingCheck
 
 
 @attrs.define(kw_only=True)
@@ -57,7 +34,7 @@ class TaskData:
     Attributes:
         train, validation, test: map-style data sets of model inputs.
         labels: class names by id, where the task has classes.
-        facts: what `result.json` and the log tell of the data (rows, dropped rows, truncated share).
+        stats: what `result.json` and the log tell of the data (rows, dropped rows, truncated share).
         rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
     """
 
@@ -65,7 +42,7 @@ class TaskData:
     validation: Any = None
     test: Any = None
     labels: tuple[str, ...] | None = None
-    facts: dict[str, Any] = attrs.field(factory=dict)
+    stats: dict[str, Any] = attrs.field(factory=dict)
     rows: Mapping[str, Any] = attrs.field(factory=dict)
 
 
@@ -85,7 +62,7 @@ class LoadedModel:
 
 
 @attrs.frozen(kw_only=True)
-class Site:
+class AttachContext:
     """Where a method attaches.
 
     Attributes:
@@ -139,20 +116,20 @@ class Method(Protocol):
 
     def __init__(self, params: Any) -> None: ...
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Prepares a model for training: freezes, adds an adapter, or both; returns the module to train.
 
         Raises:
             InputError: the method cannot serve this model, or a parameter names nothing in it.
         """
 
-    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+    def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """What is declared to train, by group ("adapter", "head", ...): full parameter names of the attached model.
 
         A group whose every tensor stands still stops the run.
         """
 
-    def base_only(self, model: nn.Module) -> AbstractContextManager[Any]:
+    def disable_adapter(self, model: nn.Module) -> AbstractContextManager[Any]:
         """A context in which the model computes what the base model with its new head would."""
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
@@ -175,15 +152,15 @@ class Loop(Protocol):
     def evaluate(self, split: Any) -> dict[str, float]:
         """Metrics of the model as it is, over all ranks. `split` is one of TaskData's."""
 
-    def train(self, resume_from: Path | None) -> Trained:
+    def train(self, resume_from: Path | None) -> TrainResult:
         """Trains from the beginning or from a checkpoint."""
 
-    def plain_model(self) -> nn.Module:
+    def unwrap_model(self) -> nn.Module:
         """The attached model without wrappers of the loop or launcher."""
 
 
 @attrs.frozen(kw_only=True)
-class Trained:
+class TrainResult:
     """What a loop tells after training.
 
     Attributes:
@@ -208,8 +185,8 @@ class Job:
     data: TaskData
     model: nn.Module
     folder: RunFolder
-    relay: Relay
-    proof: LearningProof
+    recorder: MetricRecorder
+    training_check: TrainingCheck
     stop: StopRequest = attrs.field(factory=StopRequest)
 
 
@@ -273,7 +250,7 @@ class Task(Protocol):
 class Work(Protocol):
     """The whole run in one process, as a launcher is given it."""
 
-    def __call__(self, plan: Plan, world: World, admission: Admission) -> RunResult:
+    def __call__(self, plan: Plan, world: World, decision: ResumeDecision) -> RunResult:
         """Runs a plan in this process, at its place, and returns the result."""
 
 
@@ -289,17 +266,17 @@ class Launcher(Protocol):
             InputError: with the reason.
         """
 
-    def leads(self) -> bool:
+    def is_coordinator(self) -> bool:
         """Whether the run folder is this command's to lock and write: true but on the further ones of several machines.
 
         Asked first of all, without torch.
         """
 
-    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
         """Runs a plan in every process and returns rank 0's result.
 
-        The processes are this one, which calls `work`, or `python -m adapt_core.worker` ones, which find everything in
-        `adapt_core.worker.message`.
+        The processes are this one, which calls `work`, or those of
+        `python -m adapt_core.execution.worker`, which read `adapt_core.execution.worker.message` from standard input.
 
         Args:
             plan: the plan.
@@ -307,7 +284,7 @@ class Launcher(Protocol):
             admission: how the run enters its folder; None where this command does not lead.
         """
 
-    def join(self, world: World) -> AbstractContextManager[Any]:
+    def process_group(self, world: World) -> AbstractContextManager[Any]:
         """Called first in each worker process: a context in which it belongs to the run (its process group)."""
 
     def verify(self, loop: Loop, world: World) -> None:
@@ -317,5 +294,5 @@ class Launcher(Protocol):
             DefectError: the loop does not run as this launcher asked (say, unsharded under FSDP).
         """
 
-    def consolidate(self, model: nn.Module) -> nn.Module:
+    def gather_model(self, model: nn.Module) -> nn.Module:
         """The trained model with whole parameters, on rank 0 at least. Called in each process after training."""

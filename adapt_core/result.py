@@ -8,6 +8,8 @@ from typing import Any
 
 import attrs
 
+_EARLIER_KEYS = {"learning": "training_check"}
+
 
 @attrs.frozen(kw_only=True)
 class RunResult:
@@ -24,9 +26,9 @@ class RunResult:
         steps: optimizer steps done.
         artifacts: names to paths inside the run folder.
         artifact_bytes: names to sizes on disk, of the adapter and the model.
-        merge: how far the merged model's outputs are from the unmerged one's (see `adapt_core.merge_proof`), or None
-            where no adapter was merged.
-        learning: the proof of learning (see `adapt_core.learning_proof`).
+        merge: how far the merged model's outputs are from the unmerged one's (see
+            `adapt_core.verification.merge`), or None where no adapter was merged.
+        training_check: that what should train moved and the rest did not (see `adapt_core.verification.training`).
         data: what was found of the data (rows, dropped rows, truncated share).
         versions: of Python, torch, adapt's distributions and the libraries underneath.
         seed: the seed.
@@ -47,7 +49,7 @@ class RunResult:
     peak_memory_bytes: int
     steps: int
     artifacts: Mapping[str, str]
-    learning: Mapping[str, Any]
+    training_check: Mapping[str, Any]
     data: Mapping[str, Any]
     versions: Mapping[str, str]
     seed: int
@@ -62,6 +64,7 @@ class RunResult:
 
     @classmethod
     def from_json(cls, text: str) -> RunResult:
-        """The result that `to_json` wrote; keys of later versions are left out."""
+        """The result that `to_json` wrote, also in an earlier version; keys of later versions are left out."""
         known = {field.name for field in attrs.fields(cls)}
-        return cls(**{key: value for key, value in json.loads(text).items() if key in known})
+        stored = {_EARLIER_KEYS.get(key, key): value for key, value in json.loads(text).items()}
+        return cls(**{key: value for key, value in stored.items() if key in known})

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import adapt_core
-from adapt_core import pipeline
+from adapt_core.execution import pipeline
 from benchmarks.pairs import spread
 
 ROOT = Path(__file__).parent.parent

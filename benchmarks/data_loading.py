@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from adapt_core import running
-from adapt_core.parts import Parts
-from adapt_core.random_state import seed_everything
-from adapt_core.registry import Registry
+from adapt_core import api
+from adapt_core.execution.components import Components
+from adapt_core.nn.random_state import seed_everything
+from adapt_core.plugin.registry import Registry
 from benchmarks.pairs import Running
 from benchmarks.results.cases.case import LITE0
 
@@ -57,9 +57,9 @@ def loaded_per_second(config: dict[str, Any], steps: int) -> float:
     """Images a second of one loading process, from its second batch on."""
     from torch.utils.data import DataLoader
 
-    plan = running.check(config)
+    plan = api.check(config)
     seed_everything(plan.training.seed)
-    data = Parts.of(plan, Registry.discover()).task.load_data()
+    data = Components.of(plan, Registry.discover()).task.load_data()
     if plan.loop == "mm":
         from mmengine.dataset import pseudo_collate as collate
     else:

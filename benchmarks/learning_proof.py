@@ -1,4 +1,4 @@
-"""What the proof of learning costs, as a share of the training phase of a real run.
+"""What the training check costs, as a share of the training phase of a real run.
 
     python -m benchmarks.learning_proof
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import adapt_core
-from adapt_core.learning_proof import LearningProof
+from adapt_core.verification.training import TrainingCheck
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,7 +36,7 @@ def main() -> None:
         return call
 
     for name in ("__init__", "begin", "see_gradients", "see_loss", "stepped", "verdict"):
-        setattr(LearningProof, name, timed(getattr(LearningProof, name)))
+        setattr(TrainingCheck, name, timed(getattr(TrainingCheck, name)))
     report = {}
     for method in ("full", "last_layer"):
         spent = 0.0

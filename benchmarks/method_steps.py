@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.methods.full import Full
 from adapt_core.methods.last_layer import LastLayer
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.parameters import NoParams
+from adapt_core.plugin.params import NoParams
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 
@@ -34,7 +34,7 @@ from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
 from adapt_peft_ssf.ssf_method import Ssf
 
 NEW = frozenset({"classifier.weight", "classifier.bias"})
-SITE = Site(head=("classifier",), new_parameters=NEW, train_head=True)
+SITE = AttachContext(head=("classifier",), new_parameters=NEW, train_head=True)
 
 
 def method(name: str) -> Any:
@@ -68,8 +68,8 @@ class Training:
     """One method at work."""
 
     def __init__(self, name: str, bits: int) -> None:
-        site = Site(head=SITE.head, new_parameters=NEW, train_head=True, quantized=bool(bits))
-        self._model = method(name).attach(base(bits), site).train()
+        context = AttachContext(head=SITE.head, new_parameters=NEW, train_head=True, quantized=bool(bits))
+        self._model = method(name).attach(base(bits), context).train()
         self._trained = [tensor for tensor in self._model.parameters() if tensor.requires_grad]
         self._optimizer = torch.optim.AdamW(self._trained, lr=1e-4, fused=True)
 

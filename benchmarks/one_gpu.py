@@ -100,12 +100,12 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def ran(way: str, model: str, data: Path, folder: Path, max_train: int) -> dict[str, Any]:
     """Runs one way once, in a process of its own."""
-    from adapt_core import running
+    from adapt_core import api
 
     _, keys = WAYS[way]
     dtype = {} if keys["method"] == "full" else {"DTYPE": "bfloat16"}
     config = job(model, max_train, {**dtype, **keys}, {}).config(model, data, folder)
-    foretold = running.foresee(running.check(config)).memory
+    foretold = api.estimate(api.check(config)).memory
     place = folder.with_suffix(".json")
     place.write_text(json.dumps(config), encoding="utf-8")
     result, _ = Running([sys.executable, "-m", "adapt_core", "run", str(place), "--json"], dict(os.environ)).outcome()

@@ -25,8 +25,8 @@ from typing import Any
 import numpy
 import torch
 
-from adapt_core.config.resolving import RunConfig, resolve
-from adapt_core.registry import Registry
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.plugin.registry import Registry
 from benchmarks.pairs import spread
 
 from adapt_nlp.text_generation.attention import attend_to_packs

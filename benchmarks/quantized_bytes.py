@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from adapt_core.hf_models.gguf_files import converted
-from adapt_core.hf_models.locate import ModelSource
+from adapt_core.hf.models.gguf import converted
+from adapt_core.hf.models.location import ModelSource
 from benchmarks import packaged_models
 
 from adapt_peft_ssf.params import Bnb4bitParams, Bnb8bitParams

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 
@@ -34,10 +34,10 @@ def encoder() -> Any:
 def adapted() -> Any:
     """The same with SSF on every layer, moved from identity so that merging has something to fold."""
     method = Ssf(SsfParams())
-    model = method.attach(encoder(), Site(head=("classifier",), train_head=True)).eval()
+    model = method.attach(encoder(), AttachContext(head=("classifier",), train_head=True)).eval()
     random = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for name in method.groups(model)["adapter"]:
+        for name in method.trainable_groups(model)["adapter"]:
             tensor = model.get_parameter(name)
             tensor.add_(0.02 * torch.randn(tensor.shape, generator=random))
     return model

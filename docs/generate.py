@@ -19,9 +19,9 @@ import click
 from adapt_core.cli import COMMANDS, cli
 from adapt_core.cli.params import changed_by, describe, sections
 from adapt_core.config import legacy
-from adapt_core.parameters import Parameter
-from adapt_core.registry import Registry
-from adapt_core.specs import TaskSpec
+from adapt_core.plugin.params import Parameter
+from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.specs import TaskSpec
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ import pytest
 
 from adapt_core.errors import InputError
 from adapt_core.report.comparison import compare
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.paths import RunFolder
 
 from .test_report import plan, result
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from adapt_core.config.flattening import declared_keys
 from adapt_core.config.other_names import OTHER_NAMES
-from adapt_core.config.reading import read_overrides, read_text
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.plan import Plan
+from adapt_core.config.reader import read_overrides, read_text
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.config.sections import declared_keys
 from adapt_core.errors import ConfigError
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.plugin.registry import Registry
 
-from . import plugins_for_tests as house
+from . import fakes
 
 MINIMAL = "TASK: words\nMODEL_PATH: ./m\nCUSTOM_DATASET_PATH: ./d\n"
 
 
 def plan(text: str, registry: Registry | None = None, *sets: str, base: str = MINIMAL, **options: Any) -> Plan:
     config = RunConfig(tuple(read_text(base + text, "c.yaml")), tuple(read_overrides(sets)), "c")
-    return resolve(config, registry or house.full_house(), **options)
+    return resolve(config, registry or fakes.registry_with_all(), **options)
 
 
 def problems(text: str, registry: Registry | None = None, *sets: str, base: str = MINIMAL, **options: Any) -> str:
@@ -139,8 +139,8 @@ def test_sections_are_flattened_but_declared_mappings_are_values() -> None:
 
 def test_a_method_s_section_is_read_only_when_it_runs() -> None:
     text = "LoRA_CONFIG: {r: 4, peft_type: LoRA}\nDoRA_CONFIG: {r: 32, alpha: 1}\n"
-    assert plan(f"{text}method: DoRA\n").method.params == house.OtherRankParams(r=32, alpha=1)
-    assert plan(f"{text}method: LoRA\n").method.params == house.RankParams(r=4)
+    assert plan(f"{text}method: DoRA\n").method.params == fakes.OtherRankParams(r=32, alpha=1)
+    assert plan(f"{text}method: LoRA\n").method.params == fakes.RankParams(r=4)
     assert plan(text).method.name == "full"
 
 
@@ -218,7 +218,7 @@ def test_local_is_the_launcher_where_none_is_switched_on(text: str) -> None:
 
 
 def test_a_launcher_that_does_not_serve_the_loop_is_refused() -> None:
-    registry = house.registry(adapt_tasks=[house.task(loop="mm")], adapt_launchers=house.FULL_HOUSE["adapt_launchers"])
+    registry = fakes.registry(adapt_tasks=[fakes.task(loop="mm")], adapt_launchers=fakes.ALL_HOOKS["adapt_launchers"])
     assert "ddp serves hf loops" in problems("DDP: true\n", registry)
 
 
@@ -251,13 +251,13 @@ def test_an_optimizer_whose_package_is_missing_is_named_before_anything_starts()
     ],
 )
 def test_what_an_absent_plugin_provides_is_an_error_with_the_pip_line(text: str, message: str) -> None:
-    registry = house.registry(adapt_tasks=[house.task()])
+    registry = fakes.registry(adapt_tasks=[fakes.task()])
     base = MINIMAL if not text.startswith("TASK") else MINIMAL.replace("TASK: words\n", "")
     assert message in problems(text, registry, base=base)
 
 
 def test_keys_of_absent_plugins_are_known_not_unknown() -> None:
-    registry = house.registry(adapt_tasks=[house.task()])
+    registry = fakes.registry(adapt_tasks=[fakes.task()])
     text = "r: 8\nbnb_4bit_quant_type: nf4\nload_in_8bit: False\nfsdp_offload_params: true\nSTEPS: 3\nDDP: False\n"
     remark = next(r for r in plan(text, registry).remarks if r.startswith("not used"))
     for part in ("r (read by LoRA of adapt-peft-ssf", "bnb_4bit_quant_type", "fsdp_offload_params", "STEPS (no effect"):
@@ -336,7 +336,7 @@ def test_every_legacy_config_resolves_once_data_and_model_are_set(shared: Any, n
     if find_spec("bitsandbytes") is None:  # core alone, without the package of text_generation.yml's optimizer
         sets.append("OPTIMIZER=adamw_torch")
     config = RunConfig.read(shared / "legacy_configs" / name, sets)
-    resolved = resolve(config, house.full_house())
+    resolved = resolve(config, fakes.registry_with_all())
     assert resolved.task.name in {"image_classification", name.partition(".")[0].removeprefix("doc_")}
     assert resolved.method.name == ("LoRA" if name == "doc_summarization.yaml" else "full")
     assert not any("unknown" in remark for remark in resolved.remarks)
@@ -346,7 +346,7 @@ def test_every_legacy_config_resolves_once_data_and_model_are_set(shared: Any, n
 
 
 def test_a_plan_survives_json() -> None:
-    registry = house.full_house()
+    registry = fakes.registry_with_all()
     resolved = plan(
         "method: LoRA\nload_in_4bit: true\nDDP: true\npalette: [[1, 2]]\ncfg_options: {a: 1}\nFORMAT_NAMES: a, b\n"
         "resume: auto\n",
@@ -357,17 +357,17 @@ def test_a_plan_survives_json() -> None:
 
 def test_a_plan_of_another_version_is_refused() -> None:
     from adapt_core.errors import DefectError
-    from adapt_core.registry import Provenance
+    from adapt_core.plugin.registry import Provenance
 
     text = plan("").to_json()
-    other = house.registry()
-    other.add(house.plugin(**house.FULL_HOUSE), Provenance("tests", "adapt-tests", "3.0"))
+    other = fakes.registry()
+    other.add(fakes.plugin(**fakes.ALL_HOOKS), Provenance("tests", "adapt-tests", "3.0"))
     with pytest.raises(DefectError, match=r"adapt-tests 2\.0; here it is adapt-tests 3\.0"):
         Plan.from_json(text, other)
 
 
 def test_the_resolved_keys_give_the_same_plan_again() -> None:
-    registry = house.full_house()
+    registry = fakes.registry_with_all()
     first = plan("method: DoRA\nalpha: 3\nload_in_8bit: yes\nFSDP: true\nLR: 0.01\nLAST_LAYER_TUNING: no\n", registry)
     config = RunConfig.read(first.keys())
     again = resolve(config, registry)

@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.reading import read_overrides, read_text
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.plan import Plan
+from adapt_core.config.reader import read_overrides, read_text
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import ConfigError
-from adapt_core.parameters import Parameter, parameters_of, union_members
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.plugin.params import Parameter, parameters_of, union_members
+from adapt_core.plugin.registry import Registry
 
-from . import plugins_for_tests as house
+from . import fakes
 
 EXAMPLES = int(os.environ.get("ADAPT_FUZZ_EXAMPLES", "100"))
 FUZZING = settings(max_examples=EXAMPLES, deadline=5000, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -51,7 +51,7 @@ scalars = st.one_of(
 def registry(request: pytest.FixtureRequest) -> Registry:
     """The stand-ins of core's tests, and the real plugins that are here."""
     if request.param != "what is installed":
-        return house.full_house()
+        return fakes.registry_with_all()
     installed = Registry.discover()
     if not list(installed.tasks):
         pytest.skip("needs a plugin with tasks, and none is installed here")

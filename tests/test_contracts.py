@@ -10,7 +10,7 @@ from adapt_core.contracts import Method
 from adapt_core.methods.full import Full
 from adapt_core.methods.last_layer import LastLayer
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.parameters import NoParams
+from adapt_core.plugin.params import NoParams
 from adapt_core.testing import MethodContract, PluginContract
 
 

@@ -83,8 +83,8 @@ def test_the_task_passes_its_contracts_with_nothing_but_adapt_core_hf(hf: Enviro
 def test_the_task_trains_with_the_method_of_another_third_party(hf: Environment, config: Path) -> None:
     result = run(hf, config, "--set", "method=bitfit")
     assert (result["task"], result["method"]) == ("text_regression", "BitFit")
-    assert result["learning"]["verdict"] == "learned"
-    assert result["learning"]["frozen_tensors"] > result["learning"]["trained_tensors"] > 0
+    assert result["training_check"]["verdict"] == "learned"
+    assert result["training_check"]["frozen_tensors"] > result["training_check"]["trained_tensors"] > 0
     assert result["versions"]["adapt-bitfit"] == "3.1.4"
     predicted = hf.adapt("predict", "run", "word word", "--json", cwd=config.parent)
     assert json.loads(predicted.stdout)[0]["score"] == pytest.approx(0.5, abs=2)

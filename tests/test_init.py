@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.starter import starter_config
 from adapt_core.errors import ConfigError
-from adapt_core.parameters import parameters_of
+from adapt_core.plugin.params import parameters_of
 
-from . import plugins_for_tests as house
+from . import fakes
 
 
 def starter(*overrides: str, method: str | None = "LoRA") -> str:
-    return starter_config("words", method, overrides, house.full_house())
+    return starter_config("words", method, overrides, fakes.registry_with_all())
 
 
 def resolved(text: str, path: Path) -> Any:
     path.write_text(text, encoding="utf-8")
-    return resolve(RunConfig.read(path), house.full_house(), strict=True)
+    return resolve(RunConfig.read(path), fakes.registry_with_all(), strict=True)
 
 
 def filled(text: str) -> str:
@@ -35,14 +35,14 @@ def filled(text: str) -> str:
 def test_once_filled_in_it_resolves_strictly_to_the_defaults(tmp_path: Path) -> None:
     plan = resolved(filled(starter()), tmp_path / "words.yaml")
     keys = {"TASK": "words", "method": "LoRA", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d"}
-    plain = resolve(RunConfig.read(keys), house.full_house())
+    plain = resolve(RunConfig.read(keys), fakes.registry_with_all())
     assert plan.config_sha256 == plain.config_sha256
 
 
 def test_every_key_stands_once_with_its_help_above(tmp_path: Path) -> None:
     text = starter("load_in_4bit=true")
     lines = text.splitlines()
-    declared = [house.WordsParams, house.RankParams, house.FourBitParams, *GROUPS.values()]
+    declared = [fakes.WordsParams, fakes.RankParams, fakes.FourBitParams, *GROUPS.values()]
     for params in declared:
         for parameter in parameters_of(params).values():
             if parameter.key == "FULL_FINE_TUNING":
@@ -72,7 +72,7 @@ def test_a_wrong_key_or_value_is_refused() -> None:
     with pytest.raises(ConfigError, match="LERNING_RATE"):
         starter("LERNING_RATE=1")
     with pytest.raises(ConfigError, match="no task 'wrds'"):
-        starter_config("wrds", None, (), house.full_house())
+        starter_config("wrds", None, (), fakes.registry_with_all())
 
 
 def test_the_command_writes_and_never_overwrites(adapt: Callable[..., Any], tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from adapt_core.api import check
 from adapt_core.config.starter import starter_config
-from adapt_core.registry import Registry
-from adapt_core.running import check
+from adapt_core.plugin.registry import Registry
 
 REGISTRY = Registry.discover()
 TEXT = {"text": "a", "document": "a", "summary": "b", "label": "x", "tokens": ["a"], "ner_tags": ["O"]}

@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 import pytest
 
-from adapt_core.forecast.memory import Memory
-from adapt_core.forecast.outlook import Outlook
+from adapt_core.capabilities import Memory
+from adapt_core.estimate.run import Estimate
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def test_a_check_that_fails_lists_the_problems(adapt: Adapt, tmp_path: Path) -> 
 
 
 def test_the_outlook_s_keys_are_listed() -> None:
-    table = PAGE.partition("The `outlook`")[2]
+    table = PAGE.partition("The `estimate`")[2]
     told = set(re.findall(r"`(\w+)`", table))
-    fields = {field.name for field in attrs.fields(Outlook)} - {"pictures"}
+    fields = {field.name for field in attrs.fields(Estimate)} - {"pictures"}
     assert fields | {field.name for field in attrs.fields(Memory)} <= told

@@ -1,4 +1,4 @@
-"""The proof of learning tells what moved, what stood still, and whose fault it is."""
+"""The training check tells what moved, what stood still, and whose fault it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from adapt_core.errors import DefectError, InputError
-from adapt_core.learning_proof import LearningProof, fingerprint
+from adapt_core.verification.training import TrainingCheck, fingerprint
 
 
 class Two(nn.Module):
@@ -33,29 +33,29 @@ IDLE = {"adapter": ["idle.weight", "idle.bias"]}
 
 def train(
     model: nn.Module,
-    proof: LearningProof,
+    training_check: TrainingCheck,
     steps: int = 3,
     rate: float = 0.1,
     loss_of: Callable[[torch.Tensor], torch.Tensor] = lambda y: (y**2).mean(),
 ) -> None:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=rate)
-    proof.begin()
+    training_check.begin()
     for _ in range(steps):
         optimizer.zero_grad()
         loss = loss_of(model(torch.randn(3, 4)))
         loss.backward()
-        proof.see_loss(float(loss.detach()))
-        proof.see_gradients()
+        training_check.see_loss(float(loss.detach()))
+        training_check.see_gradients()
         optimizer.step()
-        proof.stepped(rate)
+        training_check.stepped(rate)
 
 
 def test_what_trains_passes_and_what_is_frozen_is_counted() -> None:
     model = Two()
     model.idle.requires_grad_(False)
-    proof = LearningProof(model, GROUPS, "last_layer")
-    train(model, proof)
-    assert proof.verdict() == {
+    training_check = TrainingCheck(model, GROUPS, "last_layer")
+    train(model, training_check)
+    assert training_check.verdict() == {
         "verdict": "learned",
         "steps": 3,
         "trained_tensors": 2,
@@ -68,67 +68,67 @@ def test_what_trains_passes_and_what_is_frozen_is_counted() -> None:
 
 def test_fewer_than_three_effective_steps_decide_nothing() -> None:
     model = Two()
-    proof = LearningProof(model, {**GROUPS, **IDLE}, "m")
-    train(model, proof, steps=2)
-    assert str(proof.verdict()["verdict"]).startswith("not decided")
-    proof = LearningProof(model, {**GROUPS, **IDLE}, "m")
-    train(model, proof, steps=9, rate=0.0)
-    assert str(proof.verdict()["verdict"]).startswith("not decided")
+    training_check = TrainingCheck(model, {**GROUPS, **IDLE}, "m")
+    train(model, training_check, steps=2)
+    assert str(training_check.verdict()["verdict"]).startswith("not decided")
+    training_check = TrainingCheck(model, {**GROUPS, **IDLE}, "m")
+    train(model, training_check, steps=9, rate=0.0)
+    assert str(training_check.verdict()["verdict"]).startswith("not decided")
 
 
 def test_a_skipped_step_does_not_count() -> None:
-    proof = LearningProof(Two(), IDLE, "m")
-    proof.begin()
+    training_check = TrainingCheck(Two(), IDLE, "m")
+    training_check.begin()
     for _ in range(9):
-        proof.stepped(0.1, skipped=True)
-    assert proof.verdict()["steps"] == 0
+        training_check.stepped(0.1, skipped=True)
+    assert training_check.verdict()["steps"] == 0
 
 
 def test_a_group_that_stands_still_stops_the_run_by_name() -> None:
     model = Two()
-    proof = LearningProof(model, {**GROUPS, **IDLE}, "broken")
+    training_check = TrainingCheck(model, {**GROUPS, **IDLE}, "broken")
     with pytest.raises(
         DefectError, match=r"adapter of method broken \(2 tensors, idle\.weight, idle\.bias\) stood still"
     ):
-        train(model, proof)
+        train(model, training_check)
 
 
 def test_gradients_that_are_not_finite_are_the_config_s_fault() -> None:
     model = Two()
-    proof = LearningProof(model, GROUPS, "m")
+    training_check = TrainingCheck(model, GROUPS, "m")
     with pytest.raises(InputError, match="not finite"):
-        train(model, proof, loss_of=lambda y: (y * float("nan")).mean(), rate=1e-30)
+        train(model, training_check, loss_of=lambda y: (y * float("nan")).mean(), rate=1e-30)
 
 
 def test_a_loss_that_is_always_zero_is_the_data_s_fault() -> None:
     model = Two()
-    proof = LearningProof(model, GROUPS, "m")
+    training_check = TrainingCheck(model, GROUPS, "m")
     with pytest.raises(InputError, match="loss is zero for every batch"):
-        train(model, proof, loss_of=lambda y: (y * 0.0).mean())
+        train(model, training_check, loss_of=lambda y: (y * 0.0).mean())
 
 
 def test_single_still_tensors_are_a_warning_with_names(caplog: pytest.LogCaptureFixture) -> None:
     model = Two()
-    proof = LearningProof(model, {"all": ["head.weight", "idle.weight"]}, "m")
-    train(model, proof)
+    training_check = TrainingCheck(model, {"all": ["head.weight", "idle.weight"]}, "m")
+    train(model, training_check)
     assert "idle.weight" in caplog.text
-    assert proof.verdict()["still_tensors"] == ["idle.bias", "idle.weight"]
+    assert training_check.verdict()["still_tensors"] == ["idle.bias", "idle.weight"]
 
 
 def test_a_frozen_tensor_that_changes_is_a_defect() -> None:
     model = Two()
-    proof = LearningProof(model, GROUPS, "m")
-    train(model, proof)
+    training_check = TrainingCheck(model, GROUPS, "m")
+    train(model, training_check)
     model.base.weight.data[0, 0] += 1e-7
     with pytest.raises(DefectError, match=r"1 frozen tensors changed while training: base\.weight"):
-        proof.verdict()
+        training_check.verdict()
 
 
 def test_what_a_method_declares_must_exist_and_be_trainable() -> None:
     with pytest.raises(DefectError, match="does not have: no"):
-        LearningProof(Two(), {"adapter": ["no.such"]}, "m")
+        TrainingCheck(Two(), {"adapter": ["no.such"]}, "m")
     with pytest.raises(DefectError, match="frozen parameters train: base"):
-        LearningProof(Two(), {"adapter": ["base.weight"]}, "m")
+        TrainingCheck(Two(), {"adapter": ["base.weight"]}, "m")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int8, torch.bool, torch.float64])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
-from adapt_core.registry import Registry
+from adapt_core.plugin.registry import Registry
 
 
 @pytest.fixture
@@ -60,4 +60,4 @@ def test_it_runs_with_small_settings(legacy: Path, shared_data: Path, tmp_path: 
     ]
     result = adapt_core.run(legacy, overrides=overrides)
     assert result.steps == 3
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapt_core.config.resolving import RunConfig, resolve
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.config.plan import Plan
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.plugin.registry import Registry
 
 
 def resolved(path: Path, *overrides: str) -> Plan:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from adapt_core.errors import DefectError
-from adapt_core.merge_proof import MergeProof
+from adapt_core.verification.merge import MergeCheck
 
 
 class Watched(nn.Linear):
@@ -22,28 +22,28 @@ class Watched(nn.Linear):
         return super().forward(inputs)
 
 
-def proof_of(model: nn.Module) -> MergeProof:
-    proof = MergeProof(model, rounded=False)
+def proof_of(model: nn.Module) -> MergeCheck:
+    training_check = MergeCheck(model, rounded=False)
     model.eval()(torch.ones(2, 4))
-    return proof
+    return training_check
 
 
 def test_outputs_are_computed_in_whole_float32_and_the_setting_of_the_run_comes_back() -> None:
     model = Watched()
     before = torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision
-    proof = proof_of(model)
+    training_check = proof_of(model)
     model.precisions.clear()
-    proof.before(model)
-    assert proof.after(model) is not None
+    training_check.before(model)
+    assert training_check.after(model) is not None
     assert model.precisions == {"ieee"}
     assert (torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision) == before
 
 
 def test_a_merge_that_changes_the_outputs_is_a_defect() -> None:
     model = Watched()
-    proof = proof_of(model)
-    proof.before(model)
+    training_check = proof_of(model)
+    training_check.before(model)
     with torch.no_grad():
         model.weight += 0.01
     with pytest.raises(DefectError, match=r"computes something else.*The adapter itself is saved"):
-        proof.after(model)
+        training_check.after(model)

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 from adapt_core.methods.full import Full
 from adapt_core.methods.last_layer import LastLayer
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.parameters import NoParams
+from adapt_core.plugin.params import NoParams
 
 
 def convnet() -> nn.Module:
@@ -26,40 +26,40 @@ def test_full_trains_everything_even_what_was_frozen() -> None:
     model = convnet()
     model[0].requires_grad_(False)
     method = Full(NoParams())
-    method.attach(model, Site(head=("4",)))
+    method.attach(model, AttachContext(head=("4",)))
     assert len(trainable(model)) == len(list(model.parameters()))
-    assert method.groups(model)["head"] == ["4.weight", "4.bias"]
-    assert "0.weight" in method.groups(model)["base model"]
+    assert method.trainable_groups(model)["head"] == ["4.weight", "4.bias"]
+    assert "0.weight" in method.trainable_groups(model)["base model"]
 
 
 def test_full_refuses_a_quantized_base() -> None:
     with pytest.raises(InputError, match="quantized"):
-        Full(NoParams()).attach(convnet(), Site(quantized=True))
+        Full(NoParams()).attach(convnet(), AttachContext(quantized=True))
 
 
 def test_last_layer_trains_the_head_alone() -> None:
     model = convnet()
     method = LastLayer(LastLayerParams())
-    method.attach(model, Site(head=("4",)))
+    method.attach(model, AttachContext(head=("4",)))
     assert trainable(model) == ["4.weight", "4.bias"]
-    assert method.groups(model)["head"] == ["4.weight", "4.bias"]
+    assert method.trainable_groups(model)["head"] == ["4.weight", "4.bias"]
 
 
 def test_last_layer_trains_what_the_checkpoint_did_not_hold() -> None:
     model = convnet()
-    LastLayer(LastLayerParams()).attach(model, Site(head=("4",), new_parameters=frozenset({"1.bias"})))
+    LastLayer(LastLayerParams()).attach(model, AttachContext(head=("4",), new_parameters=frozenset({"1.bias"})))
     assert trainable(model) == ["1.bias", "4.weight", "4.bias"]
 
 
 def test_last_layer_needs_a_head() -> None:
     with pytest.raises(InputError, match="has no head"):
-        LastLayer(LastLayerParams()).attach(convnet(), Site())
+        LastLayer(LastLayerParams()).attach(convnet(), AttachContext())
 
 
 def test_statistics_of_a_frozen_batch_norm_stand_still_while_training() -> None:
     model = convnet()
     method = LastLayer(LastLayerParams())
-    method.attach(model, Site(head=("4",)))
+    method.attach(model, AttachContext(head=("4",)))
     before = model[1].running_mean.clone()
     model.train()
     model(torch.randn(8, 3, 8, 8) + 5)

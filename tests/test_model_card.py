@@ -9,16 +9,16 @@ import attrs
 import pytest
 from ruamel.yaml import YAML
 
-from adapt_core.config.resolving import RunConfig, resolve
-from adapt_core.model_card import metadata
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.report.model_card import metadata
 
-from . import plugins_for_tests as house
+from . import fakes
 from .test_report import result
 
 
 def data(tmp_path: Path, **keys: Any) -> dict[str, Any]:
     config = {"TASK": "question_answering", "MODEL_PATH": "org/base", "DATASET": "squad", "method": "LoRA", **keys}
-    plan = resolve(RunConfig.read({k: v for k, v in config.items() if v is not None}), house.full_house())
+    plan = resolve(RunConfig.read({k: v for k, v in config.items() if v is not None}), fakes.registry_with_all())
     made = attrs.evolve(result(tmp_path), artifacts={"adapter": "adapter", "model": "model"})
     read: dict[str, Any] = YAML(typ="safe", pure=True).load(metadata(plan, made))
     return read

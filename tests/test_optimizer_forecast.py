@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapt_core.config.core_params import OPTIMIZERS
-from adapt_core.forecast.memory import training_bytes
+from adapt_core.estimate.memory import training_bytes
 
 
 def bytes_of(state: Any) -> int:

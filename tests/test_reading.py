@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt_core.config.reading import plain, read_file, read_mapping, read_overrides, read_text
+from adapt_core.config.reader import plain, read_file, read_mapping, read_overrides, read_text
 from adapt_core.errors import ConfigError
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from adapt_core import hookimpl, hookspecs
-from adapt_core.config.reading import read_text
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.reader import read_text
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import ConfigError, InputError
-from adapt_core.registry import Provenance, Registry
-from adapt_core.specs import MethodSpec, TaskSpec
+from adapt_core.plugin import specs
+from adapt_core.plugin.registry import Provenance, Registry
+from adapt_core.plugin.specs import MethodSpec, TaskSpec, hookimpl
 
-from . import plugins_for_tests as house
+from . import fakes
 
 OTHER = Provenance("other", "adapt-other", "0.9")
 
@@ -29,13 +29,13 @@ def add(registry: Registry, plugin: Any) -> Registry:
 
 
 def test_each_thing_keeps_its_provenance() -> None:
-    registry = house.full_house()
+    registry = fakes.registry_with_all()
     assert str(registry.methods.by_name["lora"].provenance) == "adapt-tests 2.0"
     assert str(registry.methods.by_name["full"].provenance) == "adapt-core 1.0"
 
 
 def test_names_and_aliases_match_without_regard_to_case() -> None:
-    registry = house.full_house()
+    registry = fakes.registry_with_all()
     assert registry.launchers.find("NONE") is registry.launchers.find("local")
     assert registry.methods.find("LORA") is registry.methods.find("lora")
 
@@ -43,17 +43,17 @@ def test_names_and_aliases_match_without_regard_to_case() -> None:
 @pytest.mark.parametrize(
     ("plugin", "cause"),
     [
-        (house.plugin(adapt_tasks=RuntimeError("boom")), "adapt_tasks() raised RuntimeError: boom"),
-        (house.plugin(adapt_methods={"LoRA": 1}), "must return a list of MethodSpec, not dict"),
-        (house.plugin(adapt_tasks=["words"]), "returned a str, not a TaskSpec"),
-        (house.plugin(adapt_methods=[house.task()]), "returned a TaskSpec, not a MethodSpec"),
-        (house.plugin(adapt_taskz=[]), "hooks do not fit: ValueError: adapt_taskz is no hook of adapt"),
+        (fakes.plugin(adapt_tasks=RuntimeError("boom")), "adapt_tasks() raised RuntimeError: boom"),
+        (fakes.plugin(adapt_methods={"LoRA": 1}), "must return a list of MethodSpec, not dict"),
+        (fakes.plugin(adapt_tasks=["words"]), "returned a str, not a TaskSpec"),
+        (fakes.plugin(adapt_methods=[fakes.task()]), "returned a TaskSpec, not a MethodSpec"),
+        (fakes.plugin(adapt_taskz=[]), "hooks do not fit: ValueError: adapt_taskz is no hook of adapt"),
         (SimpleNamespace(adapt_hook_api=99), "written for hook API 99"),
         (SimpleNamespace(adapt_tasks=hookimpl(lambda surprise: [])), "hooks do not fit"),
     ],
 )
 def test_a_broken_plugin_is_kept_apart_with_its_cause(plugin: Any, cause: str) -> None:
-    registry = add(house.full_house(), plugin)
+    registry = add(fakes.registry_with_all(), plugin)
     assert len(registry.broken) == 1
     assert broken_causes(registry)[0].startswith("adapt-other 0.9: ")
     assert cause in broken_causes(registry)[0]
@@ -62,16 +62,16 @@ def test_a_broken_plugin_is_kept_apart_with_its_cause(plugin: Any, cause: str) -
 
 def test_what_a_half_broken_plugin_can_still_do_it_does() -> None:
     registry = add(
-        house.registry(), house.plugin(adapt_tasks=[house.task("sorting")], adapt_methods=ValueError("no methods"))
+        fakes.registry(), fakes.plugin(adapt_tasks=[fakes.task("sorting")], adapt_methods=ValueError("no methods"))
     )
     assert registry.tasks.find("sorting") is not None
     assert "no methods" in broken_causes(registry)[0]
 
 
 def test_a_plugin_for_this_hook_api_or_an_older_one_is_welcome() -> None:
-    plugin = house.plugin(adapt_tasks=[house.task("sorting")])
-    plugin.adapt_hook_api = hookspecs.HOOK_API
-    assert add(house.registry(), plugin).tasks.find("sorting") is not None
+    plugin = fakes.plugin(adapt_tasks=[fakes.task("sorting")])
+    plugin.adapt_hook_api = specs.HOOK_API
+    assert add(fakes.registry(), plugin).tasks.find("sorting") is not None
 
 
 def config(text: str) -> RunConfig:
@@ -79,29 +79,29 @@ def config(text: str) -> RunConfig:
 
 
 def test_core_keeps_its_names() -> None:
-    usurper = house.plugin(adapt_methods=[MethodSpec(name="Full", summary="", implementation="evil:Full")])
-    registry = add(house.full_house(), usurper)
+    usurper = fakes.plugin(adapt_methods=[MethodSpec(name="Full", summary="", implementation="evil:Full")])
+    registry = add(fakes.registry_with_all(), usurper)
     assert "method 'full' is already registered by adapt-core 1.0" in broken_causes(registry)[0]
     assert resolve(config("TASK: words\n"), registry).method.implementation == "adapt_core.methods.full:Full"
 
 
 def test_a_name_taken_twice_is_an_error_only_for_a_run_that_asks_for_it() -> None:
-    registry = add(house.full_house(), house.plugin(adapt_tasks=[house.task("words")]))
+    registry = add(fakes.registry_with_all(), fakes.plugin(adapt_tasks=[fakes.task("words")]))
     assert resolve(config("TASK: text_generation\n"), registry).task.name == "text_generation"
     with pytest.raises(ConfigError, match=r"registered by adapt-tests 2\.0 and adapt-other 0\.9.*-p no:other"):
         resolve(config("TASK: words\n"), registry)
 
 
 def test_a_run_that_asks_for_a_broken_plugin_is_told_its_cause() -> None:
-    registry = house.registry()
-    registry.add(house.plugin(adapt_tasks=OSError("libfoo.so is missing")), Provenance("nlp", "adapt-nlp", "0.1"))
+    registry = fakes.registry()
+    registry.add(fakes.plugin(adapt_tasks=OSError("libfoo.so is missing")), Provenance("nlp", "adapt-nlp", "0.1"))
     with pytest.raises(ConfigError, match=r"adapt-nlp 0\.1 is broken .*libfoo\.so is missing"):
         resolve(config("TASK: text_generation\n"), registry)
 
 
 def test_two_chosen_specs_that_declare_one_key_cannot_run_together() -> None:
-    registry = house.registry(
-        adapt_tasks=[house.task(params=house.RankParams)], adapt_methods=house.FULL_HOUSE["adapt_methods"]
+    registry = fakes.registry(
+        adapt_tasks=[fakes.task(params=fakes.RankParams)], adapt_methods=fakes.ALL_HOOKS["adapt_methods"]
     )
     with pytest.raises(ConfigError, match="both words and LoRA"):
         resolve(config("TASK: words\nmethod: LoRA\n"), registry)
@@ -139,9 +139,9 @@ def test_core_cannot_be_switched_off() -> None:
 
 
 def test_an_observer_that_fails_is_left_out_and_the_others_go_on(tmp_path: Any, caplog: Any) -> None:
-    from adapt_core.relay import Relay
-    from adapt_core.run_folder import RunFolder
-    from adapt_core.screen import SilentScreen
+    from adapt_core.run_folder.paths import RunFolder
+    from adapt_core.runtime.progress import SilentReporter
+    from adapt_core.runtime.recorder import MetricRecorder
 
     seen: list[dict[str, float]] = []
 
@@ -152,12 +152,12 @@ def test_an_observer_that_fails_is_left_out_and_the_others_go_on(tmp_path: Any, 
         raise RuntimeError("tracker offline")
 
     good.__name__ = bad.__name__ = "adapt_metrics"
-    registry = house.registry()
+    registry = fakes.registry()
     registry.add(SimpleNamespace(adapt_metrics=hookimpl(good)), Provenance("good", "good", "1"))
     registry.add(SimpleNamespace(adapt_metrics=hookimpl(bad)), Provenance("bad", "bad", "1"))
-    relay = Relay(RunFolder(tmp_path), SilentScreen(), registry.manager, is_main=True)
-    relay.metrics("train", 1, 0.5, {"loss": 2.0})
-    relay.metrics("train", 2, 1.0, {"loss": 1.0})
+    recorder = MetricRecorder(RunFolder(tmp_path), SilentReporter(), registry.manager, is_main=True)
+    recorder.metrics("train", 1, 0.5, {"loss": 2.0})
+    recorder.metrics("train", 2, 1.0, {"loss": 1.0})
     assert seen == [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]
     assert sum("tracker offline" in record.getMessage() for record in caplog.records) == 1
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from adapt_core.config.resolving import RunConfig, resolve
-from adapt_core.plan import Plan
+from adapt_core.config.plan import Plan
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.report import report_run
 from adapt_core.report.page import report_page
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.paths import RunFolder
 
-from . import plugins_for_tests as house
+from . import fakes
 
 SAMPLE = {"input": "<b>Where</b> is my book?", "expected": "loans", "predicted": "rooms (0.21)"}
 TABLE = {"labels": ["loans", "rooms"], "figures": {"recall": [0.5, 1.0], "rows": [4, 2]}, "confusion": [[2, 2], [0, 2]]}
@@ -25,7 +25,7 @@ TABLE = {"labels": ["loans", "rooms"], "figures": {"recall": [0.5, 1.0], "rows":
 
 def plan(folder: Path, **keys: Any) -> Plan:
     config = {"TASK": "words", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d", "OUTPUT_DIR": str(folder), **keys}
-    return resolve(RunConfig.read(config), house.full_house())
+    return resolve(RunConfig.read(config), fakes.registry_with_all())
 
 
 def result(folder: Path, **changes: Any) -> RunResult:
@@ -47,7 +47,7 @@ def result(folder: Path, **changes: Any) -> RunResult:
         "peak_memory_bytes": 3 << 30,
         "steps": 40,
         "artifacts": {"adapter": "adapter"},
-        "learning": {
+        "training_check": {
             "verdict": "learned",
             "trained_tensors": 4,
             "moved_tensors": 4,
@@ -85,7 +85,7 @@ def folder(tmp_path: Path) -> RunFolder:
 @pytest.fixture
 def page(folder: RunFolder) -> str:
     chosen = plan(folder.path, method="LoRA", r=3, LR=5e-3)
-    return report_page(chosen, house.full_house(), folder, result(folder.path))
+    return report_page(chosen, fakes.registry_with_all(), folder, result(folder.path))
 
 
 def test_the_page_needs_no_other_file(page: str) -> None:
@@ -113,7 +113,7 @@ def test_pictures_words_with_tags_and_mappings_are_shown(folder: RunFolder) -> N
     picture = "data:image/png;base64,iVBORw0KGgo="
     tagged = {"input": {"question": "Who?"}, "expected": [["Ada", "B-PER"], ["was", "O"]], "predicted": picture}
     folder.evaluation.write_text(json.dumps({"before": {"samples": [tagged], "per_class": None}}))
-    page = report_page(plan(folder.path), house.full_house(), folder, result(folder.path))
+    page = report_page(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path))
     assert f'<img src="{picture}"' in page
     assert "Ada<small>B-PER</small>" in page
     assert "was</span>" in page
@@ -126,7 +126,7 @@ def test_confusions_are_a_matrix_or_a_list_of_the_most_frequent(folder: RunFolde
     counts = [[5 if a == b else 7 if (a, b) == (3, 4) else 0 for b in range(20)] for a in range(20)]
     table = {"labels": labels, "figures": {"recall": [0.5] * 20}, "confusion": counts}
     folder.evaluation.write_text(json.dumps({"after": {"samples": [], "per_class": table}}))
-    many = report_page(plan(folder.path), house.full_house(), folder, result(folder.path))
+    many = report_page(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path))
     assert "--share: 0.5" not in many
     row = r'class 3</td><td class="text">class 4</td><td class="n">7'
     assert re.search(row, many)
@@ -147,8 +147,8 @@ def test_versions_and_the_command_that_repeats_the_run(page: str, folder: RunFol
 
 def test_without_metrics_samples_and_classes_their_sections_are_absent(tmp_path: Path) -> None:
     nothing = {"before": None, "after": None, "test": None}
-    bare = result(tmp_path, metrics=nothing, learning={"verdict": "not trained", "steps": 0})
-    page = report_page(plan(tmp_path), house.full_house(), RunFolder(tmp_path), bare)
+    bare = result(tmp_path, metrics=nothing, training_check={"verdict": "not trained", "steps": 0})
+    page = report_page(plan(tmp_path), fakes.registry_with_all(), RunFolder(tmp_path), bare)
     assert "Nothing was evaluated" in page
     for section in ("curves", "samples", "classes"):
         assert f'id="{section}"' not in page
@@ -156,7 +156,7 @@ def test_without_metrics_samples_and_classes_their_sections_are_absent(tmp_path:
 
 def test_a_report_that_cannot_be_written_is_a_warning(folder: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
     folder.evaluation.write_text("{ cut short", encoding="utf-8")
-    assert report_run(plan(folder.path), house.full_house(), folder, result(folder.path)) is None
+    assert report_run(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path)) is None
     assert "report.html could not be written: JSONDecodeError" in caplog.text
     assert not folder.report.exists()
 

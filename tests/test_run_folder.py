@@ -11,21 +11,21 @@ from typing import Any
 import attrs
 import pytest
 
-from adapt_core.admission import admit
-from adapt_core.checkpoints import MANIFEST, fault, newest_whole, seal
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.plan import Plan
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
-from adapt_core.files import whole_folder, write_text
-from adapt_core.plan import Plan
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.checkpoints import MANIFEST, fault, newest_whole, seal
+from adapt_core.run_folder.files import whole_folder, write_text
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import decide_resume
 
-from . import plugins_for_tests as house
+from . import fakes
 
 
 def plan(folder: Path, resume: bool = False, **keys: Any) -> Plan:
     config = {"TASK": "words", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d", "OUTPUT_DIR": str(folder), **keys}
-    return resolve(RunConfig.read(config), house.full_house(), resume=resume)
+    return resolve(RunConfig.read(config), fakes.registry_with_all(), resume=resume)
 
 
 def result(folder: Path) -> RunResult:
@@ -53,22 +53,22 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_an_empty_folder_admits_a_run(folder: RunFolder) -> None:
     folder.log.write_text("an earlier refusal")
-    assert admit(plan(folder.path), folder).checkpoint is None
+    assert decide_resume(plan(folder.path), folder).checkpoint is None
 
 
 def test_a_finished_run_is_not_overwritten_unasked(folder: RunFolder) -> None:
     folder.write_config(plan(folder.path))
     folder.result.write_text(result(folder.path).to_json())
     with pytest.raises(InputError, match=r"finished run.*OVERWRITE_OUTPUT_DIR"):
-        admit(plan(folder.path), folder)
-    assert admit(plan(folder.path, OVERWRITE_OUTPUT_DIR=True), folder).finished is None
-    assert admit(plan(folder.path, resume=True), folder).finished == result(folder.path)
+        decide_resume(plan(folder.path), folder)
+    assert decide_resume(plan(folder.path, OVERWRITE_OUTPUT_DIR=True), folder).finished is None
+    assert decide_resume(plan(folder.path, resume=True), folder).finished == result(folder.path)
 
 
 def test_an_unfinished_run_names_both_ways_out(folder: RunFolder) -> None:
     folder.write_config(plan(folder.path))
     with pytest.raises(InputError, match=r"--resume.*OVERWRITE_OUTPUT_DIR=true"):
-        admit(plan(folder.path), folder)
+        decide_resume(plan(folder.path), folder)
 
 
 def test_overwriting_deletes_what_adapt_wrote_and_nothing_else(folder: RunFolder) -> None:
@@ -76,9 +76,9 @@ def test_overwriting_deletes_what_adapt_wrote_and_nothing_else(folder: RunFolder
     checkpoint(folder, 3)
     (folder.path / "mine.txt").write_text("keep me")
     overwriting = plan(folder.path, OVERWRITE_OUTPUT_DIR=True)
-    admission = admit(overwriting, folder)
+    decision = decide_resume(overwriting, folder)
     assert folder.checkpoints.exists()
-    admission.begin(overwriting)
+    decision.begin(overwriting)
     assert not folder.checkpoints.exists()
     assert (folder.path / "mine.txt").read_text() == "keep me"
 
@@ -90,7 +90,7 @@ def test_resuming_takes_the_newest_whole_checkpoint_and_says_what_it_passed_over
     whole = checkpoint(folder, 20)
     checkpoint(folder, 40, sealed=False)
     (checkpoint(folder, 100) / "model.safetensors").write_bytes(b"cut")
-    assert admit(plan(folder.path, resume=True), folder).checkpoint == whole
+    assert decide_resume(plan(folder.path, resume=True), folder).checkpoint == whole
     assert "checkpoint-100 is passed over: model.safetensors has 3 bytes instead of 1000" in caplog.text
     assert "checkpoint-40 is passed over: it has no manifest" in caplog.text
 
@@ -98,28 +98,28 @@ def test_resuming_takes_the_newest_whole_checkpoint_and_says_what_it_passed_over
 def test_resuming_nothing_starts_from_the_beginning_with_a_warning(
     folder: RunFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert admit(plan(folder.path, resume=True), folder).checkpoint is None
+    assert decide_resume(plan(folder.path, resume=True), folder).checkpoint is None
     assert "starts from the beginning" in caplog.text
     folder.write_config(plan(folder.path))
-    assert admit(plan(folder.path, resume=True), folder).checkpoint is None
+    assert decide_resume(plan(folder.path, resume=True), folder).checkpoint is None
 
 
 def test_resuming_refuses_other_arithmetic_and_names_it(folder: RunFolder) -> None:
     folder.write_config(plan(folder.path, LR=0.1, SEED=1))
     with pytest.raises(InputError, match=r"LR: 0\.1 -> 0\.2; SEED: 1 -> 2"):
-        admit(plan(folder.path, resume=True, LR=0.2, SEED=2), folder)
+        decide_resume(plan(folder.path, resume=True, LR=0.2, SEED=2), folder)
     other = {"NUM_WORKERS": 1, "INTERVAL": "steps", "NO_OF_CHECKPOINTS": 1, "SAVE_METHOD": "safetensors"}
-    assert admit(plan(folder.path, resume=True, LR=0.1, SEED=1, **other), folder) is not None
+    assert decide_resume(plan(folder.path, resume=True, LR=0.1, SEED=1, **other), folder) is not None
 
 
 def test_resuming_from_a_named_checkpoint(folder: RunFolder, tmp_path: Path) -> None:
     folder.write_config(plan(folder.path))
     first, second = checkpoint(folder, 1), checkpoint(folder, 2)
-    assert admit(plan(folder.path, RESUME_FROM_CHECKPOINT=str(first)), folder).checkpoint == first
+    assert decide_resume(plan(folder.path, RESUME_FROM_CHECKPOINT=str(first)), folder).checkpoint == first
     (second / "trainer_state.json").unlink()
     for path, message in ((second, "is missing"), (tmp_path / "absent", "no folder"), (tmp_path, "no checkpoint")):
         with pytest.raises(InputError, match=message):
-            admit(plan(folder.path, RESUME_FROM_CHECKPOINT=str(path)), folder)
+            decide_resume(plan(folder.path, RESUME_FROM_CHECKPOINT=str(path)), folder)
 
 
 def test_before_is_read_from_the_first_run(folder: RunFolder) -> None:
@@ -132,9 +132,9 @@ def test_before_is_read_from_the_first_run(folder: RunFolder) -> None:
     ]
     folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"phase": "tra')
     resumed = plan(folder.path, resume=True)
-    admission = admit(resumed, folder)
-    assert admission.before == {"loss": 2.0}
-    admission.begin(resumed)
+    decision = decide_resume(resumed, folder)
+    assert decision.before == {"loss": 2.0}
+    decision.begin(resumed)
     assert folder.metric_lines() == lines[:2]
 
 
@@ -211,6 +211,6 @@ def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
 def test_the_stored_config_is_the_run_again(folder: RunFolder) -> None:
     first = plan(folder.path, method="LoRA", r=3, LR=1e-5)
     folder.write_config(first)
-    again = resolve(RunConfig.read(folder.config), house.full_house())
+    again = resolve(RunConfig.read(folder.config), fakes.registry_with_all())
     assert again.config_sha256 == first.config_sha256
     assert again.output_dir == first.output_dir

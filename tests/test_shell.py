@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from adapt_core.cli import COMMANDS
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.report.configuration import settings
-from adapt_core.run_log import logging_to
-from adapt_core.screen import LiveScreen, PlainScreen, QuietScreen, make_screen
+from adapt_core.runtime.logs import logging_to
+from adapt_core.runtime.progress import LiveReporter, PlainReporter, QuietReporter, make_reporter
 
-from . import plugins_for_tests as house
+from . import fakes
 from .test_screen import Terminal
 
 Adapt = Callable[..., Any]
@@ -73,10 +73,10 @@ def test_no_color_takes_the_colours_from_a_live_screen(monkeypatch: pytest.Monke
     if not wanted:
         monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
-    screen = LiveScreen(terminal)
-    screen.begin("training", total=2)
-    screen.advance(1, {"loss": 1.0}, 1.0)
-    screen.end()
+    reporter = LiveReporter(terminal)
+    reporter.start("training", total=2)
+    reporter.update(1, {"loss": 1.0}, 1.0)
+    reporter.close()
     assert bool(re.search(r"\x1b\[[\d;]*\b3[0-8]", terminal.getvalue())) == wanted
 
 
@@ -91,24 +91,24 @@ def test_quiet_leaves_out_progress_and_verbose_adds_details(
 
     def said(verbosity: str) -> list[str]:
         monkeypatch.setenv("ADAPT_VERBOSITY", verbosity)
-        screen = make_screen(is_main=True)
-        with logging_to([], screen, ["adapt_core"]):
+        reporter = make_reporter(is_main=True)
+        with logging_to([], reporter, ["adapt_core"]):
             ours, other = logging.getLogger("adapt_core.x"), logging.getLogger("library")
             for level in (logging.DEBUG, logging.INFO, logging.WARNING):
                 ours.log(level, "ours %d", level)
                 other.log(level, "other %d", level)
-            screen.begin("training", total=1)
-            screen.advance(1, {"loss": 1.0}, 1.0)
-            screen.end()
+            reporter.start("training", total=1)
+            reporter.update(1, {"loss": 1.0}, 1.0)
+            reporter.close()
         return [line for line in capsys.readouterr().err.splitlines() if line]
 
     assert said("quiet") == ["warning: ours 30"]
     assert said("normal")[:2] == ["ours 20", "warning: ours 30"]
     assert said("verbose")[:4] == ["ours 10", "ours 20", "warning: ours 30", "warning: other 30"]
     assert said("normal")[2].startswith("training 1/1")
-    assert isinstance(make_screen(is_main=True), PlainScreen)
+    assert isinstance(make_reporter(is_main=True), PlainReporter)
     monkeypatch.setenv("ADAPT_VERBOSITY", "quiet")
-    assert isinstance(make_screen(is_main=True), QuietScreen)
+    assert isinstance(make_reporter(is_main=True), QuietReporter)
 
 
 def test_the_flags_of_the_command_say_how_much(adapt: Adapt, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_flags_of_the_command_say_how_much(adapt: Adapt, tmp_path: Path) -> 
 
 def test_a_default_of_the_task_is_not_told_as_the_user_s_change(tmp_path: Path) -> None:
     config = {"TASK": "words", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d", "OUTPUT_DIR": str(tmp_path), "LR": 0.5}
-    registry = house.full_house()
+    registry = fakes.registry_with_all()
     plan = resolve(RunConfig.read(config), registry)
     assert plan.data.max_train_samples == 1000  # of this task
     changed = {one.key for one in settings(plan, registry) if one.changed}

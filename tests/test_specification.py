@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from adapt_core.cli import cli
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.flattening import declared_keys
-from adapt_core.parameters import Parameter, parameters_of
-from adapt_core.registry import Registry
+from adapt_core.config.sections import declared_keys
+from adapt_core.plugin.params import Parameter, parameters_of
+from adapt_core.plugin.registry import Registry
 
 CORE = {key: parameter for group in GROUPS.values() for key, parameter in parameters_of(group).items()}
 

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from adapt_core.screen import PlainScreen
-from adapt_core.stopping import StopRequest
+from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.progress import PlainReporter
 
 
 class BreaksIn(io.RawIOBase):
@@ -30,10 +30,10 @@ class BreaksIn(io.RawIOBase):
 
 def test_a_signal_that_breaks_into_a_line_is_told_behind_it() -> None:
     raw = BreaksIn()
-    screen = PlainScreen(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"))
+    reporter = PlainReporter(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"))
     stop = StopRequest()
-    with stop.on_signals(screen.say), stop.heeded():
-        screen.say("step 4")
+    with stop.on_signals(reporter.message), stop.heeded():
+        reporter.message("step 4")
     assert stop.asked == "SIGTERM"
     assert raw.written.decode().splitlines() == [
         "step 4",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from adapt_core.errors import InputError
-from adapt_core.structure import blocks, find_head, last_layers, untie_head
+from adapt_core.nn.structure import blocks, find_head, last_layers, untie_head
 
 SIZES: dict[str, dict[str, Any]] = {
     "bert": {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16},
@@ -112,7 +112,7 @@ def test_a_tied_head_is_untied_to_be_trained_alone() -> None:
 )
 def test_an_untied_head_survives_saving(tmp_path: Any, auto: str, kind: str, save_method: str) -> None:
     transformers = pytest.importorskip("transformers")
-    from adapt_core.hf_models.saving import load_hf_model, save_hf_model
+    from adapt_core.hf.models.save_formats import load_hf_model, save_hf_model
 
     model = hf(auto, kind).eval()
     untie_head(model, ("lm_head",))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from adapt_core.cli import options
+from adapt_core.config.plan import Plan
 from adapt_core.errors import ConfigError, InputError
-from adapt_core.files import write_bytes
-from adapt_core.plan import Plan
+from adapt_core.run_folder.files import write_bytes
 
 if TYPE_CHECKING:
-    from adapt_core.forecast.by_launcher import Share
-    from adapt_core.forecast.outlook import Outlook
+    from adapt_core.estimate.ranks import Share
+    from adapt_core.estimate.run import Estimate
 
 _SHOWN_TOKENS = 48
 
@@ -44,16 +44,16 @@ def check(
     adapt check config.yaml --draw seen.png    images with their classes, boxes, masks or points
     adapt run config.yaml --dry-run    the keys alone, in a second
     """
-    from adapt_core import running
+    from adapt_core import api
 
     try:
-        plan = running.check(config, overrides=overrides, strict=strict, disable_plugins=disabled)
+        plan = api.check(config, overrides=overrides, strict=strict, disable_plugins=disabled)
     except ConfigError as error:
         if as_json:
             click.echo(json.dumps({"ok": False, "problems": [str(problem) for problem in error.problems]}, indent=2))
             raise click.exceptions.Exit(error.exit_code) from None
         raise
-    found = running.foresee(plan, pictures=draw is not None)
+    found = api.estimate(plan, pictures=draw is not None)
     if draw is not None:
         if found.pictures is None:
             raise InputError(f"--draw: {plan.task.name} has no pictures of its training examples to show.")
@@ -62,14 +62,14 @@ def check(
         except OSError as error:
             raise InputError(f"--draw {draw} cannot be written: {error.strerror or error}.") from None
     if as_json:
-        known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "outlook": found.to_data()}
+        known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "estimate": found.to_data()}
         if draw is not None:
             known["drawn"] = str(draw)
         click.echo(json.dumps(known, indent=2))
         return
     _tell(plan)
     click.echo()
-    _show_outlook(found)
+    _show_estimate(found)
     if draw is not None:
         click.echo(f"drawn: {draw}")
     click.echo("ok: the config can run.")
@@ -86,7 +86,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def _tell(plan: Plan) -> None:
     from adapt_core.cli.tables import table
-    from adapt_core.registry import Registry
+    from adapt_core.plugin.registry import Registry
     from adapt_core.report.configuration import settings
 
     choices = [("task", plan.task), ("method", plan.method), ("quantizer", plan.quantizer), ("launcher", plan.launcher)]
@@ -102,9 +102,9 @@ def _tell(plan: Plan) -> None:
         click.echo(f"note: {remark}")
 
 
-def _show_outlook(found: Outlook) -> None:
+def _show_estimate(found: Estimate) -> None:
     from adapt_core.cli.tables import table
-    from adapt_core.report.wording import figure, size
+    from adapt_core.runtime.format import figure, size
 
     rows = [["data", ""], *([name.replace("_", " "), figure(value)] for name, value in found.data.items())]
     click.echo(table(rows))
@@ -150,7 +150,7 @@ def _show_outlook(found: Outlook) -> None:
 
 
 def _by_launcher(shares: list[Share]) -> list[list[str]]:
-    from adapt_core.report.wording import size
+    from adapt_core.runtime.format import size
 
     rows = [["launcher", "rank", "weights", "gradients", "optimizer", "exchanged", "sum, with activations"]]
     for share in shares:

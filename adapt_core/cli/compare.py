@@ -31,9 +31,9 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
     adapt compare runs/* -o comparison.html
     """
     from adapt_core.errors import InputError
-    from adapt_core.files import write_text
-    from adapt_core.registry import Registry
+    from adapt_core.plugin.registry import Registry
     from adapt_core.report import comparison
+    from adapt_core.run_folder.files import write_text
 
     registry = Registry.discover(disabled)
 

@@ -27,9 +27,9 @@ def export(run_dir: str, save_method: str, output: str, overrides: tuple[str, ..
     \b
     adapt export runs/inbox --save-method save_pretrained -o inbox-model
     """
-    from adapt_core import running
+    from adapt_core import api
 
-    folder = running.export(run_dir, save_method, output, trust=options.trusted(overrides))
+    folder = api.export(run_dir, save_method, output, trust=options.trusted(overrides))
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "save_method": save_method, "files": files}, indent=2))

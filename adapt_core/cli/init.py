@@ -39,8 +39,8 @@ def init(
     """
     from adapt_core.config.starter import starter_config
     from adapt_core.errors import InputError
-    from adapt_core.files import write_text
-    from adapt_core.registry import Registry
+    from adapt_core.plugin.registry import Registry
+    from adapt_core.run_folder.files import write_text
 
     registry = Registry.discover(disabled)
     if task is None:

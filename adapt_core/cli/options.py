@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from adapt_core.registry import Registry
-from adapt_core.screen import VERBOSITY
+from adapt_core.plugin.registry import Registry
+from adapt_core.runtime.progress import VERBOSITY
 
 
 def config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +42,7 @@ def traceback_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """-v and -q; `adapt_core.screen` reads what they set, in worker processes too."""
+    """-v and -q; `adapt_core.runtime.progress` reads what they set, in worker processes too."""
 
     def choose(_ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
         if given:
@@ -74,7 +74,7 @@ def trusted(overrides: tuple[str, ...]) -> bool:
     Raises:
         ConfigError, InputError: another key, or no KEY=VALUE.
     """
-    from adapt_core.config.reading import read_overrides
+    from adapt_core.config.reader import read_overrides
     from adapt_core.config.values import as_bool
     from adapt_core.errors import InputError
 

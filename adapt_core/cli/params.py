@@ -13,9 +13,9 @@ from adapt_core.cli import options
 from adapt_core.config.core_params import GROUPS
 from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError
-from adapt_core.parameters import Parameter, parameters_of
-from adapt_core.registry import Registry
-from adapt_core.specs import TaskSpec
+from adapt_core.plugin.params import Parameter, parameters_of
+from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.specs import TaskSpec
 
 
 @click.command()

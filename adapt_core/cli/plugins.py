@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from adapt_core.cli import options
-from adapt_core.registry import Registry
+from adapt_core.plugin.registry import Registry
 
 
 @click.command()

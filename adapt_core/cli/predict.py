@@ -30,10 +30,10 @@ def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], a
     adapt predict runs/inbox messages.jsonl --json
     adapt predict runs/cells photos/ more/1.jpg    annotated images go to runs/cells/predictions
     """
-    from adapt_core import predicting
+    from adapt_core import api
 
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
-        predictions = predicting.predict(run_dir, inputs, trust=options.trusted(overrides))
+        predictions = api.predict(run_dir, inputs, trust=options.trusted(overrides))
     if as_json:
         click.echo(json.dumps(predictions, indent=2, ensure_ascii=False))
         return

@@ -43,20 +43,21 @@ def run(
     adapt run config.yaml --resume                go on from the newest whole checkpoint
     adapt run config.yaml --json > result.json    what result.json in the run folder holds
     """
-    from adapt_core import running, torchrun
+    from adapt_core import api
+    from adapt_core.distributed import torchrun
 
     if emit:
-        from adapt_core.launch_files import launch_file
+        from adapt_core.execution.launch_files import launch_file
 
         click.echo(launch_file(emit, config, overrides, strict=strict, disable_plugins=disabled), nl=False)
         return
     if dry_run:
         from adapt_core.cli.check import show_plan
 
-        show_plan(running.check(config, overrides=overrides, strict=strict, disable_plugins=disabled), as_json)
+        show_plan(api.check(config, overrides=overrides, strict=strict, disable_plugins=disabled), as_json)
         return
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
-        result = running.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
+        result = api.run(config, overrides=overrides, resume=resume, strict=strict, disable_plugins=disabled)
     place = torchrun.place()
     if place is not None and place.rank > 0:
         return  # Rank 0's command prints the one result.

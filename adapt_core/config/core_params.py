@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.parameters import param
-from adapt_core.specs import HF_SCHEDULES
+from adapt_core.plugin.params import param
+from adapt_core.plugin.specs import HF_SCHEDULES
 
 TORCH_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "adagrad", "rmsprop")
 BITSANDBYTES_OPTIMIZERS = (

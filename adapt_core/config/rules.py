@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from adapt_core.config.core_params import BITSANDBYTES_OPTIMIZERS
-from adapt_core.config.flattening import Given
+from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
 

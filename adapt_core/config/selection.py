@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 
 from adapt_core.config import known_keys, legacy
-from adapt_core.config.flattening import Given
+from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool
 from adapt_core.errors import Problem
-from adapt_core.registry import Registered, Registry
-from adapt_core.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
+from adapt_core.plugin.registry import Registered, Registry
+from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
 
 
 @attrs.define

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.reading import read_overrides
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.plan import Plan
+from adapt_core.config.reader import read_overrides
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.values import bounds_in_words, is_not_given
-from adapt_core.parameters import Parameter, parameters_of
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.plugin.params import Parameter, parameters_of
+from adapt_core.plugin.registry import Registry
 
 _TO_FILL = {"model_path": "MODEL_PATH", "custom_dataset_path": "CUSTOM_DATASET_PATH"}
 _OTHER_PLACES = {"model_path": {"local_model_path"}, "custom_dataset_path": {"dataset", "train_dir"}}

@@ -7,8 +7,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from adapt_core.config.reading import plain
-from adapt_core.parameters import Parameter, union_members
+from adapt_core.config.reader import plain
+from adapt_core.plugin.params import Parameter, union_members
 
 _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})

@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Loop, Work, World
+from adapt_core.contracts import Loop, Work
+from adapt_core.distributed.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
 
-    from adapt_core.admission import Admission
-    from adapt_core.extras import StoredBytes
-    from adapt_core.forecast.memory import Memory
-    from adapt_core.plan import Plan
+    from adapt_core.capabilities import Memory, StoredBytes
+    from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
+    from adapt_core.run_folder.resume import ResumeDecision
 
 
 class Local:
@@ -28,16 +28,16 @@ class Local:
     def check(self, plan: Plan) -> None:
         """Nothing to refuse: one process runs everywhere."""
 
-    def leads(self) -> bool:
+    def is_coordinator(self) -> bool:
         """The run folder is this process's."""
         return True
 
-    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
         """Calls `work` here, with a world of one."""
-        assert admission is not None
-        from adapt_core.devices import first_device
+        assert decision is not None
+        from adapt_core.distributed.devices import first_device
 
-        return work(plan, World(device=first_device()), admission)
+        return work(plan, World(device=first_device()), decision)
 
     def processes(self) -> int:
         """One."""
@@ -49,13 +49,13 @@ class Local:
         """The one process holds everything."""
         return [whole]
 
-    def join(self, world: World) -> AbstractContextManager[None]:
+    def process_group(self, world: World) -> AbstractContextManager[None]:
         """One process belongs to no group."""
         return nullcontext()
 
     def verify(self, loop: Loop, world: World) -> None:
         """Nothing was asked of the loop."""
 
-    def consolidate(self, model: nn.Module) -> nn.Module:
+    def gather_model(self, model: nn.Module) -> nn.Module:
         """The model is whole already."""
         return model

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 from adapt_core.methods.in_place import InPlace
 
@@ -17,23 +17,23 @@ class Full(InPlace):
 
     def __init__(self, params: Any) -> None:
         self.params = params
-        self._site = Site()
+        self._context = AttachContext()
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Makes every parameter trainable.
 
         Raises:
             InputError: the base is quantized.
         """
-        if site.quantized:
+        if context.quantized:
             raise InputError("method full trains every weight, and quantized weights cannot train.")
-        self._site = site
+        self._context = context
         for parameter in model.parameters():
             parameter.requires_grad_(True)
         return model
 
-    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+    def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """Two groups: the head, and everything before it."""
         names = [name for name, _ in model.named_parameters()]
-        head = [name for name in names if self._site.trains(name)]
+        head = [name for name in names if self._context.trains(name)]
         return {"base model": [name for name in names if name not in set(head)], "head": head}

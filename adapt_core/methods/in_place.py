@@ -11,7 +11,7 @@ from torch import nn
 class InPlace:
     """A method without an adapter. `full` and `last_layer` are such."""
 
-    def base_only(self, model: nn.Module) -> AbstractContextManager[None]:
+    def disable_adapter(self, model: nn.Module) -> AbstractContextManager[None]:
         """Before training the model is its own base."""
         return nullcontext()
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
-from adapt_core.methods.freezing import freeze_except, hold_batch_norms
 from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.structure import last_layers, untie_head
+from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
+from adapt_core.nn.structure import last_layers, untie_head
 
 log = logging.getLogger(__name__)
 
@@ -26,37 +26,39 @@ class LastLayer(InPlace):
         self._groups: dict[str, list[str]] = {}
         self._held: list[RemovableHandle] = []
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Freezes everything but the last layers and the parameters that the checkpoint did not hold.
 
         Raises:
             InputError: the model has fewer layers than LAST_LAYERS asks for, its head cannot be found, or the layers
                 before it are quantized.
         """
-        if site.quantized and self.params.last_layers > 1:
+        if context.quantized and self.params.last_layers > 1:
             raise InputError(
                 f"LAST_LAYERS: {self.params.last_layers}: on a quantized base the head alone can train, for it alone "
                 "is held in full precision."
             )
-        if not site.head:
+        if not context.head:
             raise InputError(
                 f"method last_layer: {type(model).__name__} has no head that could be told from its base. "
                 "Use method full."
             )
-        untied = untie_head(model, site.head)
+        untied = untie_head(model, context.head)
         if untied:
             log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
-        modules = last_layers(model, site.head, self.params.last_layers)
+        modules = last_layers(model, context.head, self.params.last_layers)
         prefixes = tuple(f"{name}." for name in modules)
-        head_prefixes = tuple(f"{name}." for name in site.head)
+        head_prefixes = tuple(f"{name}." for name in context.head)
 
         def in_head(name: str) -> bool:
-            return name.startswith(head_prefixes) or name in site.head or name in site.new_parameters
+            return name.startswith(head_prefixes) or name in context.head or name in context.new_parameters
 
         freeze_except(model, lambda name: in_head(name) or name.startswith(prefixes) or name in modules)
         trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         if not trainable:
-            raise InputError(f"method last_layer: the head {', '.join(site.head)} holds no parameter that can train.")
+            raise InputError(
+                f"method last_layer: the head {', '.join(context.head)} contains no parameter that can train."
+            )
         self._groups = {
             "head": [name for name in trainable if in_head(name)],
             "last layers": [name for name in trainable if not in_head(name)],
@@ -64,7 +66,7 @@ class LastLayer(InPlace):
         self._held = hold_batch_norms(model)
         return model
 
-    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+    def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """The head, and the further last layers."""
         return self._groups
 

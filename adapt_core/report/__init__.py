@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.config.plan import Plan
+from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.paths import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def report_run(plan: Plan, registry: Registry, folder: RunFolder, result: RunRes
     Returns:
         the file, or None where it could not be written.
     """
-    from adapt_core.files import write_text
+    from adapt_core.run_folder.files import write_text
 
     try:
         from adapt_core.report.page import report_page

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.report.wording import figure
+from adapt_core.runtime.format import figure
 
 LARGEST_MATRIX = 16
 """Classes up to which the confusions are shown as a matrix; of more, the most frequent ones are listed."""

@@ -10,10 +10,10 @@ import attrs
 
 from adapt_core.errors import InputError
 from adapt_core.report.curves import overlaid
-from adapt_core.report.rendering import render
-from adapt_core.report.wording import figure, setting, size, span
+from adapt_core.report.html import render
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.runtime.format import figure, setting, size, span
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
 """Keys that say where results go, not what was done."""

@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 
 from adapt_core.config.core_params import GROUPS
-from adapt_core.parameters import parameters_of
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
-from adapt_core.report.wording import setting
+from adapt_core.config.plan import Plan
+from adapt_core.plugin.params import parameters_of
+from adapt_core.plugin.registry import Registry
+from adapt_core.runtime.format import setting
 
 
 @attrs.frozen

@@ -8,16 +8,16 @@ from typing import Any
 
 import attrs
 
-from adapt_core.evidence import stored
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.config.plan import Plan
+from adapt_core.plugin.registry import Registry
 from adapt_core.report.classes import class_section
 from adapt_core.report.configuration import settings
 from adapt_core.report.curves import charts_of
-from adapt_core.report.rendering import render
-from adapt_core.report.wording import figure, setting, size, span
+from adapt_core.report.evaluation_record import stored
+from adapt_core.report.html import render
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.runtime.format import figure, setting, size, span
 
 
 def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
@@ -122,13 +122,13 @@ def samples_section(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
-    """What else there is to know: the data, the proof of learning, the merge, the files."""
+    """What else there is to know: the data, the training check, the merge, the files."""
     rows = [(name.replace("_", " "), setting(value)) for name, value in result.data.items()]
-    learning = result.learning
-    if learning.get("moved_tensors") is not None:
-        moved = f"{learning['moved_tensors']} of {learning['trained_tensors']} trained tensors moved"
-        still = f"{learning['frozen_tensors']} frozen ones are unchanged, bit for bit"
-        rows.append(("proof of learning", f"{learning['verdict']}: {moved}; {still}"))
+    check = result.training_check
+    if check.get("moved_tensors") is not None:
+        moved = f"{check['moved_tensors']} of {check['trained_tensors']} trained tensors moved"
+        still = f"{check['frozen_tensors']} frozen ones are unchanged, bit for bit"
+        rows.append(("training check", f"{check['verdict']}: {moved}; {still}"))
     if result.merge:
         rows += [(f"merge: {name.replace('_', ' ')}", figure(value)) for name, value in result.merge.items()]
     for name, path in result.artifacts.items():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from adapt_core.api import run
 from adapt_core.errors import InputError
-from adapt_core.running import run
 
 
 class LauncherContract:
@@ -25,7 +25,7 @@ class LauncherContract:
     def test_a_run_ends_in_one_result(self, config: Mapping[str, Any], tmp_path: Path) -> None:
         result = run({**config, "OUTPUT_DIR": str(tmp_path / "run")})
         assert result.status == "finished"
-        assert result.learning["verdict"] == "learned", "give the config at least three steps"
+        assert result.training_check["verdict"] == "learned", "give the config at least three steps"
         stored = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
         assert stored["metrics"] == json.loads(json.dumps(result.metrics))
         steps = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from adapt_core.contracts import Method, Site
-from adapt_core.learning_proof import fingerprint
+from adapt_core.contracts import AttachContext, Method
 from adapt_core.testing.models import OnAModel, logits_of, small_site, train
+from adapt_core.verification.training import fingerprint
 
 
 class MethodContract(OnAModel):
@@ -35,7 +35,7 @@ class MethodContract(OnAModel):
         raise NotImplementedError("give the contract your method: override the fixture make_method")
 
     @pytest.fixture
-    def site(self) -> Site:
+    def context(self) -> AttachContext:
         """Where the method attaches."""
         return small_site()
 
@@ -44,17 +44,17 @@ class MethodContract(OnAModel):
         return make_method()
 
     @pytest.fixture
-    def attached(self, method: Method, make_model: Callable[[], nn.Module], site: Site) -> nn.Module:
-        return method.attach(make_model(), site)
+    def attached(self, method: Method, make_model: Callable[[], nn.Module], context: AttachContext) -> nn.Module:
+        return method.attach(make_model(), context)
 
     def test_what_it_declares_is_what_requires_a_gradient(self, method: Method, attached: nn.Module) -> None:
-        declared = {name for members in method.groups(attached).values() for name in members}
+        declared = {name for members in method.trainable_groups(attached).values() for name in members}
         assert declared == {name for name, parameter in attached.named_parameters() if parameter.requires_grad}
         assert declared, "the method trains nothing"
 
-    def test_new_parameters_of_the_model_train(self, attached: nn.Module, site: Site) -> None:
+    def test_new_parameters_of_the_model_train(self, attached: nn.Module, context: AttachContext) -> None:
         trained = [name for name, parameter in attached.named_parameters() if parameter.requires_grad]
-        for name in site.new_parameters:
+        for name in context.new_parameters:
             module, _, parameter = name.rpartition(".")
             assert any(module in other and other.endswith(parameter) for other in trained), name
 
@@ -65,13 +65,13 @@ class MethodContract(OnAModel):
         attached: nn.Module,
         batch: Mapping[str, Any],
     ) -> None:
-        with torch.no_grad(), method.base_only(attached.eval()):
+        with torch.no_grad(), method.disable_adapter(attached.eval()):
             torch.testing.assert_close(logits_of(attached, batch), logits_of(make_model(), batch))
 
     def test_the_loss_falls_and_only_what_is_declared_moves(
         self, method: Method, attached: nn.Module, batch: Mapping[str, Any]
     ) -> None:
-        groups = method.groups(attached)
+        groups = method.trainable_groups(attached)
         start = {name: fingerprint(parameter) for name, parameter in attached.named_parameters()}
         losses = train(attached, batch, self.steps, self.lr)
         assert losses[-1] < losses[0]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 
 CLASSES = 3
 
@@ -45,9 +45,9 @@ def small_batch() -> dict[str, torch.Tensor]:
     return {"images": torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))}
 
 
-def small_site() -> Site:
+def small_site() -> AttachContext:
     """Where a method attaches to `SmallNet`: its head is new and trains."""
-    return Site(head=("head",), new_parameters=frozenset({"head.weight", "head.bias"}))
+    return AttachContext(head=("head",), new_parameters=frozenset({"head.weight", "head.bias"}))
 
 
 def logits_of(model: nn.Module, batch: Mapping[str, Any]) -> torch.Tensor:

@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
-from adapt_core.parameters import parameters_of
-from adapt_core.registry import Registered, Registry
+from adapt_core.plugin.params import parameters_of
+from adapt_core.plugin.registry import Registered, Registry
 
 HEAVY = ("torch", "transformers", "peft", "datasets", "accelerate", "timm", "mmengine", "mmdet", "bitsandbytes")
 
@@ -40,7 +40,7 @@ class PluginContract:
 
     def test_seeing_it_imports_nothing_heavy(self, registered: list[Registered[Any]]) -> None:
         code = (
-            "import json, sys; from adapt_core.registry import Registry; Registry.discover(); "
+            "import json, sys; from adapt_core.plugin.registry import Registry; Registry.discover(); "
             f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
         )
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapt_core.predicting import predict
-from adapt_core.running import check, run
+from adapt_core.api import check, predict, run
 
 
 class TaskContract:
@@ -42,13 +41,13 @@ class TaskContract:
         assert check({**config, "OUTPUT_DIR": str(tmp_path)}).task.name
         file = tmp_path / "config.json"
         file.write_text(json.dumps({**config, "OUTPUT_DIR": str(tmp_path / "run")}), encoding="utf-8")
-        code = "import sys; from adapt_core.running import check; check(sys.argv[1]); assert 'torch' not in sys.modules"
+        code = "import sys; from adapt_core.api import check; check(sys.argv[1]); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=120)
 
     def test_a_run_learns_and_reports_before_and_after(self, finished: Path) -> None:
         result = json.loads((finished / "result.json").read_text(encoding="utf-8"))
         assert result["status"] == "finished"
-        assert result["learning"]["verdict"] == "learned", "give the config at least three steps"
+        assert result["training_check"]["verdict"] == "learned", "give the config at least three steps"
         assert result["metrics"]["before"].keys() == result["metrics"]["after"].keys()
 
     def test_predictions_are_plain_data_one_for_each_input(self, finished: Path, inputs: Sequence[str]) -> None:

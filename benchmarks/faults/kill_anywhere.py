@@ -33,11 +33,11 @@ from benchmarks.small_jobs import JOBS
 
 MANIFEST = "manifest.json"
 _STEPS: dict[str, Any] = {"EPOCHS": 3, "INTERVAL": "steps", "INTERVAL_STEPS": 1, "NO_OF_CHECKPOINTS": 3}
-_HF = ("adapt_core.hf_loop.loop", "transformers", "datasets", "adapt_core.pipeline", "adapt_core.report")
+_HF = ("adapt_core.hf.loop.loop", "transformers", "datasets", "adapt_core.execution.pipeline", "adapt_core.report")
 _MODULES = {
     "text": (*_HF, "adapt_nlp.text_classification.task"),
     "image": (*_HF, "adapt_vision_mm.image_classification.task"),
-    "mm": ("adapt_core.pipeline", "adapt_core.report", "adapt_vision_mm.openmmlab.base", "mmengine.runner"),
+    "mm": ("adapt_core.execution.pipeline", "adapt_core.report", "adapt_vision_mm.openmmlab.base", "mmengine.runner"),
 }
 
 

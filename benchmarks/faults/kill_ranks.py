@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from adapt_core.checkpoints import fault, newest_whole, step_of
+from adapt_core.run_folder.checkpoints import fault, newest_whole, step_of
 
 SECONDS_TO_END = 60.0
 SECONDS_WITHOUT_A_STEP = 240.0

@@ -15,19 +15,20 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
 
     A merged or plain model is loaded from `model/`; where only an adapter was saved, it goes onto its base again.
     """
-    from adapt_core.contracts import Job, World
-    from adapt_core.devices import first_device
-    from adapt_core.finished_run import FinishedRun
-    from adapt_core.learning_proof import LearningProof
-    from adapt_core.parts import Parts
-    from adapt_core.relay import Relay
-    from adapt_core.screen import SilentScreen
+    from adapt_core.contracts import Job
+    from adapt_core.distributed.devices import first_device
+    from adapt_core.distributed.world import World
+    from adapt_core.execution.components import Components
+    from adapt_core.execution.finished_run import FinishedRun
+    from adapt_core.runtime.progress import SilentReporter
+    from adapt_core.runtime.recorder import MetricRecorder
+    from adapt_core.verification.training import TrainingCheck
 
     finished = FinishedRun.open(run_dir)
     plan, registry, folder = finished.plan, finished.registry, finished.folder
     result = folder.finished()
     assert result is not None
-    parts, world = Parts.of(plan, registry, finished.task), World(device=first_device())
+    parts, world = Components.of(plan, registry, finished.task), World(device=first_device())
     data = finished.task.load_data()
     if folder.model.is_dir():
         model = finished.model()
@@ -36,10 +37,18 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
         if parts.quantizer is not None:
             base = parts.quantizer.prepare(base, False)
         model = parts.method.load_adapter(base, folder.adapter)
-    relay = Relay(folder, SilentScreen(), registry.manager, is_main=False)
-    proof = LearningProof(model, {}, plan.method.name)
+    recorder = MetricRecorder(folder, SilentReporter(), registry.manager, is_main=False)
+    training_check = TrainingCheck(model, {}, plan.method.name)
     loop = finished.task.make_loop(
-        Job(plan=plan, world=world, data=data, model=model, folder=folder, relay=relay, proof=proof)
+        Job(
+            plan=plan,
+            world=world,
+            data=data,
+            model=model,
+            folder=folder,
+            recorder=recorder,
+            training_check=training_check,
+        )
     )
     return dict(result.metrics["after"] or {}), loop.evaluate(data.validation)
 

@@ -23,11 +23,11 @@ from benchmarks.small_jobs import JOBS, SmallJob
 
 def refusal(config: dict[str, Any]) -> str | None:
     """What `adapt check` says against a config, or None."""
-    from adapt_core import running
+    from adapt_core import api
     from adapt_core.errors import InputError
 
     try:
-        running.foresee(running.check(config))
+        api.estimate(api.check(config))
     except InputError as error:
         return str(error)
     return None
@@ -75,7 +75,7 @@ def trained(config: dict[str, Any]) -> dict[str, Any]:
         traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}"}
     losses = [(result.metrics[phase] or {})["loss"] for phase in ("before", "after")]
-    return {"losses": losses, "learning": result.learning["verdict"], "artifacts": sorted(result.artifacts)}
+    return {"losses": losses, "learning": result.training_check["verdict"], "artifacts": sorted(result.artifacts)}
 
 
 def main() -> None:

@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
-from adapt_core import running
-from adapt_core.contracts import World
-from adapt_core.devices import first_device
-from adapt_core.parts import Parts
-from adapt_core.pipeline import attach
-from adapt_core.random_state import seed_everything
-from adapt_core.registry import Registry
+from adapt_core import api
+from adapt_core.distributed.devices import first_device
+from adapt_core.distributed.world import World
+from adapt_core.execution.components import Components
+from adapt_core.execution.pipeline import attach
+from adapt_core.nn.random_state import seed_everything
+from adapt_core.plugin.registry import Registry
 from benchmarks.memory.hold_out import hold_out
 from benchmarks.memory.real_step import step
 
@@ -32,10 +32,10 @@ KINDS = ("weights", "gradients", "optimizer", "activations")
 
 def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str:
     """A line of the table: for each kind foretold / real bytes in MiB, and their ratio."""
-    plan = running.check(config, overrides=overrides)
-    foretold = running.foresee(plan).memory
+    plan = api.check(config, overrides=overrides)
+    foretold = api.estimate(plan).memory
     assert foretold is not None
-    parts = Parts.of(plan, Registry.discover())
+    parts = Components.of(plan, Registry.discover())
     seed_everything(plan.training.seed)
     data = parts.task.load_data()
     device = first_device()

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from adapt_core.forecast.activations import Kept
-from adapt_core.plan import Plan
+from adapt_core.config.plan import Plan
+from adapt_core.estimate.activations import Kept
 
 
 def storages(tensors: Any) -> dict[int, int]:
@@ -92,7 +92,7 @@ def _optimizer(plan: Plan, model: Any, device: str) -> Any:
     if plan.loop == "mm":
         from mmengine.optim import build_optim_wrapper
 
-        from adapt_core.contracts import World
+        from adapt_core.distributed.world import World
 
         from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
 

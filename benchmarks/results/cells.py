@@ -76,7 +76,7 @@ def _made(name: str, models: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-    from adapt_core.contracts import Site
+    from adapt_core.contracts import AttachContext
 
     generator = torch.Generator().manual_seed(1)
     tokens = {"input_ids": torch.randint(5, 1000, (4, 16), generator=generator)}
@@ -86,17 +86,17 @@ def _made(name: str, models: Any) -> Any:
         return models.Case(
             lambda: AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.float32),
             lambda: tokens,
-            Site(head=("classifier",), new_parameters=new, train_head=True),
+            AttachContext(head=("classifier",), new_parameters=new, train_head=True),
         )
-    from adapt_core.hf_models.gguf_files import converted
-    from adapt_core.hf_models.locate import ModelSource
+    from adapt_core.hf.models.gguf import converted
+    from adapt_core.hf.models.location import ModelSource
 
     file = smollm2()
     source = converted(ModelSource(str(file), path=file))
     return models.Case(
         lambda: AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32),
         lambda: tokens,
-        Site(head=("lm_head",), train_head=False),
+        AttachContext(head=("lm_head",), train_head=False),
     )
 
 
@@ -104,7 +104,7 @@ def _detr(models: Any) -> Any:
     """mmdet's DETR, small, on 64-pixel images; its logits are the classes of each query and decoder layer."""
     import torch
 
-    from adapt_core.contracts import Site
+    from adapt_core.contracts import AttachContext
 
     from adapt_vision_mm.openmmlab import config_files, parts
 
@@ -130,7 +130,7 @@ def _detr(models: Any) -> Any:
     return models.Case(
         lambda: MODELS.build(copy.deepcopy(model)),  # building writes into it
         lambda: {"inputs": pixels, "data_samples": [sample] * 4, "mode": "tensor"},
-        Site(head=("bbox_head.fc_cls",), new_parameters=new, train_head=True),
+        AttachContext(head=("bbox_head.fc_cls",), new_parameters=new, train_head=True),
     )
 
 
@@ -156,19 +156,19 @@ def _base(case: Any, bits: int) -> Any:
         if bits == 4
         else Bnb8bit(params.Bnb8bitParams(load_in_8bit=True))
     )
-    return quantizer.prepare(quantizer.convert(case.seeded(), case.site.head, "cpu"), False)
+    return quantizer.prepare(quantizer.convert(case.seeded(), case.context.head, "cpu"), False)
 
 
 def _measured(models: Any, case: Any, bits: int, name: str) -> dict[str, Any]:
     import torch
 
-    from adapt_core.learning_proof import fingerprint
+    from adapt_core.verification.training import fingerprint
 
     from adapt_peft_ssf.quantizers.conversion import dequantize
 
     method = _method(name)
-    model = method.attach(_base(case, bits), attrs.evolve(case.site, quantized=bool(bits))).eval()
-    declared = {parameter for members in method.groups(model).values() for parameter in members}
+    model = method.attach(_base(case, bits), attrs.evolve(case.context, quantized=bool(bits))).eval()
+    declared = {parameter for members in method.trainable_groups(model).values() for parameter in members}
     start = {parameter: fingerprint(tensor) for parameter, tensor in model.named_parameters()}
     losses = models.train(model, case.inputs(), steps=6, lr=1e-2 if name == "SSF" else 2e-3)
     moved = {parameter for parameter, tensor in model.named_parameters() if fingerprint(tensor) != start[parameter]}

@@ -9,9 +9,9 @@ import attrs
 import click
 import pytest
 
-from adapt_core import hookspecs
 from adapt_core.cli import cli
-from adapt_core.registry import Registry
+from adapt_core.plugin import hookspecs
+from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 
 from .conftest import DISTRIBUTIONS

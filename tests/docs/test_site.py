@@ -14,7 +14,7 @@ pytest.importorskip("mkdocs", reason="needs the dependency group docs")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
@@ -27,22 +27,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_page_is_built(site: Path) -> None:
+def test_every_page_is_built(context: Path) -> None:
     pages = {page.relative_to(ROOT / "docs").with_suffix(".html") for page in (ROOT / "docs").rglob("*.md")}
-    assert {page for page in pages if not (site / page).is_file()} == set()
+    assert {page for page in pages if not (context / page).is_file()} == set()
 
 
-def test_no_fence_is_left_as_text(site: Path) -> None:
-    assert [page.name for page in site.rglob("*.html") if "```" in page.read_text(encoding="utf-8")] == []
+def test_no_fence_is_left_as_text(context: Path) -> None:
+    assert [page.name for page in context.rglob("*.html") if "```" in page.read_text(encoding="utf-8")] == []
 
 
-def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
+def test_nothing_is_fetched_from_elsewhere(context: Path) -> None:
     """The pages open without a network: no font, script or style of another host."""
-    for page in site.rglob("*.html"):
+    for page in context.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert 'src="http' not in text, page
         assert 'rel="stylesheet" href="http' not in text, page
 
 
-def test_sources_and_figures_are_not_published(site: Path) -> None:
-    assert [path.name for path in site.rglob("*") if path.suffix == ".py" or path.name == "results.json"] == []
+def test_sources_and_figures_are_not_published(context: Path) -> None:
+    assert [path.name for path in context.rglob("*") if path.suffix == ".py" or path.name == "results.json"] == []

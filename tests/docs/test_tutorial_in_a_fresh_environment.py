@@ -39,6 +39,6 @@ def test_it_leads_from_pip_install_to_a_model_that_is_used(uv: str, wheels: Path
     assert installs == 1
     for run, reached in (("inbox", 0.7), ("lora", 0.5)):
         result = json.loads((session.folder / "runs" / run / "result.json").read_text(encoding="utf-8"))
-        assert result["learning"]["verdict"] == "learned", run
+        assert result["training_check"]["verdict"] == "learned", run
         assert result["metrics"]["before"]["accuracy"] < 0.4, run
         assert result["metrics"]["after"]["accuracy"] > reached, run

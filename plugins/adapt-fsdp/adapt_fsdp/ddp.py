@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from adapt_core import torchrun
-from adapt_core.contracts import Loop, Work, World
+from adapt_core.contracts import Loop, Work
+from adapt_core.distributed import torchrun
+from adapt_core.distributed.world import World
 from adapt_core.errors import DefectError
 
 from adapt_fsdp.params import DdpParams
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from adapt_core.admission import Admission
-    from adapt_core.extras import RunCommand, StoredBytes
-    from adapt_core.forecast.memory import Memory
-    from adapt_core.plan import Plan
+    from adapt_core.capabilities import Memory, RunCommand, StoredBytes
+    from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
+    from adapt_core.run_folder.resume import ResumeDecision
 
 
 class Ddp:
@@ -29,7 +29,7 @@ class Ddp:
     def __init__(self, params: DdpParams) -> None:
         self.params = params
 
-    def leads(self) -> bool:
+    def is_coordinator(self) -> bool:
         """Machine 0 holds the run folder; where torchrun starts the processes, rank 0 does."""
         place = torchrun.place()
         return self.params.machine_rank == 0 if place is None else place.rank == 0
@@ -40,7 +40,7 @@ class Ddp:
 
         check_processes(self.params, plan)
 
-    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
         """Runs the plan in worker processes, or as the one that torchrun started."""
         from adapt_fsdp.launching import launch, precision_options
         from adapt_fsdp.under_torchrun import work_as_one
@@ -48,8 +48,8 @@ class Ddp:
         options = precision_options(self.params)
         place = torchrun.place()
         if place is not None:
-            return work_as_one(plan, self.params, self, work, admission, place, options)
-        return launch(plan, self.params, admission, options)
+            return work_as_one(plan, self.params, self, work, decision, place, options)
+        return launch(plan, self.params, decision, options)
 
     def processes(self) -> int:
         """The processes of all machines."""
@@ -71,7 +71,7 @@ class Ddp:
 
         return WRITERS[scheduler](plan, command)
 
-    def join(self, world: World) -> AbstractContextManager[None]:
+    def process_group(self, world: World) -> AbstractContextManager[None]:
         """The process group of all ranks."""
         from adapt_fsdp.joining import process_group
 
@@ -87,6 +87,6 @@ class Ddp:
         if trainer is not None and trainer.args.world_size != world.size:
             raise DefectError(f"the loop trains in {trainer.args.world_size} processes instead of {world.size}.")
 
-    def consolidate(self, model: nn.Module) -> nn.Module:
+    def gather_model(self, model: nn.Module) -> nn.Module:
         """Each rank's copy is whole."""
         return model

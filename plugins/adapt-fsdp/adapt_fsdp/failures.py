@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 
 from adapt_core.errors import AdaptError, DefectError, InputError
-from adapt_core.run_log import FILE_ONLY
+from adapt_core.runtime.logs import FILE_ONLY
 
 from adapt_fsdp.processes import Worker
 

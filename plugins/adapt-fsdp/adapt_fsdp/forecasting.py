@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 from torch import nn
 
-from adapt_core.extras import StoredBytes
-from adapt_core.forecast.memory import Memory, stored
-from adapt_core.forecast.optimizers import state_bytes
+from adapt_core.capabilities import Memory, StoredBytes
+from adapt_core.estimate.memory import stored
+from adapt_core.estimate.optimizers import state_bytes
 
 from adapt_fsdp.fsdp import layer_classes
 from adapt_fsdp.params import FsdpParams

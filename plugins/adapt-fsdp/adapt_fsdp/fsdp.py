@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from adapt_core import torchrun
-from adapt_core.contracts import Loop, Work, World
+from adapt_core.contracts import Loop, Work
+from adapt_core.distributed import torchrun
+from adapt_core.distributed.world import World
 from adapt_core.errors import DefectError, InputError
 
 from adapt_fsdp.params import FsdpParams
@@ -17,11 +18,10 @@ from adapt_fsdp.params import FsdpParams
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.admission import Admission
-    from adapt_core.extras import RunCommand, StoredBytes
-    from adapt_core.forecast.memory import Memory
-    from adapt_core.plan import Plan
+    from adapt_core.capabilities import Memory, RunCommand, StoredBytes
+    from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
+    from adapt_core.run_folder.resume import ResumeDecision
 
 
 class Fsdp:
@@ -31,7 +31,7 @@ class Fsdp:
         self.params = params
         self._skeleton: nn.Module | None = None
 
-    def leads(self) -> bool:
+    def is_coordinator(self) -> bool:
         """Machine 0 holds the run folder; where torchrun starts the processes, rank 0 does."""
         place = torchrun.place()
         return self.params.machine_rank == 0 if place is None else place.rank == 0
@@ -44,7 +44,7 @@ class Fsdp:
         refuse(self.params, plan, device_count(self.params) > 0)
         check_processes(self.params, plan)
 
-    def launch(self, plan: Plan, work: Work, admission: Admission | None) -> RunResult:
+    def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
         """Runs the plan in worker processes, or as the one that torchrun started."""
         from adapt_fsdp.launching import device_count, launch, precision_options
         from adapt_fsdp.under_torchrun import work_as_one
@@ -57,8 +57,8 @@ class Fsdp:
         place = torchrun.place()
         if place is not None:
             os.environ.update(environment)
-            return work_as_one(plan, self.params, self, work, admission, place, options)
-        return launch(plan, self.params, admission, options, environment)
+            return work_as_one(plan, self.params, self, work, decision, place, options)
+        return launch(plan, self.params, decision, options, environment)
 
     def processes(self) -> int:
         """The processes of all machines."""
@@ -84,7 +84,7 @@ class Fsdp:
         return WRITERS[scheduler](plan, command)
 
     @contextmanager
-    def join(self, world: World) -> Iterator[None]:
+    def process_group(self, world: World) -> Iterator[None]:
         """The process group of all ranks; on a CPU, accelerate's state too, which knows no FSDP there by itself."""
         from adapt_fsdp.joining import process_group
 
@@ -112,7 +112,7 @@ class Fsdp:
             raise DefectError(f"FSDP was asked for, and accelerate would train with {kind}.")
         if trainer.args.world_size != world.size:
             raise DefectError(f"the loop trains in {trainer.args.world_size} processes instead of {world.size}.")
-        model = loop.plain_model()
+        model = loop.unwrap_model()
         plugin = trainer.accelerator.state.fsdp_plugin
         if self.params.fsdp_auto_wrap_policy == "TRANSFORMER_BASED_WRAP":
             plugin.transformer_cls_names_to_wrap = layers_to_wrap(model, self.params.fsdp_transformer_layer_cls_to_wrap)
@@ -126,7 +126,7 @@ class Fsdp:
         if self.params.fsdp_offload_params:
             _send_inputs(model, world.device)
 
-    def consolidate(self, model: nn.Module) -> nn.Module:
+    def gather_model(self, model: nn.Module) -> nn.Module:
         """A whole model on the CPU, from every process's share.
 
         Raises:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from adapt_core import torchrun
-from adapt_core.contracts import World
+from adapt_core.distributed import torchrun
+from adapt_core.distributed.world import World
 
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]

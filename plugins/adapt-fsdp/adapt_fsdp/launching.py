@@ -9,14 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from adapt_core import torchrun
-from adapt_core.admission import Admission
-from adapt_core.contracts import World
+from adapt_core.config.plan import Plan
+from adapt_core.distributed import torchrun
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.plan import Plan
+from adapt_core.execution.worker import message
 from adapt_core.result import RunResult
-from adapt_core.run_folder import RunFolder
-from adapt_core.worker import message
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import ResumeDecision
 
 from adapt_fsdp.addresses import interface_towards
 from adapt_fsdp.failures import first_failure
@@ -84,7 +84,7 @@ def precision_options(params: ProcessParams) -> dict[str, Any]:
 def launch(
     plan: Plan,
     params: ProcessParams,
-    admission: Admission | None,
+    decision: ResumeDecision | None,
     options: Mapping[str, Any],
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> RunResult:
@@ -102,7 +102,7 @@ def launch(
     """
     with met(params) as meeting:
         counts = meeting.all_of("processes", processes_here(params), params.machine_timeout)
-        admission = _admission(plan, admission, meeting, params.machine_timeout)
+        decision = _admission(plan, decision, meeting, params.machine_timeout)
         worlds = _worlds(counts, meeting.machine, device_count(params) > 0, options)
         log.info(
             "%d processes%s on %s",
@@ -110,23 +110,23 @@ def launch(
             f" on {meeting.machines} machines," if meeting.machines > 1 else "",
             "GPUs (nccl)" if device_count(params) else f"the CPU (gloo), {_threads(len(worlds))} threads each",
         )
-        messages = [(world.rank, message(plan, world, admission)) for world in worlds]
+        messages = [(world.rank, message(plan, world, decision)) for world in worlds]
         environments = [{**_environment(world, len(worlds), meeting), **environment} for world in worlds]
         with started(messages, environments) as workers:
             return _outcome(workers, meeting, params)
 
 
-def _admission(plan: Plan, own: Admission | None, meeting: Meeting, seconds: float) -> Admission:
+def _admission(plan: Plan, own: ResumeDecision | None, meeting: Meeting, seconds: float) -> ResumeDecision:
     """Machine 0's admission; the other machines take it over."""
     if own is not None:
         found = own.checkpoint and str(own.checkpoint)
-        meeting.tell("admission", {"checkpoint": found, "before": own.before})
+        meeting.tell("decision", {"checkpoint": found, "before": own.before})
         return own
-    told = meeting.hear("admission", seconds)
+    told = meeting.hear("decision", seconds)
     checkpoint = Path(told["checkpoint"]) if told["checkpoint"] else None
     if checkpoint is not None and not checkpoint.is_dir():
         raise InputError(f"{checkpoint}, to resume from, is not here: OUTPUT_DIR must lie where all machines see it.")
-    return Admission(folder=RunFolder(plan.output_dir), checkpoint=checkpoint, before=told["before"])
+    return ResumeDecision(folder=RunFolder(plan.output_dir), checkpoint=checkpoint, before=told["before"])
 
 
 def _worlds(counts: list[int], machine: int, on_gpus: bool, options: Mapping[str, Any]) -> list[World]:

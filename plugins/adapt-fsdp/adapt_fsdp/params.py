@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.parameters import param
+from adapt_core.plugin.params import param
 
 
 @attrs.frozen

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapt_core import hookimpl
-from adapt_core.specs import LauncherSpec
+from adapt_core.plugin.specs import LauncherSpec, hookimpl
 
 from adapt_fsdp.params import DdpParams, FsdpParams
 

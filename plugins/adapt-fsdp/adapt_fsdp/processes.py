@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import attrs
 
-from adapt_core.worker_channel import PLACE_SIGNAL, Report
+from adapt_core.execution.worker_protocol import STACK_SIGNAL, Report
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_FOR_THE_CAUSE = 5.0
@@ -77,7 +77,7 @@ def started(messages: Sequence[tuple[int, str]], environments: Sequence[Mapping[
     try:
         for (rank, message), environment in zip(messages, environments, strict=True):
             process = subprocess.Popen(
-                [sys.executable, "-m", "adapt_core.worker"],
+                [sys.executable, "-m", "adapt_core.execution.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if rank == 0 else subprocess.PIPE,
@@ -161,7 +161,7 @@ def _look(selector: selectors.BaseSelector, workers: Sequence[Worker]) -> None:
 def _ask_for_places(selector: selectors.BaseSelector, workers: Sequence[Worker]) -> None:
     for worker in workers:
         if worker.report is None and worker.process.poll() is None:
-            worker.process.send_signal(PLACE_SIGNAL)
+            worker.process.send_signal(STACK_SIGNAL)
     end = time.monotonic() + _SECONDS_FOR_PLACES
     while time.monotonic() < end:
         _look(selector, workers)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import ConfigError, Problem
-from adapt_core.parameters import parameters_of
-from adapt_core.plan import Plan
+from adapt_core.plugin.params import parameters_of
 
 from adapt_fsdp.params import FsdpParams
 

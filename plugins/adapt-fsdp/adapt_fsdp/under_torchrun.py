@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.admission import Admission
-from adapt_core.contracts import Launcher, Work, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Launcher, Work
+from adapt_core.distributed.torchrun import Place
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.plan import Plan
-from adapt_core.run_folder import RunFolder
-from adapt_core.torchrun import Place
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import ResumeDecision
 
 from adapt_fsdp.params import ProcessParams
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from adapt_core.result import RunResult
 
-_ADMISSION = "admission"
+_DECISION = "decision"
 
 
 def work_as_one(
@@ -32,7 +33,7 @@ def work_as_one(
     params: ProcessParams,
     launcher: Launcher,
     work: Work,
-    admission: Admission | None,
+    decision: ResumeDecision | None,
     place: Place,
     options: Mapping[str, Any],
 ) -> RunResult:
@@ -56,7 +57,7 @@ def work_as_one(
     if not device_count(params):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as `launching` has it for processes of its own
     done = RunFolder(plan.output_dir).finished() if plan.resume == "auto" else None
-    if admission is None and done is not None:
+    if decision is None and done is not None:
         return done  # Rank 0 saw it too, and joins nobody.
     world = World(
         rank=place.rank,
@@ -66,21 +67,21 @@ def work_as_one(
         options=options,
     )
     store = store_of_the_run(timedelta(seconds=params.machine_timeout))
-    if admission is not None:
-        found = admission.checkpoint and str(admission.checkpoint)
-        store.set(_ADMISSION, json.dumps({"checkpoint": found, "before": admission.before}))
+    if decision is not None:
+        found = decision.checkpoint and str(decision.checkpoint)
+        store.set(_DECISION, json.dumps({"checkpoint": found, "before": decision.before}))
     else:
-        admission = _heard(store, plan, params.machine_timeout)
-    with launcher.join(world):
-        return work(plan, world, admission)
+        decision = _heard(store, plan, params.machine_timeout)
+    with launcher.process_group(world):
+        return work(plan, world, decision)
 
 
-def _heard(store: Store, plan: Plan, seconds: float) -> Admission:
+def _heard(store: Store, plan: Plan, seconds: float) -> ResumeDecision:
     end = time.monotonic() + seconds
-    while not store.check([_ADMISSION]):
+    while not store.check([_DECISION]):
         if time.monotonic() > end:
             raise InputError(f"rank 0 did not begin the run within machine_timeout ({seconds:g} s).")
         time.sleep(0.1)
-    told = json.loads(store.get(_ADMISSION))
+    told = json.loads(store.get(_DECISION))
     checkpoint = Path(told["checkpoint"]) if told["checkpoint"] else None
-    return Admission(folder=RunFolder(plan.output_dir), checkpoint=checkpoint, before=told["before"])
+    return ResumeDecision(folder=RunFolder(plan.output_dir), checkpoint=checkpoint, before=told["before"])

@@ -10,8 +10,8 @@ from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
+from adapt_core.distributed.sharding import plain_name
 from adapt_core.errors import DefectError
-from adapt_core.shares import plain_name
 
 
 def structure_of(model: nn.Module) -> nn.Module:

@@ -66,7 +66,7 @@ class Started:
                 environment = dict(
                     item.split("=", 1) for item in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in item
                 )
-                if b"adapt_core.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"adapt_core.execution.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     found[int(environment["RANK"])] = pid
         return found
 

@@ -55,7 +55,7 @@ def test_weights_losses_metrics_and_files_are_those_of_one_process(
     assert len(losses[0]) == 8
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert difference(folder, other) <= 1e-5
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert {path.name for path in folder.iterdir()} == {path.name for path in other.iterdir()}
     assert {path.name for path in (folder / "model").iterdir()} == {path.name for path in (other / "model").iterdir()}
     newest = folder / "checkpoints" / "checkpoint-8"

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from adapt_core import running
-from adapt_core.forecast.by_launcher import Share
+from adapt_core import api
+from adapt_core.estimate.ranks import Share
 
 ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
 
 
 def told(keys: dict[str, Any]) -> dict[str, list[Share]]:
     """Launcher -> its shares, in the order of their ranks."""
-    found = running.foresee(running.check(keys))
+    found = api.estimate(api.check(keys))
     return {name: [share for share in found.launchers if share.launcher == name] for name in ("local", "ddp", "fsdp")}
 
 
@@ -39,9 +39,7 @@ def test_ranks_of_ddp_hold_all_and_buckets_and_those_of_fsdp_their_rows(keys: di
 
 
 def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_told(keys: dict[str, Any]) -> None:
-    whole, sharded = (
-        running.foresee(running.check({**keys, **switch})) for switch in ({}, {"DDP": False, "FSDP": True})
-    )
+    whole, sharded = (api.estimate(api.check({**keys, **switch})) for switch in ({}, {"DDP": False, "FSDP": True}))
     assert whole.processes == sharded.processes == 2
     assert whole.memory is not None
     assert sharded.memory is not None

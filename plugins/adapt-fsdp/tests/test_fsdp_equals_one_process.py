@@ -95,7 +95,7 @@ def test_losses_weights_and_files_are_those_of_one_process(configs: dict[str, di
     assert difference <= 1e-4
     assert files(run) == files(other)
     assert largest_difference(run, other) <= 1e-4
-    learning, theirs = (json.loads((where / "result.json").read_text())["learning"] for where in (run, other))
+    learning, theirs = (json.loads((where / "result.json").read_text())["training_check"] for where in (run, other))
     assert learning["still_tensors"] == theirs["still_tensors"]
 
 
@@ -112,9 +112,9 @@ def test_each_process_holds_its_share_of_what_one_holds_under_ddp(configs: dict[
 
 @pytest.mark.parametrize("way", ["BERT full", "BERT LoRA", "BERT SSF, 4 bit", "Llama DoRA, 4 bit"])
 def test_the_bytes_are_those_that_adapt_check_told(configs: dict[str, dict[str, Any]], way: str) -> None:
-    from adapt_core import running
+    from adapt_core import api
 
-    found = running.foresee(running.check(configs[way]))
+    found = api.estimate(api.check(configs[way]))
     told = [share for share in found.launchers if share.launcher == "fsdp"]
     by_rank = [share.memory for share in told for _ in range(share.first_rank, share.last_rank + 1)]
     for rank, memory in enumerate(by_rank):

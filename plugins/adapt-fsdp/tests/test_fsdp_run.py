@@ -45,8 +45,8 @@ def test_sharded_training_gives_one_process_s_losses_and_a_whole_model(
     assert result.launcher == "fsdp"
     assert losses(folder) == pytest.approx(losses(other), abs=1e-4)
     assert result.metrics["after"] == pytest.approx(single.metrics["after"], abs=1e-4)
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["moved_tensors"] == single.learning["moved_tensors"]
+    assert result.training_check["verdict"] == "learned"
+    assert result.training_check["moved_tensors"] == single.training_check["moved_tensors"]
     assert (result.total_parameters, result.trainable_parameters) == (
         single.total_parameters,
         single.trainable_parameters,
@@ -106,7 +106,7 @@ def test_a_base_in_4_bits_trains_sharded_over_nccl(
     devices = {"use_cpu": False, "num_processes": None}
     result = ended({**fsdp, **model, **training, **devices, **QUANTIZED, **changes})
     assert (result.launcher, result.quantization) == ("fsdp", "bnb_4bit")
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert "no samples for the report" not in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])
 
@@ -143,6 +143,6 @@ def test_fsdp_over_nccl(fsdp: dict[str, Any], ended: Run, tmp_path: Path, change
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
     result = ended({**fsdp, "use_cpu": False, "num_processes": None, "LR": 0.01, **changes})
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert "GPUs (nccl)" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.config.resolving import RunConfig, resolve
+from adapt_core.config.plan import Plan
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import AdaptError, InputError
-from adapt_core.parameters import parameters_of
-from adapt_core.plan import Plan
-from adapt_core.registry import Registry
+from adapt_core.plugin.params import parameters_of
+from adapt_core.plugin.registry import Registry
 
 from adapt_fsdp.params import FsdpParams
 from adapt_fsdp.refusals import ONLY_DEFAULT, refuse
@@ -196,11 +196,11 @@ def test_processes_find_their_keys_in_their_environment(keys: dict[str, Any], st
         assert "CUDA_VISIBLE_DEVICES=" in environment  # use_cpu: no library may take a GPU all the same
 
 
-@pytest.mark.parametrize(("rank", "leads"), [(0, True), (1, False)])
-def test_the_machine_of_rank_0_leads(rank: int, leads: bool) -> None:
+@pytest.mark.parametrize(("rank", "is_coordinator"), [(0, True), (1, False)])
+def test_the_machine_of_rank_0_leads(rank: int, is_coordinator: bool) -> None:
     from adapt_fsdp.fsdp import Fsdp
 
-    assert Fsdp(params(machine_rank=rank, num_machines=2)).leads() is leads
+    assert Fsdp(params(machine_rank=rank, num_machines=2)).is_coordinator() is is_coordinator
 
 
 @pytest.mark.gpu

@@ -20,7 +20,7 @@ Spawn = Callable[..., list[Worker]]
 
 SPEAK = (
     "import json, os, subprocess, sys, time\n"
-    "from adapt_core.worker_channel import Report, receive, take_standard_output\n"
+    "from adapt_core.execution.worker_protocol import Report, receive, take_standard_output\n"
     "channel = take_standard_output()\n"
     "def say(**report):\n    channel.write(Report(**report).to_line())\n    channel.flush()\n"
 )

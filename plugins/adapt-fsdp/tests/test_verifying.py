@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapt_core.contracts import World
+from adapt_core.distributed.world import World
 from adapt_core.errors import DefectError
 
 from adapt_fsdp.ddp import Ddp
@@ -25,7 +25,7 @@ def loop(tiny_encoder: Path, tmp_path: Path) -> Any:
 
     model = AutoModelForSequenceClassification.from_pretrained(tiny_encoder)
     trainer = Trainer(model=model, args=TrainingArguments(output_dir=str(tmp_path), use_cpu=True))
-    return SimpleNamespace(trainer=trainer, plain_model=lambda: model)
+    return SimpleNamespace(trainer=trainer, unwrap_model=lambda: model)
 
 
 def test_a_trainer_that_does_not_shard_is_refused_under_fsdp(loop: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.hf_tasks.params import TextParams
-from adapt_core.parameters import param
+from adapt_core.hf.tasks.params import TextParams
+from adapt_core.plugin.params import param
 
 
 @attrs.frozen

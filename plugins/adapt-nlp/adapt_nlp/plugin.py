@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapt_core import hookimpl
-from adapt_core.specs import TaskSpec
+from adapt_core.plugin.specs import TaskSpec, hookimpl
 
 from adapt_nlp.params import (
     QuestionAnsweringParams,

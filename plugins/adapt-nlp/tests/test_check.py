@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core import running
-from adapt_core.forecast.outlook import Outlook
+from adapt_core import api
+from adapt_core.estimate.run import Estimate
 
 Keys = dict[str, Any]
 
 
 @pytest.fixture
-def foresee(keys: Keys) -> Callable[..., Outlook]:
+def estimate(keys: Keys) -> Callable[..., Estimate]:
     """The outlook of the small config with changes."""
 
-    def foresee_with(**changes: Any) -> Outlook:
-        return running.foresee(running.check({**keys, **changes}))
+    def estimate_with(**changes: Any) -> Estimate:
+        return api.estimate(api.check({**keys, **changes}))
 
-    return foresee_with
+    return estimate_with
 
 
 @pytest.mark.parametrize("method", ["full", "last_layer"])
-def test_steps_and_parameters_are_those_of_the_run(keys: Keys, foresee: Callable[..., Outlook], method: str) -> None:
+def test_steps_and_parameters_are_those_of_the_run(keys: Keys, estimate: Callable[..., Estimate], method: str) -> None:
     changes = {"method": method, "BATCH_SIZE": 10, "GRADIENT_ACCUMULATION_STEPS": 2, "EPOCHS": 1.5}
-    found = foresee(**changes)
+    found = estimate(**changes)
     result = adapt_core.run({**keys, **changes})
     assert found.steps_per_epoch == 4
     assert found.steps == result.steps == 6
@@ -39,18 +39,18 @@ def test_steps_and_parameters_are_those_of_the_run(keys: Keys, foresee: Callable
     assert found.data == result.data
 
 
-def test_max_steps_and_no_training(foresee: Callable[..., Outlook]) -> None:
-    assert foresee(MAX_STEPS=3).steps == 3
-    idle = foresee(DO_TRAIN=False)
+def test_max_steps_and_no_training(estimate: Callable[..., Estimate]) -> None:
+    assert estimate(MAX_STEPS=3).steps == 3
+    idle = estimate(DO_TRAIN=False)
     assert (idle.steps, idle.examples, idle.classes) == (0, [], {})
     assert idle.memory is not None
     assert (idle.memory.gradients, idle.memory.optimizer) == (0, 0)
 
 
 def test_weights_gradients_and_states_are_the_tensors_of_a_real_run(
-    keys: Keys, foresee: Callable[..., Outlook], tmp_path: Path
+    keys: Keys, estimate: Callable[..., Estimate], tmp_path: Path
 ) -> None:
-    found = foresee()
+    found = estimate()
     assert found.memory is not None
     adapt_core.run({**keys, "INTERVAL": "epoch"})
     import torch
@@ -65,8 +65,8 @@ def test_weights_gradients_and_states_are_the_tensors_of_a_real_run(
     assert found.memory.optimizer == pytest.approx(states, rel=0.01)
 
 
-def test_activations_are_traced_and_grow_with_the_batch(foresee: Callable[..., Outlook]) -> None:
-    small, large = foresee(BATCH_SIZE=4).memory, foresee(BATCH_SIZE=16).memory
+def test_activations_are_traced_and_grow_with_the_batch(estimate: Callable[..., Estimate]) -> None:
+    small, large = estimate(BATCH_SIZE=4).memory, estimate(BATCH_SIZE=16).memory
     assert small is not None
     assert large is not None
     assert small.activations
@@ -76,13 +76,13 @@ def test_activations_are_traced_and_grow_with_the_batch(foresee: Callable[..., O
 
 def real_model_and_batch(keys: Keys) -> tuple[Any, Any]:
     """The model that a run trains, in training mode, and its largest batch."""
-    from adapt_core.contracts import World
-    from adapt_core.parts import Parts
-    from adapt_core.pipeline import attach
-    from adapt_core.registry import Registry
+    from adapt_core.distributed.world import World
+    from adapt_core.execution.components import Components
+    from adapt_core.execution.pipeline import attach
+    from adapt_core.plugin.registry import Registry
 
-    plan = running.check(keys)
-    parts = Parts.of(plan, Registry.discover())
+    plan = api.check(keys)
+    parts = Components.of(plan, Registry.discover())
     data = parts.task.load_data()
     _, model = attach(plan, parts, parts.task.load_model(data, None, World()))
     return model.train(), parts.task.largest_batch(data)  # type: ignore[attr-defined]
@@ -107,20 +107,20 @@ def kept_by(compute: Callable[[], Any], model: Any) -> int:
 
 @pytest.mark.parametrize("method", ["full", "last_layer"])
 def test_activations_are_near_what_a_real_forward_pass_keeps(
-    keys: Keys, foresee: Callable[..., Outlook], method: str
+    keys: Keys, estimate: Callable[..., Estimate], method: str
 ) -> None:
-    found = foresee(method=method).memory
+    found = estimate(method=method).memory
     model, batch = real_model_and_batch({**keys, "method": method})
     assert found is not None
     assert found.activations == pytest.approx(kept_by(lambda: model(**batch), model), rel=0.3)
 
 
 def test_recomputed_activations_are_the_inputs_of_the_layers_and_one_layers_own(
-    keys: Keys, foresee: Callable[..., Outlook]
+    keys: Keys, estimate: Callable[..., Estimate]
 ) -> None:
     import torch
 
-    whole, found = foresee().memory, foresee(GRADIENT_CHECKPOINTING=True).memory
+    whole, found = estimate().memory, estimate(GRADIENT_CHECKPOINTING=True).memory
     model, batch = real_model_and_batch(keys)
     model.activation_checkpointing_enable()
     inputs = kept_by(lambda: model(**batch), model)
@@ -135,8 +135,8 @@ def test_recomputed_activations_are_the_inputs_of_the_layers_and_one_layers_own(
     assert found.activations < whole.activations
 
 
-def test_examples_and_classes_are_shown_as_the_model_sees_them(foresee: Callable[..., Outlook]) -> None:
-    found = foresee()
+def test_examples_and_classes_are_shown_as_the_model_sees_them(estimate: Callable[..., Estimate]) -> None:
+    found = estimate()
     assert sum(found.classes.values()) == 64
     first = found.examples[0]
     assert first[0] == ("[CLS]", "")
@@ -144,20 +144,20 @@ def test_examples_and_classes_are_shown_as_the_model_sees_them(foresee: Callable
     assert first[-1][1] in found.classes
 
 
-def test_tags_stand_beside_their_tokens(foresee: Callable[..., Outlook], tmp_path: Path) -> None:
+def test_tags_stand_beside_their_tokens(estimate: Callable[..., Estimate], tmp_path: Path) -> None:
     rows = [{"tokens": ["call", "unlikelyname", "today"], "ner_tags": ["O", "B-PER", "O"]}] * 8
     folder = tmp_path / "words"
     folder.mkdir()
     for split in ("train", "validation"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    found = foresee(subtask="ner", CUSTOM_DATASET_PATH=str(folder))
+    found = estimate(subtask="ner", CUSTOM_DATASET_PATH=str(folder))
     assert found.classes == {"B-PER": 8, "O": 16}
     assert [label for _, label in found.examples[0] if label] == ["O", "B-PER", "O"]
 
 
-def test_disk_counts_the_checkpoints_that_are_kept(foresee: Callable[..., Outlook]) -> None:
-    one, many = foresee(EPOCHS=1).disk_bytes, foresee(EPOCHS=9, NO_OF_CHECKPOINTS=3).disk_bytes
-    none = foresee(INTERVAL="no").disk_bytes
+def test_disk_counts_the_checkpoints_that_are_kept(estimate: Callable[..., Estimate]) -> None:
+    one, many = estimate(EPOCHS=1).disk_bytes, estimate(EPOCHS=9, NO_OF_CHECKPOINTS=3).disk_bytes
+    none = estimate(INTERVAL="no").disk_bytes
     assert one is not None
     assert many is not None
     assert none is not None
@@ -165,13 +165,13 @@ def test_disk_counts_the_checkpoints_that_are_kept(foresee: Callable[..., Outloo
 
 
 def test_too_little_memory_or_disk_is_a_warning(
-    foresee: Callable[..., Outlook], monkeypatch: pytest.MonkeyPatch
+    estimate: Callable[..., Estimate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not any(warning.startswith(("memory", "disk")) for warning in foresee().warnings)
-    monkeypatch.setattr("adapt_core.forecast.outlook._device_bytes", lambda _device: 1000)
+    assert not any(warning.startswith(("memory", "disk")) for warning in estimate().warnings)
+    monkeypatch.setattr("adapt_core.estimate.run._device_bytes", lambda _device: 1000)
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-    warnings = foresee().warnings
+    warnings = estimate().warnings
     assert any("memory: about" in warning and "has 1000 B" in warning for warning in warnings)
     assert any("disk: " in warning and "lower NO_OF_CHECKPOINTS" in warning for warning in warnings)
 
@@ -184,7 +184,7 @@ def test_the_command_tells_it_all_and_as_json(adapt: Callable[..., Any], keys: K
         assert text in told.stdout
     report = json.loads(adapt("check", "c.yaml", "--json").stdout)
     assert report["ok"] is True
-    assert report["outlook"]["steps"] == 4
-    assert report["outlook"]["memory"]["activations_are_an_estimate"] is True
-    assert report["outlook"]["process_bytes"] > 100 * 2**20  # Python, torch and transformers, at the least
+    assert report["estimate"]["steps"] == 4
+    assert report["estimate"]["memory"]["activations_are_an_estimate"] is True
+    assert report["estimate"]["process_bytes"] > 100 * 2**20  # Python, torch and transformers, at the least
     assert not (tmp_path / "run").exists()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from adapt_core.api import check
 from adapt_core.errors import InputError
-from adapt_core.running import check
 
 Rows = list[dict[str, Any]]
 
@@ -37,7 +37,7 @@ class Read:
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder, self.model = folder, model
-        self.facts: dict[str, Any] = {}
+        self.stats: dict[str, Any] = {}
         self.lengths: list[int] = []
         self.template: str | None = None
 
@@ -54,7 +54,7 @@ class Read:
         if self.template:
             task.tokenizer.chat_template = self.template
         data = task.load_data()
-        self.facts = data.facts
+        self.stats = data.stats
         self.lengths = [len(ids) for ids in data.train["input_ids"]]
         return [
             (task.tokenizer.decode(row["input_ids"]), task.tokenizer.decode([t for t in row["labels"] if t >= 0]))
@@ -69,7 +69,7 @@ def read(tmp_path: Path, tiny_llama: Path) -> Read:
 
 def test_all_of_a_plain_text_is_learned_but_its_first_token_and_it_ends(read: Read) -> None:
     assert read([{"text": "xyz"}, {"text": "zzz"}]) == [("xyz<|end|>", "yz<|end|>"), ("zzz<|end|>", "zz<|end|>")]
-    assert read.facts["form"] == "text"
+    assert read.stats["form"] == "text"
 
 
 def test_dataset_text_field_and_input_column_name_the_text(read: Read) -> None:
@@ -130,7 +130,7 @@ def test_long_text_goes_on_in_a_further_document(read: Read) -> None:
     found = read([{"text": text}], max_seq_length=20)
     assert "".join(part for part, _ in found) == f"{text}<|end|>"
     assert max(read.lengths) == 20
-    assert read.facts["train_documents"] == len(found) > 1
+    assert read.stats["train_documents"] == len(found) > 1
 
 
 def test_long_answers_are_cut_and_prompts_without_an_answer_left_out(read: Read) -> None:
@@ -138,7 +138,7 @@ def test_long_answers_are_cut_and_prompts_without_an_answer_left_out(read: Read)
     (only,) = read(rows, max_seq_length=20)
     assert only[0].startswith("xyz")
     assert read.lengths == [20]
-    assert (read.facts["train_cut"], read.facts["train_left_out"]) == (2, 1)
+    assert (read.stats["train_cut"], read.stats["train_left_out"]) == (2, 1)
     with pytest.raises(InputError, match="has anything to learn within max_seq_length 20"):
         read(rows[1:], max_seq_length=20)
 
@@ -162,7 +162,7 @@ def test_a_bad_conversation_is_named_by_its_row_or_dropped(read: Read, bad: Any,
         read(rows)
     assert "SKIP_BAD_ROWS=true" in str(caught.value)
     assert len(read(rows, SKIP_BAD_ROWS=True)) == 2
-    assert read.facts["train_dropped"] == 1
+    assert read.stats["train_dropped"] == 1
 
 
 def test_a_conversation_that_the_template_refuses_is_named(read: Read) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapt_core.errors import InputError
-from adapt_core.hf_models.gguf_files import check_gguf, converted
-from adapt_core.hf_models.locate import ModelSource
+from adapt_core.hf.models.gguf import check_gguf, converted
+from adapt_core.hf.models.location import ModelSource
 from benchmarks.packaged_models import smollm2
 
 
@@ -60,7 +60,7 @@ def test_a_real_gguf_learns_with_lora_on_packed_text_and_goes_on(
     from huggingface_hub import constants
 
     import adapt_core
-    from adapt_core.predicting import predict
+    from adapt_core.api import predict
 
     monkeypatch.setattr(constants, "HF_HOME", str(tmp_path))
     result = adapt_core.run(

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from adapt_core.checkpoints import fault, newest_whole, step_of
 from adapt_core.errors import AdaptError, InputError
+from adapt_core.run_folder.checkpoints import fault, newest_whole, step_of
 
 Run = Callable[..., Any]
 STEPS = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "NO_OF_CHECKPOINTS": 9, "LOGGING_STEPS": 1}
@@ -25,7 +25,7 @@ STEPS = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "NO_OF_CHECKPOIN
 @pytest.fixture
 def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
     """Does something at the end of a step of the next run, before that step's evaluation and checkpoint."""
-    from adapt_core.hf_loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import Figures
 
     on_step_end = Figures.on_step_end
 
@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_finite_names_step_and_rows_and_reaches_no_checkpoint
 def test_an_evaluation_that_fails_leaves_the_checkpoints(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adapt_core.hf_loop.loop import HuggingFaceLoop
+    from adapt_core.hf.loop.loop import HuggingFaceLoop
 
     scored, calls = HuggingFaceLoop._scored, []
 

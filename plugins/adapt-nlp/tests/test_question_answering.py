@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adapt_core import run
+from adapt_core.api import predict
 from adapt_core.errors import InputError
-from adapt_core.predicting import predict
 from adapt_core.result import RunResult
 
 NAMES = ["report", "invoice", "meeting", "server", "account", "project"]
@@ -140,7 +140,7 @@ def test_max_answer_length_and_n_best_size_bound_the_candidates() -> None:
 
 
 def test_the_spec_s_defaults_hold_sample_limits_for_this_task(tmp_path: Path, tiny_encoder: Path) -> None:
-    from adapt_core.running import check
+    from adapt_core.api import check
 
     plan = check(
         {
@@ -194,7 +194,7 @@ def test_scores_agree_with_an_independent_implementation_on_perturbed_answers() 
 def test_positions_of_roberta_are_counted_from_behind_the_padding_index() -> None:
     from transformers import BertConfig, RobertaConfig, T5Config
 
-    from adapt_core.hf_models.tokenizers import positions_of
+    from adapt_core.hf.models.tokenizers import positions_of
 
     assert positions_of(RobertaConfig(max_position_embeddings=514, pad_token_id=1)) == 512
     assert positions_of(BertConfig(max_position_embeddings=128)) == 128

@@ -42,7 +42,7 @@ def test_confusions_are_those_of_the_evaluation_that_gave_the_metrics(run: Run, 
 
 def test_samples_change_nothing_of_the_training(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_samples = run()
-    monkeypatch.setattr("adapt_core.evidence.SAMPLES", 1)
+    monkeypatch.setattr("adapt_core.report.evaluation_record.SAMPLES", 1)
     fewer = run(OUTPUT_DIR=str(tmp_path / "fewer"))
     assert with_samples.metrics == fewer.metrics
 
@@ -63,7 +63,7 @@ def test_samples_that_fail_are_a_warning(
 
 def test_a_resumed_run_shows_what_before_looked_like(run: Run, tmp_path: Path) -> None:
     from adapt_core.errors import DefectError
-    from adapt_core.learning_proof import LearningProof
+    from adapt_core.verification.training import TrainingCheck
 
     whole = run(OUTPUT_DIR=str(tmp_path / "whole"), EPOCHS=2)
 
@@ -71,7 +71,7 @@ def test_a_resumed_run_shows_what_before_looked_like(run: Run, tmp_path: Path) -
         raise DefectError("stopped on purpose")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LearningProof, "verdict", stops)
+        patch.setattr(TrainingCheck, "verdict", stops)
         with pytest.raises(DefectError, match="on purpose"):
             run(EPOCHS=2)
     (tmp_path / "run" / "result.json").unlink(missing_ok=True)
@@ -160,7 +160,7 @@ def test_a_tracker_without_its_package_is_refused_before_training(
 ) -> None:
     from adapt_core.errors import InputError
 
-    monkeypatch.setattr("adapt_core.trackers.find_spec", lambda _name: None)
+    monkeypatch.setattr("adapt_core.runtime.trackers.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"pip install 'adapt-core\[tensorboard\]'"):
         run(REPORT_TO="tensorboard")
     assert not (tmp_path / "run" / "config.yaml").exists()
@@ -168,8 +168,8 @@ def test_a_tracker_without_its_package_is_refused_before_training(
 
 def test_a_tracker_that_raises_stops_no_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboard")
-    from adapt_core import hookimpl
-    from adapt_core.trackers.tensorboard import TensorBoard
+    from adapt_core.plugin.specs import hookimpl
+    from adapt_core.runtime.trackers.tensorboard import TensorBoard
 
     @hookimpl
     def full_disk(self: Any, phase: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core import running
+from adapt_core import api
 
 from .seq2seq_models import english, translations, write
 
@@ -97,7 +97,7 @@ def test_prompts_are_gone_on_from_together_as_alone(keys: Keys, family: str, req
     from adapt_nlp.text_generation.generating import go_on
 
     folder = request.getfixturevalue(family)
-    plan = running.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})
+    plan = api.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     prompts = {"one": "Can I", "two": "The reading room is open until nine", "three": "Please keep the book"}
@@ -112,7 +112,7 @@ def test_samples_of_packs_change_nothing_of_the_training(
     chat: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_samples = adapt_core.run(chat)
-    monkeypatch.setattr("adapt_core.evidence.SAMPLES", 1)
+    monkeypatch.setattr("adapt_core.report.evaluation_record.SAMPLES", 1)
     without = adapt_core.run({**chat, "OUTPUT_DIR": str(tmp_path / "without")})
     assert with_samples.metrics == without.metrics
 
@@ -120,21 +120,21 @@ def test_samples_of_packs_change_nothing_of_the_training(
 @pytest.mark.parametrize("packing", [True, False])
 def test_check_counts_the_steps_of_packs(chat: Keys, packing: bool) -> None:
     config = {**chat, "MAX_STEPS": None, "EPOCHS": 2, "BATCH_SIZE": 2, "packing": packing}
-    found = running.foresee(running.check(config))
+    found = api.estimate(api.check(config))
     assert found.steps == adapt_core.run(config).steps
     assert found.memory is not None
     assert found.memory.activations
 
 
 def test_check_shows_what_is_learned(chat: Keys) -> None:
-    first = running.foresee(running.check(chat)).examples[0]
+    first = api.estimate(api.check(chat)).examples[0]
     learned = "".join(token for token, label in first if label == "learned")
     assert "b" in learned
     assert "what" not in learned
 
 
 def test_check_shows_the_target_behind_the_input(pairs: Callable[..., Keys]) -> None:
-    found = running.foresee(running.check(pairs("translation")))
+    found = api.estimate(api.check(pairs("translation")))
     assert found.examples[0][-1][0] == ""
     assert found.examples[0][-1][1]
     assert found.memory is not None

@@ -22,7 +22,7 @@ class Stopped(Exception):
 @pytest.fixture
 def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes the next run stop hard right after a step."""
-    from adapt_core.hf_loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import Figures
 
     on_step_end = Figures.on_step_end
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import adapt_core
+from adapt_core.api import predict
 from adapt_core.errors import InputError
-from adapt_core.predicting import predict
 
 from .multilingual_tokenizers import mbart, nllb
 from .seq2seq_models import english, romanian, translations, write
@@ -119,7 +119,7 @@ def test_every_family_runs_under_both_methods_and_loads_again(
     result = summarize(
         MODEL_PATH=str(request.getfixturevalue(model)), method=method, SAVE_METHOD=form, MAX_STEPS=4, num_beams=1
     )
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert set(result.metrics["after"]) == {*ROUGE, "gen_len", "loss"}
     text = english(77)
     (found,) = predict(result.output_dir, [text])
@@ -174,7 +174,7 @@ def test_a_model_that_is_no_encoder_decoder_is_refused(summarize: Run, tiny_enco
 
 
 def test_the_defaults_are_the_specification_s(tmp_path: Path, tiny_t5: Path) -> None:
-    from adapt_core.running import check
+    from adapt_core.api import check
 
     data = write(tmp_path / "d", train=translations(4))
     plans = {

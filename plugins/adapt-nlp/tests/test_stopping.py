@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from adapt_core.checkpoints import newest_whole, step_of
 from adapt_core.errors import InterruptedRunError
+from adapt_core.run_folder.checkpoints import newest_whole, step_of
 
 Run = Callable[..., Any]
 LONG = {"EPOCHS": 100_000, "INTERVAL": "no", "DO_EVAL": False, "LOGGING_STEPS": 1}
@@ -108,7 +108,7 @@ def test_a_stopped_and_resumed_run_equals_one_that_was_not_stopped(
     from safetensors.torch import load_file
     from torch import equal
 
-    from adapt_core.hf_loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import Figures
 
     common = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 4}
     whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))

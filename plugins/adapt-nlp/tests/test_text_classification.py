@@ -48,7 +48,7 @@ def test_the_run_folder_holds_what_it_promises(run: Run, tmp_path: Path) -> None
     }
     assert adapt_core.RunResult.from_json((folder / "result.json").read_text()) == result
     assert set(result.metrics["before"]) == set(result.metrics["after"]) == {"loss", "accuracy", "macro_f1"}
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert result.trainable_parameters == result.total_parameters
     assert [line["phase"] for line in lines(folder)] == ["before", "eval", "after"]
 
@@ -64,12 +64,14 @@ def test_last_layer_trains_the_classifier_alone(run: Run) -> None:
     result = run(LAST_LAYER_TUNING=True)
     assert result.method == "last_layer"
     assert result.trainable_parameters == 32 * 6 + 6
-    assert result.learning["trained_tensors"] == result.learning["moved_tensors"] == 2
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["trained_tensors"] == result.training_check["moved_tensors"] == 2
+    assert result.training_check["frozen_changed"] == 0
 
 
 def test_last_layers_adds_blocks_from_the_end(run: Run) -> None:
-    assert run(method="last_layer", LAST_LAYERS=2).learning["trained_tensors"] == 2 + 16 + 2  # head, block, pooler
+    assert (
+        run(method="last_layer", LAST_LAYERS=2).training_check["trained_tensors"] == 2 + 16 + 2
+    )  # head, block, pooler
 
 
 @pytest.mark.parametrize(
@@ -216,23 +218,23 @@ def test_check_and_dry_run_accept_what_can_run(adapt: Callable[..., Any], keys: 
 
 
 def test_a_worker_process_runs_a_plan_that_comes_through_a_pipe(keys: dict[str, Any], tmp_path: Path) -> None:
-    from adapt_core.admission import admit
-    from adapt_core.config.resolving import RunConfig, resolve
-    from adapt_core.contracts import World
-    from adapt_core.registry import Registry
-    from adapt_core.run_folder import RunFolder
-    from adapt_core.worker import message
-    from adapt_core.worker_channel import Report
+    from adapt_core.config.resolver import RunConfig, resolve
+    from adapt_core.distributed.world import World
+    from adapt_core.execution.worker import message
+    from adapt_core.execution.worker_protocol import Report
+    from adapt_core.plugin.registry import Registry
+    from adapt_core.run_folder.paths import RunFolder
+    from adapt_core.run_folder.resume import decide_resume
 
     plan = resolve(RunConfig.read(keys), Registry.discover())
     folder = RunFolder(tmp_path / "run")
     folder.prepare()
     with subprocess.Popen(
-        [sys.executable, "-m", "adapt_core.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "adapt_core.execution.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
-        worker.stdin.write(message(plan, World(), admit(plan, folder)))
+        worker.stdin.write(message(plan, World(), decide_resume(plan, folder)))
         worker.stdin.flush()  # and kept open: a worker ends with the process that started it
         report = Report.from_line(worker.stdout.readline())
     assert report.message is None, report.traceback
@@ -302,7 +304,7 @@ def test_other_families_learn_too(run: Run, tiny_encoder: Path, tmp_path: Path, 
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(tiny_encoder / name, folder)
     result = run(MODEL_PATH=str(folder), LAST_LAYER_TUNING=True)
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert 0 < result.trainable_parameters < result.total_parameters
 
 

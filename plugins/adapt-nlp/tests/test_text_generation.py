@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import adapt_core
+from adapt_core.api import predict
 from adapt_core.config.core_params import SAVE_METHODS
 from adapt_core.errors import InputError
-from adapt_core.predicting import predict
 
 Run = Callable[..., Any]
 NEXT = dict(zip("abcdef", "bcdefg", strict=True))
@@ -111,8 +111,8 @@ def test_flash_attention2_asks_the_model_too(caplog: pytest.LogCaptureFixture) -
 
     from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig
 
-    from adapt_core.contracts import World
-    from adapt_core.hf_models.attention import attention_options, class_of
+    from adapt_core.distributed.world import World
+    from adapt_core.hf.models.attention import attention_options, class_of
 
     plan: Any = SimpleNamespace(task=SimpleNamespace(params=SimpleNamespace(flash_attention2=True)))
     with caplog.at_level(logging.WARNING):
@@ -213,7 +213,7 @@ def test_lora_trains_on_packs_and_the_head_stays(generate: Run, more: dict[str, 
     result = generate(method="LoRA", EPOCHS=2, **more)
     assert result.data["packed"] is True
     assert result.metrics["after"]["loss"] < result.metrics["before"]["loss"]
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["frozen_changed"] == 0
     assert len(predict(result.output_dir, ["please send"])) == 1
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adapt_core import run
+from adapt_core.api import predict
 from adapt_core.errors import InputError
-from adapt_core.predicting import predict
 from adapt_core.result import RunResult
 
 COLOURS = {"red": "B-COL", "green": "B-COL", "deep": "I-COL", "dog": "B-ANI", "cat": "B-ANI"}

@@ -12,7 +12,7 @@ from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from torch.utils.data import DataLoader, RandomSampler
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from adapt_core.hf_loop.training_order import GroupedRows, KeepRowOrder
+from adapt_core.hf.loop.samplers import GroupedRows, KeepRowOrder
 
 LENGTHS = [5 + 7 * row % 31 for row in range(48)]
 

@@ -52,7 +52,7 @@ def learning_rates(run: Run, folder: Path, **changes: Any) -> list[float]:
 @pytest.fixture
 def optimizer_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., torch.optim.Optimizer]:
     """The optimizer that a run really trained with."""
-    from adapt_core.hf_loop.loop import HuggingFaceLoop
+    from adapt_core.hf.loop.loop import HuggingFaceLoop
 
     seen: list[torch.optim.Optimizer] = []
     train = HuggingFaceLoop.train
@@ -314,7 +314,7 @@ def test_fp16_is_refused_where_the_device_cannot(run: Run, tmp_path: Path) -> No
 def test_fp16_trains_on_a_gpu(run: Run) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    assert run(FP16=True).learning["verdict"] == "learned"
+    assert run(FP16=True).training_check["verdict"] == "learned"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

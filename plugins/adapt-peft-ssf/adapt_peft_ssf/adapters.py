@@ -15,11 +15,11 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
+from adapt_core.distributed.sharding import plain_name
 from adapt_core.errors import DefectError, InputError
-from adapt_core.methods.freezing import hold_batch_norms
-from adapt_core.shares import plain_name
-from adapt_core.structure import untie_head
+from adapt_core.methods.requires_grad import hold_batch_norms
+from adapt_core.nn.structure import untie_head
 
 from adapt_peft_ssf import wrapping
 from adapt_peft_ssf.heads import modules_to_save
@@ -56,33 +56,33 @@ class AdapterMethod(ABC):
     def refusal(self, module: nn.Module) -> str | None:
         """Why this method cannot adapt a module, or None where it can."""
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Freezes the base and puts the adapter on the target modules; new heads train whole.
 
         Raises:
             InputError: target_modules matches nothing, or peft cannot serve this model.
         """
-        self.check_params(site)
+        self.check_params(context)
         params: TargetParams = self.params
         if not params.auto_select_modules and not params.target_modules:
             raise InputError("auto_select_modules: false needs target_modules, the names of the layers to adapt.")
-        saved = modules_to_save(model, site, self.name)
-        spared = [*site.head, *saved]
+        saved = modules_to_save(model, context, self.name)
+        spared = [*context.head, *saved]
         targets = select_targets(model, params.target_modules, spared, self.by_default, self.refusal, self.name)
         targets = self._without_saved(targets, saved)
-        adapted_heads = [name for name in site.head if name in targets]
-        for untied in untie_head(model, [*[name for name in site.head if name in saved], *adapted_heads]):
+        adapted_heads = [name for name in context.head if name in targets]
+        for untied in untie_head(model, [*[name for name in context.head if name in saved], *adapted_heads]):
             log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
         layers = [model.get_submodule(name) for name in targets]
         config = self.make_config(as_peft_targets(targets, model), layers, saved)
         attached = self._guarded(lambda: wrapping.attach(model, config))
         for name, parameter in attached.named_parameters():
-            if wrapping.in_saved_module(name) and not site.trains(wrapping.plain_name(name)):
+            if wrapping.in_saved_module(name) and not context.trains(wrapping.plain_name(name)):
                 parameter.requires_grad_(False)
         self._held = hold_batch_norms(attached)
         return attached
 
-    def check_params(self, site: Site) -> None:  # noqa: B027 - a method without such parameters has nothing to check
+    def check_params(self, context: AttachContext) -> None:  # noqa: B027 - a method without such parameters has nothing to check
         """Refuses parameters that no model could serve. Overridden where there are any."""
 
     def _without_saved(self, targets: list[str], saved: Sequence[str]) -> list[str]:
@@ -106,14 +106,14 @@ class AdapterMethod(ABC):
             )
         return model
 
-    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+    def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """The adapter's own parameters, and those of the head that trains whole."""
         trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         head = [name for name in trainable if wrapping.in_saved_module(name)]
         return {"adapter": [name for name in trainable if name not in set(head)], "head": head}
 
     @contextmanager
-    def base_only(self, model: nn.Module) -> Iterator[None]:
+    def disable_adapter(self, model: nn.Module) -> Iterator[None]:
         """The adapter is switched off; the head stays as it is."""
         trainable = {plain_name(name): parameter.requires_grad for name, parameter in model.named_parameters()}
         layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]

@@ -13,7 +13,7 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from adapt_peft_ssf.adapters import AdapterMethod
@@ -31,7 +31,7 @@ class AnyPeft(AdapterMethod):
         super().__init__(params)
         self._options = dict(params.peft_options or {})
 
-    def check_params(self, site: Site) -> None:
+    def check_params(self, context: AttachContext) -> None:
         """peft has such a method, it adapts layers, and it knows the options."""
         fields = self._fields()
         for option in self._options:

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 
-def modules_to_save(model: nn.Module, site: Site, method: str) -> list[str]:
+def modules_to_save(model: nn.Module, context: AttachContext, method: str) -> list[str]:
     """Full names of the modules to train whole: the head where it trains, and whatever the checkpoint did not hold.
 
     Raises:
         InputError: a new parameter stands in no module of its own, or peft could not tell the module from others.
     """
-    wanted = list(site.head) if site.train_head else []
-    for parameter in sorted(site.new_parameters):
+    wanted = list(context.head) if context.train_head else []
+    for parameter in sorted(context.new_parameters):
         owner = parameter.rpartition(".")[0]
         if not owner:
             raise InputError(

@@ -13,7 +13,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from adapt_peft_ssf.adapters import AdapterMethod
@@ -39,7 +39,7 @@ class Lora(AdapterMethod):
         if isinstance(self._start, str):
             self._start = self._start.strip().casefold()
 
-    def check_params(self, site: Site) -> None:
+    def check_params(self, context: AttachContext) -> None:
         """`init_lora_weights` is true, false or a start that needs nothing else, and the base can bear it."""
         start = self._start
         if isinstance(start, bool):
@@ -50,7 +50,7 @@ class Lora(AdapterMethod):
             raise InputError(
                 f"init_lora_weights must be true, false, {', '.join(_STARTS)} or pissa_niter_N; not {start!r}.{hint}"
             )
-        if site.quantized and self.changes_base:
+        if context.quantized and self.changes_base:
             raise InputError(
                 f"init_lora_weights: {start} rewrites the base weights, which cannot be done on a quantized base. "
                 "Use true or gaussian."
@@ -91,13 +91,13 @@ class Lora(AdapterMethod):
         )
 
     @contextmanager
-    def base_only(self, model: nn.Module) -> Iterator[None]:
+    def disable_adapter(self, model: nn.Module) -> Iterator[None]:
         """The adapter switched off. Where its start took a part of the base (pissa, olora), base and fresh adapter
         together are the base, and both stay on."""
         if self.changes_base:
             yield
             return
-        with super().base_only(model):
+        with super().disable_adapter(model):
             yield
 
 
@@ -107,7 +107,7 @@ class Dora(Lora):
     name = "DoRA"
     decomposes = True
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """As LoRA's.
 
         Raises:
@@ -119,7 +119,7 @@ class Dora(Lora):
                 "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
                 "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
             )
-        attached = super().attach(model, site)
+        attached = super().attach(model, context)
         _without_dropout_where_inputs_are_padded(attached)
         return attached
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.parameters import param
+from adapt_core.plugin.params import param
 
 _TARGETS = (
     "The modules that get an adapter: names, suffixes or regular expressions, or all-linear "

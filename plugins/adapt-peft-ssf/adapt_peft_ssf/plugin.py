@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapt_core import hookimpl
-from adapt_core.specs import MethodSpec, QuantizerSpec
+from adapt_core.plugin.specs import MethodSpec, QuantizerSpec, hookimpl
 
 from adapt_peft_ssf.params import AnyPeftParams, Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from peft import PeftConfig
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from adapt_peft_ssf.adapters import AdapterMethod
@@ -26,7 +26,7 @@ class Ssf(AdapterMethod):
         start = params.init_ssf_weights
         self._start = start if isinstance(start, bool) else start.strip().casefold()
 
-    def check_params(self, site: Site) -> None:
+    def check_params(self, context: AttachContext) -> None:
         """`init_ssf_weights` is one of the starts there are."""
         if self._start not in (True, "identity", "random"):
             raise InputError(

@@ -9,7 +9,7 @@ import attrs
 import torch
 from torch import nn
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 
 Inputs = dict[str, Any]
 
@@ -20,7 +20,7 @@ class Case:
 
     make: Callable[[], nn.Module]
     inputs: Callable[[], Inputs]
-    site: Site
+    context: AttachContext
 
     def seeded(self) -> nn.Module:
         torch.manual_seed(0)
@@ -162,9 +162,9 @@ def _pairs() -> Inputs:
     return {**tokens(), "decoder_input_ids": tokens()["input_ids"][:, :6]}
 
 
-def _new(*names: str) -> Site:
+def _new(*names: str) -> AttachContext:
     parameters = frozenset(f"{name}.{part}" for name in names for part in ("weight", "bias"))
-    return Site(head=names, new_parameters=parameters, train_head=True)
+    return AttachContext(head=names, new_parameters=parameters, train_head=True)
 
 
 def pictures() -> Inputs:
@@ -173,10 +173,12 @@ def pictures() -> Inputs:
 
 CASES = {
     "bert": Case(bert, tokens, _new("classifier")),
-    "gpt2": Case(gpt2, tokens, Site(head=("score",), new_parameters=frozenset({"score.weight"}), train_head=True)),
-    "llama": Case(llama, tokens, Site(head=("lm_head",), train_head=False)),
-    "llama with its head": Case(llama, tokens, Site(head=("lm_head",), train_head=True)),
-    "t5": Case(t5, _pairs, Site(head=("lm_head",), train_head=False)),
+    "gpt2": Case(
+        gpt2, tokens, AttachContext(head=("score",), new_parameters=frozenset({"score.weight"}), train_head=True)
+    ),
+    "llama": Case(llama, tokens, AttachContext(head=("lm_head",), train_head=False)),
+    "llama with its head": Case(llama, tokens, AttachContext(head=("lm_head",), train_head=True)),
+    "t5": Case(t5, _pairs, AttachContext(head=("lm_head",), train_head=False)),
     "conv net": Case(ConvNet, images, _new("fc")),
     "mlp": Case(Mlp, _vectors, _new("head")),
     "timm vit": Case(vit, images, _new("head")),

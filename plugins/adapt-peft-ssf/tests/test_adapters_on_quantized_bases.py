@@ -9,7 +9,7 @@ import attrs
 import pytest
 import torch
 
-from adapt_core.learning_proof import fingerprint
+from adapt_core.verification.training import fingerprint
 
 from .models import CASES, Case, logits, train
 from .test_every_method_on_every_model import METHODS, make
@@ -29,11 +29,11 @@ def quantizer(bits: int, **values: Any) -> Any:
 
 def quantized(case: Case, bits: int, **values: Any) -> Any:
     made = quantizer(bits, **values)
-    return made.prepare(made.convert(case.seeded(), case.site.head, "cpu"), False)
+    return made.prepare(made.convert(case.seeded(), case.context.head, "cpu"), False)
 
 
-def site(case: Case) -> Any:
-    return attrs.evolve(case.site, quantized=True)
+def context(case: Case) -> Any:
+    return attrs.evolve(case.context, quantized=True)
 
 
 @pytest.fixture(params=MODELS)
@@ -47,10 +47,10 @@ def case(request: pytest.FixtureRequest) -> Case:
 @pytest.mark.parametrize("name", METHODS)
 def test_it_trains_loads_again_and_merges(case: Case, name: str, bits: int, tmp_path: Path) -> None:
     method = make(name)
-    model = method.attach(quantized(case, bits), site(case)).eval()
-    with torch.no_grad(), method.base_only(model):
+    model = method.attach(quantized(case, bits), context(case)).eval()
+    with torch.no_grad(), method.disable_adapter(model):
         logits(model, case.inputs())
-    groups = method.groups(model)
+    groups = method.trainable_groups(model)
     frozen = {n: fingerprint(p) for n, p in model.named_parameters() if not p.requires_grad}
     start = {n: fingerprint(model.get_parameter(n)) for n in groups["adapter"]}
 

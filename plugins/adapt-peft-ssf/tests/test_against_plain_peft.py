@@ -46,10 +46,10 @@ def test_the_losses_of_a_run_are_those_of_a_plain_script(
         set_seed,
     )
 
-    from adapt_core.parts import construct
-    from adapt_core.registry import Registry
+    from adapt_core.execution.components import instantiate
+    from adapt_core.plugin.registry import Registry
 
-    data = construct(adapt_core.check({**keys, "OUTPUT_DIR": str(tmp_path / "x")}), "task", Registry.discover(()))
+    data = instantiate(adapt_core.check({**keys, "OUTPUT_DIR": str(tmp_path / "x")}), "task", Registry.discover(()))
     train = data.load_data().train
     set_seed(7)
     model = AutoModelForSequenceClassification.from_pretrained(tiny_encoder, num_labels=6)
@@ -109,7 +109,7 @@ def test_a_real_encoder_learns_and_merges(
     }
     result = adapt_core.run(keys)
     print(method, switch, result.trainable_parameters, result.artifact_bytes, result.merge, result.metrics["after"])
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert result.metrics["after"]["loss"] < result.metrics["before"]["loss"]
     if switch is None:
         assert result.merge["relative_difference"] <= 1e-5

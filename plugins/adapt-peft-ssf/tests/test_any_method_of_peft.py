@@ -27,7 +27,7 @@ NAMED = [
 def test_it_trains_loads_again_and_merges(name: str, options: dict[str, Any], tmp_path: Path) -> None:
     case = CASES["bert"]
     method = AnyPeft(AnyPeftParams(peft_name=name, peft_options=options, target_modules=("query", "value")))
-    model = method.attach(case.seeded(), case.site)
+    model = method.attach(case.seeded(), case.context)
     losses = train(model, case.inputs(), steps=8)
     assert losses[-1] < losses[0]
     unmerged = logits(model, case.inputs())
@@ -39,7 +39,7 @@ def test_it_trains_loads_again_and_merges(name: str, options: dict[str, Any], tm
 
 
 def attach(**values: Any) -> Any:
-    return AnyPeft(AnyPeftParams(**values)).attach(CASES["bert"].seeded(), CASES["bert"].site)
+    return AnyPeft(AnyPeftParams(**values)).attach(CASES["bert"].seeded(), CASES["bert"].context)
 
 
 def test_options_reach_peft_and_target_modules_is_resolved_as_elsewhere() -> None:
@@ -80,7 +80,7 @@ def test_a_whole_run_with_ia3(tiny_encoder: Path, inbox: Path, tmp_path: Path) -
             "MAX_EVAL_SAMPLES": 16,
         }
     )
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert result.merge["relative_difference"] <= 1e-5
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapt_core import running
-from adapt_core.contracts import World
-from adapt_core.parts import Parts
-from adapt_core.registry import Registry
+from adapt_core import api
+from adapt_core.distributed.world import World
+from adapt_core.execution.components import Components
+from adapt_core.plugin.registry import Registry
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def held_bytes(model: Any) -> int:
     [{}, {"load_in_4bit": True}, {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}, {"load_in_8bit": True}],
 )
 def test_weights_are_foretold_to_one_per_cent(keys: dict[str, Any], method: str, bits: dict[str, Any]) -> None:
-    from adapt_core.pipeline import attach
+    from adapt_core.execution.pipeline import attach
 
-    plan = running.check({**keys, "method": method, **bits})
-    found = running.foresee(plan)
-    parts = Parts.of(plan, Registry.discover())
+    plan = api.check({**keys, "method": method, **bits})
+    found = api.estimate(plan)
+    parts = Components.of(plan, Registry.discover())
     data = parts.task.load_data()
     _, model = attach(plan, parts, parts.task.load_model(data, parts.quantizer, World()))
     assert found.memory is not None

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from adapt_core.learning_proof import fingerprint
+from adapt_core.verification.training import fingerprint
 
 from .models import CASES, Case, logits, train
 from adapt_peft_ssf import params
@@ -47,10 +47,10 @@ def method(request: pytest.FixtureRequest) -> Any:
 
 
 def test_the_loss_falls_the_adapter_moves_and_the_base_stands_still(case: Case, method: Any) -> None:
-    model = method.attach(case.seeded(), case.site)
-    groups = method.groups(model)
+    model = method.attach(case.seeded(), case.context)
+    groups = method.trainable_groups(model)
     assert groups["adapter"]
-    assert bool(groups["head"]) == case.site.train_head
+    assert bool(groups["head"]) == case.context.train_head
     trains = {name for members in groups.values() for name in members}
     start = {name: fingerprint(tensor) for name, tensor in model.state_dict().items()}
 
@@ -60,28 +60,28 @@ def test_the_loss_falls_the_adapter_moves_and_the_base_stands_still(case: Case, 
     moved = {name for name, tensor in model.state_dict().items() if fingerprint(tensor) != start[name]}
     assert moved & set(groups["adapter"])
     assert moved <= trains, "something frozen changed"
-    if case.site.train_head:
+    if case.context.train_head:
         assert set(groups["head"]) <= moved
 
 
 def test_the_adapter_switched_off_is_the_base_model(case: Case, method: Any) -> None:
     base = logits(case.seeded(), case.inputs())
-    model = method.attach(case.seeded(), case.site).eval()
+    model = method.attach(case.seeded(), case.context).eval()
     with torch.no_grad():
-        for name in method.groups(model)["adapter"]:
+        for name in method.trainable_groups(model)["adapter"]:
             tensor = model.get_parameter(name)
             tensor.add_(0.3 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(3)))
 
-    with method.base_only(model):
+    with method.disable_adapter(model):
         off = logits(model, case.inputs())
 
     torch.testing.assert_close(off, base)
     assert not torch.allclose(logits(model, case.inputs()), base, atol=1e-4)
-    assert all(model.get_parameter(name).requires_grad for name in method.groups(model)["adapter"])
+    assert all(model.get_parameter(name).requires_grad for name in method.trainable_groups(model)["adapter"])
 
 
 def test_a_saved_adapter_on_a_fresh_base_gives_the_same_outputs(case: Case, method: Any, tmp_path: Path) -> None:
-    model = method.attach(case.seeded(), case.site)
+    model = method.attach(case.seeded(), case.context)
     train(model, case.inputs(), steps=3)
     assert method.save_adapter(model, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
@@ -95,7 +95,7 @@ def test_a_merged_model_is_plain_and_gives_the_same_outputs(case: Case, method: 
     plain = case.seeded()
     names = {name: type(module) for name, module in plain.named_modules()}
     keys = set(plain.state_dict())
-    model = method.attach(plain, case.site)
+    model = method.attach(plain, case.context)
     train(model, case.inputs(), steps=5)
     unmerged = logits(model, case.inputs())
 
@@ -110,7 +110,7 @@ def test_a_merged_model_is_plain_and_gives_the_same_outputs(case: Case, method: 
 
 
 def test_a_loaded_adapter_merges_into_the_same_model(case: Case, method: Any, tmp_path: Path) -> None:
-    model = method.attach(case.seeded(), case.site)
+    model = method.attach(case.seeded(), case.context)
     train(model, case.inputs(), steps=3)
     unmerged = logits(model, case.inputs())
     method.save_adapter(model, tmp_path)
@@ -139,7 +139,7 @@ class WithTrainStep(nn.Module):
 def test_a_model_with_a_train_step_of_its_own_keeps_its_class(name: str, tmp_path: Path) -> None:
     case = Case(WithTrainStep, CASES["conv net"].inputs, attrs_site("backbone.fc"))
     method = make(name)
-    model = method.attach(case.seeded(), case.site)
+    model = method.attach(case.seeded(), case.context)
     assert type(model) is WithTrainStep
     losses = train(model, case.inputs(), steps=5)
     assert losses[-1] < losses[0]
@@ -160,6 +160,6 @@ def test_a_model_with_a_train_step_of_its_own_keeps_its_class(name: str, tmp_pat
 
 
 def attrs_site(head: str) -> Any:
-    from adapt_core.contracts import Site
+    from adapt_core.contracts import AttachContext
 
-    return Site(head=(head,), new_parameters=frozenset({f"{head}.weight", f"{head}.bias"}), train_head=True)
+    return AttachContext(head=(head,), new_parameters=frozenset({f"{head}.weight", f"{head}.bias"}), train_head=True)

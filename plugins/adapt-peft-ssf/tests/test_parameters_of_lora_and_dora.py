@@ -9,7 +9,7 @@ import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from .models import CASES, ConvNet, logits
@@ -19,7 +19,7 @@ from adapt_peft_ssf.params import DoraParams, LoraParams
 
 def attached(case: str = "bert", method: type = Lora, **values: Any) -> Any:
     params = DoraParams if method is Dora else LoraParams
-    return method(params(**values)).attach(CASES[case].seeded(), CASES[case].site)
+    return method(params(**values)).attach(CASES[case].seeded(), CASES[case].context)
 
 
 def layers(model: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_convolutions_that_pad_their_inputs_themselves_train_with_dropout(method
     Conv2dSame = pytest.importorskip("timm").layers.Conv2dSame
     model = torch.nn.Sequential(Conv2dSame(3, 8, 3, stride=2), torch.nn.Flatten(), torch.nn.Linear(8 * 4 * 4, 2))
     params = (DoraParams if method is Dora else LoraParams)(dropout=0.5)
-    adapted = method(params).attach(model, Site(head=("2",), train_head=True)).train()
+    adapted = method(params).attach(model, AttachContext(head=("2",), train_head=True)).train()
     loss = adapted(torch.randn(2, 3, 7, 7)).sum()
     loss.backward()
     gradients = [p.grad for name, p in adapted.named_parameters() if "lora_B" in name]
@@ -80,7 +80,7 @@ def test_target_modules_empty_means_every_layer_but_the_head() -> None:
 def test_target_modules_all_linear_leaves_convolutions_out() -> None:
     model = ConvNet()
     model.add_module("more", torch.nn.Linear(3, 3))
-    found = layers(Lora(LoraParams(target_modules="all-linear")).attach(model, CASES["conv net"].site))
+    found = layers(Lora(LoraParams(target_modules="all-linear")).attach(model, CASES["conv net"].context))
     assert set(found) == {"more"}
 
 
@@ -106,8 +106,8 @@ def test_a_full_name_does_not_catch_a_longer_one() -> None:
     model.block = torch.nn.Sequential()
     model.block.add_module("proj", torch.nn.Conv2d(4, 4, 1, groups=2))
     model.head = torch.nn.Linear(4, 2)
-    site = Site(head=("head",), new_parameters=frozenset({"head.weight", "head.bias"}))
-    assert set(layers(Lora(LoraParams()).attach(model, site))) == {"proj"}
+    context = AttachContext(head=("head",), new_parameters=frozenset({"head.weight", "head.bias"}))
+    assert set(layers(Lora(LoraParams()).attach(model, context))) == {"proj"}
 
 
 def test_each_name_that_matches_nothing_is_an_error_with_the_nearest_names() -> None:
@@ -154,11 +154,11 @@ def test_init_lora_weights_true_starts_as_the_base_and_false_does_not() -> None:
 def test_init_lora_weights_takes_pefts_own_starts(start: str, tmp_path: Any) -> None:
     case = CASES["bert"]
     method = Lora(LoraParams(init_lora_weights=start, dropout=0.0))
-    model = method.attach(case.seeded(), case.site).eval()
+    model = method.attach(case.seeded(), case.context).eval()
     default = attached(init_lora_weights=True)
-    name = next(name for name in method.groups(model)["adapter"] if "lora_A" in name)
+    name = next(name for name in method.trainable_groups(model)["adapter"] if "lora_A" in name)
     assert not torch.equal(model.get_parameter(name), default.get_parameter(name))
-    with method.base_only(model):
+    with method.disable_adapter(model):
         torch.testing.assert_close(
             logits(model, case.inputs()), logits(case.seeded(), case.inputs()), rtol=1e-4, atol=1e-5
         )
@@ -190,7 +190,7 @@ def test_a_tied_head_that_trains_is_untied_and_saved_alone(caplog: pytest.LogCap
 def test_a_tied_head_that_is_adapted_leaves_the_embeddings_alone_when_merged() -> None:
     case = CASES["llama"]
     method = Lora(LoraParams(target_modules=("lm_head",), init_lora_weights=False, dropout=0.0))
-    model = method.attach(case.seeded(), case.site).eval()
+    model = method.attach(case.seeded(), case.context).eval()
     unmerged = logits(model, case.inputs())
     merged = method.merge(model).eval()
     torch.testing.assert_close(logits(merged, case.inputs()), unmerged, rtol=1e-5, atol=1e-5)
@@ -199,7 +199,7 @@ def test_a_tied_head_that_is_adapted_leaves_the_embeddings_alone_when_merged() -
 
 def test_only_the_new_part_of_a_module_trains() -> None:
     case = CASES["bert"]
-    site = Site(head=("classifier",), new_parameters=frozenset({"classifier.weight"}), train_head=False)
-    model = Lora(LoraParams()).attach(case.seeded(), site)
+    context = AttachContext(head=("classifier",), new_parameters=frozenset({"classifier.weight"}), train_head=False)
+    model = Lora(LoraParams()).attach(case.seeded(), context)
     saved = {n: p.requires_grad for n, p in model.named_parameters() if "modules_to_save" in n}
     assert {name.rpartition(".")[2]: trains for name, trains in saved.items()} == {"weight": True, "bias": False}

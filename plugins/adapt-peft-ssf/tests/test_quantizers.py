@@ -11,7 +11,7 @@ import torch
 from adapt_core.errors import ConfigError, InputError
 
 from .models import CASES, logits, train
-from .test_adapters_on_quantized_bases import quantized, quantizer, site
+from .test_adapters_on_quantized_bases import context, quantized, quantizer
 from .test_every_method_on_every_model import make
 from adapt_peft_ssf import params
 from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
@@ -82,14 +82,14 @@ def test_weights_kept_in_float_are_not_codes() -> None:
 def test_dora_on_weights_kept_in_float_is_refused_with_the_reason() -> None:
     case = CASES["bert"]
     with pytest.raises(InputError, match="llm_int8_has_fp16_weight: false"):
-        make("DoRA").attach(quantized(case, 8, llm_int8_has_fp16_weight=True), site(case))
+        make("DoRA").attach(quantized(case, 8, llm_int8_has_fp16_weight=True), context(case))
 
 
 @pytest.mark.parametrize("name", ["LoRA", "SSF"])
 def test_on_weights_kept_in_float_it_trains_and_merges(name: str) -> None:
     case = CASES["bert"]
     method = make(name)
-    model = method.attach(quantized(case, 8, llm_int8_has_fp16_weight=True), site(case))
+    model = method.attach(quantized(case, 8, llm_int8_has_fp16_weight=True), context(case))
     losses = train(model, case.inputs(), steps=5)
     assert losses[-1] < losses[0]
     with torch.no_grad():
@@ -176,7 +176,7 @@ def test_the_linear_layers_shrink(bits: int, share: float) -> None:
 
 def test_preparing_freezes_widens_and_lets_gradients_in() -> None:
     case = CASES["llama"]
-    model = quantizer(4).convert(case.seeded().to(torch.bfloat16), case.site.head, "cpu")
+    model = quantizer(4).convert(case.seeded().to(torch.bfloat16), case.context.head, "cpu")
     quantizer(4).prepare(model, True)
     assert not any(parameter.requires_grad for parameter in model.parameters())
     assert model.model.norm.weight.dtype is torch.float32
@@ -189,7 +189,7 @@ def test_a_four_bit_layer_is_not_repacked_by_an_evaluation() -> None:
     """Trap B: after a repacking, adapters get no gradient."""
     case = CASES["bert"]
     method = make("LoRA")
-    model = method.attach(quantized(case, 4), site(case)).eval()
+    model = method.attach(quantized(case, 4), context(case)).eval()
     for _, module in quantized_layers(model):
         assert module.support_avx512bf16_for_cpu is False
     with torch.no_grad():
@@ -204,8 +204,8 @@ def test_dora_keeps_the_scales_of_eight_bit_layers() -> None:
     """Trap C: peft re-creates the weight without its scales."""
     case = CASES["bert"]
     method = make("DoRA")
-    model = method.attach(quantized(case, 8), site(case)).eval()
-    with torch.no_grad(), method.base_only(model):
+    model = method.attach(quantized(case, 8), context(case)).eval()
+    with torch.no_grad(), method.disable_adapter(model):
         logits(model, case.inputs())
     losses = train(model, case.inputs(), steps=3)
     assert losses[-1] < losses[0]
@@ -226,7 +226,7 @@ def test_a_frozen_bias_keeps_its_bytes_whatever_the_inputs_are(bits: int) -> Non
 def test_a_method_start_that_rewrites_the_base_is_refused_on_a_quantized_one() -> None:
     case = CASES["bert"]
     with pytest.raises(InputError, match="cannot be done on a quantized base"):
-        make("LoRA", init_lora_weights="pissa").attach(quantized(case, 4), site(case))
+        make("LoRA", init_lora_weights="pissa").attach(quantized(case, 4), context(case))
 
 
 @pytest.mark.gpu
@@ -236,9 +236,9 @@ def test_a_method_start_that_rewrites_the_base_is_refused_on_a_quantized_one() -
 def test_on_a_gpu_it_trains_and_merges(name: str, bits: int) -> None:
     case = CASES["bert"]
     made = quantizer(bits)
-    base = made.prepare(made.convert(case.seeded(), case.site.head, "cuda:0"), False)
+    base = made.prepare(made.convert(case.seeded(), case.context.head, "cuda:0"), False)
     method = make(name)
-    model = method.attach(base, site(case)).to("cuda:0")
+    model = method.attach(base, context(case)).to("cuda:0")
     inputs = {key: value.cuda() for key, value in case.inputs().items()}
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     losses = []

@@ -42,8 +42,8 @@ def test_a_run_learns_saves_its_adapter_and_merges(
     result = adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=6, LOGGING_STEPS=1))
 
     assert result.method == method
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["verdict"] == "learned"
+    assert result.training_check["frozen_changed"] == 0
     assert result.trainable_parameters < result.total_parameters / 2
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line.get("phase") == "train"]
@@ -152,8 +152,8 @@ def test_a_run_on_a_quantized_base_learns_and_merges_what_it_measured(
     keys = config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=6, LOGGING_STEPS=1)
     result = adapt_core.run({**keys, switch: True})
 
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["verdict"] == "learned"
+    assert result.training_check["frozen_changed"] == 0
     assert result.quantization == {"load_in_4bit": "bnb_4bit", "load_in_8bit": "bnb_8bit"}[switch]
     assert set(result.artifacts) >= {"adapter"}
     assert "model" not in result.artifacts
@@ -191,13 +191,13 @@ def test_the_optimizers_of_bitsandbytes_train_an_adapter(
     optimizer: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
 ) -> None:
     result = adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", OPTIMIZER=optimizer, EPOCHS=1))
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
 
 
 def test_half_precision_trains_an_adapter_on_an_eight_bit_base(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:
     keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", BF16=True, load_in_8bit=True, DO_EVAL=False)
     result = adapt_core.run({**keys, "INTERVAL": "no"})
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["frozen_changed"] == 0
 
 
 @pytest.mark.parametrize("save_method", ["state_dict", "save_pretrained", "full_torch_model"])
@@ -237,8 +237,8 @@ def test_the_last_layer_trains_on_a_quantized_base_and_is_saved_on_a_plain_one(
 ) -> None:
     keys = config(tiny_encoder, inbox, tmp_path / "run", method="last_layer", **{switch: True})
     result = adapt_core.run({**keys, "bnb_4bit_compute_dtype": "float32"})
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["verdict"] == "learned"
+    assert result.training_check["frozen_changed"] == 0
     model = str(tmp_path / "run" / "model")
     plain = {key: value for key, value in keys.items() if key not in (switch, "method")}
     again = adapt_core.run({**plain, "MODEL_PATH": model, "DO_TRAIN": False, "OUTPUT_DIR": str(tmp_path / "again")})

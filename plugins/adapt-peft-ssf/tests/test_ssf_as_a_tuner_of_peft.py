@@ -160,15 +160,15 @@ def test_an_unknown_start_is_refused() -> None:
     with pytest.raises(ValueError, match="init_ssf_weights"):
         SsfConfig(init_ssf_weights="zeros")
     with pytest.raises(InputError, match="init_ssf_weights"):
-        Ssf(SsfParams(init_ssf_weights="zeros")).attach(CASES["mlp"].seeded(), CASES["mlp"].site)
+        Ssf(SsfParams(init_ssf_weights="zeros")).attach(CASES["mlp"].seeded(), CASES["mlp"].context)
 
 
 def test_init_ssf_weights_true_is_the_base_and_random_is_the_papers_start() -> None:
     case = CASES["conv net"]
     base = logits(case.seeded(), case.inputs())
-    identity = Ssf(SsfParams()).attach(case.seeded(), case.site).eval()
+    identity = Ssf(SsfParams()).attach(case.seeded(), case.context).eval()
     assert torch.equal(logits(identity, case.inputs()), base)
-    random = Ssf(SsfParams(init_ssf_weights="random")).attach(case.seeded(), case.site).eval()
+    random = Ssf(SsfParams(init_ssf_weights="random")).attach(case.seeded(), case.context).eval()
     scales = torch.cat([p.flatten() for n, p in random.named_parameters() if "ssf_scale" in n])
     shifts = torch.cat([p.flatten() for n, p in random.named_parameters() if "ssf_shift" in n])
     assert scales.mean().item() == pytest.approx(1, abs=0.01)
@@ -179,24 +179,24 @@ def test_init_ssf_weights_true_is_the_base_and_random_is_the_papers_start() -> N
 def test_ssf_shift_everywhere_shifts_layers_without_a_bias_too() -> None:
     case = CASES["conv net"]
     for everywhere in (False, True):
-        model = Ssf(SsfParams(ssf_shift_everywhere=everywhere)).attach(ConvNet(), case.site)
+        model = Ssf(SsfParams(ssf_shift_everywhere=everywhere)).attach(ConvNet(), case.context)
         assert any("stem.ssf_shift" in name for name, _ in model.named_parameters()) is everywhere
 
 
 def test_target_modules_and_auto_select_modules_of_ssf() -> None:
     case = CASES["bert"]
-    model = Ssf(SsfParams(target_modules=("LayerNorm",))).attach(case.seeded(), case.site)
+    model = Ssf(SsfParams(target_modules=("LayerNorm",))).attach(case.seeded(), case.context)
     adapted = {name for name, module in model.named_modules() if isinstance(module, SsfLayer)}
     assert all(name.endswith("LayerNorm") for name in adapted)
     assert len(adapted) == 5
     with pytest.raises(InputError, match="auto_select_modules"):
-        Ssf(SsfParams(auto_select_modules=False)).attach(case.seeded(), case.site)
+        Ssf(SsfParams(auto_select_modules=False)).attach(case.seeded(), case.context)
 
 
 def test_every_scale_and_shift_gets_a_gradient_and_is_the_same_tensor_at_each_step() -> None:
     case = CASES["conv net"]
     method = Ssf(SsfParams())
-    model = method.attach(case.seeded(), case.site)
+    model = method.attach(case.seeded(), case.context)
     before = {name: id(parameter) for name, parameter in model.named_parameters()}
     start = {name: p.detach().clone() for name, p in model.named_parameters() if "ssf_" in name}
     train(model, case.inputs(), steps=3)
@@ -206,6 +206,6 @@ def test_every_scale_and_shift_gets_a_gradient_and_is_the_same_tensor_at_each_st
 
 def test_batch_norm_statistics_of_the_frozen_base_stand_still() -> None:
     case = CASES["conv net"]
-    model = Ssf(SsfParams()).attach(case.seeded(), case.site)
+    model = Ssf(SsfParams()).attach(case.seeded(), case.context)
     train(model, case.inputs(), steps=3)
     assert torch.equal(model.get_base_model().bn.get_base_layer().running_mean, torch.zeros(16))

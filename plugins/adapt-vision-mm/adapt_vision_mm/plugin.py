@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adapt_core import hookimpl
-from adapt_core.specs import OptionalPart, TaskSpec
+from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
@@ -55,7 +54,7 @@ def adapt_tasks() -> list[TaskSpec]:
 
 
 @hookimpl
-def adapt_parts() -> list[OptionalPart]:
+def adapt_optional_dependencies() -> list[OptionalDependency]:
     from adapt_vision_mm.openmmlab.doctor import optional_parts
 
     return optional_parts()

@@ -68,7 +68,7 @@ def test_every_method_trains_merges_and_leaves_the_base_alone(
     if method != "last_layer":
         pytest.importorskip("adapt_peft_ssf")
     result = (run if library == "timm" else run_hf)(method=method, LR=0.02)
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert result.trainable_parameters < result.total_parameters / 2
     if method != "last_layer":
         assert result.merge["relative_difference"] < 1e-4
@@ -92,11 +92,11 @@ def test_the_statistics_of_a_frozen_backbone_stand_still(run: Run, tmp_path: Pat
 def test_linear_layers_are_quantized_in_both_libraries(run: Run, run_hf: Run, switch: str) -> None:
     pytest.importorskip("adapt_peft_ssf")
     hf = run_hf(**{"method": "LoRA", switch: True, "LR": 0.01})
-    assert hf.learning["verdict"] == "learned"
+    assert hf.training_check["verdict"] == "learned"
     vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": "vit_timm", "image_processor_path": None}
     timm = run(**{"method": "LoRA", switch: True, **vit, "MAX_STEPS": 3, "OVERWRITE_OUTPUT_DIR": True})
     assert timm.quantization == hf.quantization
-    assert timm.learning["verdict"] == "learned"
+    assert timm.training_check["verdict"] == "learned"
 
 
 def test_a_network_without_linear_layers_cannot_be_quantized(run: Run) -> None:
@@ -243,21 +243,21 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     script = f"import sys\n{source}\n{_PROBE}\nopen('name.txt', 'w').write(name)"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
-    from adapt_core.finished_run import FinishedRun
+    from adapt_core.execution.finished_run import FinishedRun
 
     model = FinishedRun.open(folder, trust=True).model()
     inputs = torch.linspace(-1, 1, 2 * 3 * 32 * 32).view(2, 3, 32, 32)
     with torch.no_grad():
         output = model(inputs)
     assert torch.equal(torch.load(folder / "probe.pt"), getattr(output, "logits", output))
-    from adapt_core.predicting import predict
+    from adapt_core.api import predict
 
     [found] = predict(folder, [str(photo)], trust=True)
     assert found["label"] == (folder / "name.txt").read_text()
 
 
 def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) -> None:
-    from adapt_core.predicting import predict
+    from adapt_core.api import predict
 
     run(EPOCHS=4, augmentation=False)
     shutil.copy(photo, photo.parent / "again.png")
@@ -297,7 +297,7 @@ def test_an_unmerged_adapter_predicts_and_exports(
 ) -> None:
     pytest.importorskip("adapt_peft_ssf")
     import adapt_core
-    from adapt_core.predicting import predict
+    from adapt_core.api import predict
 
     (run if library == "timm" else run_hf)(method="LoRA", MERGE_ADAPTER=False, LR=0.02)
     [unmerged] = predict(tmp_path / "run", [str(photo)])

@@ -28,8 +28,8 @@ def copy(pictures: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def read(keys: dict[str, Any]) -> Callable[..., Any]:
     """The rows of the config with changes, without a model."""
-    from adapt_core.config.resolving import RunConfig, resolve
-    from adapt_core.registry import Registry
+    from adapt_core.config.resolver import RunConfig, resolve
+    from adapt_core.plugin.registry import Registry
 
     from adapt_vision_mm.image_classification.rows import load_rows
     from adapt_vision_mm.image_classification.task import ImageClassification
@@ -53,7 +53,7 @@ def test_train_and_val_folders_with_classes_in_alphabetical_order(read: Run) -> 
     rows = read()
     assert counts(rows) == {"train": 24, "validation": 12}
     assert rows.labels.names == ("blue", "green", "red")
-    assert rows.facts["train_dropped"] == 0
+    assert rows.stats["train_dropped"] == 0
 
 
 def test_one_folder_of_classes_is_split_by_data_split(read: Run, copy: Path) -> None:
@@ -200,7 +200,7 @@ def test_skip_bad_rows_drops_and_counts(read: Run, copy: Path) -> None:
     spoil(copy, "cut")
     (copy / "val" / "red" / "0.jpg").write_bytes(b"")
     rows = read(CUSTOM_DATASET_PATH=str(copy), SKIP_BAD_ROWS=True)
-    assert (rows.facts["train_dropped"], rows.facts["validation_dropped"]) == (1, 1)
+    assert (rows.stats["train_dropped"], rows.stats["validation_dropped"]) == (1, 1)
     assert counts(rows) == {"train": 23, "validation": 11}
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from adapt_core import running
+from adapt_core import api
 from adapt_core.errors import InputError
 
 Run = Callable[..., Any]
@@ -21,8 +21,8 @@ Run = Callable[..., Any]
 @pytest.fixture
 def chosen(keys: dict[str, Any]) -> Callable[..., Any]:
     """The choice of a config with changes; no torch, no model."""
-    from adapt_core.config.resolving import RunConfig, resolve
-    from adapt_core.registry import Registry
+    from adapt_core.config.resolver import RunConfig, resolve
+    from adapt_core.plugin.registry import Registry
 
     from adapt_vision_mm.image_classification.library import choose
 
@@ -36,10 +36,10 @@ def chosen(keys: dict[str, Any]) -> Callable[..., Any]:
 @pytest.fixture
 def prepared(keys: dict[str, Any]) -> Callable[..., Any]:
     """Task, data and loaded model of a config with changes."""
-    from adapt_core.config.resolving import RunConfig, resolve
-    from adapt_core.contracts import World
-    from adapt_core.random_state import seed_everything
-    from adapt_core.registry import Registry
+    from adapt_core.config.resolver import RunConfig, resolve
+    from adapt_core.distributed.world import World
+    from adapt_core.nn.random_state import seed_everything
+    from adapt_core.plugin.registry import Registry
 
     from adapt_vision_mm.image_classification.task import ImageClassification
 
@@ -310,7 +310,7 @@ def test_memory_of_recomputed_activations_is_foretold(keys: dict[str, Any]) -> N
     vit = {**keys, "MODEL_PATH": "vit_tiny_patch16_224", "model_type": None, "image_processor_path": None}
     kept = []
     for on in (False, True):
-        memory = running.foresee(running.check({**vit, "GRADIENT_CHECKPOINTING": on})).memory
+        memory = api.estimate(api.check({**vit, "GRADIENT_CHECKPOINTING": on})).memory
         assert memory is not None
         assert memory.activations is not None
         kept.append(memory.activations)

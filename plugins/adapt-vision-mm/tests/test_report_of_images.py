@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import adapt_core
-from adapt_core import running
+from adapt_core import api
 
 from .pictures import COLOURS
 
@@ -51,17 +51,17 @@ def test_images_stand_beside_their_class_and_the_model_s(config: Keys, tmp_path:
 
 
 def test_check_draws_training_images_with_their_class(config: Keys) -> None:
-    found = running.foresee(running.check(config), pictures=True)
+    found = api.estimate(api.check(config), pictures=True)
     assert found.classes == dict.fromkeys(sorted(COLOURS), 8)
     assert found.pictures is not None
     sheet = Image.open(io.BytesIO(found.pictures))
     assert sheet.format == "PNG"
     assert sheet.size == (4 * (32 + 8), 2 * (32 + 18))
-    assert running.foresee(running.check(config)).pictures is None
+    assert api.estimate(api.check(config)).pictures is None
 
 
 def test_check_foretells_what_the_run_counts(config: Keys) -> None:
-    found = running.foresee(running.check(config))
+    found = api.estimate(api.check(config))
     result = adapt_core.run(config)
     assert (found.total_parameters, found.trainable_parameters) == (
         result.total_parameters,

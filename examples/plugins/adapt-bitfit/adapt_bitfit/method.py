@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapt_core.contracts import Site
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
-from adapt_core.methods.freezing import freeze_except
 from adapt_core.methods.in_place import InPlace
+from adapt_core.methods.requires_grad import freeze_except
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +23,7 @@ class BitFit(InPlace):
         self.params = params
         self._groups: dict[str, list[str]] = {}
 
-    def attach(self, model: nn.Module, site: Site) -> nn.Module:
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Freezes everything but biases and head.
 
         Raises:
@@ -31,7 +31,7 @@ class BitFit(InPlace):
         """
         wanted = self.params.bias_of
         names = [name for name, _ in model.named_parameters()]
-        head = [name for name in names if site.trains(name)]
+        head = [name for name in names if context.trains(name)]
         biases = [name for name in names if name.endswith("bias") and name not in head]
         chosen = [name for name in biases if not wanted or any(part in name for part in wanted)]
         if not chosen:
@@ -42,6 +42,6 @@ class BitFit(InPlace):
         freeze_except(model, trained.__contains__)
         return model
 
-    def groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
+    def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """The biases, and the head."""
         return self._groups

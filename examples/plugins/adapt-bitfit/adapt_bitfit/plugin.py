@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core import hookimpl
-from adapt_core.parameters import param
-from adapt_core.specs import MethodSpec
+from adapt_core.plugin.params import param
+from adapt_core.plugin.specs import MethodSpec, hookimpl
 
 
 @attrs.frozen

@@ -5,22 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from adapt_core import hookimpl
-
-if TYPE_CHECKING:
-    from adapt_core.plan import Plan
+from adapt_core.plugin.specs import hookimpl
 
 _file: Path | None = None
 
 
 @hookimpl
-def adapt_run_started(plan: Plan) -> None:
+def adapt_run_started(output_dir: Path, resumed: bool) -> None:
     """A new run begins its file anew; a resumed one goes on with it."""
     global _file
-    _file = Path(plan.output_dir) / "figures.csv"
-    if plan.resume is None or not _file.exists():
+    _file = output_dir / "figures.csv"
+    if not resumed or not _file.exists():
         _file.write_text("phase,step,epoch,name,value\n", encoding="utf-8")
 
 

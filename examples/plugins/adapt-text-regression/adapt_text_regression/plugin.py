@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core import hookimpl
-from adapt_core.hf_tasks.params import TextParams
-from adapt_core.parameters import param
-from adapt_core.specs import TaskSpec
+from adapt_core.hf.tasks.params import TextParams
+from adapt_core.plugin.params import param
+from adapt_core.plugin.specs import TaskSpec, hookimpl
 
 
 @attrs.frozen

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
-from adapt_core.evidence import spread
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import column_values
-from adapt_core.hf_data.preparing import good_splits, raw_splits
-from adapt_core.hf_data.texts import text_columns, text_faults, text_of, texts_of
-from adapt_core.hf_tasks.language import LanguageTask
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
+from adapt_core.evaluation import spread
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.splits import good_splits, raw_splits
+from adapt_core.hf.data.texts import text_columns, text_faults, text_of, texts_of
+from adapt_core.hf.tasks.language import LanguageTask
 
 
 class TextRegression(LanguageTask):
@@ -36,11 +37,11 @@ class TextRegression(LanguageTask):
             encoded = tokenizer(texts_of(batch, plan), truncation=True, max_length=limit)
             return {**encoded, "labels": [float(value) for value in batch[target]]}
 
-        good, facts = good_splits(plan, raw_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
+        good, stats = good_splits(plan, raw_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
         key = {"tokenizer": tokenizer_key(tokenizer), "limit": limit, "columns": [*text_columns(plan), target]}
         key["format"] = plan.data.format_string
         ready = {name: cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
-        return TaskData(facts=facts, rows=good, **ready)
+        return TaskData(stats=stats, rows=good, **ready)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """A model with one output."""
@@ -49,11 +50,11 @@ class TextRegression(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest text."""
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         metrics = {"rmse": "lower", "mae": "lower"}
-        parts = LoopParts(collate=self.collator, compute_metrics=errors, metrics=metrics)
+        parts = TrainerComponents(collate=self.collator, compute_metrics=errors, metrics=metrics)
         return HuggingFaceLoop(job, parts)
 
     def loading_lines(self, save_method: str) -> str:

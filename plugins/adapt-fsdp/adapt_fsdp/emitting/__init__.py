@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapt_core.extras import RunCommand
-from adapt_core.plan import Plan
+from adapt_core.capabilities import RunCommand
+from adapt_core.config.plan import Plan
 
 from adapt_fsdp.emitting.kubernetes import train_job
 from adapt_fsdp.emitting.slurm import batch_script

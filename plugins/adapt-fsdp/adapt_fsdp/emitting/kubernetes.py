@@ -8,9 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from adapt_core.capabilities import RunCommand
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.extras import RunCommand
-from adapt_core.plan import Plan
 
 from adapt_fsdp.emitting.machines import RESTARTS, cores_of_each, job_name, processes_of_each
 from adapt_fsdp.params import ProcessParams

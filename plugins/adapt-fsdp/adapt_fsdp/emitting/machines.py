@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.plan import Plan
 
 from adapt_fsdp.params import ProcessParams
 

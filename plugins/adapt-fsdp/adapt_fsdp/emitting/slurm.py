@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from adapt_core.extras import RunCommand
-from adapt_core.parameters import parameters_of
-from adapt_core.plan import Plan
+from adapt_core.capabilities import RunCommand
+from adapt_core.config.plan import Plan
+from adapt_core.plugin.params import parameters_of
 
 from adapt_fsdp.emitting.machines import cores_of_each, job_name, processes_of_each
 from adapt_fsdp.params import ProcessParams

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
+from adapt_core.capabilities import RunCommand
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.extras import RunCommand
-from adapt_core.plan import Plan
 
 from adapt_fsdp.emitting.machines import PROCESSES_ON_A_CPU, RESTARTS, job_name
 from adapt_fsdp.params import ProcessParams

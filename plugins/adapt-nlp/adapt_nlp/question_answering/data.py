@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import text_fault
-from adapt_core.hf_data.preparing import good_splits, raw_splits
-from adapt_core.plan import Plan
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.columns import text_fault
+from adapt_core.hf.data.splits import good_splits, raw_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,7 +34,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[A
     keys = ("input_column", "input_question_column", "target_column")
     raw = raw_splits(plan, list(zip((context, question, answers), keys, strict=True)))
     room = limit - plan.task.params.doc_stride - tokenizer.num_special_tokens_to_add(pair=True)
-    splits, facts = good_splits(plan, raw, lambda rows, _: _faults(rows, plan, tokenizer, room))
+    splits, stats = good_splits(plan, raw, lambda rows, _: _faults(rows, plan, tokenizer, room))
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
@@ -46,9 +46,9 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[A
     for split, rows in splits.items():
         numbered = rows.select_columns([context, question, answers]).add_column("row", list(range(len(rows))))
         ready[split] = cached_map(numbered, _encoder(plan, tokenizer, limit), key, f"{split} windows")
-        facts[f"{split}_windows"] = len(ready[split])
+        stats[f"{split}_windows"] = len(ready[split])
     pairs = [(ready[split], splits[split]) for split in splits]
-    data = TaskData(facts=facts, rows=splits, **{s: ready.get(s) for s in ("train", "validation", "test")})
+    data = TaskData(stats=stats, rows=splits, **{s: ready.get(s) for s in ("train", "validation", "test")})
     return data, pairs
 
 

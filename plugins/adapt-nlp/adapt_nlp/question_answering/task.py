@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evidence import spread
-from adapt_core.hf_data.columns import text_fault
-from adapt_core.hf_models.tokenizers import positions_of, require_fast
-from adapt_core.hf_tasks.inputs import read_records
-from adapt_core.hf_tasks.language import LanguageTask
-from adapt_core.hf_tasks.previewing import examples, tokens_of
-from adapt_core.plan import Plan
+from adapt_core.evaluation import spread
+from adapt_core.hf.data.columns import text_fault
+from adapt_core.hf.models.tokenizers import positions_of, require_fast
+from adapt_core.hf.tasks.inputs import read_records
+from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core.hf.tasks.preview import examples, tokens_of
 
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
@@ -80,10 +81,10 @@ class QuestionAnswering(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest window."""
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
 
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=self.collator,
             score=self._score,
             metrics=self._metrics,

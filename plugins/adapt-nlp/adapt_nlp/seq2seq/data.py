@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import require_columns
-from adapt_core.hf_data.preparing import count_full, good_splits, raw_splits
-from adapt_core.plan import Plan
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.splits import count_full, good_splits, raw_splits
 
 from adapt_nlp.seq2seq.places import Formatted, Place
 
@@ -54,7 +54,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         names = list(dict.fromkeys(name for place in (source, target) for name, _ in place.columns))
         return (source.fault(row) or target.fault(row) for row in rows.select_columns(names))
 
-    splits, facts = good_splits(plan, raw, faults)
+    splits, stats = good_splits(plan, raw, faults)
     prefix = plan.task.params.prefix or ""
     key = {
         "tokenizer": tokenizer_key(tokenizer),
@@ -70,11 +70,11 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         places_key = [repr(place.columns) + str(getattr(place, "language", "")) for place in (source, target)]
         encode = _encoder(tokenizer, limits, prefix, source, target)
         ready[split] = cached_map(rows, encode, {**key, "places": places_key}, f"{split} split tokenized")
-        facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limits.source, f"{split} split: inputs")
-        facts[f"{split}_targets_truncated"] = count_full(
+        stats[f"{split}_truncated"] = count_full(ready[split], "input_ids", limits.source, f"{split} split: inputs")
+        stats[f"{split}_targets_truncated"] = count_full(
             ready[split], "labels", limits.target, f"{split} split: targets"
         )
-    return TaskData(facts=facts, rows=splits, **ready)
+    return TaskData(stats=stats, rows=splits, **ready)
 
 
 def _encoder(tokenizer: Any, limits: Limits, prefix: str, source: Place | Formatted, target: Place) -> Any:

@@ -107,7 +107,7 @@ def generate_texts(model: Any, tokenizer: Any, texts: Sequence[str], prefix: str
     """
     import torch
 
-    from adapt_core.shares import compute_device
+    from adapt_core.distributed.sharding import compute_device
 
     device = compute_device(model)
     generated: list[str] = []

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf_data.columns import format_columns, formatted, text_fault
-from adapt_core.plan import Plan
+from adapt_core.hf.data.columns import format_columns, formatted, text_fault
 
 from adapt_nlp.seq2seq import languages
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapt_core.evidence import SAMPLES, of_evaluation, spread
+from adapt_core.evaluation import of_evaluation, spread
+from adapt_core.report.evaluation_record import SAMPLES
 
 ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum": "higher"}
 BLEU = {"bleu": "higher"}

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evidence import spread
-from adapt_core.hf_models.tokenizers import positions_of
-from adapt_core.hf_tasks.inputs import read_texts_by
-from adapt_core.hf_tasks.language import LanguageTask
-from adapt_core.hf_tasks.previewing import examples, tokens_of
+from adapt_core.evaluation import spread
+from adapt_core.hf.models.tokenizers import positions_of
+from adapt_core.hf.tasks.inputs import read_texts_by
+from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core.hf.tasks.preview import examples, tokens_of
 
 from adapt_nlp.seq2seq import data as pairs
 from adapt_nlp.seq2seq.multilingual import Direction, set_direction
@@ -131,13 +132,13 @@ class TextToText(LanguageTask, ABC):
 
     def make_loop(self, job: Job) -> Loop:
         """A Seq2SeqTrainer that pads each batch to its longest input and target."""
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         params = self.plan.task.params
         generates = params.predict_with_generate
         self._scores = TextScores(self.tokenizer, self.score())
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=self.collator,
             compute_metrics=self._scores if generates else None,
             metrics=self.reported,

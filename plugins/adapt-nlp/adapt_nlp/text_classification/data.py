@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import column_values
-from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
-from adapt_core.hf_data.labels import class_weights as weights_of
-from adapt_core.hf_data.preparing import count_full, good_splits, raw_splits
-from adapt_core.hf_data.texts import input_column, text_columns, text_faults, texts_of
-from adapt_core.plan import Plan
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf.data.labels import class_weights as weights_of
+from adapt_core.hf.data.splits import count_full, good_splits, raw_splits
+from adapt_core.hf.data.texts import input_column, text_columns, text_faults, texts_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,13 +32,13 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     label = target_column(plan)
     raw = raw_splits(plan, [*text_columns(plan), (label, "target_column")])
     labels = labels_of(raw.get("train", raw.get("validation")), label)
-    splits, facts = good_splits(
+    splits, stats = good_splits(
         plan,
         raw,
         lambda rows, split: _faults(rows, split, labels, plan),
         lambda rows: list(column_values(rows, label)),
     )
-    facts["classes"] = len(labels.names)
+    stats["classes"] = len(labels.names)
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
@@ -52,10 +52,10 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     for split, dataset in splits.items():
         encode = _encoder(tokenizer, limit, labels, plan, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        facts[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
+        stats[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
         labels=labels.names,
-        facts=facts,
+        stats=stats,
         rows=splits,
         **{split: ready.get(split) for split in ("train", "validation", "test")},
     )
@@ -82,7 +82,7 @@ def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, label: str)
 
 
 def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
-    """Loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf_data.labels.class_weights`."""
+    """Loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf.data.labels.class_weights`."""
     if data.train is None:
         return None
     return weights_of(plan.task.params.class_weights, column_values(data.train, "labels"), data.labels or ())

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evidence import spread
-from adapt_core.hf_data.columns import column_values
-from adapt_core.hf_data.texts import text_of
-from adapt_core.hf_models.tokenizers import length_limit
-from adapt_core.hf_tasks.language import LanguageTask
-from adapt_core.hf_tasks.previewing import examples, label_counts, tokens_of
-from adapt_core.plan import Plan
+from adapt_core.evaluation import spread
+from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.texts import text_of
+from adapt_core.hf.models.tokenizers import length_limit
+from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core.hf.tasks.preview import examples, label_counts, tokens_of
 
 from adapt_nlp.text_classification import data as classification_data
 
@@ -68,15 +69,15 @@ class TextClassification(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest text."""
-        from adapt_core.hf_loop.classes import class_table
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.losses import weighted_cross_entropy
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
+        from adapt_core.hf.loop.losses import weighted_cross_entropy
+        from adapt_core.hf.loop.per_class import class_table
 
         from adapt_nlp.text_classification.metrics import argmax, classification_metrics
 
         weights = classification_data.class_weights(self.plan, job.data)
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=self.collator,
             compute_metrics=classification_metrics,
             per_class=lambda prediction, _rows: class_table(

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.columns import require_columns
-from adapt_core.hf_data.preparing import good_splits, raw_splits
-from adapt_core.plan import Plan
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.splits import good_splits, raw_splits
 
 from adapt_nlp.text_generation.chat import Span, give_template
 from adapt_nlp.text_generation.forms import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
@@ -49,8 +49,8 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
         require_columns(rows, form.columns, split)
     if form.is_chat:
         give_template(tokenizer)
-    splits, facts = good_splits(plan, raw, lambda rows, _: faults(rows, form, plan, tokenizer))
-    facts["form"] = form.kind
+    splits, stats = good_splits(plan, raw, lambda rows, _: faults(rows, form, plan, tokenizer))
+    stats["form"] = form.kind
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "template": tokenizer.chat_template if form.is_chat else None,
@@ -64,8 +64,8 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
     for split, rows in splits.items():
         encode = _encoder(form, plan, tokenizer, limit, INSTRUCTION_INPUT in rows.column_names)
         documents = cached_map(rows, encode, key, f"{split} split tokenized")
-        ready[split] = _with_targets(documents, split, limit, facts)
-    return TaskData(facts=facts, rows=splits, **ready), form
+        ready[split] = _with_targets(documents, split, limit, stats)
+    return TaskData(stats=stats, rows=splits, **ready), form
 
 
 def _encoder(form: Form, plan: Plan, tokenizer: Any, limit: int, has_input: bool) -> Any:
@@ -119,7 +119,7 @@ def _pieces(
         yield piece[:stop], wanted[:stop], len(learned), not goes_on and len(ids) > limit
 
 
-def _with_targets(documents: Dataset, split: str, limit: int, facts: dict[str, Any]) -> Dataset:
+def _with_targets(documents: Dataset, split: str, limit: int, stats: dict[str, Any]) -> Dataset:
     import numpy
 
     targets = numpy.asarray(documents.with_format("numpy")["targets"][:], dtype=numpy.int64)
@@ -136,7 +136,7 @@ def _with_targets(documents: Dataset, split: str, limit: int, facts: dict[str, A
     if lost:
         log.warning("%s split: %d documents with nothing to learn are left out", split, lost)
         documents = documents.select(kept)
-    facts.update(
+    stats.update(
         {
             f"{split}_documents": len(documents),
             f"{split}_cut": cut,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf_data.columns import column_values, format_columns, formatted, text_fault
-from adapt_core.plan import Plan
+from adapt_core.hf.data.columns import column_values, format_columns, formatted, text_fault
 
 from adapt_nlp.text_generation.chat import Span, Turns, chat_fault, template_fault, with_answers
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf_data.columns import format_columns, formatted, text_fault
-from adapt_core.hf_data.source import BUILDERS, load_raw
-from adapt_core.plan import Plan
+from adapt_core.hf.data.columns import format_columns, formatted, text_fault
+from adapt_core.hf.data.source import BUILDERS, load_raw
 
 from adapt_nlp.text_generation.chat import as_text, chat_fault, template_fault
 from adapt_nlp.text_generation.forms import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, asked
@@ -134,7 +134,7 @@ def go_on(
     """
     import torch
 
-    from adapt_core.shares import compute_device
+    from adapt_core.distributed.sharding import compute_device
 
     params = plan.task.params
     encoded = tokenizer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapt_core.plan import Plan
+from adapt_core.config.plan import Plan
 
 from adapt_nlp.text_generation.chat import as_text
 from adapt_nlp.text_generation.forms import Form, texts_of, turns_of

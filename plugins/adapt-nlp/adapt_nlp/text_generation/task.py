@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
-from adapt_core.evidence import spread
-from adapt_core.hf_models.tokenizers import length_limit, require_fast
-from adapt_core.hf_tasks.language import LanguageTask
-from adapt_core.hf_tasks.previewing import examples, tokens_of
-from adapt_core.plan import Plan
-from adapt_core.run_folder import RunFolder
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
+from adapt_core.evaluation import spread
+from adapt_core.hf.models.tokenizers import length_limit, require_fast
+from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core.hf.tasks.preview import examples, tokens_of
+from adapt_core.run_folder.paths import RunFolder
 
 from adapt_nlp.text_generation import documents as documents_data
 from adapt_nlp.text_generation.chat import end_of_answer
@@ -119,8 +120,8 @@ class TextGeneration(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer on packs, or on documents padded to the longest of a batch."""
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         from adapt_nlp.text_generation.collating import CollateDocuments
         from adapt_nlp.text_generation.metrics import METRICS, language_metrics, token_sums
@@ -128,7 +129,7 @@ class TextGeneration(LanguageTask):
         flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))
         collate = CollateDocuments(self.tokenizer, flat)
         packed = self.plan.task.params.packing and self._pack(job, collate, flat)
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=collate,
             compute_metrics=language_metrics,
             metrics=METRICS,
@@ -141,7 +142,7 @@ class TextGeneration(LanguageTask):
 
     def _pack(self, job: Job, collate: Any, flat: bool) -> bool:
         """Puts the splits into packs, in place; False, with a warning, where the model does not keep them apart."""
-        from adapt_core.random_state import untouched_random_state
+        from adapt_core.nn.random_state import untouched_random_state
 
         from adapt_nlp.text_generation.attention import attend_to_packs
         from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
@@ -152,7 +153,7 @@ class TextGeneration(LanguageTask):
                 attend_to_packs(job.model)
         if reason is not None:
             log.warning("packing is not used: %s. Batches are padded instead.", reason)
-            job.data.facts["packed"] = False
+            job.data.stats["packed"] = False
             return False
         limit = self._limit
         for split in documents_data.SPLITS:
@@ -163,7 +164,7 @@ class TextGeneration(LanguageTask):
             packs = self._packs(documents)
             setattr(job.data, split, packs)
             filled = packs.lengths.sum() / (len(packs) * limit)
-            job.data.facts[f"{split}_packs"] = len(packs)
+            job.data.stats[f"{split}_packs"] = len(packs)
             log.info(
                 "%s split: %d documents in %d packs of %d tokens, %.1f %% filled",
                 split,
@@ -172,7 +173,7 @@ class TextGeneration(LanguageTask):
                 limit,
                 100 * filled,
             )
-        job.data.facts["packed"] = True
+        job.data.stats["packed"] = True
         return True
 
     def _packs(self, documents: Any) -> Packs:
@@ -219,7 +220,7 @@ class TextGeneration(LanguageTask):
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """For each prompt {"prompt", "generated_text"}: the prompt as the model read it, and what it wrote."""
-        from adapt_core.random_state import seed_everything
+        from adapt_core.nn.random_state import seed_everything
 
         tokenizer = self.saved_tokenizer(folder)
         is_chat = self._trained_on_chat(folder)

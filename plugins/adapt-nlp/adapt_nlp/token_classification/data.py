@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf_data.caching import cached_map, tokenizer_key
-from adapt_core.hf_data.preparing import good_splits, raw_splits
-from adapt_core.plan import Plan
+from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.splits import good_splits, raw_splits
 
 from adapt_nlp.token_classification.tags import Tags, input_column, row_faults, tags_of, target_column
 from adapt_nlp.token_classification.windows import IGNORED, windows
@@ -33,7 +33,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
     words, target = input_column(plan), target_column(plan)
     raw = raw_splits(plan, [(words, "input_column"), (target, "target_column")])
     tags = tags_of(raw, plan)
-    splits, facts = good_splits(plan, raw, lambda dataset, _split: row_faults(dataset, plan, tags))
+    splits, stats = good_splits(plan, raw, lambda dataset, _split: row_faults(dataset, plan, tags))
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
@@ -46,7 +46,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
     for split, dataset in splits.items():
         numbered = dataset.select_columns([words, target]).add_column("document", list(range(len(dataset))))
         ready[split] = cached_map(numbered, _encoder(tokenizer, limit, tags, words, target), key, f"{split} windows")
-        facts[f"{split}_windows"] = len(ready[split])
+        stats[f"{split}_windows"] = len(ready[split])
         if len(ready[split]) > len(dataset):
             log.info(
                 "%s split: some of the %d documents are longer than %d sub-tokens; %d windows",
@@ -55,10 +55,10 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
                 limit,
                 len(ready[split]),
             )
-    facts["classes"] = tags.learned
+    stats["classes"] = tags.learned
     data = TaskData(
         labels=tags.names[: tags.learned],
-        facts=facts,
+        stats=stats,
         rows=splits,
         **{split: ready.get(split) for split in ("train", "validation", "test")},
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_core.extras import PerClass
+from adapt_core.evaluation import PerClass
 
 from adapt_nlp.token_classification.windows import IGNORED
 
@@ -85,7 +85,7 @@ def entity_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass
 
 def word_table(truth: list[list[str]], predicted: list[list[str]]) -> PerClass:
     """Precision, recall, F1 and words of each tag, and the counts of confusions."""
-    from adapt_core.hf_loop.classes import class_table
+    from adapt_core.hf.loop.per_class import class_table
 
     names = sorted({tag for rows in (truth, predicted) for row in rows for tag in row})
     numbers = {name: number for number, name in enumerate(names)}

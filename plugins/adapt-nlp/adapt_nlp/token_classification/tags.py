@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf_data.columns import column_values
-from adapt_core.plan import Plan
+from adapt_core.hf.data.columns import column_values
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evidence import spread
-from adapt_core.extras import PerClass
-from adapt_core.hf_data.columns import column_values
-from adapt_core.hf_models.tokenizers import length_limit, require_fast
-from adapt_core.hf_tasks.inputs import read_words
-from adapt_core.hf_tasks.language import LanguageTask
-from adapt_core.hf_tasks.previewing import IGNORED, examples, label_counts, tokens_of
-from adapt_core.plan import Plan
+from adapt_core.evaluation import PerClass, spread
+from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.models.tokenizers import length_limit, require_fast
+from adapt_core.hf.tasks.inputs import read_words
+from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core.hf.tasks.preview import IGNORED, examples, label_counts, tokens_of
 
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
@@ -83,12 +83,12 @@ class TokenClassification(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest window."""
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         from adapt_nlp.text_classification.metrics import argmax
 
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=self.collator,
             score=self._score,
             per_class=self._per_class,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapt_core.extras import StoredBytes
+from adapt_core.capabilities import StoredBytes
 
 from adapt_peft_ssf.params import Bnb4bitParams
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias

@@ -9,7 +9,7 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class Picture:
+class AnnotatedImage:
     """One image with its annotations.
 
     Attributes:
@@ -41,7 +41,7 @@ class Category:
 
 
 @attrs.frozen(kw_only=True)
-class AnnotatedSet:
+class AnnotatedSplit:
     """One split.
 
     Attributes:
@@ -52,7 +52,7 @@ class AnnotatedSet:
     """
 
     source: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[AnnotatedImage, ...]
     categories: tuple[Category, ...]
     dropped: dict[str, int] = attrs.field(factory=dict)
 
@@ -65,11 +65,11 @@ class AnnotatedSet:
         """Category id -> label."""
         return {category.id: label for label, category in enumerate(self.categories)}
 
-    def first(self, count: int | None) -> AnnotatedSet:
+    def first(self, count: int | None) -> AnnotatedSplit:
         """The first `count` pictures."""
         return attrs.evolve(self, pictures=self.pictures[:count])
 
-    def facts(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, Any]:
         """Counts for `result.json`."""
         return {
             "images": len(self.pictures),

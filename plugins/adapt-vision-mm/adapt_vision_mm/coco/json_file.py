@@ -1,4 +1,4 @@
-"""COCO JSON into an `AnnotatedSet`: every id, box and image held against what it claims."""
+"""COCO JSON into an `AnnotatedSplit`: every id, box and image held against what it claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet, Category, Picture
+from adapt_vision_mm.coco.annotated import AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.coco.bad_rows import BadRows
 from adapt_vision_mm.coco.image_files import image_fault, sizes
 from adapt_vision_mm.coco.masks import is_number
@@ -22,7 +22,7 @@ _TOLERANCE = 1.0
 """Pixels that a box may reach outside its image before it is a fault (rounding); it is clipped."""
 
 
-def read(path: Path, images: Path, skip: bool, judge: Judge | None = None) -> AnnotatedSet:
+def read(path: Path, images: Path, skip: bool, judge: Judge | None = None) -> AnnotatedSplit:
     """Reads and validates an annotation file.
 
     Args:
@@ -51,10 +51,11 @@ def read(path: Path, images: Path, skip: bool, judge: Judge | None = None) -> An
     dropped = rows.settle()
     if not any(members.values()):
         raise DataError(f"{path}: no image has an annotation that can be used.")
-    return AnnotatedSet(
+    return AnnotatedSplit(
         source=str(path),
         pictures=tuple(
-            Picture(**{**entry, "annotations": tuple(members[identifier])}) for identifier, entry in pictures.items()
+            AnnotatedImage(**{**entry, "annotations": tuple(members[identifier])})
+            for identifier, entry in pictures.items()
         ),
         categories=categories,
         dropped=dropped,

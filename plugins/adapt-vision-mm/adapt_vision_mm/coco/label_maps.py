@@ -1,4 +1,4 @@
-"""PNG label maps into an `AnnotatedSet`: TRAIN_DIR's images beside maps of the same name.
+"""PNG label maps into an `AnnotatedSplit`: TRAIN_DIR's images beside maps of the same name.
 
 What the values of the maps mean is read off all maps of a split together:
 
@@ -20,7 +20,7 @@ import numpy
 
 from adapt_core.errors import DataError, InputError
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet, Category, Picture
+from adapt_vision_mm.coco.annotated import AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.coco.bad_rows import BadRows
 from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault, sizes
 
@@ -33,7 +33,7 @@ _SMALLEST = 4
 
 def read(
     names: Sequence[str], images: Path, labels: Path, class_list: Sequence[str], palette: Any, source: str, skip: bool
-) -> AnnotatedSet:
+) -> AnnotatedSplit:
     """Reads and validates one split.
 
     Args:
@@ -78,12 +78,12 @@ def read(
                 continue
             identifier += 1
             annotations.append(_annotation(identifier, picture["id"], label_number, mask))
-        pictures.append(Picture(**picture, annotations=tuple(annotations)))
+        pictures.append(AnnotatedImage(**picture, annotations=tuple(annotations)))
     dropped = rows.settle()
     if not any(picture.annotations for picture in pictures):
         raise DataError(f"{source}: no label map holds an instance.")
     categories = tuple(Category(id=number, name=name) for number, name in enumerate(class_list, start=1))
-    return AnnotatedSet(source=source, pictures=tuple(pictures), categories=categories, dropped=dropped)
+    return AnnotatedSplit(source=source, pictures=tuple(pictures), categories=categories, dropped=dropped)
 
 
 def folder_of(root: Path, given: Path | None) -> Path:

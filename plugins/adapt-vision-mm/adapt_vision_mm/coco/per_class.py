@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy
 
-from adapt_core.extras import PerClass
+from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.scoring import evaluated
 
 NEAR = 0.1
 """How far from its place a point may be found, as a share of the longer side of the body's box."""
 
 
-def class_precision(split: AnnotatedSet, results: Sequence[dict[str, Any]], kind: str) -> PerClass:
+def class_precision(split: AnnotatedSplit, results: Sequence[dict[str, Any]], kind: str) -> PerClass:
     """Average precision (IoU 0.50 to 0.95, and 0.50), recall and objects of each class.
 
     Args:
@@ -46,7 +46,7 @@ def _mean(values: Any) -> float:
     return float(known.mean()) if known.size else 0.0
 
 
-def point_accuracy(split: AnnotatedSet, results: Sequence[dict[str, Any]]) -> PerClass:
+def point_accuracy(split: AnnotatedSplit, results: Sequence[dict[str, Any]]) -> PerClass:
     """For each point: the share that is found near its place (PCK at NEAR), and by how much it is off on average.
 
     A body is compared with the predicted one of its image whose points are nearest to its own.

@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco import voc
 

@@ -7,12 +7,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 
 _NAMES = {"bbox": "", "segm": "mask_", "keypoints": "keypoint_"}
 
 
-def average_precision(split: AnnotatedSet, results: Sequence[dict[str, Any]], kind: str) -> dict[str, float]:
+def average_precision(split: AnnotatedSplit, results: Sequence[dict[str, Any]], kind: str) -> dict[str, float]:
     """mAP (IoU or OKS 0.50 to 0.95), AP50 and AP75.
 
     Args:
@@ -30,7 +30,7 @@ def average_precision(split: AnnotatedSet, results: Sequence[dict[str, Any]], ki
     return {name: max(0.0, float(value)) for name, value in zip(names, evaluation.stats[:3], strict=True)}
 
 
-def evaluated(split: AnnotatedSet, results: Sequence[dict[str, Any]], kind: str) -> Any:
+def evaluated(split: AnnotatedSplit, results: Sequence[dict[str, Any]], kind: str) -> Any:
     """pycocotools' evaluation of results, accumulated and summarized; None where nothing was found.
 
     Args: as `average_precision`.
@@ -59,7 +59,7 @@ def _only(result: dict[str, Any], kind: str) -> dict[str, Any]:
     return {key: result[key] for key in ("image_id", "category_id", "score", *wanted)}
 
 
-def sigmas(split: AnnotatedSet) -> list[float]:
+def sigmas(split: AnnotatedSplit) -> list[float]:
     """OKS sigmas of a split's points: as annotated, COCO's for its 17 points, else 0.05 each."""
     category = split.categories[0]
     if len(category.sigmas) == len(category.keypoints):
@@ -73,7 +73,7 @@ COCO_SIGMAS = tuple(value / 1000 for value in (26, 25, 25, 35, 35, 79, 79, 72, 7
 """Keypoint sigmas of the COCO evaluation, for a person's 17 points."""
 
 
-def as_coco(split: AnnotatedSet) -> Any:
+def as_coco(split: AnnotatedSplit) -> Any:
     """A split as pycocotools' COCO object."""
     from pycocotools.coco import COCO
 

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, InputError
-from adapt_core.plan import Plan
 
 from adapt_vision_mm.coco import json_file, voc
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.places import Split, find_split, is_voc
 
 log = logging.getLogger(__name__)
 
-Reader = Callable[[Split, Sequence[str] | None], AnnotatedSet]
+Reader = Callable[[Split, Sequence[str] | None], AnnotatedSplit]
 """(place, class names of the training split or None) -> the split."""
 
 SPLITS = ("train", "val", "test")
 
 
-def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSet]:
+def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSplit]:
     """Every split that the run needs, by name.
 
     Raises:
         DataError: a split cannot be used, or its classes are not those of the training split.
     """
-    found: dict[str, AnnotatedSet] = {}
+    found: dict[str, AnnotatedSplit] = {}
     names: Sequence[str] | None = None
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
@@ -66,7 +66,7 @@ def _place(plan: Plan, split: str) -> Split | None:
         raise
 
 
-def read_detection(plan: Plan, place: Split, names: Sequence[str] | None) -> AnnotatedSet:
+def read_detection(plan: Plan, place: Split, names: Sequence[str] | None) -> AnnotatedSplit:
     """A split in COCO JSON or Pascal VOC."""
     skip = plan.data.skip_bad_rows
     if place.annotations is not None and place.annotations.suffix == ".json":
@@ -99,7 +99,7 @@ def names_in(path: Path) -> list[str]:
     return names
 
 
-def _warn_of_gaps(train: AnnotatedSet) -> None:
+def _warn_of_gaps(train: AnnotatedSplit) -> None:
     counts = Counter(a["category_id"] for picture in train.pictures for a in picture.annotations)
     without = [category.name for category in train.categories if not counts[category.id]]
     if without:
@@ -110,7 +110,7 @@ def _warn_of_gaps(train: AnnotatedSet) -> None:
         log.warning("%d of %d training images have no annotation; they are left out", bare, len(train.pictures))
 
 
-def require_objects(split: AnnotatedSet, left: int) -> None:
+def require_objects(split: AnnotatedSplit, left: int) -> None:
     """Refuses a split of which a data set has left nothing.
 
     Raises:
@@ -123,13 +123,13 @@ def require_objects(split: AnnotatedSet, left: int) -> None:
         )
 
 
-def skip_counts(split: AnnotatedSet) -> None:
+def skip_counts(split: AnnotatedSplit) -> None:
     """Says what SKIP_BAD_ROWS dropped."""
     for reason, count in split.dropped.items():
         log.warning("%s: dropped %d: %s", split.source, count, reason)
 
 
-def halves(split: AnnotatedSet, share: float) -> tuple[AnnotatedSet, AnnotatedSet]:
+def halves(split: AnnotatedSplit, share: float) -> tuple[AnnotatedSplit, AnnotatedSplit]:
     """A split cut in two: all pictures but the last share, and the last share (at least one in each)."""
     count = len(split.pictures)
     cut = min(max(1, round(count * (1 - share))), count - 1)

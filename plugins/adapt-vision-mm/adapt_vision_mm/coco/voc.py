@@ -1,4 +1,4 @@
-"""Pascal VOC into an `AnnotatedSet`: ImageSets/Main/SPLIT.txt (or every XML), Annotations/*.xml, JPEGImages."""
+"""Pascal VOC into an `AnnotatedSplit`: ImageSets/Main/SPLIT.txt (or every XML), Annotations/*.xml, JPEGImages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet, Category, Picture
+from adapt_vision_mm.coco.annotated import AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.coco.bad_rows import BadRows
 from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault, sizes
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
 
 
-def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source: str, skip: bool) -> AnnotatedSet:
+def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source: str, skip: bool) -> AnnotatedSplit:
     """Reads and validates one split.
 
     Args:
@@ -51,7 +51,7 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
     found = tuple(classes) if classes is not None else tuple(sorted({o[0] for _, objects in parsed for o in objects}))
     if not any(objects for _, objects in parsed):
         raise DataError(f"{source}: no image has an object that can be used.")
-    return AnnotatedSet(
+    return AnnotatedSplit(
         source=source,
         pictures=_with_annotations(parsed, found),
         categories=tuple(Category(id=number, name=name) for number, name in enumerate(found, start=1)),
@@ -59,7 +59,7 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
     )
 
 
-def _with_annotations(parsed: Sequence[Any], classes: tuple[str, ...]) -> tuple[Picture, ...]:
+def _with_annotations(parsed: Sequence[Any], classes: tuple[str, ...]) -> tuple[AnnotatedImage, ...]:
     pictures, identifier = [], 0
     for picture, objects in parsed:
         annotations = []
@@ -76,7 +76,7 @@ def _with_annotations(parsed: Sequence[Any], classes: tuple[str, ...]) -> tuple[
                     "iscrowd": difficult,
                 }
             )
-        pictures.append(Picture(**picture, annotations=tuple(annotations)))
+        pictures.append(AnnotatedImage(**picture, annotations=tuple(annotations)))
     return tuple(pictures)
 
 

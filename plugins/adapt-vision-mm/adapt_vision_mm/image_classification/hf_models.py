@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, ConvNextImageProcessor
 
-from adapt_core.contracts import LoadedModel, Quantizer, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import LoadedModel, Quantizer
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.hf_models.attention import attention_options, class_of
-from adapt_core.hf_models.hub import require_model
-from adapt_core.hf_models.loading import load_companion, load_pretrained
-from adapt_core.hf_models.locate import PROCESSOR_FILES, ModelSource
-from adapt_core.plan import Plan
-from adapt_core.structure import find_head
+from adapt_core.hf.models.attention import attention_options, class_of
+from adapt_core.hf.models.hub import require_model
+from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
+from adapt_core.hf.models.pretrained import load_companion, load_pretrained
+from adapt_core.nn.structure import find_head
 
 from adapt_vision_mm.image_classification.library import Choice
 from adapt_vision_mm.params import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf_models.locate import PACKAGE_PREFIX, ModelSource, locate
-from adapt_core.plan import Plan
+from adapt_core.hf.models.location import PACKAGE_PREFIX, ModelSource, locate
 
 from adapt_vision_mm.params import DEFAULT_ARCHITECTURE, DEFAULT_MODEL_TYPE
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.files import write_text
+from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.images.drawn import drawn_files
 from adapt_vision_mm.images.reading import read_rgb

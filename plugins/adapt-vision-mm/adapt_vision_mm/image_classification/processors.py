@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from adapt_core.errors import InputError
-from adapt_core.hf_models.locate import PROCESSOR_FILES, ModelSource
+from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
 
 
 def locate_processor(name: str) -> ModelSource:

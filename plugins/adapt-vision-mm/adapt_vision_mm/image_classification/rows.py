@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf_data.columns import column_values
-from adapt_core.hf_data.labels import Labels, labels_of, unseen_fault
-from adapt_core.hf_data.preparing import good_splits, raw_splits
-from adapt_core.hf_data.source import locate_files
-from adapt_core.hf_data.splits import needed_splits
-from adapt_core.hf_models.quiet import quiet_libraries
-from adapt_core.plan import Plan
+from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf.data.source import locate_files
+from adapt_core.hf.data.splits import good_splits, needed_splits, raw_splits
+from adapt_core.hf.models.logging import quiet_libraries
 
 from adapt_vision_mm.images.folders import images_of, say_loose, split_folders
 from adapt_vision_mm.images.reading import fault_of
@@ -43,7 +42,7 @@ class Rows:
         image, label: the names of those columns.
         labels: the classes.
         base: folders in which relative paths are looked for.
-        facts: for `result.json`.
+        stats: for `result.json`.
     """
 
     splits: dict[str, Dataset]
@@ -51,7 +50,7 @@ class Rows:
     label: str
     labels: Labels
     base: tuple[Path, ...] = ()
-    facts: dict[str, Any] = attrs.field(factory=dict)
+    stats: dict[str, Any] = attrs.field(factory=dict)
 
     def columns(self, split: str) -> tuple[Sequence[Any], list[int]]:
         """Images and class ids of a split. Paths as a list; encoded images stay memory-mapped."""
@@ -83,17 +82,17 @@ def load_rows(plan: Plan) -> Rows:
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
         base = _places(plan)
     labels = labels_of(raw.get("train", raw.get("validation")), label)
-    splits, facts = good_splits(
+    splits, stats = good_splits(
         plan,
         raw,
         lambda rows, split: _faults(rows, split, image, label, labels, base),
         lambda rows: list(column_values(rows, label)),
     )
-    for split, dropped in ((split, facts[f"{split}_dropped"]) for split in raw):
+    for split, dropped in ((split, stats[f"{split}_dropped"]) for split in raw):
         if dropped:
             log.warning("%s: %d images that cannot be used are left out (SKIP_BAD_ROWS).", split, dropped)
-    facts["classes"] = len(labels.names)
-    return Rows(splits=splits, image=image, label=label, labels=labels, base=base, facts=facts)
+    stats["classes"] = len(labels.names)
+    return Rows(splits=splits, image=image, label=label, labels=labels, base=base, stats=stats)
 
 
 def _from_folder(folder: Path, skip_empty: bool) -> Dataset:

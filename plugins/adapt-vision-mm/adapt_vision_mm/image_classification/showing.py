@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torchvision.transforms.functional import pil_to_tensor
 
-from adapt_core.evidence import spread
+from adapt_core.evaluation import spread
 
 from adapt_vision_mm.image_classification.dataset import ImageDataset
 from adapt_vision_mm.images.drawing import as_uri, captioned_grid, shrunk

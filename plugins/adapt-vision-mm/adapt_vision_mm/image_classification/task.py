@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.hf_data.source import check_source as check_data_source
-from adapt_core.hf_models.loading import check_source
-from adapt_core.plan import Plan
+from adapt_core.hf.data.source import check_source as check_data_source
+from adapt_core.hf.models.pretrained import check_source
 
 from adapt_vision_mm.image_classification.library import TIMM, Choice, choose
 from adapt_vision_mm.image_classification.processors import locate_processor
@@ -59,7 +60,7 @@ class ImageClassification:
         if plan.task.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(plan.task.params.image_processor_path)
         if plan.run.push_to_hub:
-            from adapt_core.hf_models.hub import require_push
+            from adapt_core.hf.models.hub import require_push
 
             require_push(plan.run.push_to_hub)
 
@@ -84,7 +85,7 @@ class ImageClassification:
                 splits[split] = ImageDataset(images, ids, transforms.train, rows.base, seed)
             else:
                 splits[split] = ImageDataset(images, ids, transforms.evaluate, rows.base)
-        return TaskData(labels=rows.labels.names, facts=rows.facts, **splits)
+        return TaskData(labels=rows.labels.names, stats=rows.stats, **splits)
 
     @cached_property
     def transforms(self) -> Transforms:
@@ -130,7 +131,7 @@ class ImageClassification:
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """The classifier, found by the model's structure."""
-        from adapt_core.structure import find_head
+        from adapt_core.nn.structure import find_head
 
         return find_head(model)
 
@@ -140,11 +141,11 @@ class ImageClassification:
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer on images."""
-        from adapt_core.hf_data.labels import class_weights
-        from adapt_core.hf_loop.classes import class_table
-        from adapt_core.hf_loop.loop import HuggingFaceLoop
-        from adapt_core.hf_loop.losses import weighted_cross_entropy
-        from adapt_core.hf_loop.parts import LoopParts
+        from adapt_core.hf.data.labels import class_weights
+        from adapt_core.hf.loop.components import TrainerComponents
+        from adapt_core.hf.loop.loop import HuggingFaceLoop
+        from adapt_core.hf.loop.losses import weighted_cross_entropy
+        from adapt_core.hf.loop.per_class import class_table
 
         from adapt_vision_mm.image_classification.dataset import collate
         from adapt_vision_mm.image_classification.metrics import METRICS, best_five, classification_metrics
@@ -159,7 +160,7 @@ class ImageClassification:
         }
         if self.is_timm:
             arguments["activation_checkpointing"] = False  # timm's own is on, see timm_models
-        parts = LoopParts(
+        parts = TrainerComponents(
             collate=collate,
             compute_metrics=classification_metrics,
             metrics=METRICS,
@@ -212,7 +213,7 @@ class ImageClassification:
 
             save_model(model, folder, save_method)
             return
-        from adapt_core.hf_models.saving import save_hf_model
+        from adapt_core.hf.models.save_formats import save_hf_model
 
         save_hf_model(model, self._processor, folder, save_method)
 
@@ -224,7 +225,7 @@ class ImageClassification:
             return load_folder(folder)
         from transformers import AutoModelForImageClassification
 
-        from adapt_core.hf_models.saving import load_hf_model
+        from adapt_core.hf.models.save_formats import load_hf_model
 
         model: nn.Module = load_hf_model(AutoModelForImageClassification, folder)
         return model
@@ -235,7 +236,7 @@ class ImageClassification:
             from adapt_vision_mm.image_classification.timm_models import loading_lines
 
             return loading_lines(save_method)
-        from adapt_core.hf_models.saving import loading_lines as hf_loading_lines
+        from adapt_core.hf.models.save_formats import loading_lines as hf_loading_lines
 
         from adapt_vision_mm.image_classification.hf_models import AUTO_CLASS
 

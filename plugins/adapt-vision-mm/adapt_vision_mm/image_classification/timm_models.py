@@ -13,14 +13,14 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel
 from adapt_core.errors import InputError
-from adapt_core.hf_models.hub import require_model
-from adapt_core.hf_models.loading import load_over
-from adapt_core.hf_models.locate import ModelSource
-from adapt_core.plan import Plan
-from adapt_core.structure import find_head
-from adapt_core.weights import FILES, read_state_dict, save_weights, saved_form
+from adapt_core.hf.models.hub import require_model
+from adapt_core.hf.models.location import ModelSource
+from adapt_core.hf.models.pretrained import load_over
+from adapt_core.nn.structure import find_head
+from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
 from adapt_vision_mm.image_classification.library import Choice
 from adapt_vision_mm.image_classification.weights import load_weights

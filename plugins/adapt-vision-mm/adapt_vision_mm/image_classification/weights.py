@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from adapt_core.errors import InputError
-from adapt_core.structure import find_head
-from adapt_core.weights import read_state_dict
+from adapt_core.nn.structure import find_head
+from adapt_core.nn.weights import read_state_dict
 
 State = Mapping[str, torch.Tensor]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
-from adapt_core.hf_data.source import BUILDERS, SPLIT_NAMES, local_root
+from adapt_core.hf.data.source import BUILDERS, SPLIT_NAMES, local_root
 
 from adapt_vision_mm.images.reading import SUFFIXES
 

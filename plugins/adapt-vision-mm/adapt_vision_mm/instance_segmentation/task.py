@@ -8,7 +8,7 @@ from typing import Any
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.coco import json_file, label_maps
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.masks import mask_fault
 from adapt_vision_mm.coco.places import Split, root_of
 from adapt_vision_mm.coco.scoring import average_precision
@@ -27,11 +27,11 @@ class InstanceSegmentation(ObjectDetection):
     }
     masks = True
 
-    def read_splits(self) -> dict[str, AnnotatedSet]:
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
         """COCO JSON with `segmentation`, or lists of names with PNG label maps."""
         return read_splits(self.plan, self._read)
 
-    def _read(self, place: Split, names: Sequence[str] | None) -> AnnotatedSet:
+    def _read(self, place: Split, names: Sequence[str] | None) -> AnnotatedSplit:
         skip = self.plan.data.skip_bad_rows
         if place.annotations is None:
             raise InputError("instance_segmentation needs masks: a COCO JSON, or label maps with train_ann_file.")

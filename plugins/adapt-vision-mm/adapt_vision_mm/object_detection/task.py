@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.extras import PerClass
+from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.per_class import class_precision
 from adapt_vision_mm.coco.predictions import detections
 from adapt_vision_mm.coco.scoring import average_precision
@@ -28,7 +28,7 @@ class ObjectDetection(MmTask):
     metrics = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}  # noqa: RUF012 - declared a ClassVar in the base
     masks = False
 
-    def read_splits(self) -> dict[str, AnnotatedSet]:
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
         """COCO JSON or Pascal VOC."""
         return read_splits(self.plan, lambda place, names: read_detection(self.plan, place, names))
 
@@ -56,7 +56,7 @@ class ObjectDetection(MmTask):
         config.pop("test_dataloader", None)
         config.test_dataloader = {"batch_size": 1, "dataset": dataset}
 
-    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
+    def dataset(self, split: AnnotatedSplit, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """An mmdet data set."""
         from adapt_vision_mm.openmmlab.dataset import AnnotatedDataset
 

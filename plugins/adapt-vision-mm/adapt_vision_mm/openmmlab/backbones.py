@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf_models.locate import PACKAGE_PREFIX, locate
-from adapt_core.plan import Plan
-from adapt_core.weights import read_state_dict
+from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
+from adapt_core.nn.weights import read_state_dict
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData, World
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.extras import PerClass
-from adapt_core.plan import Plan
+from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.image_files import image_fault
 from adapt_vision_mm.coco.splits import require_objects, skip_counts
 from adapt_vision_mm.openmmlab import backbones, parts
@@ -56,12 +57,12 @@ class MmTask(ABC):
         return find_model(self.plan, self.package)
 
     @cached_property
-    def splits(self) -> dict[str, AnnotatedSet]:
+    def splits(self) -> dict[str, AnnotatedSplit]:
         """The annotated splits by name: train, val, test."""
         return self.read_splits()
 
     @abstractmethod
-    def read_splits(self) -> dict[str, AnnotatedSet]:
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
         """Reads and validates the splits that the run needs."""
 
     @abstractmethod
@@ -69,7 +70,7 @@ class MmTask(ABC):
         """Fits a config's model and pipelines to the data."""
 
     @abstractmethod
-    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
+    def dataset(self, split: AnnotatedSplit, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """A split as a data set of the package; for training only what has objects."""
 
     @abstractmethod
@@ -142,7 +143,7 @@ class MmTask(ABC):
 
     def load_data(self) -> TaskData:
         """The splits as data sets of mmdet or mmpose."""
-        from adapt_core.devices import first_device
+        from adapt_core.distributed.devices import first_device
 
         from adapt_vision_mm.openmmlab.optimizing import refuse_impossible_amp
 
@@ -161,7 +162,7 @@ class MmTask(ABC):
             validation=sets.get("val"),
             test=sets.get("test"),
             labels=self.splits["train"].names,
-            facts={name: split.facts() for name, split in self.splits.items()},
+            stats={name: split.stats() for name, split in self.splits.items()},
         )
 
     def for_loss(self, split: Any) -> Any:

@@ -11,8 +11,8 @@ import numpy
 import torch
 from torch import nn
 
-from adapt_core.checkpoints import seal, step_of
 from adapt_core.errors import InputError
+from adapt_core.run_folder.checkpoints import seal, step_of
 
 STATE = "state.pt"
 

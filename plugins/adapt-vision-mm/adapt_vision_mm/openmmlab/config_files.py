@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 
+from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf_models.locate import PACKAGE_PREFIX, locate
-from adapt_core.plan import Plan
+from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
 
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 

@@ -14,7 +14,7 @@ from torch.utils.data import Sampler
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.openmmlab.epoch_items import item
 
 
@@ -46,7 +46,7 @@ class AnnotatedDataset(BaseDetDataset):
 
     METAINFO: dict[str, Any] = {}  # noqa: RUF012 - mmengine's contract
 
-    def __init__(self, annotated: AnnotatedSet, pipeline: list[Any], seed: int, training: bool) -> None:
+    def __init__(self, annotated: AnnotatedSplit, pipeline: list[Any], seed: int, training: bool) -> None:
         self.annotated = annotated
         self._seed = seed
         super().__init__(

@@ -6,23 +6,25 @@ import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from adapt_core.specs import OptionalPart
+from adapt_core.plugin.specs import OptionalDependency
 
 from adapt_vision_mm.openmmlab.parts import INSTALL, INSTALL_POSE
 
 
-def optional_parts() -> list[OptionalPart]:
+def optional_parts() -> list[OptionalDependency]:
     """mmdet with the origin of its operators, OpenCV, and mmpose."""
     return [
-        OptionalPart(
+        OptionalDependency(
             name="mmdet",
             purpose="object_detection, instance_segmentation",
             present=_has("mmdet") and _has("mmcv"),
             add=INSTALL,
             note=f"operators: {_operators()}",
         ),
-        OptionalPart(name="cv2", purpose="images for OpenMMLab", present=_has("cv2"), add=INSTALL, note=_opencv()),
-        OptionalPart(name="mmpose", purpose="pose_detection", present=_has("mmpose"), add=INSTALL_POSE),
+        OptionalDependency(
+            name="cv2", purpose="images for OpenMMLab", present=_has("cv2"), add=INSTALL, note=_opencv()
+        ),
+        OptionalDependency(name="mmpose", purpose="pose_detection", present=_has("mmpose"), add=INSTALL_POSE),
     ]
 
 

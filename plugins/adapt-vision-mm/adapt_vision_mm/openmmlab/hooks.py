@@ -9,17 +9,18 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
-from adapt_core.contracts import Job, World
+from adapt_core.contracts import Job
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.learning_proof import LearningProof
-from adapt_core.relay import Pace
+from adapt_core.runtime.recorder import Pace
+from adapt_core.verification.training import TrainingCheck
 
 from adapt_vision_mm.openmmlab import checkpointing
 from adapt_vision_mm.openmmlab.progress import Progress
 
 
 class Watch(Hook):
-    """Counts optimizer steps, steps the schedules with them, feeds the proof of learning, stops at a loss of NaN.
+    """Counts optimizer steps, steps the schedules with them, feeds the training check, stops at a loss of NaN.
 
     Figures are means over the steps since the last line.
     """
@@ -28,23 +29,23 @@ class Watch(Hook):
 
     def __init__(self, job: Job, progress: Progress) -> None:
         self._job, self._progress = job, progress
-        self._proof: LearningProof = job.proof
+        self._training_check: TrainingCheck = job.training_check
         self._pace = Pace()
         self._losses: list[float] = []
         self._rate = 0.0
 
     def before_train(self, runner: Any) -> None:
         self._progress.restore(runner)
-        self._proof.begin()
+        self._training_check.begin()
         optimizer = runner.optim_wrapper.optimizer
-        optimizer.register_step_pre_hook(lambda *_: self._proof.see_gradients())
+        optimizer.register_step_pre_hook(lambda *_: self._training_check.see_gradients())
         optimizer.register_step_post_hook(lambda *_: self._after_step(runner))
-        self._job.relay.screen.begin("training", self._progress.total_steps, self._progress.step)
+        self._job.recorder.reporter.start("training", self._progress.total_steps, self._progress.step)
 
     def _after_step(self, runner: Any) -> None:
         self._rate = max(float(group["lr"]) for group in runner.optim_wrapper.optimizer.param_groups)
         self._progress.step += 1
-        self._proof.stepped(self._rate)
+        self._training_check.stepped(self._rate)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         loss = float(outputs["loss"])
@@ -54,7 +55,7 @@ class Watch(Hook):
                 f"the training loss is not finite at step {self._progress.step}, on {images}: lower LR, set WARMUP: "
                 "true, or look for extreme values in those images' annotations. Checkpoints from before are kept."
             )
-        self._proof.see_loss(loss)
+        self._training_check.see_loss(loss)
         self._losses.append(loss)
         progress, training = self._progress, self._job.plan.training
         progress.batch = runner.iter + 1
@@ -64,17 +65,17 @@ class Watch(Hook):
             scheduler.step()
         mean = sum(self._losses) / len(self._losses)
         examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
-        self._job.relay.screen.advance(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
+        self._job.recorder.reporter.update(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
             # The parts of the loss; those of a decoder's inner layers (d0.loss_cls) would only fill the file.
             parts = {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
             means = _over_ranks({"loss": mean, **parts}, self._job.world)
             figures = {"loss": means.pop("loss"), "learning_rate": self._rate, **means}
-            self._job.relay.metrics("train", progress.step, progress.epoch, figures)
+            self._job.recorder.metrics("train", progress.step, progress.epoch, figures)
             self._losses = []
 
     def after_train(self, runner: Any) -> None:
-        self._job.relay.screen.end()
+        self._job.recorder.reporter.close()
 
 
 def _over_ranks(figures: dict[str, float], world: World) -> dict[str, float]:
@@ -125,9 +126,9 @@ class Milestones(Hook):
             return False
         metrics = self._evaluate(job.data.validation)
         runner.model.train()
-        job.relay.metrics("eval", progress.step, progress.epoch, metrics)
+        job.recorder.metrics("eval", progress.step, progress.epoch, metrics)
         words = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        job.relay.screen.say(f"step {progress.step} (epoch {progress.epoch:.2f}): {words}")
+        job.recorder.reporter.message(f"step {progress.step} (epoch {progress.epoch:.2f}): {words}")
         progress.last_evaluation = (progress.step, metrics)
         value = metrics[self._metric]
         sign = 1 if self._direction == "higher" else -1

@@ -9,7 +9,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from adapt_core.config.core_params import TrainingParams
-from adapt_core.contracts import World
+from adapt_core.distributed.world import World
 
 
 def evaluation_loader(split: Any, training: TrainingParams, world: World) -> Any:

@@ -17,11 +17,11 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from adapt_core.batch_statistics import share_batch_statistics
-from adapt_core.contracts import Job, Trained
+from adapt_core.contracts import Job, TrainResult
+from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
-from adapt_core.extras import PerClass
-from adapt_core.random_state import seed_everything, untouched_random_state
+from adapt_core.evaluation import PerClass
+from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
 from adapt_vision_mm.openmmlab import cfg_options, checkpointing
@@ -85,7 +85,7 @@ class MmLoop:
             self._progress = self._planned()
             self._add_training_to_config()
 
-    def plain_model(self) -> nn.Module:
+    def unwrap_model(self) -> nn.Module:
         """The attached model."""
         return self._job.model
 
@@ -135,7 +135,7 @@ class MmLoop:
         """Metrics of the model as it is on one split, over all ranks."""
         training, world = self._job.plan.training, self._job.world
         model: Any = self._job.model
-        share_batch_statistics(model, world.size)
+        broadcast_batch_norm_buffers(model, world.size)
         model.eval()
         found: list[dict[str, Any]] = []
         losses: list[float] = []
@@ -179,7 +179,7 @@ class MmLoop:
         picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
         model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
 
-    def train(self, resume_from: Path | None) -> Trained:
+    def train(self, resume_from: Path | None) -> TrainResult:
         """Trains, from a whole checkpoint on where one is given.
 
         Raises:
@@ -209,7 +209,7 @@ class MmLoop:
                 ) from error
         seconds = time.monotonic() - started
         examples = (progress.batch - first) * training.batch_size * job.world.size
-        return Trained(
+        return TrainResult(
             steps=progress.step,
             seconds=seconds,
             samples_per_second=examples / max(seconds, 1e-9),

@@ -7,9 +7,9 @@ from typing import Any
 from mmengine.dataset import pseudo_collate
 
 from adapt_core.config.core_params import TrainingParams
-from adapt_core.evidence import spread
-from adapt_core.forecast.activations import Kept, own_storages
-from adapt_core.random_state import untouched_random_state
+from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.evaluation import spread
+from adapt_core.nn.random_state import untouched_random_state
 
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
 from adapt_vision_mm.openmmlab.recomputing import recomputed

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from adapt_core.contracts import World
+from adapt_core.config.plan import Plan
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.plan import Plan
 
 log = logging.getLogger(__name__)
 

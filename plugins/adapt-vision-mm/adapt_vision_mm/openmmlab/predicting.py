@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.files import write_text
-from adapt_core.plan import Plan
+from adapt_core.config.plan import Plan
+from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.coco.predictions import detections
 from adapt_vision_mm.images.drawn import drawn_files

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from torch import nn
 
-from adapt_core.contracts import World
+from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.openmmlab import checkpointing

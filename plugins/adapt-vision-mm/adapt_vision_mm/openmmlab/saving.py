@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from adapt_core.weights import save_weights
+from adapt_core.nn.weights import save_weights
 
 from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
 

@@ -6,7 +6,7 @@ import logging
 import math
 from typing import Any
 
-from adapt_core.plan import Plan
+from adapt_core.config.plan import Plan
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from mmengine.dataset import pseudo_collate
 
-from adapt_core.evidence import spread
+from adapt_core.evaluation import spread
 
 from adapt_vision_mm.coco.predictions import encoded_masks
 from adapt_vision_mm.images.drawing import as_uri, captioned_grid, read_pixels, shrunk

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from adapt_core.errors import InputError
-from adapt_core.weights import read_state_dict
+from adapt_core.nn.weights import read_state_dict
 
 log = logging.getLogger(__name__)
 

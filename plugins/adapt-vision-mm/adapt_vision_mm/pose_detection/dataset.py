@@ -6,7 +6,7 @@ from typing import Any
 
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.openmmlab.epoch_items import item
 
 
@@ -26,7 +26,7 @@ class PoseDataset(BaseCocoStyleDataset):
 
     def __init__(
         self,
-        annotated: AnnotatedSet,
+        annotated: AnnotatedSplit,
         metainfo: dict[str, Any],
         pipeline: list[Any],
         top_down: bool,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapt_vision_mm.coco.annotated import AnnotatedSet
+from adapt_vision_mm.coco.annotated import AnnotatedSplit
 from adapt_vision_mm.coco.scoring import sigmas
 
 _COLOUR = [51, 153, 255]
 
 
-def metainfo(split: AnnotatedSet) -> dict[str, Any]:
+def metainfo(split: AnnotatedSplit) -> dict[str, Any]:
     """Names, mirrored pairs (left and right of the same name), skeleton and OKS sigmas of the one class with points."""
     category = split.categories[0]
     names = list(category.keypoints)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.contracts import LoadedModel, Quantizer, TaskData, World
+from adapt_core.contracts import LoadedModel, Quantizer, TaskData
+from adapt_core.distributed.world import World
 from adapt_core.errors import DataError, InputError
-from adapt_core.extras import PerClass
+from adapt_core.evaluation import PerClass
 
 from adapt_vision_mm.coco import json_file
-from adapt_vision_mm.coco.annotated import AnnotatedSet, Category
+from adapt_vision_mm.coco.annotated import AnnotatedSplit, Category
 from adapt_vision_mm.coco.masks import is_number
 from adapt_vision_mm.coco.per_class import point_accuracy
 from adapt_vision_mm.coco.places import Split
@@ -39,11 +40,11 @@ class PoseDetection(MmTask):
     }
     top_down = False
 
-    def read_splits(self) -> dict[str, AnnotatedSet]:
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
         """COCO keypoint JSON; the one class that has points."""
         return read_splits(self.plan, self._read)
 
-    def _read(self, place: Split, names: Sequence[str] | None) -> AnnotatedSet:
+    def _read(self, place: Split, names: Sequence[str] | None) -> AnnotatedSplit:
         if place.annotations is None or place.annotations.suffix != ".json":
             raise InputError("pose_detection reads COCO keypoint JSON: set train_ann_file and val_ann_file.")
         found = json_file.read(place.annotations, place.images, self.plan.data.skip_bad_rows, judge=_point_fault)
@@ -82,7 +83,7 @@ class PoseDetection(MmTask):
         }
         config.default_scope = "mmpose"
 
-    def dataset(self, split: AnnotatedSet, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
+    def dataset(self, split: AnnotatedSplit, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """An mmpose data set."""
         from adapt_vision_mm.pose_detection.dataset import PoseDataset
 

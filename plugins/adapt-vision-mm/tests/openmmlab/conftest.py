@@ -95,7 +95,7 @@ def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "score_threshold": 0.02,
         }
     )
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert result.metrics["after"]["AP50"] > result.metrics["before"]["AP50"] + 0.3
     return folder
 

@@ -144,7 +144,7 @@ def test_pascal_voc_is_read_with_its_lists(shared_data: Path) -> None:
     root = shared_data / "bccd_voc"
     names = splits.names_in(root / "ImageSets" / "Main" / "train.txt")
     found = voc.read(root, names, None, "train.txt", skip=False)
-    assert found.facts() == {"images": 52, "annotations": 692, "images_without_annotations": 0}
+    assert found.stats() == {"images": 52, "annotations": 692, "images_without_annotations": 0}
     assert found.names == ("Platelets", "RBC", "WBC")
 
 
@@ -162,7 +162,7 @@ def test_instance_maps_give_what_the_polygons_give(shared_data: Path) -> None:
     names = splits.names_in(root / "splits" / "train.txt")
     maps = label_maps.read(names, root / "images", root / "labels", ["balloon"], (), "train.txt", skip=False)
     polygons = json_file.read(root / "annotations" / "instances_train.json", root / "images", skip=False)
-    assert maps.facts() == polygons.facts()
+    assert maps.stats() == polygons.stats()
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 import adapt_core
-from adapt_core.contracts import World
-from adapt_core.parameters import parameters_of
+from adapt_core.distributed.world import World
+from adapt_core.plugin.params import parameters_of
 
 pytest.importorskip("mmpose", reason="needs adapt-vision-mm[detection] and mmpose")
 
@@ -31,10 +31,10 @@ TASKS = {
 
 
 def task_of(plan: Any) -> Any:
-    from adapt_core.parts import construct
-    from adapt_core.registry import Registry
+    from adapt_core.execution.components import instantiate
+    from adapt_core.plugin.registry import Registry
 
-    return construct(plan, "task", Registry.discover())
+    return instantiate(plan, "task", Registry.discover())
 
 
 def config_of(plan: Any) -> Any:

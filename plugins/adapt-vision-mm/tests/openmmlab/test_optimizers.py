@@ -18,7 +18,7 @@ def trains(run: Callable[..., Any], optimizer: str) -> None:
     if optimizer in BITSANDBYTES_OPTIMIZERS:
         pytest.importorskip("bitsandbytes", reason="needs bitsandbytes (adapt-peft-ssf brings it)")
     result = run(OPTIMIZER=optimizer, MAX_STEPS=4, DO_EVAL=False, INTERVAL="no", LR=1e-3)
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
 
 
 @pytest.mark.parametrize("optimizer", OF_THE_SPECIFICATION)

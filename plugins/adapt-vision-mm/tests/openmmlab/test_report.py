@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 
 import adapt_core
-from adapt_core import running
+from adapt_core import api
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -98,7 +98,7 @@ def test_pictures_are_shown_as_annotated_and_as_predicted(
 def test_check_draws_what_the_model_sees(keys: Callable[[str], Keys], task: str) -> None:
     if task == "pose_detection":
         pytest.importorskip("mmpose", reason="needs mmpose")
-    found = running.foresee(running.check(keys(task)), pictures=True)
+    found = api.estimate(api.check(keys(task)), pictures=True)
     assert found.pictures is not None
     sheet = Image.open(io.BytesIO(found.pictures)).convert("RGB")
     wide, high = (192, 256) if task == "pose_detection" else (96, 64)
@@ -125,7 +125,7 @@ def test_points_that_are_found_exactly_are_near(triangles: Path) -> None:
 
 
 def test_memory_and_parameters_of_a_detector_are_foretold(keys: Callable[[str], Keys]) -> None:
-    found = running.foresee(running.check(keys("object_detection")))
+    found = api.estimate(api.check(keys("object_detection")))
     result = adapt_core.run(keys("object_detection"))
     assert (found.total_parameters, found.trainable_parameters) == (
         result.total_parameters,
@@ -134,7 +134,7 @@ def test_memory_and_parameters_of_a_detector_are_foretold(keys: Callable[[str], 
     assert found.memory is not None
     assert found.memory.activations
     assert found.memory.gradients == 4 * result.trainable_parameters
-    recomputed = running.foresee(running.check({**keys("object_detection"), "GRADIENT_CHECKPOINTING": True})).memory
+    recomputed = api.estimate(api.check({**keys("object_detection"), "GRADIENT_CHECKPOINTING": True})).memory
     assert recomputed is not None
     assert recomputed.activations
     assert recomputed.activations < found.memory.activations

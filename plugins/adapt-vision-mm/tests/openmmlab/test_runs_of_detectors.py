@@ -51,7 +51,7 @@ def test_the_loaded_model_equals_the_one_that_was_measured(trained: Path, square
     """An exported copy and the run's model give the same boxes."""
     exported = adapt_core.export(trained, "safetensors", trained.parent / "exported")
     assert (exported / "model.safetensors").is_file()
-    from adapt_core.finished_run import FinishedRun
+    from adapt_core.execution.finished_run import FinishedRun
 
     finished = FinishedRun.open(trained)
     task: Any = finished.task
@@ -65,7 +65,7 @@ def test_a_base_made_with_adapt_is_adapted_further(trained: Path, run: Callable[
     result = run(MODEL_PATH=str(trained / "model"), cfg_options=None, method="last_layer", augment=False)
     assert result.metrics["before"]["AP50"] > 0.3
     assert result.trainable_parameters < result.total_parameters
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["frozen_changed"] == 0
 
 
 @pytest.mark.parametrize("method", ["last_layer", "LoRA"])
@@ -104,8 +104,8 @@ def test_standard_output_holds_the_result_alone(squares: Path, tmp_path: Path) -
 def test_adapters_train_and_merge_into_plain_mmdet(trained: Path, run: Callable[..., Any], method: str) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
     result = run(MODEL_PATH=str(trained / "model"), cfg_options=None, method=method, augment=False, LR=1e-3)
-    assert result.learning["verdict"] == "learned"
-    assert result.learning["frozen_changed"] == 0
+    assert result.training_check["verdict"] == "learned"
+    assert result.training_check["frozen_changed"] == 0
     assert result.merge["relative_difference"] < 1e-4
     assert set(result.artifacts) >= {"adapter", "model"}
 
@@ -156,7 +156,7 @@ def test_a_learning_rate_that_explodes_stops_the_run(run: Callable[..., Any]) ->
 def test_a_timm_backbone_serves_a_detector(run: Callable[..., Any]) -> None:
     neck = {"model.neck.out_channels": 32, "model.bbox_head.in_channels": 32, "model.bbox_head.feat_channels": 32}
     result = run(backbone="timm/mobilenetv3_small_050", cfg_options=neck, MAX_STEPS=3, DO_EVAL=False)
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
     assert "timm_backbone.py" in {path.name for path in (Path(result.output_dir) / "model").iterdir()}
 
 
@@ -182,7 +182,7 @@ def test_masks_of_images_of_several_sizes_train_in_one_batch(run: Callable[..., 
         train_ann_file="train.json",
         val_ann_file="val.json",
     )
-    assert result.learning["verdict"] == "learned"
+    assert result.training_check["verdict"] == "learned"
 
 
 def test_instance_segmentation_learns_masks(run: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.contracts import World
+from adapt_core.distributed.world import World
 from adapt_core.errors import ConfigError, InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")

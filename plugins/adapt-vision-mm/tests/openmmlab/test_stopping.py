@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from adapt_core.checkpoints import newest_whole, step_of
 from adapt_core.errors import InputError, InterruptedRunError
+from adapt_core.run_folder.checkpoints import newest_whole, step_of
 
 from .detectors import lines
 

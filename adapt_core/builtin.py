@@ -1,0 +1,40 @@
+"""What adapt-core itself registers, through the same hooks as every other plugin."""
+
+from __future__ import annotations
+
+from adapt_core.methods.params import LastLayerParams
+from adapt_core.plugin.specs import LauncherSpec, MethodSpec, hookimpl
+
+
+@hookimpl
+def adapt_methods() -> list[MethodSpec]:
+    return [
+        MethodSpec(
+            name="full",
+            summary="every parameter of the model trains",
+            implementation="adapt_core.methods.full:Full",
+            trains_base=True,
+            is_peft=False,
+        ),
+        MethodSpec(
+            name="last_layer",
+            summary="the head trains, or the last few layers; the rest is frozen",
+            implementation="adapt_core.methods.last_layer:LastLayer",
+            params=LastLayerParams,
+            trains_base=True,
+            on_quantized=True,
+            is_peft=False,
+        ),
+    ]
+
+
+@hookimpl
+def adapt_launchers() -> list[LauncherSpec]:
+    return [
+        LauncherSpec(
+            name="local",
+            summary="one process, this one",
+            implementation="adapt_core.launchers.local:Local",
+            aliases=("none",),
+        )
+    ]

@@ -1,0 +1,237 @@
+"""What implementations may answer besides their contract: where one of these is absent, adapt leaves that part out.
+
+The report shows samples and classes, `adapt check` counts and previews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import attrs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.config.plan import Plan
+    from adapt_core.contracts import LoadedModel, TaskData
+    from adapt_core.evaluation import PerClass
+
+
+@attrs.frozen(kw_only=True)
+class StoredBytes:
+    """What one parameter takes.
+
+    Attributes:
+        values: bytes of its values or codes, which launchers may share out.
+        statistics: bytes of a quantized one's scales, tables and offsets, which every process holds.
+    """
+
+    values: int
+    statistics: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.values + self.statistics
+
+
+@attrs.frozen(kw_only=True)
+class Memory:
+    """Bytes that one process of a run holds on its device.
+
+    Attributes:
+        weights, gradients, optimizer: counted from the tensors' shapes and types.
+        activations: an estimate: what the backward pass of the largest batch keeps. None where it could not be traced.
+        exchanged: what processes exchange at one time: buckets of gradients (ddp), gathered layers (fsdp).
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int | None
+    exchanged: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum of what is known. The process itself (Python, libraries, work space) comes on top."""
+        return self.weights + self.gradients + self.optimizer + self.exchanged + (self.activations or 0)
+
+
+@runtime_checkable
+class SupportsPerClass(Protocol):
+    """A loop that can say how each class did. Optional."""
+
+    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
+        """What the evaluation that gave these metrics says of each class, or None. Nothing is evaluated again."""
+
+
+@runtime_checkable
+class SupportsSamples(Protocol):
+    """A task that shows what a model makes of a few validation rows, before and after training. Optional."""
+
+    def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
+        """At most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
+
+        A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
+        "data:image/...;base64,..." text.
+
+        Args:
+            model: the attached model, in evaluation mode, on its device.
+            data: what `load_data` returned.
+            count: how many rows.
+        """
+
+
+@runtime_checkable
+class SupportsCachedSamples(Protocol):
+    """A task that shows samples and whose evaluations have made their predictions already. Optional."""
+
+    def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
+        """What `samples` would show, of the evaluation that gave these metrics; None where it was not kept."""
+
+
+@runtime_checkable
+class SupportsMetaInit(Protocol):
+    """A task that knows a model's structure without its weights. Optional; `adapt check` counts with it."""
+
+    def load_structure(self, data: TaskData) -> LoadedModel:
+        """What `load_model` would load, unquantized, with every tensor on the device "meta".
+
+        A task that `SupportsActivationMeasurement` keeps them on the CPU.
+        """
+
+
+@runtime_checkable
+class SupportsBatchPreview(Protocol):
+    """A task whose batches are tensors by name. Optional; `adapt check` traces what one keeps for the backward pass."""
+
+    def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
+        """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+
+
+@runtime_checkable
+class SupportsActivationMeasurement(Protocol):
+    """A task whose model needs values to know its shapes, so that nothing can be traced. Optional."""
+
+    def measured_activations(self, model: nn.Module, data: TaskData) -> int:
+        """Bytes that a batch of BATCH_SIZE keeps for the backward pass, from a real forward pass of less on the CPU.
+
+        Args:
+            model: what `load_structure` loaded, with the method attached, in training mode.
+            data: what `load_data` returned.
+        """
+
+
+@runtime_checkable
+class SupportsTokenPreview(Protocol):
+    """A task whose model reads tokens. Optional; `adapt check` shows them."""
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """At most `count` training examples as (token, label) pairs; a label that stands for all comes last, with no
+        token. A label is empty where the token has none.
+        """
+
+
+@runtime_checkable
+class SupportsImagePreview(Protocol):
+    """A task whose model sees pictures. Optional; `adapt check --draw` writes them."""
+
+    def drawn_examples(self, data: TaskData, count: int) -> bytes:
+        """At most `count` training pictures as the model sees them, with classes, boxes, masks or points: a PNG."""
+
+
+@runtime_checkable
+class SupportsClassCounts(Protocol):
+    """A task with classes. Optional; `adapt check` shows how often each occurs."""
+
+    def class_counts(self, data: TaskData) -> Mapping[str, int]:
+        """Training examples (words, objects) of each class; empty where this variant of the task has no classes."""
+
+
+@runtime_checkable
+class SupportsRowCount(Protocol):
+    """A task that trains on other rows than those it loads (packs of documents). Optional."""
+
+    def training_rows(self, data: TaskData) -> int:
+        """Rows of one epoch, where all goes as the config says."""
+
+
+@runtime_checkable
+class SupportsMemoryEstimate(Protocol):
+    """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
+
+    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
+        """What each parameter of a plain model that will be quantized takes, by its full name.
+
+        Args:
+            model: not quantized; its tensors may be on the device "meta".
+            skip: names of modules that stay in full precision (the head).
+
+        Raises:
+            InputError: there is nothing to quantize.
+        """
+
+
+@runtime_checkable
+class SupportsRankMemory(Protocol):
+    """A launcher that knows beforehand what each of its processes will hold. Optional; `adapt check` uses it."""
+
+    def processes(self) -> int:
+        """The processes of a run, over all machines."""
+
+    def on_each_rank(
+        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
+    ) -> list[Memory]:
+        """What each process holds, by rank; empty where the launcher cannot run such a model.
+
+        Args:
+            model: with the method attached, its tensors on "meta".
+            quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
+            whole: what one process holds that runs alone.
+            plan: the plan.
+            processes: over all machines: the plan's where it has several, else the launcher's own.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class RunCommand:
+    """An `adapt run` that a launch file holds.
+
+    Attributes:
+        config: the config file, absolute.
+        overrides: "KEY=VALUE" strings, as `--set` takes them.
+        disabled_plugins: plugins that are switched off.
+    """
+
+    config: Path
+    overrides: tuple[str, ...] = ()
+    disabled_plugins: tuple[str, ...] = ()
+
+    def words(self, config: str | None = None) -> list[str]:
+        """The command's words behind `adapt`. It resumes, so that a job which is started again goes on.
+
+        Args:
+            config: where the config lies when the command runs (default: where it lies now).
+        """
+        switches = [word for name in self.disabled_plugins for word in ("-p", f"no:{name}")]
+        changes = [word for override in self.overrides for word in ("--set", override)]
+        return [*switches, "run", config or str(self.config), "--resume", *changes]
+
+
+@runtime_checkable
+class SupportsLaunchFiles(Protocol):
+    """A launcher whose runs an existing scheduler can start. Optional; `adapt run --emit` uses it."""
+
+    def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
+        """The launch file's text.
+
+        Args:
+            scheduler: "slurm", "kubernetes" or "torchrun".
+            plan: the plan of the command's config.
+            command: what the file is to run.
+
+        Raises:
+            InputError: the scheduler needs a key that is not given.
+        """

@@ -1,0 +1,131 @@
+"""A config, from wherever it comes, to a plan: the one function that the CLI and the Python API call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.config import reader
+from adapt_core.config.core_params import GROUPS
+from adapt_core.config.ownership import SLOTS, Owned, assign
+from adapt_core.config.plan import Choice, Plan
+from adapt_core.config.reader import Entry
+from adapt_core.config.rules import contradictions
+from adapt_core.config.sections import Given, flatten, join
+from adapt_core.config.selection import Selection, chosen_method_name, select
+from adapt_core.errors import ConfigError, Problem
+from adapt_core.plugin.registry import Registry
+
+
+@attrs.frozen
+class RunConfig:
+    """A config as read: entries with their places, and the overrides on top.
+
+    Attributes:
+        entries: in the order of the file.
+        overrides: `--set` entries.
+        name: what the run is called where nothing else names it (the file's stem).
+    """
+
+    entries: tuple[Entry, ...]
+    overrides: tuple[Entry, ...] = ()
+    name: str = "run"
+
+    @classmethod
+    def read(cls, config: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> RunConfig:
+        """Reads a file, or takes a Python mapping.
+
+        Raises:
+            ConfigError: the file cannot be read as a config.
+        """
+        over = tuple(reader.read_overrides(overrides))
+        if isinstance(config, Mapping):
+            return cls(tuple(reader.read_mapping(config)), over)
+        return cls(tuple(reader.read_file(config)), over, Path(config).stem)
+
+
+def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resume: bool = False) -> Plan:
+    """The plan of a config. Imports nothing heavy.
+
+    Args:
+        config: what `RunConfig.read` returned.
+        registry: the plugins to choose from.
+        strict: whether a documented key that this run does not use is an error.
+        resume: whether to go on from the newest whole checkpoint, whatever the config says.
+
+    Raises:
+        ConfigError: with every problem of the config.
+    """
+    flat = flatten(config.entries, registry)
+    given, _ = join(flat, None, config.overrides)
+    given, problems = join(flat, chosen_method_name(given), config.overrides)
+    selection = select(given, registry)
+    owned = assign(given, selection, registry)
+    problems += selection.problems + owned.problems
+    if strict:
+        problems += [
+            Problem(f"not used by this run ({reason}).", key=key, where=_place(key, given))
+            for key, reason in owned.unused.items()
+        ]
+    core = _core_values(owned, problems)
+    problems += contradictions(core, owned.places, selection)
+    _require(selection, owned, problems)
+    if problems:
+        raise ConfigError(sorted(problems, key=_order))
+    return _plan(config, core, selection, owned, registry, resume)
+
+
+def _place(key: str, given: Mapping[str, Given]) -> Any:
+    return next((item.where for item in given.values() if item.written == key), None)
+
+
+def _order(problem: Problem) -> tuple[int, int]:
+    line = problem.where.line if problem.where else None
+    return (0, line) if line is not None else (1, 0)
+
+
+def _core_values(owned: Owned, problems: list[Problem]) -> dict[str, Any]:
+    return {name: group(**owned.values[name]) for name, group in GROUPS.items()}
+
+
+def _require(selection: Selection, owned: Owned, problems: list[Problem]) -> None:
+    for slot in SLOTS:
+        chosen = getattr(selection, slot)
+        if chosen is None:
+            continue
+        for field in attrs.fields(chosen.spec.params):
+            if field.default is attrs.NOTHING and field.name not in owned.values[slot]:
+                problems.append(Problem(f"{chosen.spec.name} needs a value for {field.name}.", key=field.name))
+
+
+def _plan(
+    config: RunConfig, core: dict[str, Any], selection: Selection, owned: Owned, registry: Registry, resume: bool
+) -> Plan:
+    assert selection.task is not None
+    assert selection.method is not None
+    assert selection.launcher is not None
+    run = core["run"]
+    name = config.name if config.name != "run" else selection.task.spec.name
+    output_dir = Path(run.output_dir or Path("runs") / name).expanduser().absolute()
+    stored = run.resume_from_checkpoint
+    wanted = stored if isinstance(stored, str) and stored != "auto" else ("auto" if stored or resume else None)
+    remarks = list(selection.remarks)
+    if owned.unused:
+        words = "; ".join(f"{key} ({reason})" for key, reason in owned.unused.items())
+        remarks.append(f"not used by this run: {words}")
+    return Plan(
+        task=Choice.of(selection.task, owned.values["task"]),
+        method=Choice.of(selection.method, owned.values["method"]),
+        quantizer=Choice.of(selection.quantizer, owned.values["quantizer"]) if selection.quantizer else None,
+        launcher=Choice.of(selection.launcher, owned.values["launcher"]),
+        **core,
+        output_dir=str(output_dir),
+        loop=selection.task.spec.loop,
+        trains_base=selection.method.spec.trains_base,
+        resume=wanted,
+        disabled_plugins=tuple(registry.disabled),
+        remarks=tuple(remarks),
+    )

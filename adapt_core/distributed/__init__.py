@@ -1,0 +1,8 @@
+"""Processes and devices of a run.
+
+world.py       rank, size and device of a process
+devices.py     GPUs: choice, precision, peak memory
+torchrun.py    the environment that torchrun sets
+sharding.py    tensors sharded over processes (DTensor)
+batch_norm.py  running statistics shared over processes
+"""

@@ -1,0 +1,67 @@
+"""Which device a process uses, and what that device can do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+
+from adapt_core.config.plan import Plan
+from adapt_core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def choose_gpus(cuda_id: str | None) -> None:
+    """Makes only the GPUs of `cuda_id` visible. Must come before CUDA is initialised.
+
+    Warns where there is no GPU; an outer CUDA_VISIBLE_DEVICES is obeyed and cuda_id then ignored, with a warning.
+    """
+    if cuda_id is None:
+        return
+    if os.environ.get("CUDA_VISIBLE_DEVICES") not in (None, cuda_id):
+        log.warning(
+            "cuda_id %s is ignored: CUDA_VISIBLE_DEVICES is set to %r.", cuda_id, os.environ["CUDA_VISIBLE_DEVICES"]
+        )
+        return
+    os.environ["CUDA_VISIBLE_DEVICES"] = cuda_id
+    import torch
+
+    if not torch.cuda.is_available():
+        log.warning("cuda_id %s has no effect: no GPU is to be seen here; the CPU is used.", cuda_id)
+
+
+def first_device() -> str:
+    """ "cuda:0" where a GPU is visible, else "cpu"."""
+    import torch
+
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def refuse_impossible_precision(plan: Plan, device: str) -> None:
+    """Refuses a precision that the device cannot train in.
+
+    Raises:
+        InputError: FP16 on a CPU (there is no gradient scaling for float16 there), or BF16 on a GPU without it.
+    """
+    import torch
+
+    training = plan.training
+    if training.fp16 and not device.startswith("cuda"):
+        raise InputError(
+            "FP16: float16 mixed precision needs a GPU, and this run is on the CPU. "
+            "Set BF16: true (bfloat16 works on CPUs) or FP16: false."
+        )
+    if training.bf16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
+        raise InputError(f"BF16: {torch.cuda.get_device_name()} has no bfloat16. Set FP16: true or BF16: false.")
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Peak memory of this process: allocated on the GPU, or resident on the CPU, in bytes."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

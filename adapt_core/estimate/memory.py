@@ -1,0 +1,60 @@
+"""The bytes of a run's tensors, counted on a model without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from adapt_core.estimate.optimizers import state_bytes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+from adapt_core.capabilities import StoredBytes
+
+
+def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:
+    """Bytes of parameters and buffers, each shared tensor once.
+
+    Args:
+        model: with the method attached, its tensors on "meta".
+        quantized: see `stored`.
+    """
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return sum(stored(name, tensor, quantized).total for name, tensor in named)
+
+
+def stored(name: str, tensor: torch.Tensor, quantized: Mapping[str, StoredBytes]) -> StoredBytes:
+    """What a parameter or buffer takes.
+
+    Args:
+        name: in the attached model.
+        tensor: on "meta".
+        quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
+    """
+    plain = next((given for given in quantized if _same(name, given)), None)
+    if plain is not None:
+        return quantized[plain]
+    if quantized and tensor.is_floating_point():
+        return StoredBytes(values=4 * tensor.numel())  # what is not quantized is prepared for training in float32
+    return StoredBytes(values=tensor.numel() * tensor.element_size())
+
+
+def _same(attached: str, plain: str) -> bool:
+    """Whether a name of an attached model means a plain model's parameter (adapters wrap layers in `base_layer`)."""
+    bare = attached.replace(".base_layer.", ".")
+    return bare == plain or bare.endswith(f".{plain}")
+
+
+def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
+    """Bytes of gradients and of optimizer states."""
+    from torch import nn
+
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    gradients = states = 0
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            gradients += parameter.numel() * parameter.element_size()
+            states += state_bytes(optimizer, parameter.shape, parameter.element_size(), id(parameter) in embeddings)
+    return gradients, states

@@ -1,0 +1,242 @@
+"""The outlook of a plan: its data as the model will see it, its steps, its parameters, its memory and disk."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.capabilities import (
+    Memory,
+    StoredBytes,
+    SupportsActivationMeasurement,
+    SupportsBatchPreview,
+    SupportsClassCounts,
+    SupportsImagePreview,
+    SupportsMemoryEstimate,
+    SupportsMetaInit,
+    SupportsRankMemory,
+    SupportsRowCount,
+    SupportsTokenPreview,
+)
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import AttachContext, TaskData
+from adapt_core.estimate.activations import activation_bytes
+from adapt_core.estimate.memory import training_bytes, weight_bytes
+from adapt_core.estimate.ranks import Share, shares
+from adapt_core.execution.components import Components
+from adapt_core.nn.random_state import seed_everything
+from adapt_core.plugin.registry import Registry
+from adapt_core.runtime.format import size
+
+log = logging.getLogger(__name__)
+
+SHOWN = 3
+"""Training examples that are shown as text."""
+
+DRAWN = 8
+"""Training examples that are drawn."""
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """What is known of a run before it.
+
+    Attributes:
+        data: rows, dropped rows, truncated inputs, as in `result.json`.
+        examples: training examples as (token, label) pairs; empty where the task does not show them.
+        classes: training examples of each class.
+        steps_per_epoch, steps: optimizer steps; 0 without training.
+        processes: of the run.
+        total_parameters, trainable_parameters: of the attached model; None where the task cannot tell before loading.
+            Parameters that will be quantized count as many as they are, not as the bytes they are packed into.
+        memory: of rank 0; None likewise.
+        launchers: what each process would hold under every launcher that could run the plan.
+        device: where the run trains; device_bytes what it has.
+        process_bytes: measured: what this very process holds in memory (Python, the libraries, the data), which each
+            process of the run will hold too.
+        disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
+        warnings: what will not do.
+        pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
+    """
+
+    data: Mapping[str, Any]
+    examples: list[list[tuple[str, str]]]
+    classes: Mapping[str, int]
+    steps_per_epoch: int
+    steps: int
+    processes: int
+    total_parameters: int | None
+    trainable_parameters: int | None
+    memory: Memory | None
+    launchers: list[Share]
+    device: str
+    device_bytes: int
+    process_bytes: int
+    disk_bytes: int | None
+    disk_free: int
+    warnings: list[str]
+    pictures: bytes | None = None
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready form; `activations_are_an_estimate` says so for whom reads no documentation."""
+        found = attrs.asdict(self, filter=lambda attribute, _: attribute.name != "pictures")
+        if self.memory is not None:
+            found["memory"] |= {"total": self.memory.total, "activations_are_an_estimate": True}
+        for share, told in zip(self.launchers, found["launchers"], strict=True):
+            told["memory"]["total"] = share.memory.total
+        return found
+
+
+def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Estimate:
+    """Loads and prepares the data (which the run finds again in its cache) and counts on a model without weights.
+
+    Args:
+        plan: of the run.
+        registry: for the task and the method.
+        pictures: draw a few training examples too, where the task sees pictures.
+
+    Raises:
+        InputError, DataError: what the run would refuse.
+    """
+    import psutil
+
+    from adapt_core.distributed.devices import first_device
+
+    parts = Components.of(plan, registry)
+    seed_everything(plan.training.seed)
+    data = parts.task.load_data()
+    device = first_device()
+    processes = parts.launcher.processes() if isinstance(parts.launcher, SupportsRankMemory) else 1
+    per_epoch, steps = _steps(plan, parts.task, data, processes)
+    task: object = parts.task if data.train is not None else None
+    total, trainable, memory, launchers, disk = _counts(plan, parts, data, registry, steps, device)
+    there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
+    found = Estimate(
+        data=data.stats,
+        examples=task.seen_by_model(data, SHOWN) if isinstance(task, SupportsTokenPreview) else [],
+        classes=task.class_counts(data) if isinstance(task, SupportsClassCounts) else {},
+        steps_per_epoch=per_epoch,
+        steps=steps,
+        processes=processes,
+        total_parameters=total,
+        trainable_parameters=trainable,
+        memory=memory,
+        launchers=launchers,
+        device=device,
+        device_bytes=_device_bytes(device),
+        process_bytes=psutil.Process().memory_info().rss,
+        disk_bytes=disk,
+        disk_free=shutil.disk_usage(there).free,
+        warnings=[],
+        pictures=task.drawn_examples(data, DRAWN) if pictures and isinstance(task, SupportsImagePreview) else None,
+    )
+    return attrs.evolve(found, warnings=_warnings(found, plan))
+
+
+def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[int, int]:
+    if data.train is None:
+        return 0, 0
+    training = plan.training
+    rows = task.training_rows(data) if isinstance(task, SupportsRowCount) else len(data.train)
+    batches = math.ceil(rows / (training.batch_size * processes))
+    per_epoch = math.ceil(batches / training.gradient_accumulation_steps)
+    return per_epoch, training.max_steps or math.ceil(training.epochs * per_epoch)
+
+
+def _counts(
+    plan: Plan, parts: Components, data: TaskData, registry: Registry, steps: int, device: str
+) -> tuple[int | None, int | None, Memory | None, list[Share], int | None]:
+    task = parts.task
+    if not isinstance(task, SupportsMetaInit):
+        return None, None, None, [], None
+    loaded = task.load_structure(data)
+    head = task.head(loaded.model)
+    quantized: Mapping[str, StoredBytes] = {}
+    quantizer: object = parts.quantizer
+    if isinstance(quantizer, SupportsMemoryEstimate):
+        quantized = quantizer.quantized_bytes(loaded.model, head)
+    wanted = plan.run.last_layer_tuning
+    context = AttachContext(
+        head=head,
+        new_parameters=loaded.new_parameters,
+        train_head=task.trains_head_by_default(loaded) if wanted is None else wanted,
+        quantized=bool(quantized),
+    )
+    if quantized:
+        for parameter in loaded.model.parameters():
+            parameter.requires_grad_(False)
+    model = parts.method.attach(loaded.model, context)
+    weights = weight_bytes(model, quantized)
+    gradients, states = training_bytes(model, plan.training.optimizer)
+    traced = None
+    if data.train is not None and isinstance(task, SupportsBatchPreview):
+        recomputed = plan.training.gradient_checkpointing
+        traced = activation_bytes(model, task.largest_batch(data), device, recomputed)
+    elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
+        traced = task.measured_activations(model.train(), data)
+    memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
+    parameters = list(model.parameters())
+    method = registry.methods.find(plan.method.name)
+    adapter = method is not None and method.spec.is_peft
+    merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
+    disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
+    if data.train is None:
+        memory = attrs.evolve(memory, gradients=0, optimizer=0)
+    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    counted = shares(plan, registry, model, quantized, memory)
+    own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
+    return sum(p.numel() for p in parameters), trainable, own, counted, disk
+
+
+def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:
+    """The most that checkpoints and the saved model take at one time. A new checkpoint stands beside the old ones."""
+    training = plan.training
+    saved = memory.gradients if adapter else memory.weights  # as many bytes as the trainable tensors
+    each = saved + memory.optimizer
+    saves = {"no": 0, "epoch": math.ceil(training.epochs), "steps": steps // training.interval_steps}[training.interval]
+    kept = min(saves, training.no_of_checkpoints + 1) if training.do_train else 0
+    return kept * each + (memory.weights if exports else 0) + (saved if adapter else 0)
+
+
+def _device_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _warnings(found: Estimate, plan: Plan) -> list[str]:
+    warnings = []
+    if found.memory is not None and _needed(found) > found.device_bytes:
+        warnings.append(
+            f"memory: about {size(_needed(found))} is needed and {found.device} has {size(found.device_bytes)}: "
+            "lower BATCH_SIZE, set GRADIENT_CHECKPOINTING: true, or train an adapter (LoRA) on a 4-bit base."
+        )
+    if found.disk_bytes is not None and found.disk_bytes > found.disk_free:
+        warnings.append(
+            f"disk: {size(found.disk_bytes)} will be written to {plan.output_dir} and {size(found.disk_free)} is free: "
+            "lower NO_OF_CHECKPOINTS, or give another OUTPUT_DIR."
+        )
+    counts = [count for count in found.classes.values() if count]
+    if len(counts) > 1 and max(counts) > 10 * min(counts):
+        warnings.append("classes: the largest has more than ten times the examples of the smallest.")
+    empty = [name for name, count in found.classes.items() if not count]
+    if empty:
+        warnings.append(f"classes without any training example: {', '.join(empty[:5])}.")
+    return warnings
+
+
+def _needed(found: Estimate) -> int:
+    """What the device must hold: on a CPU that of every process, the processes themselves included."""
+    assert found.memory is not None
+    if found.device.startswith("cuda"):
+        return found.memory.total
+    return (found.memory.total + found.process_bytes) * found.processes

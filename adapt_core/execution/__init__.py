@@ -1,0 +1,10 @@
+"""A plan carried out.
+
+components.py       the implementations that a plan names
+pipeline.py         one process of a run, from data to result
+export.py           trained models saved: adapter, merged, other formats
+finished_run.py     a finished run opened again
+launch_files.py     launch files for schedulers (`--emit`)
+worker_protocol.py  messages between a launcher and its workers
+worker.py           `python -m adapt_core.execution.worker`
+"""

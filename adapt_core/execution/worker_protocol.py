@@ -1,0 +1,99 @@
+"""What a worker process and the launcher that started it tell each other.
+
+The launcher writes one line of JSON to the worker's standard input (`worker.message`) and keeps the pipe open for as
+long as it lives. The worker writes one line of JSON to its standard output, a `Report`; all else that a
+worker prints goes to its standard error.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback as tracebacks
+from typing import Any, TextIO
+
+import attrs
+
+from adapt_core.errors import AdaptError, InputError
+
+STACK_SIGNAL = signal.SIGUSR1
+"""On it a worker writes its Python stack to its standard output, whatever it is doing."""
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """How a worker ended.
+
+    Attributes:
+        result: the run's result as JSON text, of the worker of rank 0.
+        message: what went wrong, or None.
+        by_input: whether the user's input is at fault.
+        of_connection: whether it only tells that the connection to the other processes broke or timed out.
+        traceback: Python's, of what went wrong.
+        at: when, in seconds of this machine's monotonic clock.
+    """
+
+    result: str | None = None
+    message: str | None = None
+    by_input: bool = False
+    of_connection: bool = False
+    traceback: str = ""
+    at: float = attrs.field(factory=time.monotonic)
+
+    @classmethod
+    def of_error(cls, error: BaseException) -> Report:
+        """The report of an exception."""
+        known = isinstance(error, AdaptError)
+        return cls(
+            message=str(error) if known else f"{type(error).__name__}: {str(error).strip() or 'no message'}",
+            by_input=isinstance(error, InputError),
+            of_connection=not known and _is_of_connection(error),
+            traceback="".join(tracebacks.format_exception(error)),
+        )
+
+    def to_line(self) -> str:
+        """One line of JSON."""
+        return json.dumps(attrs.asdict(self)) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Report:
+        """The report that `to_line` wrote."""
+        return cls(**json.loads(line))
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    from torch import distributed
+
+    if isinstance(error, distributed.DistError):
+        return True
+    # gloo raises plain RuntimeErrors, out of the backward pass too.
+    signs = ("gloo", "Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def take_standard_output() -> TextIO:
+    """The channel to the launcher: from here on standard output goes to standard error."""
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    faulthandler.register(STACK_SIGNAL, file=channel, all_threads=False)
+    return channel
+
+
+def receive() -> Any:
+    """The launcher's message. From here on this process and its children end when the launcher does."""
+    received = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_the_launcher, daemon=True, name="launcher-watch").start()
+    return received
+
+
+def _end_with_the_launcher() -> None:
+    while os.read(0, 1 << 16):
+        pass
+    if os.getpgid(0) == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)

@@ -1,0 +1,165 @@
+"""Which rows train, which validate: splits that are there, parts held out, and at most so many rows."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from adapt_core.config.core_params import DataParams, TrainingParams
+from adapt_core.config.plan import Plan
+from adapt_core.errors import DataError
+from adapt_core.hf.data.columns import require_columns, without_bad_rows
+from adapt_core.hf.data.source import load_raw
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+DEFAULT_SHARE = 0.1
+
+Faults = Callable[["Dataset", str], Iterable[str | None]]
+"""(rows, split) -> for each row what is wrong with it, or None."""
+
+log = logging.getLogger(__name__)
+
+
+def needed_splits(raw: dict[str, Dataset], data: DataParams, training: TrainingParams) -> dict[str, Dataset]:
+    """The splits that a run needs, none of them empty; a test split is kept where evaluation is on.
+
+    Raises:
+        DataError: no training split where DO_TRAIN is on, or an empty one.
+    """
+    if "train" not in raw and (training.do_train or "validation" not in raw):
+        raise DataError(f"the data has no training split; it has {', '.join(raw) or 'none'}. Name it with TRAIN_DIR.")
+    for split, dataset in raw.items():
+        if len(dataset) == 0:
+            raise DataError(f"the {split} split is empty.")
+    wanted = ["train", *(("validation", "test") if training.do_eval else ())]
+    return {split: raw[split] for split in wanted if split in raw}
+
+
+def hold_out(
+    splits: dict[str, Dataset], data: DataParams, training: TrainingParams, strata: Sequence[Any] | None = None
+) -> dict[str, Dataset]:
+    """Adds a validation split taken from the training rows, where evaluation needs one and the data has none.
+
+    Args:
+        splits: what `needed_splits` returned.
+        data: for DATA_SPLIT.
+        training: for DO_EVAL and SEED.
+        strata: the class of each training row; each class keeps at least one row in training.
+
+    Raises:
+        DataError: there are too few rows to hold any out.
+    """
+    if not training.do_eval or "validation" in splits:
+        if data.data_split is not None and "validation" in splits:
+            log.info("DATA_SPLIT is not used: the data has a validation split of its own.")
+        return splits
+    train = splits["train"]
+    share = data.data_split or DEFAULT_SHARE
+    held = _held_out(strata if strata is not None else [0] * len(train), share, training.seed)
+    if not held:
+        raise DataError(
+            f"{len(train)} rows are too few to hold {share:g} of them out for validation. "
+            "Set DO_EVAL: false, or give more."
+        )
+    log.info(
+        "the data has no validation split: %d of %d rows are held out (DATA_SPLIT %g)", len(held), len(train), share
+    )
+    kept = sorted(set(range(len(train))) - set(held))
+    return {**splits, "train": train.select(kept), "validation": train.select(sorted(held))}
+
+
+def _held_out(strata: Sequence[Any], share: float, seed: int) -> list[int]:
+    random = numpy.random.default_rng(seed)
+    rows: dict[Any, list[int]] = defaultdict(list)
+    for row, stratum in enumerate(strata):
+        rows[stratum].append(row)
+    held: list[int] = []
+    for stratum in sorted(rows, key=str):
+        members = rows[stratum]
+        count = min(round(len(members) * share), len(members) - 1)
+        held.extend(int(row) for row in random.permutation(members)[:count])
+    if not held and len(strata) > 1:
+        largest = max(rows.values(), key=len)
+        held = [int(random.choice(largest))] if len(largest) > 1 else []
+    return held
+
+
+def at_most(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
+    """A seeded random sample of at most `rows` rows, in their order; the whole where there are no more."""
+    if rows is None or len(dataset) <= rows:
+        return dataset
+    chosen = numpy.random.default_rng(seed).choice(len(dataset), size=rows, replace=False)
+    return dataset.select(sorted(int(row) for row in chosen))
+
+
+def raw_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str, Dataset]:
+    """The splits that a run needs, as they lie.
+
+    Args:
+        plan: the plan.
+        columns: pairs of a column that must be there and the key that named it.
+
+    Raises:
+        DataError: see `needed_splits` and `require_columns`.
+    """
+    splits = needed_splits(load_raw(plan.data, plan.model.trust_remote_code), plan.data, plan.training)
+    for split, dataset in splits.items():
+        require_columns(dataset, columns, split)
+    return splits
+
+
+def good_splits(
+    plan: Plan, splits: dict[str, Dataset], faults: Faults, strata: Callable[[Dataset], Sequence[Any]] | None = None
+) -> tuple[dict[str, Dataset], dict[str, Any]]:
+    """The good rows, with a validation split held out where one is needed, and at most MAX_*_SAMPLES of them.
+
+    Args:
+        plan: the plan.
+        splits: what `raw_splits` returned.
+        faults: (rows, split) -> for each row what is wrong with it, or None.
+        strata: training rows -> the class of each, for a held-out part of like classes.
+
+    Returns:
+        the splits, and stats for `result.json` (rows and dropped rows).
+
+    Raises:
+        DataError: naming the first bad row, unless SKIP_BAD_ROWS.
+    """
+    stats: dict[str, Any] = {}
+    good = {}
+    for split, dataset in splits.items():
+        good[split], stats[f"{split}_dropped"] = without_bad_rows(
+            dataset, list(faults(dataset, split)), split, plan.data.skip_bad_rows
+        )
+    good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
+    for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
+        if split in good:
+            good[split] = at_most(good[split], rows, plan.training.seed)
+    if not plan.training.do_train:
+        good.pop("train", None)
+    stats.update({f"{split}_rows": len(dataset) for split, dataset in good.items()})
+    return good, stats
+
+
+def count_full(dataset: Dataset, column: str, limit: int, what: str) -> int:
+    """How many rows reach the limit of tokens and so may be cut; said in the log where any do.
+
+    Args:
+        dataset: tokenized rows.
+        column: a column of token ids.
+        limit: in tokens.
+        what: for the log ("train split: texts").
+    """
+    import pyarrow.compute
+
+    lengths = pyarrow.compute.list_value_length(dataset.data.column(column))
+    full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
+    if full:
+        log.info("%s: %d of %d reach the limit of %d tokens and may be cut", what, full, len(dataset), limit)
+    return full

@@ -1,0 +1,148 @@
+"""What adapt watches and does while transformers' Trainer trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from adapt_core.distributed.world import World
+from adapt_core.run_folder.checkpoints import seal
+from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.recorder import MetricRecorder, Pace
+from adapt_core.verification.training import STEPS_TO_DECIDE, TrainingCheck
+
+_EVALUATION = "eval_"
+_NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "jit_compilation_time")
+
+
+def plain_metrics(metrics: dict[str, Any]) -> dict[str, float]:
+    """Evaluation metrics without prefix and without timings."""
+    named = {key.removeprefix(_EVALUATION): value for key, value in metrics.items() if key.startswith(_EVALUATION)}
+    return {key: float(value) for key, value in named.items() if key not in _NOT_METRICS}
+
+
+class TrainingCheckCallback(TrainerCallback):
+    """Feeds the training check: fingerprints first, then gradients and steps."""
+
+    def __init__(self, training_check: TrainingCheck) -> None:
+        self._training_check = training_check
+        self._steps = 0
+        self.early_losses: list[torch.Tensor] = []
+
+    def see_loss(self, loss: torch.Tensor) -> None:
+        """Keeps the losses of the steps before the verdict, on their device: nothing waits for them."""
+        if self._steps < STEPS_TO_DECIDE:
+            self.early_losses.append(loss.detach())
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._training_check.begin()
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._training_check.see_gradients()
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        optimizer = kwargs["optimizer"]
+        self._steps += 1
+        if self._steps == STEPS_TO_DECIDE:
+            for loss in self.early_losses:
+                self._training_check.see_loss(float(loss))
+            self.early_losses = []
+        rate = max(group["lr"] for group in optimizer.param_groups)
+        self._training_check.stepped(float(rate), skipped=bool(getattr(optimizer, "step_was_skipped", False)))
+
+
+class Figures(TrainerCallback):
+    """Passes figures to the relay and progress to the screen.
+
+    Attributes:
+        quiet: True while "before" and "after" are measured, which the pipeline reports itself.
+        evaluations: step -> metrics of the evaluations made while training.
+    """
+
+    def __init__(self, recorder: MetricRecorder, world: World, examples_per_step: int) -> None:
+        self._recorder = recorder
+        self._pace = Pace()
+        self._examples = examples_per_step * world.size
+        self._latest: dict[str, float] = {}
+        self.quiet = False
+        self.evaluations: dict[int, dict[str, float]] = {}
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._recorder.reporter.start("training", state.max_steps, state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._recorder.reporter.update(state.global_step, self._latest, self._pace.step(self._examples))
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if self.quiet or not logs:
+            return
+        figures = {key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm") if logs.get(key) is not None}
+        if figures:
+            self._latest = {"loss": figures["loss"], "lr": figures["learning_rate"]}
+            self._recorder.metrics("train", state.global_step, float(state.epoch or 0), figures)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if self.quiet or not metrics:
+            return
+        plain = plain_metrics(metrics)
+        self.evaluations[state.global_step] = plain
+        self._recorder.metrics("eval", state.global_step, float(state.epoch or 0), plain)
+        words = ", ".join(f"{name} {value:.4g}" for name, value in plain.items())
+        self._recorder.reporter.message(f"step {state.global_step} (epoch {state.epoch or 0:.2f}): {words}")
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._recorder.reporter.close()
+
+
+class SealCheckpoints(TrainerCallback):
+    """Writes the manifest that makes a checkpoint whole, once every process has written its part."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._world.size > 1:
+            torch.distributed.barrier()
+        if self._world.is_main:
+            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+
+
+class StopWhenAsked(TrainerCallback):
+    """Saves at the end of the step in which a stop was asked for, and ends the run there.
+
+    Comes after SealCheckpoints, so that the checkpoint is whole when the run ends.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        control.should_save = control.should_save or self._stop.asked is not None
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        control.should_save = control.should_save or self._stop.asked is not None
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self._stop.asked is not None:
+            self._stop.end(state.global_step)

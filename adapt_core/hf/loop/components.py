@@ -1,0 +1,43 @@
+"""What a task gives the Hugging Face loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from adapt_core.evaluation import PerClass
+
+
+@attrs.frozen(kw_only=True)
+class TrainerComponents:
+    """The task's side of a Trainer.
+
+    Attributes:
+        collate: list of examples -> batch of tensors.
+        compute_metrics: `EvalPrediction` -> names to numbers, without prefix.
+        score: the same from (`EvalPrediction`, the data set that was evaluated, its rows in order and with every
+            column), for metrics that need more of a row than its labels: windows of one document, answers' texts.
+            Given instead of `compute_metrics`.
+        per_class: (`EvalPrediction`, the data set that was evaluated) -> how each class did, for the report.
+        metrics: names to "higher" or "lower", the one that decides what is best first.
+        preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
+        compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
+        processing_class: tokenizer or processor, saved beside checkpoints.
+        trainer_class: "package.module:Class" of a Trainer.
+        arguments_class: "package.module:Class" of its arguments.
+        arguments: further training arguments of that class.
+    """
+
+    collate: Callable[[list[Any]], Mapping[str, Any]]
+    compute_metrics: Callable[[Any], dict[str, float]] | None = None
+    score: Callable[[Any, Any], dict[str, float]] | None = None
+    per_class: Callable[[Any, Any], PerClass] | None = None
+    metrics: Mapping[str, str]
+    preprocess_logits: Callable[[Any, Any], Any] | None = None
+    compute_loss: Callable[..., Any] | None = None
+    processing_class: Any = None
+    trainer_class: str = "transformers:Trainer"
+    arguments_class: str = "transformers:TrainingArguments"
+    arguments: Mapping[str, Any] = attrs.field(factory=dict)

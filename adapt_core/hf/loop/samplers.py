@@ -1,0 +1,107 @@
+"""The order of training rows, the same after a resume and in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from adapt_core.nn.random_state import untouched_random_state
+
+STATE = "training_order.pt"
+_ROUNDING = 1e-6
+
+
+class GroupedRows(LengthGroupedSampler):
+    """Rows of like length together, in an order that can be drawn again.
+
+    transformers draws it from torch's global random state, which dropout has moved on in a later epoch: a run that
+    resumes inside one would take other rows, and each of several processes rows that others took too. Here one process
+    draws what transformers would, and keeps the state that it drew from; several take what rank 0 draws for all of
+    them, which is what one process with their global batch would draw.
+
+    Args:
+        lengths: tokens of each row.
+        batch_size: rows of an optimizer step in one process.
+        processes: of the run.
+
+    Attributes:
+        epoch: what is drawn for next.
+        drawn: epoch -> the random state (rank 0's) that its order was drawn from; the latest one only.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, processes: int) -> None:
+        super().__init__(batch_size * processes, lengths=lengths)
+        self._processes = processes
+        self.epoch = 0
+        self.drawn: dict[int, torch.Tensor] = {}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tells which epoch is drawn for next."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        if self.epoch in self.drawn:
+            with untouched_random_state():
+                torch.set_rng_state(self.drawn[self.epoch])
+                return iter(super().__iter__())
+        state = torch.get_rng_state()
+        told: list[Any] = [state, list(super().__iter__())]
+        if self._processes > 1:
+            torch.distributed.broadcast_object_list(told, src=0)
+        self.drawn = {self.epoch: told[0]}
+        return iter(told[1])
+
+
+class KeepRowOrder(TrainerCallback):
+    """Tells the sampler of training rows which epoch begins, and carries its order through checkpoints.
+
+    accelerate tells the epoch too, but not through the layers that it puts around a sampler when several processes
+    resume inside an epoch.
+    """
+
+    def __init__(self) -> None:
+        self._resumed: dict[int, torch.Tensor] = {}
+
+    def resume(self, checkpoint: Path) -> None:
+        """Takes the order of the epoch that a checkpoint was written in, where it holds one."""
+        path = checkpoint / STATE
+        if path.is_file():
+            self._resumed = torch.load(path, weights_only=True)
+
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        sampler = _sampler(train_dataloader)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(int((state.epoch or 0.0) + _ROUNDING))
+        if isinstance(sampler, GroupedRows) and self._resumed:
+            sampler.drawn, self._resumed = self._resumed, {}
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **_: Any,
+    ) -> None:
+        sampler = _sampler(train_dataloader)
+        if isinstance(sampler, GroupedRows) and sampler.drawn and args.process_index == 0:
+            torch.save(sampler.drawn, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE)
+
+
+def _sampler(loader: Any) -> Any:
+    batches = loader.batch_sampler
+    while hasattr(batches, "batch_sampler"):
+        batches = batches.batch_sampler
+    return getattr(batches, "sampler", None)

@@ -1,0 +1,89 @@
+"""MODEL_PATH may be a GGUF file: dequantized and converted once into a model folder in the cache."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+
+import attrs
+
+from adapt_core.errors import InputError
+from adapt_core.hf.models.location import ModelSource
+from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.run_folder.files import digest_of, whole_folder
+
+_MAGIC = b"GGUF"
+
+log = logging.getLogger(__name__)
+
+
+def is_gguf(source: ModelSource) -> bool:
+    """Whether a source is a file named *.gguf."""
+    return source.path is not None and source.path.is_file() and source.path.suffix.casefold() == ".gguf"
+
+
+def check_gguf(source: ModelSource) -> None:
+    """Sees, without torch, that a model file can be read.
+
+    Raises:
+        InputError: a file of another kind, not GGUF inside, or the package gguf is missing.
+    """
+    if source.path is None or source.path.is_dir():
+        return
+    if not is_gguf(source):
+        raise InputError(f"MODEL_PATH: {source.given} is a file; language models are folders, hub ids or .gguf files.")
+    with source.path.open("rb") as file:
+        if file.read(4) != _MAGIC:
+            raise InputError(f"MODEL_PATH: {source.given} is no GGUF file (it does not begin with {_MAGIC.decode()}).")
+    if find_spec("gguf") is None:
+        raise InputError("MODEL_PATH: reading a GGUF file needs the package gguf: pip install gguf")
+
+
+def converted(source: ModelSource) -> ModelSource:
+    """The folder of a GGUF file's model in float32, made now or by an earlier run; other sources as they are.
+
+    The folder is named by the file's content, so a changed file is converted anew.
+
+    Raises:
+        InputError: transformers cannot read the file.
+    """
+    if not is_gguf(source):
+        return source
+    assert source.path is not None
+    from filelock import FileLock
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HOME) / "adapt" / "gguf"
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = cache / digest_of(source.path)
+    with FileLock(f"{folder}.lock"):
+        if folder.is_dir():
+            log.info("MODEL_PATH: %s was converted before: %s", source.given, folder)
+        else:
+            log.info("MODEL_PATH: %s is dequantized and converted once into %s", source.given, folder)
+            _convert(source, folder)
+    return attrs.evolve(source, path=folder)
+
+
+def _convert(source: ModelSource, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert source.path is not None
+    quiet_libraries()
+    where, name = str(source.path.parent), source.path.name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
+        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+    except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
+        raise InputError(
+            f"MODEL_PATH: {source.given} cannot be converted: {' '.join(str(error).split())[:300]}"
+        ) from error
+    # The weights are plain now; with these marks transformers would refuse to save them.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    with whole_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)

@@ -1,0 +1,110 @@
+"""The Hugging Face hub: asked once, quickly, with answers that say what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapt_core.errors import InputError
+from adapt_core.hf.models.location import ModelSource
+
+if TYPE_CHECKING:
+    from adapt_core.run_folder.paths import RunFolder
+
+_TIMEOUT = 10.0
+"""Seconds to wait for the hub's first answer."""
+
+
+def require_model(source: ModelSource, key: str = "MODEL_PATH") -> bool:
+    """Asks the hub for a model, once and without retries.
+
+    Returns:
+        whether only cached files may be used (the hub is out of reach or HF_HUB_OFFLINE is set, and the model's
+        config is in the cache).
+
+    Raises:
+        InputError: the hub has no such model, wants a login, or is out of reach and nothing is cached.
+    """
+    assert source.hub_id is not None
+    return _require(
+        source.hub_id, source.revision, "model", key, "./my-model (a folder with config.json, weights and tokenizer)"
+    )
+
+
+def require_dataset(repo_id: str) -> bool:
+    """Asks the hub for a data set; see `require_model`."""
+    return _require(repo_id, None, "dataset", "DATASET", "CUSTOM_DATASET_PATH: ./my-data (csv, jsonl, parquet)")
+
+
+def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str) -> bool:
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    looked_up = f"{key}: {repo_id!r} is no local path, so it was looked up on the Hugging Face hub"
+    try:
+        HfApi().repo_info(repo_id, revision=revision, repo_type=kind, timeout=_TIMEOUT)
+    except GatedRepoError:
+        raise InputError(f"{looked_up}, which wants you to accept its terms and log in (hf auth login).") from None
+    except RevisionNotFoundError:
+        raise InputError(f"{looked_up}, which has no revision {revision!r} of it.") from None
+    except (RepositoryNotFoundError, HFValidationError):
+        raise InputError(
+            f"{looked_up}, which has no such {kind} (or it is private: hf auth login). A local path looks like {local}."
+        ) from None
+    except Exception as error:  # noqa: BLE001 - offline mode, DNS, proxies, time-outs: each HTTP library has its own
+        if _is_cached(repo_id, revision, kind):
+            return True
+        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"no connection: {_first_line(error)}"
+        raise InputError(
+            f"{looked_up}, which cannot be reached ({reason}), and it is not in the cache. "
+            f"A local path looks like {local}."
+        ) from None
+    return False
+
+
+def _is_cached(repo_id: str, revision: str | None, kind: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    names = ("config.json",) if kind == "model" else ("README.md", "dataset_infos.json")
+    return any(
+        isinstance(try_to_load_from_cache(repo_id, name, revision=revision, repo_type=kind), str) for name in names
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def require_push(repo_id: str) -> None:
+    """Sees, before anything is trained, that the result can be uploaded.
+
+    Raises:
+        InputError: no login, no right to write, or the hub is out of reach.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().create_repo(repo_id, exist_ok=True, private=True)
+    except Exception as error:  # noqa: BLE001 - no login, no right, no network: the reason is shown
+        raise InputError(
+            f"PUSH_TO_HUB: the hub repository {repo_id!r} cannot be written to ({_first_line(error)}). "
+            "Log in with hf auth login, or leave PUSH_TO_HUB out and upload model/ later."
+        ) from None
+
+
+def push(repo_id: str, folder: RunFolder) -> str:
+    """Uploads `model/` and `adapter/` with the model card, and returns the repository's address."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    for part in (folder.model, folder.adapter):
+        if part.is_dir():
+            api.upload_folder(repo_id=repo_id, folder_path=part, commit_message=f"adapt: {part.name}")
+    api.upload_file(
+        repo_id=repo_id, path_or_fileobj=folder.card, path_in_repo=folder.card.name, commit_message="adapt: model card"
+    )
+    return f"{api.endpoint}/{repo_id}"

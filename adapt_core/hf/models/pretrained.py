@@ -1,0 +1,158 @@
+"""Hugging Face models and their companions into memory, with errors that name the config's keys."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from adapt_core.contracts import LoadedModel
+from adapt_core.errors import InputError
+from adapt_core.hf.models.hub import require_model
+from adapt_core.hf.models.location import ModelSource, check_model_folder
+from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.nn.weights import read_state_dict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.config.plan import Plan
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+def check_source(source: ModelSource, companions: tuple[str, ...], what: str) -> None:
+    """Every check of a model that needs no torch: a folder's completeness, or the hub's answer.
+
+    Raises:
+        InputError: see `check_model_folder` and `require_model`.
+    """
+    if source.path is None:
+        require_model(source)
+    check_model_folder(source, companions, what)
+
+
+def load_pretrained(
+    auto_class: Any, source: ModelSource, plan: Plan, options: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """A model by its Auto class.
+
+    Args:
+        auto_class: a transformers Auto class (`AutoModelForSequenceClassification`).
+        source: what `locate` returned.
+        plan: for DTYPE, TRUST_REMOTE_CODE and MODEL_CHECKPOINT.
+        options: further arguments of `from_pretrained` (labels, quantization).
+
+    Returns:
+        the model with the names of the parameters that the checkpoint did not hold.
+
+    Raises:
+        InputError: it cannot be loaded, with the reason and what to do.
+    """
+    model, info = _guarded(
+        source,
+        lambda: auto_class.from_pretrained(
+            source.name,
+            dtype=_dtype(plan),
+            trust_remote_code=plan.model.trust_remote_code,
+            output_loading_info=True,
+            **_hub_options(source),
+            **(options or {}),
+        ),
+    )
+    new = frozenset(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
+    held = frozenset(name for name, _ in model.named_parameters(remove_duplicate=False))
+    if plan.model.model_checkpoint:
+        new -= load_over(model, Path(plan.model.model_checkpoint))
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return LoadedModel(model=model, new_parameters=new & held, dtype=dtype)
+
+
+def load_companion(loader: Callable[..., T], source: ModelSource, plan: Plan, **options: Any) -> T:
+    """A tokenizer, processor or config: `loader` is the Auto class's `from_pretrained`. Errors as `load_pretrained`."""
+    return _guarded(
+        source,
+        lambda: loader(source.name, trust_remote_code=plan.model.trust_remote_code, **_hub_options(source), **options),
+    )
+
+
+def _hub_options(source: ModelSource) -> dict[str, Any]:
+    if source.path is not None:
+        return {"local_files_only": True}
+    options: dict[str, Any] = {"local_files_only": require_model(source)}
+    if source.revision:
+        options["revision"] = source.revision
+    return options
+
+
+def _dtype(plan: Plan) -> str:
+    """DTYPE for `from_pretrained`: auto is float32 where the checkpoint's own weights train, else the checkpoint's."""
+    if plan.model.dtype != "auto":
+        return plan.model.dtype
+    return "float32" if plan.trains_base else "auto"
+
+
+def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
+    from safetensors import SafetensorError
+
+    quiet_libraries()
+    try:
+        return load()
+    except InputError:
+        raise
+    except UnpicklingError as error:
+        raise InputError(
+            f"MODEL_PATH: the weights of {source.given} are a pickle that could run code, and are not loaded. "
+            "Weights in model.safetensors are."
+        ) from error
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        ImportError,
+        TypeError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
+        text = " ".join(str(error).split())
+        if "trust_remote_code" in text:
+            raise InputError(
+                f"MODEL_PATH: {source.given} brings its own code, which is not run unless you trust it: "
+                "--set TRUST_REMOTE_CODE=true"
+            ) from error
+        raise InputError(
+            f"MODEL_PATH: {source.given} cannot be loaded: {text[:300] or type(error).__name__}"
+        ) from error
+
+
+def load_over(model: nn.Module, path: Path) -> frozenset[str]:
+    """Loads MODEL_CHECKPOINT (a file, or a folder that holds one) over a model's weights; returns the names it held.
+
+    A checkpoint of the bare base model (`encoder.layer.0...`) goes under the head (`bert.encoder.layer.0...`).
+
+    Raises:
+        InputError: it cannot be read, or none of it fits.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        found = [path / name for name in ("model.safetensors", "model_state_dict.pt", "pytorch_model.bin")]
+        path = next((candidate for candidate in found if candidate.exists()), path / "model.safetensors")
+    state = read_state_dict(path)
+    own = model.state_dict()
+    prefix = getattr(model, "base_model_prefix", "")
+    under_the_head = {f"{prefix}.{name}": tensor for name, tensor in state.items()}
+    state = max(state, under_the_head, key=lambda named: len(named.keys() & own.keys()))
+    fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    if not fits:
+        raise InputError(f"MODEL_CHECKPOINT: none of the {len(state)} tensors in {path} fits {type(model).__name__}.")
+    model.load_state_dict(fits, strict=False)
+    left = sorted(set(state) - set(fits))
+    log.info(
+        "MODEL_CHECKPOINT: %d tensors loaded from %s%s", len(fits), path, f", {len(left)} left out" if left else ""
+    )
+    return frozenset(fits)

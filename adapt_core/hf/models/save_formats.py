@@ -1,0 +1,98 @@
+"""A Hugging Face model on disk by SAVE_METHOD, and the lines that load it without adapt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
+
+_ONE_FILE = 2**60
+GENERATION_FILE = "generation_config.json"
+GENERATING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+"""Auto classes of models that generate, so that how they do is loaded beside their weights."""
+
+
+def save_hf_model(model: Any, companion: Any, folder: Path, save_method: str) -> None:
+    """Writes weights, model config and the companion (tokenizer or processor).
+
+    Args:
+        model: a plain PreTrainedModel.
+        companion: what has `save_pretrained(folder)`.
+        folder: an existing, empty folder.
+        save_method: one of SAVE_METHODS.
+    """
+    if save_method == "save_pretrained":
+        model.save_pretrained(folder)
+    elif save_method == "safetensors":
+        # In one file, under the names by which transformers tells tied weights from untied ones.
+        model.save_pretrained(folder, max_shard_size=_ONE_FILE)
+    else:
+        save_weights(model, folder, save_method)
+        model.config.save_pretrained(folder)
+        if getattr(model, "generation_config", None) is not None:
+            model.generation_config.save_pretrained(folder)
+    companion.save_pretrained(folder)
+
+
+def load_hf_model(auto_class: Any, folder: Path) -> Any:
+    """The model that `save_hf_model` wrote in any form but `full_torch_model`, in evaluation mode."""
+    from transformers import AutoConfig, GenerationConfig
+
+    quiet_libraries()
+    form = saved_form(folder)
+    if form != "state_dict":
+        return auto_class.from_pretrained(folder, local_files_only=True, dtype="auto").eval()
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    model = auto_class.from_config(config)
+    # Assigned, not copied: a head that was untied from the embeddings is tied in the fresh model, and stays apart so.
+    model.load_state_dict(read_state_dict(folder / FILES[form]), assign=True)
+    if (folder / GENERATION_FILE).is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return model.eval()
+
+
+def loading_lines(auto_class: str, companion_class: str, companion: str, save_method: str) -> str:
+    """Python source that loads `model/` without adapt.
+
+    Args:
+        auto_class: "AutoModelForSequenceClassification".
+        companion_class: "AutoTokenizer".
+        companion: the variable's name ("tokenizer").
+        save_method: one of SAVE_METHODS.
+    """
+    load_companion = f'{companion} = {companion_class}.from_pretrained("model")'
+    if save_method == "full_torch_model":
+        return "\n".join(
+            [
+                "import torch",
+                f"from transformers import {companion_class}",
+                "",
+                "# A pickle can run code when it is loaded: load it only if you trust where it comes from.",
+                'model = torch.load("model/model.pt", weights_only=False).eval()',
+                load_companion,
+            ]
+        )
+    if save_method == "state_dict":
+        generates = auto_class in GENERATING
+        names = ["AutoConfig", auto_class, companion_class, *(["GenerationConfig"] if generates else [])]
+        return "\n".join(
+            [
+                "import torch",
+                f"from transformers import {', '.join(sorted(names))}",
+                "",
+                f'model = {auto_class}.from_config(AutoConfig.from_pretrained("model")).eval()',
+                'model.load_state_dict(torch.load("model/model_state_dict.pt", weights_only=True), assign=True)',
+                *(['model.generation_config = GenerationConfig.from_pretrained("model")'] if generates else []),
+                load_companion,
+            ]
+        )
+    return "\n".join(
+        [
+            f"from transformers import {auto_class}, {companion_class}",
+            "",
+            f'model = {auto_class}.from_pretrained("model").eval()',
+            load_companion,
+        ]
+    )

@@ -1,0 +1,6 @@
+"""Helpers for torch modules that no single stage owns.
+
+structure.py     blocks, heads and layers of a model
+weights.py       state dicts and tied weights
+random_state.py  seeds, and code that leaves random state untouched
+"""

@@ -1,0 +1,223 @@
+"""Finding plugins, keeping the broken ones apart, and looking things up by name.
+
+Discovery imports the hook module of each plugin and nothing else. Whatever goes wrong with one plugin is kept
+beside its name and version, and becomes an error only for a run that asks for what the plugin provides.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+import attrs
+from pluggy import PluginManager, PluginValidationError
+
+from adapt_core.errors import InputError
+from adapt_core.plugin import hookspecs
+from adapt_core.plugin.specs import HOOK_API, LauncherSpec, MethodSpec, QuantizerSpec, Spec, TaskSpec
+
+ENTRY_POINT_GROUP = "adapt"
+DISABLE_VARIABLE = "ADAPT_DISABLE_PLUGINS"
+CORE = "core"
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+@attrs.frozen
+class Provenance:
+    """Where a plugin comes from: entry point, distribution and version."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@attrs.frozen
+class Registered(Generic[SpecT]):
+    """A spec with the plugin that registered it."""
+
+    spec: SpecT
+    provenance: Provenance
+
+
+@attrs.frozen
+class BrokenPlugin:
+    """A plugin, or one thing that it registered, that cannot be used, and why."""
+
+    provenance: Provenance
+    cause: str
+    names: tuple[str, ...] = ()
+    """The names it would have provided, where that much is known."""
+
+
+@attrs.define
+class _Shelf(Generic[SpecT]):
+    """The registered specs of one kind, by folded name and alias."""
+
+    kind: str
+    spec_type: type[SpecT]
+    by_name: dict[str, Registered[SpecT]] = attrs.field(factory=dict)
+    taken_twice: dict[str, list[Provenance]] = attrs.field(factory=dict)
+
+    def names(self) -> list[str]:
+        return [item.spec.name for item in self]
+
+    def __iter__(self) -> Iterator[Registered[SpecT]]:
+        return iter({id(item): item for item in self.by_name.values()}.values())
+
+    def find(self, name: str) -> Registered[SpecT] | None:
+        return self.by_name.get(name.casefold())
+
+
+class Registry:
+    """What is registered by whom. Build it with `Registry.discover()`.
+
+    Attributes:
+        tasks, methods, quantizers, launchers: the shelves of each kind.
+        provenance: every plugin that was loaded.
+        broken: what could not be used, with its cause.
+        disabled: names of plugins that were switched off.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: _Shelf[TaskSpec] = _Shelf("task", TaskSpec)
+        self.methods: _Shelf[MethodSpec] = _Shelf("method", MethodSpec)
+        self.quantizers: _Shelf[QuantizerSpec] = _Shelf("quantizer", QuantizerSpec)
+        self.launchers: _Shelf[LauncherSpec] = _Shelf("launcher", LauncherSpec)
+        self.provenance: dict[str, Provenance] = {}
+        self.broken: list[BrokenPlugin] = []
+        self.disabled: list[str] = []
+        self.manager = PluginManager("adapt")
+        self.manager.add_hookspecs(hookspecs)
+
+    @classmethod
+    def discover(cls, disabled: Iterable[str] = ()) -> Registry:
+        """Loads every plugin that is installed, except the disabled ones.
+
+        Args:
+            disabled: entry-point or distribution names to leave out, besides those in ADAPT_DISABLE_PLUGINS.
+
+        Raises:
+            InputError: a name in `disabled` is no installed plugin's. (In the environment variable it is only
+                ignored: a variable may serve several environments.)
+        """
+        registry = cls()
+        found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name != CORE, e.name))
+        asked = [name.strip() for name in disabled if name.strip()]
+        from_environment = os.environ.get(DISABLE_VARIABLE, "").split(",")
+        off = {_normalise(name) for name in [*asked, *from_environment] if name.strip()}
+        known = {_normalise(name) for entry in found for name in _names(entry)}
+        for name in asked:
+            if _normalise(name) not in known:
+                plugins = ", ".join(entry.name for entry in found if entry.name != CORE) or "none"
+                raise InputError(f"-p no:{name}: no plugin of that name is installed. Installed: {plugins}.")
+        for entry in found:
+            if entry.name != CORE and any(_normalise(name) in off for name in _names(entry)):
+                registry.disabled.append(entry.name)
+            else:
+                registry._load(entry)
+        return registry
+
+    def _load(self, entry: EntryPoint) -> None:
+        distribution = entry.dist
+        provenance = Provenance(
+            plugin=entry.name,
+            distribution=distribution.name if distribution else "unknown distribution",
+            version=distribution.version if distribution else "unknown",
+        )
+        try:
+            plugin = entry.load()
+        except Exception as error:  # noqa: BLE001 - any plugin code may raise anything; the cause is kept
+            self.broken.append(BrokenPlugin(provenance, f"import failed: {_describe(error)}"))
+            return
+        self.add(plugin, provenance)
+
+    def add(self, plugin: Any, provenance: Provenance) -> None:
+        """Registers a plugin object. Anything that is wrong with it goes to `broken`, never raises."""
+        wanted = getattr(plugin, "adapt_hook_api", HOOK_API)
+        if not isinstance(wanted, int) or wanted > HOOK_API:
+            cause = f"written for hook API {wanted}, this adapt-core has {HOOK_API}: pip install --upgrade adapt-core"
+            self.broken.append(BrokenPlugin(provenance, cause))
+            return
+        name = provenance.plugin
+        try:
+            self.manager.register(plugin, name)
+            self._refuse_misspelt(name)
+        except (PluginValidationError, ValueError) as error:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            self.broken.append(BrokenPlugin(provenance, f"hooks do not fit: {_describe(error)}"))
+            return
+        self.provenance[name] = provenance
+        for shelf, hook in (
+            (self.tasks, "adapt_tasks"),
+            (self.methods, "adapt_methods"),
+            (self.quantizers, "adapt_quantizers"),
+            (self.launchers, "adapt_launchers"),
+        ):
+            self._collect(shelf, hook, provenance)
+
+    def _refuse_misspelt(self, name: str) -> None:
+        plugin = self.manager.get_plugin(name)
+        for caller in self.manager.get_hookcallers(plugin) or ():
+            if caller.spec is None:
+                raise ValueError(f"{caller.name} is no hook of adapt")
+
+    def _collect(self, shelf: _Shelf[Any], hook: str, provenance: Provenance) -> None:
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            if implementation.plugin_name != provenance.plugin:
+                continue
+            try:
+                specs = implementation.function()
+            except Exception as error:  # noqa: BLE001 - as in _load
+                self.broken.append(BrokenPlugin(provenance, f"{hook}() raised {_describe(error)}"))
+                continue
+            if not isinstance(specs, (list, tuple)):
+                cause = f"{hook}() must return a list of {shelf.spec_type.__name__}, not {type(specs).__name__}"
+                self.broken.append(BrokenPlugin(provenance, cause))
+                continue
+            for spec in specs:
+                self._shelve(shelf, hook, spec, provenance)
+
+    def _shelve(self, shelf: _Shelf[Any], hook: str, spec: Any, provenance: Provenance) -> None:
+        if not isinstance(spec, shelf.spec_type):
+            cause = f"{hook}() returned a {type(spec).__name__}, not a {shelf.spec_type.__name__}"
+            self.broken.append(BrokenPlugin(provenance, cause))
+            return
+        names = [spec.name.casefold(), *(alias.casefold() for alias in spec.aliases)]
+        for name in names:
+            holder = shelf.by_name.get(name)
+            if holder is not None:
+                cause = f"{shelf.kind} {name!r} is already registered by {holder.provenance}"
+                self.broken.append(BrokenPlugin(provenance, cause, (name,)))
+                if holder.provenance.plugin != CORE:
+                    shelf.taken_twice.setdefault(name, [holder.provenance]).append(provenance)
+                return
+        item = Registered(spec, provenance)
+        for name in names:
+            shelf.by_name[name] = item
+
+    def module_of(self, plugin: str) -> str:
+        """The top-level package of a plugin's hook module."""
+        loaded = self.manager.get_plugin(plugin)
+        name = getattr(loaded, "__name__", None) or type(loaded).__module__
+        return str(name).partition(".")[0]
+
+
+def _names(entry: EntryPoint) -> tuple[str, ...]:
+    return (entry.name, entry.dist.name) if entry.dist else (entry.name,)
+
+
+def _normalise(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).casefold()
+
+
+def _describe(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

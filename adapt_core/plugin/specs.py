@@ -1,0 +1,149 @@
+"""What a plugin registers: frozen descriptions, cheap to build, of what it can do.
+
+A spec names its implementation as an import string, so that listing plugins imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from pluggy import HookimplMarker
+
+from adapt_core.plugin.params import NoParams
+
+HOOK_API = 1
+"""The version of these hooks. It rises when a plugin written for it would not work with an older core."""
+
+hookimpl = HookimplMarker("adapt")
+"""Marks a function of a plugin as the implementation of one of `adapt_core.plugin.hookspecs`."""
+
+HF_SCHEDULES = ("linear", "constant", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup")
+
+
+def _import_string(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    module, _colon, name = value.partition(":")
+    if not (module and name):
+        raise ValueError(f"{attribute.name} must read 'package.module:Name', not {value!r}")
+
+
+def _params_class(_: object, attribute: attrs.Attribute[type[Any]], value: type[Any]) -> None:
+    if not (isinstance(value, type) and attrs.has(value)):
+        raise TypeError(f"{attribute.name} must be an attrs class of adapt_core.plugin.params.param() fields")
+
+
+def _read_only(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value))
+
+
+def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType({key.casefold(): item for key, item in value.items()})
+
+
+@attrs.frozen(kw_only=True)
+class Spec:
+    """What the four kinds of spec share.
+
+    Attributes:
+        name: the documented name; matched without regard to case.
+        summary: one line for `adapt plugins`.
+        implementation: "package.module:Class", imported when a run needs it.
+        params: the attrs class that declares its parameters.
+        aliases: other names that mean the same.
+    """
+
+    name: str = attrs.field(validator=attrs.validators.instance_of(str))
+    summary: str
+    implementation: str = attrs.field(validator=_import_string)
+    params: type[Any] = attrs.field(default=NoParams, validator=_params_class)
+    aliases: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        """Imports and returns the implementation class.
+
+        Raises:
+            ImportError, AttributeError: as the plugin's module raises them.
+        """
+        module, _, name = self.implementation.partition(":")
+        return getattr(import_module(module), name)
+
+
+@attrs.frozen(kw_only=True)
+class TaskSpec(Spec):
+    """A task. Its implementation answers `adapt_core.contracts.Task`.
+
+    Attributes:
+        loop: the kind of training loop, which a launcher must serve: "hf", "mm", or a third party's name.
+        core_defaults: defaults of core keys that differ for this task (`{"MODEL_PATH": "densenet121"}`).
+        core_choices: choices of core keys that differ for this task (further schedules of its loop).
+        metrics: the metrics it reports, the one that decides what is best first; each with whether "higher" or
+            "lower" is better. `loss` is always there.
+    """
+
+    loop: str
+    metrics: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only)
+    core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
+    core_choices: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict, converter=_frozen_mapping)
+
+
+@attrs.frozen(kw_only=True)
+class MethodSpec(Spec):
+    """A method. Its implementation answers `adapt_core.contracts.Method`.
+
+    Attributes:
+        trains_base: whether the checkpoint's own weights train, so that DTYPE auto means float32.
+        is_peft: whether it adds an adapter to a frozen base, which contradicts FULL_FINE_TUNING.
+        on_quantized: whether it can train on a quantized base, by default where the base's own weights stand still.
+    """
+
+    trains_base: bool = False
+    is_peft: bool = True
+    on_quantized: bool = attrs.field(default=attrs.Factory(lambda spec: not spec.trains_base, takes_self=True))
+
+
+@attrs.frozen(kw_only=True)
+class QuantizerSpec(Spec):
+    """A quantizer. Its implementation answers `adapt_core.contracts.Quantizer`.
+
+    Attributes:
+        switch: the boolean key that turns it on (`load_in_4bit`).
+        bits: bits a weight.
+    """
+
+    switch: str
+    bits: int
+
+
+@attrs.frozen(kw_only=True)
+class LauncherSpec(Spec):
+    """A launcher. Its implementation answers `adapt_core.contracts.Launcher`.
+
+    Attributes:
+        switch: the boolean key that turns it on (`DDP`), or None for one chosen by `launcher: NAME` alone.
+        loops: the kinds of loop that it serves; empty for all.
+    """
+
+    switch: str | None = None
+    loops: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class OptionalDependency:
+    """Something that a plugin can use and that may be absent, as `adapt doctor` tells it.
+
+    Attributes:
+        name: the part ("onedl-mmdetection").
+        purpose: what it is for.
+        present: whether it is here.
+        add: the command that adds it.
+        note: what else there is to say where it is here ("operators: torchvision").
+    """
+
+    name: str
+    purpose: str
+    present: bool
+    add: str
+    note: str = ""

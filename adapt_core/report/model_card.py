@@ -1,0 +1,151 @@
+"""`README.md` of a run folder: what the model is, how well it does, and the lines that load it.
+
+It begins with the metadata that the Hugging Face hub reads.
+"""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Task
+from adapt_core.hf.data.source import PACKAGED
+from adapt_core.result import RunResult
+
+PIPELINES = {
+    "text_classification": "text-classification",
+    "text_generation": "text-generation",
+    "summarization": "summarization",
+    "translation": "translation",
+    "question_answering": "question-answering",
+    "image_classification": "image-classification",
+    "object_detection": "object-detection",
+    "instance_segmentation": "image-segmentation",
+    "pose_detection": "keypoint-detection",
+}
+"""Task -> the hub's name for it. A third party's task has none, unless it names itself as the hub does."""
+
+_TAGGING = "token-classification"
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+
+
+def model_card(plan: Plan, task: Task, result: RunResult) -> str:
+    """The model card as Markdown."""
+    base = plan.model.local_model_path or plan.model.model_path
+    lines = [
+        "---",
+        *metadata(plan, result).splitlines(),
+        "---",
+        "",
+        f"# {plan.task.name} with {plan.method.name}",
+        "",
+        f"`{base}`, adapted to `{_data(plan)}` with the method {plan.method.name} "
+        f"by adapt {result.versions['adapt-core']}.",
+        "",
+        f"{result.trainable_parameters:,} of {result.total_parameters:,} parameters were trained, "
+        f"in {result.steps} steps ({result.train_seconds:.0f} s), seed {result.seed}.",
+        "",
+        "## Results",
+        "",
+        *_metrics_table(result),
+        "## Use it",
+        "",
+    ]
+    if "model" in result.artifacts:
+        lines += [
+            "In this folder, without adapt:",
+            "",
+            "```python",
+            task.loading_lines(plan.run.save_method).rstrip(),
+            "```",
+            "",
+            "With adapt:",
+            "",
+        ]
+    lines += ["```", "adapt predict . INPUT...", "```", "", "## Versions", ""]
+    lines += [f"- {name} {number}" for name, number in result.versions.items()]
+    lines += ["", "`config.yaml` holds every parameter of the run; `adapt run config.yaml` repeats it.", ""]
+    return "\n".join(lines)
+
+
+def metadata(plan: Plan, result: RunResult) -> str:
+    """The hub's metadata as YAML: library, task, base model, data set, tags, and the final metrics.
+
+    A base model or data set is named only where it is one of the hub's; a local folder means nothing there.
+    """
+    pipeline = _pipeline(plan)
+    base = plan.model.model_path if not plan.model.local_model_path else None
+    known: dict[str, Any] = {
+        "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else _library(plan),
+        "pipeline_tag": pipeline,
+        "base_model": base.partition("@")[0] if base and _on_hub(base) else None,
+        "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
+        "tags": ["adapt", plan.task.name, plan.method.name],
+        "metrics": [name for name in result.metrics.get("after") or {} if name != "loss"] or None,
+        "model-index": _results(plan, result, pipeline),
+    }
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    text = StringIO()
+    yaml.dump({key: value for key, value in known.items() if value is not None}, text)
+    return text.getvalue()
+
+
+def _pipeline(plan: Plan) -> str | None:
+    if plan.task.name == "text_classification" and plan.task.params.subtask:
+        return _TAGGING
+    return PIPELINES.get(plan.task.name)
+
+
+def _library(plan: Plan) -> str | None:
+    return {"hf": "transformers", "mm": "openmmlab"}.get(plan.loop)
+
+
+def _on_hub(name: str | None) -> bool:
+    """Whether a name is a hub id (ID or ID@REVISION), and neither a path of this machine nor a builder's name."""
+    plain = (name or "").partition("@")[0]
+    return bool(_HUB_ID.fullmatch(plain)) and plain not in PACKAGED and not Path(plain).expanduser().exists()
+
+
+def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[str, Any]] | None:
+    split = "test" if result.metrics.get("test") else "validation"
+    measured = result.metrics.get("test") or result.metrics.get("after")
+    if not measured or pipeline is None:
+        return None
+    name = str(_data(plan)).rstrip("/").rpartition("/")[2]
+    return [
+        {
+            "name": f"{plan.task.name} with {plan.method.name}",
+            "results": [
+                {
+                    "task": {"type": pipeline},
+                    "dataset": {"name": name, "type": plan.data.dataset or name, "split": split},
+                    "metrics": [
+                        {"type": metric, "name": metric, "value": round(value, 6)} for metric, value in measured.items()
+                    ],
+                }
+            ],
+        }
+    ]
+
+
+def _data(plan: Plan) -> str | None:
+    return plan.data.custom_dataset_path or plan.data.dataset or plan.data.train_dir
+
+
+def _metrics_table(result: RunResult) -> list[str]:
+    columns = [name for name in ("before", "after", "test") if result.metrics.get(name)]
+    if not columns:
+        return ["Nothing was evaluated (DO_EVAL was off, or there was no validation data).", ""]
+    names = list(dict.fromkeys(name for column in columns for name in result.metrics[column] or {}))
+    rows = ["| metric | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    for name in names:
+        cells = [(result.metrics[column] or {}).get(name) for column in columns]
+        rows.append(f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |")
+    return [*rows, ""]

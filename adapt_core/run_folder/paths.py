@@ -1,0 +1,198 @@
+"""The run folder: its names, its lock, and whether it may be written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.config.plan import Plan
+from adapt_core.errors import InputError
+from adapt_core.result import RunResult
+from adapt_core.run_folder.files import write_text
+
+_OURS = (
+    "config.yaml",
+    "result.json",
+    "metrics.jsonl",
+    "evaluation.json",
+    "checkpoints",
+    "adapter",
+    "model",
+    "report.html",
+    "README.md",
+    "tensorboard",
+    "samples",
+)
+
+
+@attrs.frozen
+class RunFolder:
+    """The paths of a run folder (design: "The run folder")."""
+
+    path: Path = attrs.field(converter=Path)
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "README.md"
+
+    def prepare(self) -> None:
+        """Makes the folder, and sees that it can be written to.
+
+        Raises:
+            InputError: it cannot be made or written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"OUTPUT_DIR {self.path} cannot be made: {error.strerror or error}.") from None
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise InputError(f"OUTPUT_DIR {self.path} cannot be written to: permission denied.")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one run at a time, by a file `.lock`, which goes with the run.
+
+        Raises:
+            InputError: another run holds it, or the lock cannot be written.
+        """
+        from filelock import FileLock, Timeout
+
+        # A file of its own, because older versions of filelock (4.2.0 is one) empty the file that they lock.
+        file = self.path / ".lock"
+        lock = FileLock(file)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise InputError(
+                f"OUTPUT_DIR {self.path} is in use by another run. Wait for it, or give another OUTPUT_DIR."
+            ) from None
+        except OSError as error:
+            raise InputError(f"OUTPUT_DIR {self.path} cannot be written to: {error.strerror or error}.") from None
+        try:
+            yield
+        finally:
+            # It stays where it cannot be deleted (a folder that turned read-only, an open file on Windows), and does no
+            # harm: what locks is the process that holds it.
+            with suppress(OSError):
+                file.unlink()
+            lock.release()
+
+    def finished(self) -> RunResult | None:
+        """The result of the finished run that the folder holds, or None."""
+        try:
+            return RunResult.from_json(self.result.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{self.result} cannot be read ({error}). Delete it, or give another OUTPUT_DIR."
+            ) from None
+
+    def started(self) -> bool:
+        """Whether the folder holds a run that began to write."""
+        return self.config.exists()
+
+    def stored_keys(self) -> dict[str, Any]:
+        """The resolved keys that `config.yaml` holds."""
+        from ruamel.yaml import YAML
+
+        return dict(YAML(typ="safe", pure=True).load(self.config.read_text(encoding="utf-8")) or {})
+
+    def write_config(self, plan: Plan) -> None:
+        """Writes `config.yaml`: every resolved key, so that running the file again is the same run."""
+        from ruamel.yaml import YAML
+
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = False
+        yaml.sort_base_mapping_type_on_output = False
+        text = StringIO()
+        yaml.dump(plan.keys(), text)
+        write_text(
+            self.config, f"# Every parameter of this run, resolved. adapt run {self.config.name}\n{text.getvalue()}"
+        )
+
+    def clear(self) -> None:
+        """Deletes what an earlier run left, and nothing else."""
+        for name in _OURS:
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def stored_before(self) -> dict[str, float] | None:
+        """The "before" metrics that the first run of this folder measured, or None."""
+        for line in self.metric_lines():
+            if line.get("phase") == "before":
+                return {key: value for key, value in line.items() if key not in ("phase", "step", "epoch")}
+        return None
+
+    def metric_lines(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`; a last line that was cut short is left out."""
+        lines = []
+        if self.metrics.exists():
+            for text in self.metrics.read_text(encoding="utf-8").splitlines():
+                try:
+                    lines.append(json.loads(text))
+                except ValueError:
+                    break
+        return lines
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drops the lines after a step, which a resumed run will write again."""
+        kept = [line for line in self.metric_lines() if line["step"] <= step and line.get("phase") != "after"]
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:
+    """The keys that change the arithmetic and differ between a stored config and a plan, as "KEY: old -> new"."""
+    folded = {str(key).casefold(): value for key, value in stored.items()}
+    return [
+        f"{key}: {folded[key.casefold()]!r} -> {value!r}"
+        for key, value in plan.arithmetic().items()
+        if key.casefold() in folded and folded[key.casefold()] != value
+    ]

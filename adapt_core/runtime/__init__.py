@@ -1,0 +1,9 @@
+"""What surrounds a running process.
+
+progress.py            progress on the terminal
+logs.py                log records on the terminal and in log.txt
+interrupts.py          Ctrl-C and SIGTERM
+environment_errors.py  full disks, lost files and the like as user errors
+recorder.py            metrics of a run: metrics.jsonl, terminal, observers
+trackers/              TRACKERS
+"""

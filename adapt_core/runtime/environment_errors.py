@@ -1,0 +1,91 @@
+"""Faults that come from outside while a run is on: a full disk, a folder gone, a process killed. Told as such."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import traceback
+from collections.abc import Iterator
+
+from adapt_core.errors import InputError
+from adapt_core.run_folder.paths import RunFolder
+
+_CAUSES = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the device failed to read or write",
+}
+_NUMBER = re.compile(r"os error (\d+)|\[Errno (\d+)\]")
+_TORCH_WRITER = ("PytorchStreamWriter failed", "unexpected pos", "iostream error", "basic_ios::clear")
+_LITTLE = 1 << 20
+_WORKER = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (\w[\w ]*)|exited)")
+
+
+def environment_error(error: BaseException, folder: RunFolder) -> InputError | None:
+    """What the user is told of an error that neither adapt nor the config is to blame for, or None.
+
+    Args:
+        error: what ended a run.
+        folder: its run folder, whose checkpoints the message speaks of.
+    """
+    for cause in _chain(error):
+        found = _worker_killed(cause) or _not_written(cause, folder)
+        if found:
+            return InputError(f"{found} {_what_is_kept(folder)}")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _worker_killed(error: BaseException) -> str | None:
+    match = _WORKER.search(str(error))
+    cut_off = isinstance(error, (ConnectionError, EOFError)) and _while_loading(error)
+    if match is None and not cut_off:
+        return None
+    how = f" ({match[1].strip()})" if match is not None and match[1] else ""
+    return (
+        f"a data-loading process was killed{how} from outside. Where memory was short, lower NUM_WORKERS or "
+        "BATCH_SIZE, or give /dev/shm more room."
+    )
+
+
+def _while_loading(error: BaseException) -> bool:
+    """Whether an error was raised while a batch was taken from a data-loading process."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename.endswith("torch/utils/data/dataloader.py") for frame, _ in frames)
+
+
+def _not_written(error: BaseException, folder: RunFolder) -> str | None:
+    if not folder.path.is_dir():
+        return f"OUTPUT_DIR {folder.path} was deleted while the run was on." if isinstance(error, OSError) else None
+    number = _number(error)
+    if number is None and any(text in str(error) for text in _TORCH_WRITER):
+        full = shutil.disk_usage(folder.path).free < _LITTLE
+        number = errno.ENOSPC if full else errno.EIO
+    if number not in _CAUSES:
+        return None
+    named = getattr(error, "filename", None) or folder.path
+    return f"{named} cannot be written: {_CAUSES[number]}."
+
+
+def _number(error: BaseException) -> int | None:
+    if isinstance(error, OSError):
+        return error.errno
+    match = _NUMBER.search(str(error))
+    return int(match[1] or match[2]) if match else None
+
+
+def _what_is_kept(folder: RunFolder) -> str:
+    kept = sorted(folder.checkpoints.glob("checkpoint-*/manifest.json"))
+    if not kept:
+        return "No checkpoint was written yet: start again once that is mended."
+    return "The checkpoints from before are kept: once that is mended, go on with the same command and --resume."

@@ -1,0 +1,129 @@
+"""The log of a run: adapt and its plugins speak on the screen and in `log.txt`, libraries warn in `log.txt`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapt_core.errors import InputError
+from adapt_core.runtime.progress import ProgressReporter, verbosity
+
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
+    from adapt_core.plugin.registry import Registry
+    from adapt_core.run_folder.paths import RunFolder
+
+FILE_ONLY = {"file_only": True}
+"""`extra=FILE_ONLY` keeps a record off the screen, where the CLI shows the error itself."""
+
+_LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _ToScreen(logging.Handler):
+    def __init__(self, reporter: ProgressReporter) -> None:
+        super().__init__(_LEVELS[verbosity()])
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "file_only", False):
+            return
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        self._reporter.message(f"{prefix}{record.getMessage()}")
+
+
+class _ToFile(logging.FileHandler):
+    """A log file. Where it cannot be written any more it says so once: what else fails then tells the run's error."""
+
+    def __init__(self, file: str | Path, reporter: ProgressReporter) -> None:
+        super().__init__(file, encoding="utf-8")
+        self._reporter = reporter
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._tell(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            self._reporter.message(
+                f"warning: the log {self.baseFilename} cannot be written: {error.strerror or error}."
+            )
+
+
+class _From:
+    """Passes records of the named packages at `own`, and of everything else at `others`."""
+
+    def __init__(self, packages: Iterable[str], others: int, own: int = logging.INFO) -> None:
+        self._packages = frozenset(packages)
+        self._others, self._own = others, own
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        ours = record.name.partition(".")[0] in self._packages
+        return record.levelno >= (self._own if ours else self._others)
+
+
+@contextmanager
+def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages: Iterable[str]) -> Iterator[None]:
+    """Sends log records to files and screen while the block runs; the logging set-up before is restored.
+
+    Args:
+        files: appended to; their folders must exist.
+        screen: gets the records of `packages` alone; when quiet, their warnings; when verbose, their details and the
+            warnings of everything else.
+        packages: top-level packages of adapt and its plugins.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    packages = tuple(packages)
+    root = logging.getLogger()
+    handlers: list[logging.Handler] = [_ToScreen(reporter)]
+    verbose = verbosity() == "verbose"
+    others = logging.WARNING if verbose else logging.CRITICAL
+    handlers[0].addFilter(_From(packages, others, _LEVELS[verbosity()]).filter)
+    for file in files:
+        try:
+            to_file = _ToFile(file, reporter)
+        except OSError as error:
+            raise InputError(f"the log {file} cannot be written: {error.strerror or error}.") from None
+        to_file.setFormatter(logging.Formatter(_FORMAT))
+        to_file.addFilter(_From(packages, others=logging.WARNING).filter)
+        handlers.append(to_file)
+    level = root.level
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(min(logging.INFO, _LEVELS[verbosity()]))
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+
+
+def log_files(plan: Plan, folder: RunFolder) -> list[Path]:
+    """The files that the run's log is written to."""
+    return [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
+
+
+def logged_packages(registry: Registry) -> set[str]:
+    """The top-level packages whose log records belong to the run's log: core's and each plugin's."""
+    return {"adapt_core", *(registry.module_of(name) for name in registry.provenance)}

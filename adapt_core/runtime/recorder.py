@@ -1,0 +1,84 @@
+"""Figures of a run on their way: to `metrics.jsonl`, to the screen, and to the plugins that observe."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pluggy import PluginManager
+
+from adapt_core.config.plan import Plan
+from adapt_core.result import RunResult
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.runtime.progress import ProgressReporter
+
+log = logging.getLogger(__name__)
+
+
+class MetricRecorder:
+    """Passes figures on. On ranks other than 0 it does nothing.
+
+    Args:
+        folder: whose `metrics.jsonl` is appended to.
+        screen: shows progress.
+        observers: the plugins; one that raises is reported once and then left out.
+        is_main: whether this is rank 0.
+    """
+
+    def __init__(self, folder: RunFolder, reporter: ProgressReporter, observers: PluginManager, is_main: bool) -> None:
+        self._folder = folder
+        self._observers = observers
+        self._failed: set[str] = set()
+        self._is_main = is_main
+        self.reporter = reporter
+
+    def started(self, plan: Plan) -> None:
+        """The run starts."""
+        started = {"config": plan.keys(), "output_dir": self._folder.path, "resumed": plan.resume is not None}
+        self._observe("adapt_run_started", started)
+
+    def metrics(self, phase: str, step: int, epoch: float, values: Mapping[str, float]) -> None:
+        """Figures of a phase: "before", "train", "eval", "after" or "test"."""
+        if not self._is_main:
+            return
+        line = {"phase": phase, "step": step, "epoch": epoch, **values}
+        with self._folder.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._observe("adapt_metrics", {"phase": phase, "step": step, "epoch": epoch, "metrics": dict(values)})
+
+    def finished(self, result: RunResult) -> None:
+        """The run is over and `result.json` is written."""
+        self._observe("adapt_run_finished", {"result": result})
+
+    def _observe(self, hook: str, arguments: dict[str, Any]) -> None:
+        if not self._is_main:
+            return
+        for implementation in getattr(self._observers.hook, hook).get_hookimpls():
+            name = implementation.plugin_name
+            if name in self._failed:
+                continue
+            try:
+                implementation.function(**{key: arguments[key] for key in implementation.argnames})
+            except Exception as error:
+                self._failed.add(name)
+                log.warning("the plugin %s failed in %s and is left out from here on: %s", name, hook, error)
+                log.debug("traceback of %s", name, exc_info=True)
+
+
+class Pace:
+    """Examples a second over the last few steps."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._rate = 0.0
+
+    def step(self, examples: int) -> float:
+        """Counts a step of so many examples and returns the smoothed rate."""
+        now = time.monotonic()
+        rate = examples / max(now - self._last, 1e-9)
+        self._last = now
+        self._rate = rate if self._rate == 0 else 0.8 * self._rate + 0.2 * rate
+        return self._rate
