@@ -20,7 +20,7 @@ from adapt_core.run_folder.files import whole_folder, write_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume
 
-from . import fakes
+from .. import fakes
 
 
 def plan(folder: Path, resume: bool = False, **keys: Any) -> Plan:

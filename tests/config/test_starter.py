@@ -14,7 +14,7 @@ from adapt_core.config.starter import starter_config
 from adapt_core.errors import ConfigError
 from adapt_core.plugin.params import parameters_of
 
-from . import fakes
+from .. import fakes
 
 
 def starter(*overrides: str, method: str | None = "LoRA") -> str:

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.report.model_card import metadata
 
-from . import fakes
-from .test_report import result
+from .. import fakes
+from .test_page import result
 
 
 def data(tmp_path: Path, **keys: Any) -> dict[str, Any]:

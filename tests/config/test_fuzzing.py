@@ -1,6 +1,6 @@
 """Mutated configs in bulk: each is refused by key, or starts with exactly the values that were written.
 
-ADAPT_FUZZ_EXAMPLES=10000 pytest tests/test_config_fuzzing.py runs the long form; the default is short.
+ADAPT_FUZZ_EXAMPLES=10000 pytest tests/config/test_fuzzing.py runs the long form; the default is short.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from adapt_core.errors import ConfigError
 from adapt_core.plugin.params import Parameter, parameters_of, union_members
 from adapt_core.plugin.registry import Registry
 
-from . import fakes
+from .. import fakes
 
 EXAMPLES = int(os.environ.get("ADAPT_FUZZ_EXAMPLES", "100"))
 FUZZING = settings(max_examples=EXAMPLES, deadline=5000, suppress_health_check=list(HealthCheck), derandomize=True)

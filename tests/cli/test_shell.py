@@ -18,8 +18,8 @@ from adapt_core.report.configuration import settings
 from adapt_core.runtime.logs import logging_to
 from adapt_core.runtime.progress import LiveReporter, PlainReporter, QuietReporter, make_reporter
 
-from . import fakes
-from .test_screen import Terminal
+from .. import fakes
+from ..runtime.test_progress import Terminal
 
 Adapt = Callable[..., Any]
 

@@ -13,7 +13,7 @@ from adapt_core.errors import InputError
 from adapt_core.report.comparison import compare
 from adapt_core.run_folder.paths import RunFolder
 
-from .test_report import plan, result
+from .test_page import plan, result
 
 
 def directions(_task: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from adapt_core.report.page import report_page
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 
-from . import fakes
+from .. import fakes
 
 SAMPLE = {"input": "<b>Where</b> is my book?", "expected": "loans", "predicted": "rooms (0.21)"}
 TABLE = {"labels": ["loans", "rooms"], "figures": {"recall": [0.5, 1.0], "rows": [4, 2]}, "confusion": [[2, 2], [0, 2]]}

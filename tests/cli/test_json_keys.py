@@ -14,7 +14,7 @@ import pytest
 from adapt_core.capabilities import Memory
 from adapt_core.estimate.run import Estimate
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 Adapt = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .environments import Environment, done
+from ..environments import Environment, done
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
 

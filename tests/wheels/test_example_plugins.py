@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .environments import ROOT, Environment, done
+from ..environments import ROOT, Environment, done
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
 

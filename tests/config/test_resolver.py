@@ -15,7 +15,7 @@ from adapt_core.config.sections import declared_keys
 from adapt_core.errors import ConfigError
 from adapt_core.plugin.registry import Registry
 
-from . import fakes
+from .. import fakes
 
 MINIMAL = "TASK: words\nMODEL_PATH: ./m\nCUSTOM_DATASET_PATH: ./d\n"
 

@@ -14,7 +14,7 @@ from adapt_core.plugin import specs
 from adapt_core.plugin.registry import Provenance, Registry
 from adapt_core.plugin.specs import MethodSpec, TaskSpec, hookimpl
 
-from . import fakes
+from .. import fakes
 
 OTHER = Provenance("other", "adapt-other", "0.9")
 
