@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.image_classification.rows import image_source, name_of
-from adapt_vision_mm.images.reading import read_rgb
+from adapt_vision_mm.images.decoder import read_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.run_folder.files import write_text
 
-from adapt_vision_mm.images.drawn import drawn_files
-from adapt_vision_mm.images.reading import read_rgb
+from adapt_vision_mm.images.decoder import read_rgb
+from adapt_vision_mm.images.output_files import number_outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ def classify(
                 results.append(
                     {"image": str(path), "label": names[classes[0]], "score": round(values[0], 6), "top": top}
                 )
-    for result, path, drawn in zip(results, paths, drawn_files(drawings, paths), strict=True):
+    for result, path, drawn in zip(results, paths, number_outputs(drawings, paths), strict=True):
         draw(path, f"{result['label']} {result['score']:.2f}", drawn)
         result["drawn"] = str(drawn)
     write_text(drawings / "predictions.json", json.dumps(results, indent=1, ensure_ascii=False))

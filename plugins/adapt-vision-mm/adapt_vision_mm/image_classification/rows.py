@@ -19,8 +19,8 @@ from adapt_core.hf.data.source import locate_files
 from adapt_core.hf.data.splits import good_splits, needed_splits, raw_splits
 from adapt_core.hf.models.logging import quiet_libraries
 
-from adapt_vision_mm.images.folders import images_of, say_loose, split_folders
-from adapt_vision_mm.images.reading import fault_of
+from adapt_vision_mm.images.decoder import find_defect
+from adapt_vision_mm.images.folders import find_split_folders, iterate_images, warn_of_unlabelled
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -68,9 +68,9 @@ def load_rows(plan: Plan) -> Rows:
         DataError: naming the image or row at fault, unless SKIP_BAD_ROWS.
     """
     quiet_libraries()
-    folders = split_folders(plan.data)
+    folders = find_split_folders(plan.data)
     if folders is not None:
-        say_loose(plan.data, folders)
+        warn_of_unlabelled(plan.data, folders)
         image, label = "image", "label"
         base: tuple[Path, ...] = ()
         raw = {split: _from_folder(folder, plan.data.skip_bad_rows) for split, folder in folders.items()}
@@ -98,7 +98,7 @@ def load_rows(plan: Plan) -> Rows:
 def _from_folder(folder: Path, skip_empty: bool) -> Dataset:
     from datasets import Dataset
 
-    found = list(images_of(folder, skip_empty=skip_empty))
+    found = list(iterate_images(folder, skip_empty=skip_empty))
     return Dataset.from_dict({"image": [str(path) for path, _ in found], "label": [name for _, name in found]})
 
 
@@ -173,4 +173,4 @@ def _size(source: Path | bytes | None) -> int:
 
 
 def _fault(source: Path | bytes | None, whole: bool) -> str | None:
-    return "is missing (null)" if source is None else fault_of(source, whole=whole)
+    return "is missing (null)" if source is None else find_defect(source, decode=whole)

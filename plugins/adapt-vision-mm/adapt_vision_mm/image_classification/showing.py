@@ -11,7 +11,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from adapt_core.evaluation import spread
 
 from adapt_vision_mm.image_classification.dataset import ImageDataset
-from adapt_vision_mm.images.drawing import as_uri, captioned_grid, shrunk
+from adapt_vision_mm.images.thumbnails import downscale, render_grid, to_data_uri
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +38,7 @@ def validation_samples(
     scores, best = getattr(output, "logits", output).float().softmax(dim=-1).max(dim=-1)
     return [
         {
-            "input": as_uri(shrunk(pil_to_tensor(images.image(row)), LONGEST)[0]),
+            "input": to_data_uri(downscale(pil_to_tensor(images.image(row)), LONGEST)[0]),
             "expected": names[images.labels[row]],
             "predicted": f"{names[number]} ({score:.2f})",
         }
@@ -57,4 +57,4 @@ def training_images(images: ImageDataset, names: Sequence[str], count: int) -> b
         pixels = example["pixel_values"].float()
         low, high = pixels.min(), pixels.max()
         shown.append(((pixels - low) / (high - low).clamp(min=1e-6) * 255).to(torch.uint8))
-    return captioned_grid(shown, [names[example["labels"]] for example in examples])
+    return render_grid(shown, [names[example["labels"]] for example in examples])

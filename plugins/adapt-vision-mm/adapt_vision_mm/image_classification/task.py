@@ -18,7 +18,7 @@ from adapt_core.hf.models.pretrained import check_source
 
 from adapt_vision_mm.image_classification.library import TIMM, Choice, choose
 from adapt_vision_mm.image_classification.processors import locate_processor
-from adapt_vision_mm.images.folders import split_folders
+from adapt_vision_mm.images.folders import find_split_folders
 from adapt_vision_mm.params import DEFAULT_PROCESSOR
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ImageClassification:
             raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of class to weight; not {weights!r}.")
         if plan.data.format_string:
             raise InputError("FORMAT_STRING builds a text from columns, and image_classification reads images.")
-        if split_folders(plan.data) is None:
+        if find_split_folders(plan.data) is None:
             check_data_source(plan.data)
         if not self.is_timm and self.choice.source is not None:
             check_source(self.choice.source, (), "")
@@ -274,7 +274,7 @@ class ImageClassification:
         """Image files, every image in folders, and the paths in .txt and .jsonl lists."""
         from functools import partial
 
-        from adapt_vision_mm.images.inputs import image_inputs
-        from adapt_vision_mm.images.reading import fault_of
+        from adapt_vision_mm.images.decoder import find_defect
+        from adapt_vision_mm.images.inputs import read_image_inputs
 
-        return list(image_inputs(arguments, partial(fault_of, whole=False)))
+        return list(read_image_inputs(arguments, partial(find_defect, decode=False)))

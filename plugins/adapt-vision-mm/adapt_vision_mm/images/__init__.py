@@ -1,1 +1,9 @@
-"""Images from files and bytes, as the vision tasks read them. Needs Pillow alone."""
+"""Images from files and bytes, and images that are shown. Reading needs Pillow alone.
+
+folders.py      class folders and split folders -> image files
+inputs.py       command-line arguments -> image files
+decoder.py      a file or bytes -> upright 8-bit RGB, or the reason why not
+overlays.py     boxes, masks and keypoints drawn over an image
+thumbnails.py   images for the report and for `adapt check`: downscaled, as data URIs, in a captioned grid
+output_files.py names of the images that `adapt predict` writes
+"""

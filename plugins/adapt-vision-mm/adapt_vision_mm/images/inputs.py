@@ -8,58 +8,58 @@ from pathlib import Path
 
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.images.folders import images_under
+from adapt_vision_mm.images.folders import find_images
 
 LISTS = (".txt", ".jsonl")
 COLUMNS = ("image", "file_name", "path")
 
 
-def image_inputs(arguments: Sequence[str], fault: Callable[[Path], str | None]) -> list[Path]:
-    """The images that arguments mean, in order: files, all images in folders, and the paths in lists.
+def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], str | None]) -> list[Path]:
+    """Return the images that the arguments name, in order: files, all images in folders, and the paths in lists.
 
-    A list is a .txt file with a path a line, or a .jsonl file whose rows have one in `image`, `file_name` or `path`;
-    they are relative to the list's folder.
+    A list is a .txt file with one path per line, or a .jsonl file whose rows have one in `image`, `file_name` or
+    `path`. Its paths are relative to its folder.
 
     Args:
         arguments: paths.
-        fault: why an image cannot be used, or None.
+        find_defect: returns why an image cannot be used, or None.
 
     Raises:
-        InputError: no image at all, or one that cannot be used.
+        InputError: there is no image, or one that cannot be used.
     """
     files: list[Path] = []
     for argument in arguments:
         path = Path(argument).expanduser()
         if path.is_dir():
-            found, _ = images_under(path)
+            found, _ = find_images(path)
             if not found:
-                raise InputError(f"the folder {argument} holds no image.")
+                raise InputError(f"the folder {argument} has no images.")
             files.extend(found)
         elif path.suffix.casefold() in LISTS and path.is_file():
-            files.extend(_listed(path))
+            files.extend(_read_list(path))
         else:
             files.append(path)
     if not files:
         raise InputError("adapt predict needs at least one image file or folder.")
     for file in files:
-        wrong = fault(file)
-        if wrong:
-            raise InputError(f"{file} {wrong}.")
+        defect = find_defect(file)
+        if defect:
+            raise InputError(f"{file} {defect}.")
     return files
 
 
-def _listed(path: Path) -> Iterator[Path]:
+def _read_list(path: Path) -> Iterator[Path]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
-            yield path.parent / (_place(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
+            yield path.parent / (_path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
 
 
-def _place(line: str, where: str) -> str:
+def _path_of(line: str, where: str) -> str:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise InputError(f"{where}: no JSON: {error}.") from None
+        raise InputError(f"{where}: not valid JSON: {error}.") from None
     name = next((name for name in COLUMNS if isinstance(row, dict) and name in row), None)
     if name is None or not isinstance(row[name], str):
-        raise InputError(f"{where}: no path of an image in {', '.join(COLUMNS)}.")
+        raise InputError(f"{where}: no image path in {', '.join(COLUMNS)}.")
     return str(row[name])

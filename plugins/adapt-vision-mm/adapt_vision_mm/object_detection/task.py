@@ -76,20 +76,20 @@ class ObjectDetection(MmTask):
 
     def draw(self, image: torch.Tensor, objects: Sequence[Mapping[str, Any]], scale: float) -> torch.Tensor:
         """Boxes (and masks) with class names."""
-        from adapt_vision_mm.images.drawing import with_objects
+        from adapt_vision_mm.images.overlays import draw_objects
 
         train = self.splits["train"]
         labels = train.label_of()
         labelled = [{**item, "label": labels[item["category_id"]]} for item in objects]
-        return with_objects(image, labelled, train.names, getattr(self.plan.task.params, "palette", ()), scale)
+        return draw_objects(image, labelled, train.names, getattr(self.plan.task.params, "palette", ()), scale)
 
     def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
         """Boxes (and masks) where the model sees them."""
-        from adapt_vision_mm.images.drawing import with_objects
+        from adapt_vision_mm.images.overlays import draw_objects
         from adapt_vision_mm.openmmlab.showing import objects_of
 
         palette = getattr(self.plan.task.params, "palette", ())
-        return with_objects(image, objects_of(sample, self.masks), self.splits["train"].names, palette)
+        return draw_objects(image, objects_of(sample, self.masks), self.splits["train"].names, palette)
 
     def meta(self) -> dict[str, Any]:
         """Class names."""

@@ -292,9 +292,9 @@ class MmTask(ABC):
         Raises:
             InputError: an image is missing or truncated, or a folder has none.
         """
-        from adapt_vision_mm.images.inputs import image_inputs
+        from adapt_vision_mm.images.inputs import read_image_inputs
 
-        return list(image_inputs(arguments, image_fault))
+        return list(read_image_inputs(arguments, image_fault))
 
 
 def _of_model(key: str) -> bool:

@@ -11,7 +11,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.coco.predictions import detections
-from adapt_vision_mm.images.drawn import drawn_files
+from adapt_vision_mm.images.output_files import number_outputs
 from adapt_vision_mm.openmmlab import parts
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ def predict_detections(
     from mmdet.apis import inference_detector
     from torchvision.io import write_png
 
-    from adapt_vision_mm.images.drawing import read_pixels, with_objects
+    from adapt_vision_mm.images.overlays import draw_objects
+    from adapt_vision_mm.images.thumbnails import read_pixels
 
     held: Any = model
     names = list(held.dataset_meta["classes"])
     output = folder.parent / "predictions"
     predictions, results = [], []
     paths = [Path(item) for item in inputs]
-    for number, (path, drawn) in enumerate(zip(paths, drawn_files(output, paths), strict=True), start=1):
+    for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
         with parts.quiet_warnings():
             sample = inference_detector(model, str(path))
         sample.set_metainfo({"img_id": number})
@@ -44,7 +45,7 @@ def predict_detections(
         results += [{**result, "file_name": str(path)} for result in found]
         labelled = [{**result, "label": result["category_id"] - 1} for result in found]
         palette = getattr(plan.task.params, "palette", ())
-        write_png(with_objects(read_pixels(path), labelled, names, palette), str(drawn))
+        write_png(draw_objects(read_pixels(path), labelled, names, palette), str(drawn))
         height, width = sample.ori_shape
         predictions.append(
             {

@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 from adapt_core.evaluation import spread
 
 from adapt_vision_mm.coco.predictions import encoded_masks
-from adapt_vision_mm.images.drawing import as_uri, captioned_grid, read_pixels, shrunk
+from adapt_vision_mm.images.thumbnails import downscale, read_pixels, render_grid, to_data_uri
 from adapt_vision_mm.openmmlab.parts import quiet_warnings
 
 LONGEST = 400
@@ -52,10 +52,12 @@ def validation_samples(
                     found[info["img_id"]] += results(sample, dataset)
     shown = []
     for picture in chosen:
-        image, scale = shrunk(read_pixels(picture.path, picture.as_stored), LONGEST)
+        image, scale = downscale(read_pixels(picture.path, as_stored=picture.as_stored), LONGEST)
         sure = [result for result in found[picture.id] if result["score"] >= threshold]
-        truth = as_uri(draw(image, picture.annotations, scale))
-        shown.append({"input": picture.path.name, "expected": truth, "predicted": as_uri(draw(image, sure, scale))})
+        truth = to_data_uri(draw(image, picture.annotations, scale))
+        shown.append(
+            {"input": picture.path.name, "expected": truth, "predicted": to_data_uri(draw(image, sure, scale))}
+        )
     return shown
 
 
@@ -71,10 +73,10 @@ def training_pictures(dataset: Any, count: int, draw: Callable[[torch.Tensor, An
     for place in spread(len(dataset), count):
         item = dataset[place]
         image = item["inputs"].flip(0).contiguous()  # mmdet and mmpose hold BGR
-        drawn, _ = shrunk(draw(image, item["data_samples"]), LONGEST)
+        drawn, _ = downscale(draw(image, item["data_samples"]), LONGEST)
         shown.append(drawn)
         captions.append(Path(dataset.data_list[place]["img_path"]).name)
-    return captioned_grid(shown, captions)
+    return render_grid(shown, captions)
 
 
 def objects_of(sample: Any, masks: bool) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.plan import Plan
 from adapt_core.run_folder.files import write_text
 
-from adapt_vision_mm.images.drawn import drawn_files
+from adapt_vision_mm.images.output_files import number_outputs
 from adapt_vision_mm.openmmlab import parts
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
     from mmpose.apis import inference_bottomup, inference_topdown
     from torchvision.io import write_png
 
-    from adapt_vision_mm.images.drawing import read_pixels, with_points
+    from adapt_vision_mm.images.overlays import draw_poses
+    from adapt_vision_mm.images.thumbnails import read_pixels
     from adapt_vision_mm.pose_detection.fitting import is_top_down
     from adapt_vision_mm.pose_detection.task import poses
 
@@ -33,14 +34,14 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
     output = folder.parent / "predictions"
     predictions, results = [], []
     paths = [Path(item) for item in inputs]
-    for number, (path, drawn) in enumerate(zip(paths, drawn_files(output, paths), strict=True), start=1):
+    for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
         with parts.quiet_warnings():
             samples = infer(model, str(path))
         for sample in samples:
             sample.set_metainfo({"img_id": number})
         found = [p for sample in samples for p in poses(sample) if p["score"] >= plan.task.params.score_threshold]
         results += [{**pose, "category_id": 1, "file_name": str(path)} for pose in found]
-        image = with_points(read_pixels(path), [pose["keypoints"] for pose in found], meta["skeleton_links"])
+        image = draw_poses(read_pixels(path), [pose["keypoints"] for pose in found], meta["skeleton_links"])
         write_png(image, str(drawn))
         detections = [
             {

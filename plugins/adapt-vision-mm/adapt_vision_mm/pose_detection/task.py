@@ -113,22 +113,22 @@ class PoseDetection(MmTask):
 
     def draw(self, image: torch.Tensor, objects: Sequence[Mapping[str, Any]], scale: float) -> torch.Tensor:
         """Points and skeletons."""
-        from adapt_vision_mm.images.drawing import with_points
+        from adapt_vision_mm.images.overlays import draw_poses
 
         skeleton = self.splits["train"].categories[0].skeleton
-        return with_points(image, [item["keypoints"] for item in objects], skeleton, scale)
+        return draw_poses(image, [item["keypoints"] for item in objects], skeleton, scale)
 
     def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
         """Points where the model sees them."""
         import numpy
 
-        from adapt_vision_mm.images.drawing import with_points
+        from adapt_vision_mm.images.overlays import draw_poses
 
         there = sample.gt_instances
         places = there.transformed_keypoints if "transformed_keypoints" in there else there.keypoints
         visible = numpy.asarray(there.keypoints_visible).reshape(len(places), -1, 1)[:, : places.shape[1]]
         bodies = numpy.concatenate([places, visible], axis=2).reshape(len(places), -1).tolist()
-        return with_points(image, bodies, self.splits["train"].categories[0].skeleton)
+        return draw_poses(image, bodies, self.splits["train"].categories[0].skeleton)
 
     def meta(self) -> dict[str, Any]:
         """mmpose's parsed description of the points."""

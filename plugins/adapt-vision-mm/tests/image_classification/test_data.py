@@ -13,8 +13,8 @@ import pytest
 
 from adapt_core.errors import DataError, InputError
 
-from .pictures import COLOURS, picture
-from adapt_vision_mm.images.folders import split_folders
+from ..pictures import COLOURS, picture
+from adapt_vision_mm.images.folders import find_split_folders
 
 Run = Callable[..., Any]
 
@@ -82,8 +82,8 @@ def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -
         image.rename(copy / "train" / f"{image.parent.name}-{image.name}")
     for name in COLOURS:
         (copy / "train" / name).rmdir()
-    with pytest.raises(InputError, match=r"train\) holds images, but no folder for each class around them"):
-        split_folders(attrs.evolve(DataParams(), custom_dataset_path=str(copy)))
+    with pytest.raises(InputError, match=r"train\) contains images, but no class folders"):
+        find_split_folders(attrs.evolve(DataParams(), custom_dataset_path=str(copy)))
 
 
 def test_a_class_that_is_called_train_is_a_class(copy: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_class_that_is_called_train_is_a_class(copy: Path) -> None:
 
     (copy / "train" / "red").rename(copy / "train" / "train")
     data = attrs.evolve(DataParams(), custom_dataset_path=str(copy / "train"))
-    assert split_folders(data) == {"train": copy / "train"}
+    assert find_split_folders(data) == {"train": copy / "train"}
 
 
 def test_other_files_and_deeper_folders(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -103,7 +103,7 @@ def test_other_files_and_deeper_folders(read: Run, copy: Path, caplog: pytest.Lo
     (copy / "train" / "red" / "more").mkdir()
     picture("red", 5).save(copy / "train" / "red" / "more" / "deep.PNG")
     assert counts(read(CUSTOM_DATASET_PATH=str(copy)))["train"] == 25
-    assert "1 files that are no images are passed over (notes.txt" in caplog.text
+    assert "1 files that are not images are skipped (notes.txt" in caplog.text
 
 
 def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,10 +111,10 @@ def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, cap
         picture("red", 5).save(copy / "train" / name)
     picture("red", 5).save(copy / "c.jpg")
     assert counts(read(CUSTOM_DATASET_PATH=str(copy)))["train"] == 24
-    said = [record.getMessage() for record in caplog.records if "stand in no class folder" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "are in no class folder" in record.getMessage()]
     assert [line.rpartition("/")[2] for line in said] == [
-        "data: 1 images stand in no class folder and are left out (c.jpg)",
-        "train: 2 images stand in no class folder and are left out (a.jpg, ...)",
+        "data: 1 images are in no class folder and are skipped (c.jpg)",
+        "train: 2 images are in no class folder and are skipped (a.jpg, ...)",
     ]
 
 
@@ -219,7 +219,7 @@ def test_an_image_that_proves_broken_while_training_is_named(
 
 def test_an_empty_class_folder_is_named_or_left_out(read: Run, copy: Path) -> None:
     (copy / "train" / "yellow").mkdir()
-    with pytest.raises(DataError, match="train/yellow holds no image"):
+    with pytest.raises(DataError, match="train/yellow has no images"):
         read(CUSTOM_DATASET_PATH=str(copy))
     assert read(CUSTOM_DATASET_PATH=str(copy), SKIP_BAD_ROWS=True).labels.names == ("blue", "green", "red")
 
@@ -233,7 +233,7 @@ def test_a_class_only_in_validation_is_named(read: Run, copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"CUSTOM_DATASET_PATH": "{data}/train/red"}, "holds images, but no folder for each class"),
+        ({"CUSTOM_DATASET_PATH": "{data}/train/red"}, "contains images, but no class folders"),
         ({"CUSTOM_DATASET_PATH": "{data}/nowhere"}, "does not exist"),
         ({"VAL_DIR": "nowhere"}, "VAL_DIR: nowhere does not exist"),
         ({"FORMAT_STRING": "{{a}}"}, "FORMAT_STRING builds a text"),

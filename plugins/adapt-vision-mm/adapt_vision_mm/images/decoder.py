@@ -1,4 +1,4 @@
-"""Any image that Pillow reads as upright 8-bit RGB, and what is wrong with those it does not."""
+"""Images that Pillow reads, decoded to upright 8-bit RGB; for others, the reason why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _JPEG = (".jpg", ".jpeg", ".jfif", ".jp2")
 _NETPBM = (".ppm", ".pgm", ".pnm")
 SUFFIXES = frozenset((*_JPEG, *_NETPBM, ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif"))
-"""Suffixes (folded) of the files that are taken for images in a folder."""
+"""Case-folded suffixes of the files that count as images in a folder."""
 
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _FULL_16_BIT = 257.0
@@ -22,39 +22,40 @@ _FULL_16_BIT = 257.0
 
 
 def read_rgb(source: Path | bytes, name: str | None = None) -> Image:
-    """One image, decoded whole: 8-bit RGB, turned upright as its EXIF orientation says.
+    """Decode one image to 8-bit RGB, upright by its EXIF orientation.
 
-    Transparency is laid on white. 16-bit and 32-bit grey is scaled to 8 bits (32-bit values up to 255 stay), floating
-    point from 0..1 to 0..255 (greater values are taken for 0..255 already). Of several frames the first is read.
+    Transparent images are composited on white. 16-bit and 32-bit greyscale is scaled to 8 bits (32-bit images with no
+    value above 255 are kept), floating point from 0..1 to 0..255 (images with greater values count as 0..255). Of
+    several frames the first is read.
 
     Args:
         source: a file, or its bytes.
-        name: what to call it in messages; for a file its path.
+        name: its name in messages (default: the path of a file).
 
     Raises:
-        DataError: it cannot be read, with the name and the reason.
+        DataError: it cannot be decoded; the message has the name and the reason.
     """
-    fault, image = _decoded(source)
+    defect, image = _decode(source)
     if image is None:
-        raise DataError(f"{name or (source if isinstance(source, Path) else 'an image')}: {fault}.")
+        raise DataError(f"{name or (source if isinstance(source, Path) else 'an image')}: {defect}.")
     return image
 
 
-def fault_of(source: Path | bytes, *, whole: bool = True) -> str | None:
-    """Why an image cannot be read, or None.
+def find_defect(source: Path | bytes, *, decode: bool = True) -> str | None:
+    """Return why an image cannot be read, or None if it can.
 
     Args:
         source: a file, or its bytes.
-        whole: decode all of it; else only look at its header, which is hundreds of times as fast and misses a file
-            that was cut short.
+        decode: decode all of it. False reads the header only, which is hundreds of times faster and misses truncated
+            files.
     """
-    if whole:
-        return _decoded(source)[0]
+    if decode:
+        return _decode(source)[0]
     from PIL import Image
 
-    empty = _empty(source)
-    if empty:
-        return empty
+    missing = _missing(source)
+    if missing:
+        return missing
     try:
         with Image.open(_stream(source)):
             return None
@@ -62,7 +63,7 @@ def fault_of(source: Path | bytes, *, whole: bool = True) -> str | None:
         return _reason(error)
 
 
-def _empty(source: Path | bytes) -> str | None:
+def _missing(source: Path | bytes) -> str | None:
     if isinstance(source, bytes):
         return None if source else "is empty (0 bytes)"
     try:
@@ -75,12 +76,12 @@ def _stream(source: Path | bytes) -> io.BytesIO | Path:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _decoded(source: Path | bytes) -> tuple[str | None, Image | None]:
+def _decode(source: Path | bytes) -> tuple[str | None, Image | None]:
     from PIL import Image
 
-    empty = _empty(source)
-    if empty:
-        return empty, None
+    missing = _missing(source)
+    if missing:
+        return missing, None
     try:
         with Image.open(_stream(source)) as image:
             image.load()
@@ -93,7 +94,7 @@ def _reason(error: Exception) -> str:
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "is no image of a kind that Pillow reads"
+        return "is not an image in a format that Pillow reads"
     text = " ".join(str(error).split()) or type(error).__name__
     return f"cannot be decoded ({text[:120]})"
 
@@ -103,7 +104,7 @@ def _upright(image: Image) -> Image:
 
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - broken EXIF says nothing of the picture, which is whole and stays as it lies
+    except Exception:  # noqa: BLE001 - the pixels are intact: broken EXIF leaves the image as stored
         return image
 
 
@@ -115,9 +116,9 @@ def _rgb(image: Image) -> Image:
     if image.mode in _DEEP_GREY or image.mode == "F":
         return _eight_bits(image).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(ground, layered).convert("RGB")
+        rgba = image.convert("RGBA")
+        background = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(background, rgba).convert("RGB")
     return image.convert("RGB")
 
 

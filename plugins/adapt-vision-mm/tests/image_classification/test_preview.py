@@ -15,7 +15,7 @@ from PIL import Image
 import adapt_core
 from adapt_core import api
 
-from .pictures import COLOURS
+from ..pictures import COLOURS
 
 Keys = dict[str, Any]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .hostile import Run, refused
+from ..hostile import Run, refused
 
 # --- image classification ------------------------------------------------------------------------------------------
 

@@ -11,13 +11,16 @@ import pytest
 
 from adapt_core.errors import InputError
 
-from .pictures import picture
+from ..pictures import picture
 from adapt_vision_mm.coco.image_files import image_fault
-from adapt_vision_mm.images.inputs import image_inputs
-from adapt_vision_mm.images.reading import fault_of
+from adapt_vision_mm.images.decoder import find_defect
+from adapt_vision_mm.images.inputs import read_image_inputs
 
 Fault = Callable[[Path], str | None]
-FAULTS = [pytest.param(partial(fault_of, whole=False), id="classification"), pytest.param(image_fault, id="openmmlab")]
+FAULTS = [
+    pytest.param(partial(find_defect, decode=False), id="classification"),
+    pytest.param(image_fault, id="openmmlab"),
+]
 
 
 @pytest.fixture
@@ -35,9 +38,9 @@ def test_files_folders_and_lists_in_the_order_given(folder: Path, fault: Fault) 
     rows = [{"image": "a.png"}, {"file_name": "inner/b.jpg"}, {"path": str(folder / "a.png")}]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     a, b = folder / "a.png", folder / "inner" / "b.jpg"
-    assert image_inputs([str(b), str(folder)], fault) == [b, a, b]
-    assert image_inputs([str(folder / "list.txt")], fault) == [b, a]
-    assert image_inputs([str(folder / "rows.jsonl")], fault) == [a, b, a]
+    assert read_image_inputs([str(b), str(folder)], fault) == [b, a, b]
+    assert read_image_inputs([str(folder / "list.txt")], fault) == [b, a]
+    assert read_image_inputs([str(folder / "rows.jsonl")], fault) == [a, b, a]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -47,12 +50,12 @@ def test_what_is_wrong_is_named(folder: Path, fault: Fault) -> None:
     (folder / "broken.jsonl").write_text("{", encoding="utf-8")
     (folder / "absent.txt").write_text("no.png\n", encoding="utf-8")
     for arguments, message in (
-        (["empty"], "holds no image"),
+        (["empty"], "has no images"),
         (["no.png"], "no.png "),
         (["absent.txt"], "no.png "),
-        (["wrong.jsonl"], r"wrong.jsonl:2: no path of an image in image, file_name, path"),
-        (["broken.jsonl"], r"broken.jsonl:1: no JSON"),
+        (["wrong.jsonl"], r"wrong.jsonl:2: no image path in image, file_name, path"),
+        (["broken.jsonl"], r"broken.jsonl:1: not valid JSON"),
         ([], "at least one image"),
     ):
         with pytest.raises(InputError, match=message):
-            image_inputs([str(folder / argument) for argument in arguments], fault)
+            read_image_inputs([str(folder / argument) for argument in arguments], fault)

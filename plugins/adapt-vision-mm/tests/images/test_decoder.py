@@ -11,7 +11,7 @@ from PIL import Image
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.images.reading import fault_of, read_rgb
+from adapt_vision_mm.images.decoder import find_defect, read_rgb
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -74,7 +74,7 @@ def test_of_an_animation_the_first_frame_is_read() -> None:
     ("data", "fault"),
     [
         (b"", "is empty (0 bytes)"),
-        (b"<html>image not found</html>", "is no image of a kind that Pillow reads"),
+        (b"<html>image not found</html>", "is not an image in a format that Pillow reads"),
         (saved(Image.effect_noise((90, 90), 80), "JPEG")[:1500], "cannot be decoded (image file is truncated"),
         (saved(Image.effect_noise((90, 90), 80), "PNG")[:1500], "cannot be decoded ("),
     ],
@@ -83,13 +83,13 @@ def test_of_an_animation_the_first_frame_is_read() -> None:
 def test_what_is_wrong_is_said_with_the_file_s_name(tmp_path: Path, data: bytes, fault: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
-    assert str(fault_of(path)).startswith(fault)
+    assert str(find_defect(path)).startswith(fault)
     with pytest.raises(DataError, match=r"photo\.jpg: "):
         read_rgb(path)
 
 
 def test_a_header_alone_tells_an_empty_or_foreign_file(tmp_path: Path) -> None:
     cut = saved(Image.effect_noise((90, 90), 80), "JPEG")[:1500]
-    assert fault_of(cut, whole=False) is None
-    assert fault_of(b"text", whole=False) is not None
-    assert "No such file" in str(fault_of(tmp_path / "absent.jpg", whole=False))
+    assert find_defect(cut, decode=False) is None
+    assert find_defect(b"text", decode=False) is not None
+    assert "No such file" in str(find_defect(tmp_path / "absent.jpg", decode=False))

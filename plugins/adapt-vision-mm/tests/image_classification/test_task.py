@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from adapt_core.errors import InputError
 
-from .pictures import picture
+from ..pictures import picture
 
 Run = Callable[..., Any]
 
@@ -272,7 +272,7 @@ def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) 
     with Image.open(photo) as plain, Image.open(drawn[0]) as marked:
         assert (marked.size, marked.tobytes() == plain.tobytes()) == (plain.size, False)
     assert json.loads((drawn[0].parent / "predictions.json").read_text(encoding="utf-8")) == results
-    for wrong, message in ((tmp_path / "no.jpg", "cannot be opened"), (tmp_path / "run" / "checkpoints", "no image")):
+    for wrong, message in ((tmp_path / "no.jpg", "cannot be opened"), (tmp_path / "run" / "checkpoints", "no images")):
         with pytest.raises(InputError, match=message):
             predict(tmp_path / "run", [str(wrong)])
 

@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapt_core.testing import PluginContract, TaskContract
+from adapt_core.testing import TaskContract
 
 Config = Mapping[str, Any]
-
-
-class TestDistribution(PluginContract):
-    distribution = "adapt-vision-mm"
 
 
 class ImageContract(TaskContract):

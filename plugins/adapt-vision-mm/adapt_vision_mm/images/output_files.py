@@ -1,4 +1,4 @@
-"""Where the images go that `adapt predict` draws on."""
+"""Names of the images that `adapt predict` writes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
-def drawn_files(folder: Path, inputs: Sequence[Path]) -> Iterator[Path]:
-    """A PNG in `folder` for each input, named as it is; of inputs of one name the later ones are numbered.
+def number_outputs(folder: Path, inputs: Sequence[Path]) -> Iterator[Path]:
+    """Yield the path of a PNG in `folder` for each input, with the input's name; repeated names are numbered.
 
     Args:
-        folder: is created.
+        folder: created if it does not exist.
         inputs: image files, from any folders.
     """
     folder.mkdir(exist_ok=True)
