@@ -30,8 +30,8 @@ from adapt_core.plugin.registry import Registry
 from benchmarks.pairs import spread
 
 from adapt_nlp.text_generation.attention import attend_to_packs
-from adapt_nlp.text_generation.collating import CollateDocuments
-from adapt_nlp.text_generation.documents import lengths_of
+from adapt_nlp.text_generation.collate import CollateDocuments
+from adapt_nlp.text_generation.data import lengths_of
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 from adapt_nlp.text_generation.task import TextGeneration
 

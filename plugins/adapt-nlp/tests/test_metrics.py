@@ -115,22 +115,22 @@ def test_entity_scores_are_seqeval_s_on_perturbed_tags() -> None:
 
 def test_the_metrics_are_evaluate_s_too_and_combine(pairs: tuple[list[str], list[str]], tmp_path: object) -> None:
     evaluate = pytest.importorskip("evaluate")
-    from adapt_nlp.metrics import evaluating
+    from adapt_nlp import evaluate_metrics
 
     predictions, references = pairs
-    both = evaluate.combine([evaluating.Rouge(), evaluating.SacreBleu()])
+    both = evaluate.combine([evaluate_metrics.Rouge(), evaluate_metrics.SacreBleu()])
     found = both.compute(predictions=predictions, references=references)
     assert found == pytest.approx({**rouge(predictions, references), **sacrebleu(predictions, references)})
-    stemmed = evaluating.Rouge().compute(predictions=predictions, references=references, use_stemmer=True)
+    stemmed = evaluate_metrics.Rouge().compute(predictions=predictions, references=references, use_stemmer=True)
     assert stemmed == pytest.approx(rouge(predictions, references, use_stemmer=True))
-    assert evaluating.Bleu().compute(predictions=predictions, references=references) == pytest.approx(
+    assert evaluate_metrics.Bleu().compute(predictions=predictions, references=references) == pytest.approx(
         bleu(predictions, references)
     )
     tags = [["B-PER", "O"]], [["B-PER", "B-LOC"]]
-    assert evaluating.Seqeval().compute(predictions=tags[0], references=tags[1])["recall"] == 0.5
-    answers = evaluating.Squad().compute(predictions=["the cat", ""], references=[["cat"], []], v2=True)
+    assert evaluate_metrics.Seqeval().compute(predictions=tags[0], references=tags[1])["recall"] == 0.5
+    answers = evaluate_metrics.Squad().compute(predictions=["the cat", ""], references=[["cat"], []], v2=True)
     assert answers["f1"] == answers["unanswerable_accuracy"] == 100
-    assert evaluating.Accuracy().compute(predictions=[1, 2], references=[1, 1]) == {"accuracy": 0.5}
+    assert evaluate_metrics.Accuracy().compute(predictions=[1, 2], references=[1, 1]) == {"accuracy": 0.5}
 
 
 def test_computing_a_metric_imports_no_evaluate() -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from adapt_nlp.text_generation import attention
 from adapt_nlp.text_generation.attention import BY_DOCUMENT, attend_to_packs
-from adapt_nlp.text_generation.collating import CollateDocuments
+from adapt_nlp.text_generation.collate import CollateDocuments
 from adapt_nlp.text_generation.metrics import language_metrics, token_sums
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed

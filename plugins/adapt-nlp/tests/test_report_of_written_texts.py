@@ -39,7 +39,7 @@ def test_texts_of_the_evaluation_are_shown_and_not_written_again(
 ) -> None:
     adapt_core.run(pairs("summarization"))
     written = {moment: evidence(tmp_path, moment) for moment in ("before", "after")}
-    monkeypatch.setattr("adapt_nlp.seq2seq.scoring.TextScores.kept", lambda *_: None)
+    monkeypatch.setattr("adapt_nlp.seq2seq.metrics.TextScores.kept", lambda *_: None)
     adapt_core.run({**pairs("summarization"), "OVERWRITE_OUTPUT_DIR": True})
     assert {moment: evidence(tmp_path, moment) for moment in ("before", "after")} == written
     calls: list[Any] = []
@@ -94,7 +94,7 @@ def test_prompts_are_gone_on_from_together_as_alone(keys: Keys, family: str, req
     """Three prompts of other lengths, padded on their left, in one pass for each token."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from adapt_nlp.text_generation.generating import go_on
+    from adapt_nlp.text_generation.predict import go_on
 
     folder = request.getfixturevalue(family)
     plan = api.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})

@@ -1,1 +1,1 @@
-"""Metrics that work without a network. `evaluating` offers them to users of the package evaluate."""
+"""Metrics that work without a network. `adapt_nlp.evaluate_metrics` offers them to users of the package evaluate."""

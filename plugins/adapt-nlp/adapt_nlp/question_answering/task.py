@@ -75,7 +75,7 @@ class QuestionAnswering(LanguageTask):
 
     @property
     def collator(self) -> Any:
-        from adapt_nlp.collating import PadWithPositions
+        from adapt_nlp.collate import PadWithPositions
 
         return PadWithPositions(self.tokenizer)
 
@@ -179,7 +179,7 @@ class QuestionAnswering(LanguageTask):
     def _answered(self, model: nn.Module, tokenizer: Any, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         import torch
 
-        from adapt_nlp.collating import PadWithPositions
+        from adapt_nlp.collate import PadWithPositions
 
         context, question, _ = answering_data.columns(self.plan)
         pad = PadWithPositions(tokenizer)

@@ -14,7 +14,7 @@ from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.splits import count_full, good_splits, raw_splits
 
-from adapt_nlp.seq2seq.places import Formatted, Place
+from adapt_nlp.seq2seq.text_fields import Formatted, Place
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -18,9 +18,9 @@ from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import examples, tokens_of
 
 from adapt_nlp.seq2seq import data as pairs
+from adapt_nlp.seq2seq.metrics import BLEU, ROUGE, SACREBLEU, Score, TextScores
 from adapt_nlp.seq2seq.multilingual import Direction, set_direction
-from adapt_nlp.seq2seq.places import Formatted, Place, column_places, source_or_target, translated_places
-from adapt_nlp.seq2seq.scoring import BLEU, ROUGE, SACREBLEU, Score, TextScores
+from adapt_nlp.seq2seq.text_fields import Formatted, Place, column_places, source_or_target, translated_places
 
 if TYPE_CHECKING:
     from datasets import Dataset

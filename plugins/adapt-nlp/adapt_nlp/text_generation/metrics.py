@@ -9,7 +9,7 @@ import numpy
 import torch
 from torch.nn.functional import cross_entropy
 
-from adapt_nlp.text_generation.documents import IGNORED
+from adapt_nlp.text_generation.data import IGNORED
 
 METRICS = {"perplexity": "lower", "token_accuracy": "higher"}
 

@@ -17,10 +17,10 @@ from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import examples, tokens_of
 from adapt_core.run_folder.paths import RunFolder
 
-from adapt_nlp.text_generation import documents as documents_data
+from adapt_nlp.text_generation import data as documents_data
 from adapt_nlp.text_generation.chat import end_of_answer
-from adapt_nlp.text_generation.forms import Form
-from adapt_nlp.text_generation.generating import as_prompt, go_on, read_prompts
+from adapt_nlp.text_generation.predict import as_prompt, go_on, read_prompts
+from adapt_nlp.text_generation.row_formats import Form
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,7 +79,7 @@ class TextGeneration(LanguageTask):
     @property
     def collator(self) -> Any:
         """Documents padded to the longest."""
-        from adapt_nlp.text_generation.collating import CollateDocuments
+        from adapt_nlp.text_generation.collate import CollateDocuments
 
         return CollateDocuments(self.tokenizer)
 
@@ -111,7 +111,7 @@ class TextGeneration(LanguageTask):
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation prompts with the text that goes on from them, and the model's own."""
-        from adapt_nlp.text_generation.sampling import SHOWN, go_on_from_rows
+        from adapt_nlp.text_generation.preview import SHOWN, go_on_from_rows
 
         assert self._form is not None
         rows = data.rows["validation"]
@@ -123,7 +123,7 @@ class TextGeneration(LanguageTask):
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
-        from adapt_nlp.text_generation.collating import CollateDocuments
+        from adapt_nlp.text_generation.collate import CollateDocuments
         from adapt_nlp.text_generation.metrics import METRICS, language_metrics, token_sums
 
         flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))

@@ -77,7 +77,7 @@ class TokenClassification(LanguageTask):
 
     @property
     def collator(self) -> Any:
-        from adapt_nlp.collating import PadWithLabels
+        from adapt_nlp.collate import PadWithLabels
 
         return PadWithLabels(self.tokenizer)
 
@@ -153,7 +153,7 @@ class TokenClassification(LanguageTask):
 
         An entity is {"type", "text", "start", "end"}: words start to end (exclusive).
         """
-        from adapt_nlp.token_classification.predicting import entities, tag_documents
+        from adapt_nlp.token_classification.predict import entities, tag_documents
 
         tokenizer = self._prepared(self.saved_tokenizer(folder))
         documents = [list(words) for words in inputs]
@@ -165,7 +165,7 @@ class TokenClassification(LanguageTask):
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation rows with a tag for each word: the data's, and the model's."""
-        from adapt_nlp.token_classification.predicting import tag_documents
+        from adapt_nlp.token_classification.predict import tag_documents
 
         assert self._tags is not None
         rows = data.rows["validation"]

@@ -1,6 +1,6 @@
 """The metrics of adapt's language tasks as `evaluate.Metric` classes, which work without a network.
 
-    from adapt_nlp.metrics.evaluating import Rouge, SacreBleu
+    from adapt_nlp.evaluate_metrics import Rouge, SacreBleu
     evaluate.combine([Rouge(), SacreBleu()]).compute(predictions=[...], references=[...])
 
 Importing this module imports evaluate (seconds); a run of adapt does not: it calls the functions that these wrap.

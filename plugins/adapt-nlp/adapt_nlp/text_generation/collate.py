@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from adapt_nlp.collating import PadWithLabels
-from adapt_nlp.text_generation.documents import IGNORED
+from adapt_nlp.collate import PadWithLabels
+from adapt_nlp.text_generation.data import IGNORED
 
 
 class CollateDocuments:

@@ -14,7 +14,7 @@ from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.splits import good_splits, raw_splits
 
 from adapt_nlp.text_generation.chat import Span, give_template
-from adapt_nlp.text_generation.forms import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
+from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
 
 if TYPE_CHECKING:
     from datasets import Dataset

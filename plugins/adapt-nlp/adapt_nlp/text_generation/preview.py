@@ -8,8 +8,8 @@ from typing import Any
 from adapt_core.config.plan import Plan
 
 from adapt_nlp.text_generation.chat import as_text
-from adapt_nlp.text_generation.forms import Form, texts_of, turns_of
-from adapt_nlp.text_generation.generating import go_on
+from adapt_nlp.text_generation.predict import go_on
+from adapt_nlp.text_generation.row_formats import Form, texts_of, turns_of
 
 SHOWN = 3
 """Rows that are shown at most: a model writes token by token, and the run waits."""

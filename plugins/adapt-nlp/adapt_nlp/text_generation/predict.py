@@ -13,7 +13,7 @@ from adapt_core.hf.data.columns import format_columns, formatted, text_fault
 from adapt_core.hf.data.source import BUILDERS, load_raw
 
 from adapt_nlp.text_generation.chat import as_text, chat_fault, template_fault
-from adapt_nlp.text_generation.forms import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, asked
+from adapt_nlp.text_generation.row_formats import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, asked
 
 
 def read_prompts(arguments: Sequence[str], plan: Plan) -> list[Any]:
