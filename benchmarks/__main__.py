@@ -4,9 +4,9 @@
     python -m benchmarks --data ../shared/data --only growth    one; may be repeated
     python -m benchmarks --list                                 the commands
 
-Each is a process of its own; what it prints is shown as it comes and stored in docs/benchmarks.json with its seconds,
-the commit and the versions; its figures come into the last table of docs/benchmarks.md. A summary comes last; the exit
-code is 1 where one failed.
+Each runs in a process of its own. Its output is shown as it is printed and recorded in benchmarks/benchmarks.json with
+the seconds, the commit and the versions; its figures go into the last table of docs/benchmarks.md. A summary comes
+last; the exit code is 1 if one failed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from benchmarks.page import with_table
 from benchmarks.peers.jobs import JOBS
 
 ROOT = Path(__file__).parent.parent
-PRINTED = ROOT / "docs" / "benchmarks.json"
+PRINTED = Path(__file__).parent / "benchmarks.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
 SUITE: dict[str, tuple[str, ...]] = {
     "startup": ("benchmarks.startup",),
     "check_and_report": ("benchmarks.check_and_report",),
     "adapter_sizes": ("benchmarks.adapter_sizes",),
-    "learning_proof": ("benchmarks.learning_proof",),
+    "training_check": ("benchmarks.training_check",),
     **{f"peers: {job}": ("benchmarks.peers", "--data", "DATA", "--pairs", "5", "--job", job) for job in JOBS},
     "image_classification": (
         *("benchmarks.image_classification", "plain", "--data", "DATA/hymenoptera", "--method", "last_layer"),
@@ -92,7 +93,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--only", action="append", choices=list(SUITE), help="may be repeated; default: all")
     parser.add_argument("--list", action="store_true", help="print the commands and run nothing")
-    parser.add_argument("--out", type=Path, default=PRINTED, help="what was printed; default: docs/benchmarks.json")
+    parser.add_argument("--out", type=Path, default=PRINTED, help="the record; default: benchmarks/benchmarks.json")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page; default: docs/benchmarks.md")
     given = parser.parse_args()
     data = given.data.resolve()
     names = given.only or list(SUITE)
@@ -109,9 +111,8 @@ def main() -> None:
         known = json.loads(given.out.read_text(encoding="utf-8")) if given.out.is_file() else {}
         known[name] = {**outcome, **circumstances()}
         given.out.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        written = given.out.with_suffix(".md")
-        before = written.read_text(encoding="utf-8") if written.is_file() else ""
-        written.write_text(with_table(before, known), encoding="utf-8")
+        before = given.page.read_text(encoding="utf-8") if given.page.is_file() else ""
+        given.page.write_text(with_table(before, known), encoding="utf-8")
     print(f"{len(names) - len(failed)} of {len(names)} ran" + (f"; failed: {', '.join(failed)}" if failed else ""))
     if failed:
         raise SystemExit(1)

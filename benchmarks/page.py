@@ -24,7 +24,10 @@ def with_table(page: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
         told = kept[name]
         lines.append(f"| **{name}** | {told['seconds']} seconds, commit {told['commit'][:10]} | |")
         lines += [f"| | {figure} | {value} |" for figure, value in figures(told["printed"])]
-    intro = "Median (least to most) where a figure was measured several times. benchmarks.json holds the versions.\n"
+    intro = (
+        "Median (least to most) where a figure was measured several times. The versions are in "
+        "`benchmarks/benchmarks.json`.\n"
+    )
     return "\n".join([*([before, ""] if before else []), HEADING, intro, *lines]) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The twelve jobs of adapt, each with a small model of random weights and a slice of real data: seconds a run.
 
-The models are small, not toys of another kind: each is the architecture that the task is used with. `benchmarks.matrix`
-and `benchmarks.faults` run them.
+The models are small, not toys of another kind: each is the architecture that the task is used with. `matrix`
+and `stress` run them.
 """
 
 from __future__ import annotations

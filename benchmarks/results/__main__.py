@@ -3,7 +3,7 @@
 python -m benchmarks.results --data ../shared/data              every case (an hour or more on two cores)
 python -m benchmarks.results --data ../shared/data --only ner   one; the others keep what was measured before
 python -m benchmarks.results --data ... --only NAME --runs DIR  keeps the runs; a base that stands there serves again
-python -m benchmarks.results --page                             only the page, from docs/results.json
+python -m benchmarks.results --page                             only the page, from benchmarks/results/results.json
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmarks.results.cases import CASES, Case
 from benchmarks.results.page import page
 
 ROOT = Path(__file__).parent.parent.parent
-MEASURED = ROOT / "docs" / "results.json"
-CELLS = ROOT / "docs" / "cells.json"
+MEASURED = Path(__file__).parent / "results.json"
+CELLS = Path(__file__).parent / "cells.json"
 PAGE = ROOT / "docs" / "results.md"
 
 

@@ -84,7 +84,7 @@ def test_places_in_the_repository_that_pages_name_are_there() -> None:
         place
         for page in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
         for place in re.findall(
-            r"`((?:adapt_\w+|tests|benchmarks|examples|docs|plugins)/[\w/.*-]*)`", page.read_text("utf-8")
+            r"`((?:adapt_\w+|tests|benchmarks|matrix|stress|examples|docs|plugins)/[\w/.*-]*)`", page.read_text("utf-8")
         )
     }
     assert len(named) > 10

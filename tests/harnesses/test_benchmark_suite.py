@@ -14,7 +14,6 @@ from benchmarks import __main__ as suite
 ROOT = Path(__file__).parents[2]
 APART = {
     "benchmarks.results": "writes docs/results.md",
-    "benchmarks.matrix": "writes docs/matrix.md",
     "benchmarks.llama_factory": "needs an environment that has LLaMA-Factory",
     "benchmarks.watched": "runs one side of a comparison",
     "benchmarks.one_gpu": "needs a GPU",
@@ -42,8 +41,11 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     given = {"job": "ner", "pairs": 5, "whole": spread, "losses": [1.0], "versions": {"torch": "2"}}
     (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
     kept = tmp_path / "kept.json"
-    kept.with_suffix(".md").write_text("# Benchmarks\n\nWords.\n\n## As the suite printed it last\n\nstale\n")
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--data", str(tmp_path), "--out", str(kept)])
+    written = tmp_path / "page.md"
+    written.write_text("# Benchmarks\n\nWords.\n\n## As the suite printed it last\n\nstale\n")
+    monkeypatch.setattr(
+        sys, "argv", ["benchmarks", "--data", str(tmp_path), "--out", str(kept), "--page", str(written)]
+    )
     with pytest.raises(SystemExit) as ended:
         suite.main()
     assert ended.value.code == 1
@@ -52,7 +54,7 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     assert set(stored) == {"whole"}
     assert json.loads("".join(stored["whole"]["printed"])) == given
     assert set(stored["whole"]) == {"printed", "exit_code", "seconds", "commit", "python", "versions"}
-    page = kept.with_suffix(".md").read_text(encoding="utf-8")
+    page = written.read_text(encoding="utf-8")
     assert page.startswith("# Benchmarks\n\nWords.\n\n## As the suite")
     assert "stale" not in page
     rows = [line.split(" | ")[1:] for line in page.splitlines() if line.startswith("| | ")]

@@ -1,4 +1,4 @@
-"""A short form of `python -m benchmarks.matrix`: one job from the config to the saved model, and back."""
+"""A short form of `python -m matrix`: one job from the config to the saved model, and back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ pytestmark = pytest.mark.timeout(900)
 def matrix(folder: Path) -> list[str]:
     """Runs it on the inbox, in the place of the job's own data; the lines of the cells that it settled."""
     words = ["--data", str(folder), "--store", str(folder / "matrix.json"), "--launcher", "local"]
+    words += ["--page-file", str(folder / "matrix.md")]
     words += ["--job", "text_classification", "--method", "full", "--method", "SSF"]
-    command = [sys.executable, "-m", "benchmarks.matrix", *words]
+    command = [sys.executable, "-m", "matrix", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if line.startswith("text_classification, ")]

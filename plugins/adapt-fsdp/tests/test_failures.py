@@ -107,11 +107,11 @@ def test_memory_that_runs_out_on_one_rank_is_the_input_s_fault(
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("launcher", [{"DDP": True}, {"DDP": False, "FSDP": True}])
 def test_each_rank_killed_at_random_steps(keys: dict[str, Any], tmp_path: Path, launcher: dict[str, Any]) -> None:
-    """A short form of what benchmarks.faults.kill_ranks does twenty times."""
+    """A short form of what stress.kill_ranks does twenty times."""
     config = tmp_path / "config.json"
     steps = {"EPOCHS": 12, "INTERVAL": "steps", "INTERVAL_STEPS": 5, "NO_OF_CHECKPOINTS": 3}
     config.write_text(json.dumps({**keys, **steps, **launcher}), encoding="utf-8")
-    command = [sys.executable, "-m", "benchmarks.faults.kill_ranks", "--config", config, "--kills", "4"]
+    command = [sys.executable, "-m", "stress.kill_ranks", "--config", config, "--kills", "4"]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)

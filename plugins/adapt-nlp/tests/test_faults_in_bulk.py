@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 def harness(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs one of benchmarks/faults in a process of its own."""
-    command = [sys.executable, "-m", f"benchmarks.faults.{module}", *arguments]
+    command = [sys.executable, "-m", f"stress.{module}", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 

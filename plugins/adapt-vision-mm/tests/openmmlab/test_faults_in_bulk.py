@@ -1,4 +1,4 @@
-"""A short form of benchmarks.faults.corrupt_data on annotated images."""
+"""A short form of stress.corrupt_data on annotated images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("mmpose", reason="needs adapt-vision-mm[detection] and mmpose")
 
-from benchmarks.faults.corrupt_data.__main__ import spoil_job
 from benchmarks.small_jobs import JOBS
+from stress.corrupt_data.__main__ import spoil_job
 
 
 @pytest.mark.parametrize("name", ["object_detection", "instance_segmentation", "pose_detection"])

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from benchmarks.faults.corrupt_data.images import IMAGES, spoil_one
-from benchmarks.faults.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.images import IMAGES, spoil_one
+from stress.corrupt_data.spoiling import Spoiling
 
 
 def _empty_class(folder: Path, dice: Random) -> None:

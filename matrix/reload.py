@@ -1,6 +1,6 @@
 """Loads finished runs in a fresh process, evaluates them, and prints how far each is from what its training measured.
 
-python -m benchmarks.matrix.reload RUN_DIR...
+python -m matrix.reload RUN_DIR...
 """
 
 from __future__ import annotations

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from benchmarks.matrix.cells import BASES, LAUNCHERS, METHODS, Cell, Settled
 from benchmarks.small_jobs import JOBS
+from matrix.cells import BASES, LAUNCHERS, METHODS, Cell, Settled
 
 _HEAD = """# The matrix: every job, method, base and launcher
 
-`python -m benchmarks.matrix --data ../shared/data` runs it and writes this page. Small models of random weights
+`python -m matrix --data ../shared/data` runs it and writes this page. Small models of random weights
 (`benchmarks/small_jobs.py`) on slices of real data: the matrix shows that a combination works from the config to the
 saved model, not how well it does ([results](results.md)).
 
@@ -43,7 +43,7 @@ def page(cells: Sequence[Cell], settled: Mapping[str, Settled]) -> str:
     lines += ["## Words of the refusals and failures", ""]
     lines += [f"{number}. {text}" for text, number in notes.items()]
     commits = sorted({known.commit for known in settled.values()})
-    lines += ["", f"Settled at the commits {', '.join(commits)}; docs/matrix.json holds each cell's."]
+    lines += ["", f"Settled at the commits {', '.join(commits)}; matrix/matrix.json holds each cell's."]
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Spoils each job's data set in every way and holds what adapt does against what it promises.
 
-    python -m benchmarks.faults.corrupt_data --data ../shared/data [--job ner] [--every 10] [--out counts.json]
+    python -m stress.corrupt_data --data ../shared/data [--job ner] [--every 10] [--out counts.json]
 
 A spoiled data set is refused as the user's (exit code 2) on one screen, with the place named and before a step is
 trained; or it is trained on: a step, an evaluation and a saved model. Anything else is a finding, a traceback first of
@@ -24,9 +24,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.faults.corrupt_data.slices import cut_out
-from benchmarks.faults.corrupt_data.spoiling import Spoiling
 from benchmarks.small_jobs import JOBS, SmallJob
+from stress.corrupt_data.slices import cut_out
+from stress.corrupt_data.spoiling import Spoiling
 
 _PLACE = re.compile(
     r"\b(row|line|annotation|image|category|class|column|train|validation|val|split)s?\b|\.jsonl?\b|\.jpe?g\b|\.png\b"
@@ -107,7 +107,7 @@ def spoil_job(job: SmallJob, data_sets: Path, every: int, seconds: int) -> None:
 
 def lines_of(jobs: list[SmallJob], data_sets: Path, every: int, seconds: int) -> Iterator[dict[str, Any]]:
     """What `spoil_job` prints, in one process for all these jobs, while it runs."""
-    command = [sys.executable, "-m", "benchmarks.faults.corrupt_data", "--inside", f"--seconds={seconds}"]
+    command = [sys.executable, "-m", "stress.corrupt_data", "--inside", f"--seconds={seconds}"]
     command += ["--data", str(data_sets), "--every", str(every), *(f"--job={job.name}" for job in jobs)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.faults.corrupt_data.images import IMAGES, spoil_one
-from benchmarks.faults.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.images import IMAGES, spoil_one
+from stress.corrupt_data.spoiling import Spoiling
 
 Coco = dict[str, Any]
 TRAIN = "train.json"

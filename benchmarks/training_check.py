@@ -1,9 +1,9 @@
 """What the training check costs, as a share of the training phase of a real run.
 
-    python -m benchmarks.learning_proof
+    python -m benchmarks.training_check
 
 Adapts the pretrained MiniLM to the inbox for one epoch with `full` and with `last_layer`, with every method of the
-proof timed from outside. Prints one JSON object; the proof is held to stay below 0.01.
+check timed from outside. Prints one JSON object; the check is held to stay below 0.01.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
             ]
             result = adapt_core.run(ROOT / "examples" / "inbox.yaml", overrides=changes)
         report[method] = {
-            "proof_seconds": round(spent, 4),
+            "check_seconds": round(spent, 4),
             "train_seconds": result.train_seconds,
             "share": round(spent / result.train_seconds, 5),
         }

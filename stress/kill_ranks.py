@@ -1,7 +1,7 @@
 """Kills one rank of a run of several processes, again and again, and resumes it each time until it ends.
 
-    python -m benchmarks.faults.kill_ranks --config CONFIG --kills 20
-    python -m benchmarks.faults.kill_ranks --config CONFIG --kills 20 --set FSDP=true --set DDP=false
+    python -m stress.kill_ranks --config CONFIG --kills 20
+    python -m stress.kill_ranks --config CONFIG --kills 20 --set FSDP=true --set DDP=false
 
 CONFIG runs under DDP or FSDP and saves checkpoints. Ranks take turns; the step is chosen at random among those that
 the run still has before it. After each kill: the command ended by itself and with 1, told of that rank once, and left

@@ -1,7 +1,7 @@
 """Kills a run at random moments, resumes it, and holds the end against a run that nobody disturbed.
 
-    python -m benchmarks.faults.kill_anywhere --config CONFIG --kills 30
-    python -m benchmarks.faults.kill_anywhere --job object_detection --data ../shared/data --kills 30
+    python -m stress.kill_anywhere --config CONFIG --kills 30
+    python -m stress.kill_anywhere --job object_detection --data ../shared/data --kills 30
 
 Every second kill waits for a checkpoint that is being written (its manifest is not there yet) and kills in the middle
 of it. The weights of `model/`, the metrics and every logged training loss must equal the undisturbed run's, bit for

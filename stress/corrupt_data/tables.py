@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.faults.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.spoiling import Spoiling
 
 Row = dict[str, Any]
 _VALUES: dict[str, Any] = {

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.corrupt_data import annotations, class_folders, tables
-from benchmarks.faults.corrupt_data.spoiling import Spoiling
 from benchmarks.small_jobs import SmallJob
+from stress.corrupt_data import annotations, class_folders, tables
+from stress.corrupt_data.spoiling import Spoiling
 
 _ROWS = {"train": 12, "validation": 6}
 _TARGETS = {

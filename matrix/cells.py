@@ -34,7 +34,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Unique; the key in docs/matrix.json and the name of the run folder."""
+        """Unique; the key in matrix/matrix.json and the name of the run folder."""
         return f"{self.job}, {self.method}, {self.base}, {self.launcher}"
 
     def changes(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Runs the matrix and writes docs/matrix.json and docs/matrix.md.
+"""Runs the matrix and writes matrix/matrix.json and docs/matrix.md.
 
-python -m benchmarks.matrix --data ../shared/data                     what is not settled yet, all launchers
-python -m benchmarks.matrix --data ../shared/data --job ner --launcher local
-python -m benchmarks.matrix --data ../shared/data --again             everything anew
-python -m benchmarks.matrix --page                                    only the page
+python -m matrix --data ../shared/data                     what is not settled yet, all launchers
+python -m matrix --data ../shared/data --job ner --launcher local
+python -m matrix --data ../shared/data --again             everything anew
+python -m matrix --page                                    only the page
 
 A process trains all cells of a job, a fresh one loads and evaluates what it saved. Every settled cell is stored at
 once: where the harness is stopped, the next call goes on.
@@ -23,12 +23,13 @@ from typing import Any
 
 import attrs
 
-from benchmarks.matrix.cells import LAUNCHERS, METHODS, Cell, Settled, all_cells, cells_of
-from benchmarks.matrix.page import page
 from benchmarks.small_jobs import JOBS
+from matrix.cells import LAUNCHERS, METHODS, Cell, Settled, all_cells, cells_of
+from matrix.page import page
 
-ROOT = Path(__file__).parent.parent.parent
-STORE = ROOT / "docs" / "matrix.json"
+ROOT = Path(__file__).parent.parent
+STORE = Path(__file__).parent / "matrix.json"
+PAGE = ROOT / "docs" / "matrix.md"
 # A last layer trained on an 8-bit base is saved on the base's weights in full precision, which no activation is rounded
 # for: the loss moves in the third digit. Everything else must come back as it was.
 _TOLERANCE = {True: 5e-2, False: 1e-3}
@@ -68,7 +69,7 @@ def lines_of(module: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
 def settle(cells: list[Cell], data: Path, work: Path, store: Path) -> None:
     """Trains and reloads cells of one job."""
     stamp, runs = commit(), {}
-    for line in lines_of("benchmarks.matrix.train", [cells[0].job, str(data), str(work), *(c.name for c in cells)]):
+    for line in lines_of("matrix.train", [cells[0].job, str(data), str(work), *(c.name for c in cells)]):
         cell, seconds = Cell(**line["cell"]), line["seconds"]
         if "refused" in line:
             keep(store, cell, Settled(state="refused", text=line["refused"], commit=stamp, seconds=seconds))
@@ -80,7 +81,7 @@ def settle(cells: list[Cell], data: Path, work: Path, store: Path) -> None:
             runs[str(work / "runs" / cell.name)] = cell, line
     if not runs:
         return
-    for line in lines_of("benchmarks.matrix.reload", list(runs)):
+    for line in lines_of("matrix.reload", list(runs)):
         cell, trained = runs[line["run"]]
         state, text = judged(cell, trained, line)
         keep(store, cell, Settled(state=state, text=text, commit=stamp, seconds=trained["seconds"]))
@@ -122,7 +123,8 @@ def main() -> None:
     parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
     parser.add_argument("--launcher", action="append", default=[], choices=list(LAUNCHERS))
     parser.add_argument("--method", action="append", default=[], choices=list(METHODS))
-    parser.add_argument("--store", type=Path, default=STORE, help="a JSON file; the page comes to lie beside it")
+    parser.add_argument("--store", type=Path, default=STORE, help="the record, a JSON file")
+    parser.add_argument("--page-file", type=Path, default=PAGE, help="the page; default: docs/matrix.md")
     parser.add_argument("--again", action="store_true", help="settle also what is settled")
     parser.add_argument("--page", action="store_true", help="write the page and run nothing")
     given = parser.parse_args()
@@ -132,7 +134,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as work:
             run(given, Path(work))
     settled = stored(given.store)
-    given.store.with_suffix(".md").write_text(page(all_cells(), settled), encoding="utf-8")
+    given.page_file.write_text(page(all_cells(), settled), encoding="utf-8")
     failed = [name for name, cell in settled.items() if cell.state == "failed"]
     if failed:
         raise SystemExit(f"failed: {'; '.join(failed)}")

@@ -1,6 +1,6 @@
 """Trains cells of one job in this process, one after another, and prints a JSON line for each.
 
-    python -m benchmarks.matrix.train JOB DATA WORK CELL...
+    python -m matrix.train JOB DATA WORK CELL...
 
 A cell is refused only where `adapt check` refuses it, and not for the data, which is the same in every cell; what check
 lets through must train.
@@ -17,8 +17,8 @@ from typing import Any
 
 import attrs
 
-from benchmarks.matrix.cells import Cell, cells_of
 from benchmarks.small_jobs import JOBS, SmallJob
+from matrix.cells import Cell, cells_of
 
 
 def refusal(config: dict[str, Any]) -> str | None:
