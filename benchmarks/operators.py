@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.pairs import spread
 
-from adapt_vision_mm.openmmlab import mmcv_operators
+from adapt_vision_mm.openmmlab import mmcv_ops_shim
 
 _POOLING = {
     "aligned_height": 7,
@@ -87,9 +87,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
-    if not mmcv_operators.are_compiled():
+    if not mmcv_ops_shim.are_compiled():
         raise SystemExit("mmcv has no compiled operators here: tox -e compiled-operators builds them")
-    sides = {"served": mmcv_operators, "compiled": importlib.import_module("mmcv._ext")}
+    sides = {"served": mmcv_ops_shim, "compiled": importlib.import_module("mmcv._ext")}
     print(json.dumps({name: compared(work, sides, rounds) for name, work in works().items()}, indent=2))
 
 

@@ -37,7 +37,7 @@ _HF = ("adapt_core.hf.loop.loop", "transformers", "datasets", "adapt_core.execut
 _MODULES = {
     "text": (*_HF, "adapt_nlp.text_classification.task"),
     "image": (*_HF, "adapt_vision_mm.image_classification.task"),
-    "mm": ("adapt_core.execution.pipeline", "adapt_core.report", "adapt_vision_mm.openmmlab.base", "mmengine.runner"),
+    "mm": ("adapt_core.execution.pipeline", "adapt_core.report", "adapt_vision_mm.openmmlab.task", "mmengine.runner"),
 }
 
 

@@ -57,7 +57,7 @@ def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str,
 def _recomputed(plan: Plan, model: Any, wanted: bool) -> AbstractContextManager[None]:
     if plan.loop != "mm":
         return nullcontext()
-    from adapt_vision_mm.openmmlab.recomputing import recomputed
+    from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
 
     return recomputed(model, wanted)
 
@@ -94,7 +94,7 @@ def _optimizer(plan: Plan, model: Any, device: str) -> Any:
 
         from adapt_core.distributed.world import World
 
-        from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
+        from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 
         return build_optim_wrapper(model, optim_wrapper(plan, None, World(device=device), None)).optimizer
     from transformers import Trainer, TrainingArguments

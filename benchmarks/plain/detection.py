@@ -28,7 +28,7 @@ def train(
 
     So many images of DATA/val are evaluated before and after.
     """
-    import adapt_vision_mm.openmmlab.mmcv_operators  # noqa: F401, I001 - mmcv's operators, where none are compiled
+    import adapt_vision_mm.openmmlab.mmcv_ops_shim  # noqa: F401, I001 - mmcv's operators, where none are compiled
     import mmdet.datasets
     import mmdet.models  # noqa: F401 - registers what the config names
     from adapt_vision_mm.openmmlab.config_files import shipped_configs

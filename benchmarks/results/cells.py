@@ -106,9 +106,9 @@ def _detr(models: Any) -> Any:
 
     from adapt_core.contracts import AttachContext
 
-    from adapt_vision_mm.openmmlab import config_files, parts
+    from adapt_vision_mm.openmmlab import availability, config_files
 
-    parts.load("mmdet")
+    availability.import_openmmlab("mmdet")
     from mmdet.registry import MODELS
     from mmdet.structures import DetDataSample
 

@@ -154,4 +154,10 @@ def test_detectors_train_with_neither_a_compiler_nor_libgl(uv: str, wheels: Path
         finished = vision.adapt("run", "c.yaml", "--json", cwd=tmp_path, **bare)
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["steps"] == 1
-    done(python, "-c", "from adapt_vision_mm.openmmlab import parts; parts.load('mmpose')", cwd=tmp_path, **bare)
+    done(
+        python,
+        "-c",
+        "from adapt_vision_mm.openmmlab import availability; availability.import_openmmlab('mmpose')",
+        cwd=tmp_path,
+        **bare,
+    )

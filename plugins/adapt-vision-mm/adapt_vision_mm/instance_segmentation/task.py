@@ -7,12 +7,12 @@ from typing import Any
 
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.coco import json_file, label_maps
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.masks import mask_fault
-from adapt_vision_mm.coco.places import Split, root_of
-from adapt_vision_mm.coco.scoring import average_precision
-from adapt_vision_mm.coco.splits import names_in, read_splits
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.average_precision import average_precision
+from adapt_vision_mm.annotations.formats import coco, label_maps
+from adapt_vision_mm.annotations.masks import mask_fault
+from adapt_vision_mm.annotations.sources import Split, root_of
+from adapt_vision_mm.annotations.splits import names_in, read_splits
 from adapt_vision_mm.object_detection.task import ObjectDetection
 
 
@@ -36,7 +36,7 @@ class InstanceSegmentation(ObjectDetection):
         if place.annotations is None:
             raise InputError("instance_segmentation needs masks: a COCO JSON, or label maps with train_ann_file.")
         if place.annotations.suffix == ".json":
-            return json_file.read(place.annotations, place.images, skip, judge=mask_fault)
+            return coco.read(place.annotations, place.images, skip, judge=mask_fault)
         params = self.plan.task.params
         label_maps.check_classes(params.class_list, params.palette)
         return label_maps.read(

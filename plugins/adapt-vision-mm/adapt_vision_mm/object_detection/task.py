@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.per_class import class_precision
-from adapt_vision_mm.coco.predictions import detections
-from adapt_vision_mm.coco.scoring import average_precision
-from adapt_vision_mm.coco.splits import read_detection, read_splits
-from adapt_vision_mm.openmmlab.base import MmTask
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.average_precision import average_precision
+from adapt_vision_mm.annotations.per_class import class_precision
+from adapt_vision_mm.annotations.results import detections
+from adapt_vision_mm.annotations.splits import read_detection, read_splits
+from adapt_vision_mm.openmmlab.task import MmTask
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ class ObjectDetection(MmTask):
     def draw_input(self, image: torch.Tensor, sample: Any) -> torch.Tensor:
         """Boxes (and masks) where the model sees them."""
         from adapt_vision_mm.images.overlays import draw_objects
-        from adapt_vision_mm.openmmlab.showing import objects_of
+        from adapt_vision_mm.openmmlab.preview import objects_of
 
         palette = getattr(self.plan.task.params, "palette", ())
         return draw_objects(image, objects_of(sample, self.masks), self.splits["train"].names, palette)
@@ -102,6 +102,6 @@ class ObjectDetection(MmTask):
         "segmentation" (RLE) where the model gives masks. `drawn` is the annotated image in `predictions/` of the run,
         where `predictions.json` holds all detections as COCO results.
         """
-        from adapt_vision_mm.openmmlab.predicting import predict_detections
+        from adapt_vision_mm.object_detection.predict import predict_detections
 
         return predict_detections(model, folder, inputs, self.plan, self.masks)

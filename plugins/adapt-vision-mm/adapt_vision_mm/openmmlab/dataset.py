@@ -14,8 +14,8 @@ from torch.utils.data import Sampler
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.openmmlab.epoch_items import item
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.openmmlab.augmentation_seed import item
 
 
 @TRANSFORMS.register_module()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapt_core.plugin.specs import OptionalDependency
 
-from adapt_vision_mm.openmmlab.parts import INSTALL, INSTALL_POSE
+from adapt_vision_mm.openmmlab.availability import INSTALL, INSTALL_POSE
 
 
 def optional_parts() -> list[OptionalDependency]:

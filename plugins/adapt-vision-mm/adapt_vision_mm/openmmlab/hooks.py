@@ -15,7 +15,7 @@ from adapt_core.errors import InputError
 from adapt_core.runtime.recorder import Pace
 from adapt_core.verification.training import TrainingCheck
 
-from adapt_vision_mm.openmmlab import checkpointing
+from adapt_vision_mm.openmmlab import checkpoints
 from adapt_vision_mm.openmmlab.progress import Progress
 
 
@@ -147,6 +147,6 @@ class Milestones(Hook):
         if not self._job.world.is_main:
             return
         folder: Path = self._job.folder.checkpoints
-        checkpointing.write(folder, self._progress.step, state)
+        checkpoints.write(folder, self._progress.step, state)
         best = folder / f"checkpoint-{self._progress.best_step}" if self._job.plan.training.keep == "best" else None
-        checkpointing.prune(folder, self._job.plan.training.no_of_checkpoints, best)
+        checkpoints.prune(folder, self._job.plan.training.no_of_checkpoints, best)

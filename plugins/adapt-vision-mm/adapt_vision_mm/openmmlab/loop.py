@@ -24,23 +24,23 @@ from adapt_core.evaluation import PerClass
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
-from adapt_vision_mm.openmmlab import cfg_options, checkpointing
+from adapt_vision_mm.openmmlab import cfg_options, checkpoints
+from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
+from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
 from adapt_vision_mm.openmmlab.dataset import EpochSampler
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
-from adapt_vision_mm.openmmlab.loading import evaluation_loader, worker_options
-from adapt_vision_mm.openmmlab.optimizing import optim_wrapper
-from adapt_vision_mm.openmmlab.parts import quiet_warnings
+from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
-from adapt_vision_mm.openmmlab.recomputing import recomputed
 from adapt_vision_mm.openmmlab.schedules import schedulers
-from adapt_vision_mm.openmmlab.stepping import SteppedTrainLoop, count_batches
+from adapt_vision_mm.openmmlab.train_loop import SteppedTrainLoop, count_batches
 from adapt_vision_mm.openmmlab.validation_loss import batch_losses
 
 log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
-class MmParts:
+class MmComponents:
     """What a task gives the loop.
 
     Attributes:
@@ -71,8 +71,8 @@ class MmLoop:
         InputError: the optimizer's package is missing, or an option does not fit the config.
     """
 
-    def __init__(self, job: Job, parts: MmParts) -> None:
-        self._job, self._parts = job, parts
+    def __init__(self, job: Job, components: MmComponents) -> None:
+        self._job, self._components = job, components
         plan, world = job.plan, job.world
         job.model.to(torch.device(world.device))
         self._model = _wrapped(job) if world.size > 1 else job.model
@@ -92,7 +92,7 @@ class MmLoop:
     @property
     def config(self) -> Any:
         """The OpenMMLab config of the run, schedules and optimizer included."""
-        return self._parts.config
+        return self._components.config
 
     @property
     def wrapped_model(self) -> nn.Module:
@@ -121,9 +121,9 @@ class MmLoop:
 
     def _add_training_to_config(self) -> None:
         assert self._progress is not None
-        plan, config, progress = self._job.plan, self._parts.config, self._progress
+        plan, config, progress = self._job.plan, self._components.config, self._progress
         steps_per_epoch = progress.batches_per_epoch / progress.accumulation
-        wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, self._parts.base_batch_size)
+        wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, self._components.base_batch_size)
         for key in ("optim_wrapper", "param_scheduler", "train_cfg"):
             config.pop(key, None)
         config.optim_wrapper = wrapper
@@ -144,15 +144,15 @@ class MmLoop:
                 if number == 0 and not self._shown:
                     self._show_tensors(batch)
                 for sample in model.val_step(batch):
-                    found += self._parts.results(sample, split)
+                    found += self._components.results(sample, split)
             if self._wants_loss():
-                losses = batch_losses(model, evaluation_loader(self._parts.for_loss(split), training, world))
+                losses = batch_losses(model, evaluation_loader(self._components.for_loss(split), training, world))
         if world.size > 1:
             gathered: list[Any] = [None] * world.size
             torch.distributed.all_gather_object(gathered, (found, losses))
             found = [item for part, _ in gathered for item in part]
             losses = [item for _, part in gathered for item in part]
-        metrics = self._parts.score(found, split)
+        metrics = self._components.score(found, split)
         if losses:
             metrics["loss"] = sum(losses) / len(losses)
         self._evaluated = (metrics, found, split)
@@ -163,7 +163,7 @@ class MmLoop:
         if self._evaluated is None or self._evaluated[0] != metrics:
             return None
         _, found, split = self._evaluated
-        return self._parts.per_class(found, split)
+        return self._components.per_class(found, split)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
@@ -188,8 +188,8 @@ class MmLoop:
         assert self._progress is not None
         progress, training, job = self._progress, self._job.plan.training, self._job
         if resume_from is not None:
-            state = checkpointing.read(resume_from)
-            checkpointing.load_trained(job.model, state["model"])
+            state = checkpoints.read(resume_from)
+            checkpoints.load_trained(job.model, state["model"])
             progress.take(state)
         if not training.do_eval or job.data.validation is None:
             with torch.no_grad(), quiet_warnings(), untouched_random_state():
@@ -217,9 +217,9 @@ class MmLoop:
         )
 
     def _runner(self, work_dir: str, start_batch: int) -> Runner:
-        config, job = self._parts.config, self._job
+        config, job = self._components.config, self._job
         assert self._progress is not None
-        best = _best_metric(job.plan.training.metric_for_best, self._parts.metrics)
+        best = _best_metric(job.plan.training.metric_for_best, self._components.metrics)
         hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, best)]
         try:
             return Runner(
@@ -236,7 +236,7 @@ class MmLoop:
                 randomness={"seed": job.plan.training.seed},
                 visualizer={"type": "Visualizer", "vis_backends": []},
                 log_level="ERROR",
-                default_scope=self._parts.scope,
+                default_scope=self._components.scope,
                 experiment_name=f"adapt_{os.getpid()}_{time.monotonic_ns()}",
             )
         except (KeyError, ImportError, TypeError) as error:
@@ -246,8 +246,8 @@ class MmLoop:
         progress, folder = self._progress, self._job.folder.checkpoints
         assert progress is not None
         if self._job.plan.training.keep == "best" and progress.best_step not in (None, progress.step):
-            best = checkpointing.read(folder / f"checkpoint-{progress.best_step}")
-            checkpointing.load_trained(self._job.model, best["model"])
+            best = checkpoints.read(folder / f"checkpoint-{progress.best_step}")
+            checkpoints.load_trained(self._job.model, best["model"])
             log.info("KEEP best: the weights of step %d", progress.best_step)
             return None
         if progress.last_evaluation is not None and progress.last_evaluation[0] == progress.step:

@@ -11,7 +11,7 @@ from torch import nn
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.openmmlab import checkpointing
+from adapt_vision_mm.openmmlab import checkpoints
 
 
 @attrs.define(kw_only=True)
@@ -56,7 +56,7 @@ class Progress:
     def state(self, runner: Any, model: nn.Module) -> dict[str, Any]:
         """A checkpoint's content. Called on every rank, for the random states."""
         return {
-            "model": checkpointing.trained_state(model),
+            "model": checkpoints.trained_state(model),
             "optimizer": runner.optim_wrapper.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers or ()],
             "position": {
@@ -66,7 +66,7 @@ class Progress:
                 "best_step": self.best_step,
                 "without_better": self.without_better,
             },
-            "random": _from_all(checkpointing.random_state(), self.world),
+            "random": _from_all(checkpoints.random_state(), self.world),
         }
 
     def take(self, state: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ class Progress:
         runner.optim_wrapper.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(runner.param_schedulers or (), state["schedulers"], strict=True):
             scheduler.load_state_dict(saved)
-        checkpointing.restore_random_state(state["random"][self.world.rank])
+        checkpoints.restore_random_state(state["random"][self.world.rank])
 
 
 def _from_all(value: Any, world: World) -> list[Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.scoring import sigmas
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.average_precision import sigmas
 
 _COLOUR = [51, 153, 255]
 

@@ -13,15 +13,16 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import DataError, InputError
 from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco import json_file
-from adapt_vision_mm.coco.annotated import AnnotatedSplit, Category
-from adapt_vision_mm.coco.masks import is_number
-from adapt_vision_mm.coco.per_class import point_accuracy
-from adapt_vision_mm.coco.places import Split
-from adapt_vision_mm.coco.scoring import average_precision
-from adapt_vision_mm.coco.splits import read_splits
-from adapt_vision_mm.openmmlab.base import MmTask
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, Category
+from adapt_vision_mm.annotations.average_precision import average_precision
+from adapt_vision_mm.annotations.formats import coco
+from adapt_vision_mm.annotations.masks import is_number
+from adapt_vision_mm.annotations.per_class import point_accuracy
+from adapt_vision_mm.annotations.sources import Split
+from adapt_vision_mm.annotations.splits import read_splits
+from adapt_vision_mm.openmmlab.task import MmTask
 from adapt_vision_mm.pose_detection.metainfo import metainfo
+from adapt_vision_mm.pose_detection.results import poses
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +48,7 @@ class PoseDetection(MmTask):
     def _read(self, place: Split, names: Sequence[str] | None) -> AnnotatedSplit:
         if place.annotations is None or place.annotations.suffix != ".json":
             raise InputError("pose_detection reads COCO keypoint JSON: set train_ann_file and val_ann_file.")
-        found = json_file.read(place.annotations, place.images, self.plan.data.skip_bad_rows, judge=_point_fault)
+        found = coco.read(place.annotations, place.images, self.plan.data.skip_bad_rows, judge=_point_fault)
         with_points = [category for category in found.categories if category.keypoints]
         if len(with_points) != 1:
             raise DataError(
@@ -62,18 +63,18 @@ class PoseDetection(MmTask):
 
     def fit(self, config: Any) -> None:
         """A head for the annotated points, and pipelines for image_size and augment."""
-        from adapt_vision_mm.pose_detection import fitting
+        from adapt_vision_mm.pose_detection import config as pose_config
 
         params = self.plan.task.params
-        self.top_down = fitting.is_top_down(config)
-        fitting.fit_points(config.model, len(self.splits["train"].categories[0].keypoints))
-        codec = fitting.codec_of(config)
-        fitting.resize(config, codec, params.image_size)
+        self.top_down = pose_config.is_top_down(config)
+        pose_config.fit_points(config.model, len(self.splits["train"].categories[0].keypoints))
+        codec = pose_config.codec_of(config)
+        pose_config.resize(config, codec, params.image_size)
         for key in ("train_pipeline", "train_pipeline_stage1", "train_pipeline_stage2", "val_pipeline"):
             config.pop(key, None)
-        config.train_pipeline = fitting.training(self.top_down, codec, params.augment)
-        config.test_pipeline = fitting.testing(self.top_down, codec)
-        self.loss_pipeline = fitting.training(self.top_down, codec, augment=False)
+        config.train_pipeline = pose_config.training(self.top_down, codec, params.augment)
+        config.test_pipeline = pose_config.testing(self.top_down, codec)
+        self.loss_pipeline = pose_config.training(self.top_down, codec, augment=False)
         for key in ("train_dataloader", "val_dataloader", "test_dataloader", "val_evaluator", "test_evaluator"):
             config.pop(key, None)
         # What plain mmpose needs of a data set to predict.
@@ -85,14 +86,14 @@ class PoseDetection(MmTask):
 
     def dataset(self, split: AnnotatedSplit, pipeline: Sequence[Mapping[str, Any]], training: bool) -> Any:
         """An mmpose data set."""
-        from adapt_vision_mm.pose_detection.dataset import PoseDataset
+        from adapt_vision_mm.pose_detection.data import PoseDataset
 
         seed = self.plan.training.seed
         return PoseDataset(split, metainfo(split), list(pipeline), self.top_down, seed, training)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """As every task's, with the annotated sigmas in its losses."""
-        from adapt_vision_mm.pose_detection.fitting import set_sigmas
+        from adapt_vision_mm.pose_detection.config import set_sigmas
 
         loaded = super().load_model(data, quantizer, world)
         set_sigmas(loaded.model, metainfo(self.splits["train"])["sigmas"])
@@ -144,7 +145,7 @@ class PoseDetection(MmTask):
         A detection has "score", "bbox" where the model gives boxes, and "keypoints": name -> [x, y, score] in pixels.
         A top-down model takes the whole image for one instance. `drawn` is the image in `predictions/` of the run.
         """
-        from adapt_vision_mm.pose_detection.predicting import predict_poses
+        from adapt_vision_mm.pose_detection.predict import predict_poses
 
         return predict_poses(model, folder, inputs, self.plan)
 
@@ -160,26 +161,3 @@ def _point_fault(annotation: Mapping[str, Any], category: Category, _: Mapping[s
     if not all(map(is_number, points)):
         return "keypoints holds a value that is no number"
     return None
-
-
-def poses(sample: Any) -> list[dict[str, Any]]:
-    """The predictions of one mmpose data sample as COCO results (without category).
-
-    The score is the box's times the mean of the points' scores above 0.2, as in COCO's top-down evaluation.
-    """
-    import numpy
-
-    found = sample.pred_instances
-    points, scores = numpy.asarray(found.keypoints), numpy.asarray(found.keypoint_scores)
-    boxes = numpy.asarray(found.bbox_scores) if "bbox_scores" in found else numpy.ones(len(points))
-    results = []
-    for where, sure, box in zip(points, scores, boxes.reshape(-1), strict=True):
-        confident = sure[sure > 0.2]
-        results.append(
-            {
-                "image_id": sample.img_id,
-                "keypoints": numpy.concatenate([where, sure[:, None]], axis=1).reshape(-1).tolist(),
-                "score": float(box) * float(confident.mean() if confident.size else 0.0),
-            }
-        )
-    return results

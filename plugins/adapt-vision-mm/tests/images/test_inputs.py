@@ -12,7 +12,7 @@ import pytest
 from adapt_core.errors import InputError
 
 from ..pictures import picture
-from adapt_vision_mm.coco.image_files import image_fault
+from adapt_vision_mm.annotations.image_files import image_fault
 from adapt_vision_mm.images.decoder import find_defect
 from adapt_vision_mm.images.inputs import read_image_inputs
 

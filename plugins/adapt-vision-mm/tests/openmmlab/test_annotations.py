@@ -15,7 +15,8 @@ from adapt_core.errors import DataError, InputError
 pytest.importorskip("PIL")
 pytest.importorskip("pycocotools")
 
-from adapt_vision_mm.coco import json_file, label_maps, splits, voc
+from adapt_vision_mm.annotations import splits
+from adapt_vision_mm.annotations.formats import coco, label_maps, pascal_voc
 
 Broken = Callable[..., Path]
 
@@ -45,7 +46,7 @@ def broken(tmp_path: Path) -> Broken:
 
 
 def read(folder: Path, skip: bool = False) -> Any:
-    return json_file.read(folder / "train.json", folder, skip)
+    return coco.read(folder / "train.json", folder, skip)
 
 
 def test_coco_ids_that_are_not_contiguous_become_labels_in_their_order(broken: Broken) -> None:
@@ -133,7 +134,7 @@ def test_a_file_that_is_no_coco_json_is_refused(tmp_path: Path) -> None:
 
 def test_crowds_and_all_80_classes_of_coco_are_read(shared_data: Path) -> None:
     root = shared_data / "coco_mini"
-    found = json_file.read(root / "annotations" / "instances_train2017.json", root / "train2017", skip=False)
+    found = coco.read(root / "annotations" / "instances_train2017.json", root / "train2017", skip=False)
     assert len(found.names) == 80
     annotations = [a for picture in found.pictures for a in picture.annotations]
     assert len(annotations) == 739
@@ -143,7 +144,7 @@ def test_crowds_and_all_80_classes_of_coco_are_read(shared_data: Path) -> None:
 def test_pascal_voc_is_read_with_its_lists(shared_data: Path) -> None:
     root = shared_data / "bccd_voc"
     names = splits.names_in(root / "ImageSets" / "Main" / "train.txt")
-    found = voc.read(root, names, None, "train.txt", skip=False)
+    found = pascal_voc.read(root, names, None, "train.txt", skip=False)
     assert found.stats() == {"images": 52, "annotations": 692, "images_without_annotations": 0}
     assert found.names == ("Platelets", "RBC", "WBC")
 
@@ -151,17 +152,17 @@ def test_pascal_voc_is_read_with_its_lists(shared_data: Path) -> None:
 def test_a_missing_xml_and_an_unknown_class_of_voc_are_named(shared_data: Path) -> None:
     root = shared_data / "bccd_voc"
     with pytest.raises(DataError, match=r"image 'nothing': Annotations/nothing.xml is missing"):
-        voc.read(root, ["nothing"], None, "train.txt", skip=False)
+        pascal_voc.read(root, ["nothing"], None, "train.txt", skip=False)
     names = splits.names_in(root / "ImageSets" / "Main" / "val.txt")
     with pytest.raises(DataError, match="unknown class"):
-        voc.read(root, names, ["RBC"], "val.txt", skip=False)
+        pascal_voc.read(root, names, ["RBC"], "val.txt", skip=False)
 
 
 def test_instance_maps_give_what_the_polygons_give(shared_data: Path) -> None:
     root = shared_data / "balloon"
     names = splits.names_in(root / "splits" / "train.txt")
     maps = label_maps.read(names, root / "images", root / "labels", ["balloon"], (), "train.txt", skip=False)
-    polygons = json_file.read(root / "annotations" / "instances_train.json", root / "images", skip=False)
+    polygons = coco.read(root / "annotations" / "instances_train.json", root / "images", skip=False)
     assert maps.stats() == polygons.stats()
 
 

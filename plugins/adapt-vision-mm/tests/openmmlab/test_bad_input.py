@@ -142,7 +142,7 @@ def test_images_of_odd_modes_are_read_as_eight_bit_colours(
 ) -> None:
     from PIL import Image
 
-    from adapt_vision_mm.openmmlab import parts
+    from adapt_vision_mm.openmmlab import availability
 
     def change(path: Path) -> None:
         if mode == "I;16":
@@ -154,7 +154,7 @@ def test_images_of_odd_modes_are_read_as_eight_bit_colours(
     with Image.open(tmp_path / f"a.{suffix}") as stored:
         assert stored.mode == mode
     adapt_core.check(keys)
-    parts.load("mmdet")
+    availability.import_openmmlab("mmdet")
     from adapt_vision_mm.openmmlab.dataset import LoadPhoto
 
     pixels = LoadPhoto().transform({"img_path": str(tmp_path / f"a.{suffix}")})["img"]

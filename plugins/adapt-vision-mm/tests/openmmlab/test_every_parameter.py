@@ -18,10 +18,10 @@ from adapt_core.plugin.params import parameters_of
 pytest.importorskip("mmpose", reason="needs adapt-vision-mm[detection] and mmpose")
 
 from .detectors import rates
-from adapt_vision_mm.coco.places import find_split
+from adapt_vision_mm.annotations.sources import find_split
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.hooks import Milestones
-from adapt_vision_mm.openmmlab.optimizing import mixed_precision, optim_wrapper
+from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper
 
 TASKS = {
     "object_detection": ("rtmdet_tiny_8xb32-300e_coco", DetectionParams),

@@ -12,7 +12,7 @@ pytest.importorskip("torchvision")
 
 import torch
 
-from adapt_vision_mm.openmmlab import mmcv_operators as served
+from adapt_vision_mm.openmmlab import mmcv_ops_shim as served
 
 BOXES = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [20, 20, 30, 30]])
 SCORES = torch.tensor([0.9, 0.8, 0.7])

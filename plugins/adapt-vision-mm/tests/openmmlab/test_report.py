@@ -110,10 +110,10 @@ def test_check_draws_what_the_model_sees(keys: Callable[[str], Keys], task: str)
 
 
 def test_points_that_are_found_exactly_are_near(triangles: Path) -> None:
-    from adapt_vision_mm.coco import json_file
-    from adapt_vision_mm.coco.per_class import point_accuracy
+    from adapt_vision_mm.annotations.formats import coco
+    from adapt_vision_mm.annotations.per_class import point_accuracy
 
-    split = json_file.read(triangles / "val.json", triangles, False)
+    split = coco.read(triangles / "val.json", triangles, False)
     exact = [{"image_id": p.id, "keypoints": a["keypoints"]} for p in split.pictures for a in p.annotations]
     table = point_accuracy(split, exact)
     assert table.figures["within 0.1 of the size"] == [1.0, 1.0, 1.0]

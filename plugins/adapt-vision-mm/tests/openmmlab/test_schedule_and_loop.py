@@ -17,7 +17,7 @@ pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
 from .detectors import PER_EPOCH, rates
 from adapt_vision_mm.openmmlab import cfg_options, pipelines
-from adapt_vision_mm.openmmlab.optimizing import mixed_precision, optim_wrapper, refuse_impossible_amp
+from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper, refuse_impossible_amp
 from adapt_vision_mm.openmmlab.schedules import schedulers
 
 
@@ -172,7 +172,7 @@ def test_image_size_and_augment_make_the_pipelines() -> None:
 
 
 def test_annotation_files_are_looked_for_where_the_tool_before_looked(plan: Any, tmp_path: Path) -> None:
-    from adapt_vision_mm.coco.places import find_split
+    from adapt_vision_mm.annotations.sources import find_split
 
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "boxes.json").write_bytes((tmp_path / "train.json").read_bytes())

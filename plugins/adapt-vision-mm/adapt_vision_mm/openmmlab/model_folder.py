@@ -12,7 +12,7 @@ from adapt_core.nn.weights import save_weights
 
 from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
 
-_OPERATORS, _TIMM, _KEYPOINTS = "mmcv_operators.py", "timm_backbone.py", "keypoint_api.py"
+_OPERATORS, _TIMM, _KEYPOINTS = "mmcv_ops_shim.py", "timm_backbone.py", "xtcocotools_shim.py"
 
 
 def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save_method: str) -> None:
@@ -78,8 +78,8 @@ def loading_lines(save_method: str, init: str) -> str:
         "from pathlib import Path",
         "",
         'sys.path.insert(0, "model")',
-        "import mmcv_operators  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
-        *(["import keypoint_api  # serves xtcocotools by pycocotools"] if module.startswith("mmpose") else []),
+        "import mmcv_ops_shim  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
+        *(["import xtcocotools_shim  # serves xtcocotools by pycocotools"] if module.startswith("mmpose") else []),
         'if Path("model/timm_backbone.py").exists():',
         "    import timm_backbone",
     ]

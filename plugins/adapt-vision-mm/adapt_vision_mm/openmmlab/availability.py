@@ -29,7 +29,7 @@ def require_installed(what: str, pose: bool = False) -> None:
         raise InputError(f"{what} needs OpenMMLab, and {', '.join(missing)} is not installed: {command}")
 
 
-def load(package: str) -> None:
+def import_openmmlab(package: str) -> None:
     """Imports mmdet (and mmpose) with whatever operators there are, and makes its registry the one that builds.
 
     Args:
@@ -48,11 +48,11 @@ def load(package: str) -> None:
                 f"OpenCV cannot be loaded here ({error}). The headless build needs no window system: "
                 "pip uninstall -y opencv-python opencv-python-headless && pip install opencv-python-headless"
             ) from error
-        importlib.import_module("adapt_vision_mm.openmmlab.mmcv_operators")
+        importlib.import_module("adapt_vision_mm.openmmlab.mmcv_ops_shim")
         for module in ("mmdet.models", "mmdet.datasets", "mmdet.structures", "mmdet.visualization"):
             importlib.import_module(module)
         if package == "mmpose":
-            importlib.import_module("adapt_vision_mm.openmmlab.keypoint_api")
+            importlib.import_module("adapt_vision_mm.openmmlab.xtcocotools_shim")
             for module in ("mmpose.models", "mmpose.datasets", "mmpose.codecs"):
                 importlib.import_module(module)
         from mmengine.logging import MMLogger

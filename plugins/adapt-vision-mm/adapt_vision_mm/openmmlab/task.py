@@ -15,10 +15,10 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.image_files import image_fault
-from adapt_vision_mm.coco.splits import require_objects, skip_counts
-from adapt_vision_mm.openmmlab import backbones, parts
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.image_files import image_fault
+from adapt_vision_mm.annotations.splits import require_objects, skip_counts
+from adapt_vision_mm.openmmlab import availability, backbones
 from adapt_vision_mm.openmmlab.config_files import CONFIG, ModelFiles, find_model, read_config
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
@@ -99,7 +99,7 @@ class MmTask(ABC):
 
     def check(self) -> None:
         """OpenMMLab, config, weights and data are there, and every annotation can be used. Needs no torch."""
-        parts.require_installed(self.plan.task.name, pose=self.package == "mmpose")
+        availability.require_installed(self.plan.task.name, pose=self.package == "mmpose")
         if self.plan.run.save_method == "save_pretrained":
             raise InputError(
                 "SAVE_METHOD: save_pretrained is for Hugging Face models. Use state_dict, safetensors or "
@@ -120,7 +120,7 @@ class MmTask(ABC):
         """The config, fitted to the data and changed by cfg_options."""
         from adapt_vision_mm.openmmlab import cfg_options, model_config
 
-        parts.load(self.package)
+        availability.import_openmmlab(self.package)
         config = read_config(self.files.config)
         model, params = config.model, self.plan.task.params
         keep_backbone = params.backbone_weights == backbones.PRETRAINED
@@ -145,7 +145,7 @@ class MmTask(ABC):
         """The splits as data sets of mmdet or mmpose."""
         from adapt_core.distributed.devices import first_device
 
-        from adapt_vision_mm.openmmlab.optimizing import refuse_impossible_amp
+        from adapt_vision_mm.openmmlab.optimizer import refuse_impossible_amp
 
         refuse_impossible_amp(self.plan, first_device())
         config = self.config
@@ -178,10 +178,10 @@ class MmTask(ABC):
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """The config's model, with heads for the data's classes and whatever weights fit."""
         from adapt_vision_mm.openmmlab import weights
-        from adapt_vision_mm.openmmlab.saving import build
+        from adapt_vision_mm.openmmlab.model_folder import build
 
         try:
-            with parts.quiet_warnings():
+            with availability.quiet_warnings():
                 model = build(self.config, self.package)
                 model.init_weights()
         except (TypeError, KeyError, ValueError, AssertionError, AttributeError, OSError) as error:
@@ -220,11 +220,11 @@ class MmTask(ABC):
 
     def make_loop(self, job: Job) -> Loop:
         """mmengine's Runner, with this task's scoring."""
-        from adapt_vision_mm.openmmlab.loop import MmLoop, MmParts
+        from adapt_vision_mm.openmmlab.loop import MmComponents, MmLoop
 
         return MmLoop(
             job,
-            MmParts(
+            MmComponents(
                 config=self.config,
                 scope=self.package,
                 for_loss=self.for_loss,
@@ -242,7 +242,7 @@ class MmTask(ABC):
 
     def measured_activations(self, model: nn.Module, data: TaskData) -> int:
         """What a real forward pass of two training pictures keeps, for BATCH_SIZE of them."""
-        from adapt_vision_mm.openmmlab.measuring import kept_bytes
+        from adapt_vision_mm.openmmlab.activation_memory import kept_bytes
 
         return kept_bytes(model, data.train, min(_MEASURED, len(data.train)), self.plan.training)
 
@@ -254,35 +254,35 @@ class MmTask(ABC):
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
         """A few training pictures as the model sees them: varied as in the first epoch, with what is annotated."""
-        from adapt_vision_mm.openmmlab.showing import training_pictures
+        from adapt_vision_mm.openmmlab.preview import training_pictures
 
         return training_pictures(data.train, count, self.draw_input)
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation pictures: as annotated, and with what the model finds."""
-        from adapt_vision_mm.openmmlab.showing import validation_samples
+        from adapt_vision_mm.openmmlab.preview import validation_samples
 
         threshold = self.plan.task.params.score_threshold
         return validation_samples(model, data.validation, count, self.results, self.draw, threshold)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Weights by SAVE_METHOD, and a checkpoint and config that plain OpenMMLab loads."""
-        from adapt_vision_mm.openmmlab.saving import save
+        from adapt_vision_mm.openmmlab.model_folder import save
 
         held: Any = model
         save(model, held.cfg, held.dataset_meta, folder, save_method)
 
     def load_model_folder(self, folder: Path) -> nn.Module:
         """The model that `save_model` wrote."""
-        from adapt_vision_mm.openmmlab.saving import load
+        from adapt_vision_mm.openmmlab.model_folder import load
 
         require_plain(folder / CONFIG, self.plan.model.trust_remote_code)
-        parts.load(self.package)
+        availability.import_openmmlab(self.package)
         return load(folder, self.package)
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and config with plain OpenMMLab."""
-        from adapt_vision_mm.openmmlab.saving import loading_lines
+        from adapt_vision_mm.openmmlab.model_folder import loading_lines
 
         return loading_lines(save_method, self.init)
 

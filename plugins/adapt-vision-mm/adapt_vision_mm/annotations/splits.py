@@ -12,9 +12,9 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, InputError
 
-from adapt_vision_mm.coco import json_file, voc
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.places import Split, find_split, is_voc
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.formats import coco, pascal_voc
+from adapt_vision_mm.annotations.sources import Split, find_split, is_voc
 
 log = logging.getLogger(__name__)
 
@@ -70,15 +70,15 @@ def read_detection(plan: Plan, place: Split, names: Sequence[str] | None) -> Ann
     """A split in COCO JSON or Pascal VOC."""
     skip = plan.data.skip_bad_rows
     if place.annotations is not None and place.annotations.suffix == ".json":
-        return json_file.read(place.annotations, place.images, skip)
+        return coco.read(place.annotations, place.images, skip)
     assert is_voc(place.images)
     images, source = _voc_images(place)
-    return voc.read(place.images, images, names, source, skip)
+    return pascal_voc.read(place.images, images, names, source, skip)
 
 
 def _voc_images(place: Split) -> tuple[list[str], str]:
     if place.annotations is None:
-        folder = place.images / voc.ANNOTATIONS
+        folder = place.images / pascal_voc.ANNOTATIONS
         return sorted(path.stem for path in folder.glob("*.xml")), str(folder)
     return names_in(place.annotations), str(place.annotations)
 

@@ -11,7 +11,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.images.output_files import number_outputs
-from adapt_vision_mm.openmmlab import parts
+from adapt_vision_mm.openmmlab import availability
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,8 +24,8 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
 
     from adapt_vision_mm.images.overlays import draw_poses
     from adapt_vision_mm.images.thumbnails import read_pixels
-    from adapt_vision_mm.pose_detection.fitting import is_top_down
-    from adapt_vision_mm.pose_detection.task import poses
+    from adapt_vision_mm.pose_detection.config import is_top_down
+    from adapt_vision_mm.pose_detection.results import poses
 
     held: Any = model
     infer = inference_topdown if is_top_down(held.cfg) else inference_bottomup
@@ -35,7 +35,7 @@ def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: P
     predictions, results = [], []
     paths = [Path(item) for item in inputs]
     for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
-        with parts.quiet_warnings():
+        with availability.quiet_warnings():
             samples = infer(model, str(path))
         for sample in samples:
             sample.set_metainfo({"img_id": number})

@@ -14,7 +14,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.coco import voc
+from adapt_vision_mm.annotations.formats import pascal_voc
 
 
 @attrs.frozen
@@ -80,7 +80,7 @@ def find_split(plan: Plan, split: str) -> Split | None:
 
 def is_voc(root: Path) -> bool:
     """Whether a folder has the layout of Pascal VOC."""
-    return (root / voc.ANNOTATIONS).is_dir() and (root / voc.IMAGES).is_dir()
+    return (root / pascal_voc.ANNOTATIONS).is_dir() and (root / pascal_voc.IMAGES).is_dir()
 
 
 def _folder(root: Path, given: str | None, split: str) -> Path | None:

@@ -10,8 +10,8 @@ import numpy
 
 from adapt_core.evaluation import PerClass
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.coco.scoring import evaluated
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.average_precision import evaluated
 
 NEAR = 0.1
 """How far from its place a point may be found, as a share of the longer side of the body's box."""

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 
 _NAMES = {"bbox": "", "segm": "mask_", "keypoints": "keypoint_"}
 

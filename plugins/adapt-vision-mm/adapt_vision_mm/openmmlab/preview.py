@@ -12,9 +12,9 @@ from mmengine.dataset import pseudo_collate
 
 from adapt_core.evaluation import spread
 
-from adapt_vision_mm.coco.predictions import encoded_masks
+from adapt_vision_mm.annotations.results import encoded_masks
 from adapt_vision_mm.images.thumbnails import downscale, read_pixels, render_grid, to_data_uri
-from adapt_vision_mm.openmmlab.parts import quiet_warnings
+from adapt_vision_mm.openmmlab.availability import quiet_warnings
 
 LONGEST = 400
 """Longer side of a shown picture in pixels."""

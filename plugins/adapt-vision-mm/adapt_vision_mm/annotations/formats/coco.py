@@ -10,10 +10,10 @@ from typing import Any
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedImage, AnnotatedSplit, Category
-from adapt_vision_mm.coco.bad_rows import BadRows
-from adapt_vision_mm.coco.image_files import image_fault, sizes
-from adapt_vision_mm.coco.masks import is_number
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.bad_rows import BadRows
+from adapt_vision_mm.annotations.image_files import image_fault, sizes
+from adapt_vision_mm.annotations.masks import is_number
 
 Judge = Callable[[Mapping[str, Any], Category, Mapping[str, Any]], str | None]
 """A further look at one annotation, its class and its image (`width`, `height`): why it cannot be used, or None."""

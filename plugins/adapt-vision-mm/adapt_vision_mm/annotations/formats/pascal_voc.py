@@ -9,9 +9,9 @@ from typing import Any
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.coco.annotated import AnnotatedImage, AnnotatedSplit, Category
-from adapt_vision_mm.coco.bad_rows import BadRows
-from adapt_vision_mm.coco.image_files import SUFFIXES, image_fault, sizes
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.bad_rows import BadRows
+from adapt_vision_mm.annotations.image_files import SUFFIXES, image_fault, sizes
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
 

@@ -11,8 +11,8 @@ from adapt_core.estimate.activations import Kept, own_storages
 from adapt_core.evaluation import spread
 from adapt_core.nn.random_state import untouched_random_state
 
-from adapt_vision_mm.openmmlab.parts import quiet_warnings
-from adapt_vision_mm.openmmlab.recomputing import recomputed
+from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
+from adapt_vision_mm.openmmlab.availability import quiet_warnings
 
 
 def kept_bytes(model: Any, dataset: Any, measured: int, training: TrainingParams) -> int:

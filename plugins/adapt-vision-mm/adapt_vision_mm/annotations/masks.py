@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from adapt_vision_mm.coco.annotated import Category
+from adapt_vision_mm.annotations.annotated_split import Category
 
 _SMALLEST_POLYGON = 6
 
 
 def mask_fault(annotation: Mapping[str, Any], _: Category, picture: Mapping[str, Any]) -> str | None:
-    """Why an annotation's `segmentation` is no mask of its image, or None. The judge of `json_file.read`."""
+    """Why an annotation's `segmentation` is no mask of its image, or None. The judge of `coco.read`."""
     segmentation = annotation.get("segmentation")
     if not segmentation:
         return "segmentation is missing"

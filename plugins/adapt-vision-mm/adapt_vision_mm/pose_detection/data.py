@@ -6,8 +6,8 @@ from typing import Any
 
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
-from adapt_vision_mm.coco.annotated import AnnotatedSplit
-from adapt_vision_mm.openmmlab.epoch_items import item
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.openmmlab.augmentation_seed import item
 
 
 class PoseDataset(BaseCocoStyleDataset):

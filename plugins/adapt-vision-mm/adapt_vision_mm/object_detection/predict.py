@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.plan import Plan
 from adapt_core.run_folder.files import write_text
 
-from adapt_vision_mm.coco.predictions import detections
+from adapt_vision_mm.annotations.results import detections
 from adapt_vision_mm.images.output_files import number_outputs
-from adapt_vision_mm.openmmlab import parts
+from adapt_vision_mm.openmmlab import availability
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +34,7 @@ def predict_detections(
     predictions, results = [], []
     paths = [Path(item) for item in inputs]
     for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
-        with parts.quiet_warnings():
+        with availability.quiet_warnings():
             sample = inference_detector(model, str(path))
         sample.set_metainfo({"img_id": number})
         found = [
