@@ -53,7 +53,7 @@ def text_fault(value: Any) -> str | None:
     return None if value.strip() else "is empty"
 
 
-def without_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, skip: bool) -> tuple[Dataset, int]:
+def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, skip: bool) -> tuple[Dataset, int]:
     """The data set without the rows that have a fault.
 
     Args:
@@ -114,7 +114,7 @@ def _fields(format_string: str) -> Iterator[str]:
         yield field
 
 
-def formatted(row: dict[str, Any], data: DataParams) -> str | None:
+def format_row(row: dict[str, Any], data: DataParams) -> str | None:
     """One row through FORMAT_STRING; an empty column counts as empty text. None where every column is empty."""
     columns = format_columns(data)
     cells = ["" if row[column] is None else str(row[column]) for column in columns]

@@ -35,7 +35,7 @@ class Labels:
         return None if value in self.ids else f"label {value!r} is not usable"
 
 
-def labels_of(dataset: Dataset, column: str) -> Labels:
+def read_labels(dataset: Dataset, column: str) -> Labels:
     """The classes that a training split holds.
 
     A ClassLabel column keeps its names and ids. Text labels are numbered in alphabetical order, whole numbers in

@@ -141,7 +141,7 @@ def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
     return {split: tuple(paths) for split, paths in splits.items()}
 
 
-def check_source(data: DataParams) -> None:
+def check_data_source(data: DataParams) -> None:
     """Sees that the data is there, without reading it.
 
     Raises:

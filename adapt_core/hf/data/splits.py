@@ -12,7 +12,7 @@ import numpy
 from adapt_core.config.core_params import DataParams, TrainingParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf.data.columns import require_columns, without_bad_rows
+from adapt_core.hf.data.columns import drop_bad_rows, require_columns
 from adapt_core.hf.data.source import load_raw
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _held_out(strata: Sequence[Any], share: float, seed: int) -> list[int]:
     return held
 
 
-def at_most(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
+def sample_rows(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
     """A seeded random sample of at most `rows` rows, in their order; the whole where there are no more."""
     if rows is None or len(dataset) <= rows:
         return dataset
@@ -98,7 +98,7 @@ def at_most(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
     return dataset.select(sorted(int(row) for row in chosen))
 
 
-def raw_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str, Dataset]:
+def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str, Dataset]:
     """The splits that a run needs, as they lie.
 
     Args:
@@ -114,14 +114,14 @@ def raw_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str,
     return splits
 
 
-def good_splits(
+def clean_splits(
     plan: Plan, splits: dict[str, Dataset], faults: Faults, strata: Callable[[Dataset], Sequence[Any]] | None = None
 ) -> tuple[dict[str, Dataset], dict[str, Any]]:
     """The good rows, with a validation split held out where one is needed, and at most MAX_*_SAMPLES of them.
 
     Args:
         plan: the plan.
-        splits: what `raw_splits` returned.
+        splits: what `load_splits` returned.
         faults: (rows, split) -> for each row what is wrong with it, or None.
         strata: training rows -> the class of each, for a held-out part of like classes.
 
@@ -134,20 +134,20 @@ def good_splits(
     stats: dict[str, Any] = {}
     good = {}
     for split, dataset in splits.items():
-        good[split], stats[f"{split}_dropped"] = without_bad_rows(
+        good[split], stats[f"{split}_dropped"] = drop_bad_rows(
             dataset, list(faults(dataset, split)), split, plan.data.skip_bad_rows
         )
     good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
     for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
         if split in good:
-            good[split] = at_most(good[split], rows, plan.training.seed)
+            good[split] = sample_rows(good[split], rows, plan.training.seed)
     if not plan.training.do_train:
         good.pop("train", None)
     stats.update({f"{split}_rows": len(dataset) for split, dataset in good.items()})
     return good, stats
 
 
-def count_full(dataset: Dataset, column: str, limit: int, what: str) -> int:
+def count_truncated(dataset: Dataset, column: str, limit: int, what: str) -> int:
     """How many rows reach the limit of tokens and so may be cut; said in the log where any do.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
-from adapt_core.hf.data.columns import column_values, format_columns, formatted, text_fault
+from adapt_core.hf.data.columns import column_values, format_columns, format_row, text_fault
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,25 +24,25 @@ def text_columns(plan: Plan) -> list[tuple[str, str]]:
     return [(input_column(plan), "input_column")]
 
 
-def text_of(row: Mapping[str, Any], plan: Plan) -> str:
+def row_text(row: Mapping[str, Any], plan: Plan) -> str:
     """The text of a row that the model sees."""
-    return str(formatted(dict(row), plan.data) if plan.data.format_string else row[input_column(plan)])
+    return str(format_row(dict(row), plan.data) if plan.data.format_string else row[input_column(plan)])
 
 
-def texts_of(batch: Mapping[str, list[Any]], plan: Plan) -> list[str]:
+def batch_texts(batch: Mapping[str, list[Any]], plan: Plan) -> list[str]:
     """The texts of a batch of columns."""
     if not plan.data.format_string:
         return batch[input_column(plan)]
     names = [name for name, _ in text_columns(plan)]
     rows = zip(*(batch[name] for name in names), strict=True)
-    return [text_of(dict(zip(names, row, strict=True)), plan) for row in rows]
+    return [row_text(dict(zip(names, row, strict=True)), plan) for row in rows]
 
 
 def text_faults(dataset: Dataset, plan: Plan) -> Iterator[str | None]:
     """For each row what is wrong with its text, or None."""
     if plan.data.format_string:
         rows = dataset.select_columns(format_columns(plan.data))
-        texts: Any = (formatted(row, plan.data) for row in rows)
+        texts: Any = (format_row(row, plan.data) for row in rows)
         where = "every column of FORMAT_STRING"
     else:
         texts = column_values(dataset, input_column(plan))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adapt_core.config.core_params import DataParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf.data.columns import column_values, format_columns, formatted, require_columns, text_fault
+from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
 from adapt_core.hf.data.source import BUILDERS, load_raw
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _from_file(path: Path, plan: Plan) -> list[Any]:
     rows = load_raw(_only(path, plan))["train"]
     if plan.data.format_string:
         require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
-        return [formatted(row, plan.data) for row in rows]
+        return [format_row(row, plan.data) for row in rows]
     column = str(plan.data.input_column or plan.task.params.dataset_text_field)
     require_columns(rows, [(column, "input_column")], path.name)
     return list(column_values(rows, column))

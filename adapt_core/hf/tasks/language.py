@@ -12,14 +12,14 @@ from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns
-from adapt_core.hf.data.source import check_source as check_data_source
+from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, converted
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, load_companion, load_pretrained
 from adapt_core.hf.models.tokenizers import load_tokenizer
 from adapt_core.hf.tasks.inputs import read_texts
-from adapt_core.hf.tasks.preview import examples, longest_batch, tokens_of
+from adapt_core.hf.tasks.preview import example_tokens, longest_batch, spread_examples
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,7 +118,10 @@ class LanguageTask:
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """The tokens of a few training examples, without labels."""
-        return [[(token, "") for token in tokens_of(self.tokenizer, example)] for example in examples(data, count)]
+        return [
+            [(token, "") for token in example_tokens(self.tokenizer, example)]
+            for example in spread_examples(data, count)
+        ]
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """A task without classes."""

@@ -28,18 +28,18 @@ def longest_batch(data: TaskData, collate: Callable[[list[Any]], Mapping[str, An
     return collate([data.train[int(number)] for number in longest])
 
 
-def examples(data: TaskData, count: int) -> list[dict[str, Any]]:
+def spread_examples(data: TaskData, count: int) -> list[dict[str, Any]]:
     """A few training examples, evenly spaced."""
     return [data.train[number] for number in spread(len(data.train), count)]
 
 
-def tokens_of(tokenizer: Any, example: Mapping[str, Any]) -> list[str]:
+def example_tokens(tokenizer: Any, example: Mapping[str, Any]) -> list[str]:
     """The tokens of an example, special ones included."""
     tokens: list[str] = tokenizer.convert_ids_to_tokens(example["input_ids"])
     return tokens
 
 
-def label_counts(labels: Iterable[int], names: Sequence[str]) -> dict[str, int]:
+def count_labels(labels: Iterable[int], names: Sequence[str]) -> dict[str, int]:
     """How often each class stands in the labels; those that are ignored do not count."""
     counts = Counter(labels)
     return {name: counts[number] for number, name in enumerate(names)}

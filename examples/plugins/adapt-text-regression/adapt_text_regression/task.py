@@ -12,8 +12,8 @@ from adapt_core.distributed.world import World
 from adapt_core.evaluation import spread
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.splits import good_splits, raw_splits
-from adapt_core.hf.data.texts import text_columns, text_faults, text_of, texts_of
+from adapt_core.hf.data.splits import clean_splits, load_splits
+from adapt_core.hf.data.texts import batch_texts, row_text, text_columns, text_faults
 from adapt_core.hf.tasks.language import LanguageTask
 
 
@@ -34,10 +34,10 @@ class TextRegression(LanguageTask):
                 yield fault or (None if number else f"column {target!r} is {value!r}, not a number")
 
         def encode(batch: Any) -> dict[str, Any]:
-            encoded = tokenizer(texts_of(batch, plan), truncation=True, max_length=limit)
+            encoded = tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit)
             return {**encoded, "labels": [float(value) for value in batch[target]]}
 
-        good, stats = good_splits(plan, raw_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
+        good, stats = clean_splits(plan, load_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
         key = {"tokenizer": tokenizer_key(tokenizer), "limit": limit, "columns": [*text_columns(plan), target]}
         key["format"] = plan.data.format_string
         ready = {name: cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
@@ -70,7 +70,7 @@ class TextRegression(LanguageTask):
         """For the report: a few validation texts with their number, and the model's."""
         rows = data.rows["validation"].select(spread(len(data.validation), count))
         target = self.plan.data.target_column or "score"
-        texts = [(text_of(row, self.plan), row[target]) for row in rows]
+        texts = [(row_text(row, self.plan), row[target]) for row in rows]
         scored = [(text, truth, self._score(model, self.tokenizer, text)) for text, truth in texts]
         return [{"input": t, "expected": f"{truth:g}", "predicted": f"{found:.3g}"} for t, truth, found in scored]
 

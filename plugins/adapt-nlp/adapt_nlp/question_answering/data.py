@@ -10,7 +10,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import text_fault
-from adapt_core.hf.data.splits import good_splits, raw_splits
+from adapt_core.hf.data.splits import clean_splits, load_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,9 +32,9 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[A
     """
     context, question, answers = columns(plan)
     keys = ("input_column", "input_question_column", "target_column")
-    raw = raw_splits(plan, list(zip((context, question, answers), keys, strict=True)))
+    raw = load_splits(plan, list(zip((context, question, answers), keys, strict=True)))
     room = limit - plan.task.params.doc_stride - tokenizer.num_special_tokens_to_add(pair=True)
-    splits, stats = good_splits(plan, raw, lambda rows, _: _faults(rows, plan, tokenizer, room))
+    splits, stats = clean_splits(plan, raw, lambda rows, _: _faults(rows, plan, tokenizer, room))
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,

@@ -17,7 +17,7 @@ from adapt_core.hf.data.columns import text_fault
 from adapt_core.hf.models.tokenizers import positions_of, require_fast
 from adapt_core.hf.tasks.inputs import read_records
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import examples, tokens_of
+from adapt_core.hf.tasks.preview import example_tokens, spread_examples
 
 from adapt_nlp.question_answering import data as answering_data
 from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
@@ -126,9 +126,9 @@ class QuestionAnswering(LanguageTask):
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """The tokens of windows, with those of the answer marked."""
         seen = []
-        for example in examples(data, count):
+        for example in spread_examples(data, count):
             first, last = example["start_positions"], example["end_positions"]
-            tokens = tokens_of(self.tokenizer, example)
+            tokens = example_tokens(self.tokenizer, example)
             seen.append([(token, "answer" if first <= place <= last else "") for place, token in enumerate(tokens)])
         return seen
 

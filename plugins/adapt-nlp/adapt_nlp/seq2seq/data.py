@@ -12,7 +12,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import require_columns
-from adapt_core.hf.data.splits import count_full, good_splits, raw_splits
+from adapt_core.hf.data.splits import clean_splits, count_truncated, load_splits
 
 from adapt_nlp.seq2seq.text_fields import Formatted, Place
 
@@ -44,7 +44,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
     Raises:
         DataError: naming the split, row and column at fault.
     """
-    raw = raw_splits(plan)
+    raw = load_splits(plan)
     found = {split: places(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
         require_columns(rows, [column for place in found[split] for column in place.columns], split)
@@ -54,7 +54,7 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         names = list(dict.fromkeys(name for place in (source, target) for name, _ in place.columns))
         return (source.fault(row) or target.fault(row) for row in rows.select_columns(names))
 
-    splits, stats = good_splits(plan, raw, faults)
+    splits, stats = clean_splits(plan, raw, faults)
     prefix = plan.task.params.prefix or ""
     key = {
         "tokenizer": tokenizer_key(tokenizer),
@@ -70,8 +70,10 @@ def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData
         places_key = [repr(place.columns) + str(getattr(place, "language", "")) for place in (source, target)]
         encode = _encoder(tokenizer, limits, prefix, source, target)
         ready[split] = cached_map(rows, encode, {**key, "places": places_key}, f"{split} split tokenized")
-        stats[f"{split}_truncated"] = count_full(ready[split], "input_ids", limits.source, f"{split} split: inputs")
-        stats[f"{split}_targets_truncated"] = count_full(
+        stats[f"{split}_truncated"] = count_truncated(
+            ready[split], "input_ids", limits.source, f"{split} split: inputs"
+        )
+        stats[f"{split}_targets_truncated"] = count_truncated(
             ready[split], "labels", limits.target, f"{split} split: targets"
         )
     return TaskData(stats=stats, rows=splits, **ready)

@@ -15,7 +15,7 @@ from adapt_core.evaluation import spread
 from adapt_core.hf.models.tokenizers import positions_of
 from adapt_core.hf.tasks.inputs import read_texts_by
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import examples, tokens_of
+from adapt_core.hf.tasks.preview import example_tokens, spread_examples
 
 from adapt_nlp.seq2seq import data as pairs
 from adapt_nlp.seq2seq.metrics import BLEU, ROUGE, SACREBLEU, Score, TextScores
@@ -157,10 +157,10 @@ class TextToText(LanguageTask, ABC):
         """The tokens of the input, then the target's as text."""
         return [
             [
-                *((token, "") for token in tokens_of(self.tokenizer, example)),
+                *((token, "") for token in example_tokens(self.tokenizer, example)),
                 ("", " ".join(self.tokenizer.convert_ids_to_tokens(example["labels"]))),
             ]
-            for example in examples(data, count)
+            for example in spread_examples(data, count)
         ]
 
     def loading_lines(self, save_method: str) -> str:

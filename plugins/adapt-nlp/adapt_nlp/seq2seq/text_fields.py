@@ -9,7 +9,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf.data.columns import format_columns, formatted, text_fault
+from adapt_core.hf.data.columns import format_columns, format_row, text_fault
 
 from adapt_nlp.seq2seq import languages
 
@@ -70,7 +70,7 @@ class Formatted:
 
     def text(self, row: Mapping[str, Any]) -> Any:
         """The text of one row, None where every column is empty."""
-        return formatted(dict(row), self.plan.data)
+        return format_row(dict(row), self.plan.data)
 
     def fault(self, row: Mapping[str, Any]) -> str | None:
         """Why a row has no usable text here, or None."""

@@ -9,10 +9,10 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf.data.labels import Labels, read_labels, unseen_fault
 from adapt_core.hf.data.labels import class_weights as weights_of
-from adapt_core.hf.data.splits import count_full, good_splits, raw_splits
-from adapt_core.hf.data.texts import input_column, text_columns, text_faults, texts_of
+from adapt_core.hf.data.splits import clean_splits, count_truncated, load_splits
+from adapt_core.hf.data.texts import batch_texts, input_column, text_columns, text_faults
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,9 +30,9 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
         DataError: naming the split, row and column at fault.
     """
     label = target_column(plan)
-    raw = raw_splits(plan, [*text_columns(plan), (label, "target_column")])
-    labels = labels_of(raw.get("train", raw.get("validation")), label)
-    splits, stats = good_splits(
+    raw = load_splits(plan, [*text_columns(plan), (label, "target_column")])
+    labels = read_labels(raw.get("train", raw.get("validation")), label)
+    splits, stats = clean_splits(
         plan,
         raw,
         lambda rows, split: _faults(rows, split, labels, plan),
@@ -52,7 +52,7 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     for split, dataset in splits.items():
         encode = _encoder(tokenizer, limit, labels, plan, label)
         ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        stats[f"{split}_truncated"] = count_full(ready[split], "input_ids", limit, f"{split} split: texts")
+        stats[f"{split}_truncated"] = count_truncated(ready[split], "input_ids", limit, f"{split} split: texts")
     return TaskData(
         labels=labels.names,
         stats=stats,
@@ -74,7 +74,7 @@ def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterato
 
 def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, label: str) -> Any:
     def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        encoded = dict(tokenizer(texts_of(batch, plan), truncation=True, max_length=limit))
+        encoded = dict(tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit))
         encoded["labels"] = [labels.ids[value] for value in batch[label]]
         return encoded
 

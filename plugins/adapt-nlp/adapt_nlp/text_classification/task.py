@@ -12,10 +12,10 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import spread
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.texts import text_of
+from adapt_core.hf.data.texts import row_text
 from adapt_core.hf.models.tokenizers import length_limit
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import examples, label_counts, tokens_of
+from adapt_core.hf.tasks.preview import count_labels, example_tokens, spread_examples
 
 from adapt_nlp.text_classification import data as classification_data
 
@@ -94,13 +94,13 @@ class TextClassification(LanguageTask):
         """Tokens, then the class."""
         names = data.labels or ()
         return [
-            [*((token, "") for token in tokens_of(self.tokenizer, example)), ("", names[example["labels"]])]
-            for example in examples(data, count)
+            [*((token, "") for token in example_tokens(self.tokenizer, example)), ("", names[example["labels"]])]
+            for example in spread_examples(data, count)
         ]
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training texts of each class."""
-        return label_counts(column_values(data.train, "labels"), data.labels or ())
+        return count_labels(column_values(data.train, "labels"), data.labels or ())
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and classifies one text."""
@@ -117,7 +117,7 @@ class TextClassification(LanguageTask):
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """A few validation texts with their class, and the model's with its probability."""
         numbers = spread(len(data.validation), count)
-        texts = [text_of(data.rows["validation"][number], self.plan) for number in numbers]
+        texts = [row_text(data.rows["validation"][number], self.plan) for number in numbers]
         truth = data.validation.select(numbers)["labels"]
         names = data.labels or ()
         return [

@@ -11,7 +11,7 @@ from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
 from adapt_core.hf.data.columns import require_columns
-from adapt_core.hf.data.splits import good_splits, raw_splits
+from adapt_core.hf.data.splits import clean_splits, load_splits
 
 from adapt_nlp.text_generation.chat import Span, give_template
 from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
@@ -43,13 +43,13 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
     Raises:
         DataError: naming the split, row and column at fault.
     """
-    raw = raw_splits(plan)
+    raw = load_splits(plan)
     form = form_of(plan, next(iter(raw.values())))
     for split, rows in raw.items():
         require_columns(rows, form.columns, split)
     if form.is_chat:
         give_template(tokenizer)
-    splits, stats = good_splits(plan, raw, lambda rows, _: faults(rows, form, plan, tokenizer))
+    splits, stats = clean_splits(plan, raw, lambda rows, _: faults(rows, form, plan, tokenizer))
     stats["form"] = form.kind
     key = {
         "tokenizer": tokenizer_key(tokenizer),

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf.data.columns import format_columns, formatted, text_fault
+from adapt_core.hf.data.columns import format_columns, format_row, text_fault
 from adapt_core.hf.data.source import BUILDERS, load_raw
 
 from adapt_nlp.text_generation.chat import as_text, chat_fault, template_fault
@@ -75,7 +75,7 @@ def as_prompt(given: Any, plan: Plan, tokenizer: Any, is_chat: bool, place: str)
         return as_text(tokenizer, [{"role": "user", "content": given}], answer_follows=True) if is_chat else given
     data = plan.data
     if data.format_string and all(name in given for name in format_columns(data)):
-        text = formatted(given, data)
+        text = format_row(given, data)
         if text is None:
             raise InputError(f"{place}: every column of FORMAT_STRING is empty.")
         return text

@@ -10,7 +10,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf.data.columns import column_values, format_columns, formatted, text_fault
+from adapt_core.hf.data.columns import column_values, format_columns, format_row, text_fault
 
 from adapt_nlp.text_generation.chat import Span, Turns, chat_fault, template_fault, with_answers
 
@@ -109,7 +109,7 @@ def _fault(row: Mapping[str, Any], form: Form, plan: Plan, tokenizer: Any) -> st
         return fault or template_fault(tokenizer, value)
     plain = form.names
     if plan.data.format_string:
-        if formatted(dict(row), plan.data) is None:
+        if format_row(dict(row), plan.data) is None:
             return "every column of FORMAT_STRING is empty"
         plain = form.names[-1:] if form.kind == "pairs" else []
     for name in plain:
@@ -141,7 +141,7 @@ def texts_of(row: Mapping[str, Any], form: Form, plan: Plan, tokenizer: Any) -> 
         parts = with_answers(tokenizer, turns_of(row, form))
         # Texts of one conversation begin alike; where all is learned, the last one holds the others.
         return [(parts[-1][0], None)] if whole else list(parts)
-    prompt = str(formatted(dict(row), plan.data)) if plan.data.format_string else row[form.names[0]]
+    prompt = str(format_row(dict(row), plan.data)) if plan.data.format_string else row[form.names[0]]
     if form.kind == "text":
         return [(prompt, None)]
     text = prompt + row[form.names[-1]]

@@ -14,7 +14,7 @@ from adapt_core.distributed.world import World
 from adapt_core.evaluation import spread
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import examples, tokens_of
+from adapt_core.hf.tasks.preview import example_tokens, spread_examples
 from adapt_core.run_folder.paths import RunFolder
 
 from adapt_nlp.text_generation import data as documents_data
@@ -102,10 +102,10 @@ class TextGeneration(LanguageTask):
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """The tokens of documents; those that are learned are marked where not all are."""
         seen = []
-        for example in examples(data, count):
+        for example in spread_examples(data, count):
             learned = [label != documents_data.IGNORED for label in example["labels"]]
             mark = "" if all(learned[1:]) else "learned"
-            tokens = tokens_of(self.tokenizer, example)
+            tokens = example_tokens(self.tokenizer, example)
             seen.append([(token, mark if wanted else "") for token, wanted in zip(tokens, learned, strict=True)])
         return seen
 

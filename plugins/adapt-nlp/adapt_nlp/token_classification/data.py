@@ -8,7 +8,7 @@ from typing import Any
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
-from adapt_core.hf.data.splits import good_splits, raw_splits
+from adapt_core.hf.data.splits import clean_splits, load_splits
 
 from adapt_nlp.token_classification.tags import Tags, input_column, row_faults, tags_of, target_column
 from adapt_nlp.token_classification.windows import IGNORED, windows
@@ -31,9 +31,9 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
         DataError: naming the split, row and column at fault.
     """
     words, target = input_column(plan), target_column(plan)
-    raw = raw_splits(plan, [(words, "input_column"), (target, "target_column")])
+    raw = load_splits(plan, [(words, "input_column"), (target, "target_column")])
     tags = tags_of(raw, plan)
-    splits, stats = good_splits(plan, raw, lambda dataset, _split: row_faults(dataset, plan, tags))
+    splits, stats = clean_splits(plan, raw, lambda dataset, _split: row_faults(dataset, plan, tags))
     key = {
         "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,

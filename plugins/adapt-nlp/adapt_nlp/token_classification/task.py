@@ -15,7 +15,7 @@ from adapt_core.hf.data.columns import column_values
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.inputs import read_words
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import IGNORED, examples, label_counts, tokens_of
+from adapt_core.hf.tasks.preview import IGNORED, count_labels, example_tokens, spread_examples
 
 from adapt_nlp.token_classification import data as tagging_data
 from adapt_nlp.token_classification import metrics
@@ -125,15 +125,15 @@ class TokenClassification(LanguageTask):
         return [
             [
                 (token, "" if label == IGNORED else names[label])
-                for token, label in zip(tokens_of(self.tokenizer, example), example["labels"], strict=True)
+                for token, label in zip(example_tokens(self.tokenizer, example), example["labels"], strict=True)
             ]
-            for example in examples(data, count)
+            for example in spread_examples(data, count)
         ]
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training words of each tag."""
         labels = (label for row in column_values(data.train, "labels") for label in row)
-        return label_counts(labels, data.labels or ())
+        return count_labels(labels, data.labels or ())
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and tags the words of one text."""

@@ -14,9 +14,9 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.labels import Labels, labels_of, unseen_fault
+from adapt_core.hf.data.labels import Labels, read_labels, unseen_fault
 from adapt_core.hf.data.source import locate_files
-from adapt_core.hf.data.splits import good_splits, needed_splits, raw_splits
+from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits
 from adapt_core.hf.models.logging import quiet_libraries
 
 from adapt_vision_mm.images.decoder import find_defect
@@ -78,11 +78,11 @@ def load_rows(plan: Plan) -> Rows:
     else:
         image = str(plan.data.input_column or plan.task.params.dataset_text_field)
         label = str(plan.data.target_column or "label")
-        raw = raw_splits(plan, [(image, "input_column"), (label, "target_column")])
+        raw = load_splits(plan, [(image, "input_column"), (label, "target_column")])
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
         base = _places(plan)
-    labels = labels_of(raw.get("train", raw.get("validation")), label)
-    splits, stats = good_splits(
+    labels = read_labels(raw.get("train", raw.get("validation")), label)
+    splits, stats = clean_splits(
         plan,
         raw,
         lambda rows, split: _faults(rows, split, image, label, labels, base),

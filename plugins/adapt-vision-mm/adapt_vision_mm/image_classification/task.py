@@ -13,7 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.hf.data.source import check_source as check_data_source
+from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.pretrained import check_source
 
 from adapt_vision_mm.image_classification.library import TIMM, Choice, choose
