@@ -108,7 +108,11 @@ class Quantizer(Protocol):
         """Makes a quantized model ready to train an adapter on (norms, input gradients)."""
 
     def dequantize(self, model: nn.Module) -> nn.Module:
-        """The model with plain float32 layers where quantized ones were, which compute what those did."""
+        """Replace the quantized layers by plain float32 ones that compute the same; return the model.
+
+        Methods call it to merge: an adapter is not merged into rounded weights. Adapters attach to quantized layers
+        that are subclasses of `torch.nn.Linear`.
+        """
 
 
 class Method(Protocol):
@@ -138,11 +142,15 @@ class Method(Protocol):
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
         """Attaches the adapter that `save_adapter` wrote to a plain base model."""
 
-    def merge(self, model: nn.Module) -> nn.Module:
-        """The trained model without any class of the method's.
+    def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
+        """Return the trained model without any class of the method or the quantizer.
+
+        Args:
+            model: the attached model.
+            quantizer: what quantized the base model, and can dequantize it; None for a base in float.
 
         Raises:
-            InputError: it cannot be merged; the message says why.
+            InputError: the model cannot be merged; the message gives the reason.
         """
 
 

@@ -27,11 +27,12 @@ from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 
 from adapt_peft_ssf import params
-from adapt_peft_ssf.any_peft import AnyPeft
-from adapt_peft_ssf.lora import Dora, Lora
+from adapt_peft_ssf.methods.any_peft import AnyPeft
+from adapt_peft_ssf.methods.dora import Dora
+from adapt_peft_ssf.methods.lora import Lora
+from adapt_peft_ssf.methods.ssf import Ssf
 from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
 from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
-from adapt_peft_ssf.ssf_method import Ssf
 
 NEW = frozenset({"classifier.weight", "classifier.bias"})
 SITE = AttachContext(head=("classifier",), new_parameters=NEW, train_head=True)

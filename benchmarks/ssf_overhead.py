@@ -21,8 +21,8 @@ from adapt_core.contracts import AttachContext
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 
+from adapt_peft_ssf.methods.ssf import Ssf
 from adapt_peft_ssf.params import SsfParams
-from adapt_peft_ssf.ssf_method import Ssf
 
 
 def encoder() -> Any:
@@ -54,7 +54,7 @@ def main() -> None:
         "input_ids": torch.randint(5, 1000, (given.batch, given.tokens), generator=torch.Generator().manual_seed(2))
     }
     unmerged = adapted()
-    models = {"bare": encoder(), "unmerged": unmerged, "merged": Ssf(SsfParams()).merge(adapted()).eval()}
+    models = {"bare": encoder(), "unmerged": unmerged, "merged": Ssf(SsfParams()).merge(adapted(), None).eval()}
     seconds: dict[str, list[float]] = {name: [] for name in models}
     names = list(models)
     with torch.inference_mode():

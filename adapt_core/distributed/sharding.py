@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -31,6 +32,20 @@ def compute_device(model: nn.Module) -> torch.device:
 def plain_name(parameter: str) -> str:
     """A parameter's name without what activation checkpointing puts around layers."""
     return parameter.replace("_checkpoint_wrapped_module.", "")
+
+
+@contextmanager
+def restored_requires_grad(model: nn.Module) -> Iterator[None]:
+    """Restore which parameters require gradients after a block that changes or replaces parameters.
+
+    Parameters are matched by name, whatever activation checkpointing put around their layers in the block.
+    """
+    requires_grad = {plain_name(name): parameter.requires_grad for name, parameter in model.named_parameters()}
+    try:
+        yield
+    finally:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(requires_grad[plain_name(name)])
 
 
 def all_reduce_norms(norms: torch.Tensor, sharded: bool) -> torch.Tensor:

@@ -54,14 +54,12 @@ def export_run(
         training_check.before(model)
     training_check.stop()
     try:
-        plain = method.merge(model)
+        plain = method.merge(model, quantizer)
     except InputError as reason:
         if plan.run.merge_adapter or not has_adapter:
             raise
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
-    if quantizer is not None and not has_adapter:
-        plain = quantizer.dequantize(plain)
     figures = training_check.after(plain) if has_adapter else None
     save_model(task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name

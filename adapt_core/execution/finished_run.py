@@ -69,4 +69,5 @@ class FinishedRun:
         parts = Components.of(self.plan, self.registry, self.task)
         loaded = self.task.load_model(self.task.load_data(), parts.quantizer, World(device=first_device()))
         base = loaded.model if parts.quantizer is None else parts.quantizer.prepare(loaded.model, False)
-        return parts.method.merge(parts.method.load_adapter(base, self.folder.adapter)).cpu().eval()
+        attached = parts.method.load_adapter(base, self.folder.adapter)
+        return parts.method.merge(attached, parts.quantizer).cpu().eval()

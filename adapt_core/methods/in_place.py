@@ -7,6 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
+from adapt_core.contracts import Quantizer
+
 
 class InPlace:
     """A method without an adapter. `full` and `last_layer` are such."""
@@ -23,6 +25,6 @@ class InPlace:
         """Nothing was added."""
         return model
 
-    def merge(self, model: nn.Module) -> nn.Module:
-        """The model is plain already."""
-        return model
+    def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
+        """Return the model, dequantized where its base is quantized: nothing was added to it."""
+        return model if quantizer is None else quantizer.dequantize(model)

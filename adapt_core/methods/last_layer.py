@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.contracts import AttachContext
+from adapt_core.contracts import AttachContext, Quantizer
 from adapt_core.errors import InputError
 from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.params import LastLayerParams
@@ -70,9 +70,9 @@ class LastLayer(InPlace):
         """The head, and the further last layers."""
         return self._groups
 
-    def merge(self, model: nn.Module) -> nn.Module:
-        """The model is plain already, once the hooks that held BatchNorm still are gone."""
+    def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
+        """Remove the hooks that keep BatchNorm in evaluation mode, and dequantize where the base is quantized."""
         for handle in self._held:
             handle.remove()
         self._held = []
-        return model
+        return super().merge(model, quantizer)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import torch
 from torch import nn
 
 from adapt_core.contracts import AttachContext, Method
+from adapt_core.errors import InputError
+from adapt_core.testing.int8 import Int8
 from adapt_core.testing.models import OnAModel, logits_of, small_site, train
 from adapt_core.verification.training import fingerprint
 
@@ -103,10 +106,37 @@ class MethodContract(OnAModel):
         train(attached, batch, self.steps, self.lr)
         with torch.no_grad():
             unmerged = logits_of(attached, batch)
-            merged = method.merge(attached).eval()
+            merged = method.merge(attached, None).eval()
             outputs = logits_of(merged, batch)
         kinds = {type(module) for module in make_model().modules()}
         assert {type(module) for module in merged.modules()} <= kinds, "a class of the method's is left"
+        assert (outputs - unmerged).abs().max() <= self.merge_tolerance * unmerged.abs().max()
+
+    def test_on_quantized_layers_of_a_third_party_it_merges_exactly_or_refuses_before_training(
+        self,
+        method: Method,
+        make_model: Callable[[], nn.Module],
+        context: AttachContext,
+        batch: Mapping[str, Any],
+    ) -> None:
+        quantizer = Int8()
+        try:
+            base = quantizer.convert(make_model(), context.head, "cpu")
+        except InputError as reason:
+            pytest.skip(str(reason))
+        base = quantizer.prepare(base, gradient_checkpointing=False)
+        try:
+            attached = method.attach(base, attrs.evolve(context, quantized=True))
+        except InputError as reason:
+            assert str(reason), "it refuses without a reason"  # noqa: PT017 - to refuse is one of two right answers
+            return
+        train(attached, batch, self.steps, self.lr)
+        with torch.no_grad():
+            unmerged = logits_of(attached, batch)
+            merged = method.merge(attached, quantizer).eval()
+            outputs = logits_of(merged, batch)
+        kinds = {type(module) for module in make_model().modules()}
+        assert {type(module) for module in merged.modules()} <= kinds, "a class of the method or quantizer is left"
         assert (outputs - unmerged).abs().max() <= self.merge_tolerance * unmerged.abs().max()
 
     def test_its_params_cross_processes(self, method: Method) -> None:

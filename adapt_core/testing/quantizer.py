@@ -18,6 +18,20 @@ def _bytes(model: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
 
 
+class _Adapted(nn.Module):
+    """A quantized layer and an update of its weight, which is not merged yet."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base = base
+        generator = torch.Generator().manual_seed(3)
+        self.update = nn.Parameter(0.1 * torch.randn(base.out_features, base.in_features, generator=generator))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.base(x)
+        return output + nn.functional.linear(x.float(), self.update).to(output.dtype)
+
+
 class QuantizerContract(OnAModel):
     """Derive a test class and give it `make_quantizer`; override `make_model`, `batch` and `skip` for a model of yours.
 
@@ -90,6 +104,42 @@ class QuantizerContract(OnAModel):
             plain = quantizer.dequantize(quantized).eval()
             found = logits_of(plain, batch)
         assert {type(module) for module in plain.modules()} == {type(module) for module in make_model().modules()}
+        assert float((found - expected).abs().max() / expected.abs().max()) < 0.05
+
+    def test_what_an_adapter_adds_to_a_quantized_layer_merges_into_the_dequantized_one(
+        self,
+        make_quantizer: Callable[[], Quantizer],
+        make_model: Callable[[], nn.Module],
+        batch: Mapping[str, Any],
+        skip: tuple[str, ...],
+    ) -> None:
+        quantizer = make_quantizer()
+        model = quantizer.prepare(quantizer.convert(make_model(), skip, "cpu"), gradient_checkpointing=False).eval()
+        plain_kinds = {name: type(module) for name, module in make_model().named_modules()}
+        quantized = [name for name, module in model.named_modules() if type(module) is not plain_kinds[name]]
+        for name in quantized:
+            layer = model.get_submodule(name)
+            assert isinstance(layer, nn.Linear), f"{name} is not a torch.nn.Linear: no adapter attaches to it"
+            model.set_submodule(name, _Adapted(layer))
+        logits_of(model, batch).float().sum().backward()  # type: ignore[no-untyped-call]
+        adapted = {name: model.get_submodule(name) for name in quantized}
+        updates = {}
+        for name, layer in adapted.items():
+            assert isinstance(layer, _Adapted)
+            assert layer.update.grad is not None
+            updates[name] = layer.update.detach()
+        with torch.no_grad():
+            expected = logits_of(model, batch).float()
+            for name, layer in adapted.items():
+                assert isinstance(layer, _Adapted)
+                model.set_submodule(name, layer.base)
+            model = quantizer.dequantize(model).eval()
+            for name, update in updates.items():
+                weight = model.get_submodule(name).weight
+                assert isinstance(weight, nn.Parameter)
+                assert weight.dtype == torch.float32
+                weight += update if weight.shape == update.shape else update.T
+            found = logits_of(model, batch)
         assert float((found - expected).abs().max() / expected.abs().max()) < 0.05
 
     def test_a_model_without_a_layer_to_quantize_is_refused(self, make_quantizer: Callable[[], Quantizer]) -> None:

@@ -136,26 +136,29 @@ def _detr(models: Any) -> Any:
 
 def _method(name: str) -> Any:
     from adapt_peft_ssf import params
-    from adapt_peft_ssf.lora import Dora, Lora
-    from adapt_peft_ssf.ssf_method import Ssf
+    from adapt_peft_ssf.methods.dora import Dora
+    from adapt_peft_ssf.methods.lora import Lora
+    from adapt_peft_ssf.methods.ssf import Ssf
 
     if name == "LoRA":
         return Lora(params.LoraParams(dropout=0.0))
     return Dora(params.DoraParams(dropout=0.0)) if name == "DoRA" else Ssf(params.SsfParams())
 
 
-def _base(case: Any, bits: int) -> Any:
+def _quantizer(bits: int) -> Any:
     from adapt_peft_ssf import params
     from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
     from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
 
+    if bits == 4:
+        return Bnb4bit(params.Bnb4bitParams(load_in_4bit=True, bnb_4bit_compute_dtype="float32"))
+    return Bnb8bit(params.Bnb8bitParams(load_in_8bit=True))
+
+
+def _base(case: Any, bits: int) -> Any:
     if not bits:
         return case.seeded()
-    quantizer: Any = (
-        Bnb4bit(params.Bnb4bitParams(load_in_4bit=True, bnb_4bit_compute_dtype="float32"))
-        if bits == 4
-        else Bnb8bit(params.Bnb8bitParams(load_in_8bit=True))
-    )
+    quantizer = _quantizer(bits)
     return quantizer.prepare(quantizer.convert(case.seeded(), case.context.head, "cpu"), False)
 
 
@@ -181,7 +184,7 @@ def _measured(models: Any, case: Any, bits: int, name: str) -> dict[str, Any]:
         if bits:
             floats = _method(name).load_adapter(dequantize(_base(case, bits), torch.float32), Path(folder)).eval()
             reference = models.logits(floats, case.inputs())
-        merged = models.logits(method.merge(model).eval(), case.inputs())
+        merged = models.logits(method.merge(model, _quantizer(bits) if bits else None).eval(), case.inputs())
     largest = reference.abs().max()
     return {
         "losses": (losses[0], losses[-1]),

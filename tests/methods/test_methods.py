@@ -64,7 +64,7 @@ def test_statistics_of_a_frozen_batch_norm_stand_still_while_training() -> None:
     model.train()
     model(torch.randn(8, 3, 8, 8) + 5)
     assert torch.equal(model[1].running_mean, before)
-    method.merge(model)
+    method.merge(model, None)
     model.train()
     model(torch.randn(8, 3, 8, 8) + 5)
     assert not torch.equal(model[1].running_mean, before)

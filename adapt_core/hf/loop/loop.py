@@ -17,6 +17,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
+from adapt_core.distributed.sharding import restored_requires_grad
 from adapt_core.errors import DefectError, InputError
 from adapt_core.evaluation import PerClass, of_evaluation
 from adapt_core.hf.loop.arguments import load, training_arguments
@@ -230,13 +231,10 @@ class HuggingFaceLoop:
             return
         from torch.distributed.fsdp import FSDPModule
 
-        model = self._trainer.model
-        trains = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-        for module in model.modules():
-            if isinstance(module, FSDPModule):
-                module.reshard()
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(trains[name])
+        with restored_requires_grad(self._trainer.model):
+            for module in self._trainer.model.modules():
+                if isinstance(module, FSDPModule):
+                    module.reshard()
 
     def train(self, resume_from: Path | None) -> TrainResult:
         """Trains, from a whole checkpoint on where one is given.

@@ -13,25 +13,25 @@ def adapt_methods() -> list[MethodSpec]:
         MethodSpec(
             name="LoRA",
             summary="low-rank updates beside frozen layers",
-            implementation="adapt_peft_ssf.lora:Lora",
+            implementation="adapt_peft_ssf.methods.lora:Lora",
             params=LoraParams,
         ),
         MethodSpec(
             name="DoRA",
             summary="LoRA with a trained magnitude for each output",
-            implementation="adapt_peft_ssf.lora:Dora",
+            implementation="adapt_peft_ssf.methods.dora:Dora",
             params=DoraParams,
         ),
         MethodSpec(
             name="SSF",
             summary="a scale and a shift for each output channel of each layer",
-            implementation="adapt_peft_ssf.ssf_method:Ssf",
+            implementation="adapt_peft_ssf.methods.ssf:Ssf",
             params=SsfParams,
         ),
         MethodSpec(
             name="peft",
             summary="any other method of peft that adapts layers, by peft_name and peft_options",
-            implementation="adapt_peft_ssf.any_peft:AnyPeft",
+            implementation="adapt_peft_ssf.methods.any_peft:AnyPeft",
             params=AnyPeftParams,
         ),
     ]

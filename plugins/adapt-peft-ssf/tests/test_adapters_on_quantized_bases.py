@@ -70,7 +70,7 @@ def test_it_trains_loads_again_and_merges(case: Case, name: str, bits: int, tmp_
     on_floats = make(name).load_adapter(dequantize(quantized(case, bits), torch.float32), tmp_path).eval()
     reference = logits(on_floats, case.inputs())
 
-    merged = method.merge(model).eval()
+    merged = method.merge(model, quantizer(bits)).eval()
 
     assert not list(quantized_layers(merged))
     assert {n: type(m) for n, m in merged.named_modules()} == {n: type(m) for n, m in case.seeded().named_modules()}

@@ -11,7 +11,7 @@ import adapt_core
 from adapt_core.errors import InputError
 
 from .models import CASES, logits, train
-from adapt_peft_ssf.any_peft import AnyPeft
+from adapt_peft_ssf.methods.any_peft import AnyPeft
 from adapt_peft_ssf.params import AnyPeftParams
 
 NAMED = [
@@ -34,7 +34,7 @@ def test_it_trains_loads_again_and_merges(name: str, options: dict[str, Any], tm
     method.save_adapter(model, tmp_path)
     loaded = AnyPeft(method.params).load_adapter(case.seeded(), tmp_path).eval()
     assert (logits(loaded, case.inputs()) - unmerged).abs().max() < 1e-6
-    merged = method.merge(model).eval()
+    merged = method.merge(model, None).eval()
     assert (logits(merged, case.inputs()) - unmerged).abs().max() <= 1e-4 * unmerged.abs().max()
 
 
@@ -88,12 +88,12 @@ def test_what_cannot_be_merged_leaves_the_adapter_alone(
     tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
-    from adapt_peft_ssf import wrapping
+    from adapt_peft_ssf.methods import peft_models
 
     def refuse(model: Any) -> Any:
         raise NotImplementedError("this method has no merge")
 
-    monkeypatch.setattr(wrapping, "merge", refuse)
+    monkeypatch.setattr(peft_models, "merge", refuse)
     keys = {
         "TASK": "text_classification",
         "MODEL_PATH": str(tiny_encoder),

@@ -10,10 +10,12 @@ from adapt_core.contracts import Method, Quantizer
 from adapt_core.testing import MethodContract, PluginContract, QuantizerContract
 
 from adapt_peft_ssf import params
-from adapt_peft_ssf.lora import Dora, Lora
+from adapt_peft_ssf.methods.any_peft import AnyPeft
+from adapt_peft_ssf.methods.dora import Dora
+from adapt_peft_ssf.methods.lora import Lora
+from adapt_peft_ssf.methods.ssf import Ssf
 from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
 from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
-from adapt_peft_ssf.ssf_method import Ssf
 
 
 class TestDistribution(PluginContract):
@@ -36,6 +38,24 @@ class TestSsf(MethodContract):
     @pytest.fixture
     def make_method(self) -> Callable[[], Method]:
         return lambda: Ssf(params.SsfParams())
+
+
+class TestIa3(MethodContract):
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        return lambda: AnyPeft(params.AnyPeftParams(peft_name="IA3"))
+
+
+class TestLoHa(MethodContract):
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        return lambda: AnyPeft(params.AnyPeftParams(peft_name="LOHA", peft_options={"r": 4}))
+
+
+class TestOft(MethodContract):
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        return lambda: AnyPeft(params.AnyPeftParams(peft_name="OFT", peft_options={"oft_block_size": 8, "r": 0}))
 
 
 class TestFourBits(QuantizerContract):

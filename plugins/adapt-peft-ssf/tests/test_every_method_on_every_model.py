@@ -20,12 +20,13 @@ RELATIVE = 1e-5
 
 
 def make(method: str, **values: Any) -> Any:
-    from adapt_peft_ssf.lora import Dora, Lora
+    from adapt_peft_ssf.methods.dora import Dora
+    from adapt_peft_ssf.methods.lora import Lora
 
     if method == "LoRA":
         return Lora(params.LoraParams(**{"dropout": 0.0, **values}))
     if method == "SSF":
-        from adapt_peft_ssf.ssf_method import Ssf
+        from adapt_peft_ssf.methods.ssf import Ssf
 
         return Ssf(params.SsfParams(**values))
     return Dora(params.DoraParams(**{"dropout": 0.0, **values}))
@@ -99,7 +100,7 @@ def test_a_merged_model_is_plain_and_gives_the_same_outputs(case: Case, method: 
     train(model, case.inputs(), steps=5)
     unmerged = logits(model, case.inputs())
 
-    merged = method.merge(model).eval()
+    merged = method.merge(model, None).eval()
 
     assert {name: type(module) for name, module in merged.named_modules()} == names
     assert keys <= set(merged.state_dict())
@@ -116,7 +117,7 @@ def test_a_loaded_adapter_merges_into_the_same_model(case: Case, method: Any, tm
     method.save_adapter(model, tmp_path)
 
     fresh = type(method)(method.params)
-    merged = fresh.merge(fresh.load_adapter(case.seeded(), tmp_path)).eval()
+    merged = fresh.merge(fresh.load_adapter(case.seeded(), tmp_path), None).eval()
 
     assert (logits(merged, case.inputs()) - unmerged).abs().max() <= RELATIVE * unmerged.abs().max()
 
@@ -154,7 +155,7 @@ def test_a_model_with_a_train_step_of_its_own_keeps_its_class(name: str, tmp_pat
     by_peft = PeftModel.from_pretrained(case.seeded(), str(tmp_path)).eval()
     assert torch.equal(logits(by_peft, case.inputs()), unmerged)
 
-    merged = method.merge(model).eval()
+    merged = method.merge(model, None).eval()
     assert type(merged) is WithTrainStep
     assert (logits(merged, case.inputs()) - unmerged).abs().max() <= RELATIVE * unmerged.abs().max()
 

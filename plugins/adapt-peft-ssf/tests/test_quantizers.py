@@ -94,7 +94,7 @@ def test_on_weights_kept_in_float_it_trains_and_merges(name: str) -> None:
     assert losses[-1] < losses[0]
     with torch.no_grad():
         unmerged = logits(model, case.inputs())
-    merged = method.merge(model).eval()
+    merged = method.merge(model, quantizer(8, llm_int8_has_fp16_weight=True)).eval()
     assert (logits(merged, case.inputs()) - unmerged).abs().max() <= 5e-2 * unmerged.abs().max()
 
 
@@ -251,5 +251,5 @@ def test_on_a_gpu_it_trains_and_merges(name: str, bits: int) -> None:
         losses.append(loss.item())
     assert losses[-1] < losses[0]
     unmerged = logits(model.eval(), inputs)
-    merged = method.merge(model).eval()
+    merged = method.merge(model, made).eval()
     assert (logits(merged, inputs) - unmerged).abs().max() <= 5e-2 * unmerged.abs().max()

@@ -178,9 +178,9 @@ def test_a_merge_that_changes_the_function_stops_the_run(
 ) -> None:
     from adapt_core.errors import DefectError
 
-    from adapt_peft_ssf import wrapping
+    from adapt_peft_ssf.methods import peft_models
 
-    monkeypatch.setattr(wrapping, "merge", lambda model: wrapping._unload(model))
+    monkeypatch.setattr(peft_models, "merge", lambda model: peft_models._unload(model))
     with pytest.raises(DefectError, match="computes something else"):
         adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", EPOCHS=2))
     assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()

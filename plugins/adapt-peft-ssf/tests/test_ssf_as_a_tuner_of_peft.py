@@ -13,10 +13,10 @@ from torch import nn
 from adapt_core.errors import InputError
 
 from .models import CASES, ConvNet, Mlp, logits, train
+from adapt_peft_ssf.methods.ssf import Ssf
 from adapt_peft_ssf.params import SsfParams
 from adapt_peft_ssf.ssf import SsfConfig, SsfLayer
 from adapt_peft_ssf.ssf.layer import refusal
-from adapt_peft_ssf.ssf_method import Ssf
 
 
 def wrapped(case: str = "mlp", **values: Any) -> Any:

@@ -14,7 +14,7 @@ from adapt_core.capabilities import StoredBytes
 
 from adapt_peft_ssf.params import Bnb4bitParams
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
-from adapt_peft_ssf.quantizers.preparing import prepare
+from adapt_peft_ssf.quantizers.preparation import prepare
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Bnb4bit:
         return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
-        """See `preparing.prepare`."""
+        """See `preparation.prepare`."""
         return prepare(model, gradient_checkpointing, "is_loaded_in_4bit")
 
     def dequantize(self, model: nn.Module) -> nn.Module:

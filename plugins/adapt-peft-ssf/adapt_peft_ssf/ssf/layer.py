@@ -11,6 +11,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from adapt_peft_ssf.ssf.config import SsfConfig
+from adapt_peft_ssf.weights import has_plain_weight
 
 SPREAD = 0.02
 """Standard deviation of the paper's random start."""
@@ -154,8 +155,12 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         """Folds adapters into weight and bias. A layer without bias gains one where an adapter shifts it.
 
         Raises:
-            ValueError: with `safe_merge`, an adapter holds values that are not finite.
+            ValueError: the base layer is quantized; or, with `safe_merge`, an adapter has values that are not finite.
         """
+        if not has_plain_weight(self.get_base_layer()):
+            raise ValueError(
+                "SSF is not merged into quantized weights: dequantize the base, load the adapter, then merge."
+            )
         for name in check_adapters_to_merge(self, adapter_names):
             if name not in self.ssf_scale:
                 continue

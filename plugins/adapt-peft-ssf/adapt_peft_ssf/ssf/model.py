@@ -8,7 +8,6 @@ from peft import PeftConfig
 from peft.tuners.tuners_utils import BaseTuner
 from torch import nn
 
-from adapt_peft_ssf.ssf.bnb import QuantizedSsfLayer, is_quantized_layer
 from adapt_peft_ssf.ssf.config import SsfConfig
 from adapt_peft_ssf.ssf.layer import SsfLayer, refusal
 
@@ -45,8 +44,7 @@ class SsfModel(BaseTuner):
         reason = refusal(target)
         if reason is not None:
             raise ValueError(f"SSF cannot take the module {current_key}: {reason}")
-        kind = QuantizedSsfLayer if is_quantized_layer(target) else SsfLayer
-        layer = kind(target, adapter_name, peft_config)
+        layer = SsfLayer(target, adapter_name, peft_config)
         if adapter_name not in self.active_adapters:
             layer.requires_grad_(False)
         self._replace_module(parent, target_name, layer, target)

@@ -10,7 +10,7 @@ from torch import nn
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
-from adapt_peft_ssf.adapters import AdapterMethod
+from adapt_peft_ssf.methods.adapter import AdapterMethod
 from adapt_peft_ssf.params import SsfParams
 from adapt_peft_ssf.ssf import SsfConfig
 from adapt_peft_ssf.ssf.layer import refusal

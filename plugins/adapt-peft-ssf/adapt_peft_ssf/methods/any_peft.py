@@ -16,7 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
-from adapt_peft_ssf.adapters import AdapterMethod
+from adapt_peft_ssf.methods.adapter import AdapterMethod
 from adapt_peft_ssf.params import AnyPeftParams
 
 _OURS = ("target_modules", "modules_to_save", "inference_mode", "peft_type", "task_type")

@@ -1,4 +1,4 @@
-"""The methods LoRA and DoRA, on peft."""
+"""The method LoRA, on peft."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from peft import LoraConfig, PeftConfig
-from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
-from adapt_peft_ssf.adapters import AdapterMethod
+from adapt_peft_ssf.methods.adapter import AdapterMethod
 from adapt_peft_ssf.params import LoraParams
 
 log = logging.getLogger(__name__)
 
 _LAYERS = (nn.Linear, Conv1D, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding)
-_PLAIN_FORWARDS = (nn.Conv1d.forward, nn.Conv2d.forward, nn.Conv3d.forward)
 _STARTS = ("gaussian", "pissa", "olora", "orthogonal")
 _PISSA = re.compile(r"pissa(_niter_\d+)?")
 
@@ -99,45 +97,3 @@ class Lora(AdapterMethod):
             return
         with super().disable_adapter(model):
             yield
-
-
-class Dora(Lora):
-    """Weight-decomposed low-rank adaptation (Liu et al., 2024): a magnitude beside LoRA's direction."""
-
-    name = "DoRA"
-    decomposes = True
-
-    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """As LoRA's.
-
-        Raises:
-            InputError: as LoRA's, or an 8-bit base keeps its weights in float.
-        """
-        states = (getattr(module, "state", None) for module in model.modules())
-        if any(getattr(state, "has_fp16_weights", False) for state in states):
-            raise InputError(
-                "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
-                "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
-            )
-        attached = super().attach(model, context)
-        _without_dropout_where_inputs_are_padded(attached)
-        return attached
-
-
-def _is_own_convolution(layer: nn.Module) -> bool:
-    convolution = isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
-    return convolution and type(layer).forward not in _PLAIN_FORWARDS
-
-
-def _without_dropout_where_inputs_are_padded(model: nn.Module) -> None:
-    """Behind a dropout peft computes a convolution anew, without the padding that its own forward may add."""
-    padded = [
-        module
-        for module in model.modules()
-        if isinstance(module, LoraLayer) and _is_own_convolution(module.get_base_layer())
-    ]
-    for module in padded:
-        for adapter in module.lora_dropout:
-            module.lora_dropout[adapter] = nn.Identity()
-    if padded:
-        log.info("DoRA uses no dropout on %d convolutions that pad their inputs themselves", len(padded))

@@ -15,16 +15,17 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.contracts import AttachContext
-from adapt_core.distributed.sharding import plain_name
+from adapt_core.contracts import AttachContext, Quantizer
+from adapt_core.distributed.sharding import restored_requires_grad
 from adapt_core.errors import DefectError, InputError
 from adapt_core.methods.requires_grad import hold_batch_norms
 from adapt_core.nn.structure import untie_head
 
-from adapt_peft_ssf import wrapping
-from adapt_peft_ssf.heads import modules_to_save
+from adapt_peft_ssf.methods import peft_models
+from adapt_peft_ssf.methods.heads import modules_to_save
+from adapt_peft_ssf.methods.targets import as_peft_targets, select_targets
 from adapt_peft_ssf.params import TargetParams
-from adapt_peft_ssf.targets import as_peft_targets, select_targets
+from adapt_peft_ssf.weights import is_foreign_quantized_layer
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class AdapterMethod(ABC):
         params: TargetParams = self.params
         if not params.auto_select_modules and not params.target_modules:
             raise InputError("auto_select_modules: false needs target_modules, the names of the layers to adapt.")
+        if context.quantized and not params.target_modules:
+            self._refuse_foreign_layers(model)
         saved = modules_to_save(model, context, self.name)
         spared = [*context.head, *saved]
         targets = select_targets(model, params.target_modules, spared, self.by_default, self.refusal, self.name)
@@ -75,15 +78,24 @@ class AdapterMethod(ABC):
             log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
         layers = [model.get_submodule(name) for name in targets]
         config = self.make_config(as_peft_targets(targets, model), layers, saved)
-        attached = self._guarded(lambda: wrapping.attach(model, config))
+        attached = self._guarded(lambda: peft_models.attach(model, config))
         for name, parameter in attached.named_parameters():
-            if wrapping.in_saved_module(name) and not context.trains(wrapping.plain_name(name)):
+            if peft_models.in_saved_module(name) and not context.trains(peft_models.plain_name(name)):
                 parameter.requires_grad_(False)
         self._held = hold_batch_norms(attached)
         return attached
 
     def check_params(self, context: AttachContext) -> None:  # noqa: B027 - a method without such parameters has nothing to check
         """Refuses parameters that no model could serve. Overridden where there are any."""
+
+    def _refuse_foreign_layers(self, model: nn.Module) -> None:
+        for name, module in model.named_modules():
+            if is_foreign_quantized_layer(module):
+                raise InputError(
+                    f"method {self.name} cannot adapt the quantized layers of this model: {name} is of class "
+                    f"{type(module).__name__}, which is not a subclass of torch.nn.Linear. Name other layers in "
+                    "target_modules, or use method last_layer."
+                )
 
     def _without_saved(self, targets: list[str], saved: Sequence[str]) -> list[str]:
         prefixes = tuple(f"{name}." for name in saved)
@@ -109,47 +121,47 @@ class AdapterMethod(ABC):
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
         """The adapter's own parameters, and those of the head that trains whole."""
         trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        head = [name for name in trainable if wrapping.in_saved_module(name)]
+        head = [name for name in trainable if peft_models.in_saved_module(name)]
         return {"adapter": [name for name in trainable if name not in set(head)], "head": head}
 
     @contextmanager
     def disable_adapter(self, model: nn.Module) -> Iterator[None]:
-        """The adapter is switched off; the head stays as it is."""
-        trainable = {plain_name(name): parameter.requires_grad for name, parameter in model.named_parameters()}
+        """Switch the adapter off; the head stays as it is."""
         layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-        for layer in layers:
-            layer.enable_adapters(False)
-        # peft freezes what it switches off, and FSDP settles at its first forward pass in which type gradients come.
-        _set_trainable(model, trainable)
-        try:
-            yield
-        finally:
-            for layer in layers:
-                layer.enable_adapters(True)
-            _set_trainable(model, trainable)
+        with restored_requires_grad(model):
+            # peft freezes what it switches off, but FSDP fixes the type of gradients at its first forward pass.
+            with restored_requires_grad(model):
+                for layer in layers:
+                    layer.enable_adapters(False)
+            try:
+                yield
+            finally:
+                for layer in layers:
+                    layer.enable_adapters(True)
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
         """Writes adapter_config.json and adapter_model.safetensors, which plain peft loads."""
-        wrapping.save(model, folder)
+        peft_models.save(model, folder)
         return True
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
         """The adapter of a folder on its base model, quantized or not."""
         if not isinstance(model, PeftModel):
             _untie_adapted_head(model, folder)
-        return self._guarded(lambda: wrapping.load(model, folder))
+        return self._guarded(lambda: peft_models.load(model, folder))
 
-    def merge(self, model: nn.Module) -> nn.Module:
-        """The trained model as a plain one.
+    def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
+        """Return the trained model as a plain one, its base dequantized where a quantizer is given.
 
         Raises:
-            InputError: a layer cannot take its adapter in, or the adapter holds values that are not finite.
+            InputError: an adapter cannot be merged into its layer, or has values that are not finite.
+            DefectError: a class of peft or of this package is left.
         """
         for handle in self._held:
             handle.remove()
         self._held = []
         try:
-            plain = wrapping.merge(model)
+            plain = peft_models.merge(model, quantizer)
         except (ValueError, NotImplementedError) as error:
             raise InputError(f"the {self.name} adapter cannot be merged: {' '.join(str(error).split())}") from error
         left = sorted(
@@ -173,9 +185,3 @@ def _untie_adapted_head(model: nn.Module, folder: Path) -> None:
         targeted = any(name == target or name.endswith(f".{target}") for target in targets or ())
     if targeted:
         untie_head(model, [name])
-
-
-def _set_trainable(model: nn.Module, trainable: Mapping[str, bool]) -> None:
-    # A first evaluation under FSDP renames layers whose activations are recomputed.
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(trainable[plain_name(name)])

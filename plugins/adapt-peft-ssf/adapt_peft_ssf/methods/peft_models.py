@@ -12,14 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from adapt_peft_ssf.quantizers.conversion import dequantize, is_quantized
+from adapt_core.contracts import Quantizer
+
+from adapt_peft_ssf.weights import has_plain_weight
 
 ADAPTER = "default"
 _PREFIX = "base_model.model."
@@ -94,27 +96,43 @@ def load(model: nn.Module, folder: Path) -> nn.Module:
     return attached
 
 
-def merge(model: nn.Module) -> nn.Module:
-    """The plain model with the adapter folded in.
+def merge(model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
+    """Return the plain model with the adapter merged into its weights.
 
-    On a quantized base the base is dequantized first and the adapter then folded in: merging into quantized weights
-    would round the adapter away.
+    A quantized base is dequantized first: merged into quantized weights, the adapter would be rounded away.
+
+    Args:
+        model: the attached model.
+        quantizer: what quantized the base; None for a base in float.
+
+    Raises:
+        ValueError: an adapted layer has no plain weight to merge into, or the adapter has values that are not finite.
     """
-    if is_quantized(model):
+    if quantizer is not None:
         with tempfile.TemporaryDirectory() as name:
             save(model, Path(name))
-            base = dequantize(_unload(model), torch.float32)
-            model = load(base, Path(name))
-    tuner = _tuner(model)
-    plain: nn.Module = tuner.merge_and_unload(safe_merge=True)
+            model = load(quantizer.dequantize(unload(model)), Path(name))
+    _require_plain_weights(model)
+    plain: nn.Module = _tuner(model).merge_and_unload(safe_merge=True)
     _forget(plain)
     return plain
 
 
-def _unload(model: nn.Module) -> nn.Module:
+def unload(model: nn.Module) -> nn.Module:
+    """Return the base model without the adapter, its layers as they were."""
     base: nn.Module = _tuner(model).unload()
     _forget(base)
     return base
+
+
+def _require_plain_weights(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        base = module.get_base_layer() if isinstance(module, BaseTunerLayer) else None
+        if isinstance(base, nn.Linear) and not has_plain_weight(base):
+            raise ValueError(
+                f"the layer {plain_name(name)} ({type(base).__name__}) has no weight in float to merge into. "
+                "A quantized base is dequantized by its quantizer first."
+            )
 
 
 def _tuner(model: nn.Module) -> Any:

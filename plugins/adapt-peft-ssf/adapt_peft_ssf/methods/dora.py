@@ -1,0 +1,90 @@
+"""The method DoRA, on peft."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from peft import PeftConfig
+from peft.tuners.lora import LoraLayer
+from peft.utils.integrations import dequantize_module_weight
+from torch import nn
+
+from adapt_core.contracts import AttachContext
+from adapt_core.errors import InputError
+
+from adapt_peft_ssf.methods.lora import Lora
+from adapt_peft_ssf.weights import has_plain_weight
+
+log = logging.getLogger(__name__)
+
+_PLAIN_FORWARDS = (nn.Conv1d.forward, nn.Conv2d.forward, nn.Conv3d.forward)
+
+
+class Dora(Lora):
+    """Weight-decomposed low-rank adaptation (Liu et al., 2024): a magnitude beside LoRA's direction."""
+
+    name = "DoRA"
+    decomposes = True
+
+    def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
+        """Return LoRA's config with `use_dora`.
+
+        Raises:
+            InputError: a layer keeps its weight in a form that peft cannot dequantize.
+        """
+        # One layer of each kind: peft dequantizes every weight once more when it computes the norms.
+        kinds = {(type(layer), type(getattr(layer, "weight", None))): layer for layer in layers}
+        for layer in kinds.values():
+            if isinstance(layer, nn.Linear) and not _peft_knows_the_weight(layer):
+                raise InputError(
+                    f"method DoRA needs the norms of the weights, and peft cannot dequantize those of "
+                    f"{type(layer).__name__} layers. Use LoRA or SSF, or quantize with load_in_4bit or load_in_8bit."
+                )
+        return super().make_config(targets, layers, saved)
+
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
+        """As LoRA's.
+
+        Raises:
+            InputError: as LoRA's, or an 8-bit base keeps its weights in float.
+        """
+        states = (getattr(module, "state", None) for module in model.modules())
+        if any(getattr(state, "has_fp16_weights", False) for state in states):
+            raise InputError(
+                "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
+                "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
+            )
+        attached = super().attach(model, context)
+        _without_dropout_where_inputs_are_padded(attached)
+        return attached
+
+
+def _peft_knows_the_weight(layer: nn.Linear) -> bool:
+    """Return whether peft gets from a layer the weight that it computes with."""
+    if has_plain_weight(layer):
+        return True
+    if type(layer.weight) is nn.Parameter:
+        return False  # codes, which peft would take for the weight itself
+    weight: torch.Tensor = dequantize_module_weight(layer)
+    return weight.is_floating_point() and weight.shape == (layer.out_features, layer.in_features)
+
+
+def _is_own_convolution(layer: nn.Module) -> bool:
+    convolution = isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
+    return convolution and type(layer).forward not in _PLAIN_FORWARDS
+
+
+def _without_dropout_where_inputs_are_padded(model: nn.Module) -> None:
+    """Behind a dropout peft computes a convolution anew, without the padding that its own forward may add."""
+    padded = [
+        module
+        for module in model.modules()
+        if isinstance(module, LoraLayer) and _is_own_convolution(module.get_base_layer())
+    ]
+    for module in padded:
+        for adapter in module.lora_dropout:
+            module.lora_dropout[adapter] = nn.Identity()
+    if padded:
+        log.info("DoRA uses no dropout on %d convolutions that pad their inputs themselves", len(padded))
