@@ -63,7 +63,7 @@ def loaded_per_second(config: dict[str, Any], steps: int) -> float:
     if plan.loop == "mm":
         from mmengine.dataset import pseudo_collate as collate
     else:
-        from adapt_vision_mm.image_classification.dataset import collate
+        from adapt_vision_mm.image_classification.collate import collate
     size = plan.training.batch_size
     loader = iter(DataLoader(data.train, size, shuffle=True, num_workers=1, collate_fn=collate, drop_last=True))
     next(loader)

@@ -1,11 +1,11 @@
-"""What adapt-vision-mm registers. Imports nothing heavy: every task's code loads when a run needs it."""
+"""The tasks of adapt-vision-mm. Imports nothing heavy: a task's code is imported when a run needs it."""
 
 from __future__ import annotations
 
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
+from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
-from adapt_vision_mm.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 
 _BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
 

@@ -1,1 +1,15 @@
-"""The task image_classification: see task.py, which reads top to bottom."""
+"""The task image_classification.
+
+params.py     the parameters of the task
+task.py       the task, which reads top to bottom
+data.py       class folders or a table -> validated rows of images and labels
+dataset.py    a row -> pixels and a class id, the same for any number of loading processes
+collate.py    examples -> a batch
+transforms.py image -> pixels: what the backends' preprocessing has in common
+processors.py the image processor that image_processor_path names
+trainer.py    the Trainer: random crops by epoch, pixels in the weights' dtype
+metrics.py    accuracy, top-5 accuracy, macro-F1
+predict.py    image files -> classes
+preview.py    images for the report and for `adapt check`
+backends/     the libraries that models come from
+"""

@@ -1,55 +1,62 @@
-"""Rows of images and labels as model inputs, the same for every number of loading processes."""
+"""Rows of images and labels as inputs of the model, the same for any number of loading processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch.utils.data import Dataset
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.image_classification.rows import image_source, name_of
+from adapt_vision_mm.image_classification.data import ImageValue, image_source, name_of
 from adapt_vision_mm.images.decoder import read_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Transform = Callable[["Image"], torch.Tensor]
+    from adapt_vision_mm.image_classification.transforms import Transform
 
 _MIXED = 0x9E3779B97F4A7C15
 _SEEDS = 2**63 - 1
 
 
-class UnreadableImageError(DataError):
-    """An image that turned out to be broken while training.
+class Example(TypedDict):
+    """An input of the model: `pixel_values` (3, height, width) float, and `labels`, the class id."""
 
-    A loading process hands its error over as text with a traceback; what is shown is its last line.
+    pixel_values: torch.Tensor
+    labels: int
+
+
+class UnreadableImageError(DataError):
+    """An image that proves broken during training.
+
+    A loading process passes its error on as text with a traceback; the message is its last line.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(text.strip().splitlines()[-1].removeprefix(f"{__name__}.{type(self).__name__}: "))
 
 
-class ImageDataset(Dataset[dict[str, Any]]):
+class ImageDataset(Dataset[Example]):
     """Images of one split.
 
-    An image's random crop depends on the seed, the epoch and the row alone: not on the number of workers or ranks, nor
-    on whether the run was cut and resumed.
+    An image's random crop depends on seed, epoch and row alone: not on the number of workers or ranks, nor on
+    whether the run was interrupted and resumed.
 
     Args:
-        images: paths, bytes, or what a data set's image column holds.
+        images: paths, bytes, or values of a dataset's image column.
         labels: class ids.
         transform: image -> float tensor (3, height, width).
-        base: folders in which relative paths are looked for.
-        seed: of random transforms; None for a transform that draws nothing.
+        base: folders that relative paths are searched in.
+        seed: of random transforms; None for a deterministic transform.
     """
 
     def __init__(
         self,
-        images: Sequence[Any],
+        images: Sequence[ImageValue],
         labels: Sequence[int],
         transform: Transform,
         base: Sequence[Path] = (),
@@ -63,22 +70,22 @@ class ImageDataset(Dataset[dict[str, Any]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Tells which epoch the images are read for. Takes effect in loading processes that start later."""
+        """Set the epoch that random crops depend on. Takes effect in loading processes that start later."""
         self._epoch = epoch
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        """`pixel_values` (3, height, width) float and `labels`.
+    def __getitem__(self, row: int) -> Example:
+        """Return the example of a row.
 
         Raises:
             UnreadableImageError: the image cannot be decoded; the message names it.
         """
-        return {"pixel_values": self._transformed(self.image(row), row), "labels": int(self.labels[row])}
+        return {"pixel_values": self._transform_row(self.image(row), row), "labels": int(self.labels[row])}
 
     def image(self, row: int) -> Image:
-        """A row's image as it lies: 8-bit RGB, upright.
+        """Return a row's image before its transform: 8-bit RGB, upright.
 
         Raises:
             UnreadableImageError: it cannot be decoded; the message names it.
@@ -89,7 +96,7 @@ class ImageDataset(Dataset[dict[str, Any]]):
         except DataError as error:
             raise UnreadableImageError(str(error)) from None
 
-    def _transformed(self, image: Image, row: int) -> torch.Tensor:
+    def _transform_row(self, image: Image, row: int) -> torch.Tensor:
         if self._seed is None:
             return self._transform(image)
         state = torch.get_rng_state()
@@ -98,11 +105,3 @@ class ImageDataset(Dataset[dict[str, Any]]):
             return self._transform(image)
         finally:
             torch.set_rng_state(state)
-
-
-def collate(examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """A batch: `pixel_values` (rows, 3, height, width) and `labels` (rows,)."""
-    return {
-        "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
-        "labels": torch.tensor([example["labels"] for example in examples]),
-    }

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import EvalPrediction
 
 METRICS = {"accuracy": "higher", "top5_accuracy": "higher", "macro_f1": "higher"}
 
 
-def best_five(logits: Any, labels: Any) -> Any:
-    """The five best class ids of each row, best first, on the device, so that evaluation keeps little.
+def best_five(logits: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:
+    """Return the five best class ids of each row, best first, so that evaluation keeps little in memory.
 
     Args:
-        logits: float tensor (rows, classes), or a tuple whose first element it is.
-        labels: unused.
+        logits: float tensor (rows, classes), or a tuple that begins with it.
+        labels: not used; the Trainer passes them.
 
     Returns:
-        int tensor (rows, 5), narrower where there are fewer classes.
+        int tensor (rows, 5) on the device, narrower if there are fewer classes.
     """
     scores = logits[0] if isinstance(logits, tuple) else logits
     return scores.topk(min(5, scores.shape[-1]), dim=-1).indices
 
 
-def classification_metrics(prediction: Any) -> dict[str, float]:
-    """Accuracy, top-5 accuracy (1 where there are five classes or fewer) and macro-F1.
+def classification_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """Return accuracy, top-5 accuracy (1 with five classes or fewer) and macro-F1.
 
-    Macro-F1 is the mean over the classes that occur, as scikit-learn computes it.
+    Macro-F1 is the mean over the classes that occur, as in scikit-learn.
 
     Args:
         prediction: `predictions`, int array (rows, 5) from `best_five`, and `label_ids`, int array (rows,).

@@ -1,4 +1,4 @@
-"""Which model a config means, and that each parameter of the task has its effect."""
+"""The backend and model that a config means, and the effect of each parameter of the task."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def chosen(keys: dict[str, Any]) -> Callable[..., Any]:
-    """The choice of a config with changes; no torch, no model."""
+    """The backend of a config with changes; no torch, no model."""
     from adapt_core.config.resolver import RunConfig, resolve
     from adapt_core.plugin.registry import Registry
 
-    from adapt_vision_mm.image_classification.library import choose
+    from adapt_vision_mm.image_classification.backends.choice import choose_backend
 
-    def choice(**changes: Any) -> Any:
+    def backend(**changes: Any) -> Any:
         bare = {"MODEL_PATH": None, "model_type": None, "image_processor_path": None}
-        return choose(resolve(RunConfig.read({**keys, **bare, **changes}), Registry.discover()))
+        return choose_backend(resolve(RunConfig.read({**keys, **bare, **changes}), Registry.discover()))
 
-    return choice
+    return backend
 
 
 @pytest.fixture
@@ -57,8 +57,9 @@ def prepared(keys: dict[str, Any]) -> Callable[..., Any]:
 
 
 def test_the_default_is_densenet121_of_timm(chosen: Run) -> None:
-    choice = chosen()
-    assert (choice.library, choice.architecture, choice.source) == ("timm", "densenet121", None)
+    backend = chosen()
+    assert backend.library == "timm"
+    assert (backend.reference.architecture, backend.reference.source) == ("densenet121", None)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +84,11 @@ def test_a_folder_says_itself_what_it_is(chosen: Run, tiny_vit: Path, tmp_path: 
     assert chosen(MODEL_PATH=str(tiny_vit)).library == "huggingface"
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "config.json").write_text('{"architecture": "resnet10t"}')
-    assert chosen(MODEL_PATH=str(tmp_path / "net")).architecture == "resnet10t"
+    assert chosen(MODEL_PATH=str(tmp_path / "net")).reference.architecture == "resnet10t"
     with pytest.raises(InputError, match="FRAMEWORK: timm contradicts"):
         chosen(MODEL_PATH=str(tiny_vit), FRAMEWORK="timm")
     (tmp_path / "net" / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="names neither a model_type"):
+    with pytest.raises(InputError, match=r"has neither model_type \(huggingface\) nor architecture \(timm\)"):
         chosen(MODEL_PATH=str(tmp_path / "net"))
 
 
@@ -96,8 +97,8 @@ def test_model_type_names_the_architecture_of_a_file_and_must_agree(
 ) -> None:
     file = tmp_path / "net.pth"
     file.touch()
-    assert chosen(MODEL_PATH=str(file), model_type="resnet10t_timm").architecture == "resnet10t"
-    assert chosen(LOCAL_MODEL_PATH=str(file), MODEL_PATH="resnet18").architecture == "resnet18"
+    assert chosen(MODEL_PATH=str(file), model_type="resnet10t_timm").reference.architecture == "resnet10t"
+    assert chosen(LOCAL_MODEL_PATH=str(file), MODEL_PATH="resnet18").reference.architecture == "resnet18"
     with pytest.raises(InputError, match="weights need one"):
         chosen(MODEL_PATH=str(file))
     with pytest.raises(InputError, match="model_type: vit_timm contradicts the timm architecture resnet18"):
@@ -127,9 +128,9 @@ def test_load_model_asks_for_published_weights(
     caplog.set_level(logging.WARNING)
     prepared()
     assert "resnet10t starts from random weights: load_model is false" in caplog.text
-    assert "it adapts nothing" not in caplog.text
+    assert "nothing to adapt" not in caplog.text
     prepared(method="last_layer")
-    assert "Method last_layer keeps most of them as they are: it adapts nothing" in caplog.text
+    assert "Method last_layer leaves most of them random: there is nothing to adapt" in caplog.text
     with pytest.raises(InputError, match=r"load_model: the published weights of resnet10t are not in the cache"):
         prepared(load_model=True)
     with pytest.raises(InputError, match="timm publishes no weights of efficientnet_b8"):
@@ -152,7 +153,7 @@ def test_weights_of_another_architecture_are_refused(prepared: Run, tmp_path: Pa
     import timm
 
     save_file(timm.create_model("resnet18").state_dict(), str(tmp_path / "net.safetensors"))
-    with pytest.raises(InputError, match=r"tensors of the model are not in it or have another shape \(the first: "):
+    with pytest.raises(InputError, match=r"tensors of the model are missing or have another shape \(the first: "):
         prepared(LOCAL_MODEL_PATH=str(tmp_path / "net.safetensors"))
     (tmp_path / "net.pth").write_bytes(b"no weights")
     with pytest.raises(InputError, match=r"net\.pth"):
@@ -229,7 +230,7 @@ def test_image_processor_path_replaces_them_and_is_saved(run: Run, tmp_path: Pat
     saved = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["pretrained_cfg"]
     assert saved["input_size"] == [3, 48, 40]
     assert (saved["mean"], saved["std"]) == ([0.1] * 3, [0.2] * 3)
-    with pytest.raises(InputError, match="image_processor_path: nowhere is no folder"):
+    with pytest.raises(InputError, match="image_processor_path: nowhere is neither a directory nor a hub id"):
         run(image_processor_path="nowhere", OVERWRITE_OUTPUT_DIR=True)
 
 
@@ -258,14 +259,18 @@ def test_processor_and_timm_transform_agree(prepared: Run, pictures: Path) -> No
     from PIL import Image
     from transformers import ViTImageProcessor
 
-    from adapt_vision_mm.image_classification.transforms import processor_transforms, timm_config_of, timm_transforms
+    from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import processor_transforms
+    from adapt_vision_mm.image_classification.backends.timm.preprocessing import processor_config, timm_transforms
 
     processor = ViTImageProcessor(size={"height": 32, "width": 32})
     image = Image.open(pictures / "train" / "red" / "0.jpg")
     one = processor_transforms(processor, augmentation=False).evaluate(image)
-    other = timm_transforms(timm_config_of(processor, "x"), augmentation=False).evaluate(image)
+    other = timm_transforms(processor_config(processor, "x"), augmentation=False).evaluate(image)
     assert torch.allclose(one, other, atol=0.02)
-    for make in (processor_transforms(processor, True), timm_transforms(timm_config_of(processor, "x"), True)):
+    for make in (
+        processor_transforms(processor, augmentation=True),
+        timm_transforms(processor_config(processor, "x"), augmentation=True),
+    ):
         assert make.train(image).shape == (3, 32, 32)
 
 

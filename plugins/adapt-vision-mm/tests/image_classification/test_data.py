@@ -31,7 +31,7 @@ def read(keys: dict[str, Any]) -> Callable[..., Any]:
     from adapt_core.config.resolver import RunConfig, resolve
     from adapt_core.plugin.registry import Registry
 
-    from adapt_vision_mm.image_classification.rows import load_rows
+    from adapt_vision_mm.image_classification.data import load_rows
     from adapt_vision_mm.image_classification.task import ImageClassification
 
     def rows(**changes: Any) -> Any:
@@ -171,7 +171,7 @@ def test_a_table_of_images_trains(run: Run, tmp_path: Path) -> None:
 
 def test_a_column_that_is_no_image_is_named(read: Run, tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"image": 1, "label": 0}\n{"image": 2, "label": 1}\n')
-    with pytest.raises(DataError, match=r"column 'image' holds Value.*neither images nor paths"):
+    with pytest.raises(DataError, match=r"column 'image' contains Value.*neither images nor image paths"):
         read(CUSTOM_DATASET_PATH=str(tmp_path / "train.jsonl"))
     with pytest.raises(DataError, match="no column 'picture'; it has: image, label"):
         read(CUSTOM_DATASET_PATH=str(tmp_path / "train.jsonl"), input_column="picture")
@@ -207,10 +207,10 @@ def test_skip_bad_rows_drops_and_counts(read: Run, copy: Path) -> None:
 def test_an_image_that_proves_broken_while_training_is_named(
     run: Run, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adapt_vision_mm.image_classification import rows
+    from adapt_vision_mm.image_classification import data
 
     path = spoil(copy, "cut")
-    monkeypatch.setattr(rows, "DECODED_BYTES", 0)
+    monkeypatch.setattr(data, "DECODED_BYTES", 0)
     for workers in (0, 2):
         with pytest.raises(DataError, match=f"{path}: cannot be decoded") as error:
             run(CUSTOM_DATASET_PATH=str(copy), NUM_WORKERS=workers, OVERWRITE_OUTPUT_DIR=True)

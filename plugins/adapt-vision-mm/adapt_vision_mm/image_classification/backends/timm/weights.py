@@ -1,4 +1,4 @@
-"""A file of weights into a timm model: all of the base or nothing, and never by guess."""
+"""A file of weights into a timm model: the complete base or an error, and no guessing."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from adapt_core.nn.weights import read_state_dict
 State = Mapping[str, torch.Tensor]
 
 _WRAPPERS = ("module.", "model.", "_orig_mod.", "backbone.")
-"""Prefixes that training scripts put before every name."""
+"""Prefixes that training scripts add to every name."""
 
 log = logging.getLogger(__name__)
 
 
-def load_weights(model: nn.Module, path: Path, by_order: bool) -> frozenset[str]:
-    """Loads a file over a timm model.
+def load_weights(model: nn.Module, path: Path, *, by_order: bool) -> frozenset[str]:
+    """Load a file of weights into a timm model.
 
-    The names are taken as they are, without a training script's prefix, or as the architecture's own filter for
-    foreign checkpoints turns them. The whole base must be there; a head of another shape is left as it is.
+    Names may be timm's, have a training script's prefix, or be those that the architecture's own filter for foreign
+    checkpoints converts. The base must be complete; a head of another shape is left as it is.
 
     Args:
         model: the model, whose head may have another number of classes than the file's.
-        path: a state dict, read without running code.
-        by_order: where the names are none of these, load by the order of the tensors (load_by_order).
+        path: a state dict, read without running its code.
+        by_order: load other names by the order of the tensors (load_by_order).
 
     Returns:
-        the names of the parameters that the file did not hold.
+        the names of the parameters that are not in the file.
 
     Raises:
-        InputError: the file does not hold the whole base.
+        InputError: the base in the file is incomplete.
     """
     state = read_state_dict(path)
     missing: list[str] = []
@@ -50,20 +50,19 @@ def load_weights(model: nn.Module, path: Path, by_order: bool) -> frozenset[str]
     if ordered is not None and by_order:
         pairs = list(zip(state, ordered, strict=True))
         log.warning(
-            "%s: its names are not timm's; its %d tensors agree with %s in order, kind and shape and are loaded by "
-            "order (load_by_order): %s as %s, ..., %s as %s",
+            "%s: its names are not timm's; its %d tensors match %s in order, kind and shape and are loaded by order "
+            "(load_by_order): %s as %s, ..., %s as %s",
             *(path.name, len(state), type(model).__name__, *pairs[0], *pairs[-1]),
         )
         return _load(ordered, model, path)
     total = len(model.state_dict())
     hint = (
-        "Its tensors agree with the model's in order, kind and shape: if it is this architecture, "
-        "--set load_by_order=true."
+        "Its tensors match the model's in order, kind and shape: if it is this architecture, --set load_by_order=true."
         if ordered is not None
-        else "Is it of another architecture? Name it with MODEL_PATH."
+        else "If it is of another architecture, set MODEL_PATH to that."
     )
     raise InputError(
-        f"{path}: {len(missing)} of the {total} tensors of the model are not in it or have another shape (the first: "
+        f"{path}: {len(missing)} of the {total} tensors of the model are missing or have another shape (the first: "
         f"{missing[0]}). {hint}"
     )
 
@@ -87,7 +86,7 @@ def _head_names(model: nn.Module) -> frozenset[str]:
 
 
 def _missing(state: State, model: nn.Module) -> list[str]:
-    """The tensors of the base that a state lacks. Counters of BatchNorm, which old files have not, do not matter."""
+    """Return the tensors of the base that a state lacks. BatchNorm's counters, which old files lack, are optional."""
     head = _head_names(model)
     return [
         name

@@ -1,4 +1,4 @@
-"""timm models: made, loaded, and written so that plain timm loads them again."""
+"""timm models: created, loaded, and saved so that plain timm loads them again."""
 
 from __future__ import annotations
 
@@ -22,33 +22,38 @@ from adapt_core.hf.models.pretrained import load_over
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
-from adapt_vision_mm.image_classification.library import Choice
-from adapt_vision_mm.image_classification.weights import load_weights
+from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
+from adapt_vision_mm.image_classification.backends.timm.weights import load_weights
 
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 log = logging.getLogger(__name__)
 
 
-def check_model(choice: Choice, plan: Plan) -> None:
-    """Sees that the architecture exists, and that published weights can be had where they are asked for.
+def check_model(reference: TimmReference, *, published: bool) -> None:
+    """Check that the architecture exists, and that its published weights are available if they are to be loaded.
+
+    Args:
+        reference: the model.
+        published: load the published weights of a bare name.
 
     Raises:
-        InputError: an unknown name (with the nearest), or weights that are neither cached nor in reach.
+        InputError: the name is unknown (with the nearest), or the weights are neither cached nor reachable.
     """
-    name = choice.architecture
-    if name is None:
-        assert choice.source is not None
-        require_model(choice.source)
+    architecture, source = reference.architecture, reference.source
+    if architecture is None:
+        assert source is not None
+        require_model(source)
         return
-    if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+    if not timm.is_model(architecture):
+        near = get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.5)
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise InputError(
-            f"MODEL_PATH: timm has no architecture {name!r}.{hint} (A Hugging Face model is a folder or ORG/NAME.)"
+            f"MODEL_PATH: timm has no architecture {architecture!r}.{hint} "
+            "(A Hugging Face model is a folder or ORG/NAME.)"
         )
-    if choice.source is None and plan.task.params.load_model:
-        _require_published(name)
+    if source is None and published:
+        _require_published(architecture)
 
 
 def _require_published(name: str) -> None:
@@ -57,7 +62,7 @@ def _require_published(name: str) -> None:
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         tags = ", ".join(timm.list_pretrained(f"{name.partition('.')[0]}*")[:5]) or "none"
-        raise InputError(f"load_model: timm publishes no weights of {name} (of like names: {tags}).")
+        raise InputError(f"load_model: timm publishes no weights of {name} (similar names: {tags}).")
     hub_id = config.hf_hub_id
     if not hub_id or any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in _CACHED_WEIGHTS):
         return
@@ -66,61 +71,59 @@ def _require_published(name: str) -> None:
     except InputError as error:
         raise InputError(
             f"load_model: the published weights of {name} are not in the cache. {error} "
-            "Weights that you have are given as LOCAL_MODEL_PATH: FILE."
+            "To use weights that you have, set LOCAL_MODEL_PATH: FILE."
         ) from None
 
 
-def make_model(choice: Choice, plan: Plan, names: tuple[str, ...], config: Mapping[str, Any]) -> LoadedModel:
-    """A timm classifier with a head for the given classes.
+def make_model(reference: TimmReference, plan: Plan, names: tuple[str, ...], config: Mapping[str, Any]) -> LoadedModel:
+    """Create a timm classifier with a head for the given classes.
 
     Args:
-        choice: what `library.choose` returned.
+        reference: the model.
         plan: for load_model, load_by_order, MODEL_CHECKPOINT and DTYPE.
-        names: the classes by id; the model keeps them in `pretrained_cfg["label_names"]`, as timm does.
-        config: the preprocessing; a network that is built for one size is built for its `input_size`.
+        names: classes by id; the model keeps them in `pretrained_cfg["label_names"]`, as timm does.
+        config: the preprocessing; networks of a fixed input size are built for its `input_size`.
 
     Raises:
-        InputError: it cannot be made, or the weights do not fit.
+        InputError: it cannot be created, or the weights do not fit.
     """
-    path = choice.source.path if choice.source else None
-    classes = {"num_classes": len(names), **_size_options(choice, config)}
-    new: frozenset[str] | None = None
-    if path is not None and path.is_dir():
-        model = _created(f"local-dir:{path}", choice, **classes)
-        new = load_weights(model, _weights_in(path), by_order=False)
-    elif path is not None:
-        model = _created(str(choice.architecture), choice, **classes)
-        new = load_weights(model, path, plan.task.params.load_by_order)
-    elif choice.source is not None:
-        model = _created(f"hf-hub:{choice.source.hub_id}", choice, pretrained=True, **classes)
+    path = reference.source.path if reference.source else None
+    pretrained = path is None and (reference.source is not None or plan.task.params.load_model)
+    classes = {"num_classes": len(names), **_size_options(reference, config)}
+    model = _create(reference.name, pretrained=pretrained, **classes)
+    if path is not None:
+        by_order = path.is_file() and plan.task.params.load_by_order
+        new = load_weights(model, _weights_in(path) if path.is_dir() else path, by_order=by_order)
     else:
-        model = _created(str(choice.architecture), choice, pretrained=plan.task.params.load_model, **classes)
-        if not plan.task.params.load_model:
-            method = plan.method.name
-            log.warning(
-                "%s starts from random weights: load_model is false, and no LOCAL_MODEL_PATH is given.%s",
-                choice.architecture,
-                "" if method == "full" else f" Method {method} keeps most of them as they are: it adapts nothing.",
-            )
-    if new is None:
-        new = _head_parameters(model)
+        new = _new_head_parameters(model)
+        if not pretrained:
+            _warn_of_random_weights(reference, plan)
     if plan.model.model_checkpoint:
         new -= load_over(model, Path(plan.model.model_checkpoint))
     if plan.model.dtype in ("float16", "bfloat16"):
         model.to(getattr(torch, plan.model.dtype))
     if plan.training.gradient_checkpointing:
         _checkpoint_activations(model)
-    _remember(model, {**config, "label_names": list(names), "num_classes": len(names)})
+    _set_config(model, {**config, "label_names": list(names), "num_classes": len(names)})
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return LoadedModel(model=model, new_parameters=new, dtype=dtype)
 
 
-def _created(name: str, choice: Choice, **options: Any) -> nn.Module:
+def _warn_of_random_weights(reference: TimmReference, plan: Plan) -> None:
+    method = plan.method.name
+    log.warning(
+        "%s starts from random weights: load_model is false and LOCAL_MODEL_PATH is not set.%s",
+        reference.architecture,
+        "" if method == "full" else f" Method {method} leaves most of them random: there is nothing to adapt.",
+    )
+
+
+def _create(name: str, **options: Any) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name, **options)
     except (RuntimeError, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise InputError(
-            f"MODEL_PATH: {choice.named} cannot be loaded: {' '.join(str(error).split())[:300]}"
+            f"MODEL_PATH: {name.partition(':')[2] or name} cannot be loaded: {' '.join(str(error).split())[:300]}"
         ) from error
     return model
 
@@ -129,12 +132,12 @@ def _weights_in(folder: Path) -> Path:
     names = (*(FILES[form] for form in ("safetensors", "state_dict")), "pytorch_model.bin")
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
-        raise InputError(f"{folder} holds no weights ({', '.join(names)}).")
+        raise InputError(f"{folder} has no weights ({', '.join(names)}).")
     return found
 
 
-def _head_parameters(model: nn.Module) -> frozenset[str]:
-    """The head's parameters, which are new where the published head had another number of classes."""
+def _new_head_parameters(model: nn.Module) -> frozenset[str]:
+    """Return the parameters of the head if they are new: the published head had another number of classes."""
     config: Any = model.pretrained_cfg
     if config.get("num_classes") == model.num_classes:
         return frozenset()
@@ -154,48 +157,47 @@ def _checkpoint_activations(model: nn.Module) -> None:
         ) from None
 
 
-def data_config_of(choice: Choice) -> dict[str, Any]:
-    """The preprocessing of a model that is not loaded yet."""
-    return data_config(_outline(choice))
+def data_config_of(reference: TimmReference) -> dict[str, Any]:
+    """Return the preprocessing of a model that is not loaded yet."""
+    return data_config(_outline(reference))
 
 
-def _outline(choice: Choice) -> nn.Module:
-    """The architecture without weights or memory."""
-    path = choice.source.path if choice.source else None
-    if path is not None and path.is_dir():
-        name = f"local-dir:{path}"
-    else:
-        name = choice.architecture or f"hf-hub:{choice.source and choice.source.hub_id}"
+def _outline(reference: TimmReference) -> nn.Module:
+    """Return the model on the device "meta"."""
     with torch.device("meta"):
-        return _created(name, choice)
+        return _create(reference.name)
 
 
-def _size_options(choice: Choice, config: Mapping[str, Any]) -> dict[str, Any]:
-    outline: Any = _outline(choice)
+def _size_options(reference: TimmReference, config: Mapping[str, Any]) -> dict[str, Any]:
+    outline: Any = _outline(reference)
     if not outline.pretrained_cfg.get("fixed_input_size") or data_config(outline)["input_size"] == config["input_size"]:
         return {}
     return {"img_size": tuple(config["input_size"][1:])}
 
 
 def data_config(model: nn.Module) -> dict[str, Any]:
-    """The preprocessing that a timm model was pretrained with, as `create_transform` takes it."""
+    """Return the preprocessing that a timm model was pretrained with, as `create_transform` takes it.
+
+    Raises:
+        InputError: the model does not take three channels.
+    """
     config: dict[str, Any] = resolve_data_config(model=model)
     if config["input_size"][0] != 3:
-        raise InputError(f"{type(model).__name__} wants {config['input_size'][0]} channels; images are read as RGB.")
+        raise InputError(f"{type(model).__name__} takes {config['input_size'][0]} channels; images are read as RGB.")
     return config
 
 
-def _remember(model: nn.Module, facts: Mapping[str, Any]) -> None:
-    """Puts preprocessing and labels where timm itself keeps them."""
-    holder: Any = model
-    holder.pretrained_cfg = {**holder.pretrained_cfg, **facts}
-    holder.default_cfg = holder.pretrained_cfg
+def _set_config(model: nn.Module, config: Mapping[str, Any]) -> None:
+    """Store preprocessing and labels where timm itself keeps them."""
+    timm_model: Any = model
+    timm_model.pretrained_cfg = {**timm_model.pretrained_cfg, **config}
+    timm_model.default_cfg = timm_model.pretrained_cfg
 
 
 def save_model(model: nn.Module, folder: Path, save_method: str) -> None:
-    """Weights, and config.json in timm's own format, which `timm.create_model("local-dir:...")` reads.
+    """Write weights, and config.json in timm's own format, which `timm.create_model("local-dir:...")` reads.
 
-    `save_pretrained` is that format with safetensors, which the hub takes as it is (`hf-hub:ORG/NAME`).
+    With `save_pretrained` the folder has safetensors and can be pushed to the hub as it is (`hf-hub:ORG/NAME`).
     """
     from timm.models._hub import save_config_for_hf
 
@@ -206,7 +208,7 @@ def save_model(model: nn.Module, folder: Path, save_method: str) -> None:
 
 
 def load_folder(folder: Path) -> nn.Module:
-    """The model that `save_model` wrote in any form but `full_torch_model`, in evaluation mode."""
+    """Load what `save_model` wrote in any form but `full_torch_model`, in evaluation mode."""
     model: nn.Module = timm.create_model(f"local-dir:{folder}")
     form = saved_form(folder)
     model.load_state_dict(read_state_dict(folder / FILES[str(form)]))
@@ -214,9 +216,9 @@ def load_folder(folder: Path) -> nn.Module:
 
 
 def loading_lines(save_method: str) -> str:
-    """Python source that loads `model/` without adapt and classifies an image."""
+    """Return Python source that loads `model/` without adapt and classifies an image."""
     pickled = [
-        "# A pickle can run code when it is loaded: load it only if you trust where it comes from.",
+        "# A pickle can run code when it is loaded: load it only if you trust its source.",
         'model = torch.load("model/model.pt", weights_only=False).eval()',
     ]
     state = [

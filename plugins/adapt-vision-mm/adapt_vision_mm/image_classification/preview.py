@@ -1,9 +1,9 @@
-"""Images for the report and for `adapt check`: as they lie with what the model says, and as the model sees them."""
+"""Images for the report and for `adapt check`: with the model's prediction, and as the model sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torchvision.transforms.functional import pil_to_tensor
@@ -11,31 +11,35 @@ from torchvision.transforms.functional import pil_to_tensor
 from adapt_core.evaluation import spread
 
 from adapt_vision_mm.image_classification.dataset import ImageDataset
+from adapt_vision_mm.image_classification.predict import class_probabilities
 from adapt_vision_mm.images.thumbnails import downscale, render_grid, to_data_uri
 
 if TYPE_CHECKING:
     from torch import nn
 
 LONGEST = 224
-"""Longer side of a shown image in pixels."""
+"""Longer side of an image in the report, in pixels."""
 
 
-def validation_samples(
-    model: nn.Module, images: ImageDataset, names: Sequence[str], count: int
-) -> list[dict[str, Any]]:
-    """At most `count` images: {"input": the image, "expected": its class, "predicted": the model's with its score}.
+class Sample(TypedDict):
+    """A validation image as a data URI, its class, and the predicted class with its probability."""
+
+    input: str
+    expected: str
+    predicted: str
+
+
+def validation_samples(model: nn.Module, images: ImageDataset, names: Sequence[str], count: int) -> list[Sample]:
+    """Return a few validation images with the model's predictions.
 
     Args:
-        model: in evaluation mode; returns logits, or an output that holds them as `logits`.
+        model: in evaluation mode; see `class_probabilities`.
         images: the validation split.
         names: classes by id.
-        count: how many images.
+        count: how many images at most.
     """
     rows = spread(len(images), count)
-    parameter = next(p for p in model.parameters() if p.dtype.is_floating_point)
-    pixels = torch.stack([images[row]["pixel_values"] for row in rows]).to(parameter.device, parameter.dtype)
-    output = model(pixels)
-    scores, best = getattr(output, "logits", output).float().softmax(dim=-1).max(dim=-1)
+    scores, best = class_probabilities(model, torch.stack([images[row]["pixel_values"] for row in rows])).max(dim=-1)
     return [
         {
             "input": to_data_uri(downscale(pil_to_tensor(images.image(row)), LONGEST)[0]),
@@ -46,10 +50,10 @@ def validation_samples(
     ]
 
 
-def training_images(images: ImageDataset, names: Sequence[str], count: int) -> bytes:
-    """A few training images behind their transform, each with its class below, as a PNG.
+def render_training_images(images: ImageDataset, names: Sequence[str], count: int) -> bytes:
+    """Return a PNG of a few training images after their transform, each with its class below.
 
-    Each is spread over the whole range of brightness, since the transform leaves values around zero.
+    Each image is scaled to the full range of brightness, since transforms return values around zero.
     """
     examples = [images[row] for row in spread(len(images), count)]
     shown = []

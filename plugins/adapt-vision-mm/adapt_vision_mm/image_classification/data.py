@@ -1,11 +1,12 @@
-"""Rows of images and labels: from class folders, or from a table with an image column."""
+"""Rows of images and labels, from class folders or from a table with an image column."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +27,25 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 DECODED_BYTES = 64 * 2**20
-"""Images up to this many bytes in all are decoded whole before training; of the further ones only the header is."""
+"""Images are decoded before training up to this many bytes in all; of the others only the header is read."""
 
 _TEXT = ("string", "large_string")
+
+ImageValue = str | bytes | Mapping[str, Any]
+"""A value of an image column: a path, an encoded image, or both as datasets has them (`path`, `bytes`)."""
 
 log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
 class Rows:
-    """The good rows of each split.
+    """The validated rows of each split.
 
     Attributes:
-        splits: split -> data set with an image and a label column.
+        splits: split -> dataset with an image and a label column.
         image, label: the names of those columns.
         labels: the classes.
-        base: folders in which relative paths are looked for.
+        base: folders that relative paths are searched in.
         stats: for `result.json`.
     """
 
@@ -52,8 +56,8 @@ class Rows:
     base: tuple[Path, ...] = ()
     stats: dict[str, Any] = attrs.field(factory=dict)
 
-    def columns(self, split: str) -> tuple[Sequence[Any], list[int]]:
-        """Images and class ids of a split. Paths as a list; encoded images stay memory-mapped."""
+    def columns(self, split: str) -> tuple[Sequence[ImageValue], list[int]]:
+        """Return the images and class ids of a split. Paths are a list; encoded images stay memory-mapped."""
         dataset = self.splits[split]
         ids = [self.labels.ids[value] for value in column_values(dataset, self.label)]
         if getattr(dataset.features[self.image], "dtype", None) in _TEXT:
@@ -62,10 +66,10 @@ class Rows:
 
 
 def load_rows(plan: Plan) -> Rows:
-    """Finds, validates and splits the rows.
+    """Find, validate and split the rows.
 
     Raises:
-        DataError: naming the image or row at fault, unless SKIP_BAD_ROWS.
+        DataError: an image or label cannot be used, and SKIP_BAD_ROWS is false; the message names it.
     """
     quiet_libraries()
     folders = find_split_folders(plan.data)
@@ -73,29 +77,29 @@ def load_rows(plan: Plan) -> Rows:
         warn_of_unlabelled(plan.data, folders)
         image, label = "image", "label"
         base: tuple[Path, ...] = ()
-        raw = {split: _from_folder(folder, plan.data.skip_bad_rows) for split, folder in folders.items()}
+        raw = {split: _from_folder(folder, skip_empty=plan.data.skip_bad_rows) for split, folder in folders.items()}
         raw = needed_splits(raw, plan.data, plan.training)
     else:
         image = str(plan.data.input_column or plan.task.params.dataset_text_field)
         label = str(plan.data.target_column or "label")
         raw = load_splits(plan, [(image, "input_column"), (label, "target_column")])
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
-        base = _places(plan)
+        base = _base_folders(plan)
     labels = read_labels(raw.get("train", raw.get("validation")), label)
     splits, stats = clean_splits(
         plan,
         raw,
-        lambda rows, split: _faults(rows, split, image, label, labels, base),
+        lambda rows, split: _find_faults(rows, (image, label), labels, base, unseen=split != "train"),
         lambda rows: list(column_values(rows, label)),
     )
     for split, dropped in ((split, stats[f"{split}_dropped"]) for split in raw):
         if dropped:
-            log.warning("%s: %d images that cannot be used are left out (SKIP_BAD_ROWS).", split, dropped)
+            log.warning("%s: %d unusable images are skipped (SKIP_BAD_ROWS).", split, dropped)
     stats["classes"] = len(labels.names)
     return Rows(splits=splits, image=image, label=label, labels=labels, base=base, stats=stats)
 
 
-def _from_folder(folder: Path, skip_empty: bool) -> Dataset:
+def _from_folder(folder: Path, *, skip_empty: bool) -> Dataset:
     from datasets import Dataset
 
     found = list(iterate_images(folder, skip_empty=skip_empty))
@@ -113,21 +117,21 @@ def _undecoded(dataset: Dataset, image: str) -> Dataset:
         isinstance(feature, Value) and feature.dtype in ("string", "large_string", "binary", "large_binary")
     ):
         return dataset
-    raise DataError(f"column {image!r} holds {feature}: neither images nor paths of images.")
+    raise DataError(f"column {image!r} contains {feature}, which is neither images nor image paths.")
 
 
-def _places(plan: Plan) -> tuple[Path, ...]:
+def _base_folders(plan: Plan) -> tuple[Path, ...]:
     local = locate_files(plan.data)
     root = plan.data.custom_dataset_path
-    places = [Path(root).expanduser()] if root and Path(root).expanduser().is_dir() else []
+    folders = [Path(root).expanduser()] if root and Path(root).expanduser().is_dir() else []
     if local is not None:
-        places += [path.parent for paths in local.files.values() for path in paths]
-    return tuple(dict.fromkeys(path.absolute() for path in places))
+        folders += [path.parent for paths in local.files.values() for path in paths]
+    return tuple(dict.fromkeys(path.absolute() for path in folders))
 
 
-def image_source(value: Any, base: Sequence[Path]) -> Path | bytes:
-    """The file or bytes that an image column's value means; relative paths are looked for in `base`."""
-    if isinstance(value, dict):
+def image_source(value: ImageValue, base: Sequence[Path]) -> Path | bytes:
+    """Return the file or bytes of an image column's value; relative paths are searched in `base`."""
+    if isinstance(value, Mapping):
         if value.get("bytes") is not None:
             return bytes(value["bytes"])
         value = value.get("path") or ""
@@ -135,20 +139,21 @@ def image_source(value: Any, base: Sequence[Path]) -> Path | bytes:
         return value
     path = Path(str(value)).expanduser()
     if not path.is_absolute():
-        path = next((place / path for place in base if (place / path).exists()), path)
+        path = next((folder / path for folder in base if (folder / path).exists()), path)
     return path
 
 
-def name_of(value: Any, row: int) -> str:
-    """What to call an image in a message: its path, else its row (from 1)."""
-    path = value.get("path") if isinstance(value, dict) else value if isinstance(value, str) else None
+def name_of(value: ImageValue | None, row: int) -> str:
+    """Return the name of an image in messages: its path, or its row (from 1)."""
+    path = value.get("path") if isinstance(value, Mapping) else value if isinstance(value, str) else None
     return path or f"the image of row {row + 1}"
 
 
-def _faults(
-    dataset: Dataset, split: str, image: str, label: str, labels: Labels, base: Sequence[Path]
+def _find_faults(
+    dataset: Dataset, columns: tuple[str, str], labels: Labels, base: Sequence[Path], *, unseen: bool
 ) -> Iterator[str | None]:
-    seen = labels.fault if split == "train" else lambda value: unseen_fault(value, labels)
+    image, label = columns
+    label_fault = partial(unseen_fault, labels=labels) if unseen else labels.fault
     workers = min(8, os.cpu_count() or 1)
     decoded = 0
     with ThreadPoolExecutor(workers) as pool:
@@ -157,12 +162,11 @@ def _faults(
             jobs = []
             for value in batch[image]:
                 source = None if value is None else image_source(value, base)
-                size = _size(source)
-                decoded += size
-                jobs.append(pool.submit(_fault, source, decoded <= DECODED_BYTES))
+                decoded += _size(source)
+                jobs.append(pool.submit(_find_fault, source, decode=decoded <= DECODED_BYTES))
             for row, (job, value, target) in enumerate(zip(jobs, batch[image], batch[label], strict=True), start):
                 fault = job.result()
-                wrong = f"{name_of(value, row)} {fault}" if fault else seen(target)
+                wrong = f"{name_of(value, row)} {fault}" if fault else label_fault(target)
                 yield wrong if wrong is None or fault else f"{name_of(value, row)}: {wrong}"
 
 
@@ -172,5 +176,5 @@ def _size(source: Path | bytes | None) -> int:
     return len(source or b"")
 
 
-def _fault(source: Path | bytes | None, whole: bool) -> str | None:
-    return "is missing (null)" if source is None else find_defect(source, decode=whole)
+def _find_fault(source: Path | bytes | None, *, decode: bool) -> str | None:
+    return "is missing (null)" if source is None else find_defect(source, decode=decode)

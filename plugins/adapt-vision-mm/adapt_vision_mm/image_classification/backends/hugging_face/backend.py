@@ -1,0 +1,121 @@
+"""The backend of Hugging Face image classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import LoadedModel, Quantizer
+from adapt_core.distributed.world import World
+from adapt_core.errors import InputError
+
+from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
+from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers.image_processing_utils import BaseImageProcessor
+
+    from adapt_vision_mm.image_classification.transforms import Transform, Transforms
+
+_USAGE = """\
+# from PIL import Image
+# inputs = processor(images=Image.open("photo.jpg").convert("RGB"), return_tensors="pt")
+# model.config.id2label[int(model(**inputs).logits.argmax())]"""
+
+
+class HuggingFaceBackend(Backend):
+    """transformers' image classifiers, from a folder or the hub.
+
+    Attributes:
+        source: where the model comes from.
+    """
+
+    library: ClassVar[str] = "huggingface"
+    trainer_class: ClassVar[str] = "adapt_vision_mm.image_classification.trainer:ImageTrainer"
+    training_arguments: ClassVar[Mapping[str, Any]] = {}
+    returns_loss: ClassVar[bool] = True
+
+    def __init__(self, plan: Plan, model: LocatedModel) -> None:
+        if model.source is None:
+            raise InputError(f"MODEL_PATH: {plan.model.model_path} is neither a directory nor a hub id (ORG/NAME).")
+        self.plan = plan
+        self.source = model.source
+        self._config = model.config
+
+    def check_keys(self) -> None:
+        params = self.plan.task.params
+        if params.framework not in (None, self.library):
+            kind = self._config.get("model_type", "model")
+            raise InputError(
+                f"FRAMEWORK: {params.framework} contradicts {self.source.given}, which is a Hugging Face {kind}."
+            )
+        if params.model_type != DEFAULT_MODEL_TYPE and params.model_type.endswith(TIMM_SUFFIX):
+            raise InputError(
+                f"model_type: {params.model_type} contradicts {self.source.given}, which is a Hugging Face model."
+            )
+
+    def check_files(self) -> None:
+        from adapt_core.hf.models.pretrained import check_source
+
+        check_source(self.source, (), "")
+
+    def check_model(self) -> None:
+        """Do nothing: `check_files` has checked all that can be known before the weights are read."""
+
+    @cached_property
+    def processing_class(self) -> BaseImageProcessor:
+        """The image processor: of image_processor_path, or the model's own."""
+        from adapt_vision_mm.image_classification.backends.hugging_face.models import load_processor
+
+        return load_processor(self.source, self.plan)
+
+    def make_transforms(self, *, augmentation: bool) -> Transforms:
+        from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import processor_transforms
+
+        return processor_transforms(self.processing_class, augmentation=augmentation)
+
+    def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
+        from adapt_vision_mm.image_classification.backends.hugging_face.models import make_model
+
+        return make_model(self.source, self.plan, names, quantizer, world)
+
+    def model_inputs(self, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        return batch
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        from adapt_core.hf.models.save_formats import save_hf_model
+
+        save_hf_model(model, self.processing_class, folder, save_method)
+
+    def load_model_folder(self, folder: Path) -> nn.Module:
+        from transformers import AutoModelForImageClassification
+
+        from adapt_core.hf.models.save_formats import load_hf_model
+
+        model: nn.Module = load_hf_model(AutoModelForImageClassification, folder)
+        return model
+
+    def loading_lines(self, save_method: str) -> str:
+        from adapt_core.hf.models.save_formats import loading_lines
+
+        lines = loading_lines("AutoModelForImageClassification", "AutoImageProcessor", "processor", save_method)
+        return f"{lines}\n{_USAGE}"
+
+    def saved_labels(self, model: nn.Module) -> list[str]:
+        config: Any = model.config
+        return [name for _, name in sorted(config.id2label.items())]
+
+    def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
+        from transformers import AutoImageProcessor
+
+        from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import ProcessorTransform
+
+        saved = folder.is_dir()
+        return ProcessorTransform(
+            AutoImageProcessor.from_pretrained(folder, local_files_only=True) if saved else self.processing_class
+        )

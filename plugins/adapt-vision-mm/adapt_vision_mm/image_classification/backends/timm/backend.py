@@ -1,0 +1,115 @@
+"""The backend of timm models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import LoadedModel, Quantizer
+from adapt_core.distributed.world import World
+from adapt_core.errors import InputError
+
+from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
+from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
+from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from adapt_vision_mm.image_classification.transforms import Transform, Transforms
+
+
+class TimmBackend(Backend):
+    """timm models: by architecture, from a folder or file of weights, or from the hub.
+
+    Attributes:
+        reference: the architecture, and where its weights come from.
+    """
+
+    library: ClassVar[str] = "timm"
+    trainer_class: ClassVar[str] = f"{__package__}.trainer:TimmTrainer"
+    training_arguments: ClassVar[Mapping[str, Any]] = {
+        "activation_checkpointing": False
+    }  # timm's own is on, see models
+    returns_loss: ClassVar[bool] = False
+
+    def __init__(self, plan: Plan, model: LocatedModel) -> None:
+        self.plan = plan
+        self.reference = TimmReference.of(plan, model)
+
+    def check_keys(self) -> None:
+        model_type = self.plan.task.params.model_type
+        architecture, kind = self.reference.architecture, model_type.removesuffix(TIMM_SUFFIX)
+        if model_type != DEFAULT_MODEL_TYPE and architecture is not None and not architecture.startswith(kind):
+            raise InputError(f"model_type: {model_type} contradicts the timm architecture {architecture}.")
+
+    def check_files(self) -> None:
+        """Do nothing: the folder's config.json has been read, and `check_model` asks timm and the hub."""
+
+    def check_model(self) -> None:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        models.check_model(self.reference, published=self.plan.task.params.load_model)
+
+    @cached_property
+    def _data_config(self) -> dict[str, Any]:
+        from adapt_vision_mm.image_classification.backends.timm.models import data_config_of
+        from adapt_vision_mm.image_classification.backends.timm.preprocessing import processor_config
+        from adapt_vision_mm.image_classification.processors import load_named_processor
+
+        config = data_config_of(self.reference)
+        processor = load_named_processor(self.plan)
+        if processor is None:
+            return config
+        return {**config, **processor_config(processor, self.plan.task.params.image_processor_path)}
+
+    def make_transforms(self, *, augmentation: bool) -> Transforms:
+        from adapt_vision_mm.image_classification.backends.timm.preprocessing import timm_transforms
+
+        return timm_transforms(self._data_config, augmentation=augmentation)
+
+    def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
+        from adapt_core.nn.structure import find_head
+
+        from adapt_vision_mm.image_classification.backends.timm.models import make_model
+
+        loaded = make_model(self.reference, self.plan, names, self._data_config)
+        if quantizer is not None:
+            quantizer.convert(loaded.model, find_head(loaded.model), world.device)
+        return loaded
+
+    @property
+    def processing_class(self) -> None:
+        """None: a timm model keeps its preprocessing in its `pretrained_cfg`."""
+
+    def model_inputs(self, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        return {"x": batch["pixel_values"]}
+
+    def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        models.save_model(model, folder, save_method)
+
+    def load_model_folder(self, folder: Path) -> nn.Module:
+        from adapt_vision_mm.image_classification.backends.timm.models import load_folder
+
+        return load_folder(folder)
+
+    def loading_lines(self, save_method: str) -> str:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        return models.loading_lines(save_method)
+
+    def saved_labels(self, model: nn.Module) -> list[str]:
+        config: Any = model.pretrained_cfg
+        return list(config["label_names"])
+
+    def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
+        from adapt_vision_mm.image_classification.backends.timm.models import data_config
+        from adapt_vision_mm.image_classification.backends.timm.preprocessing import timm_transforms
+
+        return timm_transforms(data_config(model), augmentation=False).evaluate

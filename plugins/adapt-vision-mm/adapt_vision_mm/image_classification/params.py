@@ -1,0 +1,60 @@
+"""The parameters of image classification. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core.plugin.params import param
+
+from adapt_vision_mm.image_classification.backends.libraries import LIBRARIES
+
+DEFAULT_ARCHITECTURE = "densenet121"
+DEFAULT_MODEL_TYPE = "densenet_timm"
+DEFAULT_PROCESSOR = "facebook/convnext-tiny-224"
+TIMM_SUFFIX = "_timm"
+"""The end of a model_type that names a timm architecture."""
+
+
+@attrs.frozen
+class ImageClassificationParams:
+    """Parameters of image_classification."""
+
+    load_model: bool = param(
+        False,
+        "Load the published pretrained weights of the timm architecture that MODEL_PATH names. false: start from the "
+        "weights of LOCAL_MODEL_PATH, or from random ones without it. Folders and hub ids have their own.",
+    )
+    model_type: str = param(
+        DEFAULT_MODEL_TYPE,
+        "Kind of model that MODEL_PATH is. X_timm: the timm architecture (or family) X, which a file of weights needs; "
+        "for Hugging Face: the model_type of its config. Any value but the default must agree with MODEL_PATH.",
+    )
+    image_processor_path: str = param(
+        DEFAULT_PROCESSOR,
+        "Hugging Face image processor (hub id or folder) whose size, mean and std replace the model's own. The default "
+        "is used only for models without one; its numbers are built in.",
+    )
+    framework: str | None = param(
+        None,
+        "Library of a hub id ORG/NAME: huggingface (default; timm for ids of timm/), or timm. A bare name is a timm "
+        "architecture, and a folder's config.json decides for the folder.",
+        key="FRAMEWORK",
+        choices=tuple(library.name for library in LIBRARIES),
+    )
+    load_by_order: bool = param(
+        False,
+        "Load a file of weights whose names are not timm's by the order of its tensors, if kinds and shapes match.",
+    )
+    augmentation: bool = param(
+        True,
+        "Train on random crops (8 to 100 % of the area) and mirrored images; false: preprocess as in evaluation.",
+    )
+    dataset_text_field: str = param("image", "Column of the image if input_column is not given.")
+    flash_attention2: bool = param(
+        False, "Use flash attention 2 if model and device support it; otherwise the default, with a warning."
+    )
+    class_weights: str | dict[str, object] | None = param(
+        None,
+        "Weight of each class in the loss: balanced (inverse frequency), or a mapping of classes to weights.",
+        key="CLASS_WEIGHTS",
+    )

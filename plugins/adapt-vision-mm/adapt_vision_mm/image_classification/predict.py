@@ -1,0 +1,103 @@
+"""Classes of image files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+
+from adapt_core.run_folder.files import write_text
+
+from adapt_vision_mm.images.decoder import read_rgb
+from adapt_vision_mm.images.output_files import number_outputs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_vision_mm.image_classification.transforms import Transform
+
+_BATCH = 32
+_BEST = 5
+
+
+class Prediction(TypedDict):
+    """What `adapt predict` reports of an image.
+
+    Attributes:
+        image: its path.
+        label, score: the best class and its probability.
+        top: the five best classes and their probabilities.
+        drawn: path of the copy with the class written on it.
+    """
+
+    image: str
+    label: str
+    score: float
+    top: dict[str, float]
+    drawn: str
+
+
+def classify_files(
+    model: nn.Module, transform: Transform, names: Sequence[str], inputs: Sequence[Path], output: Path
+) -> list[Prediction]:
+    """Classify image files, and write them with their classes and `predictions.json`.
+
+    Args:
+        model: in evaluation mode; see `class_probabilities`.
+        transform: image -> float tensor (3, height, width).
+        names: classes by id.
+        inputs: image files.
+        output: the folder to write to; created if it does not exist.
+
+    Returns:
+        predictions in the order of the inputs.
+    """
+    results: list[Prediction] = []
+    for path, top, drawn in zip(
+        inputs, _best_classes(model, transform, names, inputs), number_outputs(output, inputs), strict=True
+    ):
+        label = next(iter(top))
+        draw_label(path, f"{label} {top[label]:.2f}", drawn)
+        results.append({"image": str(path), "label": label, "score": top[label], "top": top, "drawn": str(drawn)})
+    write_text(output / "predictions.json", json.dumps(results, indent=1, ensure_ascii=False))
+    return results
+
+
+def _best_classes(
+    model: nn.Module, transform: Transform, names: Sequence[str], paths: Sequence[Path]
+) -> Iterator[dict[str, float]]:
+    for start in range(0, len(paths), _BATCH):
+        pixels = torch.stack([transform(read_rgb(path)) for path in paths[start : start + _BATCH]])
+        with torch.inference_mode():
+            scores, ids = class_probabilities(model, pixels).topk(min(_BEST, len(names)))
+        for values, classes in zip(scores.tolist(), ids.tolist(), strict=True):
+            yield {names[number]: round(value, 6) for value, number in zip(values, classes, strict=True)}
+
+
+def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Return the softmax probabilities of images, float32 (rows, classes).
+
+    Args:
+        model: returns logits, or an output that has them as `logits`.
+        pixels: (rows, 3, height, width), on any device and in any dtype.
+    """
+    weights = next(p for p in model.parameters() if p.dtype.is_floating_point)
+    output = model(pixels.to(weights.device, weights.dtype))
+    probabilities: torch.Tensor = getattr(output, "logits", output).float().softmax(dim=-1)
+    return probabilities
+
+
+def draw_label(path: Path, text: str, output: Path) -> None:
+    """Write a copy of an image with a line of text along its upper edge."""
+    from PIL import ImageDraw, ImageFont
+
+    image = read_rgb(path)
+    font = ImageFont.load_default(max(10, image.height // 16))
+    canvas = ImageDraw.Draw(image)
+    left, top, right, bottom = canvas.textbbox((4, 2), text, font=font)
+    canvas.rectangle((left - 4, top - 2, right + 4, bottom + 2), fill=(20, 20, 20))
+    canvas.text((4, 2), text, font=font, fill=(255, 255, 255))
+    image.save(output)
