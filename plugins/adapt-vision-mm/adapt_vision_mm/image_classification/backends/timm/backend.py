@@ -32,9 +32,8 @@ class TimmBackend(Backend):
 
     library: ClassVar[str] = "timm"
     trainer_class: ClassVar[str] = f"{__package__}.trainer:TimmTrainer"
-    training_arguments: ClassVar[Mapping[str, Any]] = {
-        "activation_checkpointing": False
-    }  # timm's own is on, see models
+    # GRADIENT_CHECKPOINTING switches timm's own on instead, see `make_model`.
+    training_arguments: ClassVar[Mapping[str, Any]] = {"activation_checkpointing": False}
     returns_loss: ClassVar[bool] = False
 
     def __init__(self, plan: Plan, model: LocatedModel) -> None:
