@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapt_core.contracts import AttachContext
-from adapt_core.errors import InputError
-from adapt_core.methods.in_place import InPlace
-from adapt_core.methods.requires_grad import freeze_except
+from adapt_core.plugin import AttachContext, InPlace, InputError, freeze_except
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class BitFit(InPlace):
-    """Trains the model's own biases, and the head where it trains. Nothing is added, so nothing is merged."""
+    """Training of the model's own biases, and of the head where it trains. Nothing is added, so nothing is merged."""
 
     def __init__(self, params: BitFitParams) -> None:
         self.params = params
         self._groups: dict[str, list[str]] = {}
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """Freezes everything but biases and head.
+        """Freeze everything but biases and head.
 
         Raises:
-            InputError: no bias lies in a module that `bias_of` names, or the model has none.
+            InputError: no module that `bias_of` names has a bias, or the model has none.
         """
         wanted = self.params.bias_of
         names = [name for name, _ in model.named_parameters()]
@@ -43,5 +40,5 @@ class BitFit(InPlace):
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
-        """The biases, and the head."""
+        """Return the biases and the head."""
         return self._groups

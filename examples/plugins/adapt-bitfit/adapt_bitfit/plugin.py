@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.plugin.params import param
-from adapt_core.plugin.specs import MethodSpec, hookimpl
+from adapt_core.plugin import MethodSpec, hookimpl, param
 
 
 @attrs.frozen
@@ -13,7 +12,7 @@ class BitFitParams:
     """Parameters of BitFit."""
 
     bias_of: tuple[str, ...] = param(
-        (), "Train only the biases of modules whose name holds one of these; empty for all."
+        (), "Train only the biases of modules whose name contains one of these; empty for all."
     )
 
 

@@ -9,8 +9,7 @@ from adapt_bitfit.method import BitFit
 from adapt_bitfit.plugin import BitFitParams
 from torch import nn
 
-from adapt_core.contracts import AttachContext, Method
-from adapt_core.errors import InputError
+from adapt_core.plugin import AttachContext, InputError, Method
 from adapt_core.testing import MethodContract, PluginContract
 
 

@@ -6,14 +6,14 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapt_core.plugin.specs import hookimpl
+from adapt_core.plugin import hookimpl
 
 _file: Path | None = None
 
 
 @hookimpl
 def adapt_run_started(output_dir: Path, resumed: bool) -> None:
-    """A new run begins its file anew; a resumed one goes on with it."""
+    """Start the file of a new run; a resumed run continues its own."""
     global _file
     _file = output_dir / "figures.csv"
     if not resumed or not _file.exists():
@@ -22,7 +22,7 @@ def adapt_run_started(output_dir: Path, resumed: bool) -> None:
 
 @hookimpl
 def adapt_metrics(phase: str, step: int, epoch: float, metrics: Mapping[str, float]) -> None:
-    """A row for each figure."""
+    """Write a row for each metric."""
     assert _file is not None
     with _file.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([phase, step, epoch, name, value] for name, value in metrics.items())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.hf.tasks.params import TextParams
-from adapt_core.plugin.params import param
-from adapt_core.plugin.specs import TaskSpec, hookimpl
+from adapt_core.hf import TextParams
+from adapt_core.plugin import TaskSpec, hookimpl, param
 
 
 @attrs.frozen

@@ -7,17 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
-from adapt_core.distributed.world import World
-from adapt_core.evaluation import spread
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
-from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.splits import clean_splits, load_splits
-from adapt_core.hf.data.texts import batch_texts, row_text, text_columns, text_faults
-from adapt_core.hf.tasks.language import LanguageTask
+from adapt_core import hf
+from adapt_core.plugin import Job, LoadedModel, Loop, Quantizer, TaskData, World, spread
 
 
-class TextRegression(LanguageTask):
+class TextRegression(hf.LanguageTask):
     """The task text_regression."""
 
     auto_class = "AutoModelForSequenceClassification"
@@ -29,18 +23,19 @@ class TextRegression(LanguageTask):
         limit, target = plan.task.params.max_seq_length, plan.data.target_column or "score"
 
         def faults(rows: Any, _split: str) -> Iterator[str | None]:
-            for fault, value in zip(text_faults(rows, plan), column_values(rows, target), strict=True):
+            for fault, value in zip(hf.text_faults(rows, plan), hf.column_values(rows, target), strict=True):
                 number = isinstance(value, (int, float)) and math.isfinite(value)
                 yield fault or (None if number else f"column {target!r} is {value!r}, not a number")
 
         def encode(batch: Any) -> dict[str, Any]:
-            encoded = tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit)
+            encoded = tokenizer(hf.batch_texts(batch, plan), truncation=True, max_length=limit)
             return {**encoded, "labels": [float(value) for value in batch[target]]}
 
-        good, stats = clean_splits(plan, load_splits(plan, [*text_columns(plan), (target, "target_column")]), faults)
-        key = {"tokenizer": tokenizer_key(tokenizer), "limit": limit, "columns": [*text_columns(plan), target]}
+        raw = hf.load_splits(plan, [*hf.text_columns(plan), (target, "target_column")])
+        good, stats = hf.clean_splits(plan, raw, faults)
+        key = {"tokenizer": hf.tokenizer_key(tokenizer), "limit": limit, "columns": [*hf.text_columns(plan), target]}
         key["format"] = plan.data.format_string
-        ready = {name: cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
+        ready = {name: hf.cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
         return TaskData(stats=stats, rows=good, **ready)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
@@ -50,12 +45,9 @@ class TextRegression(LanguageTask):
 
     def make_loop(self, job: Job) -> Loop:
         """A Trainer that pads each batch to its longest text."""
-        from adapt_core.hf.loop.components import TrainerComponents
-        from adapt_core.hf.loop.loop import HuggingFaceLoop
-
         metrics = {"rmse": "lower", "mae": "lower"}
-        parts = TrainerComponents(collate=self.collator, compute_metrics=errors, metrics=metrics)
-        return HuggingFaceLoop(job, parts)
+        parts = hf.TrainerComponents(collate=self.collator, compute_metrics=errors, metrics=metrics)
+        return hf.HuggingFaceLoop(job, parts)
 
     def loading_lines(self, save_method: str) -> str:
         """Loads model and tokenizer, and scores one text."""
@@ -70,7 +62,7 @@ class TextRegression(LanguageTask):
         """For the report: a few validation texts with their number, and the model's."""
         rows = data.rows["validation"].select(spread(len(data.validation), count))
         target = self.plan.data.target_column or "score"
-        texts = [(row_text(row, self.plan), row[target]) for row in rows]
+        texts = [(hf.row_text(row, self.plan), row[target]) for row in rows]
         scored = [(text, truth, self._score(model, self.tokenizer, text)) for text, truth in texts]
         return [{"input": t, "expected": f"{truth:g}", "predicted": f"{found:.3g}"} for t, truth, found in scored]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.errors import DataError
+from adapt_core.plugin import DataError
 from adapt_core.testing import PluginContract, TaskContract
 
 WORDS = {"awful": -2.0, "poor": -1.0, "fair": 0.0, "good": 1.0, "great": 2.0}
