@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.contracts import Launcher
-from adapt_core.distributed import torchrun
-from adapt_core.distributed.world import World
-from adapt_core.errors import AdaptError, InputError
-from adapt_core.execution.components import Components, instantiate
+from adapt_core.errors import InputError
+from adapt_core.execution.command import Command
+from adapt_core.execution.components import make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
-from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.environment_errors import environment_error
-from adapt_core.runtime.interrupts import StopRequest
-from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
-from adapt_core.runtime.progress import ProgressReporter, make_reporter
+from adapt_core.runtime.logs import logged_packages, logging_to
+from adapt_core.runtime.progress import make_reporter
 from adapt_core.runtime.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.estimate.run import Estimate
-    from adapt_core.run_folder.resume import ResumeDecision
-
-log = logging.getLogger(__name__)
 
 
 def run(
@@ -75,7 +66,7 @@ def check(
     registry = Registry.discover(disable_plugins)
     plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
     require_trackers(plan)
-    instantiate(plan, "task", registry).check()
+    make_task(plan).check()
     return plan
 
 
@@ -98,76 +89,8 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
-    """Runs a plan: the part of `run` behind the config."""
-    launcher = instantiate(plan, "launcher", registry)
-    return _lead(plan, registry, launcher) if launcher.is_coordinator() else _follow(plan, registry, launcher)
-
-
-def _lead(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
-    from adapt_core.run_folder.resume import decide_resume
-
-    folder = RunFolder(plan.output_dir)
-    folder.prepare()
-    reporter = make_reporter(is_main=True)
-    stop = StopRequest()
-    logged = logging_to(log_files(plan, folder), reporter, logged_packages(registry))
-    with folder.locked(), logged, stop.on_signals(reporter.message):
-        try:
-            decision = decide_resume(plan, folder)
-            if decision.finished is not None:
-                return decision.finished
-            log.info("%s with %s -> %s", plan.task.name, plan.method.name, folder.path)
-            for remark in plan.remarks:
-                log.info("%s", remark)
-            return _launch(plan, registry, launcher, reporter, decision, stop)
-        except AdaptError as error:
-            log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a user's error has no use for a traceback
-            raise
-        except KeyboardInterrupt as error:
-            log.warning("interrupted%s", f" by {error}" if str(error) else "", extra=FILE_ONLY)
-            if folder.checkpoints.exists():
-                reporter.message("Checkpoints from before are kept: go on with the same command and --resume.")
-            raise
-        except Exception as error:
-            told = environment_error(error, folder)
-            if told is None:
-                log.exception("a defect of adapt or of a library underneath", extra=FILE_ONLY)
-                raise
-            log.exception("%s", told, extra=FILE_ONLY)
-            raise told from error
-        finally:
-            reporter.close()
-
-
-def _follow(plan: Plan, registry: Registry, launcher: Launcher) -> RunResult:
-    place = torchrun.place()
-    reporter = make_reporter(is_main=place is None or place.local_rank == 0)
-    with logging_to([], reporter, logged_packages(registry)):
-        return _launch(plan, registry, launcher, reporter, None, None)
-
-
-def _launch(
-    plan: Plan,
-    registry: Registry,
-    launcher: Launcher,
-    reporter: ProgressReporter,
-    decision: ResumeDecision | None,
-    stop: StopRequest | None,
-) -> RunResult:
-    require_trackers(plan)
-    task = instantiate(plan, "task", registry)
-    task.check()
-    from adapt_core.distributed.devices import choose_gpus
-
-    choose_gpus(plan.run.cuda_id)
-    launcher.check(plan)
-
-    def work_here(plan: Plan, world: World, decision: ResumeDecision) -> RunResult:
-        from adapt_core.execution.pipeline import work
-
-        return work(plan, world, Components.of(plan, registry, task, launcher), registry, reporter, decision, stop)
-
-    return launcher.launch(plan, work_here, decision)
+    """Run a plan: `run` after its config is resolved."""
+    return Command.of(plan, registry).execute()
 
 
 def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:

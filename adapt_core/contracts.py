@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from adapt_core.config.plan import ParamsT, Plan
 from adapt_core.distributed.world import World
 from adapt_core.runtime.interrupts import StopRequest
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
     from adapt_core.run_folder.paths import RunFolder
     from adapt_core.run_folder.resume import ResumeDecision
@@ -84,10 +84,10 @@ class AttachContext:
         return self.train_head and any(parameter == m or parameter.startswith(f"{m}.") for m in self.head)
 
 
-class Quantizer(Protocol):
+class Quantizer(Protocol[ParamsT]):
     """Puts a base model into fewer bits. Constructed with its params instance."""
 
-    def __init__(self, params: Any) -> None: ...
+    def __init__(self, params: ParamsT) -> None: ...
 
     def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
         """Keyword arguments for a Hugging Face `from_pretrained`.
@@ -115,10 +115,10 @@ class Quantizer(Protocol):
         """
 
 
-class Method(Protocol):
+class Method(Protocol[ParamsT]):
     """Decides which parameters of a model train. Constructed with its params instance."""
 
-    def __init__(self, params: Any) -> None: ...
+    def __init__(self, params: ParamsT) -> None: ...
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Prepares a model for training: freezes, adds an adapter, or both; returns the module to train.
@@ -198,10 +198,10 @@ class Job:
     stop: StopRequest = attrs.field(factory=StopRequest)
 
 
-class Task(Protocol):
+class Task(Protocol[ParamsT]):
     """One thing that models are adapted for. Constructed with the plan, before torch is imported."""
 
-    def __init__(self, plan: Plan) -> None: ...
+    def __init__(self, plan: Plan[ParamsT]) -> None: ...
 
     def check(self) -> None:
         """Cheap checks of data and model that need no torch: files there, folders complete.
@@ -256,16 +256,16 @@ class Task(Protocol):
 
 
 class Work(Protocol):
-    """The whole run in one process, as a launcher is given it."""
+    """A run in this process, ready for a launcher to call."""
 
-    def __call__(self, plan: Plan, world: World, decision: ResumeDecision) -> RunResult:
-        """Runs a plan in this process, at its place, and returns the result."""
+    def __call__(self, world: World, decision: ResumeDecision) -> RunResult:
+        """Execute the run as one process of a world and return its result."""
 
 
-class Launcher(Protocol):
+class Launcher(Protocol[ParamsT]):
     """Starts the processes of a run. Constructed with its params instance."""
 
-    def __init__(self, params: Any) -> None: ...
+    def __init__(self, params: ParamsT) -> None: ...
 
     def check(self, plan: Plan) -> None:
         """Refuses what this machine or plan cannot do, before any process starts.
@@ -289,7 +289,7 @@ class Launcher(Protocol):
         Args:
             plan: the plan.
             work: the whole run in this process.
-            admission: how the run enters its folder; None where this command does not lead.
+            decision: how the run enters its folder; None where this command does not lead.
         """
 
     def process_group(self, world: World) -> AbstractContextManager[Any]:

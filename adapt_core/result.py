@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from adapt_core.verification.merge import MergeOutcome
+    from adapt_core.verification.training import TrainingVerdict
 
 _EARLIER_KEYS = {"learning": "training_check"}
 
@@ -49,14 +53,14 @@ class RunResult:
     peak_memory_bytes: int
     steps: int
     artifacts: Mapping[str, str]
-    training_check: Mapping[str, Any]
+    training_check: TrainingVerdict
     data: Mapping[str, Any]
     versions: Mapping[str, str]
     seed: int
     config_sha256: str
     output_dir: str
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
-    merge: Mapping[str, Any] | None = None
+    merge: MergeOutcome | None = None
 
     def to_json(self) -> str:
         """The text of `result.json`."""

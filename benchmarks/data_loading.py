@@ -22,7 +22,6 @@ from typing import Any
 from adapt_core import api
 from adapt_core.execution.components import Components
 from adapt_core.nn.random_state import seed_everything
-from adapt_core.plugin.registry import Registry
 from benchmarks.pairs import Running
 from benchmarks.results.cases.case import LITE0
 
@@ -59,7 +58,7 @@ def loaded_per_second(config: dict[str, Any], steps: int) -> float:
 
     plan = api.check(config)
     seed_everything(plan.training.seed)
-    data = Components.of(plan, Registry.discover()).task.load_data()
+    data = Components.of(plan).task.load_data()
     if plan.loop == "mm":
         from mmengine.dataset import pseudo_collate as collate
     else:

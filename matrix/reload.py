@@ -28,7 +28,7 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
     plan, registry, folder = finished.plan, finished.registry, finished.folder
     result = folder.finished()
     assert result is not None
-    parts, world = Components.of(plan, registry, finished.task), World(device=first_device())
+    parts, world = Components.of(plan, task=finished.task), World(device=first_device())
     data = finished.task.load_data()
     if folder.model.is_dir():
         model = finished.model()

@@ -11,14 +11,13 @@ import attrs
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params import GROUPS
 from adapt_core.config.other_names import OTHER_NAMES
+from adapt_core.config.plan import SLOTS
 from adapt_core.config.sections import Given, declared_keys
 from adapt_core.config.selection import Selection, is_on
 from adapt_core.config.values import ValueProblem, convert
 from adapt_core.errors import Problem
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.registry import Registry
-
-SLOTS = ("task", "method", "quantizer", "launcher")
 
 
 @attrs.frozen

@@ -10,12 +10,12 @@ import attrs
 
 from adapt_core.config import reader
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.ownership import SLOTS, Owned, assign
-from adapt_core.config.plan import Choice, Plan
+from adapt_core.config.ownership import Owned, assign
+from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
 from adapt_core.config.rules import contradictions
 from adapt_core.config.sections import Given, flatten, join
-from adapt_core.config.selection import Selection, chosen_method_name, select
+from adapt_core.config.selection import Selection, choice_of, chosen_method_name, select
 from adapt_core.errors import ConfigError, Problem
 from adapt_core.plugin.registry import Registry
 
@@ -116,11 +116,12 @@ def _plan(
     if owned.unused:
         words = "; ".join(f"{key} ({reason})" for key, reason in owned.unused.items())
         remarks.append(f"not used by this run: {words}")
+    selected = {slot: getattr(selection, slot) for slot in SLOTS}
+    choices: dict[str, Any] = {
+        slot: item and choice_of(item, item.spec.params(**owned.values[slot])) for slot, item in selected.items()
+    }
     return Plan(
-        task=Choice.of(selection.task, owned.values["task"]),
-        method=Choice.of(selection.method, owned.values["method"]),
-        quantizer=Choice.of(selection.quantizer, owned.values["quantizer"]) if selection.quantizer else None,
-        launcher=Choice.of(selection.launcher, owned.values["launcher"]),
+        **choices,
         **core,
         output_dir=str(output_dir),
         loop=selection.task.spec.loop,

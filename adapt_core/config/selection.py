@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import known_keys, legacy
+from adapt_core.config.plan import Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool
 from adapt_core.errors import Problem
@@ -28,6 +29,22 @@ class Selection:
     problems: list[Problem] = attrs.field(factory=list)
     incomplete: bool = False
     """Whether something was asked for that could not be found, so that its keys cannot be judged."""
+
+
+def choice_of(item: Registered[Any], params: Any) -> Choice:
+    """Return a registered component as a plan's choice.
+
+    Args:
+        item: its spec and provenance.
+        params: an instance of the spec's params class.
+    """
+    return Choice(
+        name=item.spec.name,
+        distribution=item.provenance.distribution,
+        version=item.provenance.version,
+        implementation=item.spec.implementation,
+        params=params,
+    )
 
 
 def chosen_method_name(given: Mapping[str, Given]) -> str | None:

@@ -26,7 +26,7 @@ from adapt_core.capabilities import (
     SupportsTokenPreview,
 )
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import AttachContext, TaskData
+from adapt_core.contracts import TaskData
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
 from adapt_core.estimate.ranks import Share, shares
@@ -109,14 +109,14 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
 
     from adapt_core.distributed.devices import first_device
 
-    parts = Components.of(plan, registry)
+    components = Components.of(plan)
     seed_everything(plan.training.seed)
-    data = parts.task.load_data()
+    data = components.task.load_data()
     device = first_device()
-    processes = parts.launcher.processes() if isinstance(parts.launcher, SupportsRankMemory) else 1
-    per_epoch, steps = _steps(plan, parts.task, data, processes)
-    task: object = parts.task if data.train is not None else None
-    total, trainable, memory, launchers, disk = _counts(plan, parts, data, registry, steps, device)
+    processes = components.launcher.processes() if isinstance(components.launcher, SupportsRankMemory) else 1
+    per_epoch, steps = _steps(plan, components.task, data, processes)
+    task: object = components.task if data.train is not None else None
+    total, trainable, memory, launchers, disk = _counts(plan, components, data, registry, steps, device)
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
     found = Estimate(
         data=data.stats,
@@ -151,28 +151,21 @@ def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[in
 
 
 def _counts(
-    plan: Plan, parts: Components, data: TaskData, registry: Registry, steps: int, device: str
+    plan: Plan, components: Components, data: TaskData, registry: Registry, steps: int, device: str
 ) -> tuple[int | None, int | None, Memory | None, list[Share], int | None]:
-    task = parts.task
+    task = components.task
     if not isinstance(task, SupportsMetaInit):
         return None, None, None, [], None
     loaded = task.load_structure(data)
     head = task.head(loaded.model)
     quantized: Mapping[str, StoredBytes] = {}
-    quantizer: object = parts.quantizer
+    quantizer: object = components.quantizer
     if isinstance(quantizer, SupportsMemoryEstimate):
         quantized = quantizer.quantized_bytes(loaded.model, head)
-    wanted = plan.run.last_layer_tuning
-    context = AttachContext(
-        head=head,
-        new_parameters=loaded.new_parameters,
-        train_head=task.trains_head_by_default(loaded) if wanted is None else wanted,
-        quantized=bool(quantized),
-    )
     if quantized:
         for parameter in loaded.model.parameters():
             parameter.requires_grad_(False)
-    model = parts.method.attach(loaded.model, context)
+    model = components.method.attach(loaded.model, components.attach_context(plan, loaded))
     weights = weight_bytes(model, quantized)
     gradients, states = training_bytes(model, plan.training.optimizer)
     traced = None

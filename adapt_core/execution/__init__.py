@@ -1,5 +1,6 @@
 """A plan carried out.
 
+command.py          the command that runs a plan: log, lock, launcher
 components.py       the implementations that a plan names
 pipeline.py         one process of a run, from data to result
 export.py           trained models saved: adapter, merged, other formats

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.config.plan import Plan
-from adapt_core.contracts import Launcher, Method, Quantizer, Task
+from adapt_core.config.plan import Choice, Plan
+from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError
-from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.import_strings import load_object
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @attrs.frozen(kw_only=True)
 class Components:
-    """What a plan names, ready to work. See `adapt_core.contracts`."""
+    """The task, method, quantizer and launcher of a plan. See `adapt_core.contracts`."""
 
     task: Task
     method: Method
@@ -22,30 +25,80 @@ class Components:
     launcher: Launcher
 
     @classmethod
-    def of(
-        cls, plan: Plan, registry: Registry, task: Task | None = None, launcher: Launcher | None = None
-    ) -> Components:
-        """Constructs everything; a task and a launcher that were constructed for their checks are taken as they are."""
+    def of(cls, plan: Plan, *, task: Task | None = None, launcher: Launcher | None = None) -> Components:
+        """Construct the components of a plan.
+
+        Args:
+            plan: the plan.
+            task, launcher: used in place of new ones where they exist already.
+
+        Raises:
+            DefectError: an implementation cannot be imported.
+        """
         return cls(
-            task=task or instantiate(plan, "task", registry),
-            method=instantiate(plan, "method", registry),
-            quantizer=instantiate(plan, "quantizer", registry) if plan.quantizer else None,
-            launcher=launcher or instantiate(plan, "launcher", registry),
+            task=task or make_task(plan),
+            method=_implementation("method", plan.method)(plan.method.params),
+            quantizer=make_quantizer(plan.quantizer) if plan.quantizer else None,
+            launcher=launcher or make_launcher(plan),
+        )
+
+    def attach(self, plan: Plan, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:
+        """Attach the method to a loaded base model.
+
+        Returns:
+            the model to train, and the context that the method got.
+        """
+        context = self.attach_context(plan, loaded)
+        model = loaded.model
+        if self.quantizer is not None:
+            model = self.quantizer.prepare(model, plan.training.gradient_checkpointing)
+        return self.method.attach(model, context), context
+
+    def attach_context(self, plan: Plan, loaded: LoadedModel) -> AttachContext:
+        """Return the context in which the method attaches to a base model."""
+        wanted = plan.run.last_layer_tuning
+        return AttachContext(
+            head=self.task.head(loaded.model),
+            new_parameters=loaded.new_parameters,
+            train_head=self.task.trains_head_by_default(loaded) if wanted is None else wanted,
+            quantized=self.quantizer is not None,
         )
 
 
-def instantiate(plan: Plan, slot: str, registry: Registry) -> Any:
-    """The implementation of one slot of a plan. A task gets the plan, the others their params.
+def make_task(plan: Plan) -> Task:
+    """Construct the task of a plan.
 
     Raises:
         DefectError: it cannot be imported; the message names its plugin.
     """
-    choice = getattr(plan, slot)
-    item = getattr(registry, f"{slot}s").find(choice.name)
+    task: Task = _implementation("task", plan.task)(plan)
+    return task
+
+
+def make_quantizer(choice: Choice) -> Quantizer:
+    """Construct the quantizer of a plan.
+
+    Raises:
+        DefectError: it cannot be imported; the message names its plugin.
+    """
+    quantizer: Quantizer = _implementation("quantizer", choice)(choice.params)
+    return quantizer
+
+
+def make_launcher(plan: Plan) -> Launcher:
+    """Construct the launcher of a plan.
+
+    Raises:
+        DefectError: it cannot be imported; the message names its plugin.
+    """
+    launcher: Launcher = _implementation("launcher", plan.launcher)(plan.launcher.params)
+    return launcher
+
+
+def _implementation(kind: str, choice: Choice) -> Any:
     try:
-        implementation = item.spec.load()
+        return load_object(choice.implementation)
     except (ImportError, AttributeError) as error:
         raise DefectError(
-            f"{slot} {choice.name!r} of {choice.distribution} {choice.version} cannot be imported: {error}."
+            f"{kind} {choice.name!r} of {choice.distribution} {choice.version} cannot be imported: {error}."
         ) from error
-    return implementation(plan if slot == "task" else choice.params)

@@ -5,28 +5,25 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import AttachContext, Method, Quantizer, Task
+from adapt_core.contracts import Task
 from adapt_core.errors import InputError
+from adapt_core.execution.components import Components
 from adapt_core.run_folder.files import whole_folder
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.verification.merge import MergeCheck
+from adapt_core.verification.merge import MergeCheck, MergeOutcome
+
+if TYPE_CHECKING:
+    from torch import nn
 
 log = logging.getLogger(__name__)
 
 
 def export_run(
-    plan: Plan,
-    task: Task,
-    method: Method,
-    quantizer: Quantizer | None,
-    model: Any,
-    context: AttachContext,
-    folder: RunFolder,
-    training_check: MergeCheck,
-) -> tuple[dict[str, str], dict[str, Any] | None]:
+    plan: Plan, components: Components, model: nn.Module, folder: RunFolder, merge_check: MergeCheck
+) -> tuple[dict[str, str], MergeOutcome | None]:
     """Writes `adapter/` (where the method added one) and `model/`, each whole or not at all.
 
     MERGE_ADAPTER defaults to true on a float base and to false on a quantized one, where only `adapter/` is written.
@@ -38,6 +35,7 @@ def export_run(
     Raises:
         DefectError: the merged model computes something else than the trained one.
     """
+    method, quantizer = components.method, components.quantizer
     artifacts: dict[str, str] = {}
     with whole_folder(folder.adapter) as temporary:
         has_adapter = method.save_adapter(model, temporary)
@@ -46,13 +44,13 @@ def export_run(
         log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")
     else:
         shutil.rmtree(folder.adapter)
-    merge = not context.quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
+    merge = quantizer is None if plan.run.merge_adapter is None else plan.run.merge_adapter
     if has_adapter and not merge:
         log.info("only the adapter is saved; merge it later with: adapt export %s --save-method M -o DIR", folder.path)
         return artifacts, None
     if has_adapter:
-        training_check.before(model)
-    training_check.stop()
+        merge_check.before(model)
+    merge_check.stop()
     try:
         plain = method.merge(model, quantizer)
     except InputError as reason:
@@ -60,8 +58,8 @@ def export_run(
             raise
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
-    figures = training_check.after(plain) if has_adapter else None
-    save_model(task, plain, folder.model, plan.run.save_method)
+    figures = merge_check.after(plain) if has_adapter else None
+    save_model(components.task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name
     return artifacts, figures
 
@@ -73,7 +71,7 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def save_model(task: Task, model: Any, folder: Path, save_method: str) -> None:
+def save_model(task: Task, model: nn.Module, folder: Path, save_method: str) -> None:
     """Writes a plain model folder, whole or not at all."""
     with whole_folder(folder) as temporary:
         task.save_model(model, temporary, save_method)

@@ -12,7 +12,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.contracts import Task
 from adapt_core.errors import InputError
-from adapt_core.execution.components import Components, instantiate
+from adapt_core.execution.components import Components, make_task
 from adapt_core.nn.weights import FILES, load_pickled_model, saved_form
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.paths import RunFolder
@@ -47,7 +47,7 @@ class FinishedRun:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
         plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
-        return cls(folder, plan, registry, instantiate(plan, "task", registry))
+        return cls(folder, plan, registry, make_task(plan))
 
     def model(self) -> Any:
         """The adapted model as a plain module, on the CPU, in evaluation mode.
@@ -66,8 +66,8 @@ class FinishedRun:
         from adapt_core.distributed.devices import first_device
         from adapt_core.distributed.world import World
 
-        parts = Components.of(self.plan, self.registry, self.task)
-        loaded = self.task.load_model(self.task.load_data(), parts.quantizer, World(device=first_device()))
-        base = loaded.model if parts.quantizer is None else parts.quantizer.prepare(loaded.model, False)
-        attached = parts.method.load_adapter(base, self.folder.adapter)
-        return parts.method.merge(attached, parts.quantizer).cpu().eval()
+        components = Components.of(self.plan, task=self.task)
+        loaded = self.task.load_model(self.task.load_data(), components.quantizer, World(device=first_device()))
+        base = loaded.model if components.quantizer is None else components.quantizer.prepare(loaded.model, False)
+        attached = components.method.load_adapter(base, self.folder.adapter)
+        return components.method.merge(attached, components.quantizer).cpu().eval()

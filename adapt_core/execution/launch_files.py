@@ -7,7 +7,7 @@ from pathlib import Path
 from adapt_core.capabilities import RunCommand, SupportsLaunchFiles
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
-from adapt_core.execution.components import instantiate
+from adapt_core.execution.components import make_launcher
 from adapt_core.plugin.registry import Registry
 
 
@@ -28,7 +28,7 @@ def launch_file(
     """
     registry = Registry.discover(disable_plugins)
     plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
-    launcher: object = instantiate(plan, "launcher", registry)
+    launcher: object = make_launcher(plan)
     if not isinstance(launcher, SupportsLaunchFiles):
         raise InputError(
             f"--emit {scheduler}: the launcher {plan.launcher.name} runs in one process, which needs no launch file. "

@@ -37,7 +37,7 @@ class Local:
         assert decision is not None
         from adapt_core.distributed.devices import first_device
 
-        return work(plan, World(device=first_device()), decision)
+        return work(World(device=first_device()), decision)
 
     def processes(self) -> int:
         """One."""

@@ -6,13 +6,13 @@ A spec names its implementation as an import string, so that listing plugins imp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 from pluggy import HookimplMarker
 
+from adapt_core.plugin.import_strings import is_import_string, load_object
 from adapt_core.plugin.params import NoParams
 
 HOOK_API = 1
@@ -25,8 +25,7 @@ HF_SCHEDULES = ("linear", "constant", "cosine", "cosine_with_restarts", "polynom
 
 
 def _import_string(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    module, _colon, name = value.partition(":")
-    if not (module and name):
+    if not is_import_string(value):
         raise ValueError(f"{attribute.name} must read 'package.module:Name', not {value!r}")
 
 
@@ -67,8 +66,7 @@ class Spec:
         Raises:
             ImportError, AttributeError: as the plugin's module raises them.
         """
-        module, _, name = self.implementation.partition(":")
-        return getattr(import_module(module), name)
+        return load_object(self.implementation)
 
 
 @attrs.frozen(kw_only=True)

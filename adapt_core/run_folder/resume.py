@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -31,6 +33,16 @@ class ResumeDecision:
     checkpoint: Path | None = None
     before: dict[str, float] | None = None
     finished: RunResult | None = None
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the JSON-ready form of a decision to run, for worker processes."""
+        return {"checkpoint": self.checkpoint and str(self.checkpoint), "before": self.before}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], folder: RunFolder) -> ResumeDecision:
+        """Return the decision that `to_data` wrote, for a run folder."""
+        checkpoint = data["checkpoint"]
+        return cls(folder=folder, checkpoint=Path(checkpoint) if checkpoint else None, before=data["before"])
 
     def begin(self, plan: Plan) -> None:
         """Called once data and model are loaded: from here on the folder is this run's.

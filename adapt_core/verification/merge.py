@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -21,6 +21,23 @@ FLOAT_TOLERANCE = 1e-4
 """Largest difference over largest output, for weights in float32."""
 ROUNDED_TOLERANCE = 5e-2
 """The same where weights are rounded: in half precision, or on a quantized base."""
+
+
+class MergeOutcome(TypedDict):
+    """The result of a merge check, as in `result.json`.
+
+    Attributes:
+        max_difference: the largest absolute difference of outputs.
+        relative_difference: the same over the largest output.
+        tolerance: the largest relative difference that is allowed.
+        inputs: the split that the inputs come from, "validation" or "training".
+    """
+
+    max_difference: float
+    relative_difference: float
+    tolerance: float
+    inputs: str
+
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +75,11 @@ class MergeCheck:
         self.stop()
         self._unmerged = self._outputs(model)
 
-    def after(self, model: nn.Module) -> dict[str, Any] | None:
+    def after(self, model: nn.Module) -> MergeOutcome | None:
         """Computes them with the merged model, and compares.
 
         Returns:
-            the figures for `result.json`, or None where the model was never called.
+            the outcome for `result.json`, or None where the model was never called.
 
         Raises:
             DefectError: the outputs differ by more than the tolerance, or are not finite.
@@ -74,7 +91,7 @@ class MergeCheck:
         pairs = zip(self._unmerged, merged, strict=True)
         difference = max(float((first - second).abs().max()) for first, second in pairs)
         relative = difference / largest if largest else difference
-        figures = {
+        outcome: MergeOutcome = {
             "max_difference": difference,
             "relative_difference": relative,
             "tolerance": self._tolerance,
@@ -87,7 +104,7 @@ class MergeCheck:
                 "The adapter itself is saved; set MERGE_ADAPTER: false to keep it unmerged."
             )
         log.info("merged; the outputs differ by at most %.3g (%.3g of the largest)", difference, relative)
-        return figures
+        return outcome
 
     def _outputs(self, model: nn.Module) -> list[torch.Tensor]:
         if self._inputs is None:

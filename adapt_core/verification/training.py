@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Required, TypedDict
 
 import torch
 import xxhash
@@ -25,6 +25,26 @@ STEPS_TO_DECIDE = 3
 _NAMED = 5
 
 log = logging.getLogger(__name__)
+
+
+class TrainingVerdict(TypedDict, total=False):
+    """The verdict of a training check, as in `result.json`. Counts are absent where nothing was trained.
+
+    Attributes:
+        verdict: "learned", "not trained", or "not decided: " and a reason.
+        steps: effective optimizer steps.
+        trained_tensors: tensors that should train; moved_tensors: those of them that changed; still_tensors: names of
+            those that did not learn.
+        frozen_tensors: frozen tensors; frozen_changed: those of them that changed, which is always 0.
+    """
+
+    verdict: Required[str]
+    steps: Required[int]
+    trained_tensors: int
+    moved_tensors: int
+    still_tensors: list[str]
+    frozen_tensors: int
+    frozen_changed: int
 
 
 def fingerprint(tensor: torch.Tensor) -> bytes:
@@ -134,7 +154,7 @@ class TrainingCheck:
         moved = {n for n in names if fingerprint(self._parameters[n]) != self._start.get(n)}
         return union_over_ranks(moved) if self._sharded else moved
 
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> TrainingVerdict:
         """The counts for `result.json`. Call it when training is over.
 
         Raises:

@@ -21,9 +21,7 @@ from adapt_core import api
 from adapt_core.distributed.devices import first_device
 from adapt_core.distributed.world import World
 from adapt_core.execution.components import Components
-from adapt_core.execution.pipeline import attach
 from adapt_core.nn.random_state import seed_everything
-from adapt_core.plugin.registry import Registry
 from benchmarks.memory.hold_out import hold_out
 from benchmarks.memory.real_step import step
 
@@ -35,11 +33,11 @@ def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str
     plan = api.check(config, overrides=overrides)
     foretold = api.estimate(plan).memory
     assert foretold is not None
-    parts = Components.of(plan, Registry.discover())
+    parts = Components.of(plan)
     seed_everything(plan.training.seed)
     data = parts.task.load_data()
     device = first_device()
-    _, model = attach(plan, parts, parts.task.load_model(data, parts.quantizer, World(device=device)))
+    model, _ = parts.attach(plan, parts.task.load_model(data, parts.quantizer, World(device=device)))
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
     real = step(plan, parts.task, data, model, device)

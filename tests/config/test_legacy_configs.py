@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt_core.config.plan import Plan
+from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.plugin.registry import Registry
 
@@ -39,7 +39,7 @@ def test_it_resolves_once_its_data_and_model_are_set(shared: Path, registry: Reg
     assert plan.method.name == ("LoRA" if name == "doc_summarization.yaml" else "full")
     assert (plan.quantizer is not None) == (name == "doc_summarization.yaml")
     assert not any("unknown" in remark for remark in plan.remarks)
-    assert Plan.from_json(plan.to_json(), registry) == plan
+    assert plan_from_json(plan_to_json(plan), registry) == plan
 
 
 def test_no_file_of_the_tool_before_is_left_out(shared: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from adapt_core.config.plan import Plan
+from adapt_core.config.plan import ParamsT, Plan
 from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class LanguageTask:
+class LanguageTask(Generic[ParamsT]):
     """Base of the tasks on a language model. Its params derive from `adapt_core.hf.tasks.params.TextParams`.
 
     A task adds `load_data`, `load_model`, `make_loop`, `loading_lines` and `predict`, and whatever it does otherwise.
@@ -38,7 +38,7 @@ class LanguageTask:
     auto_class: ClassVar[str]
     head_names: ClassVar[tuple[str, ...]]
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[ParamsT]) -> None:
         self.plan = plan
 
     def check(self) -> None:

@@ -6,13 +6,13 @@ key: it observes wherever it is installed (`adapt -p no:NAME` leaves it out).
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 
 import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.plugin.import_strings import load_object
 from adapt_core.plugin.registry import Registry
 
 
@@ -52,7 +52,6 @@ def require_trackers(plan: Plan) -> None:
 def start_trackers(plan: Plan, registry: Registry) -> None:
     """Registers a plan's trackers beside the plugins that observe. On rank 0 only."""
     for name in dict.fromkeys(plan.run.trackers):
-        module, _, attribute = BUILT_IN[name].implementation.partition(":")
         if registry.manager.has_plugin(name):
             registry.manager.unregister(name=name)
-        registry.manager.register(getattr(import_module(module), attribute)(), name)
+        registry.manager.register(load_object(BUILT_IN[name].implementation)(), name)

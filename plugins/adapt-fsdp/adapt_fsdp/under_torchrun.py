@@ -73,7 +73,7 @@ def work_as_one(
     else:
         decision = _heard(store, plan, params.machine_timeout)
     with launcher.process_group(world):
-        return work(plan, world, decision)
+        return work(world, decision)
 
 
 def _heard(store: Store, plan: Plan, seconds: float) -> ResumeDecision:

@@ -12,6 +12,7 @@ import pytest
 
 import adapt_core
 from adapt_core.config.plan import Plan
+from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import AdaptError, InputError
 from adapt_core.plugin.params import parameters_of
@@ -64,7 +65,7 @@ def test_every_key_of_the_specification_is_declared(shared: Path) -> None:
 
 def test_a_plan_with_the_launcher_s_keys_survives_its_way_to_a_worker(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, fsdp_transformer_layer_cls_to_wrap=["BertLayer"])
-    assert Plan.from_json(plan.to_json(), Registry.discover()) == plan
+    assert plan_from_json(plan_to_json(plan), Registry.discover()) == plan
 
 
 @pytest.mark.parametrize("key", ONLY_DEFAULT)

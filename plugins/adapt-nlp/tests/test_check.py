@@ -78,13 +78,11 @@ def real_model_and_batch(keys: Keys) -> tuple[Any, Any]:
     """The model that a run trains, in training mode, and its largest batch."""
     from adapt_core.distributed.world import World
     from adapt_core.execution.components import Components
-    from adapt_core.execution.pipeline import attach
-    from adapt_core.plugin.registry import Registry
 
     plan = api.check(keys)
-    parts = Components.of(plan, Registry.discover())
+    parts = Components.of(plan)
     data = parts.task.load_data()
-    _, model = attach(plan, parts, parts.task.load_model(data, None, World()))
+    model, _ = parts.attach(plan, parts.task.load_model(data, None, World()))
     return model.train(), parts.task.largest_batch(data)  # type: ignore[attr-defined]
 
 

@@ -46,10 +46,9 @@ def test_the_losses_of_a_run_are_those_of_a_plain_script(
         set_seed,
     )
 
-    from adapt_core.execution.components import instantiate
-    from adapt_core.plugin.registry import Registry
+    from adapt_core.execution.components import make_task
 
-    data = instantiate(adapt_core.check({**keys, "OUTPUT_DIR": str(tmp_path / "x")}), "task", Registry.discover(()))
+    data = make_task(adapt_core.check({**keys, "OUTPUT_DIR": str(tmp_path / "x")}))
     train = data.load_data().train
     set_seed(7)
     model = AutoModelForSequenceClassification.from_pretrained(tiny_encoder, num_labels=6)

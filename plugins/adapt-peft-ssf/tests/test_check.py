@@ -10,7 +10,6 @@ import pytest
 from adapt_core import api
 from adapt_core.distributed.world import World
 from adapt_core.execution.components import Components
-from adapt_core.plugin.registry import Registry
 
 
 @pytest.fixture
@@ -50,13 +49,12 @@ def held_bytes(model: Any) -> int:
     [{}, {"load_in_4bit": True}, {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}, {"load_in_8bit": True}],
 )
 def test_weights_are_foretold_to_one_per_cent(keys: dict[str, Any], method: str, bits: dict[str, Any]) -> None:
-    from adapt_core.execution.pipeline import attach
 
     plan = api.check({**keys, "method": method, **bits})
     found = api.estimate(plan)
-    parts = Components.of(plan, Registry.discover())
+    parts = Components.of(plan)
     data = parts.task.load_data()
-    _, model = attach(plan, parts, parts.task.load_model(data, parts.quantizer, World()))
+    model, _ = parts.attach(plan, parts.task.load_model(data, parts.quantizer, World()))
     assert found.memory is not None
     assert found.memory.weights == pytest.approx(held_bytes(model), rel=0.01)
     trainable = [p for p in model.parameters() if p.requires_grad]

@@ -31,10 +31,9 @@ TASKS = {
 
 
 def task_of(plan: Any) -> Any:
-    from adapt_core.execution.components import instantiate
-    from adapt_core.plugin.registry import Registry
+    from adapt_core.execution.components import make_task
 
-    return instantiate(plan, "task", Registry.discover())
+    return make_task(plan)
 
 
 def config_of(plan: Any) -> Any:

@@ -1,0 +1,115 @@
+"""A command that runs a plan: `adapt run`, or `adapt_core.run`. It owns the run folder, unless it is one of several."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Launcher
+from adapt_core.distributed import torchrun
+from adapt_core.distributed.world import World
+from adapt_core.errors import AdaptError
+from adapt_core.execution.components import Components, make_launcher, make_task
+from adapt_core.plugin.registry import Registry
+from adapt_core.result import RunResult
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import ResumeDecision, decide_resume
+from adapt_core.runtime.environment_errors import environment_error
+from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
+from adapt_core.runtime.progress import ProgressReporter, make_reporter
+from adapt_core.runtime.trackers import require_trackers
+
+log = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class Command:
+    """A command that runs a plan with its launcher.
+
+    On several machines, or under torchrun, one command coordinates: it locks the run folder and writes the log.
+    """
+
+    plan: Plan
+    registry: Registry
+    launcher: Launcher
+
+    @classmethod
+    def of(cls, plan: Plan, registry: Registry) -> Command:
+        """Return the command of a plan."""
+        return cls(plan, registry, make_launcher(plan))
+
+    def execute(self) -> RunResult:
+        """Run the plan and return rank 0's result.
+
+        Raises:
+            InputError: the data, model or folder is at fault.
+            DefectError: adapt or a plugin is at fault.
+            InterruptedRunError: a signal stopped training after a checkpoint.
+        """
+        return self._coordinate() if self.launcher.is_coordinator() else self._follow()
+
+    def _coordinate(self) -> RunResult:
+        folder = RunFolder(self.plan.output_dir)
+        folder.prepare()
+        reporter = make_reporter(is_main=True)
+        stop = StopRequest()
+        logged = logging_to(log_files(self.plan, folder), reporter, logged_packages(self.registry))
+        with folder.locked(), logged, stop.on_signals(reporter.message):
+            try:
+                decision = decide_resume(self.plan, folder)
+                if decision.finished is not None:
+                    return decision.finished
+                log.info("%s with %s -> %s", self.plan.task.name, self.plan.method.name, folder.path)
+                for remark in self.plan.remarks:
+                    log.info("%s", remark)
+                return self._launch(reporter, stop, decision)
+            except AdaptError as error:
+                log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a traceback does not help with a user's error
+                raise
+            except KeyboardInterrupt as error:
+                log.warning("interrupted%s", f" by {error}" if str(error) else "", extra=FILE_ONLY)
+                if folder.checkpoints.exists():
+                    reporter.message("Earlier checkpoints are kept. Continue with the same command and --resume.")
+                raise
+            except Exception as error:
+                found = environment_error(error, folder)
+                if found is None:
+                    log.exception("a defect of adapt or of a library", extra=FILE_ONLY)
+                    raise
+                log.exception("%s", found, extra=FILE_ONLY)
+                raise found from error
+            finally:
+                reporter.close()
+
+    def _follow(self) -> RunResult:
+        process = torchrun.place()
+        reporter = make_reporter(is_main=process is None or process.local_rank == 0)
+        with logging_to([], reporter, logged_packages(self.registry)):
+            return self._launch(reporter, StopRequest(), None)
+
+    def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:
+        require_trackers(self.plan)
+        task = make_task(self.plan)
+        task.check()
+        from adapt_core.distributed.devices import choose_gpus
+
+        choose_gpus(self.plan.run.cuda_id)
+        self.launcher.check(self.plan)
+
+        def work(world: World, decision: ResumeDecision) -> RunResult:
+            from adapt_core.execution.pipeline import Run
+
+            return Run(
+                plan=self.plan,
+                world=world,
+                components=Components.of(self.plan, task=task, launcher=self.launcher),
+                registry=self.registry,
+                reporter=reporter,
+                decision=decision,
+                stop=stop,
+            ).execute()
+
+        return self.launcher.launch(self.plan, work, decision)

@@ -1,0 +1,22 @@
+"""Import strings, "package.module:Name": they name an object without importing its module."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def is_import_string(text: str) -> bool:
+    """Return whether a text has the form "package.module:Name"."""
+    module, _, name = text.partition(":")
+    return bool(module and name)
+
+
+def load_object(import_string: str) -> Any:
+    """Import and return the object that an import string names.
+
+    Raises:
+        ImportError, AttributeError: as the module raises them.
+    """
+    module, _, name = import_string.partition(":")
+    return getattr(import_module(module), name)
