@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
+from adapt_vision_mm.image_classification.metrics import METRICS
 from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
 
@@ -19,7 +20,7 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_vision_mm.image_classification.task:ImageClassification",
             params=ImageClassificationParams,
             loop="hf",
-            metrics={"accuracy": "higher", "top5_accuracy": "higher", "macro_f1": "higher"},
+            metrics=METRICS,
             core_defaults={"MODEL_PATH": DEFAULT_ARCHITECTURE},
         ),
         TaskSpec(

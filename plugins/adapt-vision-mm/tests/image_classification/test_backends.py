@@ -1,8 +1,7 @@
-"""The backend and model that a config means, and the effect of each parameter of the task."""
+"""The backend that a config means, and the weights that it loads."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,45 +11,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from adapt_core import api
 from adapt_core.errors import InputError
 
 Run = Callable[..., Any]
 
+_THIRD_BACKEND = """
+class ThirdBackend:
+    library = "third"
 
-@pytest.fixture
-def chosen(keys: dict[str, Any]) -> Callable[..., Any]:
-    """The backend of a config with changes; no torch, no model."""
-    from adapt_core.config.resolver import RunConfig, resolve
-    from adapt_core.plugin.registry import Registry
+    def __init__(self, plan, model):
+        self.config = model.config
 
-    from adapt_vision_mm.image_classification.backends.choice import choose_backend
-
-    def backend(**changes: Any) -> Any:
-        bare = {"MODEL_PATH": None, "model_type": None, "image_processor_path": None}
-        return choose_backend(resolve(RunConfig.read({**keys, **bare, **changes}), Registry.discover()))
-
-    return backend
-
-
-@pytest.fixture
-def prepared(keys: dict[str, Any]) -> Callable[..., Any]:
-    """Task, data and loaded model of a config with changes."""
-    from adapt_core.config.resolver import RunConfig, resolve
-    from adapt_core.distributed.world import World
-    from adapt_core.nn.random_state import seed_everything
-    from adapt_core.plugin.registry import Registry
-
-    from adapt_vision_mm.image_classification.task import ImageClassification
-
-    def prepare(**changes: Any) -> Any:
-        task = ImageClassification(resolve(RunConfig.read({**keys, **changes}), Registry.discover()))
-        task.check()
-        data = task.load_data()
-        seed_everything(42)
-        return task, data, task.load_model(data, None, World())
-
-    return prepare
+    def check_keys(self):
+        pass
+"""
 
 
 # --- the rule ----------------------------------------------------------------------------------------------------
@@ -115,6 +89,25 @@ def test_model_type_must_be_that_of_a_hugging_face_config(run_hf: Run) -> None:
 def test_an_unknown_architecture_shows_the_nearest(prepared: Run) -> None:
     with pytest.raises(InputError, match=r"timm has no architecture 'resnet10x'. Did you mean .*resnet10t"):
         prepared(MODEL_PATH="resnet10x", model_type=None)
+
+
+def test_a_further_library_is_a_class_and_a_line_of_the_table(
+    chosen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_vision_mm.image_classification.backends import choice
+    from adapt_vision_mm.image_classification.backends.libraries import LIBRARIES, Library
+
+    (tmp_path / "third_library.py").write_text(_THIRD_BACKEND)
+    third = Library(
+        name="third", backend="third_library:ThirdBackend", config_key="third_kind", hub_prefixes=("third/",)
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(choice, "LIBRARIES", (*LIBRARIES, third))
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "config.json").write_text('{"third_kind": "wide"}')
+    assert chosen(MODEL_PATH=str(tmp_path / "net")).config == {"third_kind": "wide"}
+    assert chosen(MODEL_PATH="third/net").library == "third"
+    assert chosen(MODEL_PATH="someone/net").library == "huggingface"
 
 
 # --- weights -----------------------------------------------------------------------------------------------------
@@ -208,123 +201,3 @@ def test_dtype_holds_the_weights_in_half(run: Run, run_hf: Run, tmp_path: Path) 
     run(DTYPE="bfloat16")
     assert load_file(tmp_path / "run" / "model" / "model.safetensors")["fc.weight"].dtype is torch.bfloat16
     run_hf(DTYPE="bfloat16", OVERWRITE_OUTPUT_DIR=True)
-
-
-# --- images into the model ---------------------------------------------------------------------------------------
-
-
-def test_a_model_s_own_size_mean_and_std(prepared: Run) -> None:
-    task, data, _ = prepared(image_processor_path=None)
-    assert tuple(data.validation[0]["pixel_values"].shape) == (3, 176, 176)
-    assert task.transforms.evaluate.transforms[-1].mean.tolist() == pytest.approx([0.485, 0.456, 0.406])
-
-
-def test_image_processor_path_replaces_them_and_is_saved(run: Run, tmp_path: Path) -> None:
-    from transformers import ViTImageProcessor
-
-    folder = tmp_path / "processor"
-    ViTImageProcessor(size={"height": 48, "width": 40}, image_mean=[0.1] * 3, image_std=[0.2] * 3).save_pretrained(
-        folder
-    )
-    run(image_processor_path=str(folder))
-    saved = json.loads((tmp_path / "run" / "model" / "config.json").read_text())["pretrained_cfg"]
-    assert saved["input_size"] == [3, 48, 40]
-    assert (saved["mean"], saved["std"]) == ([0.1] * 3, [0.2] * 3)
-    with pytest.raises(InputError, match="image_processor_path: nowhere is neither a directory nor a hub id"):
-        run(image_processor_path="nowhere", OVERWRITE_OUTPUT_DIR=True)
-
-
-def test_a_network_of_one_size_is_built_for_another(run: Run, tmp_path: Path) -> None:
-    import timm
-
-    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": None}
-    torch.save(timm.create_model("vit_tiny_patch16_224").state_dict(), tmp_path / "vit.pth")
-    run(**vit, LOCAL_MODEL_PATH=str(tmp_path / "vit.pth"), MAX_STEPS=1)
-    saved = timm.create_model(f"local-dir:{tmp_path / 'run' / 'model'}", pretrained=True)
-    assert tuple(saved.pos_embed.shape) == (1, 5, 192)
-
-
-def test_the_default_processor_serves_a_model_without_one(run_hf: Run, tiny_vit: Path, tmp_path: Path) -> None:
-    import shutil
-
-    bare = Path(shutil.copytree(tiny_vit, tmp_path / "bare"))
-    (bare / "preprocessor_config.json").unlink()
-    run_hf(MODEL_PATH=str(bare))
-    saved = json.loads((tmp_path / "run" / "model" / "preprocessor_config.json").read_text())
-    assert saved["size"] == {"shortest_edge": 32}
-    assert saved["image_mean"] == [0.485, 0.456, 0.406]
-
-
-def test_processor_and_timm_transform_agree(prepared: Run, pictures: Path) -> None:
-    from PIL import Image
-    from transformers import ViTImageProcessor
-
-    from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import processor_transforms
-    from adapt_vision_mm.image_classification.backends.timm.preprocessing import processor_config, timm_transforms
-
-    processor = ViTImageProcessor(size={"height": 32, "width": 32})
-    image = Image.open(pictures / "train" / "red" / "0.jpg")
-    one = processor_transforms(processor, augmentation=False).evaluate(image)
-    other = timm_transforms(processor_config(processor, "x"), augmentation=False).evaluate(image)
-    assert torch.allclose(one, other, atol=0.02)
-    for make in (
-        processor_transforms(processor, augmentation=True),
-        timm_transforms(processor_config(processor, "x"), augmentation=True),
-    ):
-        assert make.train(image).shape == (3, 32, 32)
-
-
-# --- training parameters that images change ----------------------------------------------------------------------
-
-
-def test_class_weights_change_the_loss(run: Run, tmp_path: Path) -> None:
-    plain = run(DO_TRAIN=False).metrics["before"]["loss"]
-    weighted = {"blue": 10, "green": 1, "red": 1}
-    changed = run(CLASS_WEIGHTS=weighted, LOGGING_STEPS=1, OVERWRITE_OUTPUT_DIR=True)
-    assert changed.metrics["before"]["loss"] != pytest.approx(plain, rel=1e-3)
-    with pytest.raises(InputError, match="CLASS_WEIGHTS must name each class once; missing: red"):
-        run(CLASS_WEIGHTS={"blue": 1, "green": 1}, OVERWRITE_OUTPUT_DIR=True)
-
-
-def test_flash_attention_is_not_used_where_it_cannot_be_and_said(
-    run_hf: Run, caplog: pytest.LogCaptureFixture, no_flash: str
-) -> None:
-    caplog.set_level(logging.WARNING)
-    run_hf(flash_attention2=True, MAX_STEPS=1)
-    assert no_flash in caplog.text
-
-
-def test_gradient_checkpointing_gives_the_same_gradients(run: Run, tmp_path: Path) -> None:
-    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": None, "image_processor_path": None}
-    settings = {**vit, "MAX_STEPS": 1, "MAX_TRAIN_SAMPLES": 8, "DO_EVAL": False, "OPTIMIZER": "sgd", "LR": 0.1}
-    files = []
-    for name, on in (("off", False), ("on", True)):
-        run(**settings, GRADIENT_CHECKPOINTING=on, OUTPUT_DIR=str(tmp_path / name))
-        files.append(load_file(tmp_path / name / "model" / "model.safetensors"))
-    assert all(torch.allclose(files[0][name], files[1][name], atol=1e-6) for name in files[0])
-
-
-def test_gradient_checkpointing_is_switched_on_or_refused(prepared: Run) -> None:
-    _, _, loaded = prepared(GRADIENT_CHECKPOINTING=True)
-    assert loaded.model.grad_checkpointing is True
-    with pytest.raises(InputError, match=r"GRADIENT_CHECKPOINTING: timm's .* does not support it"):
-        prepared(GRADIENT_CHECKPOINTING=True, MODEL_PATH="inception_v4", model_type=None)
-
-
-def test_memory_of_recomputed_activations_is_foretold(keys: dict[str, Any]) -> None:
-    vit = {**keys, "MODEL_PATH": "vit_tiny_patch16_224", "model_type": None, "image_processor_path": None}
-    kept = []
-    for on in (False, True):
-        memory = api.estimate(api.check({**vit, "GRADIENT_CHECKPOINTING": on})).memory
-        assert memory is not None
-        assert memory.activations is not None
-        kept.append(memory.activations)
-    inputs_of_blocks = 12 * 8 * 197 * 192 * 4
-    one_block = (kept[0] - inputs_of_blocks) / 12
-    assert kept[1] == pytest.approx(inputs_of_blocks + one_block, rel=0.3)
-
-
-def test_group_by_length_has_no_effect_and_is_said(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    run(GROUP_BY_LENGTH=True, MAX_STEPS=1)
-    assert "GROUP_BY_LENGTH has no effect on images" in caplog.text

@@ -118,7 +118,7 @@ def _warn_of_random_weights(reference: TimmReference, plan: Plan) -> None:
     )
 
 
-def _create(name: str, **options: Any) -> nn.Module:
+def _create(name: str, **options: object) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name, **options)
     except (RuntimeError, OSError, ValueError, KeyError, TypeError, AssertionError) as error:

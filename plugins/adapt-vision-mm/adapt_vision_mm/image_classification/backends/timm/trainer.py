@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from adapt_core.errors import InputError
@@ -17,7 +15,13 @@ _ONE_VALUE = "Expected more than 1 value per channel when training"
 class TimmTrainer(ImageTrainer):
     """A Trainer for models that map images (rows, 3, height, width) to logits (rows, classes)."""
 
-    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
         rows = len(self.train_dataset) if isinstance(self.train_dataset, ImageDataset) else 0
 
         def with_names(pixel_values: torch.Tensor, **_: object) -> dict[str, torch.Tensor]:
@@ -31,4 +35,7 @@ class TimmTrainer(ImageTrainer):
                     f"training images leave one over. Change BATCH_SIZE ({self.args.train_batch_size})."
                 ) from None
 
-        return super().compute_loss(with_names, inputs, *args, **kwargs)
+        loss: torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]] = super().compute_loss(
+            with_names, inputs, return_outputs, num_items_in_batch
+        )
+        return loss
