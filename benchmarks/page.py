@@ -1,4 +1,4 @@
-"""The table of what the suite printed last, at the end of docs/benchmarks.md."""
+"""The table of the suite's latest output, at the end of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-HEADING = "## As the suite printed it last\n"
+HEADING = "## Latest output of the suite\n"
 _SPREAD = {"median", "least", "most"}
 _APART = ("versions", "losses", "commit")
 

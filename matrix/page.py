@@ -10,14 +10,14 @@ from matrix.cells import BASES, LAUNCHERS, METHODS, Cell, Settled
 
 _HEAD = """# The matrix: every job, method, base and launcher
 
-`python -m matrix --data ../shared/data` runs it and writes this page. Small models of random weights
+`python -m matrix --data ../shared/data` runs it and writes this page. It trains small models with random weights
 (`benchmarks/small_jobs.py`) on slices of real data: the matrix shows that a combination works from the config to the
-saved model, not how well it does ([results](results.md)).
+saved model, not how good the result is ([results](results.md)).
 
-A cell with two losses ran: the loss on the validation rows before and after training, then how far (relatively) the
-loss was off when a fresh process loaded what was saved and evaluated it. "refused": `adapt check` refuses the config,
-in the words at the end of the page. "covered": `adapt check` accepts it, and its parts run in the local cell of
-the same method and base and in `full` under the same launcher. "failed" is a defect. "not run" is not settled yet.
+A cell with two losses ran: it shows the validation loss before and after training, and the relative difference of the
+loss when a new process loads and evaluates the saved model. "refused": `adapt check` refuses the config, with the
+message at the end of the page. "covered": `adapt check` accepts it, and its components run in the local cell of the
+same method and base and in `full` under the same launcher. "failed" is a defect. "not run" has no outcome yet.
 """
 
 
@@ -40,10 +40,10 @@ def page(cells: Sequence[Cell], settled: Mapping[str, Settled]) -> str:
                 texts = [_text(settled.get(cell.name), notes) for cell in row]
                 lines.append(f"| {job.name} | {base} | {' | '.join(texts)} |")
         lines.append("")
-    lines += ["## Words of the refusals and failures", ""]
+    lines += ["## Messages of refusals and failures", ""]
     lines += [f"{number}. {text}" for text, number in notes.items()]
     commits = sorted({known.commit for known in settled.values()})
-    lines += ["", f"Settled at the commits {', '.join(commits)}; matrix/matrix.json holds each cell's."]
+    lines += ["", f"Run at the commits {', '.join(commits)}; `matrix/matrix.json` has the commit of each cell."]
     return "\n".join(lines) + "\n"
 
 

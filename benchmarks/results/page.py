@@ -9,16 +9,16 @@ from benchmarks.results.cases import CASES, Case
 
 HEAD = """# Results on real data
 
-What `adapt run` reached on small real data sets, on two cores of an x86-64 CPU and with the pretrained weights that
-Python packages ship. They show that each task and method learns, not what a large model would reach: the sets are a few
-hundred rows. Made by `python -m benchmarks.results --data ../shared/data`, which runs each line and writes this page;
-`--only NAME` runs one. *Before* is the base model with its new head. Seconds a step compare only roughly: these runs
-shared the machine with others.
+Results of `adapt run` on small real data sets, on two cores of an x86-64 CPU, with pretrained weights that Python
+packages ship. They show that each task and method learns, not what a large model reaches: the data sets have a few
+hundred rows. `python -m benchmarks.results --data ../shared/data` runs each line and writes this page; `--only NAME`
+runs one. *Before* is the base model with its new head. Seconds per step are only roughly comparable: these runs shared
+the machine with others.
 """
 
 BASES = (
-    "No package ships such a model pretrained. So adapt's own full run made a base on one set, from a backbone with",
-    "ImageNet weights (the line *base*), and each method adapts that base to another set.",
+    "No package ships such a pretrained model. A full run of adapt trained a base on one data set, from a backbone",
+    "with ImageNet weights (the row *base*), and each method adapts that base to another data set.",
     "",
 )
 
@@ -56,7 +56,7 @@ def _share(value: float) -> str:
 def _cell_line(cell: Mapping[str, Any]) -> str:
     named = [cell["model"], cell["base"], cell["method"]]
     if cell["refusal"]:
-        return f"| {' | '.join(named)} | cannot be: {cell['refusal']} | | | | |"
+        return f"| {' | '.join(named)} | refused: {cell['refusal']} | | | | |"
     first, last = cell["losses"]
     figures = [
         f"{first:.3f} to {last:.3f}",
@@ -72,10 +72,10 @@ def _cells_section(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
         "## Adapters on every family of models",
         "",
-        "Six steps on one batch. *Only intended*: nothing moved but what the method declares. *Reload* and *merge*:",
-        "the greatest difference of any logit, as a share of the largest one; a merge on a quantized base is held",
-        "against the adapter on the dequantized base. *Argmax*: the merged model decides alike everywhere. The small",
-        "models have random weights; MiniLM and SmolLM2 are real. By `python -m benchmarks.results --cells`.",
+        "Six steps on one batch. *Only intended*: only the declared parameters changed. *Reload* and *merge*: the",
+        "greatest difference of any logit, relative to the largest one; a merge on a quantized base is compared with",
+        "the adapter on the dequantized base. *Argmax*: the merged model makes the same predictions. The small models",
+        "have random weights; MiniLM and SmolLM2 are pretrained. Made by `python -m benchmarks.results --cells`.",
         "",
         "| model | base | method | loss | only intended | reload | merge | argmax |",
         "|---|---|---|---|---|---:|---:|---|",
@@ -100,7 +100,7 @@ def page(measured: Mapping[str, Mapping[str, Any]], cells: Mapping[str, Mapping[
             f"## {section}",
             "",
             *(BASES if any(case.base for case in shown) else ()),
-            "| run | data | metric | before | after | baseline | trains | s/step | peak MiB |",
+            "| run | data | metric | before | after | baseline | trainable | s/step | peak MiB |",
             "|---|---|---|---:|---:|---:|---:|---:|---:|",
             *(_line(case, measured[case.name]) for case in shown),
             "",

@@ -42,7 +42,7 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
     kept = tmp_path / "kept.json"
     written = tmp_path / "page.md"
-    written.write_text("# Benchmarks\n\nWords.\n\n## As the suite printed it last\n\nstale\n")
+    written.write_text("# Benchmarks\n\nWords.\n\n## Latest output of the suite\n\nstale\n")
     monkeypatch.setattr(
         sys, "argv", ["benchmarks", "--data", str(tmp_path), "--out", str(kept), "--page", str(written)]
     )
@@ -55,7 +55,7 @@ def test_outputs_are_kept_and_a_failure_ends_in_exit_code_1(
     assert json.loads("".join(stored["whole"]["printed"])) == given
     assert set(stored["whole"]) == {"printed", "exit_code", "seconds", "commit", "python", "versions"}
     page = written.read_text(encoding="utf-8")
-    assert page.startswith("# Benchmarks\n\nWords.\n\n## As the suite")
+    assert page.startswith("# Benchmarks\n\nWords.\n\n## Latest output")
     assert "stale" not in page
     rows = [line.split(" | ")[1:] for line in page.splitlines() if line.startswith("| | ")]
     assert rows == [["ner / pairs", "5 |"], ["ner / whole", "0.9877 (0.9 to 1) |"]]
