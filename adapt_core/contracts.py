@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from adapt_core.config.plan import ParamsT, Plan
+from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.runtime.interrupts import StopRequest
 
@@ -184,6 +185,37 @@ class TrainResult:
     after: dict[str, float] | None = None
 
 
+class ParallelStrategy(Protocol):
+    """How the processes of a run hold and step one model. The launcher makes it, in each process.
+
+    A loop calls `setup` once it is built, `prepare_evaluation` and `prepare_training` before each of these, and
+    `check_step` with the module that it trains. Each process must call them in the same order.
+    """
+
+    def setup(self, loop: Loop) -> None:
+        """Adjust a loop whose model is complete in each process.
+
+        Raises:
+            InputError: the model cannot be trained this way.
+        """
+
+    def prepare_evaluation(self, loop: Loop) -> None:
+        """Make the model ready for forward passes and for `generate`. It may have been prepared before."""
+
+    def prepare_training(self, loop: Loop) -> None:
+        """Make the model ready for training, evaluated before or not."""
+
+    def check_step(self, model: nn.Module) -> None:
+        """Check the module that a training step calls.
+
+        Raises:
+            DefectError: the processes would train separate models.
+        """
+
+    def gather_model(self, model: nn.Module) -> nn.Module:
+        """Return the trained model with complete parameters, on rank 0 at least."""
+
+
 @attrs.define(kw_only=True)
 class Job:
     """What one process trains: everything a loop needs, and nothing of other processes."""
@@ -196,6 +228,7 @@ class Job:
     recorder: MetricRecorder
     training_check: TrainingCheck
     stop: StopRequest = attrs.field(factory=StopRequest)
+    strategy: ParallelStrategy = attrs.field(default=attrs.Factory(lambda job: Replicated(job.world), takes_self=True))
 
 
 class Task(Protocol[ParamsT]):
@@ -295,12 +328,15 @@ class Launcher(Protocol[ParamsT]):
     def process_group(self, world: World) -> AbstractContextManager[Any]:
         """Called first in each worker process: a context in which it belongs to the run (its process group)."""
 
-    def verify(self, loop: Loop, world: World) -> None:
-        """Called in each process once the loop is built.
+    def parallel_strategy(self, world: World) -> ParallelStrategy:
+        """Return how this process shares the model with the others, for the loop.
 
-        Raises:
-            DefectError: the loop does not run as this launcher asked (say, unsharded under FSDP).
+        `adapt_core.distributed.replicated.Replicated` serves where each process holds a complete model.
         """
 
-    def gather_model(self, model: nn.Module) -> nn.Module:
-        """The trained model with whole parameters, on rank 0 at least. Called in each process after training."""
+    def verify(self, loop: Loop, world: World) -> None:
+        """Check the loop in each process, once it is built.
+
+        Raises:
+            DefectError: the loop does not run as this launcher asked (say, unsharded).
+        """

@@ -4,5 +4,6 @@ world.py       rank, size and device of a process
 devices.py     GPUs: choice, precision, peak memory
 torchrun.py    the environment that torchrun sets
 sharding.py    tensors sharded over processes (DTensor)
+replicated.py  data parallel training, the default strategy
 batch_norm.py  running statistics shared over processes
 """

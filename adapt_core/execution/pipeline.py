@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, TaskData, TrainResult
+from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.execution.components import Components
@@ -84,7 +84,8 @@ class Run:
         loaded = self.load_model(data)
         model, context = self.attach(loaded)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
-        loop = self.make_loop(data, model, training_check)
+        strategy = self.components.launcher.parallel_strategy(self.world)
+        loop = self.make_loop(data, model, training_check, strategy)
         merge_check = MergeCheck(model, rounded=self.is_rounded(loaded, context))
         self.components.launcher.verify(loop, self.world)
         self.start()
@@ -113,7 +114,7 @@ class Run:
             config_sha256=self.plan.config_sha256,
             output_dir=str(self.folder.path),
         )
-        trained_model = self.components.launcher.gather_model(loop.unwrap_model())
+        trained_model = strategy.gather_model(loop.unwrap_model())
         if self.world.is_main:
             result = self.finish(trained_model, result, merge_check)
         self.recorder.finished(result)
@@ -149,7 +150,9 @@ class Run:
         )
         return model, context
 
-    def make_loop(self, data: TaskData, model: nn.Module, training_check: TrainingCheck) -> Loop:
+    def make_loop(
+        self, data: TaskData, model: nn.Module, training_check: TrainingCheck, strategy: ParallelStrategy
+    ) -> Loop:
         """Build the task's training loop."""
         return self.components.task.make_loop(
             Job(
@@ -161,6 +164,7 @@ class Run:
                 recorder=self.recorder,
                 training_check=training_check,
                 stop=self.stop,
+                strategy=strategy,
             )
         )
 

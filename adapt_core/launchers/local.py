@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import Loop, Work
+from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class Local:
         """One process belongs to no group."""
         return nullcontext()
 
+    def parallel_strategy(self, world: World) -> Replicated:
+        """The one process holds the complete model."""
+        return Replicated(world)
+
     def verify(self, loop: Loop, world: World) -> None:
         """Nothing was asked of the loop."""
-
-    def gather_model(self, model: nn.Module) -> nn.Module:
-        """The model is whole already."""
-        return model

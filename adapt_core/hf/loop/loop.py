@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
-from adapt_core.distributed.sharding import restored_requires_grad
-from adapt_core.errors import DefectError, InputError
+from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, of_evaluation
 from adapt_core.hf.loop.arguments import load, training_arguments
 from adapt_core.hf.loop.callbacks import Figures, SealCheckpoints, StopWhenAsked, TrainingCheckCallback, plain_metrics
@@ -26,7 +24,6 @@ from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.eval_order import in_row_order
 from adapt_core.hf.loop.eval_padding import filled_up, first_rows, real_rows
 from adapt_core.hf.loop.finite_losses import FiniteLosses
-from adapt_core.hf.loop.fsdp_generate import generate_together
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.samplers import GroupedRows, KeepRowOrder
 
@@ -47,6 +44,8 @@ def watched(trainer_class: type) -> type:
     class Watched(trainer_class):
         training_check_callback: TrainingCheckCallback
         finite_losses: FiniteLosses
+        prepare_evaluation: Callable[[], None]
+        check_step: Callable[[nn.Module], None]
         evaluated: Any = None
         order: list[int] | None = None
 
@@ -55,9 +54,8 @@ def watched(trainer_class: type) -> type:
             return super().get_eval_dataloader(eval_dataset)
 
         def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+            self.prepare_evaluation()
             broadcast_batch_norm_buffers(self.model, self.args.world_size)
-            if self.is_fsdp_enabled:
-                generate_together(self.model)
             return super().evaluate(*args, **kwargs)
 
         def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
@@ -97,8 +95,7 @@ def watched(trainer_class: type) -> type:
                 del vars(model)["save_pretrained"]
 
         def training_step(self, model: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-            if self.args.world_size > 1 and not self.is_fsdp_enabled and not isinstance(model, DistributedDataParallel):
-                raise DefectError("the processes would train apart: the model is not wrapped to average gradients.")
+            self.check_step(model)
             loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)
@@ -159,10 +156,14 @@ class HuggingFaceLoop:
             raise InputError(f"the training arguments do not fit: {' '.join(str(error).split())}") from error
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
+        self._strategy = job.strategy
+        self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
+        self._trainer.check_step = job.strategy.check_step
         self._stop = job.stop
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._accepts_best = training.keep == "best"
+        job.strategy.setup(self)
 
     def _scored(self, prediction: Any) -> dict[str, float]:
         parts, evaluated = self._parts, self._trainer.evaluated
@@ -188,53 +189,11 @@ class HuggingFaceLoop:
 
     def evaluate(self, split: Any) -> dict[str, float]:
         """Metrics of the model as it is on one split, `loss` among them."""
-        self._share_out()
         self._figures.quiet = True
         try:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
             self._figures.quiet = False
-
-    def _forget_evaluation(self) -> None:
-        """Lets accelerate wrap a model that was evaluated before.
-
-        It marks a model that it prepared for evaluation as prepared for good, and would then train it unwrapped: each
-        process by itself, without a word.
-        """
-        trainer = self._trainer
-        if trainer.args.world_size > 1 and not trainer.is_fsdp_enabled:
-            trainer.model = trainer.model_wrapped = self.unwrap_model()
-            trainer.model._is_accelerate_prepared = False
-            trainer.accelerator._models.clear()
-
-    def _share_out(self) -> None:
-        """Shards the model before a first evaluation: accelerate does so only together with an optimizer."""
-        trainer = self._trainer
-        if not trainer.is_fsdp_enabled or trainer.accelerator._models:
-            return
-        trainer.create_optimizer()
-        trainer.model, _ = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
-        trainer.model_wrapped = trainer.model
-        # Training makes its own, of the sharded parameters.
-        trainer.optimizer = None
-        trainer.accelerator._optimizers.clear()
-        # It is at work from here on. accelerate would not find the layers a second time: sharding renames classes.
-        trainer.accelerator.state.fsdp_plugin.activation_checkpointing = False
-
-    def _give_shares_back(self) -> None:
-        """Puts sharded parameters in the place of gathered ones, with what was set on these.
-
-        The outermost group stays gathered after an evaluation. Which of its parameters train (a method switches its
-        adapter off and on again) would be lost when they are shared out for training.
-        """
-        if not self._trainer.is_fsdp_enabled:
-            return
-        from torch.distributed.fsdp import FSDPModule
-
-        with restored_requires_grad(self._trainer.model):
-            for module in self._trainer.model.modules():
-                if isinstance(module, FSDPModule):
-                    module.reshard()
 
     def train(self, resume_from: Path | None) -> TrainResult:
         """Trains, from a whole checkpoint on where one is given.
@@ -243,8 +202,7 @@ class HuggingFaceLoop:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.
         """
         trainer = self._trainer
-        self._forget_evaluation()
-        self._give_shares_back()
+        self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
         try:

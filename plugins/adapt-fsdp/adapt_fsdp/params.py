@@ -9,7 +9,7 @@ from adapt_core.plugin.params import param
 
 @attrs.frozen
 class ProcessParams:
-    """Where the processes of a run live: what ddp and fsdp share. The names are accelerate's."""
+    """Processes and machines of a run: the parameters that ddp and fsdp share. The names are accelerate's."""
 
     num_processes: int | None = param(
         None, "Processes on each machine (default: one for each visible GPU; 2 on a CPU).", ge=1
@@ -28,14 +28,14 @@ class ProcessParams:
     same_network: bool = param(
         True, "Whether the machines reach each other directly; false needs rdzv_backend: c10d, as in accelerate."
     )
-    machine_timeout: float = param(600.0, "Seconds that the machines of a run wait for each other to come.", gt=0)
+    machine_timeout: float = param(600.0, "Seconds that the machines of a run wait for each other.", gt=0)
     collective_timeout: float = param(
-        1800.0, "Seconds after which processes that wait for another one give up (torch's own default).", gt=0
+        1800.0, "Seconds that a process waits for the others in one collective operation (torch's own default).", gt=0
     )
     use_cpu: bool = param(False, "Run on the CPU (over gloo) even where there are GPUs.")
     mixed_precision: str | None = param(
         None,
-        "Mixed precision, by accelerate's name for it (default: what BF16 and FP16 say).",
+        "Mixed precision, by accelerate's name for it (default: follow BF16 and FP16).",
         choices=("no", "fp16", "bf16"),
     )
 
@@ -59,15 +59,15 @@ class ProcessParams:
 class DdpParams(ProcessParams):
     """Parameters of the launcher ddp."""
 
-    ddp: bool = param(False, "Train in several processes, each with a whole copy of the model.", key="DDP", on=True)
+    ddp: bool = param(False, "Train in several processes, each with a complete copy of the model.", key="DDP", on=True)
 
 
 @attrs.frozen
 class FsdpParams(ProcessParams):
-    """Parameters of the launcher fsdp. What version 2 of FSDP does not know takes its default alone; see `refusals`."""
+    """Parameters of the launcher fsdp. Those of version 1 accept their default only; see `validation`."""
 
-    fsdp: bool = param(False, "Train in several processes that share the model's weights out.", key="FSDP", on=True)
-    fsdp_version: int = param(2, "Version of torch's FSDP; 1 is deprecated there and leaves transformers.")
+    fsdp: bool = param(False, "Train in several processes that shard the model.", key="FSDP", on=True)
+    fsdp_version: int = param(2, "Version of torch's FSDP; 1 is deprecated.")
     fsdp_auto_wrap_policy: str = param(
         "TRANSFORMER_BASED_WRAP",
         "What is gathered together: each transformer layer, each module of fsdp_min_num_params, or all.",
@@ -77,7 +77,7 @@ class FsdpParams(ProcessParams):
         None, "Classes of the layers of TRANSFORMER_BASED_WRAP (default: those that the model names)."
     )
     fsdp_min_num_params: int = param(
-        100_000_000, "Parameters from which on SIZE_BASED_WRAP shards a module by itself.", ge=1
+        100_000_000, "Smallest number of parameters of a module that SIZE_BASED_WRAP shards separately.", ge=1
     )
     fsdp_sharding_strategy: str = param(
         "FULL_SHARD",
@@ -86,19 +86,19 @@ class FsdpParams(ProcessParams):
     )
     fsdp_state_dict_type: str = param(
         "SHARDED_STATE_DICT",
-        "Form of the weights in checkpoints: each process its share, or all of them in one file.",
+        "Form of the weights in checkpoints: a shard from each process, or all in one file.",
         choices=("SHARDED_STATE_DICT", "FULL_STATE_DICT", "LOCAL_STATE_DICT"),
     )
     fsdp_cpu_ram_efficient_loading: bool = param(
-        True, "On GPUs: shard without weights and fill the shares from rank 0, so that no GPU holds the whole model."
+        True, "On GPUs: shard without weights and fill the shards from rank 0, so that no GPU holds the complete model."
     )
-    fsdp_offload_params: bool = param(False, "Keep shares of weights and optimizer in the CPU's memory (GPUs only).")
+    fsdp_offload_params: bool = param(False, "Keep shards of weights and optimizer in the CPU's memory (GPUs only).")
     fsdp_activation_checkpointing: bool = param(
         False, "Recompute each layer's activations in the backward pass; GRADIENT_CHECKPOINTING means the same."
     )
     fsdp_backward_prefetch_policy: str = param(
         "BACKWARD_PRE",
-        "Version 2 always gathers the next layer's weights before the present one's gradients.",
+        "Version 2 always gathers the next layer's weights before the current layer's gradients.",
         choices=("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
     )
     fsdp_forward_prefetch: bool = param(False, "Version 1's; version 2 gathers ahead by itself.")

@@ -1,4 +1,4 @@
-"""What adapt-fsdp registers. Imports nothing heavy: torch.distributed and accelerate load when a run needs them."""
+"""The hooks of adapt-fsdp. Imports nothing heavy: torch.distributed and accelerate load when a run needs them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def adapt_launchers() -> list[LauncherSpec]:
     return [
         LauncherSpec(
             name="ddp",
-            summary="several processes, on one machine or several, each with a whole copy of the model",
+            summary="several processes, on one machine or several, each with a complete copy of the model",
             implementation="adapt_fsdp.ddp:Ddp",
             params=DdpParams,
             switch="DDP",
         ),
         LauncherSpec(
             name="fsdp",
-            summary="several processes that share weights, gradients and optimizer state out (FSDP version 2)",
+            summary="several processes that shard weights, gradients and optimizer state (FSDP version 2)",
             implementation="adapt_fsdp.fsdp:Fsdp",
             params=FsdpParams,
             switch="FSDP",

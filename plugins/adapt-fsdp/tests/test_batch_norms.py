@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from . import jobs
-from .running_alike import alone, together
+from .reference_runs import alone, together
 
 Keys = dict[str, Any]
 

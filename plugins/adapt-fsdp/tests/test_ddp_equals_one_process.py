@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from . import jobs
-from .running_alike import alone, together
+from .reference_runs import alone, together
 
 COUNTED = ("accuracy", "macro_f1", "token_accuracy", "top5_accuracy", "mAP", "AP50", "AP75")
 

@@ -15,7 +15,7 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
-from .running_alike import alone
+from .reference_runs import alone
 
 Start = Callable[..., Any]
 Run = Callable[..., RunResult]

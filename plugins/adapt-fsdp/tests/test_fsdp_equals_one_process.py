@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from . import jobs
-from .running_alike import alone, together
-from .spying import counted
+from .held_bytes import counted
+from .reference_runs import alone, together
 
 MODELS = {"BERT": jobs.text_classification, "Llama": jobs.text_generation, "T5": jobs.summarization}
 SAME = {"EPOCHS": 2, "OPTIMIZER": "adamw_torch", "LR": 1e-3}

@@ -13,7 +13,7 @@ import adapt_core
 from adapt_core.result import RunResult
 
 from .jobs import summarization, text_generation
-from .running_alike import alone
+from .reference_runs import alone
 
 Run = Callable[..., RunResult]
 

@@ -18,8 +18,8 @@ from adapt_core.errors import AdaptError, InputError
 from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
 
-from adapt_fsdp.params import FsdpParams
-from adapt_fsdp.refusals import ONLY_DEFAULT, refuse
+from adapt_fsdp.params import DdpParams, FsdpParams
+from adapt_fsdp.validation import ONLY_DEFAULT, check_sharding
 
 FSDP_ON_CPU = {"DDP": False, "FSDP": True, "use_cpu": True}
 OTHER: dict[str, Any] = {
@@ -71,40 +71,40 @@ def test_a_plan_with_the_launcher_s_keys_survives_its_way_to_a_worker(keys: dict
 @pytest.mark.parametrize("key", ONLY_DEFAULT)
 def test_a_key_that_version_2_does_not_know_is_refused_with_the_reason(keys: dict[str, Any], key: str) -> None:
     plan = planned(keys, **FSDP_ON_CPU, **{key: OTHER[key]})
-    with pytest.raises(InputError, match=f"{key}: only .* has a meaning here: "):
-        refuse(plan.launcher.params, plan, on_gpus=True)
+    with pytest.raises(InputError, match=f"{key}: only .* is supported: "):
+        check_sharding(plan.launcher.params, plan, on_gpus=True)
     default = planned(keys, **FSDP_ON_CPU, **{key: parameters_of(FsdpParams)[key.casefold()].default})
-    refuse(default.launcher.params, default, on_gpus=True)
+    check_sharding(default.launcher.params, default, on_gpus=True)
 
 
 @pytest.mark.parametrize("strategy", ["NO_SHARD", "HYBRID_SHARD", "HYBRID_SHARD_ZERO2"])
 def test_strategies_without_a_counterpart_are_refused(keys: dict[str, Any], strategy: str) -> None:
     plan = planned(keys, **FSDP_ON_CPU, fsdp_sharding_strategy=strategy)
     with pytest.raises(InputError, match=f"fsdp_sharding_strategy: {strategy}"):
-        refuse(plan.launcher.params, plan, on_gpus=True)
+        check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
 def test_all_reasons_come_together(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, tpu_use_sudo=True, fsdp_version=1, KEEP="best")
     with pytest.raises(InputError) as error:
-        refuse(plan.launcher.params, plan, on_gpus=True)
+        check_sharding(plan.launcher.params, plan, on_gpus=True)
     assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["fsdp_version", "tpu_use_sudo", "KEEP"]
 
 
 def test_fsdp_on_a_cpu_is_refused_unless_it_is_asked_for(keys: dict[str, Any]) -> None:
     plan = planned(keys, DDP=False, FSDP=True, use_cpu=False)
     with pytest.raises(InputError, match=r"no GPU here.*DDP: true; or set use_cpu: true"):
-        refuse(plan.launcher.params, plan, on_gpus=False)
+        check_sharding(plan.launcher.params, plan, on_gpus=False)
     asked = planned(keys, **FSDP_ON_CPU)
-    refuse(asked.launcher.params, asked, on_gpus=False)
+    check_sharding(asked.launcher.params, asked, on_gpus=False)
 
 
 @pytest.mark.parametrize(("key", "value"), [("fsdp_offload_params", True), ("fsdp_state_dict_type", "FULL_STATE_DICT")])
 def test_what_needs_gpus_is_refused_on_a_cpu_alone(keys: dict[str, Any], key: str, value: Any) -> None:
     plan = planned(keys, **FSDP_ON_CPU, **{key: value})
     with pytest.raises(InputError, match=f"{key}: "):
-        refuse(plan.launcher.params, plan, on_gpus=False)
-    refuse(plan.launcher.params, plan, on_gpus=True)
+        check_sharding(plan.launcher.params, plan, on_gpus=False)
+    check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
 def test_a_base_in_8_bits_is_refused_and_told_what_it_can_train_under(keys: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def test_a_base_in_8_bits_is_refused_and_told_what_it_can_train_under(keys: dict
     plan = planned(keys, **FSDP_ON_CPU, method="LoRA", load_in_8bit=True)
     for on_gpus in (False, True):
         with pytest.raises(InputError, match=r"FSDP: .*cannot shard 8-bit weights.*DDP: true"):
-            refuse(plan.launcher.params, plan, on_gpus=on_gpus)
+            check_sharding(plan.launcher.params, plan, on_gpus=on_gpus)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_4_bit_weights_must_lie_in_a_type_that_is_shared_out_as_it_is(
     quantized = {**FSDP_ON_CPU, "method": "LoRA", "load_in_4bit": True, **changes}
     plan = planned(keys, **quantized)
     with pytest.raises(InputError, match=f"bnb_4bit_quant_storage: .*Under FSDP set it to {wanted}"):
-        refuse(plan.launcher.params, plan, on_gpus=False)
+        check_sharding(plan.launcher.params, plan, on_gpus=False)
     good = planned(keys, **{**quantized, "bnb_4bit_quant_storage": wanted})
-    refuse(good.launcher.params, good, on_gpus=False)
+    check_sharding(good.launcher.params, good, on_gpus=False)
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,19 @@ def test_a_refused_run_leaves_nothing_but_its_log(keys: dict[str, Any], tmp_path
 def test_wrapping_by_size_is_refused_because_it_would_shard_lists_of_layers(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, fsdp_auto_wrap_policy="SIZE_BASED_WRAP")
     with pytest.raises(InputError, match="fsdp_auto_wrap_policy: SIZE_BASED_WRAP"):
-        refuse(plan.launcher.params, plan, on_gpus=True)
+        check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
 def test_local_state_dicts_are_of_version_1(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, fsdp_state_dict_type="LOCAL_STATE_DICT")
     with pytest.raises(InputError, match="fsdp_state_dict_type: LOCAL_STATE_DICT is of FSDP version 1"):
-        refuse(plan.launcher.params, plan, on_gpus=True)
+        check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
 def test_a_layer_class_that_the_model_does_not_have_is_refused(tiny_encoder: Path) -> None:
     from transformers import AutoModel
 
-    from adapt_fsdp.fsdp import layers_to_wrap
+    from adapt_fsdp.wrap_policy import layers_to_wrap
 
     model = AutoModel.from_pretrained(tiny_encoder)
     assert layers_to_wrap(model, None) == ["BertLayer"]
@@ -208,14 +208,14 @@ def test_the_machine_of_rank_0_leads(rank: int, is_coordinator: bool) -> None:
 def test_use_cpu_hides_gpus_and_num_processes_may_not_exceed_them(keys: dict[str, Any]) -> None:
     import torch
 
-    from adapt_fsdp.launching import device_count, processes_here
+    from adapt_fsdp.devices import device_count, process_count
 
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
     gpus = torch.cuda.device_count()
     assert (device_count(params(use_cpu=True)), device_count(params(use_cpu=False))) == (0, gpus)
-    assert processes_here(params(use_cpu=False)) == gpus
-    with pytest.raises(InputError, match=f"this machine shows {gpus} GPUs"):
+    assert process_count(params(use_cpu=False)) == gpus
+    with pytest.raises(InputError, match=f"this machine has {gpus} visible GPUs"):
         checked(keys, use_cpu=False, num_processes=gpus + 1)
 
 
@@ -225,18 +225,20 @@ def test_num_nodes_and_num_machines_are_one() -> None:
 
 
 def test_processes_on_a_cpu_are_two_unless_given() -> None:
-    from adapt_fsdp.launching import processes_here
+    from adapt_fsdp.devices import process_count
 
-    assert processes_here(params()) == 2
-    assert processes_here(params(num_processes=5)) == 5
+    assert process_count(params()) == 2
+    assert process_count(params(num_processes=5)) == 5
 
 
 @pytest.mark.parametrize(("given", "options"), [(None, {}), ("no", (False, False)), ("bf16", (True, False))])
-def test_mixed_precision_wins_over_bf16_where_it_is_given(given: str | None, options: Any) -> None:
-    from adapt_fsdp.launching import precision_options
+def test_mixed_precision_wins_over_bf16_where_it_is_given(
+    keys: dict[str, Any], given: str | None, options: Any
+) -> None:
+    from adapt_fsdp.ddp import Ddp
 
     expected = dict(zip(("bf16", "fp16"), options, strict=True)) if options else {}
-    assert precision_options(params(mixed_precision=given)) == expected
+    assert Ddp(DdpParams(mixed_precision=given)).training_arguments(planned(keys, BF16=True)) == expected
 
 
 def plugin_of(values: dict[str, Any], gradient_checkpointing: bool = False, on_gpus: bool = True) -> Any:
@@ -244,9 +246,9 @@ def plugin_of(values: dict[str, Any], gradient_checkpointing: bool = False, on_g
     from accelerate.utils import FullyShardedDataParallelPlugin
     from transformers import TrainingArguments
 
-    from adapt_fsdp.fsdp import sharding_options
+    from adapt_fsdp.wrap_policy import sharding_arguments
 
-    options = sharding_options(params(**values), gradient_checkpointing, on_gpus)
+    options = sharding_arguments(params(**values), gradient_checkpointing, on_gpus=on_gpus)
     options.pop("accelerator_config", None)
     arguments = TrainingArguments(output_dir="unused", use_cpu=True, **options)
     assert arguments.activation_checkpointing is False

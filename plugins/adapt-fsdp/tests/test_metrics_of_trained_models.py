@@ -13,7 +13,7 @@ import pytest
 import adapt_core
 
 from . import jobs
-from .running_alike import OF_SEVERAL, alone, together
+from .reference_runs import OF_SEVERAL, alone, together
 
 Keys = dict[str, Any]
 

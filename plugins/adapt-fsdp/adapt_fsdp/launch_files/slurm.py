@@ -8,7 +8,7 @@ from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.plugin.params import parameters_of
 
-from adapt_fsdp.emitting.machines import cores_of_each, job_name, processes_of_each
+from adapt_fsdp.launch_files.resources import cores_per_machine, job_name, processes_per_machine
 from adapt_fsdp.params import ProcessParams
 
 _SCRIPT = """\
@@ -20,7 +20,7 @@ _SCRIPT = """\
 {gpus}#SBATCH --output=%x-%j.log
 #SBATCH --requeue
 # Partition, account and time limit: sbatch --partition=... --time=... FILE
-# A job that is started again goes on from the newest whole checkpoint. All nodes must see the paths of the config.
+# A job that is requeued resumes from the newest complete checkpoint. All nodes must see the paths of the config.
 set -euo pipefail
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
@@ -35,23 +35,23 @@ srun --kill-on-bad-exit=1 bash -c '
 """
 
 _PORTS = "$((20000 + SLURM_JOB_ID % 20000))"
-"""Jobs that share a node meet at ports of their own."""
+"""A port for each job, for jobs that share a node."""
 
 
 def batch_script(plan: Plan, command: RunCommand) -> str:
-    """The script, for sbatch.
+    """Return the script, for sbatch.
 
     Raises:
-        InputError: num_processes is not given, and the run is on GPUs.
+        InputError: num_processes is not set, and the run is on GPUs.
     """
     params: ProcessParams = plan.launcher.params
-    each = processes_of_each(params, "slurm")
+    each = processes_per_machine(params, "slurm")
     given = params.main_process_port
     is_default = given == parameters_of(type(params))["main_process_port"].default
     return _SCRIPT.format(
         name=job_name(command.config.stem),
         machines=params.machines,
-        cores=cores_of_each(plan, each),
+        cores=cores_per_machine(plan, each),
         gpus="" if params.use_cpu else f"#SBATCH --gpus-per-node={each}\n",
         port=_PORTS if is_default else given,
         command=shlex.join(["adapt", *command.words()]),

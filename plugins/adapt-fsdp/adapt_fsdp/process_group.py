@@ -1,4 +1,4 @@
-"""A worker process joins the process group of its run."""
+"""The process group of a run's workers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from adapt_core.distributed.world import World
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
-_SECONDS_TO_START = 600.0
+_STARTUP_TIMEOUT = 600.0
+"""Seconds that processes wait for each other's imports."""
 
 
 @contextmanager
 def process_group(world: World, seconds: float) -> Iterator[None]:
-    """The default process group: nccl for GPUs with gloo beside it, gloo on the CPU.
+    """Create the default process group: gloo and nccl with GPUs, gloo on the CPU.
 
     The store is the launcher's own (or torchrun's), so no port is chosen twice, and it ends with the launcher.
 
     Args:
-        world: this process's place.
-        seconds: after which a collective gives up.
+        world: this process's rank.
+        seconds: time limit of a collective operation.
     """
     import torch
     from torch import distributed
@@ -34,11 +35,11 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
     on_gpu = world.device.startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(world.device)
-    store = store_of_the_run(timedelta(seconds=seconds))
-    # Processes import for different times; a limit on collectives must not end a run that has not begun.
+    store = run_store(timedelta(seconds=seconds))
+    # Imports take different times; a limit on collectives must not end a run that has not started.
     store.set(f"worker {world.rank} is ready", "")
     ready = [f"worker {rank} is ready" for rank in range(world.size)]
-    store.wait(ready, timedelta(seconds=max(seconds, _SECONDS_TO_START)))
+    store.wait(ready, timedelta(seconds=max(seconds, _STARTUP_TIMEOUT)))
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
         store=PrefixStore("workers", store),
@@ -48,19 +49,21 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
         device_id=torch.device(world.device) if on_gpu else None,
     )
     yield
-    # Not in a finally: a process that failed reports at once, and whoever started it ends it.
+    # Not in a finally: a process that failed reports at once, and the launcher (or torchrun) ends it.
     distributed.destroy_process_group()
 
 
-def store_of_the_run(limit: timedelta) -> Store:
-    """The store that the run's processes find by their environment. Each attempt of torchrun has keys of its own.
+def run_store(limit: timedelta) -> Store:
+    """Return the store of the run, found by MASTER_ADDR and MASTER_PORT.
+
+    Each attempt of torchrun has keys of its own.
 
     Args:
-        limit: how long it is waited for.
+        limit: how long to wait for the store.
     """
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
-    held = TCPStore(
+    store = TCPStore(
         os.environ["MASTER_ADDR"],
         int(os.environ["MASTER_PORT"]),
         is_master=False,
@@ -68,4 +71,4 @@ def store_of_the_run(limit: timedelta) -> Store:
         timeout=limit,
     )
     place = torchrun.place()
-    return PrefixStore(f"attempt {place.attempt}", held) if place is not None else held
+    return PrefixStore(f"attempt {place.attempt}", store) if place is not None else store

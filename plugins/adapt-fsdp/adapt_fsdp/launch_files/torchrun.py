@@ -1,4 +1,4 @@
-"""A torchrun line: torchrun starts the processes, and each `adapt run` is one of them."""
+"""A line of shell: torchrun starts the processes, and each `adapt run` is one of them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
-from adapt_fsdp.emitting.machines import PROCESSES_ON_A_CPU, RESTARTS, job_name
+from adapt_fsdp.devices import PROCESSES_ON_A_CPU
+from adapt_fsdp.launch_files.resources import RESTARTS, job_name
 from adapt_fsdp.params import ProcessParams
 
 
 def torchrun_line(plan: Plan, command: RunCommand) -> str:
-    """One line of shell, for this machine (machine_rank).
+    """Return a line of shell for this machine (machine_rank).
 
     Raises:
-        InputError: several machines, and none is named to meet at.
+        InputError: several machines, and main_process_ip is not set.
     """
     params: ProcessParams = plan.launcher.params
     each = params.num_processes or (PROCESSES_ON_A_CPU if params.use_cpu else "gpu")
     words = ["torchrun", f"--nproc-per-node={each}", f"--max-restarts={RESTARTS}"]
-    words += _meeting(params, job_name(command.config.stem)) if params.machines > 1 else ["--standalone"]
+    words += _rendezvous(params, job_name(command.config.stem)) if params.machines > 1 else ["--standalone"]
     words += ["--module", "adapt_core", *command.words()]
     return shlex.join(words) + "\n"
 
 
-def _meeting(params: ProcessParams, job: str) -> list[str]:
+def _rendezvous(params: ProcessParams, job: str) -> list[str]:
     if not params.main_process_ip:
         raise InputError(f"{params.machines} machines need main_process_ip: the address of machine 0.")
     words = [f"--nnodes={params.machines}"]

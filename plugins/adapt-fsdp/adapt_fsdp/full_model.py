@@ -1,9 +1,8 @@
-"""A whole model from the shares of several processes."""
+"""The complete model from the shards of several processes."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import nn
@@ -15,8 +14,10 @@ from adapt_core.errors import DefectError
 
 
 def structure_of(model: nn.Module) -> nn.Module:
-    """A copy of a model without its weights: parameters on the meta device, ties kept, buffers on the CPU."""
-    without_weights: dict[int, Any] = {id(buffer): buffer.detach().to("cpu", copy=True) for buffer in model.buffers()}
+    """Return a copy of a model without its weights: parameters on "meta", ties kept, buffers on the CPU."""
+    without_weights: dict[int, torch.Tensor] = {
+        id(buffer): buffer.detach().to("cpu", copy=True) for buffer in model.buffers()
+    }
     without_weights |= {
         id(parameter): nn.Parameter(
             torch.empty_like(parameter.data, device="meta"), requires_grad=parameter.requires_grad
@@ -25,20 +26,20 @@ def structure_of(model: nn.Module) -> nn.Module:
     }
     structure = copy.deepcopy(model, without_weights)
     for module in structure.modules():
-        # What watches the living model has no place in the saved one.
+        # Hooks that watch the training model do not belong in the saved one.
         module._forward_pre_hooks.clear()
         module._forward_pre_hooks_with_kwargs.clear()
     return structure
 
 
-def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
-    """The structure with the weights of a sharded model, whole, on the CPU. Every process must call it.
+def gather_full_model(structure: nn.Module, model: nn.Module) -> nn.Module:
+    """Return the structure with the complete weights of a sharded model, on the CPU. Every process must call it.
 
     Raises:
         DefectError: no parameter is sharded, or the two models do not have the same parameters.
     """
     for module in model.modules():
-        # What an evaluation left gathered (all of it under SHARD_GRAD_OP) tells nothing of how it is shared out.
+        # An evaluation leaves modules gathered (all of them under SHARD_GRAD_OP), as plain tensors.
         if isinstance(module, FSDPModule):
             module.reshard()
     whole: dict[str, torch.Tensor] = {}
@@ -57,12 +58,12 @@ def filled(structure: nn.Module, model: nn.Module) -> nn.Module:
     buffers = dict(structure.named_buffers())
     for name, buffer in model.named_buffers():
         buffers[plain_name(name)].copy_(buffer)
-    _put(structure, whole)
-    _as_4bit(structure)
+    _fill(structure, whole)
+    _restore_4bit(structure)
     return structure
 
 
-def _put(structure: nn.Module, whole: dict[str, torch.Tensor]) -> None:
+def _fill(structure: nn.Module, whole: dict[str, torch.Tensor]) -> None:
     empty = dict(structure.named_parameters())
     new = {
         id(parameter): nn.Parameter(whole[name].to(parameter.dtype), requires_grad=parameter.requires_grad)
@@ -74,8 +75,8 @@ def _put(structure: nn.Module, whole: dict[str, torch.Tensor]) -> None:
                 module._parameters[name] = new[id(parameter)]
 
 
-def _as_4bit(model: nn.Module) -> None:
-    """Gives packed 4-bit weights back what sharding took from them: their type, and how they are read."""
+def _restore_4bit(model: nn.Module) -> None:
+    """Restore the class and quantization state of packed 4-bit weights, which sharding removed."""
     for module in model.modules():
         if getattr(module, "quant_state", None) is not None:
             from bitsandbytes.nn.modules import fix_4bit_weight_quant_state_from_module

@@ -1,4 +1,4 @@
-"""`torchrun many_runs.py CONFIGS`: several runs one after another in the same processes, which import torch once.
+"""`torchrun consecutive_runs.py CONFIGS`: several runs in the same processes, which import torch once.
 
 CONFIGS is a JSON list. Under torchrun each process does its part of each run, as with `torchrun -m adapt_core run`.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from spying import count_bytes
+from held_bytes import count_bytes
 
 
 def main() -> None:

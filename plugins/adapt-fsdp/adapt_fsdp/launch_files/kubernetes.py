@@ -1,4 +1,4 @@
-"""A TrainJob of Kubeflow Trainer: its runtime `torch-distributed` gives torchrun each pod's place."""
+"""A TrainJob of Kubeflow Trainer: its runtime `torch-distributed` gives torchrun each pod's rank."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
-from adapt_fsdp.emitting.machines import RESTARTS, cores_of_each, job_name, processes_of_each
+from adapt_fsdp.launch_files.resources import RESTARTS, cores_per_machine, job_name, processes_per_machine
 from adapt_fsdp.params import ProcessParams
 
 _FOLDER = "/etc/adapt"
 _NODE = "node"
-"""The name that the runtime gives to the job and the container that train."""
+"""The runtime's name for the job and the container that train."""
 
 
 def train_job(plan: Plan, command: RunCommand) -> str:
-    """Two manifests in one file, for `kubectl apply -f`: a ConfigMap that holds the config, and the TrainJob.
+    """Return two manifests in one file, for `kubectl apply -f`: a ConfigMap with the config, and the TrainJob.
 
     Raises:
-        InputError: the image, or the number of processes, is not given.
+        InputError: container_image or num_processes is not set.
     """
     params: ProcessParams = plan.launcher.params
     if not params.container_image:
         raise InputError("--emit kubernetes needs container_image: an image in which adapt is installed.")
-    each = processes_of_each(params, "kubernetes")
+    each = processes_per_machine(params, "kubernetes")
     name = job_name(command.config.stem)
-    resources = {"cpu": str(cores_of_each(plan, each))}
+    resources = {"cpu": str(cores_per_machine(plan, each))}
     if not params.use_cpu:
         resources["nvidia.com/gpu"] = str(each)
     file = f"{name}{command.config.suffix}"
@@ -63,7 +63,7 @@ def train_job(plan: Plan, command: RunCommand) -> str:
             "runtimePatches": [{"manager": "adapt.launch/config", "trainingRuntimeSpec": _mounts(params, name)}],
         },
     }
-    return "---\n".join(_as_yaml(manifest) for manifest in (config_map, job))
+    return "---\n".join(_to_yaml(manifest) for manifest in (config_map, job))
 
 
 def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
     return {"template": {"spec": {"replicatedJobs": [job]}}}
 
 
-def _as_yaml(manifest: dict[str, Any]) -> str:
+def _to_yaml(manifest: dict[str, Any]) -> str:
     yaml = YAML()
-    # An anchor for a mapping that stands twice would be valid, and hard to read.
+    # An anchor for a repeated mapping would be valid, and hard to read.
     yaml.representer.ignore_aliases = lambda _: True
     text = StringIO()
     yaml.dump(manifest, text)

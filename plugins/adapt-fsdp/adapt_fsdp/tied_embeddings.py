@@ -1,8 +1,6 @@
-"""Embeddings that several modules of a model hold, as encoder and decoder do."""
+"""Embeddings that several modules of a model hold, as the encoder and decoder of a T5 do."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,15 +8,15 @@ from torch import nn
 from adapt_core.errors import InputError
 
 
-def hold_once(model: nn.Module) -> None:
-    """Puts the input embeddings in the place of their copies, which hold the same weight.
+def share_one_module(model: nn.Module) -> None:
+    """Replace modules that hold the weight of the input embeddings by the input embeddings.
 
-    FSDP shares the weight out in one module. In another, of another group of layers, the whole one would stay behind.
+    FSDP shards the weight in one module. Another module, in another group of layers, would keep the complete weight.
 
     Raises:
-        InputError: a copy computes something else with the weight.
+        InputError: such a module computes something else with the weight.
     """
-    embeddings: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    embeddings: nn.Embedding | None = getattr(model, "get_input_embeddings", lambda: None)()
     if embeddings is None:
         return
     copies = [
@@ -31,7 +29,7 @@ def hold_once(model: nn.Module) -> None:
         if not _alike(child, embeddings):
             raise InputError(
                 f"FSDP: the model's {name} ({type(child).__name__}) and its input embeddings "
-                f"({type(embeddings).__name__}) hold one weight and use it differently. Train under DDP: true."
+                f"({type(embeddings).__name__}) share one weight and use it differently. Train under DDP: true."
             )
         setattr(parent, name, embeddings)
 
@@ -46,7 +44,7 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
     )
 
 
-def _settings(module: nn.Module) -> dict[str, Any]:
-    """Plain values among a module's attributes: sizes, the padding's row, a scale."""
+def _settings(module: nn.Module) -> dict[str, object]:
+    """Plain values among a module's attributes: sizes, the padding index, a scale."""
     plain = {name: value for name, value in vars(module).items() if isinstance(value, (bool, int, float, str))}
     return {name: value for name, value in plain.items() if not name.startswith("_") and name != "training"}

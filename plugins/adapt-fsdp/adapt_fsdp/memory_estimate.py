@@ -1,4 +1,4 @@
-"""What each process will hold under ddp and fsdp, counted on a model without weights."""
+"""Memory of each rank under ddp and fsdp, counted on a model without weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from adapt_core.capabilities import Memory, StoredBytes
 from adapt_core.estimate.memory import stored
 from adapt_core.estimate.optimizers import state_bytes
 
-from adapt_fsdp.fsdp import layer_classes
 from adapt_fsdp.params import FsdpParams
+from adapt_fsdp.wrap_policy import layer_classes
 
 Wraps = Callable[[nn.Module, int], bool]
 
@@ -21,12 +21,12 @@ _GATHERED_AT_ONCE = 2
 """While one layer computes, the next one is gathered."""
 
 
-def copied(whole: Memory, processes: int) -> list[Memory]:
-    """Under ddp, by rank: everything, and buckets as large as the gradients in which they are averaged."""
+def replicated(whole: Memory, processes: int) -> list[Memory]:
+    """Return the memory of each rank under ddp: everything, and buckets as large as the gradients they average."""
     return [attrs.evolve(whole, exchanged=whole.gradients)] * processes
 
 
-def shared(
+def sharded(
     model: nn.Module,
     quantized: Mapping[str, StoredBytes],
     whole: Memory,
@@ -34,16 +34,16 @@ def shared(
     params: FsdpParams,
     processes: int,
 ) -> list[Memory]:
-    """Under fsdp, by rank: rows of each parameter, of its gradient and states; and the largest layers, gathered.
+    """Return the memory of each rank under fsdp: rows of each parameter, its gradient and states, and gathered layers.
 
     Args:
         model: with the method attached, its tensors on "meta".
-        quantized: full names (of the plain model) of parameters that will be quantized -> what they take. Their packed
-            values are shared out, evenly; their statistics are not.
-        whole: what one process holds that trains alone.
+        quantized: full names (in the plain model) of parameters that will be quantized -> their bytes. Their packed
+            values are sharded evenly; their statistics are not.
+        whole: the memory of a run in one process.
         optimizer: an OPTIMIZER.
-        params: how the model is shared out.
-        processes: among how many.
+        params: how the model is sharded.
+        processes: the number of ranks.
     """
     sizes = {id(parameter): stored(name, parameter, quantized) for name, parameter in model.named_parameters()}
     kept = sum(stored(name, buffer, quantized).total for name, buffer in model.named_buffers())
@@ -81,7 +81,7 @@ def shared(
 
 
 def _rows_of(shape: Sequence[int], rank: int, processes: int) -> tuple[int, ...]:
-    """A rank's part of a parameter: rows, as many as `torch.chunk` would give it."""
+    """The shape of a rank's shard: as many rows as `torch.chunk` would give it."""
     rows = math.ceil(shape[0] / processes)
     return (min(rows, max(0, shape[0] - rank * rows)), *shape[1:])
 
@@ -96,12 +96,12 @@ def _policy(model: nn.Module, params: FsdpParams) -> Wraps:
 
 
 def _units(model: nn.Module, sizes: Mapping[int, StoredBytes], wraps: Wraps) -> list[int]:
-    """Bytes of each group of parameters that is gathered together; the last holds what no layer holds."""
+    """Bytes of each group of parameters that is gathered together; the last has those outside any layer."""
     units: list[int] = []
     seen: set[int] = set()
 
     def rest(module: nn.Module) -> tuple[int, int]:
-        """Elements and bytes below a module that belong to no unit yet."""
+        """Elements and bytes below a module that are in no unit yet."""
         own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in seen]
         seen.update(id(parameter) for parameter in own)
         below = [rest(child) for child in module.children()]

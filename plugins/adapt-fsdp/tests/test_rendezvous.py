@@ -36,12 +36,12 @@ def machine(rank: int, port: int, backend: str = "static", **changes: Any) -> Dd
 
 def together(*machines: DdpParams, act: Callable[[Any], Any]) -> list[Any]:
     """What `act` returned on each machine, or the error it raised."""
-    from adapt_fsdp.machines import met
+    from adapt_fsdp.rendezvous import rendezvous
 
     def one(params: DdpParams) -> Any:
         try:
-            with met(params) as meeting:
-                return act(meeting)
+            with rendezvous(params) as machines:
+                return act(machines)
         except (InputError, DefectError) as error:
             return error
 
@@ -54,7 +54,7 @@ def test_machines_meet_and_hear_each_other(port: int, backend: str) -> None:
     heard = together(
         machine(0, port, backend),
         machine(1, port, backend),
-        act=lambda meeting: meeting.all_of("processes", meeting.machine + 1, 30),
+        act=lambda machines: machines.all_gather("processes", machines.rank + 1, 30),
     )
     assert heard == [[1, 2], [1, 2]]
 
@@ -63,7 +63,7 @@ def test_machines_meet_and_hear_each_other(port: int, backend: str) -> None:
 def test_a_machine_that_does_not_come_is_named(port: int, backend: str) -> None:
     [error] = together(machine(0, port, backend, machine_timeout=2), act=lambda _: None)
     assert isinstance(error, InputError)
-    assert f"machine 1 of 2 did not come to 127.0.0.1:{port} within 2 s" in str(error)
+    assert f"machine 1 of 2 did not join at 127.0.0.1:{port} within 2 s" in str(error)
     assert "machine_rank: 1" in str(error)
 
 
@@ -82,21 +82,11 @@ def test_a_port_in_use_is_named(port: int) -> None:
     assert f"cannot listen at 127.0.0.1:{port}" in str(error)
 
 
-def test_addresses_of_this_machine_are_told_from_others() -> None:
-    from adapt_fsdp.addresses import interface_towards, owns
-
-    assert owns("127.0.0.1")
-    assert not owns("192.0.2.1")  # set aside for documentation: nobody has it
-    assert not owns("no-such-host.invalid")
-    assert interface_towards("127.0.0.1") in [name for _, name in socket.if_nameindex()]
-    assert interface_towards("no-such-host.invalid") is None
-
-
 def test_a_failure_on_one_machine_reaches_the_other(port: int) -> None:
-    def act(meeting: Any) -> Any:
-        if meeting.machine == 1:
+    def act(machines: Any) -> Any:
+        if machines.rank == 1:
             raise InputError("row 3 is empty.")
-        return meeting.hear("result", 30)
+        return machines.wait("result", 30)
 
     first, second = together(machine(0, port), machine(1, port), act=act)
     assert str(second) == "row 3 is empty."
@@ -106,6 +96,6 @@ def test_a_failure_on_one_machine_reaches_the_other(port: int) -> None:
 
 def test_two_machines_with_one_rank_are_told_apart_from_a_late_one(port: int) -> None:
     errors = together(
-        machine(0, port), machine(1, port), machine(1, port), act=lambda meeting: meeting.hear("nothing", 2)
+        machine(0, port), machine(1, port), machine(1, port), act=lambda machines: machines.wait("nothing", 2)
     )
     assert any(isinstance(error, InputError) and "two machines have machine_rank: 1" in str(error) for error in errors)

@@ -27,7 +27,7 @@ def together(configs: list[dict[str, Any]], folder: Path, processes: int = 2) ->
     place.write_text(json.dumps(configs), encoding="utf-8")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
-        [*torchrun, Path(__file__).with_name("many_runs.py"), place], capture_output=True, text=True, check=False
+        [*torchrun, Path(__file__).with_name("consecutive_runs.py"), place], capture_output=True, text=True, check=False
     )
     (folder / f"together-{processes}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     print(done.stderr[-5000:])

@@ -1,0 +1,125 @@
+"""The processes of a run on all machines: started, awaited, and their one result."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+
+from adapt_core.config.plan import Plan
+from adapt_core.distributed.world import World
+from adapt_core.errors import InputError
+from adapt_core.execution.worker import message
+from adapt_core.result import RunResult
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import ResumeDecision
+
+from adapt_fsdp.devices import device_count, process_count
+from adapt_fsdp.failures import first_failure
+from adapt_fsdp.network import interface_towards
+from adapt_fsdp.params import ProcessParams
+from adapt_fsdp.processes import Worker, started, watch
+from adapt_fsdp.rendezvous import Rendezvous, rendezvous
+
+log = logging.getLogger(__name__)
+
+
+def launch(
+    plan: Plan,
+    params: ProcessParams,
+    decision: ResumeDecision | None,
+    options: Mapping[str, object],
+    environment: Mapping[str, str],
+) -> RunResult:
+    """Start this machine's processes, wait for those of all machines, and return rank 0's result.
+
+    Args:
+        plan: the plan.
+        params: the launcher's.
+        decision: how the run starts or resumes; None on machines other than 0.
+        options: training arguments for the loop of each process.
+        environment: further variables of each process.
+
+    Raises:
+        InputError, DefectError: the first failure on any machine, with its rank.
+    """
+    with rendezvous(params) as machines:
+        counts = machines.all_gather("processes", process_count(params), params.machine_timeout)
+        decision = _shared_decision(plan, decision, machines, params.machine_timeout)
+        worlds = _worlds(counts, machines.rank, options, on_gpus=device_count(params) > 0)
+        log.info(
+            "%d processes%s on %s",
+            sum(counts),
+            f" on {machines.size} machines," if machines.size > 1 else "",
+            "GPUs (nccl)" if device_count(params) else f"the CPU (gloo), {_threads(len(worlds))} threads each",
+        )
+        messages = [(world.rank, message(plan, world, decision)) for world in worlds]
+        environments = [{**_environment(world, len(worlds), machines), **environment} for world in worlds]
+        with started(messages, environments) as workers:
+            return _outcome(workers, machines, params)
+
+
+def _shared_decision(plan: Plan, own: ResumeDecision | None, machines: Rendezvous, seconds: float) -> ResumeDecision:
+    """Machine 0's decision, on every machine."""
+    if own is not None:
+        machines.set("decision", own.to_data())
+        return own
+    decision = ResumeDecision.from_data(machines.wait("decision", seconds), RunFolder(plan.output_dir))
+    checkpoint = decision.checkpoint
+    if checkpoint is not None and not checkpoint.is_dir():
+        raise InputError(f"{checkpoint}, to resume from, is not on this machine: all machines must see OUTPUT_DIR.")
+    return decision
+
+
+def _worlds(counts: list[int], machine: int, options: Mapping[str, object], *, on_gpus: bool) -> list[World]:
+    first = sum(counts[:machine])
+    return [
+        World(
+            rank=first + local,
+            local_rank=local,
+            size=sum(counts),
+            device=f"cuda:{local}" if on_gpus else "cpu",
+            options=options,
+        )
+        for local in range(counts[machine])
+    ]
+
+
+def _threads(processes: int) -> int:
+    return max(len(os.sched_getaffinity(0)) // processes, 1)
+
+
+def _environment(world: World, processes: int, machines: Rendezvous) -> dict[str, str]:
+    """This process's environment, with what users of torch.distributed read, and threads that share the cores."""
+    threads = str(_threads(processes))
+    interface = interface_towards(machines.host) if machines.size > 1 else None
+    return {
+        **({"GLOO_SOCKET_IFNAME": interface} if interface else {}),
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        # Libraries under FSDP use a visible GPU, whatever device they are given.
+        **({} if world.device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
+        "RANK": str(world.rank),
+        "LOCAL_RANK": str(world.local_rank),
+        "WORLD_SIZE": str(world.size),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": machines.host,
+        "MASTER_PORT": str(machines.port),
+    }
+
+
+def _outcome(workers: list[Worker], machines: Rendezvous, params: ProcessParams) -> RunResult:
+    watch(workers, machines.failed_elsewhere)
+    machines.raise_failure()
+    failure = first_failure(workers, params.collective_timeout)
+    if failure is not None:
+        raise failure
+    for worker in workers:
+        if worker.rank == 0:
+            assert worker.report is not None
+            assert worker.report.result is not None
+            machines.set("result", worker.report.result)
+            return RunResult.from_json(worker.report.result)
+    return RunResult.from_json(machines.wait("result", float("inf")))

@@ -1,0 +1,38 @@
+"""Processes and cores of a plan's machines, for every launch file."""
+
+from __future__ import annotations
+
+import re
+
+from adapt_core.config.plan import Plan
+from adapt_core.errors import InputError
+
+from adapt_fsdp.devices import PROCESSES_ON_A_CPU
+from adapt_fsdp.params import ProcessParams
+
+RESTARTS = 3
+"""Restarts by torchrun: its first one after a killed process can fail to connect; the next one resumes."""
+
+
+def processes_per_machine(params: ProcessParams, scheduler: str) -> int:
+    """Return the number of processes on each machine; the GPUs of another machine cannot be counted here.
+
+    Raises:
+        InputError: num_processes is not set, and the run is on GPUs.
+    """
+    if params.num_processes is None and not params.use_cpu:
+        raise InputError(
+            f"--emit {scheduler} needs num_processes: how many processes, and so GPUs, each machine gets. "
+            "Or set use_cpu: true."
+        )
+    return params.num_processes or PROCESSES_ON_A_CPU
+
+
+def cores_per_machine(plan: Plan, processes: int) -> int:
+    """Return the cores of each machine: one for each process and for each of its data workers."""
+    return processes * (1 + plan.training.num_workers)
+
+
+def job_name(stem: str) -> str:
+    """Return a config's name as schedulers accept it: at most 50 lowercase letters, digits and dashes."""
+    return f"adapt-{re.sub('[^a-z0-9]+', '-', stem.lower())}"[:50].strip("-")

@@ -1,0 +1,82 @@
+"""A command that torchrun started: it is one process of the run and starts none."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import Work
+from adapt_core.distributed.torchrun import Place
+from adapt_core.distributed.world import World
+from adapt_core.errors import InputError
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.resume import ResumeDecision
+
+from adapt_fsdp.devices import device_count
+from adapt_fsdp.launcher import ParamsT, ProcessLauncher
+from adapt_fsdp.process_group import run_store
+
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
+    from adapt_core.result import RunResult
+
+_DECISION = "decision"
+
+
+def run_as_worker(
+    plan: Plan,
+    launcher: ProcessLauncher[ParamsT],
+    work: Work,
+    decision: ResumeDecision | None,
+    place: Place,
+    options: Mapping[str, object],
+) -> RunResult:
+    """Run a plan in this process as one of its ranks, and return the result, which is the same on all.
+
+    Args:
+        plan: the plan.
+        launcher: whose process group this process joins.
+        work: the whole run in one process.
+        decision: how the run starts or resumes, from rank 0's command; None in the others.
+        place: this process's rank.
+        options: training arguments for the loop.
+
+    Raises:
+        InputError: rank 0 did not start within `machine_timeout`.
+    """
+    params = launcher.params
+    os.environ.update(launcher.environment())
+    if not device_count(params):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # As `launch` does for processes that it starts.
+    done = RunFolder(plan.output_dir).finished() if plan.resume == "auto" else None
+    if decision is None and done is not None:
+        return done  # Rank 0 found it too, and joins no process group.
+    world = World(
+        rank=place.rank,
+        local_rank=place.local_rank,
+        size=place.size,
+        device=f"cuda:{place.local_rank}" if device_count(params) else "cpu",
+        options=options,
+    )
+    store = run_store(timedelta(seconds=params.machine_timeout))
+    if decision is not None:
+        store.set(_DECISION, json.dumps(decision.to_data()))
+    else:
+        decision = _wait_for_decision(store, plan, params.machine_timeout)
+    with launcher.process_group(world):
+        return work(world, decision)
+
+
+def _wait_for_decision(store: Store, plan: Plan, seconds: float) -> ResumeDecision:
+    end = time.monotonic() + seconds
+    while not store.check([_DECISION]):
+        if time.monotonic() > end:
+            raise InputError(f"rank 0 did not start the run within machine_timeout ({seconds:g} s).")
+        time.sleep(0.1)
+    return ResumeDecision.from_data(json.loads(store.get(_DECISION)), RunFolder(plan.output_dir))
