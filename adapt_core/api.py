@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.errors import InputError
 from adapt_core.execution.command import Command
 from adapt_core.execution.components import make_task
 from adapt_core.plugin.registry import Registry
@@ -94,7 +93,7 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
 
 
 def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:
-    """Writes a finished run's model in another form.
+    """Write a finished run's model in another form. An adapter that the run did not merge is merged and checked.
 
     Args:
         run_dir: the run folder.
@@ -107,21 +106,11 @@ def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: 
 
     Raises:
         InputError: the run is not finished, the folder is in use, or the form is unknown.
+        DefectError: the merged model does not compute what the unmerged one does; nothing is written.
     """
-    from adapt_core.config.core_params import SAVE_METHODS
-    from adapt_core.execution.export import save_model
-    from adapt_core.execution.finished_run import FinishedRun
+    from adapt_core.execution.export import export_finished
 
-    if save_method not in SAVE_METHODS:
-        raise InputError(f"--save-method must be one of {', '.join(SAVE_METHODS)}; not {save_method!r}.")
-    folder = Path(output).expanduser().absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists already and is not empty. Give another -o.")
-    finished = FinishedRun.open(run_dir, trust=trust)
-    model = finished.model()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    save_model(finished.task, model, folder, save_method)
-    return folder
+    return export_finished(run_dir, save_method, output, trust=trust).folder
 
 
 def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) -> list[dict[str, Any]]:

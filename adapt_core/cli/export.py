@@ -27,11 +27,18 @@ def export(run_dir: str, save_method: str, output: str, overrides: tuple[str, ..
     \b
     adapt export runs/inbox --save-method save_pretrained -o inbox-model
     """
-    from adapt_core import api
+    from adapt_core.execution.export import export_finished
 
-    folder = api.export(run_dir, save_method, output, trust=options.trusted(overrides))
+    exported = export_finished(run_dir, save_method, output, trust=options.trusted(overrides))
+    folder, outcome = exported.folder, exported.merge
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "save_method": save_method, "files": files}, indent=2))
+        content = {"folder": str(folder), "save_method": save_method, "files": files, "merge": outcome}
+        click.echo(json.dumps(content, indent=2))
         return
     click.echo(f"exported: {folder}")
+    if outcome is not None:
+        difference = f"{outcome['relative_difference']:.2g} of the largest (at most {outcome['tolerance']:g})"
+        click.echo(f"merged: outputs differ by {difference}, on {outcome['inputs']} inputs")
+    elif exported.merged:
+        click.echo("merged: not checked, there is no batch to compare outputs on")

@@ -1,4 +1,4 @@
-"""The adapted model into the run folder: adapter, merged model, and what loading needs."""
+"""The adapted model saved: adapter and merged model in the run folder, and other formats of a finished run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
 from adapt_core.run_folder.files import whole_folder
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.verification.merge import MergeCheck, MergeOutcome
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from adapt_core.verification.merge import MergeCheck, MergeOutcome
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +27,16 @@ log = logging.getLogger(__name__)
 def export_run(
     plan: Plan, components: Components, model: nn.Module, folder: RunFolder, merge_check: MergeCheck
 ) -> tuple[dict[str, str], MergeOutcome | None]:
-    """Writes `adapter/` (where the method added one) and `model/`, each whole or not at all.
+    """Write `adapter/` (where the method added one) and `model/`, each complete or not at all.
 
     MERGE_ADAPTER defaults to true on a float base and to false on a quantized one, where only `adapter/` is written.
     What a method without an adapter trained on a quantized base is saved with the base dequantized.
 
     Returns:
-        artifact names to paths inside the run folder, and the figures of the merge where an adapter was merged.
+        artifact names to paths inside the run folder, and the outcome of the merge check where an adapter was merged.
 
     Raises:
-        DefectError: the merged model computes something else than the trained one.
+        DefectError: the merged model does not compute what the trained one does.
     """
     method, quantizer = components.method, components.quantizer
     artifacts: dict[str, str] = {}
@@ -58,21 +61,55 @@ def export_run(
             raise
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
-    figures = merge_check.after(plain) if has_adapter else None
+    outcome = merge_check.after(plain) if has_adapter else None
     save_model(components.task, plain, folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name
-    return artifacts, figures
+    return artifacts, outcome
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder."""
+    """Return the bytes of a file, or of all files in a folder."""
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def save_model(task: Task, model: nn.Module, folder: Path, save_method: str) -> None:
-    """Writes a plain model folder, whole or not at all."""
+    """Write a plain model folder, complete or not at all."""
     with whole_folder(folder) as temporary:
         task.save_model(model, temporary, save_method)
     log.info("saved %s (%s, %s bytes)", folder, save_method, f"{size_of(folder):,}")
+
+
+@attrs.frozen
+class Exported:
+    """A finished run's model, written in another form.
+
+    Attributes:
+        folder: where it is.
+        merged: whether an adapter was merged for it; a run that merged its adapter itself has checked the merge.
+        merge: the outcome of the merge check; None where nothing was merged, or there was no batch to check it on.
+    """
+
+    folder: Path
+    merged: bool
+    merge: MergeOutcome | None
+
+
+def export_finished(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool) -> Exported:
+    """Write a finished run's model in another form; see `adapt_core.export`."""
+    from adapt_core.config.core_params import SAVE_METHODS
+    from adapt_core.execution.finished_run import FinishedRun
+
+    if save_method not in SAVE_METHODS:
+        raise InputError(f"--save-method must be one of {', '.join(SAVE_METHODS)}; not {save_method!r}.")
+    folder = Path(output).expanduser().absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists already and is not empty. Give another -o.")
+    finished = FinishedRun.open(run_dir, trust=trust)
+    merges = not finished.folder.model.is_dir()
+    merged = finished.merged() if merges else None
+    model = merged.model if merged else finished.model()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    save_model(finished.task, model, folder, save_method)
+    return Exported(folder, merges, merged.outcome if merged else None)

@@ -1,10 +1,11 @@
-"""A finished run, opened again: its task and its adapted model."""
+"""A finished run, opened again: its task and its adapted model, merged and checked where the run did not merge it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,10 +18,31 @@ from adapt_core.nn.weights import FILES, load_pickled_model, saved_form
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.paths import RunFolder
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapt_core.verification.merge import MergeOutcome
+
+
+log = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class MergedModel:
+    """A plain model with the adapter of a finished run merged in.
+
+    Attributes:
+        model: on the CPU, in evaluation mode.
+        outcome: the outcome of the merge check; None where there was no batch to check it on.
+    """
+
+    model: nn.Module
+    outcome: MergeOutcome | None
+
 
 @attrs.frozen
 class FinishedRun:
-    """A run folder whose run is over. Make it with `FinishedRun.open`."""
+    """A run folder whose run is finished. Make it with `FinishedRun.open`."""
 
     folder: RunFolder
     plan: Plan
@@ -29,45 +51,67 @@ class FinishedRun:
 
     @classmethod
     def open(cls, run_dir: str | Path, disable_plugins: Iterable[str] = (), *, trust: bool = False) -> FinishedRun:
-        """Opens a run folder.
+        """Open a run folder.
 
         Args:
             run_dir: the folder.
             disable_plugins: plugins to leave out.
-            trust: as TRUST_REMOTE_CODE. What the folder's own config says of it does not count: who uses a run
+            trust: as TRUST_REMOTE_CODE. The value in the folder's own config does not count: whoever uses a run
                 need not be who made it.
 
         Raises:
-            InputError: it is no run folder, or its run is not finished.
+            InputError: it is not a run folder, or its run is not finished.
         """
         folder = RunFolder(Path(run_dir).expanduser().absolute())
         if not folder.started():
-            raise InputError(f"{folder.path} is no run folder: it has no {folder.config.name}.")
+            raise InputError(f"{folder.path} is not a run folder: it has no {folder.config.name}.")
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
         plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
         return cls(folder, plan, registry, make_task(plan))
 
-    def model(self) -> Any:
-        """The adapted model as a plain module, on the CPU, in evaluation mode.
+    def model(self) -> nn.Module:
+        """Return the adapted model as a plain module, on the CPU, in evaluation mode.
+
+        An adapter that the run did not merge is merged now, and the merge checked.
 
         Raises:
-            InputError: the model is a pickle, which can run code, and the folder was opened without trust.
+            InputError: the model is a pickle, which can run code, and the folder was opened without trust; or the
+                run's data is gone, which an adapter's base model is built from.
+            DefectError: the merged model does not compute what the unmerged one does.
         """
         if not self.folder.model.is_dir():
-            return self._merged()
+            return self.merged().model
         if saved_form(self.folder.model) == "full_torch_model":
             path = self.folder.model / FILES["full_torch_model"]
             return load_pickled_model(path, trusted=self.plan.model.trust_remote_code).eval()
         return self.task.load_model_folder(self.folder.model)
 
-    def _merged(self) -> Any:
+    def merged(self) -> MergedModel:
+        """Merge the run's adapter into its base model and check the merge. Raises as `model` does."""
         from adapt_core.distributed.devices import first_device
         from adapt_core.distributed.world import World
+        from adapt_core.verification.merge import OutputComparison, merge_inputs
 
         components = Components.of(self.plan, task=self.task)
-        loaded = self.task.load_model(self.task.load_data(), components.quantizer, World(device=first_device()))
-        base = loaded.model if components.quantizer is None else components.quantizer.prepare(loaded.model, False)
+        try:
+            data = self.task.load_data()
+        except InputError as error:
+            raise InputError(
+                f"{error} {self.folder.path} has only an adapter, and the base model that it belongs to is built from "
+                "the run's data."
+            ) from error
+        loaded = self.task.load_model(data, components.quantizer, World(device=first_device()))
+        base, quantizer = loaded.model, components.quantizer
+        inputs, source = merge_inputs(self.task, data, base)
+        check = OutputComparison(inputs, source, rounded=quantizer is not None or loaded.dtype != "float32")
+        if quantizer is not None:
+            base = quantizer.prepare(base, False)
         attached = components.method.load_adapter(base, self.folder.adapter)
-        return components.method.merge(attached, components.quantizer).cpu().eval()
+        check.before(attached)
+        plain = components.method.merge(attached, quantizer)
+        outcome = check.after(plain)
+        if outcome is None:
+            log.warning("the merge is not checked: there is no batch to compare outputs on.")
+        return MergedModel(plain.cpu().eval(), outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError
 
@@ -70,7 +70,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def load_pickled_model(path: Path, *, trusted: bool) -> Any:
+def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
     """A pickled model. Only where the user trusts it, for loading a pickle can run code.
 
     Raises:
@@ -83,4 +83,5 @@ def load_pickled_model(path: Path, *, trusted: bool) -> Any:
             f"{path} is a pickled model, and loading it can run code. If you trust it: --set TRUST_REMOTE_CODE=true "
             "(or export the run with another SAVE_METHOD, which can be loaded without)."
         )
-    return torch.load(path, map_location="cpu", weights_only=False)
+    model: nn.Module = torch.load(path, map_location="cpu", weights_only=False)
+    return model

@@ -138,7 +138,7 @@ class QuantizerContract(OnAModel):
                 weight = model.get_submodule(name).weight
                 assert isinstance(weight, nn.Parameter)
                 assert weight.dtype == torch.float32
-                weight += update if weight.shape == update.shape else update.T
+                weight.add_(update if weight.shape == update.shape else update.T)
             found = logits_of(model, batch)
         assert float((found - expected).abs().max() / expected.abs().max()) < 0.05
 

@@ -1,7 +1,8 @@
-"""The proof that a merged model computes what the unmerged one did, on inputs of the run itself.
+"""The merge check: a merged model computes what the unmerged one does.
 
-While the run evaluates, the first inputs of the model are kept. At the merge the model computes them once more, then
-the merged model does, and the largest difference of their outputs is held against a tolerance.
+The unmerged model computes a batch right before the merge, the merged one right after it, and the largest difference of
+their outputs must be within a tolerance. A run takes the batch from its own evaluation (`MergeCheck`); `adapt export`
+takes one of the run's data (`merge_inputs`).
 """
 
 from __future__ import annotations
@@ -15,22 +16,28 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from adapt_core.capabilities import SupportsBatchPreview
+from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import DefectError
 
 FLOAT_TOLERANCE = 1e-4
-"""Largest difference over largest output, for weights in float32."""
+"""Largest difference as a share of the largest output, for weights in float32."""
 ROUNDED_TOLERANCE = 5e-2
 """The same where weights are rounded: in half precision, or on a quantized base."""
+_ROWS, _TOKENS = 4, 16
+
+
+log = logging.getLogger(__name__)
 
 
 class MergeOutcome(TypedDict):
-    """The result of a merge check, as in `result.json`.
+    """The outcome of a merge check, as `result.json` and `adapt export --json` report it.
 
     Attributes:
-        max_difference: the largest absolute difference of outputs.
-        relative_difference: the same over the largest output.
+        max_difference: the largest difference of any output.
+        relative_difference: the same as a share of the largest output.
         tolerance: the largest relative difference that is allowed.
-        inputs: the split that the inputs come from, "validation" or "training".
+        inputs: the source of the batch: "validation", "training" or "random".
     """
 
     max_difference: float
@@ -39,47 +46,30 @@ class MergeOutcome(TypedDict):
     inputs: str
 
 
-log = logging.getLogger(__name__)
-
-
-class MergeCheck:
-    """Watches one attached model and judges its merge.
+class OutputComparison:
+    """A comparison of the outputs of one batch before and after a merge.
 
     Args:
-        model: the attached model, as the loop will call it.
-        rounded: whether the base holds its weights in less than float32.
+        inputs: keyword inputs of the model, CPU tensors by name; None where there is no batch (yet).
+        source: where they come from: "training" or "random".
+        rounded: whether the base has its weights in less than float32.
     """
 
-    def __init__(self, model: nn.Module, rounded: bool) -> None:
+    def __init__(self, inputs: Mapping[str, Any] | None, source: str, *, rounded: bool) -> None:
         self._tolerance = ROUNDED_TOLERANCE if rounded else FLOAT_TOLERANCE
-        self._inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self._inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None if inputs is None else ((), dict(inputs))
+        self._source = source
         self._unmerged: list[torch.Tensor] = []
-        self._in_evaluation = False
-        self._handle: RemovableHandle | None = model.register_forward_pre_hook(self._keep, with_kwargs=True)
-
-    def _keep(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._inputs is None or not model.training:
-            self._inputs = _to_cpu(args), _to_cpu(kwargs)
-            self._in_evaluation = not model.training
-        if self._in_evaluation:
-            self.stop()
-
-    def stop(self) -> None:
-        """Stops watching."""
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
 
     def before(self, model: nn.Module) -> None:
-        """Computes the kept inputs with the unmerged model. Call it right before the merge."""
-        self.stop()
+        """Compute the batch with the unmerged model. Call it right before the merge."""
         self._unmerged = self._outputs(model)
 
     def after(self, model: nn.Module) -> MergeOutcome | None:
-        """Computes them with the merged model, and compares.
+        """Compute the batch with the merged model and compare.
 
         Returns:
-            the outcome for `result.json`, or None where the model was never called.
+            the outcome, or None where there is no batch or the outputs contain no tensor.
 
         Raises:
             DefectError: the outputs differ by more than the tolerance, or are not finite.
@@ -91,17 +81,14 @@ class MergeCheck:
         pairs = zip(self._unmerged, merged, strict=True)
         difference = max(float((first - second).abs().max()) for first, second in pairs)
         relative = difference / largest if largest else difference
-        outcome: MergeOutcome = {
-            "max_difference": difference,
-            "relative_difference": relative,
-            "tolerance": self._tolerance,
-            "inputs": "validation" if self._in_evaluation else "training",
-        }
+        outcome = MergeOutcome(
+            max_difference=difference, relative_difference=relative, tolerance=self._tolerance, inputs=self._source
+        )
         if not relative <= self._tolerance:
             raise DefectError(
-                f"the merged model computes something else than the trained one: the largest difference of outputs is "
+                "the merged model does not compute what the trained one does: the outputs differ by up to "
                 f"{difference:.3g} ({relative:.3g} of the largest output; at most {self._tolerance:g} is allowed). "
-                "The adapter itself is saved; set MERGE_ADAPTER: false to keep it unmerged."
+                "The adapter itself is saved; use it unmerged (MERGE_ADAPTER: false)."
             )
         log.info("merged; the outputs differ by at most %.3g (%.3g of the largest)", difference, relative)
         return outcome
@@ -111,9 +98,73 @@ class MergeCheck:
             return []
         device = next(model.parameters()).device
         args, kwargs = (_to(part, device) for part in self._inputs)
-        with torch.no_grad(), _evaluating(model), _whole_floats():
+        with torch.no_grad(), _evaluating(model), _ieee_float32():
             outputs = model(*args, **kwargs)
         return [tensor.float().cpu() for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
+
+
+class MergeCheck(OutputComparison):
+    """The merge check of a run: it keeps the first inputs that the model gets in evaluation, or else in training.
+
+    Args:
+        model: the attached model, as the loop calls it.
+        rounded: whether the base has its weights in less than float32.
+    """
+
+    def __init__(self, model: nn.Module, *, rounded: bool) -> None:
+        super().__init__(None, "training", rounded=rounded)
+        self._handle: RemovableHandle | None = model.register_forward_pre_hook(self._keep, with_kwargs=True)
+
+    def _keep(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._inputs is None or not model.training:
+            self._inputs = _to_cpu(args), _to_cpu(kwargs)
+        if not model.training:
+            self._source = "validation"
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop watching the model."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def before(self, model: nn.Module) -> None:
+        """Compute the batch with the unmerged model, and stop watching. Call it right before the merge."""
+        self.stop()
+        super().before(model)
+
+
+def merge_inputs(task: Task, data: TaskData, model: nn.Module) -> tuple[dict[str, torch.Tensor] | None, str]:
+    """Return a small batch for a model of a finished run, and its source.
+
+    Args:
+        task: the run's task.
+        data: the run's data.
+        model: the plain base model.
+
+    Returns:
+        keyword inputs from the training split where the task makes batches of it, else random token ids or pixels for
+        a Hugging Face model, else None.
+    """
+    if isinstance(task, SupportsBatchPreview) and data.train is not None:
+        return {name: tensor[:_ROWS] for name, tensor in task.largest_batch(data).items()}, "training"
+    return _random_inputs(model), "random"
+
+
+def _random_inputs(model: nn.Module) -> dict[str, torch.Tensor] | None:
+    config = getattr(model, "config", None)
+    name = getattr(model, "main_input_name", None)
+    generator = torch.Generator().manual_seed(0)
+    words = getattr(config, "vocab_size", None)
+    if name == "input_ids" and words:
+        ids = torch.randint(words, (_ROWS, _TOKENS), generator=generator)
+        decoder = {"decoder_input_ids": ids} if getattr(config, "is_encoder_decoder", False) else {}
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **decoder}
+    size = getattr(config, "image_size", None)
+    if name == "pixel_values" and isinstance(size, int):
+        shape = (_ROWS, getattr(config, "num_channels", 3), size, size)
+        return {"pixel_values": torch.randn(shape, generator=generator)}
+    return None
 
 
 @contextmanager
@@ -127,8 +178,8 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _whole_floats() -> Iterator[None]:
-    """GPUs multiply float32 in TF32 (10 bits of it) in convolutions, unless told otherwise: more than the tolerance."""
+def _ieee_float32() -> Iterator[None]:
+    """Compute float32 in full: GPUs use TF32 (10 bits of mantissa) in convolutions, which exceeds the tolerance."""
     cudnn: Any = torch.backends.cudnn
     kinds = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
     before = [kind.fp32_precision for kind in kinds]

@@ -22,28 +22,28 @@ class Watched(nn.Linear):
         return super().forward(inputs)
 
 
-def proof_of(model: nn.Module) -> MergeCheck:
-    training_check = MergeCheck(model, rounded=False)
+def check_of(model: nn.Module) -> MergeCheck:
+    merge_check = MergeCheck(model, rounded=False)
     model.eval()(torch.ones(2, 4))
-    return training_check
+    return merge_check
 
 
 def test_outputs_are_computed_in_whole_float32_and_the_setting_of_the_run_comes_back() -> None:
     model = Watched()
     before = torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision
-    training_check = proof_of(model)
+    merge_check = check_of(model)
     model.precisions.clear()
-    training_check.before(model)
-    assert training_check.after(model) is not None
+    merge_check.before(model)
+    assert merge_check.after(model) is not None
     assert model.precisions == {"ieee"}
     assert (torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision) == before
 
 
 def test_a_merge_that_changes_the_outputs_is_a_defect() -> None:
     model = Watched()
-    training_check = proof_of(model)
-    training_check.before(model)
+    merge_check = check_of(model)
+    merge_check.before(model)
     with torch.no_grad():
         model.weight += 0.01
-    with pytest.raises(DefectError, match=r"computes something else.*The adapter itself is saved"):
-        training_check.after(model)
+    with pytest.raises(DefectError, match=r"does not compute what the trained one does.*The adapter itself is saved"):
+        merge_check.after(model)

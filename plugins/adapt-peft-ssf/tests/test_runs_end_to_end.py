@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import adapt_core
+from adapt_core.cli import cli
 from adapt_core.errors import InputError
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
@@ -180,10 +183,72 @@ def test_a_merge_that_changes_the_function_stops_the_run(
 
     from adapt_peft_ssf.methods import peft_models
 
-    monkeypatch.setattr(peft_models, "merge", lambda model: peft_models._unload(model))
-    with pytest.raises(DefectError, match="computes something else"):
+    monkeypatch.setattr(peft_models, "merge", lambda model, quantizer: peft_models.unload(model))
+    with pytest.raises(DefectError, match="does not compute what the trained one does"):
         adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", EPOCHS=2))
     assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+def unmerged_run(tiny_encoder: Path, inbox: Path, folder: Path, **more: Any) -> dict[str, Any]:
+    keys = config(tiny_encoder, inbox, folder, method="LoRA", EPOCHS=1, MERGE_ADAPTER=False, DO_EVAL=False, **more)
+    adapt_core.run(keys)
+    return keys
+
+
+def test_export_checks_its_merge_and_reports_the_difference(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from adapt_core.execution.export import export_finished
+
+    unmerged_run(tiny_encoder, inbox, tmp_path / "run")
+    exported = export_finished(tmp_path / "run", "safetensors", tmp_path / "merged", trust=False)
+    assert exported.merged
+    assert exported.merge is not None
+    assert exported.merge["inputs"] == "training"
+    assert exported.merge["relative_difference"] <= 1e-5
+    command = ["export", str(tmp_path / "run"), "--save-method", "safetensors", "-o"]
+    done = CliRunner().invoke(cli, [*command, str(tmp_path / "again")])
+    assert "merged: outputs differ by" in done.output, done.output
+    done = CliRunner().invoke(cli, [*command, str(tmp_path / "third"), "--json"])
+    assert json.loads(done.stdout)["merge"]["tolerance"] == 1e-4
+
+
+def test_an_export_whose_merge_changes_the_function_fails_and_writes_nothing(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapt_core.errors import DefectError
+
+    from adapt_peft_ssf.methods import peft_models
+
+    unmerged_run(tiny_encoder, inbox, tmp_path / "run")
+    monkeypatch.setattr(peft_models, "merge", lambda model, quantizer: peft_models.unload(model))
+    with pytest.raises(DefectError, match="does not compute what the trained one does"):
+        adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
+
+
+def test_a_run_that_did_not_train_is_checked_on_random_token_ids(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    from adapt_core.execution.export import export_finished
+
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", MERGE_ADAPTER=False, DO_TRAIN=False)
+    adapt_core.run(keys)
+    exported = export_finished(tmp_path / "run", "safetensors", tmp_path / "merged", trust=False)
+    assert exported.merge is not None
+    assert exported.merge["inputs"] == "random"
+
+
+def test_an_export_without_the_data_of_its_run_says_what_needs_it(
+    tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "data"
+    shutil.copytree(inbox, moved)
+    unmerged_run(tiny_encoder, moved, tmp_path / "run")
+    shutil.rmtree(moved)
+    with pytest.raises(InputError, match="has only an adapter, and the base model that it belongs to is built from"):
+        adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
 
 
 @pytest.mark.parametrize("optimizer", ["paged_adamw_32bit", "adamw_8bit"])
