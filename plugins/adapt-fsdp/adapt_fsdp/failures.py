@@ -1,4 +1,4 @@
-"""Which failure came first, and how it is told: once, with its rank."""
+"""The first failure of a run's workers, reported once, with its rank."""
 
 from __future__ import annotations
 
@@ -15,82 +15,83 @@ from adapt_fsdp.processes import Worker
 log = logging.getLogger(__name__)
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
-_SHOWN_PLACES = 6
+_SHOWN_RANKS = 6
 
 
 def first_failure(workers: Sequence[Worker], collective_timeout: float) -> AdaptError | None:
-    """The error that tells of the first cause among the workers of a machine, or None where none failed."""
+    """Return the first cause among the workers of a machine as an error, or None where none failed."""
     failed = [worker for worker in workers if worker.failed]
     if not failed:
         return None
     causes = [worker for worker in failed if worker.is_cause]
     if not causes:
-        return _broken(workers, min(failed, key=_when), collective_timeout)
-    # A process that was killed is told of first: what others report about the same moment follows from it.
+        return _timeout(workers, min(failed, key=_when), collective_timeout)
+    # A killed process comes first: what others report about the same moment follows from it.
     first = min(causes, key=lambda worker: (worker.report is not None, _when(worker)))
-    return _of_report(first) if first.report is not None else _of_death(first)
+    return _reported_failure(first) if first.report is not None else _death(first)
 
 
 def _when(worker: Worker) -> float:
     return worker.report.at if worker.report is not None else worker.ended_at or 0.0
 
 
-def _of_report(worker: Worker) -> AdaptError:
+def _reported_failure(worker: Worker) -> AdaptError:
     assert worker.report is not None
     report = worker.report
     log.error("rank %d:\n%s", worker.rank, report.traceback, extra=FILE_ONLY)
     if report.by_input:
         return InputError(f"rank {worker.rank}: {report.message}")
     return _with_traceback(
-        DefectError(f"rank {worker.rank}: {report.message} (log.txt holds the traceback)"), report.traceback
+        DefectError(f"rank {worker.rank}: {report.message} (log.txt has the traceback)"), report.traceback
     )
 
 
-def _of_death(worker: Worker) -> AdaptError:
+def _death(worker: Worker) -> AdaptError:
     code = worker.process.returncode
-    words = worker.words.decode(errors="replace").strip()
-    if words:
-        log.error("rank %d printed last:\n%s", worker.rank, words[-4000:], extra=FILE_ONLY)
+    output = worker.output.decode(errors="replace").strip()
+    if output:
+        log.error("rank %d printed last:\n%s", worker.rank, output[-4000:], extra=FILE_ONLY)
     if code < 0:
         name = signal.Signals(-code).name
         why = " (often because memory ran out: lower BATCH_SIZE or num_processes)" if name == "SIGKILL" else ""
         how = f"was killed by {name}{why}"
     else:
-        last = f": {words.splitlines()[-1][:300]}" if words else ""
-        how = f"ended with code {code} and without a word{last}"
+        last = f": {output.splitlines()[-1][:300]}" if output else ""
+        how = f"exited with code {code} and no report{last}"
     return DefectError(
-        f"rank {worker.rank} (process {worker.process.pid}) {how}. --resume goes on from the newest whole checkpoint."
+        f"rank {worker.rank} (process {worker.process.pid}) {how}. "
+        "--resume continues from the newest complete checkpoint."
     )
 
 
-def _broken(workers: Sequence[Worker], first: Worker, limit: float) -> AdaptError:
-    """Nobody failed by itself: some waited in vain for others. Says where each one was."""
+def _timeout(workers: Sequence[Worker], first: Worker, limit: float) -> AdaptError:
+    """No process failed by itself: some timed out waiting for others. Show where each one was."""
     assert first.report is not None
     lines = []
     for worker in workers:
         stack = worker.report.traceback if worker.report is not None else worker.lines.decode(errors="replace")
         log.error("rank %d:\n%s", worker.rank, stack, extra=FILE_ONLY)
-        lines.append(f"  rank {worker.rank}: {_place(worker)}")
-    if len(lines) > _SHOWN_PLACES:
-        lines = [*lines[:_SHOWN_PLACES], f"  ... and {len(lines) - _SHOWN_PLACES} more in log.txt"]
+        lines.append(f"  rank {worker.rank}: {_location(worker)}")
+    if len(lines) > _SHOWN_RANKS:
+        lines = [*lines[:_SHOWN_RANKS], f"  ... and {len(lines) - _SHOWN_RANKS} more in log.txt"]
     what = " ".join((first.report.message or "").split())[:200]
     return DefectError(
-        f"the processes lost each other (collective_timeout is {limit:g} s); rank {first.rank}: {what}\n"
+        f"processes timed out waiting for each other (collective_timeout is {limit:g} s); rank {first.rank}: {what}\n"
         + "\n".join(lines)
     )
 
 
-def _place(worker: Worker) -> str:
-    """The innermost place of a worker that is not inside torch, as "file:line in function"."""
+def _location(worker: Worker) -> str:
+    """A worker's innermost frame outside torch, as "file:line, function"."""
     if worker.report is not None:
         pattern = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
         frames = list(pattern.finditer(worker.report.traceback))[::-1]
-        state = "gave up in"
+        state = "timed out in"
     else:
         frames = list(_FRAME.finditer(worker.lines.decode(errors="replace")))
         state = "was still in"
     if not frames:
-        return "did not tell its place"
+        return "did not report where it was"
     chosen = next((frame for frame in frames if "/torch/" not in frame["file"]), frames[0])
     return f"{state} {chosen['file']}:{chosen['line']}, {chosen['function']}"
 

@@ -20,7 +20,7 @@ def held(tensors: Iterable[Any]) -> int:
 
 
 def scales(module: Any) -> list[Any]:
-    """The tensors beside a 4-bit weight; none of any other module."""
+    """Return the quantization statistics of a 4-bit layer; none for any other module."""
     state = getattr(getattr(module, "weight", None), "quant_state", None) or getattr(module, "quant_state", None)
     if state is None:
         return []

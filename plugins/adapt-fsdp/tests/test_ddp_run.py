@@ -135,7 +135,7 @@ def networks() -> Iterator[list[str]]:
 def test_machines_in_two_networks_run_one_job(
     keys: dict[str, Any], start: Start, tmp_path: Path, networks: list[str], backend: str
 ) -> None:
-    """As on two computers: neither has the other's addresses, and the host name stands for the loopback."""
+    """As on two computers: neither has the other's addresses, and the host name resolves to the loopback."""
     machines = {"num_nodes": 2, "num_processes": 1, "main_process_ip": "10.231.0.1", "rdzv_backend": backend}
     begun = [
         start({**keys, **machines, "machine_rank": rank}, "--json", inside=("ip", "netns", "exec", networks[rank]))

@@ -1,4 +1,4 @@
-"""When a process fails: the others end, the cause is told once with its rank, nothing is left, --resume goes on."""
+"""When a process fails: the others end, the cause is shown once with its rank, no process is left, --resume works."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_workers_end_with_a_command_that_is_killed(keys: dict[str, Any], start: 
     assert gone(list(workers.values()))
 
 
-def test_an_exception_is_told_once_with_its_rank(
+def test_an_exception_is_shown_once_with_its_rank(
     keys: dict[str, Any], start: Start, fault: Callable[[int, str], dict[str, str]], tmp_path: Path
 ) -> None:
     run = start({**keys, **LONG}, env=fault(1, "raise ZeroDivisionError('a fault of the test')"))
@@ -74,13 +74,13 @@ def test_a_hang_ends_at_the_time_limit_with_the_place_of_each_rank(
     run = start({**keys, **LONG, "collective_timeout": 40}, env=fault(1, "import time; time.sleep(1000)"))
     code, errors = run.end()
     assert code == 1
-    assert "the processes lost each other (collective_timeout is 40 s)" in errors
-    assert "rank 0: gave up in" in errors
+    assert "processes timed out waiting for each other (collective_timeout is 40 s)" in errors
+    assert "rank 0: timed out in" in errors
     assert "rank 1: was still in" in errors
     assert "sitecustomize.py" in errors
 
 
-def test_a_fault_of_the_input_that_every_rank_finds_is_told_once(
+def test_a_fault_of_the_input_that_every_rank_finds_is_shown_once(
     keys: dict[str, Any], start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": null, "label": "y"}\n')

@@ -64,7 +64,7 @@ def largest_difference(one: Path, two: Path) -> float:
 
 @pytest.fixture(scope="module")
 def configs(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, inbox: Path) -> dict[str, dict[str, Any]]:
-    """Way -> a config under FSDP, which has been run in two processes; and beside it, as `ddp`, under DDP."""
+    """Way -> a config under FSDP, which has been run in two processes, and next to it, in `ddp`, under DDP."""
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
     folder = tmp_path_factory.mktemp("fsdp")
     made = {}
@@ -111,7 +111,7 @@ def test_each_process_holds_its_share_of_what_one_holds_under_ddp(configs: dict[
 
 
 @pytest.mark.parametrize("way", ["BERT full", "BERT LoRA", "BERT SSF, 4 bit", "Llama DoRA, 4 bit"])
-def test_the_bytes_are_those_that_adapt_check_told(configs: dict[str, dict[str, Any]], way: str) -> None:
+def test_the_bytes_are_those_that_adapt_check_estimates(configs: dict[str, dict[str, Any]], way: str) -> None:
     from adapt_core import api
 
     found = api.estimate(api.check(configs[way]))

@@ -1,4 +1,4 @@
-"""FSDP over gloo, which shows on a CPU that weights are shared out, saved whole, and train as in one process."""
+"""FSDP over gloo: on a CPU, weights are sharded, saved complete, and train as in one process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fsdp(keys: dict[str, Any]) -> dict[str, Any]:
     return {**keys, "DDP": False, "FSDP": True}
 
 
-def test_sharded_training_gives_one_process_s_losses_and_a_whole_model(
+def test_sharded_training_gives_one_process_s_losses_and_a_complete_model(
     fsdp: dict[str, Any], ended: Run, tmp_path: Path
 ) -> None:
     result, single = ended(fsdp), alone(fsdp, tmp_path / "alone")

@@ -84,7 +84,7 @@ def test_strategies_without_a_counterpart_are_refused(keys: dict[str, Any], stra
         check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
-def test_all_reasons_come_together(keys: dict[str, Any]) -> None:
+def test_all_reasons_are_reported_together(keys: dict[str, Any]) -> None:
     plan = planned(keys, **FSDP_ON_CPU, tpu_use_sudo=True, fsdp_version=1, KEEP="best")
     with pytest.raises(InputError) as error:
         check_sharding(plan.launcher.params, plan, on_gpus=True)
@@ -107,7 +107,7 @@ def test_what_needs_gpus_is_refused_on_a_cpu_alone(keys: dict[str, Any], key: st
     check_sharding(plan.launcher.params, plan, on_gpus=True)
 
 
-def test_a_base_in_8_bits_is_refused_and_told_what_it_can_train_under(keys: dict[str, Any]) -> None:
+def test_a_base_in_8_bits_is_refused_with_what_it_can_train_under(keys: dict[str, Any]) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
     plan = planned(keys, **FSDP_ON_CPU, method="LoRA", load_in_8bit=True)
     for on_gpus in (False, True):
@@ -124,7 +124,7 @@ def test_a_base_in_8_bits_is_refused_and_told_what_it_can_train_under(keys: dict
         ({"BF16": True, "mixed_precision": "no"}, "float32"),
     ],
 )
-def test_4_bit_weights_must_lie_in_a_type_that_is_shared_out_as_it_is(
+def test_4_bit_weights_need_a_data_type_that_is_sharded_unchanged(
     keys: dict[str, Any], changes: dict[str, Any], wanted: str
 ) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
@@ -198,7 +198,7 @@ def test_processes_find_their_keys_in_their_environment(keys: dict[str, Any], st
 
 
 @pytest.mark.parametrize(("rank", "is_coordinator"), [(0, True), (1, False)])
-def test_the_machine_of_rank_0_leads(rank: int, is_coordinator: bool) -> None:
+def test_the_machine_of_rank_0_is_the_coordinator(rank: int, is_coordinator: bool) -> None:
     from adapt_fsdp.fsdp import Fsdp
 
     assert Fsdp(params(machine_rank=rank, num_machines=2)).is_coordinator() is is_coordinator

@@ -33,7 +33,7 @@ ELSEWHERE = {
     "num_processes": 2,
     "use_cpu": True,
 }
-"""A config whose paths lie where the job will run."""
+"""A config whose paths exist where the job will run."""
 
 
 @pytest.fixture

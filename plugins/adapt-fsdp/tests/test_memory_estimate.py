@@ -1,4 +1,4 @@
-"""`adapt check`: what each rank will hold under each launcher, against what its tensors weigh in a real run."""
+"""`adapt check`: the memory of each rank under each launcher, compared with the tensors of a real run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from adapt_core.estimate.ranks import Share
 ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
 
 
-def told(keys: dict[str, Any]) -> dict[str, list[Share]]:
+def estimated(keys: dict[str, Any]) -> dict[str, list[Share]]:
     """Launcher -> its shares, in the order of their ranks."""
     found = api.estimate(api.check(keys))
     return {name: [share for share in found.launchers if share.launcher == name] for name in ("local", "ddp", "fsdp")}
 
 
 def test_ranks_of_ddp_hold_all_and_buckets_and_those_of_fsdp_their_rows(keys: dict[str, Any]) -> None:
-    shares = told({**keys, **ADAM, "num_processes": 4})
+    shares = estimated({**keys, **ADAM, "num_processes": 4})
     [alone], [copies] = shares["local"], shares["ddp"]
     assert (alone.first_rank, alone.last_rank) == (0, 0)
     assert (copies.first_rank, copies.last_rank) == (0, 3)
@@ -38,7 +38,7 @@ def test_ranks_of_ddp_hold_all_and_buckets_and_those_of_fsdp_their_rows(keys: di
     assert held == alone.memory.gradients
 
 
-def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_told(keys: dict[str, Any]) -> None:
+def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_estimated(keys: dict[str, Any]) -> None:
     whole, sharded = (api.estimate(api.check({**keys, **switch})) for switch in ({}, {"DDP": False, "FSDP": True}))
     assert whole.processes == sharded.processes == 2
     assert whole.memory is not None
@@ -47,16 +47,16 @@ def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_told(keys: dict[str,
     assert sharded.steps == whole.steps
 
 
-def test_packed_weights_are_shared_out_and_their_scales_are_not(keys: dict[str, Any]) -> None:
+def test_packed_weights_are_sharded_and_their_scales_are_not(keys: dict[str, Any]) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
     adapter = {**keys, "method": "LoRA"}
-    plain, packed = told(adapter), told({**adapter, "load_in_4bit": True})
+    plain, packed = estimated(adapter), estimated({**adapter, "load_in_4bit": True})
     saved = [shares["local"][0].memory.weights - shares["fsdp"][0].memory.weights for shares in (plain, packed)]
     assert 0 < saved[1] < saved[0]
     [alone], [half] = packed["local"], packed["fsdp"]
     assert half.memory.gradients == pytest.approx(alone.memory.gradients / 2, rel=0.02)
     assert half.memory.exchanged < plain["fsdp"][0].memory.exchanged
-    assert not told({**adapter, "load_in_8bit": True})["fsdp"]
+    assert not estimated({**adapter, "load_in_8bit": True})["fsdp"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_packed_weights_are_shared_out_and_their_scales_are_not(keys: dict[str, 
     ],
 )
 def test_what_is_gathered_follows_the_wrap_policy(keys: dict[str, Any], changes: dict[str, Any], gathers: str) -> None:
-    shares = told({**keys, "DDP": False, "FSDP": True, **changes})
+    shares = estimated({**keys, "DDP": False, "FSDP": True, **changes})
     parameters = shares["local"][0].memory.gradients  # full fine-tuning: as many bytes
     exchanged = shares["fsdp"][0].memory.exchanged
     assert exchanged == parameters if gathers == "all" else 0 < exchanged < parameters

@@ -7,7 +7,7 @@ import socket
 from adapt_fsdp.network import interface_towards, is_local
 
 
-def test_addresses_of_this_machine_are_told_from_others() -> None:
+def test_addresses_of_this_machine_are_distinguished_from_others() -> None:
     assert is_local("127.0.0.1")
     assert not is_local("192.0.2.1")  # set aside for documentation: nobody has it
     assert not is_local("no-such-host.invalid")

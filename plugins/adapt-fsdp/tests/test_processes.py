@@ -62,8 +62,8 @@ def test_processes_that_end_well_are_no_failure(spawn: Spawn) -> None:
 def test_what_a_worker_prints_does_not_disturb_its_report(spawn: Spawn) -> None:
     workers = spawn("print('{\"result\": 1}'); print('words'); os.system('echo more'); say(result='{}')")
     assert cause(workers) is None
-    assert b"words" in workers[0].words
-    assert b"more" in workers[0].words
+    assert b"words" in workers[0].output
+    assert b"more" in workers[0].output
 
 
 def test_a_kill_is_the_cause_of_the_broken_connections_that_others_report(spawn: Spawn) -> None:
@@ -84,13 +84,13 @@ def test_a_worker_s_own_error_keeps_its_kind_and_names_its_rank(
     assert str(error).startswith("rank 1: row 3 is empty.")
 
 
-def test_a_process_that_ends_without_a_word_is_told_with_what_it_printed_last(spawn: Spawn) -> None:
+def test_a_process_without_a_report_is_shown_with_its_last_output(spawn: Spawn) -> None:
     error = cause(spawn("time.sleep(60)", "sys.stderr.write('no such library\\n'); os._exit(3)"))
     assert "rank 1" in str(error)
-    assert "ended with code 3 and without a word: no such library" in str(error)
+    assert "exited with code 3 and no report: no such library" in str(error)
 
 
-def test_where_nobody_failed_by_itself_each_rank_s_place_is_told(spawn: Spawn) -> None:
+def test_where_no_process_failed_by_itself_each_rank_s_location_is_shown(spawn: Spawn) -> None:
     stack = 'File "/y/b.py", line 7, in step\nFile "/x/torch/a.py", line 1, in reduce\n'
     lost = f"say(message='Timed out waiting', of_connection=True, traceback={stack!r})"
     error = cause(spawn(lost, "def forgotten():\n    time.sleep(60)\nforgotten()"))
@@ -98,7 +98,7 @@ def test_where_nobody_failed_by_itself_each_rank_s_place_is_told(spawn: Spawn) -
     first, *places = str(error).splitlines()
     assert "collective_timeout is 30 s" in first
     assert "Timed out waiting" in first
-    assert places[0] == "  rank 0: gave up in /y/b.py:7, step"
+    assert places[0] == "  rank 0: timed out in /y/b.py:7, step"
     assert places[1].startswith("  rank 1: was still in <string>:")
     assert places[1].endswith(", forgotten")
 

@@ -1,4 +1,4 @@
-"""How machines meet: here, "machines" are threads of one process that meet at a loopback address."""
+"""Machines meet: here they are threads of one process that meet at a loopback address."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def together(*machines: DdpParams, act: Callable[[Any], Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("backend", ["static", "c10d"])
-def test_machines_meet_and_hear_each_other(port: int, backend: str) -> None:
+def test_machines_meet_and_exchange_values(port: int, backend: str) -> None:
     heard = together(
         machine(0, port, backend),
         machine(1, port, backend),
@@ -60,7 +60,7 @@ def test_machines_meet_and_hear_each_other(port: int, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["static", "c10d"])
-def test_a_machine_that_does_not_come_is_named(port: int, backend: str) -> None:
+def test_a_missing_machine_is_named(port: int, backend: str) -> None:
     [error] = together(machine(0, port, backend, machine_timeout=2), act=lambda _: None)
     assert isinstance(error, InputError)
     assert f"machine 1 of 2 did not join at 127.0.0.1:{port} within 2 s" in str(error)
@@ -94,7 +94,7 @@ def test_a_failure_on_one_machine_reaches_the_other(port: int) -> None:
     assert str(first) == "machine 1: row 3 is empty."
 
 
-def test_two_machines_with_one_rank_are_told_apart_from_a_late_one(port: int) -> None:
+def test_two_machines_with_one_rank_are_distinguished_from_a_late_one(port: int) -> None:
     errors = together(
         machine(0, port), machine(1, port), machine(1, port), act=lambda machines: machines.wait("nothing", 2)
     )

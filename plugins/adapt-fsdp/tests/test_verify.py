@@ -25,7 +25,7 @@ TWO = World(rank=0, local_rank=0, size=2, device="cpu")
 
 
 class OwnLoop(Loop):
-    """A third party's loop: three steps of SGD, without a Trainer. It shards its model where it is told to."""
+    """A third party's loop: three steps of SGD, without a Trainer. It shards its model where `shards` is set."""
 
     def __init__(self, strategy: ParallelStrategy | None = None, *, shards: bool) -> None:
         from torch.distributed.fsdp import fully_shard
