@@ -1,10 +1,10 @@
-"""Writes what of the pages is made from code, and checks that every link between pages leads somewhere.
+"""Write the parts of the pages that are made from code, and check the links between pages.
 
 python docs/generate.py            write docs/parameters.md, docs/commands.md, and the tables within other pages
 python docs/generate.py --check    exit 1 where they differ from what the code says, or a link is broken
 
-A page takes a table between two comments: `<!-- made from: method LoRA -->` and `<!-- end -->`. What may stand there is
-a kind (task, method, quantizer, launcher) and a name, or `legacy honoured` and `legacy gone`: names of the tool before.
+A page marks a table with two comments: `<!-- made from: method LoRA -->` and `<!-- end -->`. The mark is a kind (task,
+method, quantizer, launcher) and a name, or `legacy honoured` or `legacy gone`: keys of nyuntam_adapt.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LINKED_PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md", "examples/**/*.md
 
 
 def table(parameters: Iterable[Parameter]) -> list[str]:
-    """Parameters as the lines of a Markdown table."""
+    """Return a Markdown table of parameters, as lines."""
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for row in map(describe, parameters):
         switch = f" (turned on by `{row['on']}`)" if row["on"] else ""
@@ -42,12 +42,12 @@ def table(parameters: Iterable[Parameter]) -> list[str]:
 
 
 def parameters_page(registry: Registry) -> str:
-    """Every parameter of the installed distributions."""
+    """Return the page of every parameter of the installed distributions."""
     lines = [
         "# Parameters",
         "",
-        "Made from the declarations by `docs/generate.py`; `adapt params` prints the same. Keys match without regard",
-        "to case. An empty default means: not given.",
+        "`docs/generate.py` makes this page from the declarations; `adapt params` prints the same. Keys are",
+        "case-insensitive. A key with an empty default is not set.",
     ]
     for title, _, parameters in sections(registry):
         lines += ["", f"## {_without_version(title)}", ""]
@@ -56,9 +56,9 @@ def parameters_page(registry: Registry) -> str:
 
 
 def commands_page() -> str:
-    """What `adapt COMMAND --help` prints, for each command."""
-    lines = ["# Commands", "", "Made from `adapt COMMAND --help` by `docs/generate.py`."]
-    lines += ["", "Exit codes: 0 done, 2 the input is at fault, 1 a defect of adapt or a plugin, 130 interrupted."]
+    """Return the page with the output of `adapt COMMAND --help` for each command."""
+    lines = ["# Commands", "", "The output of `adapt COMMAND --help`, written by `docs/generate.py`."]
+    lines += ["", "Exit codes: 0 success, 2 invalid input, 1 a defect of adapt or a plugin, 130 interrupted."]
     context = click.Context(cli, info_name="adapt", max_content_width=100, terminal_width=100)
     for name in COMMANDS:
         command = cli.get_command(context, name)
@@ -70,7 +70,7 @@ def commands_page() -> str:
 
 
 def made_parts(registry: Registry) -> dict[str, str]:
-    """What may be named in `<!-- made from: KIND NAME -->` -> the lines that belong there."""
+    """Return the text of each mark `<!-- made from: KIND NAME -->`, by KIND NAME."""
     tasks = {item.spec.name: item.spec for item in registry.tasks}
     parts = {}
     for title, name, parameters in sections(registry):
@@ -91,15 +91,15 @@ def _without_version(title: str) -> str:
 def _about(task: TaskSpec) -> list[str]:
     best = next(iter(task.metrics), "loss")
     metrics = ", ".join(f"`{name}`" for name in task.metrics) or "`loss`"
-    lines = [f"Metrics: {metrics} and `loss`. `METRIC_FOR_BEST` is `{best}` where it is not given.", ""]
+    lines = [f"Metrics: {metrics} and `loss`. The default of `METRIC_FOR_BEST` is `{best}`.", ""]
     changed = ", ".join(f"`{parameter.key}`" for parameter in changed_by(task))
     if changed:
-        lines += [f"Common keys whose default or choices differ here stand last: {changed}.", ""]
+        lines += [f"Common keys with another default or other choices here are at the end of the table: {changed}.", ""]
     return lines
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Each page that has something made from code, and what it should read."""
+    """Yield each page with parts made from code, and its text."""
     registry = Registry.discover()
     yield DOCS / "parameters.md", parameters_page(registry)
     yield DOCS / "commands.md", commands_page()
@@ -112,7 +112,7 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def broken_links() -> Iterator[str]:
-    """Links between pages that lead nowhere."""
+    """Yield the broken links between pages."""
     for pattern in LINKED_PAGES:
         for page in ROOT.glob(pattern):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
@@ -121,7 +121,7 @@ def broken_links() -> Iterator[str]:
 
 
 def main() -> int:
-    """Writes, or checks with --check."""
+    """Write the pages, or compare them with --check."""
     if "--check" not in sys.argv:
         for page, text in pages():
             page.write_text(text, encoding="utf-8")
@@ -129,7 +129,7 @@ def main() -> int:
     problems = list(broken_links())
     for page, text in pages():
         if not page.exists() or page.read_text(encoding="utf-8") != text:
-            problems.append(f"{page.relative_to(ROOT)} is not what the code says: python docs/generate.py")
+            problems.append(f"{page.relative_to(ROOT)} is out of date: python docs/generate.py")
     sys.stderr.write("".join(f"{problem}\n" for problem in problems))
     return 1 if problems else 0
 
