@@ -20,6 +20,7 @@ from adapt_core.hf.data.source import locate_files
 from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits
 from adapt_core.hf.models.logging import quiet_libraries
 
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.decoder import find_defect
 from adapt_vision_mm.images.folders import find_split_folders, iterate_images, warn_of_unlabelled
 
@@ -65,7 +66,7 @@ class Rows:
         return dataset[self.image], ids
 
 
-def load_rows(plan: Plan) -> Rows:
+def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     """Find, validate and split the rows.
 
     Raises:
@@ -120,7 +121,7 @@ def _undecoded(dataset: Dataset, image: str) -> Dataset:
     raise DataError(f"column {image!r} contains {feature}, which is neither images nor image paths.")
 
 
-def _base_folders(plan: Plan) -> tuple[Path, ...]:
+def _base_folders(plan: Plan[ImageClassificationParams]) -> tuple[Path, ...]:
     local = locate_files(plan.data)
     root = plan.data.custom_dataset_path
     folders = [Path(root).expanduser()] if root and Path(root).expanduser().is_dir() else []

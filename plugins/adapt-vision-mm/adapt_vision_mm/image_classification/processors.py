@@ -10,7 +10,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
 
-from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
 
 if TYPE_CHECKING:
     from transformers.image_processing_utils import BaseImageProcessor
@@ -32,7 +32,7 @@ def locate_processor(name: str) -> ModelSource:
     return ModelSource(name, hub_id=name)
 
 
-def load_named_processor(plan: Plan) -> BaseImageProcessor | None:
+def load_named_processor(plan: Plan[ImageClassificationParams]) -> BaseImageProcessor | None:
     """Load the processor that image_processor_path names; return None if it is the default.
 
     Raises:

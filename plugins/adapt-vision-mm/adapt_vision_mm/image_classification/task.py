@@ -16,7 +16,7 @@ from adapt_core.errors import InputError
 from adapt_core.hf.data.source import check_data_source
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
-from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import locate_processor
 from adapt_vision_mm.images.folders import find_split_folders
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class ImageClassification:
     """The task image_classification. What depends on the model's library is in its backend."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[ImageClassificationParams]) -> None:
         self.plan = plan
         self.params = plan.task.params
 

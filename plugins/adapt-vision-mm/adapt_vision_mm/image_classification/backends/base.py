@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapt_core.distributed.world import World
     from adapt_core.hf.models.location import ModelSource
 
+    from adapt_vision_mm.image_classification.params import ImageClassificationParams
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
 
@@ -67,7 +68,7 @@ class Backend(Protocol):
     training_arguments: ClassVar[Mapping[str, Any]]
     returns_loss: ClassVar[bool]
 
-    def __init__(self, plan: Plan, model: LocatedModel) -> None:
+    def __init__(self, plan: Plan[ImageClassificationParams], model: LocatedModel) -> None:
         """Construct the backend.
 
         Raises:

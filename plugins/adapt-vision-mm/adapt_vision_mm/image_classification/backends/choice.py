@@ -12,34 +12,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import ModelSource, locate
+from adapt_core.plugin.import_strings import load_object
 
 from adapt_vision_mm.image_classification.backends.base import WEIGHT_SUFFIXES, Backend, LocatedModel, is_bare_name
 from adapt_vision_mm.image_classification.backends.libraries import LIBRARIES, Library
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
 _OF_ARCHITECTURES = next(library for library in LIBRARIES if library.names_architectures)
 
 
-def choose_backend(plan: Plan) -> Backend:
+def choose_backend(plan: Plan[ImageClassificationParams]) -> Backend:
     """Return the backend of a plan's model, by the rule above.
 
     Raises:
         InputError: a path does not exist, a folder has no usable config.json, or keys contradict one another.
     """
     library, model = _locate(plan)
-    module, _, name = library.backend.partition(":")
-    backend: Backend = getattr(import_module(module), name)(plan, model)
+    backend: Backend = load_object(library.backend)(plan, model)
     backend.check_keys()
     return backend
 
 
-def _locate(plan: Plan) -> tuple[Library, LocatedModel]:
+def _locate(plan: Plan[ImageClassificationParams]) -> tuple[Library, LocatedModel]:
     given = str(plan.model.local_model_path or plan.model.model_path)
     for library in LIBRARIES:
         scheme = next((p for p in library.hub_prefixes if p.endswith(":") and given.startswith(p)), None)
@@ -55,7 +55,7 @@ def _locate(plan: Plan) -> tuple[Library, LocatedModel]:
     return _named_library(plan) or owner, LocatedModel(source=source)
 
 
-def _named_library(plan: Plan) -> Library | None:
+def _named_library(plan: Plan[ImageClassificationParams]) -> Library | None:
     return next((library for library in LIBRARIES if library.name == plan.task.params.framework), None)
 
 

@@ -13,7 +13,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
-from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX, ImageClassificationParams
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ class HuggingFaceBackend(Backend):
     training_arguments: ClassVar[Mapping[str, Any]] = {}
     returns_loss: ClassVar[bool] = True
 
-    def __init__(self, plan: Plan, model: LocatedModel) -> None:
+    def __init__(self, plan: Plan[ImageClassificationParams], model: LocatedModel) -> None:
         if model.source is None:
             raise InputError(f"MODEL_PATH: {plan.model.model_path} is neither a directory nor a hub id (ORG/NAME).")
         self.plan = plan

@@ -17,7 +17,7 @@ from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
 from adapt_core.hf.models.pretrained import load_companion, load_pretrained
 from adapt_core.nn.structure import find_head
 
-from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR, ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import load_named_processor
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ log = logging.getLogger(__name__)
 
 
 def make_model(
-    source: ModelSource, plan: Plan, names: tuple[str, ...], quantizer: Quantizer | None, world: World
+    source: ModelSource,
+    plan: Plan[ImageClassificationParams],
+    names: tuple[str, ...],
+    quantizer: Quantizer | None,
+    world: World,
 ) -> LoadedModel:
     """Load an image classifier with one logit per class, quantized and with flash attention if the plan says so.
 
@@ -58,7 +62,7 @@ def make_model(
     return loaded
 
 
-def load_processor(source: ModelSource, plan: Plan) -> BaseImageProcessor:
+def load_processor(source: ModelSource, plan: Plan[ImageClassificationParams]) -> BaseImageProcessor:
     """Load the processor of image_processor_path, else the model's own, else one with ImageNet's numbers.
 
     Raises:

@@ -14,7 +14,7 @@ from adapt_core.errors import InputError
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
-from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX, ImageClassificationParams
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class TimmBackend(Backend):
     training_arguments: ClassVar[Mapping[str, Any]] = {"activation_checkpointing": False}
     returns_loss: ClassVar[bool] = False
 
-    def __init__(self, plan: Plan, model: LocatedModel) -> None:
+    def __init__(self, plan: Plan[ImageClassificationParams], model: LocatedModel) -> None:
         self.plan = plan
         self.reference = TimmReference.of(plan, model)
 

@@ -24,6 +24,7 @@ from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_fo
 
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
 from adapt_vision_mm.image_classification.backends.timm.weights import load_weights
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
@@ -75,7 +76,9 @@ def _require_published(name: str) -> None:
         ) from None
 
 
-def make_model(reference: TimmReference, plan: Plan, names: tuple[str, ...], config: Mapping[str, Any]) -> LoadedModel:
+def make_model(
+    reference: TimmReference, plan: Plan[ImageClassificationParams], names: tuple[str, ...], config: Mapping[str, Any]
+) -> LoadedModel:
     """Create a timm classifier with a head for the given classes.
 
     Args:
@@ -109,7 +112,7 @@ def make_model(reference: TimmReference, plan: Plan, names: tuple[str, ...], con
     return LoadedModel(model=model, new_parameters=new, dtype=dtype)
 
 
-def _warn_of_random_weights(reference: TimmReference, plan: Plan) -> None:
+def _warn_of_random_weights(reference: TimmReference, plan: Plan[ImageClassificationParams]) -> None:
     method = plan.method.name
     log.warning(
         "%s starts from random weights: load_model is false and LOCAL_MODEL_PATH is not set.%s",

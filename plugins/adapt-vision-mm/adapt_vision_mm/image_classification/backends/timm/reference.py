@@ -9,7 +9,12 @@ from adapt_core.errors import InputError
 from adapt_core.hf.models.location import ModelSource
 
 from adapt_vision_mm.image_classification.backends.base import LocatedModel, is_bare_name
-from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+from adapt_vision_mm.image_classification.params import (
+    DEFAULT_ARCHITECTURE,
+    DEFAULT_MODEL_TYPE,
+    TIMM_SUFFIX,
+    ImageClassificationParams,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +30,7 @@ class TimmReference:
     source: ModelSource | None
 
     @classmethod
-    def of(cls, plan: Plan, model: LocatedModel) -> TimmReference:
+    def of(cls, plan: Plan[ImageClassificationParams], model: LocatedModel) -> TimmReference:
         """Return the reference of a plan's model.
 
         Raises:
@@ -47,7 +52,7 @@ class TimmReference:
         return self.architecture or f"hf-hub:{source and source.hub_id}"
 
 
-def _named_architecture(plan: Plan) -> str:
+def _named_architecture(plan: Plan[ImageClassificationParams]) -> str:
     """Return the architecture that MODEL_PATH names, or model_type's if that is the default or not a name."""
     named, model_type = str(plan.model.model_path), str(plan.task.params.model_type)
     kind = model_type.removesuffix(TIMM_SUFFIX) if model_type != DEFAULT_MODEL_TYPE else None
