@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.execution.command import Command
-from adapt_core.execution.components import make_task
+from adapt_core.execution.components import check_task, make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.logs import logged_packages, logging_to
@@ -65,7 +65,7 @@ def check(
     registry = Registry.discover(disable_plugins)
     plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
     require_trackers(plan)
-    make_task(plan).check()
+    check_task(plan, make_task(plan))
     return plan
 
 

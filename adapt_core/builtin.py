@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.plugin.specs import LauncherSpec, MethodSpec, hookimpl
+from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, hookimpl
+from adapt_core.plugin.versions import installed_version
+
+_OPTIONAL = (
+    ("transformers", "the Hugging Face loop", "pip install 'adapt-core[hf]'"),
+    ("bitsandbytes", "8-bit and paged optimizers", "pip install bitsandbytes"),
+    ("tensorboard", "TRACKERS: [tensorboard]", "pip install 'adapt-core[tensorboard]'"),
+    ("flash-attn", "flash_attention2, on a GPU", "pip install flash-attn"),
+)
+"""Distribution, what it is for, the command that installs it."""
 
 
 @hookimpl
@@ -37,4 +46,12 @@ def adapt_launchers() -> list[LauncherSpec]:
             implementation="adapt_core.launchers.local:Local",
             aliases=("none",),
         )
+    ]
+
+
+@hookimpl
+def adapt_optional_dependencies() -> list[OptionalDependency]:
+    return [
+        OptionalDependency(name=name, purpose=purpose, present=installed_version(name) is not None, add=command)
+        for name, purpose, command in _OPTIONAL
     ]

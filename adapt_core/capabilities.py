@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
     from adapt_core.contracts import LoadedModel, TaskData
     from adapt_core.evaluation import PerClass
+    from adapt_core.run_folder.paths import RunFolder
 
 
 @attrs.frozen(kw_only=True)
@@ -156,6 +157,21 @@ class SupportsRowCount(Protocol):
 
     def training_rows(self, data: TaskData) -> int:
         """Rows of one epoch, where all goes as the config says."""
+
+
+@runtime_checkable
+class SupportsHubUpload(Protocol):
+    """A task whose saved models a hub takes. Optional; PUSH_TO_HUB needs it."""
+
+    def check_hub_upload(self, repo_id: str) -> None:
+        """Check, before anything is trained, that the repository can be written to.
+
+        Raises:
+            InputError: no login, no right to write, or no connection.
+        """
+
+    def push_to_hub(self, repo_id: str, folder: RunFolder) -> str:
+        """Upload model, adapter and model card of a finished run; return the repository's address."""
 
 
 @runtime_checkable

@@ -103,7 +103,9 @@ def plugin(**hooks: Any) -> Any:
 ALL_HOOKS = {
     "adapt_tasks": [
         task(),
-        *(task(name) for name in ("text_classification", "text_generation", "question_answering")),
+        task("text_classification", pipeline=lambda params: f"{'token' if params.subtask else 'text'}-classification"),
+        task("text_generation"),
+        task("question_answering", pipeline="question-answering", library="transformers"),
         *(task(name) for name in ("summarization", "translation", "image_classification")),
     ],
     "adapt_methods": [

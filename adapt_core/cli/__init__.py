@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
     "params": ("adapt_core.cli.params:params", "List parameters with their types, defaults and meaning."),
     "completion": ("adapt_core.cli.completion:completion", "Print the completion script of a shell."),
-    "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional parts."),
+    "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional dependencies."),
 }
 """Command -> (import string, one line for `adapt --help`)."""
 

@@ -25,6 +25,9 @@ OPTIMIZERS = (*TORCH_OPTIMIZERS, *BITSANDBYTES_OPTIMIZERS)
 
 TRACKERS = ("tensorboard",)
 
+PACKAGED_BUILDERS = ("csv", "json", "parquet", "text", "arrow", "imagefolder", "webdataset", "xml", "sql", "pandas")
+"""Values of DATASET that name a builder of the library datasets, not a data set on the hub."""
+
 SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretrained")
 
 

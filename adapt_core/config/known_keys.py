@@ -1,8 +1,8 @@
 """Every documented name and the distribution that provides it, as data.
 
-So a core without plugins can say "method 'LoRA' is in adapt-peft-ssf: pip install adapt-peft-ssf", and tell a key of
-an absent plugin from a typing mistake. A test holds this table against the specification and against what the
-installed plugins declare.
+With it, a core without plugins can report "method 'LoRA' is in adapt-peft-ssf: pip install adapt-peft-ssf", and
+distinguish a key of a plugin that is not installed from a misspelt one. A test compares this table with the
+specification and with what the installed plugins declare.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ _NLP = "adapt-nlp"
 _VISION = "adapt-vision-mm"
 _PEFT = "adapt-peft-ssf"
 _FSDP = "adapt-fsdp"
+
+DISTRIBUTIONS: dict[str, str] = {
+    _NLP: "language tasks",
+    _VISION: "vision tasks",
+    _PEFT: "LoRA, DoRA, SSF, 4 and 8 bit",
+    _FSDP: "DDP and FSDP",
+}
+"""adapt's own plugins, with what each is for."""
 
 TASKS: dict[str, str] = {
     "text_generation": _NLP,
@@ -33,7 +41,7 @@ LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
 
 @attrs.frozen
 class Switch:
-    """A boolean key that turns on something of a plugin."""
+    """A boolean key that turns on a quantizer or launcher of a plugin."""
 
     kind: str
     name: str
@@ -117,5 +125,5 @@ SPELLING: dict[str, str] = {
 
 
 def keys_of(distribution: str, user: str) -> set[str]:
-    """The folded keys that this table gives to a task, method, quantizer or launcher of a distribution."""
+    """Return the folded keys in this table of a task, method, quantizer or launcher of a distribution."""
     return {key.casefold() for key in _KEYS.get(distribution, {}).get(user, "").split()}

@@ -11,7 +11,7 @@ from adapt_core.contracts import Launcher
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError
-from adapt_core.execution.components import Components, make_launcher, make_task
+from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
@@ -93,7 +93,7 @@ class Command:
     def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:
         require_trackers(self.plan)
         task = make_task(self.plan)
-        task.check()
+        check_task(self.plan, task)
         from adapt_core.distributed.devices import choose_gpus
 
         choose_gpus(self.plan.run.cuda_id)

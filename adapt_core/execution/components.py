@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.capabilities import SupportsHubUpload
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
-from adapt_core.errors import DefectError
+from adapt_core.errors import DefectError, InputError
 from adapt_core.plugin.import_strings import load_object
 
 if TYPE_CHECKING:
@@ -63,6 +64,21 @@ class Components:
             train_head=self.task.trains_head_by_default(loaded) if wanted is None else wanted,
             quantized=self.quantizer is not None,
         )
+
+
+def check_task(plan: Plan, task: Task) -> None:
+    """Run the checks of a plan's task, and those of PUSH_TO_HUB. Needs no torch.
+
+    Raises:
+        InputError: data, model or hub repository cannot be used, or the task cannot upload its models.
+    """
+    task.check()
+    repo_id = plan.run.push_to_hub
+    if repo_id is None:
+        return
+    if not isinstance(task, SupportsHubUpload):
+        raise InputError(f"PUSH_TO_HUB: {plan.task.name} of {plan.task.distribution} cannot upload its models.")
+    task.check_hub_upload(repo_id)
 
 
 def make_task(plan: Plan) -> Task:

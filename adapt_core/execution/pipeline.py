@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.capabilities import SupportsHubUpload
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
@@ -223,14 +224,14 @@ class Run:
         artifacts, merge = export_run(self.plan, self.components, model, folder, merge_check)
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
         result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
-        write_text(folder.card, model_card(self.plan, self.components.task, result))
+        spec = self.registry.task_spec(self.plan.task.name)
+        write_text(folder.card, model_card(self.plan, spec, self.components.task, result))
         artifacts["model card"] = folder.card.name
         if report_run(self.plan, self.registry, folder, result):
             artifacts["report"] = folder.report.name
-        if self.plan.run.push_to_hub:
-            from adapt_core.hf.models.hub import push
-
-            artifacts["hub"] = push(self.plan.run.push_to_hub, folder)
+        task = self.components.task
+        if self.plan.run.push_to_hub and isinstance(task, SupportsHubUpload):
+            artifacts["hub"] = task.push_to_hub(self.plan.run.push_to_hub, folder)
         result = attrs.evolve(result, artifacts=artifacts)
         write_text(folder.result, result.to_json())
         return result

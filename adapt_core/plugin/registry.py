@@ -203,6 +203,17 @@ class Registry:
         for name in names:
             shelf.by_name[name] = item
 
+    def task_spec(self, name: str) -> TaskSpec:
+        """Return the spec of a registered task.
+
+        Raises:
+            LookupError: no such task is registered.
+        """
+        item = self.tasks.find(name)
+        if item is None:
+            raise LookupError(f"no task {name!r} is registered")
+        return item.spec
+
     def module_of(self, plugin: str) -> str:
         """The top-level package of a plugin's hook module."""
         loaded = self.manager.get_plugin(plugin)

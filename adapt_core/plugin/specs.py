@@ -5,7 +5,7 @@ A spec names its implementation as an import string, so that listing plugins imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -79,12 +79,21 @@ class TaskSpec(Spec):
         core_choices: choices of core keys that differ for this task (further schedules of its loop).
         metrics: the metrics it reports, the one that decides what is best first; each with whether "higher" or
             "lower" is better. `loss` is always there.
+        pipeline: the hub's name of the task ("text-classification") for the model card, or a function that returns it
+            from the task's params; None where the hub has none.
+        library: the hub's name of the library that loads the saved model ("transformers"), for the model card.
     """
 
     loop: str
     metrics: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only)
     core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
     core_choices: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict, converter=_frozen_mapping)
+    pipeline: str | Callable[[Any], str | None] | None = None
+    library: str | None = None
+
+    def pipeline_of(self, params: Any) -> str | None:
+        """Return the hub's name of the task with these params."""
+        return self.pipeline(params) if callable(self.pipeline) else self.pipeline
 
 
 @attrs.frozen(kw_only=True)

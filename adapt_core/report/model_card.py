@@ -10,34 +10,28 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from adapt_core.config.core_params import PACKAGED_BUILDERS
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
-from adapt_core.hf.data.source import PACKAGED
+from adapt_core.plugin.specs import TaskSpec
 from adapt_core.result import RunResult
 
-PIPELINES = {
-    "text_classification": "text-classification",
-    "text_generation": "text-generation",
-    "summarization": "summarization",
-    "translation": "translation",
-    "question_answering": "question-answering",
-    "image_classification": "image-classification",
-    "object_detection": "object-detection",
-    "instance_segmentation": "image-segmentation",
-    "pose_detection": "keypoint-detection",
-}
-"""Task -> the hub's name for it. A third party's task has none, unless it names itself as the hub does."""
-
-_TAGGING = "token-classification"
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
-def model_card(plan: Plan, task: Task, result: RunResult) -> str:
-    """The model card as Markdown."""
+def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str:
+    """Return the model card as Markdown.
+
+    Args:
+        plan: the run's plan.
+        spec: the spec of the plan's task, for the hub's names of task and library.
+        task: the task, for the lines that load the model.
+        result: the run's result.
+    """
     base = plan.model.local_model_path or plan.model.model_path
     lines = [
         "---",
-        *metadata(plan, result).splitlines(),
+        *metadata(plan, spec, result).splitlines(),
         "---",
         "",
         f"# {plan.task.name} with {plan.method.name}",
@@ -67,19 +61,19 @@ def model_card(plan: Plan, task: Task, result: RunResult) -> str:
         ]
     lines += ["```", "adapt predict . INPUT...", "```", "", "## Versions", ""]
     lines += [f"- {name} {number}" for name, number in result.versions.items()]
-    lines += ["", "`config.yaml` holds every parameter of the run; `adapt run config.yaml` repeats it.", ""]
+    lines += ["", "`config.yaml` has every parameter of the run; `adapt run config.yaml` repeats it.", ""]
     return "\n".join(lines)
 
 
-def metadata(plan: Plan, result: RunResult) -> str:
-    """The hub's metadata as YAML: library, task, base model, data set, tags, and the final metrics.
+def metadata(plan: Plan, spec: TaskSpec, result: RunResult) -> str:
+    """Return the hub's metadata as YAML: library, task, base model, data set, tags, and the final metrics.
 
-    A base model or data set is named only where it is one of the hub's; a local folder means nothing there.
+    A base model or data set is named only if it is on the hub; a local folder means nothing there.
     """
-    pipeline = _pipeline(plan)
+    pipeline = spec.pipeline_of(plan.task.params)
     base = plan.model.model_path if not plan.model.local_model_path else None
     known: dict[str, Any] = {
-        "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else _library(plan),
+        "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else spec.library,
         "pipeline_tag": pipeline,
         "base_model": base.partition("@")[0] if base and _on_hub(base) else None,
         "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
@@ -97,20 +91,10 @@ def metadata(plan: Plan, result: RunResult) -> str:
     return text.getvalue()
 
 
-def _pipeline(plan: Plan) -> str | None:
-    if plan.task.name == "text_classification" and plan.task.params.subtask:
-        return _TAGGING
-    return PIPELINES.get(plan.task.name)
-
-
-def _library(plan: Plan) -> str | None:
-    return {"hf": "transformers", "mm": "openmmlab"}.get(plan.loop)
-
-
 def _on_hub(name: str | None) -> bool:
-    """Whether a name is a hub id (ID or ID@REVISION), and neither a path of this machine nor a builder's name."""
+    """Return whether a name is a hub id (ID or ID@REVISION), neither a local path nor the name of a builder."""
     plain = (name or "").partition("@")[0]
-    return bool(_HUB_ID.fullmatch(plain)) and plain not in PACKAGED and not Path(plain).expanduser().exists()
+    return bool(_HUB_ID.fullmatch(plain)) and plain not in PACKAGED_BUILDERS and not Path(plain).expanduser().exists()
 
 
 def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[str, Any]] | None:

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from adapt_core import builtin
+from adapt_core.config.known_keys import DISTRIBUTIONS
+
 HEAVY = ("torch", "transformers", "datasets", "numpy", "accelerate", "ruamel", "rich")
 
 
@@ -85,13 +88,22 @@ def test_params_shows_defaults_bounds_and_what_turns_a_switch_on(adapt: Callable
     assert "Did you mean batch_size?" in unknown.stderr
 
 
-def test_doctor_tells_versions_devices_and_missing_parts(adapt: Callable[..., Any]) -> None:
+def test_doctor_shows_versions_devices_and_missing_dependencies(adapt: Callable[..., Any]) -> None:
     report = json.loads(adapt("doctor", "--json").stdout)
     assert report["versions"]["torch"]
     assert report["devices"][0].startswith("cpu: ")
     missing = [part for part in report["parts"] if not part["present"]]
     assert all(part["add"].startswith("pip install") for part in missing)
     assert "flash-attn" in adapt("doctor").stdout
+
+
+def test_doctor_asks_core_and_each_plugin_for_its_optional_dependencies(adapt: Callable[..., Any]) -> None:
+    named = {part["name"] for part in json.loads(adapt("doctor", "--json").stdout)["parts"]}
+    assert named >= {*DISTRIBUTIONS, *(dependency.name for dependency in builtin.adapt_optional_dependencies())}
+    if "adapt-vision-mm" in json.loads(adapt("doctor", "--json").stdout)["versions"]:
+        assert "mmdet" in named
+        without = json.loads(adapt("-p", "no:vision-mm", "doctor", "--json").stdout)["parts"]
+        assert "mmdet" not in {part["name"] for part in without}
 
 
 def test_a_reader_that_leaves_does_no_harm(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ PLUGIN = """
     LauncherSpec LoadedModel Loop Memory Method MethodSpec MetricRecorder NoParams OptionalDependency PerClass
     Plan Problem Quantizer QuantizerSpec ResumeDecision RunCommand RunFolder RunResult StopRequest StoredBytes
     SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples SupportsClassCounts
-    SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass
-    SupportsRankMemory SupportsRowCount SupportsSamples SupportsTokenPreview Task TaskData TaskSpec TrainResult
-    TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl of_evaluation param
-    read_state_dict save_weights seed_everything spread untouched_random_state write_text
+    SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit
+    SupportsPerClass SupportsRankMemory SupportsRowCount SupportsSamples SupportsTokenPreview Task TaskData
+    TaskSpec TrainResult TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl
+    of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
 """
 HF = """
     HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts cached_map

@@ -18,9 +18,10 @@ from .test_page import result
 
 def data(tmp_path: Path, **keys: Any) -> dict[str, Any]:
     config = {"TASK": "question_answering", "MODEL_PATH": "org/base", "DATASET": "squad", "method": "LoRA", **keys}
-    plan = resolve(RunConfig.read({k: v for k, v in config.items() if v is not None}), fakes.registry_with_all())
+    registry = fakes.registry_with_all()
+    plan = resolve(RunConfig.read({k: v for k, v in config.items() if v is not None}), registry)
     made = attrs.evolve(result(tmp_path), artifacts={"adapter": "adapter", "model": "model"})
-    read: dict[str, Any] = YAML(typ="safe", pure=True).load(metadata(plan, made))
+    read: dict[str, Any] = YAML(typ="safe", pure=True).load(metadata(plan, registry.task_spec(plan.task.name), made))
     return read
 
 
@@ -41,6 +42,12 @@ def test_what_is_local_is_not_claimed_to_be_on_the_hub(tmp_path: Path) -> None:
     assert "base_model" not in found
     assert "datasets" not in found
     assert "datasets" not in data(tmp_path, DATASET="json")
+
+
+def test_a_pipeline_may_depend_on_the_task_s_params_and_may_be_absent(tmp_path: Path) -> None:
+    assert data(tmp_path, TASK="text_classification")["pipeline_tag"] == "text-classification"
+    assert data(tmp_path, TASK="text_classification", subtask="ner")["pipeline_tag"] == "token-classification"
+    assert not data(tmp_path, TASK="words").keys() & {"pipeline_tag", "library_name", "model-index"}
 
 
 def test_the_hub_s_own_library_reads_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params import PACKAGED_BUILDERS, DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.models.logging import quiet_libraries
 
@@ -30,7 +30,6 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
     "test": ("test", "testing"),
 }
-PACKAGED = ("csv", "json", "parquet", "text", "arrow", "imagefolder", "webdataset", "xml", "sql", "pandas")
 
 
 @attrs.frozen
@@ -147,7 +146,7 @@ def check_data_source(data: DataParams) -> None:
     Raises:
         InputError: see `locate_files`, and `adapt_core.hf.models.hub.require_dataset`.
     """
-    if locate_files(data) is None and data.dataset not in PACKAGED:
+    if locate_files(data) is None and data.dataset not in PACKAGED_BUILDERS:
         from adapt_core.hf.models.hub import require_dataset
 
         require_dataset(str(data.dataset))

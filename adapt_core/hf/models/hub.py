@@ -79,32 +79,34 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def require_push(repo_id: str) -> None:
-    """Sees, before anything is trained, that the result can be uploaded.
+class HubUpload:
+    """Upload to the Hugging Face hub, as `adapt_core.capabilities.SupportsHubUpload`; a base of tasks."""
 
-    Raises:
-        InputError: no login, no right to write, or the hub is out of reach.
-    """
-    from huggingface_hub import HfApi
+    def check_hub_upload(self, repo_id: str) -> None:
+        """Create the repository (private) unless it exists.
 
-    try:
-        HfApi().create_repo(repo_id, exist_ok=True, private=True)
-    except Exception as error:  # noqa: BLE001 - no login, no right, no network: the reason is shown
-        raise InputError(
-            f"PUSH_TO_HUB: the hub repository {repo_id!r} cannot be written to ({_first_line(error)}). "
-            "Log in with hf auth login, or leave PUSH_TO_HUB out and upload model/ later."
-        ) from None
+        Raises:
+            InputError: no login, no right to write, or no connection.
+        """
+        from huggingface_hub import HfApi
 
+        try:
+            HfApi().create_repo(repo_id, exist_ok=True, private=True)
+        except Exception as error:  # noqa: BLE001 - no login, no right, no network: the reason is shown
+            raise InputError(
+                f"PUSH_TO_HUB: the hub repository {repo_id!r} cannot be written to ({_first_line(error)}). "
+                "Log in with hf auth login, or leave PUSH_TO_HUB out and upload model/ later."
+            ) from None
 
-def push(repo_id: str, folder: RunFolder) -> str:
-    """Uploads `model/` and `adapter/` with the model card, and returns the repository's address."""
-    from huggingface_hub import HfApi
+    def push_to_hub(self, repo_id: str, folder: RunFolder) -> str:
+        """Upload `model/` and `adapter/` with the model card; return the repository's address."""
+        from huggingface_hub import HfApi
 
-    api = HfApi()
-    for part in (folder.model, folder.adapter):
-        if part.is_dir():
-            api.upload_folder(repo_id=repo_id, folder_path=part, commit_message=f"adapt: {part.name}")
-    api.upload_file(
-        repo_id=repo_id, path_or_fileobj=folder.card, path_in_repo=folder.card.name, commit_message="adapt: model card"
-    )
-    return f"{api.endpoint}/{repo_id}"
+        api = HfApi()
+        for part in (folder.model, folder.adapter):
+            if part.is_dir():
+                api.upload_folder(repo_id=repo_id, folder_path=part, commit_message=f"adapt: {part.name}")
+        card = folder.card
+        message = "adapt: model card"
+        api.upload_file(repo_id=repo_id, path_or_fileobj=card, path_in_repo=card.name, commit_message=message)
+        return f"{api.endpoint}/{repo_id}"

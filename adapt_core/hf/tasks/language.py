@@ -15,6 +15,7 @@ from adapt_core.hf.data.columns import format_columns
 from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, converted
+from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, load_companion, load_pretrained
 from adapt_core.hf.models.tokenizers import load_tokenizer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class LanguageTask(Generic[ParamsT]):
+class LanguageTask(HubUpload, Generic[ParamsT]):
     """Base of the tasks on a language model. Its params derive from `adapt_core.hf.tasks.params.TextParams`.
 
     A task adds `load_data`, `load_model`, `make_loop`, `loading_lines` and `predict`, and whatever it does otherwise.
@@ -48,10 +49,6 @@ class LanguageTask(Generic[ParamsT]):
         given = locate(self.plan)
         check_gguf(given)
         check_source(given, TOKENIZER_FILES, "tokenizer")
-        if self.plan.run.push_to_hub:
-            from adapt_core.hf.models.hub import require_push
-
-            require_push(self.plan.run.push_to_hub)
 
     def require_metric(self, reported: Sequence[str]) -> None:
         """Sees that METRIC_FOR_BEST is among the metrics that this variant of the task reports.

@@ -15,6 +15,10 @@ from adapt_nlp.params import (
 _ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum": "higher"}
 
 
+def _classification_pipeline(params: TextClassificationParams) -> str:
+    return "token-classification" if params.subtask else "text-classification"
+
+
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
     return [
@@ -24,6 +28,8 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_nlp.text_generation.task:TextGeneration",
             params=TextGenerationParams,
             loop="hf",
+            pipeline="text-generation",
+            library="transformers",
             metrics={"perplexity": "lower", "token_accuracy": "higher"},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
@@ -33,6 +39,8 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_nlp.text_classification.task:text_classification",
             params=TextClassificationParams,
             loop="hf",
+            pipeline=_classification_pipeline,
+            library="transformers",
             metrics={
                 "accuracy": "higher",
                 "macro_f1": "higher",
@@ -47,6 +55,8 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_nlp.question_answering.task:QuestionAnswering",
             params=QuestionAnsweringParams,
             loop="hf",
+            pipeline="question-answering",
+            library="transformers",
             metrics={
                 "f1": "higher",
                 "exact_match": "higher",
@@ -62,6 +72,8 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_nlp.seq2seq.task:Summarization",
             params=SummarizationParams,
             loop="hf",
+            pipeline="summarization",
+            library="transformers",
             metrics={**_ROUGE, "bleu": "higher"},
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
@@ -71,6 +83,8 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_nlp.seq2seq.task:Translation",
             params=TranslationParams,
             loop="hf",
+            pipeline="translation",
+            library="transformers",
             metrics={**_ROUGE, "sacrebleu": "higher"},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),

@@ -24,6 +24,7 @@ def adapt_tasks() -> list[TaskSpec]:
             implementation="adapt_text_regression.task:TextRegression",
             params=TextRegressionParams,
             loop="hf",
+            library="transformers",
             metrics={"rmse": "lower", "mae": "lower"},
         )
     ]

@@ -14,6 +14,7 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.source import check_data_source
+from adapt_core.hf.models.hub import HubUpload
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
 from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class ImageClassification:
+class ImageClassification(HubUpload):
     """The task image_classification. What depends on the model's library is in its backend."""
 
     def __init__(self, plan: Plan[ImageClassificationParams]) -> None:
@@ -54,10 +55,6 @@ class ImageClassification:
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)
-        if self.plan.run.push_to_hub:
-            from adapt_core.hf.models.hub import require_push
-
-            require_push(self.plan.run.push_to_hub)
 
     def load_data(self) -> TaskData:
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""

@@ -14,6 +14,7 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass
+from adapt_core.hf.models.hub import HubUpload
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.image_files import image_fault
@@ -32,7 +33,7 @@ _MEASURED = 2
 _HEADS = ("bbox_head", "mask_head", "rpn_head", "roi_head", "head")
 
 
-class MmTask(ABC):
+class MmTask(HubUpload, ABC):
     """Base of the OpenMMLab tasks.
 
     Attributes:
