@@ -1,2 +1,10 @@
-"""Data sets through Hugging Face datasets: where from (source), which splits (splits), which columns (columns),
-which labels (labels), and preprocessing that is cached between runs (caching). Needs the extra `adapt-core[hf]`."""
+"""Data sets on Hugging Face datasets, from files or the hub to model inputs. Needs the extra `adapt-core[hf]`.
+
+source.py   local files or a hub data set -> raw splits
+splits.py   the splits of a run: validated, held out, sampled
+columns.py  required columns, bad rows, FORMAT_STRING
+texts.py    the text of a row
+labels.py   class labels and class weights
+cache.py    mapped rows, cached between runs
+rows.py     raw splits -> model inputs: the steps that all text tasks share
+"""

@@ -1,14 +1,14 @@
-"""Preprocessing that is done once: mapped data sets in a cache that later runs find again.
+"""Mapped data sets in a cache that later runs reuse.
 
-The key is of our own making (the data's fingerprint, the tokenizer's content, the parameters), because the automatic
-one hashes a tokenizer's changing inner state and so misses.
+The cache key is explicit (the data's fingerprint, the tokenizer's content, the parameters). The automatic key of
+datasets hashes a tokenizer's mutable state, so it misses.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,45 +16,51 @@ import xxhash
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+Batch = Mapping[str, Sequence[Any]]
+"""Rows as columns: name -> one value a row."""
+
+Encode = Callable[[Batch, Sequence[int]], Mapping[str, Sequence[Any]]]
+"""(a batch of rows, their numbers from 0) -> new columns. A row may become several rows, or none."""
 
 log = logging.getLogger(__name__)
 
 
-def cached_map(
-    dataset: Dataset, function: Callable[[dict[str, list[Any]]], dict[str, Any]], key: Mapping[str, Any], what: str
-) -> Dataset:
-    """Maps batches of rows, or takes the result of an earlier run.
+def cached_map(dataset: Dataset, encode: Encode, key: Mapping[str, object], description: str) -> Dataset:
+    """Return the encoded rows, from an earlier run's cache where it has them.
 
     Args:
         dataset: the rows.
-        function: batch of columns -> batch of new columns (the old ones are dropped).
-        key: everything besides the rows that the result depends on, JSON-ready.
-        what: for the log ("train split tokenized").
+        encode: applied to batches of rows; its columns replace the old ones.
+        key: everything but the rows that the result depends on, JSON-ready.
+        description: for the log ("train split tokenized").
     """
     fingerprint = _digest(json.dumps([dataset._fingerprint, key], sort_keys=True))
-    folder = _folder()
+    folder = _cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{fingerprint}.arrow"
-    found = file.exists()
+    cached = file.exists()
     mapped = dataset.map(
-        function,
+        encode,
         batched=True,
+        with_indices=True,
         remove_columns=dataset.column_names,
         new_fingerprint=fingerprint,
         cache_file_name=str(file),
     )
-    log.info("%s: %d rows%s", what, len(mapped), " (from the cache)" if found else "")
+    log.info("%s: %d rows%s", description, len(mapped), " (from the cache)" if cached else "")
     return mapped
 
 
-def _folder() -> Path:
+def _cache_folder() -> Path:
     from datasets import config
 
     return Path(config.HF_DATASETS_CACHE) / "adapt"
 
 
-def tokenizer_key(tokenizer: Any) -> str:
-    """A fingerprint of what a tokenizer does. Take it before the tokenizer is first called."""
+def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return a fingerprint of a tokenizer's behaviour. Take it before the tokenizer's first call."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         return _digest(backend.to_str())

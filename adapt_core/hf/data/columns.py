@@ -1,9 +1,9 @@
-"""Columns: there, of the right kind, and without a bad row; or built from several by FORMAT_STRING."""
+"""Columns of a data set: required columns, bad rows, and texts that FORMAT_STRING builds from several columns."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,15 @@ _SHOWN = 12
 
 
 def require_columns(dataset: Dataset, columns: Iterable[tuple[str, str]], split: str) -> None:
-    """Sees that columns are there.
+    """Check that the columns exist.
 
     Args:
         dataset: one split.
-        columns: pairs of a column's name and the key that named it.
+        columns: (column, the key that names it) pairs.
         split: for the message.
 
     Raises:
-        DataError: listing the columns there are, and the nearest.
+        DataError: one does not; the message lists the columns of the split and the nearest name.
     """
     for column, key in columns:
         if column in dataset.column_names:
@@ -38,14 +38,14 @@ def require_columns(dataset: Dataset, columns: Iterable[tuple[str, str]], split:
 
 
 def column_values(dataset: Dataset, column: str) -> Iterator[Any]:
-    """The values of one column, a batch at a time (memory stays flat)."""
+    """Yield the values of one column. Memory stays flat: they are read a batch at a time."""
     narrow = dataset.select_columns([column])
     for start in range(0, len(narrow), _BATCH):
         yield from narrow[start : start + _BATCH][column]
 
 
-def text_fault(value: Any) -> str | None:
-    """Why a value is no usable text, or None."""
+def text_fault(value: object) -> str | None:
+    """Return why a value is not a usable text, or None."""
     if value is None:
         return "is missing (null)"
     if not isinstance(value, str):
@@ -53,20 +53,17 @@ def text_fault(value: Any) -> str | None:
     return None if value.strip() else "is empty"
 
 
-def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, skip: bool) -> tuple[Dataset, int]:
-    """The data set without the rows that have a fault.
+def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, *, skip: bool) -> tuple[Dataset, int]:
+    """Return the rows without a fault, and the number of rows dropped.
 
     Args:
         dataset: one split.
         faults: for each row what is wrong with it, or None.
         split: for the message.
-        skip: drop bad rows instead of stopping at the first (SKIP_BAD_ROWS).
-
-    Returns:
-        the good rows, and how many were dropped.
+        skip: drop bad rows; False stops at the first (SKIP_BAD_ROWS).
 
     Raises:
-        DataError: naming the first bad row (counted from 1), where they are not skipped, or where none is left.
+        DataError: a row is bad and not skipped (the message has its number, from 1), or every row is bad.
     """
     bad = [row for row, fault in enumerate(faults) if fault]
     if not bad:
@@ -75,7 +72,7 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, sk
         more = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
         raise DataError(
             f"{split} row {bad[0] + 1}: {faults[bad[0]]}{more}. "
-            "Mend the data, or --set SKIP_BAD_ROWS=true to drop such rows."
+            "Fix the data, or --set SKIP_BAD_ROWS=true to drop such rows."
         )
     if len(bad) == len(dataset):
         raise DataError(f"every row of the {split} split is bad; row 1: {faults[0]}.")
@@ -84,10 +81,10 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, sk
 
 
 def format_columns(data: DataParams) -> list[str]:
-    """The columns that FORMAT_STRING uses.
+    """Return the columns that FORMAT_STRING uses, in its order.
 
     Raises:
-        InputError: it cannot be read, or a bare {} has no name in FORMAT_NAMES.
+        InputError: FORMAT_STRING is not a valid format string, or a bare {} has no name in FORMAT_NAMES.
     """
     names = iter(data.format_names or ())
     columns = []
@@ -114,8 +111,8 @@ def _fields(format_string: str) -> Iterator[str]:
         yield field
 
 
-def format_row(row: dict[str, Any], data: DataParams) -> str | None:
-    """One row through FORMAT_STRING; an empty column counts as empty text. None where every column is empty."""
+def format_row(row: Mapping[str, Any], data: DataParams) -> str | None:
+    """Return FORMAT_STRING filled from a row; an empty cell counts as empty text. None where all cells are empty."""
     columns = format_columns(data)
     cells = ["" if row[column] is None else str(row[column]) for column in columns]
     if not any(cell.strip() for cell in cells):

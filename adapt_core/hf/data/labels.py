@@ -1,4 +1,4 @@
-"""Class labels: names from the data, ids for the model, and a first bad row named."""
+"""Class labels: their names, their ids, the labels of a row that are not usable, and class weights."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from adapt_core.hf.data.columns import column_values
 if TYPE_CHECKING:
     from datasets import Dataset
 
+IGNORED = -100
+"""The label id that is neither trained nor scored: the `ignore_index` of torch's cross-entropy."""
+
 
 @attrs.frozen
 class Labels:
@@ -28,21 +31,32 @@ class Labels:
     names: tuple[str, ...]
     ids: Mapping[Any, int]
 
-    def fault(self, value: Any) -> str | None:
-        """Why a raw label of the training split is unusable, or None."""
+    def fault(self, value: object) -> str | None:
+        """Return why a raw label of the training split is not usable, or None."""
         if value is None:
             return "the label is missing (null)"
         return None if value in self.ids else f"label {value!r} is not usable"
 
+    def unseen_fault(self, value: object) -> str | None:
+        """Return why a raw label of a validation or test row is not usable, or None."""
+        if value is None:
+            return "the label is missing (null)"
+        if isinstance(value, (list, dict)):
+            return f"the label is a {type(value).__name__}, not text or a whole number"
+        if value in self.ids:
+            return None
+        known = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
+        return f"label {value!r} never occurs in the training split ({known})"
+
 
 def read_labels(dataset: Dataset, column: str) -> Labels:
-    """The classes that a training split holds.
+    """Return the classes of a training split.
 
     A ClassLabel column keeps its names and ids. Text labels are numbered in alphabetical order, whole numbers in
     their order.
 
     Raises:
-        DataError: the column holds neither text nor whole numbers, or fewer than two classes.
+        DataError: a label is neither text nor a whole number, or there are fewer than two classes.
     """
     feature = dataset.features[column]
     names = getattr(feature, "names", None)
@@ -55,39 +69,26 @@ def read_labels(dataset: Dataset, column: str) -> Labels:
         found = {int(value) for value in found}
     if not all(isinstance(value, (str, int)) for value in found):
         odd = next(value for value in found if not isinstance(value, (str, int)))
-        raise DataError(f"column {column!r} holds {odd!r}: a label is text or a whole number.")
+        raise DataError(f"column {column!r} contains {odd!r}: a label is text or a whole number.")
     if len(found) < 2:
-        raise DataError(
-            f"column {column!r} holds {len(found)} class in the training split; classification needs two or more."
-        )
+        count = "only one class" if found else "no class"
+        raise DataError(f"column {column!r} has {count} in the training split; classification needs two or more.")
     ordered = sorted(found, key=lambda value: (isinstance(value, str), value))
     return Labels(tuple(str(value) for value in ordered), {value: number for number, value in enumerate(ordered)})
 
 
-def _hashable(value: Any, column: str) -> bool:
+def _hashable(value: object, column: str) -> bool:
     if isinstance(value, (list, dict)):
-        raise DataError(f"column {column!r} holds {type(value).__name__}s: a label is text or a whole number.")
+        raise DataError(f"column {column!r} contains {type(value).__name__}s: a label is text or a whole number.")
     return True
-
-
-def unseen_fault(value: Any, labels: Labels) -> str | None:
-    """Why a label of a validation or test row is unusable, or None."""
-    if value is None:
-        return "the label is missing (null)"
-    if isinstance(value, (list, dict)):
-        return f"the label is a {type(value).__name__}, not text or a whole number"
-    if value in labels.ids:
-        return None
-    known = ", ".join(labels.names[:10]) + (", ..." if len(labels.names) > 10 else "")
-    return f"label {value!r} never occurs in the training split ({known})"
 
 
 def class_weights(
     wanted: str | Mapping[str, object] | None, labels: Iterable[int], names: Sequence[str]
 ) -> list[float] | None:
-    """Loss weights by class id (CLASS_WEIGHTS), or None for equal ones.
+    """Return the loss weights by class id (CLASS_WEIGHTS), or None where all are equal.
 
-    balanced: rows / (classes * rows of the class), as scikit-learn's "balanced".
+    balanced: rows / (classes * rows of the class), as "balanced" in scikit-learn (King and Zeng, 2001).
 
     Args:
         wanted: balanced, or a mapping of class to weight.
@@ -95,7 +96,7 @@ def class_weights(
         names: the classes by id.
 
     Raises:
-        DataError: a mapping that misses a class or names one that the data does not have.
+        DataError: a mapping lacks a class of the data or has another one.
     """
     if wanted is None:
         return None

@@ -1,4 +1,4 @@
-"""From DATASET or CUSTOM_DATASET_PATH to raw splits, with errors that name the file and line."""
+"""Raw splits from DATASET or CUSTOM_DATASET_PATH. Errors have the file and line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.hf.models.logging import quiet_libraries
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, DatasetDict
 
 BUILDERS = {
     ".csv": "csv",
@@ -46,7 +46,7 @@ class LocalFiles:
 
 
 def canonical_split(name: str) -> str | None:
-    """ "train", "validation" or "test" for a split's or file's name, or None."""
+    """Return "train", "validation" or "test" for the name of a split or file, or None."""
     words = name.casefold().replace("-", "_").replace(".", "_").split("_")
     for split, names in SPLIT_NAMES.items():
         if words[0] in names or words[-1] in names:
@@ -55,10 +55,10 @@ def canonical_split(name: str) -> str | None:
 
 
 def local_root(data: DataParams) -> Path | None:
-    """The file or folder that CUSTOM_DATASET_PATH (or DATASET, where it is a path) names; None where neither does.
+    """Return the path in CUSTOM_DATASET_PATH, or in DATASET where it is one, or None.
 
     Raises:
-        InputError: it is not there.
+        InputError: it does not exist.
     """
     given = data.custom_dataset_path
     if given is None and data.dataset and Path(data.dataset).expanduser().exists():
@@ -70,10 +70,10 @@ def local_root(data: DataParams) -> Path | None:
 
 
 def locate_files(data: DataParams) -> LocalFiles | None:
-    """The local files that the config means, or None where the data comes from the hub. Reads no data.
+    """Return the local files of a config, or None where the data comes from the hub. Reads no data.
 
     Raises:
-        InputError: a path that is not there, a format that is not known, or a folder whose splits cannot be told.
+        InputError: a path does not exist, a format is not supported, or a folder's splits are ambiguous.
     """
     root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
@@ -88,7 +88,9 @@ def locate_files(data: DataParams) -> LocalFiles | None:
     if not found:
         suffixes = ", ".join(BUILDERS)
         given = data.custom_dataset_path or data.dataset
-        raise InputError(f"CUSTOM_DATASET_PATH: {given} holds no data file ({suffixes}) and is no save_to_disk folder.")
+        raise InputError(
+            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
+        )
     return LocalFiles(files=found)
 
 
@@ -103,14 +105,14 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
         return (_known(path),)
     files = tuple(sorted(p for p in path.iterdir() if p.suffix.casefold() in BUILDERS))
     if not files:
-        raise InputError(f"{key}: {path} holds no data file ({', '.join(BUILDERS)}).")
+        raise InputError(f"{key}: {path} contains no data file ({', '.join(BUILDERS)}).")
     return files
 
 
 def _known(path: Path) -> Path:
     if path.suffix.casefold() not in BUILDERS:
         raise InputError(
-            f"{path}: files of type {path.suffix or '(none)'!r} are not read; these are: {', '.join(BUILDERS)}."
+            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(BUILDERS)}."
         )
     return path
 
@@ -134,14 +136,14 @@ def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
     elif "train" not in splits and unnamed:
         names = ", ".join(path.name for path in unnamed[:5])
         raise InputError(
-            f"CUSTOM_DATASET_PATH: {root} holds several files, none of them named train ({names}). "
-            "Rename one, or say which with TRAIN_DIR, VAL_DIR, TEST_DIR."
+            f"CUSTOM_DATASET_PATH: {root} contains several files, none of them named train ({names}). "
+            "Rename one, or set TRAIN_DIR, VAL_DIR, TEST_DIR."
         )
     return {split: tuple(paths) for split, paths in splits.items()}
 
 
 def check_data_source(data: DataParams) -> None:
-    """Sees that the data is there, without reading it.
+    """Check that the data exists, without reading it.
 
     Raises:
         InputError: see `locate_files`, and `adapt_core.hf.models.hub.require_dataset`.
@@ -152,8 +154,8 @@ def check_data_source(data: DataParams) -> None:
         require_dataset(str(data.dataset))
 
 
-def load_raw(data: DataParams, trust_remote_code: bool = False) -> dict[str, Dataset]:
-    """The raw splits ("train", "validation", "test"; those that are there), memory-mapped.
+def load_raw(data: DataParams) -> dict[str, Dataset]:
+    """Return the raw splits of the data (of "train", "validation", "test"), memory-mapped.
 
     Raises:
         InputError, DataError: the data cannot be found or read.
@@ -189,7 +191,7 @@ def _from_hub(data: DataParams) -> dict[str, Dataset]:
     return _by_split(loaded)
 
 
-def _by_split(loaded: Any) -> dict[str, Dataset]:
+def _by_split(loaded: Dataset | DatasetDict) -> dict[str, Dataset]:
     if not isinstance(loaded, dict):
         return {"train": loaded}
     splits: dict[str, Dataset] = {}
@@ -207,7 +209,7 @@ def _from_files(paths: tuple[Path, ...]) -> Dataset:
 
     kinds = {path.suffix.casefold() for path in paths}
     if len({BUILDERS[kind] for kind in kinds}) > 1:
-        raise DataError(f"{paths[0].parent} mixes kinds of file in one split: {', '.join(sorted(kinds))}.")
+        raise DataError(f"{paths[0].parent} mixes file types in one split: {', '.join(sorted(kinds))}.")
     for path in paths:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty.")
@@ -218,7 +220,7 @@ def _from_files(paths: tuple[Path, ...]) -> Dataset:
         options = {"keep_default_na": False, "na_values": [""], "sep": "\t" if suffix == ".tsv" else ","}
     try:
         loaded = datasets.load_dataset(BUILDERS[suffix], data_files=[str(p) for p in paths], split="train", **options)
-        # The JSON reader lets bytes pass that are no UTF-8, and only taking the text out of the table would fail.
+        # The JSON reader accepts bytes that are not UTF-8; only reading the text from the table would fail.
         loaded.data.table.validate(full=True)
         return loaded
     except (datasets.exceptions.DatasetsError, OSError, ValueError, TypeError, RuntimeError) as error:

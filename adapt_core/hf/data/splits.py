@@ -1,10 +1,10 @@
-"""Which rows train, which validate: splits that are there, parts held out, and at most so many rows."""
+"""The splits of a run: those of the data, a validation split held out where there is none, and samples of them."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -26,11 +26,11 @@ Faults = Callable[["Dataset", str], Iterable[str | None]]
 log = logging.getLogger(__name__)
 
 
-def needed_splits(raw: dict[str, Dataset], data: DataParams, training: TrainingParams) -> dict[str, Dataset]:
-    """The splits that a run needs, none of them empty; a test split is kept where evaluation is on.
+def needed_splits(raw: Mapping[str, Dataset], training: TrainingParams) -> dict[str, Dataset]:
+    """Return the splits that a run needs: the training split and, with DO_EVAL, validation and test.
 
     Raises:
-        DataError: no training split where DO_TRAIN is on, or an empty one.
+        DataError: there is no training split to train on, or a split is empty.
     """
     if "train" not in raw and (training.do_train or "validation" not in raw):
         raise DataError(f"the data has no training split; it has {', '.join(raw) or 'none'}. Name it with TRAIN_DIR.")
@@ -42,30 +42,30 @@ def needed_splits(raw: dict[str, Dataset], data: DataParams, training: TrainingP
 
 
 def hold_out(
-    splits: dict[str, Dataset], data: DataParams, training: TrainingParams, strata: Sequence[Any] | None = None
+    splits: dict[str, Dataset], data: DataParams, training: TrainingParams, strata: Sequence[Hashable] | None = None
 ) -> dict[str, Dataset]:
-    """Adds a validation split taken from the training rows, where evaluation needs one and the data has none.
+    """Return the splits, with a validation split held out from training where DO_EVAL needs one that the data lacks.
 
     Args:
-        splits: what `needed_splits` returned.
+        splits: the return value of `needed_splits`.
         data: for DATA_SPLIT.
         training: for DO_EVAL and SEED.
-        strata: the class of each training row; each class keeps at least one row in training.
+        strata: the class of each training row: the same share of each class is held out, and one row of it stays.
 
     Raises:
-        DataError: there are too few rows to hold any out.
+        DataError: there are too few rows.
     """
     if not training.do_eval or "validation" in splits:
         if data.data_split is not None and "validation" in splits:
-            log.info("DATA_SPLIT is not used: the data has a validation split of its own.")
+            log.info("DATA_SPLIT is not used: the data has a validation split.")
         return splits
     train = splits["train"]
     share = data.data_split or DEFAULT_SHARE
     held = _held_out(strata if strata is not None else [0] * len(train), share, training.seed)
     if not held:
         raise DataError(
-            f"{len(train)} rows are too few to hold {share:g} of them out for validation. "
-            "Set DO_EVAL: false, or give more."
+            f"{len(train)} rows are too few to hold out a share of {share:g} for validation. "
+            "Set DO_EVAL: false, or add rows."
         )
     log.info(
         "the data has no validation split: %d of %d rows are held out (DATA_SPLIT %g)", len(held), len(train), share
@@ -74,9 +74,9 @@ def hold_out(
     return {**splits, "train": train.select(kept), "validation": train.select(sorted(held))}
 
 
-def _held_out(strata: Sequence[Any], share: float, seed: int) -> list[int]:
+def _held_out(strata: Sequence[Hashable], share: float, seed: int) -> list[int]:
     random = numpy.random.default_rng(seed)
-    rows: dict[Any, list[int]] = defaultdict(list)
+    rows: dict[Hashable, list[int]] = defaultdict(list)
     for row, stratum in enumerate(strata):
         rows[stratum].append(row)
     held: list[int] = []
@@ -91,7 +91,7 @@ def _held_out(strata: Sequence[Any], share: float, seed: int) -> list[int]:
 
 
 def sample_rows(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
-    """A seeded random sample of at most `rows` rows, in their order; the whole where there are no more."""
+    """Return a seeded random sample of at most `rows` rows, in their order; all rows where there are no more."""
     if rows is None or len(dataset) <= rows:
         return dataset
     chosen = numpy.random.default_rng(seed).choice(len(dataset), size=rows, replace=False)
@@ -99,43 +99,46 @@ def sample_rows(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
 
 
 def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str, Dataset]:
-    """The splits that a run needs, as they lie.
+    """Load the splits that a run needs, unchanged.
 
     Args:
         plan: the plan.
-        columns: pairs of a column that must be there and the key that named it.
+        columns: (required column, the key that names it) pairs.
 
     Raises:
         DataError: see `needed_splits` and `require_columns`.
     """
-    splits = needed_splits(load_raw(plan.data, plan.model.trust_remote_code), plan.data, plan.training)
+    splits = needed_splits(load_raw(plan.data), plan.training)
     for split, dataset in splits.items():
         require_columns(dataset, columns, split)
     return splits
 
 
 def clean_splits(
-    plan: Plan, splits: dict[str, Dataset], faults: Faults, strata: Callable[[Dataset], Sequence[Any]] | None = None
+    plan: Plan,
+    splits: Mapping[str, Dataset],
+    faults: Faults,
+    strata: Callable[[Dataset], Sequence[Hashable]] | None = None,
 ) -> tuple[dict[str, Dataset], dict[str, Any]]:
-    """The good rows, with a validation split held out where one is needed, and at most MAX_*_SAMPLES of them.
+    """Return the rows without faults, a held-out validation split where one is needed, at most MAX_*_SAMPLES rows each.
 
     Args:
         plan: the plan.
-        splits: what `load_splits` returned.
+        splits: the return value of `load_splits`.
         faults: (rows, split) -> for each row what is wrong with it, or None.
-        strata: training rows -> the class of each, for a held-out part of like classes.
+        strata: training rows -> the class of each, see `hold_out`.
 
     Returns:
-        the splits, and stats for `result.json` (rows and dropped rows).
+        (splits, statistics for `result.json`: rows and dropped rows).
 
     Raises:
-        DataError: naming the first bad row, unless SKIP_BAD_ROWS.
+        DataError: see `drop_bad_rows`, `hold_out`.
     """
     stats: dict[str, Any] = {}
     good = {}
     for split, dataset in splits.items():
         good[split], stats[f"{split}_dropped"] = drop_bad_rows(
-            dataset, list(faults(dataset, split)), split, plan.data.skip_bad_rows
+            dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows
         )
     good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
     for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
@@ -147,19 +150,21 @@ def clean_splits(
     return good, stats
 
 
-def count_truncated(dataset: Dataset, column: str, limit: int, what: str) -> int:
-    """How many rows reach the limit of tokens and so may be cut; said in the log where any do.
+def count_truncated(dataset: Dataset, column: str, limit: int, description: str) -> int:
+    """Return how many rows reach the limit, and so may be truncated. Logged once where any do.
 
     Args:
         dataset: tokenized rows.
         column: a column of token ids.
         limit: in tokens.
-        what: for the log ("train split: texts").
+        description: for the log ("texts").
     """
     import pyarrow.compute
 
     lengths = pyarrow.compute.list_value_length(dataset.data.column(column))
     full = int(pyarrow.compute.sum(pyarrow.compute.greater_equal(lengths, limit)).as_py() or 0)
     if full:
-        log.info("%s: %d of %d reach the limit of %d tokens and may be cut", what, full, len(dataset), limit)
+        log.info(
+            "%s: %d of %d reach the limit of %d tokens and may be truncated", description, full, len(dataset), limit
+        )
     return full

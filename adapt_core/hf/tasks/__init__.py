@@ -1,2 +1,7 @@
-"""What tasks on Hugging Face's language models share, whoever writes them: their base (language), parameters (params),
-raw inputs (inputs) and what `adapt check` shows of their data (previewing). Needs the extra `adapt-core[hf]`."""
+"""What the tasks on Hugging Face language models share.
+
+params.py    parameters that all of them have
+language.py  LanguageTask, their base class
+inputs.py    the inputs of `adapt predict`
+preview.py   the figures and examples of `adapt check`
+"""

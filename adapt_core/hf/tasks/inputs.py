@@ -1,164 +1,179 @@
-"""Raw texts from command-line arguments: the texts themselves, or files of them."""
+"""Inputs of `adapt predict` from command-line arguments: the arguments themselves, or the files that they name."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from adapt_core.config.core_params import DataParams
+import attrs
+
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
 from adapt_core.hf.data.source import BUILDERS, load_raw
+from adapt_core.hf.data.texts import TextFieldParams, input_column
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+_LONGEST_PATH = 4096
 
-def read_texts(arguments: Sequence[str], plan: Plan) -> list[str]:
-    """Texts of the arguments, in order. A path of a .txt, .jsonl, .csv, ... file stands for the texts in it.
+
+class TextField(Protocol):
+    """Where the text of a row is."""
+
+    @property
+    def columns(self) -> Sequence[tuple[str, str]]:
+        """The required columns, each with the key that names it."""
+
+    def text(self, row: Mapping[str, Any]) -> str | None:
+        """Return the text of a row."""
+
+
+def data_file(argument: str) -> Path | None:
+    """Return the path of the data file that an argument names, or None where the argument is itself an input."""
+    path = Path(argument)
+    known = len(argument) < _LONGEST_PATH and path.suffix.casefold() in BUILDERS
+    return path if known and path.is_file() else None
+
+
+def file_rows(path: Path, plan: Plan) -> Dataset:
+    """Load the rows of a data file.
 
     Raises:
-        InputError: no text at all, an empty one, or a file that cannot be read.
+        DataError: it cannot be read.
     """
-    texts: list[str] = []
-    for argument in arguments:
-        if _is_file(argument):
-            texts.extend(_from_file(Path(argument), plan))
-        else:
-            texts.append(argument)
-    return _good(texts)
+    data = attrs.evolve(
+        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+    )
+    return load_raw(data)["train"]
 
 
-def read_texts_by(arguments: Sequence[str], plan: Plan, place: Callable[[Dataset, str], TextPlace]) -> list[str]:
-    """Texts of the arguments, in order, where a file's rows hold them at a place of the task's choosing.
+def file_lines(path: Path) -> list[str]:
+    """Return the lines of a text file, empty ones left out."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def file_column(path: Path, plan: Plan, column: str) -> list[Any]:
+    """Return one column of a data file, or the lines of a .txt file.
+
+    Raises:
+        DataError: the file cannot be read, or does not have the column.
+    """
+    if path.suffix.casefold() == ".txt":
+        return file_lines(path)
+    rows = file_rows(path, plan)
+    require_columns(rows, [(column, "input_column")], path.name)
+    return list(column_values(rows, column))
+
+
+def read_texts(arguments: Sequence[str], plan: Plan[TextFieldParams]) -> list[str]:
+    """Return the texts of the arguments, in order: each is a text, or a file of texts (.txt, .jsonl, .csv, ...).
+
+    Raises:
+        InputError: there is no text, a text is empty, or a file cannot be read.
+    """
+
+    def texts(path: Path) -> Iterable[object]:
+        if not plan.data.format_string or path.suffix.casefold() == ".txt":
+            return file_column(path, plan, input_column(plan))
+        rows = file_rows(path, plan)
+        require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
+        return [format_row(row, plan.data) for row in rows]
+
+    return _require_texts(_expand(arguments, texts))
+
+
+def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Dataset, str], TextField]) -> list[str]:
+    """Return the texts of the arguments, in order, where the task finds the text in the rows of a file.
 
     Args:
         arguments: texts and paths.
         plan: the plan.
-        place: (rows of a file, its name) -> where the text of a row stands.
+        field: (rows of a file, its name) -> where the text of a row is.
 
     Raises:
-        InputError: no text at all, an empty one, or a file that cannot be read.
+        InputError: there is no text, a text is empty, or a file cannot be read.
     """
-    texts: list[Any] = []
-    for argument in arguments:
-        path = Path(argument)
-        if not _is_file(argument):
-            texts.append(argument)
-        elif path.suffix.casefold() == ".txt":
-            texts.extend(read_rows(path, plan, ""))
-        else:
-            rows = load_raw(_only(path, plan))["train"]
-            found = place(rows, path.name)
-            require_columns(rows, found.columns, path.name)
-            texts.extend(found.text(row) for row in rows)
-    return _good(texts)
 
+    def texts(path: Path) -> Iterable[object]:
+        if path.suffix.casefold() == ".txt":
+            return file_lines(path)
+        rows = file_rows(path, plan)
+        found = field(rows, path.name)
+        require_columns(rows, found.columns, path.name)
+        return [found.text(row) for row in rows]
 
-def _is_file(argument: str) -> bool:
-    path = Path(argument)
-    return path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file()
-
-
-def _good(texts: list[Any]) -> list[str]:
-    if not texts:
-        raise InputError("adapt predict needs at least one text or file.")
-    for number, text in enumerate(texts, start=1):
-        if text_fault(text):
-            raise InputError(f"input {number} {text_fault(text)}.")
-    return texts
-
-
-class TextPlace(Protocol):
-    """Where the text of a row stands."""
-
-    @property
-    def columns(self) -> Sequence[tuple[str, str]]:
-        """The columns that must be there, with the key that named each."""
-
-    def text(self, row: Mapping[str, Any]) -> Any:
-        """The text of one row."""
-
-
-def _only(path: Path, plan: Plan) -> DataParams:
-    import attrs
-
-    return attrs.evolve(
-        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
-    )
+    return _require_texts(_expand(arguments, texts))
 
 
 def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
-    """Lists of words of the arguments, in order: texts split at white space, or the rows of a file.
+    """Return the lists of words of the arguments, in order: texts split at white space, or the rows of a file.
 
     Raises:
-        InputError: nothing at all, an empty input, or a file that cannot be read.
+        InputError: there is no input, an input is empty, or a file cannot be read.
     """
-    rows: list[Any] = []
-    for argument in arguments:
-        path = Path(argument)
-        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
-            rows.extend(read_rows(path, plan, column))
-        else:
-            rows.append(argument)
+    rows = _expand(arguments, lambda path: file_column(path, plan, column))
     if not rows:
         raise InputError("adapt predict needs at least one text or file.")
     words = [row.split() if isinstance(row, str) else list(row or ()) for row in rows]
     for number, row in enumerate(words, start=1):
         if not row or not all(isinstance(word, str) and word.strip() for word in row):
-            raise InputError(f"input {number} is no text and no list of words.")
+            raise InputError(f"input {number} is neither a text nor a list of words.")
     return words
 
 
 def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Mappings of the arguments, in order: JSON objects, or the rows of files with these columns.
+    """Return the records of the arguments, in order: JSON objects, or the rows of files with these columns.
 
     Args:
         arguments: JSON texts and paths.
         plan: the plan.
-        columns: the columns that are read -> the key that named each.
+        columns: the columns to read -> the key that names each.
 
     Raises:
-        InputError: nothing at all, or an argument that is neither file nor JSON object.
+        InputError: there is no record, or an argument is neither a file nor a JSON object.
     """
     records: list[dict[str, Any]] = []
     for argument in arguments:
-        path = Path(argument)
-        if path.suffix.casefold() in BUILDERS and len(argument) < 4096 and path.is_file():
-            rows = [read_rows(path, plan, column) for column in columns]
-            records.extend(dict(zip(columns, row, strict=True)) for row in zip(*rows, strict=True))
+        path = data_file(argument)
+        if path is not None:
+            cells = [file_column(path, plan, column) for column in columns]
+            records.extend(dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True))
             continue
-        try:
-            record = json.loads(argument)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise InputError(f"{argument[:60]!r} is no file and no JSON object with {' and '.join(columns)}.")
+        record = json_object(argument)
+        if record is None:
+            raise InputError(f"{argument[:60]!r} is neither a file nor a JSON object with {' and '.join(columns)}.")
         records.append(record)
     if not records:
         raise InputError("adapt predict needs at least one JSON object or file.")
     return records
 
 
-def read_rows(path: Path, plan: Plan, column: str) -> list[Any]:
-    """One column of a file, or the lines of a .txt file that are not empty."""
-    if path.suffix.casefold() == ".txt":
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rows = load_raw(_only(path, plan))["train"]
-    require_columns(rows, [(column, "input_column")], path.name)
-    return list(column_values(rows, column))
+def json_object(argument: str) -> dict[str, Any] | None:
+    """Return the JSON object that an argument is, or None."""
+    try:
+        record = json.loads(argument)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
-def _from_file(path: Path, plan: Plan) -> list[Any]:
-    if path.suffix.casefold() == ".txt":
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rows = load_raw(_only(path, plan))["train"]
-    if plan.data.format_string:
-        require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
-        return [format_row(row, plan.data) for row in rows]
-    column = str(plan.data.input_column or plan.task.params.dataset_text_field)
-    require_columns(rows, [(column, "input_column")], path.name)
-    return list(column_values(rows, column))
+def _expand(arguments: Sequence[str], read: Callable[[Path], Iterable[Any]]) -> list[Any]:
+    """Return the arguments, the contents of a file in place of its path."""
+    inputs: list[Any] = []
+    for argument in arguments:
+        path = data_file(argument)
+        inputs.extend([argument] if path is None else read(path))
+    return inputs
+
+
+def _require_texts(texts: list[Any]) -> list[str]:
+    if not texts:
+        raise InputError("adapt predict needs at least one text or file.")
+    for number, text in enumerate(texts, start=1):
+        if text_fault(text):
+            raise InputError(f"input {number} {text_fault(text)}.")
+    return texts

@@ -1,13 +1,13 @@
-"""What every task on a language model shares: the model's place, its tokenizer, checks, batches, saving, loading."""
+"""The base class of language tasks: model and tokenizer, checks, batches, saving and loading."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from adapt_core.config.plan import ParamsT, Plan
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
@@ -20,30 +20,49 @@ from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, load_companion, load_pretrained
 from adapt_core.hf.models.tokenizers import load_tokenizer
 from adapt_core.hf.tasks.inputs import read_texts
-from adapt_core.hf.tasks.preview import example_tokens, longest_batch, spread_examples
+from adapt_core.hf.tasks.params import TextParams
+from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, spread_examples
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from typing_extensions import TypeVar
+
+    TextParamsT = TypeVar("TextParamsT", bound=TextParams, default=Any)
+else:  # typing's own TypeVar takes a default from Python 3.13 on
+    from typing import TypeVar
+
+    TextParamsT = TypeVar("TextParamsT", bound=TextParams)
 
 
-class LanguageTask(HubUpload, Generic[ParamsT]):
-    """Base of the tasks on a language model. Its params derive from `adapt_core.hf.tasks.params.TextParams`.
+class LanguageTask(HubUpload, Generic[TextParamsT]):
+    """Base class of language tasks, `LanguageTask[MyParams]` with params derived from `TextParams`.
 
-    A task adds `load_data`, `load_model`, `make_loop`, `loading_lines` and `predict`, and whatever it does otherwise.
+    A task adds `load_data`, `load_model`, `make_loop`, `loading_lines` and `predict`, and overrides what differs.
 
     Attributes:
         auto_class: the transformers Auto class of the task's models.
-        head_names: modules that stay unquantized where the base is quantized.
+        head_names: modules that are not quantized with the base model.
     """
 
     auto_class: ClassVar[str]
     head_names: ClassVar[tuple[str, ...]]
 
-    def __init__(self, plan: Plan[ParamsT]) -> None:
+    def __init__(self, plan: Plan[TextParamsT]) -> None:
         self.plan = plan
 
+    @property
+    def params(self) -> TextParamsT:
+        """The task's own parameters."""
+        return self.plan.task.params
+
     def check(self) -> None:
-        """Data and model are there, and FORMAT_STRING can be read."""
+        """Check that data and model exist and that FORMAT_STRING is valid.
+
+        Raises:
+            InputError: one is not; the message says what to do.
+        """
         format_columns(self.plan.data)
         check_data_source(self.plan.data)
         given = locate(self.plan)
@@ -51,10 +70,10 @@ class LanguageTask(HubUpload, Generic[ParamsT]):
         check_source(given, TOKENIZER_FILES, "tokenizer")
 
     def require_metric(self, reported: Sequence[str]) -> None:
-        """Sees that METRIC_FOR_BEST is among the metrics that this variant of the task reports.
+        """Check that this variant of the task reports METRIC_FOR_BEST.
 
         Raises:
-            InputError: it is not.
+            InputError: it does not.
         """
         wanted = self.plan.training.metric_for_best
         known = ("loss", *reported)
@@ -63,23 +82,29 @@ class LanguageTask(HubUpload, Generic[ParamsT]):
 
     @cached_property
     def source(self) -> ModelSource:
-        """The model's place; a GGUF file is converted into a folder first."""
+        """The location of the base model. A GGUF file is first converted into a folder."""
         return converted(locate(self.plan))
 
     @cached_property
-    def tokenizer(self) -> Any:
-        """The model's tokenizer, with a padding token."""
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of the base model, with a padding token."""
         return load_tokenizer(self.source, self.plan)
 
     @cached_property
-    def config(self) -> Any:
-        """The model's config."""
+    def config(self) -> PretrainedConfig:
+        """The config of the base model."""
         from transformers import AutoConfig
 
         return load_companion(AutoConfig.from_pretrained, self.source, self.plan)
 
     def load_base(self, options: dict[str, Any], quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """The model by the task's Auto class, quantized and with flash attention where asked for."""
+        """Load the base model by the task's Auto class, quantized and with flash attention where configured.
+
+        Args:
+            options: further arguments of `from_pretrained`.
+            quantizer: None for a float base.
+            world: the process; on the device "meta" no weights are loaded.
+        """
         import transformers
 
         auto_class = getattr(transformers, self.auto_class)
@@ -95,53 +120,52 @@ class LanguageTask(HubUpload, Generic[ParamsT]):
         return loaded
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """The task's model; see `adapt_core.contracts.Task`."""
+        """Load the task's model; see `adapt_core.contracts.Task`."""
         raise NotImplementedError
 
     def load_structure(self, data: TaskData) -> LoadedModel:
-        """The model that `load_model` would load, without its weights."""
+        """Return the model of `load_model` on the meta device, without weights."""
         return self.load_model(data, None, World(device="meta"))
 
     @property
-    def collator(self) -> Any:
-        """What makes a batch of examples: padded to the longest. A task with labels for each token has its own."""
+    def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
+        """The collator of batches: pads to the longest example. A task with labels for each token overrides it."""
         from transformers import DataCollatorWithPadding
 
-        return DataCollatorWithPadding(self.tokenizer)
+        collator: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] = DataCollatorWithPadding(self.tokenizer)
+        return collator
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """The longest training examples, padded."""
+        """Return the longest training examples, padded."""
         return longest_batch(data, self.collator, self.plan.training.batch_size)
 
-    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
-        """The tokens of a few training examples, without labels."""
-        return [
-            [(token, "") for token in example_tokens(self.tokenizer, example)]
-            for example in spread_examples(data, count)
-        ]
+    def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
+        """Return the tokens of at most `count` training examples, without labels."""
+        shown = spread_examples(data, count)
+        return [[(token, "") for token in example_tokens(self.tokenizer, example)] for example in shown]
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
-        """A task without classes."""
+        """Return the training examples of each class: none, for a task without classes."""
         return {}
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
-        """What stands beside the base model, or a language model's output layer."""
+        """Return the names of the modules outside the base model, or of a language model's output layer."""
         from adapt_core.nn.structure import find_head
 
         return find_head(model)
 
     def trains_head_by_default(self, loaded: LoadedModel) -> bool:
-        """A task's own head trains beside an adapter."""
+        """Return True: a task's head is new, so it trains next to an adapter."""
         return True
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
-        """Weights, model config and tokenizer."""
+        """Save weights, model config and tokenizer."""
         from adapt_core.hf.models.save_formats import save_hf_model
 
         save_hf_model(model, self.tokenizer, folder, save_method)
 
     def load_model_folder(self, folder: Path) -> nn.Module:
-        """The model that `save_model` wrote."""
+        """Load the model that `save_model` saved."""
         import transformers
 
         from adapt_core.hf.models.save_formats import load_hf_model
@@ -150,17 +174,17 @@ class LanguageTask(HubUpload, Generic[ParamsT]):
         return model
 
     def loading_with(self, use: Sequence[str], save_method: str) -> str:
-        """Lines that load model and tokenizer, and then the task's own."""
+        """Return Python lines that load model and tokenizer, followed by the task's own."""
         from adapt_core.hf.models.save_formats import loading_lines
 
         return "\n".join([loading_lines(self.auto_class, "AutoTokenizer", "tokenizer", save_method), *use])
 
-    def saved_tokenizer(self, folder: Path) -> Any:
-        """The tokenizer of a `model/` folder, or the base model's where there is none."""
+    def saved_tokenizer(self, folder: Path) -> PreTrainedTokenizerBase:
+        """Return the tokenizer in a `model/` folder, or the base model's where the folder does not exist."""
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(folder, local_files_only=True) if folder.is_dir() else self.tokenizer
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Texts, .txt files (one text a line), or .jsonl and .csv files with the input column."""
+        """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""
         return read_texts(arguments, self.plan)

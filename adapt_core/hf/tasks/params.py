@@ -1,4 +1,4 @@
-"""The parameters that every task on a language model has. Derive the task's own from them."""
+"""The parameters that every language task has: the base class of a task's own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from adapt_core.plugin.params import param
 
 @attrs.frozen
 class TextParams:
-    """What every language task reads."""
+    """Parameters of every language task."""
 
     dataset_text_field: str = param(
-        "text", "Name of the text column that FORMAT_STRING makes; the input where input_column is not given."
+        "text",
+        "Column of the text where input_column is not given; also the name of the text that FORMAT_STRING builds.",
     )
     flash_attention2: bool = param(
         False,
-        "Use flash attention 2 where model and device support it; elsewhere the default, said in the log.",
+        "Use flash attention 2 where model and device support it; elsewhere the default, with a warning.",
     )

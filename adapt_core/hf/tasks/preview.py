@@ -1,45 +1,49 @@
-"""What `adapt check` shows of a task on a language model: the largest batch, and examples as the model sees them."""
+"""What `adapt check` shows of a language task: its largest batch, and examples as the model sees them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.contracts import TaskData
 from adapt_core.evaluation import spread
 from adapt_core.hf.data.columns import column_values
 
-IGNORED = -100
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+LabelledTokens = list[tuple[str, str]]
+"""(token, label) pairs of an example; the label is empty where a token has none."""
 
 
-def longest_batch(data: TaskData, collate: Callable[[list[Any]], Mapping[str, Any]], rows: int) -> Mapping[str, Any]:
-    """The batch of the longest training examples.
+def longest_batch(data: TaskData, collate: Callable[[list[Any]], Mapping[str, Any]], size: int) -> Mapping[str, Any]:
+    """Return the batch of the longest training examples.
 
     Args:
-        data: with a training split of `input_ids`.
+        data: its training split has `input_ids`.
         collate: examples -> batch.
-        rows: examples of a batch.
+        size: examples in a batch.
     """
     import numpy
 
     lengths = numpy.fromiter((len(ids) for ids in column_values(data.train, "input_ids")), dtype=int)
-    longest = numpy.argsort(-lengths, kind="stable")[:rows]
+    longest = numpy.argsort(-lengths, kind="stable")[:size]
     return collate([data.train[int(number)] for number in longest])
 
 
 def spread_examples(data: TaskData, count: int) -> list[dict[str, Any]]:
-    """A few training examples, evenly spaced."""
+    """Return at most `count` training examples, evenly spaced."""
     return [data.train[number] for number in spread(len(data.train), count)]
 
 
-def example_tokens(tokenizer: Any, example: Mapping[str, Any]) -> list[str]:
-    """The tokens of an example, special ones included."""
+def example_tokens(tokenizer: PreTrainedTokenizerBase, example: Mapping[str, Any]) -> list[str]:
+    """Return the tokens of an example, special ones included."""
     tokens: list[str] = tokenizer.convert_ids_to_tokens(example["input_ids"])
     return tokens
 
 
 def count_labels(labels: Iterable[int], names: Sequence[str]) -> dict[str, int]:
-    """How often each class stands in the labels; those that are ignored do not count."""
+    """Return the number of labels of each class; labels of no class (IGNORED) are not counted."""
     counts = Counter(labels)
     return {name: counts[number] for number, name in enumerate(names)}

@@ -37,7 +37,7 @@ class Rouge(evaluate.Metric):
         return _about(rouge, _TEXTS, "Lin, 2004: ROUGE: a package for automatic evaluation of summaries")
 
     def _compute(self, predictions: Any, references: Any, use_stemmer: bool = False) -> dict[str, float]:
-        return rouge(predictions, references, use_stemmer)
+        return rouge(predictions, references, use_stemmer=use_stemmer)
 
 
 class Bleu(evaluate.Metric):
@@ -80,7 +80,7 @@ class Squad(evaluate.Metric):
         return _about(squad_scores, _ANSWERS, "Rajpurkar et al., 2016 and 2018: SQuAD")
 
     def _compute(self, predictions: Any, references: Any, v2: bool = False) -> dict[str, float]:
-        return squad_scores(predictions, references, v2)
+        return squad_scores(predictions, references, v2=v2)
 
 
 class Accuracy(evaluate.Metric):

@@ -14,27 +14,27 @@ class TextGenerationParams(TextParams):
 
     packing: bool = param(
         True,
-        "Pack documents into rows of max_seq_length so that little is padded; none sees another. Models that cannot "
-        "keep them apart train on padded batches, said in the log.",
+        "Pack documents into rows of max_seq_length so that little is padded; none attends to another. Models that "
+        "cannot keep them apart train on padded batches, with a warning.",
     )
     max_seq_length: int = param(
-        512, "Longest document in tokens: longer text goes on in a further document, longer answers are cut.", ge=8
+        512, "Longest document in tokens: longer text is split into several, longer answers are truncated.", ge=8
     )
     loss_on: str = param(
         "answers",
-        "What is learned where rows have answers (chat, instructions, prompt and completion): the answers alone, or "
-        "all of the text.",
+        "The tokens of the loss where rows have answers (chat, instructions, prompt and completion): the answers "
+        "alone, or all of the text.",
         choices=("answers", "all"),
     )
     max_new_tokens: int = param(
-        128, "Most tokens that adapt predict writes behind a prompt.", ge=1, may_change_on_resume=True
+        128, "Most tokens that adapt predict generates from a prompt.", ge=1, may_change_on_resume=True
     )
     temperature: float = param(
-        0.0, "Of sampling in adapt predict; 0 takes the likeliest token each time.", ge=0, may_change_on_resume=True
+        0.0, "Sampling temperature of adapt predict; 0 is greedy decoding.", ge=0, may_change_on_resume=True
     )
     top_p: float = param(
         1.0,
-        "In sampling, only the likeliest tokens that together have this probability (nucleus sampling).",
+        "Nucleus sampling: sample from the most probable tokens that together have this probability.",
         gt=0,
         le=1,
         may_change_on_resume=True,
@@ -56,7 +56,8 @@ class TextClassificationParams(TextParams):
     )
     max_seq_length: int | None = param(
         None,
-        "Longest input in tokens; longer texts are cut, longer rows of words windowed (default: the model's limit).",
+        "Longest input in tokens; longer texts are truncated, longer rows of words cut into windows (default: the "
+        "model's limit).",
         ge=8,
     )
     class_weights: str | dict[str, object] | None = param(
@@ -77,26 +78,27 @@ class QuestionAnsweringParams(TextParams):
     input_question_column: str = param("question", "Column of the question.")
     squad_v2_format: bool = param(False, "Questions may have no answer (empty lists, as in SQuAD 2.0).")
     null_score_diff_threshold: float = param(
-        0.0, "With squad_v2_format: no answer is given where its score beats the best answer's by more than this."
+        0.0,
+        "With squad_v2_format: a question has no answer where that scores higher than the best answer by more than this.",
     )
 
 
 @attrs.frozen
 class Seq2SeqParams(TextParams):
-    """What the tasks on encoder-decoder models share."""
+    """Parameters of the tasks on encoder-decoders."""
 
-    max_target_length: int = param(128, "Longest target in tokens; longer ones are cut.", ge=2)
+    max_target_length: int = param(128, "Longest target in tokens; longer ones are truncated.", ge=2)
     prefix: str | None = param(
         None,
-        "Stands before every input, for models that are told their job: 'summarize: ', "
+        "Put before every input, for models that expect an instruction: 'summarize: ', "
         "'translate English to Romanian: '.",
         key="PREFIX",
     )
     predict_with_generate: bool = param(
-        True, "Evaluate by generating texts and scoring them (eval_metric). false: by the loss alone, which is faster."
+        True, "Evaluate by generating texts and scoring them (eval_metric). false: the loss alone, which is faster."
     )
     num_beams: int | None = param(
-        None, "Beams of the search that generates; 1 is greedy (default: as the model's own config says).", ge=1
+        None, "Beams of beam search; 1 is greedy (default: that of the model's config).", ge=1
     )
 
 
@@ -105,11 +107,12 @@ class SummarizationParams(Seq2SeqParams):
     """Parameters of summarization."""
 
     dataset_text_field: str = param(
-        "document", "Name of the text column that FORMAT_STRING makes; the input where input_column is not given."
+        "document",
+        "Column of the text where input_column is not given; also the name of the text that FORMAT_STRING builds.",
     )
-    max_input_length: int = param(512, "Longest document in tokens; longer ones are cut.", ge=2)
+    max_input_length: int = param(512, "Longest document in tokens; longer ones are truncated.", ge=2)
     eval_metric: str = param(
-        "rouge", "What generated summaries are scored with: rouge (0 to 1) or bleu (0 to 1).", choices=("rouge", "bleu")
+        "rouge", "Metric of generated summaries: rouge (0 to 1) or bleu (0 to 1).", choices=("rouge", "bleu")
     )
     generation_max_length: int = param(128, "Longest generated summary in tokens.", ge=2)
 
@@ -118,16 +121,16 @@ class SummarizationParams(Seq2SeqParams):
 class TranslationParams(Seq2SeqParams):
     """Parameters of translation."""
 
-    max_input_length: int = param(128, "Longest input sentence in tokens; longer ones are cut.", ge=2)
+    max_input_length: int = param(128, "Longest input sentence in tokens; longer ones are truncated.", ge=2)
     eval_metric: str = param(
         "rouge",
-        "What generated translations are scored with: sacrebleu (0 to 100) or rouge (0 to 1).",
+        "Metric of generated translations: sacrebleu (0 to 100) or rouge (0 to 1).",
         choices=("sacrebleu", "rouge"),
     )
     source_lang: str = param(
-        "en", "Language translated from: the key in the column translation, and the code that the tokenizer is told."
+        "en", "Source language: its key in the column translation, and its code for the tokenizer."
     )
-    target_lang: str = param("ro", "Language translated into; as source_lang.")
+    target_lang: str = param("ro", "Target language; as source_lang.")
     generation_max_length: int | None = param(
         None, "Longest generated translation in tokens (default: max_target_length).", ge=2
     )

@@ -1,9 +1,10 @@
-"""What adapt-nlp registers. Imports nothing heavy: every task's code loads when a run needs it."""
+"""The tasks that adapt-nlp registers. Imports nothing heavy: a task's code is imported when a run needs it."""
 
 from __future__ import annotations
 
 from adapt_core.plugin.specs import TaskSpec, hookimpl
 
+from adapt_nlp.metrics import names
 from adapt_nlp.params import (
     QuestionAnsweringParams,
     SummarizationParams,
@@ -12,8 +13,6 @@ from adapt_nlp.params import (
     TranslationParams,
 )
 
-_ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum": "higher"}
-
 
 def _classification_pipeline(params: TextClassificationParams) -> str:
     return "token-classification" if params.subtask else "text-classification"
@@ -21,33 +20,28 @@ def _classification_pipeline(params: TextClassificationParams) -> str:
 
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
+    """Return the specs of the language tasks."""
     return [
         TaskSpec(
             name="text_generation",
-            summary="text that goes on from a prompt: plain text, instructions and chat, with causal language models",
+            summary="text generation from a prompt: plain text, instructions and chat, with causal language models",
             implementation="adapt_nlp.text_generation.task:TextGeneration",
             params=TextGenerationParams,
             loop="hf",
             pipeline="text-generation",
             library="transformers",
-            metrics={"perplexity": "lower", "token_accuracy": "higher"},
+            metrics=names.LANGUAGE_MODELING,
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
             name="text_classification",
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
-            implementation="adapt_nlp.text_classification.task:text_classification",
+            implementation="adapt_nlp.subtasks:text_classification",
             params=TextClassificationParams,
             loop="hf",
             pipeline=_classification_pipeline,
             library="transformers",
-            metrics={
-                "accuracy": "higher",
-                "macro_f1": "higher",
-                "f1": "higher",
-                "precision": "higher",
-                "recall": "higher",
-            },
+            metrics={**names.CLASSIFICATION, **names.ENTITIES},
         ),
         TaskSpec(
             name="question_answering",
@@ -57,35 +51,29 @@ def adapt_tasks() -> list[TaskSpec]:
             loop="hf",
             pipeline="question-answering",
             library="transformers",
-            metrics={
-                "f1": "higher",
-                "exact_match": "higher",
-                "answerable_f1": "higher",
-                "answerable_exact_match": "higher",
-                "unanswerable_accuracy": "higher",
-            },
+            metrics=names.SQUAD_V2,
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
             name="summarization",
             summary="a document into a short text, with an encoder-decoder",
-            implementation="adapt_nlp.seq2seq.task:Summarization",
+            implementation="adapt_nlp.seq2seq.summarization:Summarization",
             params=SummarizationParams,
             loop="hf",
             pipeline="summarization",
             library="transformers",
-            metrics={**_ROUGE, "bleu": "higher"},
+            metrics={**names.ROUGE, **names.BLEU},
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
             name="translation",
             summary="a text into another language, with an encoder-decoder",
-            implementation="adapt_nlp.seq2seq.task:Translation",
+            implementation="adapt_nlp.seq2seq.translation:Translation",
             params=TranslationParams,
             loop="hf",
             pipeline="translation",
             library="transformers",
-            metrics={**_ROUGE, "sacrebleu": "higher"},
+            metrics={**names.ROUGE, **names.SACREBLEU},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
     ]

@@ -42,9 +42,9 @@ def refused(run: Run, tmp_path: Path) -> Callable[..., str]:
 def test_a_missing_or_unreadable_file_is_named(refused: Any, tmp_path: Path) -> None:
     assert "does not exist" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "absent"))
     (tmp_path / "notes.pdf").write_text("")
-    assert "'.pdf' are not read; these are: .csv" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "notes.pdf"))
+    assert "'.pdf' are not supported; these are: .csv" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "notes.pdf"))
     (tmp_path / "void").mkdir()
-    assert "holds no data file" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
+    assert "contains no data file" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
 
 
 def test_an_empty_data_set_is_named(refused: Any, tmp_path: Path) -> None:

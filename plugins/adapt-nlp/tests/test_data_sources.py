@@ -140,16 +140,16 @@ def test_columns_go_by_their_names(run: Run, tmp_path: Path) -> None:
 def test_format_string_builds_the_text_and_empty_columns_are_no_fault(
     run: Run, tmp_path: Path, form: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adapt_nlp.text_classification import data
+    from adapt_core.hf.data import rows as prepared
 
     seen: list[Any] = []
-    cached_map = data.cached_map
+    cached_map = prepared.cached_map
 
     def watch(rows: Any, function: Any, *rest: Any) -> Any:
-        seen.extend(function(rows[:2])["input_ids"])
+        seen.extend(function(rows[:2], [0, 1])["input_ids"])
         return cached_map(rows, function, *rest)
 
-    monkeypatch.setattr(data, "cached_map", watch)
+    monkeypatch.setattr(prepared, "cached_map", watch)
     rows = [{"a": row["text"], "b": None if i % 2 else "tail", "label": row["label"]} for i, row in enumerate(ROWS)]
     dataset(rows).to_parquet(str(tmp_path / "a.parquet"))
     assert run(CUSTOM_DATASET_PATH=str(tmp_path / "a.parquet"), **form).data["train_dropped"] == 0

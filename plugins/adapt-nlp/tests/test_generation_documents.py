@@ -167,7 +167,7 @@ def test_a_bad_conversation_is_named_by_its_row_or_dropped(read: Read, bad: Any,
 
 def test_a_conversation_that_the_template_refuses_is_named(read: Read) -> None:
     read.template = ALTERNATING
-    with pytest.raises(InputError, match="train row 1: the chat template refuses the conversation: roles must alt"):
+    with pytest.raises(InputError, match="train row 1: the chat template rejects the conversation: roles must alt"):
         read([{"messages": [CHAT[1], CHAT[1], CHAT[2]]}])
 
 

@@ -74,7 +74,7 @@ def test_one_row_of_many_packs_keeps_them_apart_too(family: str, request: pytest
     packs = [pack(tokenizer, *TEXTS[:2]), pack(tokenizer, TEXTS[2])]
     totals = []
     for flat in (False, True):
-        batch = CollateDocuments(tokenizer, flat)(packs)
+        batch = CollateDocuments(tokenizer, flat=flat)(packs)
         with torch.no_grad():
             sums = token_sums(model(**batch, use_cache=False).logits, batch["labels"])
         totals.append(sums.sum(dim=0).tolist())
@@ -208,9 +208,9 @@ def opt() -> nn.Module:
     ("build", "reason"),
     [
         (bloom, "takes no position_ids"),
-        (jamba, "lets documents of a pack see one another"),
+        (jamba, "lets documents of a pack attend to one another"),
         # OPT makes a mask of its own where none is given, and so loses the documents' borders.
-        (opt, "lets documents of a pack see one another"),
+        (opt, "lets documents of a pack attend to one another"),
         (qwen2, None),
     ],
 )

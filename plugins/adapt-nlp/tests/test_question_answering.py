@@ -128,9 +128,12 @@ def test_doc_stride_and_max_length_shape_the_windows(tmp_path: Path, tiny_encode
 
 
 def test_max_answer_length_and_n_best_size_bound_the_candidates() -> None:
-    from adapt_nlp.question_answering.spans import best_spans
+    import numpy
 
-    window = ([0.0, 5.0, 1.0, 0.0], [0.0, 0.0, 1.0, 5.0], [-1, 0, 5, 9], [-1, 4, 8, 12], 0)
+    from adapt_nlp.question_answering.spans import WindowLogits, best_spans
+
+    start, end = numpy.array([0.0, 5.0, 1.0, 0.0]), numpy.array([0.0, 0.0, 1.0, 5.0])
+    window = WindowLogits(start, end, [-1, 0, 5, 9], [-1, 4, 8, 12], 0)
     best = best_spans([window], 20, 3).spans[0]
     assert (best.start, best.end, best.score) == (0, 12, 10.0)
     short = best_spans([window], 20, 2)

@@ -94,16 +94,17 @@ def test_prompts_are_gone_on_from_together_as_alone(keys: Keys, family: str, req
     """Three prompts of other lengths, padded on their left, in one pass for each token."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from adapt_nlp.text_generation.predict import go_on
+    from adapt_nlp.text_generation.predict import generate_texts
 
     folder = request.getfixturevalue(family)
     plan = api.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     prompts = {"one": "Can I", "two": "The reading room is open until nine", "three": "Please keep the book"}
-    together = go_on(model, tokenizer, prompts, plan, False, most=12)
+    together = generate_texts(model, tokenizer, prompts, plan.task.params, is_chat=False, max_new_tokens=12)
     assert together == [
-        go_on(model, tokenizer, {place: text}, plan, False, most=12)[0] for place, text in prompts.items()
+        generate_texts(model, tokenizer, {name: text}, plan.task.params, is_chat=False, max_new_tokens=12)[0]
+        for name, text in prompts.items()
     ]
     assert any(together)
 

@@ -166,7 +166,7 @@ def test_multilingual_models_generate_in_the_target_language(
 
 
 def test_a_model_that_is_no_encoder_decoder_is_refused(summarize: Run, tiny_encoder: Path) -> None:
-    with pytest.raises(InputError, match="is a bert, no encoder-decoder"):
+    with pytest.raises(InputError, match="is a bert, not an encoder-decoder"):
         summarize(MODEL_PATH=str(tiny_encoder))
 
 

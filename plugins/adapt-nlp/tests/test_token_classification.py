@@ -111,11 +111,11 @@ def test_a_long_document_is_windowed_and_no_word_is_lost(tmp_path: Path, tiny_en
 def test_each_word_is_asked_for_once_at_its_first_sub_token(tiny_encoder: Path) -> None:
     from transformers import AutoTokenizer
 
-    from adapt_nlp.token_classification.windows import windows
+    from adapt_nlp.token_classification.windows import cut_windows
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     words = ["unbelievably", "red", "xylophones", "zigzag"] * 15
-    every = windows(tokenizer, [words, ["red"]], 20)
+    every = cut_windows(tokenizer, [words, ["red"]], 20)
     for document, count in ((0, len(words)), (1, 1)):
         asked = [word for window in every if window.document == document for word in window.words if word >= 0]
         assert sorted(asked) == list(range(count))

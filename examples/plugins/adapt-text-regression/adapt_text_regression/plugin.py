@@ -7,16 +7,20 @@ import attrs
 from adapt_core.hf import TextParams
 from adapt_core.plugin import TaskSpec, hookimpl, param
 
+METRICS = {"rmse": "lower", "mae": "lower"}
+"""The metrics of a run, the one that selects the best checkpoint first."""
+
 
 @attrs.frozen
 class TextRegressionParams(TextParams):
     """Parameters of text_regression."""
 
-    max_seq_length: int = param(128, "Longest text in tokens; longer ones are cut.", ge=8)
+    max_seq_length: int = param(128, "Longest text in tokens; longer ones are truncated.", ge=8)
 
 
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
+    """Return the spec of text_regression."""
     return [
         TaskSpec(
             name="text_regression",
@@ -25,6 +29,6 @@ def adapt_tasks() -> list[TaskSpec]:
             params=TextRegressionParams,
             loop="hf",
             library="transformers",
-            metrics={"rmse": "lower", "mae": "lower"},
+            metrics=METRICS,
         )
     ]

@@ -9,57 +9,55 @@ from typing import Any
 
 from adapt_core import hf
 from adapt_core.plugin import Job, LoadedModel, Loop, Quantizer, TaskData, World, spread
+from adapt_text_regression.plugin import METRICS, TextRegressionParams
 
 
-class TextRegression(hf.LanguageTask):
+class TextRegression(hf.LanguageTask[TextRegressionParams]):
     """The task text_regression."""
 
     auto_class = "AutoModelForSequenceClassification"
     head_names = ("classifier", "score", "pre_classifier", "classification_head")
 
     def load_data(self) -> TaskData:
-        """The splits as token ids with `labels` (float)."""
+        """Return the splits as token ids with `labels` (float)."""
         plan, tokenizer = self.plan, self.tokenizer
-        limit, target = plan.task.params.max_seq_length, plan.data.target_column or "score"
+        limit, target = self.params.max_seq_length, plan.data.target_column or "score"
 
         def faults(rows: Any, _split: str) -> Iterator[str | None]:
             for fault, value in zip(hf.text_faults(rows, plan), hf.column_values(rows, target), strict=True):
                 number = isinstance(value, (int, float)) and math.isfinite(value)
                 yield fault or (None if number else f"column {target!r} is {value!r}, not a number")
 
-        def encode(batch: Any) -> dict[str, Any]:
+        def encode(batch: Any, _numbers: Any) -> dict[str, Any]:
             encoded = tokenizer(hf.batch_texts(batch, plan), truncation=True, max_length=limit)
             return {**encoded, "labels": [float(value) for value in batch[target]]}
 
-        raw = hf.load_splits(plan, [*hf.text_columns(plan), (target, "target_column")])
-        good, stats = hf.clean_splits(plan, raw, faults)
-        key = {"tokenizer": hf.tokenizer_key(tokenizer), "limit": limit, "columns": [*hf.text_columns(plan), target]}
-        key["format"] = plan.data.format_string
-        ready = {name: hf.cached_map(split, encode, key, f"{name} split tokenized") for name, split in good.items()}
-        return TaskData(stats=stats, rows=good, **ready)
+        columns = [*hf.text_columns(plan), (target, "target_column")]
+        key = {"limit": limit, "columns": columns, "format": plan.data.format_string}
+        encoding = hf.Encoding(encode=encode, key=key)
+        return hf.prepare_rows(plan, tokenizer, hf.load_splits(plan, columns), faults, encoding)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """A model with one output."""
+        """Load a model with one output."""
         options = {"num_labels": 1, "problem_type": "regression", "ignore_mismatched_sizes": True}
         return self.load_base(options, quantizer, world)
 
     def make_loop(self, job: Job) -> Loop:
-        """A Trainer that pads each batch to its longest text."""
-        metrics = {"rmse": "lower", "mae": "lower"}
-        parts = hf.TrainerComponents(collate=self.collator, compute_metrics=errors, metrics=metrics)
-        return hf.HuggingFaceLoop(job, parts)
+        """Return a Trainer that pads each batch to its longest text."""
+        components = hf.TrainerComponents(collate=self.collator, compute_metrics=errors, metrics=METRICS)
+        return hf.HuggingFaceLoop(job, components)
 
     def loading_lines(self, save_method: str) -> str:
-        """Loads model and tokenizer, and scores one text."""
+        """Return lines that load model and tokenizer and score a text."""
         use = 'score = model(**tokenizer("A text to score.", return_tensors="pt")).logits.item()'
         return self.loading_with([use], save_method)
 
     def predict(self, model: Any, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """For each text {"text", "score"}."""
+        """Return {"text", "score"} for each text."""
         return [{"text": t, "score": self._score(model, self.saved_tokenizer(folder), t)} for t in inputs]
 
     def samples(self, model: Any, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """For the report: a few validation texts with their number, and the model's."""
+        """Return a few validation texts with their number and the model's, for the report."""
         rows = data.rows["validation"].select(spread(len(data.validation), count))
         target = self.plan.data.target_column or "score"
         texts = [(hf.row_text(row, self.plan), row[target]) for row in rows]
@@ -69,12 +67,12 @@ class TextRegression(hf.LanguageTask):
     def _score(self, model: Any, tokenizer: Any, text: str) -> float:
         import torch
 
-        options = {"truncation": True, "max_length": self.plan.task.params.max_seq_length, "return_tensors": "pt"}
+        options = {"truncation": True, "max_length": self.params.max_seq_length, "return_tensors": "pt"}
         with torch.inference_mode():
             return float(model(**tokenizer(text, **options).to(model.device)).logits)
 
 
 def errors(prediction: Any) -> dict[str, float]:
-    """Root mean squared and mean absolute error of `predictions` (rows, 1) against `label_ids` (rows,)."""
+    """Return the root mean squared and mean absolute error of `predictions` (rows, 1) against `label_ids` (rows,)."""
     off = prediction.predictions.squeeze(-1) - prediction.label_ids
     return {"rmse": float((off**2).mean() ** 0.5), "mae": float(abs(off).mean())}

@@ -1,1 +1,7 @@
-"""Metrics that work without a network. `adapt_nlp.evaluate_metrics` offers them to users of the package evaluate."""
+"""Metrics that several tasks report. None needs a network.
+
+names.py           the metrics of each task, and whether higher or lower is better
+classification.py  accuracy and macro-F1
+rouge.py           ROUGE
+bleu.py            BLEU and SacreBLEU
+"""

@@ -1,4 +1,4 @@
-"""BLEU (Papineni et al., 2002) by the package sacrebleu."""
+"""BLEU (Papineni et al., 2002), computed by the package sacrebleu (Post, 2018)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 
 def sacrebleu(predictions: Sequence[str], references: Sequence[str], language: str | None = None) -> dict[str, float]:
-    """Corpus BLEU as WMT reports it (13a tokenization, exponential smoothing), from 0 to 100.
+    """Return corpus BLEU as WMT reports it (13a tokenization, exponential smoothing), from 0 to 100.
 
     Args:
         predictions: generated texts.
         references: one for each.
-        language: of the texts. Chinese is split as sacrebleu's `zh` does; Japanese and Korean with MeCab where it is
-            installed, else by characters.
+        language: of the texts. It selects sacrebleu's tokenization: `zh` for Chinese; for Japanese and Korean that of
+            MeCab where it is installed, otherwise by characters.
     """
     from sacrebleu.metrics.bleu import BLEU
 
@@ -28,7 +28,7 @@ def sacrebleu(predictions: Sequence[str], references: Sequence[str], language: s
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Corpus BLEU without smoothing, from 0 to 1, as the metric `bleu` of the package evaluate (13a tokenization)."""
+    """Return corpus BLEU without smoothing (13a tokenization), from 0 to 1, as the metric `bleu` of evaluate does."""
     from sacrebleu.metrics.bleu import BLEU
 
     score = BLEU(smooth_method="none").corpus_score(list(predictions), [list(references)])

@@ -1,47 +1,50 @@
-"""ROUGE (Lin, 2004) by the package rouge_score, on words of any script."""
+"""ROUGE (Lin, 2004) on words of any script, computed by the package rouge_score."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
 
-KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+from adapt_nlp.metrics.names import ROUGE
 
-# Letters and digits of any script; where no spaces are written (Chinese, Japanese), each character is a word.
+if TYPE_CHECKING:
+    from rouge_score.tokenizers import Tokenizer
+
+# Letters and digits of any script. In scripts without spaces (Chinese, Japanese) each character is a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _STEMMED_FROM = 4
 
 
-def rouge(predictions: Sequence[str], references: Sequence[str], use_stemmer: bool = False) -> dict[str, float]:
-    """Mean F-measures of ROUGE-1, -2, -L and -Lsum, from 0 to 1.
+def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer: bool = False) -> dict[str, float]:
+    """Return the mean F-measures of ROUGE-1, -2, -L and -Lsum, from 0 to 1.
 
-    On ASCII text the words are those of rouge_score's own tokenizer, which drops every other letter; here letters of
-    any script count. For rougeLsum each sentence stands on a line, as that package asks.
+    On ASCII text the words are those of rouge_score's own tokenizer, which drops all other letters; here letters of
+    any script count. For rougeLsum texts are split into sentences, one a line, as rouge_score expects.
 
     Args:
         predictions: generated texts.
         references: one for each.
-        use_stemmer: compare Porter stems (English), the field's way for summaries.
+        use_stemmer: compare Porter stems (English), as is usual for summaries.
     """
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(list(KINDS), tokenizer=_words(use_stemmer))
+    scorer = RougeScorer(list(ROUGE), tokenizer=_words(use_stemmer=use_stemmer))
     scores = [
-        scorer.score(in_lines(reference), in_lines(prediction))
+        scorer.score(split_sentences(reference), split_sentences(prediction))
         for prediction, reference in zip(predictions, references, strict=True)
     ]
-    return {kind: fmean(score[kind].fmeasure for score in scores) if scores else 0.0 for kind in KINDS}
+    return {kind: fmean(score[kind].fmeasure for score in scores) if scores else 0.0 for kind in ROUGE}
 
 
-def in_lines(text: str) -> str:
-    """A text with each sentence on a line of its own."""
+def split_sentences(text: str) -> str:
+    """Return a text with each sentence on its own line."""
     return "\n".join(part for part in _SENTENCE_END.split(text) if part.strip())
 
 
-def _words(use_stemmer: bool) -> Any:
+def _words(*, use_stemmer: bool) -> Tokenizer:
     from rouge_score.tokenizers import Tokenizer
 
     if use_stemmer:

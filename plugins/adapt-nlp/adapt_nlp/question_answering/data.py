@@ -1,71 +1,98 @@
-"""Questions, contexts and answers: validated, and cut into overlapping windows."""
+"""Questions, contexts and answers: validated, and cut into windows."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import text_fault
-from adapt_core.hf.data.splits import clean_splits, load_splits
+from adapt_core.hf.data.rows import Encoding, count_windows, prepare_rows
+from adapt_core.hf.data.splits import load_splits
+
+from adapt_nlp.params import QuestionAnsweringParams
+from adapt_nlp.question_answering.windows import answer_tokens, cut_windows
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
-log = logging.getLogger(__name__)
+Answers = Mapping[str, Sequence[Any]] | list[Mapping[str, Any]]
+"""The gold answers of a row: {"text": [...], "answer_start": [...]}, or a list of {"text", "answer_start"}."""
 
 
-def columns(plan: Plan) -> tuple[str, str, str]:
-    """The columns of context, question and answers."""
+def columns(plan: Plan[QuestionAnsweringParams]) -> tuple[str, str, str]:
+    """Return the columns of context, question and answers."""
     context = str(plan.data.input_column or "context")
     return context, plan.task.params.input_question_column, str(plan.data.target_column or "answers")
 
 
-def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, list[tuple[Any, Dataset]]]:
-    """The splits as windows, with the questions that each split's windows come from.
+def prepare_windows(plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTokenizerBase, limit: int) -> TaskData:
+    """Return the splits as windows.
+
+    Each row is one window: the model's inputs, `start_positions` and `end_positions` (tokens), and for scoring `row`,
+    `starts`, `ends` and `null` (see `Windows`).
+
+    Args:
+        plan: the plan.
+        tokenizer: a fast one, not called before.
+        limit: the longest window in tokens.
 
     Raises:
         DataError: naming the split, row and column at fault.
     """
     context, question, answers = columns(plan)
+    stride = plan.task.params.doc_stride
     keys = ("input_column", "input_question_column", "target_column")
     raw = load_splits(plan, list(zip((context, question, answers), keys, strict=True)))
-    room = limit - plan.task.params.doc_stride - tokenizer.num_special_tokens_to_add(pair=True)
-    splits, stats = clean_splits(plan, raw, lambda rows, _: _faults(rows, plan, tokenizer, room))
-    key = {
-        "tokenizer": tokenizer_key(tokenizer),
-        "limit": limit,
-        "stride": plan.task.params.doc_stride,
-        "columns": [context, question, answers],
-        "version": 1,
-    }
-    ready: dict[str, Any] = {}
-    for split, rows in splits.items():
-        numbered = rows.select_columns([context, question, answers]).add_column("row", list(range(len(rows))))
-        ready[split] = cached_map(numbered, _encoder(plan, tokenizer, limit), key, f"{split} windows")
-        stats[f"{split}_windows"] = len(ready[split])
-    pairs = [(ready[split], splits[split]) for split in splits]
-    data = TaskData(stats=stats, rows=splits, **{s: ready.get(s) for s in ("train", "validation", "test")})
-    return data, pairs
+    room = limit - stride - tokenizer.num_special_tokens_to_add(pair=True)
+
+    def encode(batch: Batch, numbers: Sequence[int]) -> dict[str, Any]:
+        windows = cut_windows(tokenizer, batch[question], batch[context], limit, stride)
+        golds = [gold_answers(row) for row in batch[answers]]
+        tokens = [
+            answer_tokens(golds[row][0] if golds[row] else None, starts, ends, null)
+            for row, starts, ends, null in zip(windows.rows, windows.starts, windows.ends, windows.nulls, strict=True)
+        ]
+        return {
+            **windows.encoding,
+            "start_positions": [first for first, _ in tokens],
+            "end_positions": [last for _, last in tokens],
+            "row": [numbers[row] for row in windows.rows],
+            "starts": windows.starts,
+            "ends": windows.ends,
+            "null": windows.nulls,
+        }
+
+    key = {"limit": limit, "stride": stride, "columns": [context, question, answers], "version": 1}
+    encoding = Encoding(encode=encode, key=key, finish=count_windows)
+    return prepare_rows(plan, tokenizer, raw, lambda rows, _: _faults(rows, plan, tokenizer, room), encoding)
 
 
-def gold_of(answers: Any) -> list[tuple[str, int]]:
-    """(text, answer_start) of each gold answer, from a mapping of lists or a list of mappings."""
+def gold_answers(answers: Answers) -> list[tuple[str, int]]:
+    """Return (text, answer_start) of each gold answer.
+
+    Raises:
+        TypeError, KeyError, ValueError: it is neither form of `Answers`.
+    """
     if isinstance(answers, list):
         return [(answer["text"], answer["answer_start"]) for answer in answers]
     return list(zip(answers["text"], answers["answer_start"], strict=True))
 
 
-def _faults(rows: Dataset, plan: Plan, tokenizer: Any, room: int) -> Iterator[str | None]:
+def _faults(
+    rows: Dataset, plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTokenizerBase, room: int
+) -> Iterator[str | None]:
     context, question, answers = columns(plan)
     for row in rows.select_columns([context, question, answers]):
         fault = next(
             (f"column {name!r} {text_fault(row[name])}" for name in (context, question) if text_fault(row[name])), None
         )
-        fault = fault or _answer_fault(row[context], row[answers], answers, plan.task.params.squad_v2_format)
+        fault = fault or _answer_fault(
+            row[context], row[answers], answers, unanswerable=plan.task.params.squad_v2_format
+        )
         if fault is None and len(row[question]) >= room:
             tokens = len(tokenizer.tokenize(row[question].strip()))
             if tokens >= room:
@@ -73,12 +100,12 @@ def _faults(rows: Dataset, plan: Plan, tokenizer: Any, room: int) -> Iterator[st
         yield fault
 
 
-def _answer_fault(context: str, answers: Any, column: str, v2: bool) -> str | None:
+def _answer_fault(context: str, answers: Answers, column: str, *, unanswerable: bool) -> str | None:
     try:
-        gold = gold_of(answers)
+        gold = gold_answers(answers)
     except (TypeError, KeyError, ValueError):
-        return f"column {column!r} must hold text and answer_start, as many of one as of the other"
-    if not gold and not v2:
+        return f"column {column!r} must have text and answer_start, the same number of each"
+    if not gold and not unanswerable:
         return f"column {column!r} has no answer (for unanswerable questions set squad_v2_format: true)"
     for text, start in gold:
         if not isinstance(text, str) or not text:
@@ -86,68 +113,3 @@ def _answer_fault(context: str, answers: Any, column: str, v2: bool) -> str | No
         if not isinstance(start, int) or start < 0 or context[start : start + len(text)] != text:
             return f"answer_start {start} does not match its text {text[:40]!r}"
     return None
-
-
-def encode_windows(tokenizer: Any, questions: Sequence[str], contexts: Sequence[str], limit: int, stride: int) -> Any:
-    """Windows of question and context pairs; of each its row, the characters of its tokens, and its null token.
-
-    Returns:
-        (encoding: the model's inputs by name, one list a window; rows; start characters; end characters; null
-        indices). Characters are -1 for tokens outside the context.
-    """
-    encoded = tokenizer(
-        [question.strip() for question in questions],
-        list(contexts),
-        truncation="only_second",
-        max_length=limit,
-        stride=stride,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-    )
-    rows, offsets = encoded.pop("overflow_to_sample_mapping"), encoded.pop("offset_mapping")
-    starts, ends, nulls = [], [], []
-    for number, places in enumerate(offsets):
-        second = [part == 1 for part in encoded.sequence_ids(number)]
-        starts.append([place[0] if inside else -1 for place, inside in zip(places, second, strict=True)])
-        ends.append([place[1] if inside else -1 for place, inside in zip(places, second, strict=True)])
-        ids = encoded["input_ids"][number]
-        cls = tokenizer.cls_token_id
-        nulls.append(ids.index(cls) if cls in ids else 0)
-    return dict(encoded), rows, starts, ends, nulls
-
-
-def _encoder(plan: Plan, tokenizer: Any, limit: int) -> Any:
-    context, question, answers = columns(plan)
-
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        encoded, rows, starts, ends, nulls = encode_windows(
-            tokenizer, batch[question], batch[context], limit, plan.task.params.doc_stride
-        )
-        places = []
-        for number, row in enumerate(rows):
-            gold = gold_of(batch[answers][row])
-            places.append(_tokens_of(gold[0] if gold else None, starts[number], ends[number], nulls[number]))
-        return {
-            **encoded,
-            "start_positions": [place[0] for place in places],
-            "end_positions": [place[1] for place in places],
-            "row": [batch["row"][row] for row in rows],
-            "starts": starts,
-            "ends": ends,
-            "null": nulls,
-        }
-
-    return encode
-
-
-def _tokens_of(gold: tuple[str, int] | None, starts: Sequence[int], ends: Sequence[int], null: int) -> tuple[int, int]:
-    """First and last token of an answer; the null token twice where it is not wholly in the window."""
-    inside = [place for place, start in enumerate(starts) if start >= 0]
-    if gold is None or not inside:
-        return null, null
-    first, last = gold[1], gold[1] + len(gold[0])
-    if starts[inside[0]] > first or ends[inside[-1]] < last:
-        return null, null
-    begin = max(place for place in inside if starts[place] <= first)
-    stop = min(place for place in inside if ends[place] >= last)
-    return begin, stop

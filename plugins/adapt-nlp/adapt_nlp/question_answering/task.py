@@ -1,10 +1,9 @@
-"""The span of a context that answers a question, with any model that has a question-answering head."""
+"""The task question_answering, with any model that has a question-answering head."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,38 +16,42 @@ from adapt_core.hf.data.columns import text_fault
 from adapt_core.hf.models.tokenizers import positions_of, require_fast
 from adapt_core.hf.tasks.inputs import read_records
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import example_tokens, spread_examples
+from adapt_core.hf.tasks.preview import LabelledTokens
 
-from adapt_nlp.question_answering import data as answering_data
-from adapt_nlp.question_answering.metrics import METRICS, V2_METRICS, squad_scores
-from adapt_nlp.question_answering.spans import Found, best_spans
+from adapt_nlp.metrics import names
+from adapt_nlp.params import QuestionAnsweringParams
+from adapt_nlp.question_answering.data import columns, gold_answers, prepare_windows
+from adapt_nlp.question_answering.metrics import squad_scores
+from adapt_nlp.question_answering.preview import as_samples, labelled_windows
 
 if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
     from torch import nn
-
-_PREDICTED_AT_ONCE = 16
-
-NO_ANSWER = "(no answer)"
-"""What samples show for an unanswerable question."""
+    from transformers import EvalPrediction, PretrainedConfig
 
 
-class QuestionAnswering(LanguageTask):
+class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
     """The task question_answering."""
 
     auto_class = "AutoModelForQuestionAnswering"
     head_names = ("qa_outputs",)
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[QuestionAnsweringParams]) -> None:
         super().__init__(plan)
-        self._rows: list[tuple[Any, Any]] = []
+        self._data = TaskData()
 
     @property
     def _metrics(self) -> dict[str, str]:
-        return V2_METRICS if self.plan.task.params.squad_v2_format else METRICS
+        return names.SQUAD_V2 if self.params.squad_v2_format else names.SQUAD
 
     def check(self) -> None:
-        """Data and model are there; windows overlap by less than their length."""
-        params = self.plan.task.params
+        """Check data and model, and that windows overlap by less than their length.
+
+        Raises:
+            InputError: one of them is at fault.
+        """
+        params = self.params
         if params.doc_stride >= params.max_length - 8:
             raise InputError(f"doc_stride {params.doc_stride} must be well below max_length {params.max_length}.")
         if self.plan.data.format_string:
@@ -56,84 +59,60 @@ class QuestionAnswering(LanguageTask):
         self.require_metric(list(self._metrics))
         super().check()
 
-    def _limit(self, config: Any) -> int:
+    def _limit(self, config: PretrainedConfig) -> int:
         positions = positions_of(config)
-        wanted = int(self.plan.task.params.max_length)
+        wanted = self.params.max_length
         if positions is not None and positions < wanted:
             raise InputError(f"max_length {wanted} is more than the {positions} positions of the model.")
         return wanted
 
     def load_data(self) -> TaskData:
-        """The splits as windows with `start_positions` and `end_positions` (tokens)."""
+        """Return the splits as windows with `start_positions` and `end_positions` (tokens)."""
         tokenizer = require_fast(self.tokenizer, self.source, "answers are found by their characters")
-        data, self._rows = answering_data.load(self.plan, tokenizer, self._limit(self.config))
-        return data
+        self._data = prepare_windows(self.plan, tokenizer, self._limit(self.config))
+        return self._data
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """A model with two logits, start and end, for each token."""
+        """Load a model with two logits for each token: start and end of the answer."""
         return self.load_base({}, quantizer, world)
 
     @property
-    def collator(self) -> Any:
-        from adapt_nlp.collate import PadWithPositions
+    def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
+        """The collator of windows."""
+        from adapt_nlp.question_answering.collate import PadWithPositions
 
         return PadWithPositions(self.tokenizer)
 
     def make_loop(self, job: Job) -> Loop:
-        """A Trainer that pads each batch to its longest window."""
+        """Return a Trainer that pads each batch to its longest window."""
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
-        parts = TrainerComponents(
+        components = TrainerComponents(
             collate=self.collator,
             score=self._score,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
             processing_class=self.tokenizer,
         )
-        return HuggingFaceLoop(job, parts)
+        return HuggingFaceLoop(job, components)
 
-    def _score(self, prediction: Any, dataset: Any) -> dict[str, float]:
-        rows = next(rows for windows, rows in self._rows if windows is dataset)
-        context, _question, answers = answering_data.columns(self.plan)
-        start, end = prediction.predictions[:2]
-        by_row: dict[int, list[Any]] = defaultdict(list)
-        facts = dataset.select_columns(["row", "starts", "ends", "null"])
-        for number, window in enumerate(facts):
-            by_row[window["row"]].append((start[number], end[number], window["starts"], window["ends"], window["null"]))
-        predicted, gold = [], []
-        for number, row in enumerate(rows.select_columns([context, answers])):
-            found = self._found(by_row[number])
-            predicted.append(self._answer(found, row[context])["answer"])
-            gold.append([text for text, _ in answering_data.gold_of(row[answers])])
-        return squad_scores(predicted, gold, self.plan.task.params.squad_v2_format)
+    def _score(self, prediction: EvalPrediction, windows: Dataset) -> dict[str, float]:
+        from adapt_nlp.question_answering.predict import evaluated_answers
 
-    def _found(self, windows: Iterable[Any]) -> Found:
-        params = self.plan.task.params
-        return best_spans(windows, params.n_best_size, params.max_answer_length)
+        data = self._data
+        rows = next(rows for split, rows in data.rows.items() if getattr(data, split) is windows)
+        found = evaluated_answers(prediction.predictions[:2], windows, rows, self.plan)
+        _, _, answers = columns(self.plan)
+        gold = [[text for text, _ in gold_answers(row[answers])] for row in rows.select_columns([answers])]
+        return squad_scores([answer["answer"] for answer in found], gold, v2=self.params.squad_v2_format)
 
-    def _answer(self, found: Found, context: str) -> dict[str, Any]:
-        params = self.plan.task.params
-        best = found.spans[0] if found.spans else None
-        none = params.squad_v2_format and (
-            best is None or found.null_score - best.score > params.null_score_diff_threshold
-        )
-        if best is None or none:
-            return {"answer": "", "start": None, "end": None, "score": round(found.null_score, 6)}
-        text = context[best.start : best.end]
-        return {"answer": text, "start": best.start, "end": best.end, "score": round(best.score, 6)}
-
-    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
-        """The tokens of windows, with those of the answer marked."""
-        seen = []
-        for example in spread_examples(data, count):
-            first, last = example["start_positions"], example["end_positions"]
-            tokens = example_tokens(self.tokenizer, example)
-            seen.append([(token, "answer" if first <= place <= last else "") for place, token in enumerate(tokens)])
-        return seen
+    def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
+        """Return the tokens of training windows, those of the answer labelled."""
+        return labelled_windows(self.tokenizer, data, count)
 
     def loading_lines(self, save_method: str) -> str:
-        """Loads model and tokenizer, and answers one question."""
+        """Return lines that load model and tokenizer and answer a question."""
         use = [
             'inputs = tokenizer("Where did Ada live?", "Ada Lovelace lived in London.", return_tensors="pt")',
             "outputs = model(**inputs)",
@@ -143,12 +122,12 @@ class QuestionAnswering(LanguageTask):
         return self.loading_with(use, save_method)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Files with the columns of context and question, or JSON objects that hold them.
+        """Return records with the columns of context and question, from files or JSON objects.
 
         Raises:
             InputError: an argument is neither, or a text is missing.
         """
-        context, question, _ = answering_data.columns(self.plan)
+        context, question, _ = columns(self.plan)
         records = read_records(arguments, self.plan, {context: "input_column", question: "input_question_column"})
         for number, record in enumerate(records, start=1):
             for name in (context, question):
@@ -158,44 +137,22 @@ class QuestionAnswering(LanguageTask):
         return records
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """For each input {"question", "answer", "start", "end", "score"}; an empty answer means "unanswerable"."""
-        return self._answered(model, self.saved_tokenizer(folder), inputs)
+        """Return {"question", "answer", "start", "end", "score"} for each input; "unanswerable" is an empty answer."""
+        from adapt_nlp.question_answering.predict import answer_questions
+
+        module: Any = model
+        _, question, _ = columns(self.plan)
+        records = list(inputs)
+        limit = self._limit(module.config)
+        answers = answer_questions(model, self.saved_tokenizer(folder), records, self.plan, limit)
+        return [{"question": row[question], **answer} for row, answer in zip(records, answers, strict=True)]
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """A few validation questions with their first gold answer, and the model's."""
-        context, question, answers = answering_data.columns(self.plan)
+        """Return a few validation questions with their first gold answer and the model's."""
+        from adapt_nlp.question_answering.predict import answer_questions
+
+        module: Any = model
         rows = data.rows["validation"]
         chosen = list(rows.select(spread(len(rows), count)))
-        golds = [answering_data.gold_of(row[answers]) for row in chosen]
-        return [
-            {
-                "input": {"question": row[question], "context": row[context]},
-                "expected": gold[0][0] if gold else NO_ANSWER,
-                "predicted": found["answer"] or NO_ANSWER,
-            }
-            for row, gold, found in zip(chosen, golds, self._answered(model, self.tokenizer, chosen), strict=True)
-        ]
-
-    def _answered(self, model: nn.Module, tokenizer: Any, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        import torch
-
-        from adapt_nlp.collate import PadWithPositions
-
-        context, question, _ = answering_data.columns(self.plan)
-        pad = PadWithPositions(tokenizer)
-        results = []
-        module: Any = model
-        for row in inputs:
-            encoded, _rows, starts, ends, nulls = answering_data.encode_windows(
-                tokenizer, [row[question]], [row[context]], self._limit(module.config), self.plan.task.params.doc_stride
-            )
-            windows = []
-            for first in range(0, len(nulls), _PREDICTED_AT_ONCE):
-                numbers = range(first, min(first + _PREDICTED_AT_ONCE, len(nulls)))
-                batch = pad([{name: values[number] for name, values in encoded.items()} for number in numbers])
-                with torch.inference_mode():
-                    output = module(**{name: tensor.to(module.device) for name, tensor in batch.items()})
-                begin, stop = output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
-                windows += [(begin[n - first], stop[n - first], starts[n], ends[n], nulls[n]) for n in numbers]
-            results.append({"question": row[question], **self._answer(self._found(windows), row[context])})
-        return results
+        limit = self._limit(module.config)
+        return as_samples(chosen, answer_questions(model, self.tokenizer, chosen, self.plan, limit), self.plan)

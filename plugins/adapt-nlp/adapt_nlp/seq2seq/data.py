@@ -2,101 +2,108 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import require_columns
-from adapt_core.hf.data.splits import clean_splits, count_truncated, load_splits
+from adapt_core.hf.data.rows import Encoding, prepare_rows
+from adapt_core.hf.data.splits import count_truncated, load_splits
 
-from adapt_nlp.seq2seq.text_fields import Formatted, Place
+from adapt_nlp.params import Seq2SeqParams
+from adapt_nlp.seq2seq.text_fields import Source, TextField
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
-log = logging.getLogger(__name__)
-
-Places = Callable[["Dataset", str], tuple[Place | Formatted, Place]]
+Fields = Callable[["Dataset", str], tuple[Source, TextField]]
+"""(rows, split) -> where source and target are in them."""
 
 
 @attrs.frozen
 class Limits:
-    """The longest input and the longest target in tokens."""
+    """The longest source and the longest target in tokens."""
 
     source: int
     target: int
 
 
-def load(plan: Plan, tokenizer: Any, limits: Limits, places: Places) -> TaskData:
-    """The splits as token ids (`input_ids`, `attention_mask`) with `labels` (the target's token ids).
+def prepare_pairs(
+    plan: Plan[Seq2SeqParams], tokenizer: PreTrainedTokenizerBase, limits: Limits, find_fields: Fields
+) -> TaskData:
+    """Return the splits as token ids (`input_ids`, `attention_mask`) with `labels` (the target's token ids).
 
     Args:
         plan: the plan.
-        tokenizer: not called before, but for its languages.
+        tokenizer: its languages are set.
         limits: in tokens.
-        places: (rows, split) -> where source and target stand in them.
+        find_fields: see `Fields`.
 
     Raises:
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
-    found = {split: places(rows, split) for split, rows in raw.items()}
+    fields = {split: find_fields(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
-        require_columns(rows, [column for place in found[split] for column in place.columns], split)
-
-    def faults(rows: Dataset, split: str) -> Any:
-        source, target = found[split]
-        names = list(dict.fromkeys(name for place in (source, target) for name, _ in place.columns))
-        return (source.fault(row) or target.fault(row) for row in rows.select_columns(names))
-
-    splits, stats = clean_splits(plan, raw, faults)
+        require_columns(rows, [column for field in fields[split] for column in field.columns], split)
     prefix = plan.task.params.prefix or ""
-    key = {
-        "tokenizer": tokenizer_key(tokenizer),
-        "languages": [str(getattr(tokenizer, name, None)) for name in ("src_lang", "tgt_lang")],
-        "limits": attrs.astuple(limits),
-        "prefix": prefix,
-        "format": [plan.data.format_string, plan.data.format_names],
-        "version": 1,
-    }
-    ready: dict[str, Any] = {}
-    for split, rows in splits.items():
-        source, target = found.get(split, next(iter(found.values())))
-        places_key = [repr(place.columns) + str(getattr(place, "language", "")) for place in (source, target)]
-        encode = _encoder(tokenizer, limits, prefix, source, target)
-        ready[split] = cached_map(rows, encode, {**key, "places": places_key}, f"{split} split tokenized")
-        stats[f"{split}_truncated"] = count_truncated(
-            ready[split], "input_ids", limits.source, f"{split} split: inputs"
-        )
-        stats[f"{split}_targets_truncated"] = count_truncated(
-            ready[split], "labels", limits.target, f"{split} split: targets"
-        )
-    return TaskData(stats=stats, rows=splits, **ready)
+
+    def faults(rows: Dataset, split: str) -> Iterator[str | None]:
+        source, target = fields[split]
+        for row in rows.select_columns(_column_names(source, target)):
+            yield source.fault(row) or target.fault(row)
+
+    def encoding(_rows: Dataset, split: str) -> Encoding:
+        # A validation split that was held out has the fields of the split that it comes from.
+        source, target = fields.get(split, next(iter(fields.values())))
+        columns = _column_names(source, target)
+
+        def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, Any]:
+            cells = zip(*(batch[column] for column in columns), strict=True)
+            rows = [dict(zip(columns, values, strict=True)) for values in cells]
+            inputs = encode_sources(tokenizer, [str(source.text(row)) for row in rows], prefix, limits.source)
+            texts = [target.text(row) for row in rows]
+            targets = tokenizer(text_target=texts, max_length=limits.target, truncation=True)
+            return {**inputs, "labels": targets["input_ids"]}
+
+        key = {
+            "languages": [str(getattr(tokenizer, name, None)) for name in ("src_lang", "tgt_lang")],
+            "limits": attrs.astuple(limits),
+            "prefix": prefix,
+            "format": [plan.data.format_string, plan.data.format_names],
+            "fields": [[*field.columns, getattr(field, "language", None)] for field in (source, target)],
+            "version": 1,
+        }
+        return Encoding(encode=encode, key=key, finish=finish)
+
+    def finish(encoded: Dataset, split: str) -> tuple[Dataset, dict[str, int]]:
+        return encoded, {
+            "truncated": count_truncated(encoded, "input_ids", limits.source, f"{split} split: inputs"),
+            "targets_truncated": count_truncated(encoded, "labels", limits.target, f"{split} split: targets"),
+        }
+
+    return prepare_rows(plan, tokenizer, raw, faults, encoding)
 
 
-def _encoder(tokenizer: Any, limits: Limits, prefix: str, source: Place | Formatted, target: Place) -> Any:
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
-        inputs = encode_sources(tokenizer, [source.text(row) for row in rows], prefix, limits.source)
-        targets = tokenizer(text_target=[target.text(row) for row in rows], max_length=limits.target, truncation=True)
-        return {**inputs, "labels": targets["input_ids"]}
-
-    return encode
+def _column_names(source: Source, target: TextField) -> list[str]:
+    return list(dict.fromkeys(name for field in (source, target) for name, _ in field.columns))
 
 
-def encode_sources(tokenizer: Any, texts: list[str], prefix: str, limit: int, **options: Any) -> dict[str, Any]:
-    """`input_ids` and `attention_mask` of texts with PREFIX before them.
+def encode_sources(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], prefix: str, limit: int, **options: Any
+) -> dict[str, Any]:
+    """Return `input_ids` and `attention_mask` of texts with PREFIX before them.
 
     Args:
-        tokenizer: the model's.
+        tokenizer: of the model.
         texts: any number.
         prefix: may be empty.
-        limit: longest input in tokens.
+        limit: the longest input in tokens.
         options: further arguments of the tokenizer (padding, return_tensors).
     """
     encoded = tokenizer([prefix + text for text in texts], max_length=limit, truncation=True, **options)

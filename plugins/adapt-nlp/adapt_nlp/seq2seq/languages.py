@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 _NEAR_ENOUGH = 9
-"""Distance of CLDR's language matching up to which two tags are one language (regions and macro-languages; not
-another script, which is 10 and more)."""
-_NAMED = 5
+"""The largest distance of CLDR language matching at which two tags are one language: regions and macro-languages
+differ by less, scripts by 10 or more."""
+_NEAREST = 5
 
 
 def match(wanted: str, codes: Iterable[str]) -> str | None:
-    """The code among `codes` that means the language `wanted`, or None where none does.
+    """Return the code among `codes` that means the language `wanted`, or None.
 
-    The same text goes first, then the nearest by the Unicode CLDR's language matching.
+    An equal code is preferred, then the nearest one by the language matching of the Unicode CLDR.
     """
     table = list(codes)
     same = next((code for code in table if code.casefold() == wanted.casefold()), None)
@@ -30,13 +30,13 @@ def match(wanted: str, codes: Iterable[str]) -> str | None:
 
 
 def nearest(wanted: str, codes: Iterable[str]) -> list[str]:
-    """A few of `codes` whose language part looks most like `wanted`, best first."""
+    """Return the codes whose language part is most similar to `wanted`, best first."""
     folded = wanted.casefold()
 
     def likeness(code: str) -> float:
         return SequenceMatcher(None, folded, _tag(code).split("-")[0].casefold()).ratio()
 
-    return sorted(codes, key=lambda code: (-likeness(code), code))[:_NAMED]
+    return sorted(codes, key=lambda code: (-likeness(code), code))[:_NEAREST]
 
 
 def _tag(code: str) -> str:

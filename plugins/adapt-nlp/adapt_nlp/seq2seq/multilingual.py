@@ -1,15 +1,18 @@
-"""Multilingual tokenizers (mBART, mBART-50, NLLB, M2M100, ...) told what they translate from and into."""
+"""The source and target language of multilingual tokenizers (mBART, mBART-50, NLLB, M2M100, ...)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from adapt_core.errors import InputError
 
 from adapt_nlp.seq2seq import languages
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @attrs.frozen
@@ -19,8 +22,8 @@ class Direction:
     Attributes:
         source, target: codes ("en_XX", "ro_RO").
         target_id: the token of the target language.
-        begins: whether targets begin with that token (mBART-50, NLLB, M2M100), so that generation is forced to; else
-            they end with it and the decoder starts from it (mBART).
+        begins: whether targets, and so generated texts, begin with that token (mBART-50, NLLB, M2M100). Otherwise they
+            end with it, and the decoder starts from it (mBART).
     """
 
     source: str
@@ -29,8 +32,8 @@ class Direction:
     begins: bool
 
 
-def language_codes(tokenizer: Any) -> dict[str, int]:
-    """The languages that a tokenizer knows, code -> token id; empty for a tokenizer that knows of none."""
+def language_codes(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Return the languages of a tokenizer, code -> token id; empty for a tokenizer without languages."""
     if not hasattr(tokenizer, "src_lang") or not hasattr(tokenizer, "tgt_lang"):
         return {}
     table = getattr(tokenizer, "lang_code_to_id", None)
@@ -41,11 +44,11 @@ def language_codes(tokenizer: Any) -> dict[str, int]:
     return {code: int(tokenizer.convert_tokens_to_ids(code)) for code in codes}
 
 
-def set_direction(tokenizer: Any, source_lang: str, target_lang: str) -> Direction | None:
-    """Tells a tokenizer the languages of its inputs and targets. None where it knows of no languages (T5, Marian).
+def set_direction(tokenizer: PreTrainedTokenizerBase, source_lang: str, target_lang: str) -> Direction | None:
+    """Set the source and target language of a tokenizer. Return None for one without languages (T5, Marian).
 
     Raises:
-        InputError: it does not know one of them.
+        InputError: it lacks one of the languages.
     """
     codes = language_codes(tokenizer)
     if not codes:
@@ -57,7 +60,7 @@ def set_direction(tokenizer: Any, source_lang: str, target_lang: str) -> Directi
     return Direction(source, target, codes[target], begins=example[0] == codes[target])
 
 
-def _code(key: str, wanted: str, codes: Mapping[str, int], tokenizer: Any) -> str:
+def _code(key: str, wanted: str, codes: Mapping[str, int], tokenizer: PreTrainedTokenizerBase) -> str:
     found = languages.match(wanted, codes)
     if found is None:
         near = ", ".join(languages.nearest(wanted, codes))

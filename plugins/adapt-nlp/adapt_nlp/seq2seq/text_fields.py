@@ -1,33 +1,36 @@
-"""Where the source and the target text of a row stand: in a column, or in one language of a column of translations."""
+"""Where source and target text of a row are: in a column, or in one language of a column of translations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from adapt_core.config.core_params import DataParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import format_columns, format_row, text_fault
+from adapt_core.hf.data.texts import input_column
 
+from adapt_nlp.params import SummarizationParams, TranslationParams
 from adapt_nlp.seq2seq import languages
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 TRANSLATION = "translation"
-_LOOKED_AT = 100
+_INSPECTED_ROWS = 100
 
 
 @attrs.frozen
-class Place:
+class TextField:
     """One text of a row.
 
     Attributes:
         column: its column.
-        key: the config key that names it.
-        language: its key inside a column that maps languages to texts, or None for a column of texts.
+        key: the config key that names the column.
+        language: its key where the column maps languages to texts; None for a column of texts.
     """
 
     column: str
@@ -36,16 +39,16 @@ class Place:
 
     @property
     def columns(self) -> list[tuple[str, str]]:
-        """The columns that must be there, with the key that named each."""
+        """The required columns, each with the key that names it."""
         return [(self.column, self.key)]
 
     def text(self, row: Mapping[str, Any]) -> Any:
-        """The text of one row, or whatever stands there."""
+        """Return the text of a row, or whatever value it has there."""
         value = row[self.column]
         return value.get(self.language) if self.language is not None and isinstance(value, Mapping) else value
 
     def fault(self, row: Mapping[str, Any]) -> str | None:
-        """Why a row has no usable text here, or None."""
+        """Return why a row has no usable text here, or None."""
         value = row[self.column]
         if self.language is None:
             fault = text_fault(value)
@@ -58,51 +61,59 @@ class Place:
 
 
 @attrs.frozen
-class Formatted:
+class FormattedText:
     """A source text that FORMAT_STRING builds from several columns."""
 
-    plan: Plan
+    data: DataParams
 
     @property
     def columns(self) -> list[tuple[str, str]]:
         """The columns of FORMAT_STRING."""
-        return [(name, "FORMAT_STRING") for name in format_columns(self.plan.data)]
+        return [(name, "FORMAT_STRING") for name in format_columns(self.data)]
 
-    def text(self, row: Mapping[str, Any]) -> Any:
-        """The text of one row, None where every column is empty."""
-        return format_row(dict(row), self.plan.data)
+    def text(self, row: Mapping[str, Any]) -> str | None:
+        """Return the text of a row, None where every column is empty."""
+        return format_row(row, self.data)
 
     def fault(self, row: Mapping[str, Any]) -> str | None:
-        """Why a row has no usable text here, or None."""
+        """Return why a row has no usable text here, or None."""
         return "every column of FORMAT_STRING is empty" if text_fault(self.text(row)) else None
 
 
-def column_places(plan: Plan) -> tuple[Place | Formatted, Place]:
-    """Source and target of summarization: input_column or dataset_text_field, and target_column or `summary`."""
-    source = Place(str(plan.data.input_column or plan.task.params.dataset_text_field), "input_column")
-    return (
-        Formatted(plan) if plan.data.format_string else source,
-        Place(str(plan.data.target_column or "summary"), "target_column"),
-    )
+Source = TextField | FormattedText
 
 
-def translated_places(plan: Plan, rows: Dataset, split: str) -> tuple[Place | Formatted, Place]:
-    """Source and target of translation.
+def summary_fields(plan: Plan[SummarizationParams]) -> tuple[Source, TextField]:
+    """Return source and target of summarization: the input column or FORMAT_STRING; target_column or `summary`."""
+    target = TextField(str(plan.data.target_column or "summary"), "target_column")
+    if plan.data.format_string:
+        return FormattedText(plan.data), target
+    return TextField(input_column(plan), "input_column"), target
 
-    Each is looked for in the column that input_column or target_column names, in a column `translation`, and in a
-    column named by the language; the source in dataset_text_field, too. A column of mappings is read by language.
+
+def translation_fields(plan: Plan[TranslationParams], rows: Dataset, split: str) -> tuple[Source, TextField]:
+    """Return source and target of translation; see `translation_field`.
 
     Raises:
-        DataError: a column of translations does not have one of the languages.
+        DataError: a column of translations lacks one of the languages.
     """
-    target = source_or_target(plan, rows, split, "target")
+    target = translation_field(plan, rows, split, "target")
     if plan.data.format_string:
-        return Formatted(plan), target
-    return source_or_target(plan, rows, split, "source"), target
+        return FormattedText(plan.data), target
+    return translation_field(plan, rows, split, "source"), target
 
 
-def source_or_target(plan: Plan, rows: Dataset, split: str, side: str) -> Place:
-    """One side of `translated_places`; `side` is "source" or "target"."""
+def translation_field(
+    plan: Plan[TranslationParams], rows: Dataset, split: str, side: Literal["source", "target"]
+) -> TextField:
+    """Return where one side of a translation is.
+
+    It is the first that exists of: the column that input_column or target_column names, a column `translation`, a
+    column named by the language, and for the source dataset_text_field. A column of mappings is read by language.
+
+    Raises:
+        DataError: a column of translations lacks the language.
+    """
     params = plan.task.params
     language, key, named = (
         (params.source_lang, "input_column", plan.data.input_column)
@@ -115,19 +126,19 @@ def source_or_target(plan: Plan, rows: Dataset, split: str, side: str) -> Place:
         candidates = [TRANSLATION, own, text]
         named = next((name for name in candidates if name is not None and name in rows.column_names), TRANSLATION)
     if named not in rows.column_names:
-        return Place(str(named), key)
-    held = _languages_in(rows, named)
-    if not held:
-        return Place(str(named), key)
-    found = languages.match(language, held)
+        return TextField(str(named), key)
+    known = _languages_in(rows, named)
+    if not known:
+        return TextField(str(named), key)
+    found = languages.match(language, known)
     if found is None:
         raise DataError(
-            f"{side}_lang: the column {named!r} of the {split} split has no {language!r}; it has {', '.join(held)}. "
-            "Set source_lang and target_lang to what it has."
+            f"{side}_lang: the column {named!r} of the {split} split has no {language!r}; it has {', '.join(known)}. "
+            "Set source_lang and target_lang to languages that it has."
         )
-    return Place(str(named), key, found)
+    return TextField(str(named), key, found)
 
 
 def _languages_in(rows: Dataset, column: str) -> list[str]:
-    values = rows.select_columns([column])[:_LOOKED_AT][column]
+    values = rows.select_columns([column])[:_INSPECTED_ROWS][column]
     return list(dict.fromkeys(key for value in values if isinstance(value, Mapping) for key in value))

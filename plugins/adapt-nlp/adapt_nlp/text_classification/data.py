@@ -1,25 +1,29 @@
-"""Texts and labels: validated, numbered, tokenized."""
+"""Texts with a class each: validated, numbered, tokenized."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data import labels as class_labels
+from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.labels import Labels, read_labels, unseen_fault
-from adapt_core.hf.data.labels import class_weights as weights_of
-from adapt_core.hf.data.splits import clean_splits, count_truncated, load_splits
+from adapt_core.hf.data.labels import read_labels
+from adapt_core.hf.data.rows import Encoding, prepare_rows
+from adapt_core.hf.data.splits import count_truncated, load_splits
 from adapt_core.hf.data.texts import batch_texts, input_column, text_columns, text_faults
+
+from adapt_nlp.params import TextClassificationParams
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
 
-def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
-    """The splits as token ids with label ids.
+def prepare_texts(plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int) -> TaskData:
+    """Return the splits as token ids with label ids.
 
     Args:
         plan: the plan.
@@ -29,60 +33,51 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> TaskData:
     Raises:
         DataError: naming the split, row and column at fault.
     """
-    label = target_column(plan)
-    raw = load_splits(plan, [*text_columns(plan), (label, "target_column")])
-    labels = read_labels(raw.get("train", raw.get("validation")), label)
-    splits, stats = clean_splits(
-        plan,
-        raw,
-        lambda rows, split: _faults(rows, split, labels, plan),
-        lambda rows: list(column_values(rows, label)),
-    )
-    stats["classes"] = len(labels.names)
+    target = target_column(plan)
+    raw = load_splits(plan, [*text_columns(plan), (target, "target_column")])
+    labels = read_labels(raw.get("train", raw.get("validation")), target)
+
+    def faults(rows: Dataset, split: str) -> Iterator[str | None]:
+        label_fault = labels.fault if split == "train" else labels.unseen_fault
+        for text_fault, label in zip(text_faults(rows, plan), column_values(rows, target), strict=True):
+            yield text_fault or label_fault(label)
+
+    def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, Any]:
+        encoded = dict(tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit))
+        return {**encoded, "labels": [labels.ids[value] for value in batch[target]]}
+
+    def finish(encoded: Dataset, split: str) -> tuple[Dataset, dict[str, int]]:
+        return encoded, {"truncated": count_truncated(encoded, "input_ids", limit, f"{split} split: texts")}
+
     key = {
-        "tokenizer": tokenizer_key(tokenizer),
         "limit": limit,
         "text": plan.data.format_string or input_column(plan),
         "names": plan.data.format_names,
-        "label": label,
+        "label": target,
         "labels": [repr(value) for value in labels.ids],
         "version": 1,
     }
-    ready = {}
-    for split, dataset in splits.items():
-        encode = _encoder(tokenizer, limit, labels, plan, label)
-        ready[split] = cached_map(dataset, encode, key, f"{split} split tokenized")
-        stats[f"{split}_truncated"] = count_truncated(ready[split], "input_ids", limit, f"{split} split: texts")
-    return TaskData(
-        labels=labels.names,
-        stats=stats,
-        rows=splits,
-        **{split: ready.get(split) for split in ("train", "validation", "test")},
+    data = prepare_rows(
+        plan,
+        tokenizer,
+        raw,
+        faults,
+        Encoding(encode=encode, key=key, finish=finish),
+        strata=lambda rows: list(column_values(rows, target)),
     )
+    data.labels = labels.names
+    data.stats["classes"] = len(labels.names)
+    return data
 
 
-def target_column(plan: Plan) -> str:
-    """The column of the class: target_column, else `label`."""
+def target_column(plan: Plan[TextClassificationParams]) -> str:
+    """Return the column of the class: target_column, or `label` where it is not given."""
     return str(plan.data.target_column or "label")
 
 
-def _faults(dataset: Dataset, split: str, labels: Labels, plan: Plan) -> Iterator[str | None]:
-    seen = labels.fault if split == "train" else lambda value: unseen_fault(value, labels)
-    for fault, value in zip(text_faults(dataset, plan), column_values(dataset, target_column(plan)), strict=True):
-        yield fault or seen(value)
-
-
-def _encoder(tokenizer: Any, limit: int, labels: Labels, plan: Plan, label: str) -> Any:
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        encoded = dict(tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit))
-        encoded["labels"] = [labels.ids[value] for value in batch[label]]
-        return encoded
-
-    return encode
-
-
-def class_weights(plan: Plan, data: TaskData) -> list[float] | None:
-    """Loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf.data.labels.class_weights`."""
+def class_weights(plan: Plan[TextClassificationParams], data: TaskData) -> list[float] | None:
+    """Return the loss weights by class id (CLASS_WEIGHTS), or None; see `adapt_core.hf.data.labels.class_weights`."""
     if data.train is None:
         return None
-    return weights_of(plan.task.params.class_weights, column_values(data.train, "labels"), data.labels or ())
+    wanted = plan.task.params.class_weights
+    return class_labels.class_weights(wanted, column_values(data.train, "labels"), data.labels or ())

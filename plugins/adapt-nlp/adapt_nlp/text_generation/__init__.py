@@ -1,1 +1,15 @@
-"""Text that goes on from a prompt, with causal language models."""
+"""The task text_generation: continuations of prompts, with causal language models.
+
+task.py         the task
+row_formats.py  the formats of rows: text, pairs, instructions, messages
+chat.py         conversations rendered by a chat template
+data.py         rows -> documents
+packing.py      documents -> packs
+packs.py        whether and how a run trains on packs
+probe.py        whether a model separates the documents of a pack
+attention.py    attention within each document of a pack
+collate.py      batches of documents or packs
+metrics.py      perplexity and token accuracy
+predict.py      prompts and generated texts
+preview.py      examples for `adapt check`, samples for the report
+"""

@@ -1,8 +1,7 @@
-"""Attention over a pack as over its documents one by one, on devices without flash attention.
+"""Attention within each document of a pack, for CPUs without flash attention.
 
-transformers keeps the documents of a pack apart by a mask of the pack's length squared, so attention would cost what
-one long document costs. Here each document is attended to alone, by the same kernel: the cost of a batch without
-padding.
+transformers separates the documents of a pack by a mask of the pack's length squared, so that attention costs as much
+as for one long document. Here the same kernel is called for each document: the cost of a batch without padding.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 BY_DOCUMENT = "sdpa_by_document"
-"""The name under which transformers knows this attention (`model.set_attn_implementation`)."""
+"""The name of this attention in transformers (`model.set_attn_implementation`)."""
 
 
 def attend_by_document(
@@ -28,44 +27,44 @@ def attend_by_document(
     attention_mask: torch.Tensor | None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' sdpa attention, for each document of a pack by itself.
+    """Return transformers' sdpa attention of each document of a pack.
 
     Args:
         module: the attention layer.
-        query, key, value: (rows, heads, tokens, width of a head).
-        attention_mask: where there is one, it alone decides what is seen.
-        options: those of `sdpa_attention_forward`; `position_ids` (rows, tokens) start anew with each document.
+        query, key, value: (rows, heads, tokens, head dimension).
+        attention_mask: where given, it alone decides what is attended to.
+        options: those of `sdpa_attention_forward`; `position_ids` (rows, tokens) restart with each document.
 
     Returns:
-        (rows, tokens, heads, width of a head), and no attention weights.
+        ((rows, tokens, heads, head dimension), None for the attention weights).
     """
-    places = options.get("position_ids")
+    positions = options.get("position_ids")
     lengths = None
-    if attention_mask is None and places is not None and places.dim() == 2 and query.shape[2] == key.shape[2]:
-        lengths = [_lengths(row) for row in places.expand(query.shape[0], -1)]
+    if attention_mask is None and positions is not None and positions.dim() == 2 and query.shape[2] == key.shape[2]:
+        lengths = [_lengths(row) for row in positions.expand(query.shape[0], -1)]
     if lengths is None or all(len(row) == 1 for row in lengths):
         attended: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **options
         )
         return attended
-    # Split, because the gradient of slices would fill a tensor of the pack's length for each document.
+    # torch.split, because the gradient of each slice would be a tensor of the pack's length.
     documents = [
         sdpa_attention_forward(module, q, k, v, None, **options)[0]
-        for row, parts in enumerate(lengths)
-        for q, k, v in zip(*(torch.split(x[row : row + 1], parts, 2) for x in (query, key, value)), strict=True)
+        for row, sizes in enumerate(lengths)
+        for q, k, v in zip(*(torch.split(x[row : row + 1], sizes, 2) for x in (query, key, value)), strict=True)
     ]
     return torch.cat(documents, 1).view(query.shape[0], query.shape[2], *documents[0].shape[2:]), None
 
 
-def _lengths(places: torch.Tensor) -> list[int]:
-    """Tokens of each document of a row."""
-    starts = (places.diff() != 1).nonzero().flatten() + 1
-    borders = [0, *starts.tolist(), len(places)]
+def _lengths(positions: torch.Tensor) -> list[int]:
+    """Return the tokens of each document of a row."""
+    starts = (positions.diff() != 1).nonzero().flatten() + 1
+    borders = [0, *starts.tolist(), len(positions)]
     return [after - before for before, after in pairwise(borders)]
 
 
 def _mask(*arguments: Any, **options: Any) -> torch.Tensor | None:
-    """None where positions say it all: whole rows, nothing padded, and no window within them."""
+    """Return None where the positions suffice: complete rows, no padding, and no sliding window shorter than them."""
     window = options.get("local_size")
     whole = options["q_length"] == options["kv_length"] and (window is None or window >= options["kv_length"])
     if whole and options.get("attention_mask") is None:
@@ -74,23 +73,23 @@ def _mask(*arguments: Any, **options: Any) -> torch.Tensor | None:
     return mask
 
 
-def without_adapter(model: nn.Module) -> Any:
-    """The model of transformers inside of an adapter's, or the model itself."""
+def base_model(model: nn.Module) -> Any:
+    """Return the transformers model inside a peft model, or the model itself."""
     unwrap = getattr(model, "get_base_model", None)
     return unwrap() if callable(unwrap) else model
 
 
 def attends_by_document(model: nn.Module) -> bool:
-    """Whether the attention is on."""
-    return bool(without_adapter(model).config._attn_implementation == BY_DOCUMENT)
+    """Return whether a model attends within each document."""
+    return bool(base_model(model).config._attn_implementation == BY_DOCUMENT)
 
 
 def attend_to_packs(model: nn.Module) -> bool:
-    """Turns the attention on where the model uses sdpa on a CPU, and says whether it is on.
+    """Switch a model that uses sdpa on a CPU to attention within each document. Return whether it attends so.
 
-    Accelerators have flash attention for packs, and many small kernels would cost them more than the mask.
+    On accelerators many small kernels cost more than the mask, and flash attention takes packs.
     """
-    plain = without_adapter(model)
+    plain = base_model(model)
     if plain.config._attn_implementation == "sdpa" and next(model.parameters()).device.type == "cpu":
         AttentionInterface.register(BY_DOCUMENT, attend_by_document)
         AttentionMaskInterface.register(BY_DOCUMENT, _mask)
@@ -99,5 +98,5 @@ def attend_to_packs(model: nn.Module) -> bool:
 
 
 def attend_as_before(model: nn.Module) -> None:
-    """Takes `attend_to_packs` back."""
-    without_adapter(model).set_attn_implementation("sdpa")
+    """Undo `attend_to_packs`."""
+    base_model(model).set_attn_implementation("sdpa")

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from adapt_core.hf.data.labels import IGNORED
+
 from adapt_nlp.collate import PadWithLabels
-from adapt_nlp.text_generation.data import IGNORED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from transformers import PreTrainedTokenizerBase
 
 
 class CollateDocuments:
-    """Packs, which bring `position_ids`, without an attention mask; documents padded on the right, with one.
+    """Batches packs (which have `position_ids`) without attention mask, and documents padded on the right with one.
 
-    From restarting `position_ids` a model of transformers makes the mask that keeps the documents of a pack apart, but
-    only where no attention mask is given.
+    transformers derives the mask that separates the documents of a pack from `position_ids` that restart, but only
+    where no attention mask is given.
 
     Args:
         tokenizer: for the padding token.
-        flat: put all packs of a batch into one row, the only form in which flash attention keeps documents apart.
+        flat: put all packs of a batch into one row, the only form in which flash attention separates documents.
     """
 
-    def __init__(self, tokenizer: Any, flat: bool = False) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, flat: bool = False) -> None:
         self._pad = PadWithLabels(tokenizer)
         self._padding = int(tokenizer.pad_token_id)
         self._flat = flat
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Rows with `input_ids`, `labels`, and `position_ids` where packed -> int64 tensors (rows, longest)."""
+        """Return int64 tensors (rows, longest): `input_ids`, `labels`, and `position_ids` or `attention_mask`."""
         if "position_ids" not in examples[0]:
             return self._pad(examples)
         if self._flat:
@@ -39,13 +45,13 @@ class CollateDocuments:
         longest = max(len(example["input_ids"]) for example in examples)
         missing = [longest - len(example["input_ids"]) for example in examples]
 
-        def filled(name: str, filler: Any) -> torch.Tensor:
+        def filled(name: str, filler: Callable[[int], Iterable[int]]) -> torch.Tensor:
             rows = [list(e[name]) + list(filler(n)) for e, n in zip(examples, missing, strict=True)]
             return torch.tensor(rows, dtype=torch.long)
 
         return {
             "input_ids": filled("input_ids", lambda n: [self._padding] * n),
             "labels": filled("labels", lambda n: [IGNORED] * n),
-            # The padding is a document of its own, which nobody reads.
+            # The padding is its own document, which no other attends to.
             "position_ids": filled("position_ids", range),
         }

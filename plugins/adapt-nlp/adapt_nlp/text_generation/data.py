@@ -1,127 +1,148 @@
-"""From rows to documents: token ids with labels, none longer than the limit."""
+"""Rows of text as documents: token ids with labels, none longer than the limit."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
+from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import require_columns
-from adapt_core.hf.data.splits import clean_splits, load_splits
+from adapt_core.hf.data.labels import IGNORED
+from adapt_core.hf.data.rows import Encoding, prepare_rows
+from adapt_core.hf.data.splits import load_splits
 
-from adapt_nlp.text_generation.chat import Span, give_template
-from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, Form, faults, form_of, texts_of
+from adapt_nlp.params import TextGenerationParams
+from adapt_nlp.text_generation.chat import Span, ensure_template
+from adapt_nlp.text_generation.row_formats import (
+    RowFormat,
+    find_row_format,
+    read_columns,
+    row_faults,
+    trained_texts,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
 
 SPLITS = ("train", "validation", "test")
-IGNORED = -100
-"""The label of a token that is no target; torch's cross-entropy leaves it out."""
 
 log = logging.getLogger(__name__)
 
 
-def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Form]:
-    """The splits as documents: `input_ids`, `labels` (IGNORED where nothing is learned), `targets` (how many are).
+def prepare_documents(
+    plan: Plan[TextGenerationParams], tokenizer: PreTrainedTokenizerBase, limit: int
+) -> tuple[TaskData, RowFormat]:
+    """Return the splits as documents, and the format of the rows.
 
-    A document's first token is never a target, so that no document predicts the one behind it. Text longer than the
-    limit goes on in a further document; where answers are learned it is cut, since the rest would lack its question.
+    Each row is one document: `input_ids`, `labels` (IGNORED where it is not trained on), `targets` (the number of
+    labels that are not IGNORED) and `cut`. A document's first token is never a target, so that no document of a pack
+    predicts the next one. Text longer than the limit becomes several documents; where answers are trained on, it is
+    truncated, since the rest would lack its question.
 
     Args:
         plan: the plan.
-        tokenizer: not called before. It gets a chat template where one is needed and it has none.
+        tokenizer: not called before. It gets a chat template where it needs one and has none.
         limit: the longest document in tokens.
-
-    Returns:
-        the splits, and the form that the rows have.
 
     Raises:
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
-    form = form_of(plan, next(iter(raw.values())))
+    row_format = find_row_format(plan, next(iter(raw.values())))
     for split, rows in raw.items():
-        require_columns(rows, form.columns, split)
-    if form.is_chat:
-        give_template(tokenizer)
-    splits, stats = clean_splits(plan, raw, lambda rows, _: faults(rows, form, plan, tokenizer))
-    stats["form"] = form.kind
+        require_columns(rows, row_format.columns, split)
+    if row_format.is_chat:
+        ensure_template(tokenizer)
+
+    def encoding(rows: Dataset, _split: str) -> Encoding:
+        columns = read_columns(rows, row_format)
+
+        def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, list[Any]]:
+            cells = zip(*(batch[column] for column in columns), strict=True)
+            batch_rows = [dict(zip(columns, values, strict=True)) for values in cells]
+            texts = [text for row in batch_rows for text in trained_texts(row, row_format, plan, tokenizer)]
+            return _encode_texts(texts, row_format, tokenizer, limit)
+
+        return Encoding(encode=encode, key=key, finish=lambda encoded, split: _drop_untrained(encoded, split, limit))
+
     key = {
-        "tokenizer": tokenizer_key(tokenizer),
-        "template": tokenizer.chat_template if form.is_chat else None,
+        "template": tokenizer.chat_template if row_format.is_chat else None,
         "limit": limit,
-        "form": [form.kind, form.names],
+        "row format": [row_format.kind, row_format.names],
         "format": [plan.data.format_string, plan.data.format_names],
         "loss_on": plan.task.params.loss_on,
         "version": 1,
     }
-    ready: dict[str, Any] = {}
-    for split, rows in splits.items():
-        encode = _encoder(form, plan, tokenizer, limit, INSTRUCTION_INPUT in rows.column_names)
-        documents = cached_map(rows, encode, key, f"{split} split tokenized")
-        ready[split] = _with_targets(documents, split, limit, stats)
-    return TaskData(stats=stats, rows=splits, **ready), form
+    data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, row_format, plan, tokenizer), encoding)
+    data.stats["form"] = row_format.kind
+    return data, row_format
 
 
-def _encoder(form: Form, plan: Plan, tokenizer: Any, limit: int, has_input: bool) -> Any:
-    columns = [*dict.fromkeys([*form.names, *([INSTRUCTION_INPUT] if has_input else [])])]
-
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
-        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*(batch[c] for c in columns), strict=True)]
-        texts = [part for row in rows for part in texts_of(row, form, plan, tokenizer)]
-        encoded = tokenizer(
-            [text for text, _ in texts],
-            # A chat template writes the special tokens itself.
-            add_special_tokens=not form.is_chat,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            verbose=False,
-        )
-        ends = None if form.is_chat else tokenizer.eos_token_id
-        found: dict[str, list[Any]] = {"input_ids": [], "labels": [], "targets": [], "cut": []}
-        for number, (_, spans) in enumerate(texts):
-            ids = encoded["input_ids"][number]
-            labels = _labels(ids, encoded["offset_mapping"][number], spans)
-            if ends is not None and ids[-1:] != [ends]:
-                ids, labels = [*ids, ends], [*labels, ends]
-            for piece in _pieces(ids, labels, limit, goes_on=spans is None and not form.is_chat):
-                for name, value in zip(found, piece, strict=True):
-                    found[name].append(value)
-        return found
-
-    return encode
+def _encode_texts(
+    texts: Sequence[tuple[str, list[Span] | None]],
+    row_format: RowFormat,
+    tokenizer: PreTrainedTokenizerBase,
+    limit: int,
+) -> dict[str, list[Any]]:
+    encoded = tokenizer(
+        [text for text, _ in texts],
+        # A chat template renders the special tokens itself.
+        add_special_tokens=not row_format.is_chat,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        verbose=False,
+    )
+    end = None if row_format.is_chat else tokenizer.eos_token_id
+    found: dict[str, list[Any]] = {"input_ids": [], "labels": [], "targets": [], "cut": []}
+    for number, (_, spans) in enumerate(texts):
+        ids = encoded["input_ids"][number]
+        labels = _labels(ids, encoded["offset_mapping"][number], spans)
+        if end is not None and ids[-1:] != [end]:
+            ids, labels = [*ids, end], [*labels, end]
+        for document in _documents(ids, labels, limit, split=spans is None and not row_format.is_chat):
+            for name, value in zip(found, document, strict=True):
+                found[name].append(value)
+    return found
 
 
 def _labels(ids: list[int], offsets: list[Span], spans: list[Span] | None) -> list[int]:
     if spans is None:
         return list(ids)
     labels = [IGNORED] * len(ids)
-    for place, (start, stop) in enumerate(offsets):
+    for token, (start, stop) in enumerate(offsets):
         if stop > start and any(first <= start < last for first, last in spans):
-            labels[place] = ids[place]
+            labels[token] = ids[token]
     return labels
 
 
-def _pieces(
-    ids: list[int], labels: list[int], limit: int, *, goes_on: bool
+def _documents(
+    ids: list[int], labels: list[int], limit: int, *, split: bool
 ) -> Iterator[tuple[list[int], list[int], int, bool]]:
-    """Documents of at most `limit` tokens: (ids, labels, targets, whether it was cut)."""
-    for start in range(0, len(ids) if goes_on else 1, limit):
+    """Yield documents of at most `limit` tokens: (ids, labels, targets, whether it was truncated).
+
+    Args:
+        ids: of a text.
+        labels: of its tokens.
+        limit: in tokens.
+        split: a longer text becomes several documents; False truncates it.
+    """
+    for start in range(0, len(ids) if split else 1, limit):
         piece, wanted = ids[start : start + limit], [IGNORED, *labels[start + 1 : start + limit]]
-        learned = [place for place, label in enumerate(wanted) if label != IGNORED]
-        # Nothing is learned behind the last target, and no target looks there.
-        stop = learned[-1] + 1 if learned else min(len(piece), 1)
-        yield piece[:stop], wanted[:stop], len(learned), not goes_on and len(ids) > limit
+        targets = [token for token, label in enumerate(wanted) if label != IGNORED]
+        # Tokens after the last target have no effect: no target attends to them.
+        stop = targets[-1] + 1 if targets else min(len(piece), 1)
+        yield piece[:stop], wanted[:stop], len(targets), not split and len(ids) > limit
 
 
-def _with_targets(documents: Dataset, split: str, limit: int, stats: dict[str, Any]) -> Dataset:
-    import numpy
-
+def _drop_untrained(documents: Dataset, split: str, limit: int) -> tuple[Dataset, dict[str, int]]:
     targets = numpy.asarray(documents.with_format("numpy")["targets"][:], dtype=numpy.int64)
     cut = int(numpy.count_nonzero(documents.with_format("numpy")["cut"][:]))
     kept = numpy.flatnonzero(targets)
@@ -130,30 +151,26 @@ def _with_targets(documents: Dataset, split: str, limit: int, stats: dict[str, A
             f"no document of the {split} split has anything to learn within max_seq_length {limit}: "
             "the prompts alone are as long. Raise max_seq_length."
         )
-    lost = len(documents) - len(kept)
+    dropped = len(documents) - len(kept)
     if cut:
-        log.warning("%s split: %d of %d documents are cut at %d tokens", split, cut, len(documents), limit)
-    if lost:
-        log.warning("%s split: %d documents with nothing to learn are left out", split, lost)
+        log.warning("%s split: %d of %d documents are truncated at %d tokens", split, cut, len(documents), limit)
+    if dropped:
+        log.warning("%s split: %d documents without anything to learn are left out", split, dropped)
         documents = documents.select(kept)
-    stats.update(
-        {
-            f"{split}_documents": len(documents),
-            f"{split}_cut": cut,
-            f"{split}_left_out": lost,
-            f"{split}_tokens": int(lengths_of(documents).sum()),
-            f"{split}_targets": int(targets.sum()),
-        }
-    )
-    return documents
+    return documents, {
+        "documents": len(documents),
+        "cut": cut,
+        "left_out": dropped,
+        "tokens": int(document_lengths(documents).sum()),
+        "targets": int(targets.sum()),
+    }
 
 
-def lengths_of(documents: Dataset) -> Any:
-    """The tokens of each document, an int64 array."""
-    import numpy
+def document_lengths(documents: Dataset) -> NDArray[numpy.int64]:
+    """Return the number of tokens of each document."""
     import pyarrow.compute
 
-    # A batch at a time: the whole column would be copied out of the memory-mapped file.
+    # A batch at a time: reading the whole column would copy it out of the memory-mapped file.
     batches = documents.select_columns(["input_ids"]).with_format("arrow").iter(10_000)
     lengths = [pyarrow.compute.list_value_length(batch["input_ids"]) for batch in batches]
-    return numpy.concatenate([numpy.asarray(part, dtype=numpy.int64) for part in lengths])
+    return numpy.concatenate([numpy.asarray(chunk, dtype=numpy.int64) for chunk in lengths])

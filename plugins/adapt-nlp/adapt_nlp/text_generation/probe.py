@@ -1,4 +1,4 @@
-"""Whether a model keeps the documents of a pack apart: asked of the very model, with two small packs."""
+"""A probe of whether a model separates the documents of a pack, with two small packs."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, without_adapter
+from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, base_model
 
 _LENGTH = 8
 _LEAK = {torch.float32: 1e-4}
-_LEAK_ROUNDED = 2e-2
-"""Largest difference, over the largest logit, of a document behind one neighbour and behind another."""
-_MOVED = 5e-2
-"""The same of a document in a pack and alone."""
+"""The largest difference, relative to the largest logit, of a document after one neighbour and after another."""
+
+_LEAK_HALF_PRECISION = 2e-2
+_SHIFT = 5e-2
+"""The same for a document in a pack and alone."""
+
+Collate = Callable[[list[Any]], dict[str, torch.Tensor]]
 
 
-def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, torch.Tensor]]) -> str | None:
-    """Why packs would change what a model learns, or None.
+def why_not_packed(model: nn.Module, collate: Collate) -> str | None:
+    """Return why packs would change what a model learns, or None.
 
-    Three forward passes' worth of work on 40 tokens, without gradients; the model is left as it was.
+    Costs forward passes over 40 tokens, without gradients. The model is unchanged afterwards.
 
     Args:
-        model: plain or attached, on any device.
-        collate: what makes batches of packs.
+        model: plain or with an adapter, on any device.
+        collate: packs -> batch.
     """
-    plain = without_adapter(model)
+    plain = base_model(model)
     if "position_ids" not in inspect.signature(plain.forward).parameters:
         return f"{type(plain).__name__} takes no position_ids"
     first, second, last = _documents(model)
@@ -36,27 +39,28 @@ def why_not_packed(model: nn.Module, collate: Callable[[list[Any]], dict[str, to
         both = _logits(model, collate([_pack(first, last), _pack(second, last)]))
         alone = _logits(model, collate([_pack(last)]))
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        # Whatever a model of someone else's raises: it was not made for packs.
-        return f"{type(plain).__name__} refuses packs ({' '.join(str(error).split())[:120]})"
-    behind_first, behind_second = both[_LENGTH : 2 * _LENGTH], both[3 * _LENGTH :]
+        # A third-party model may raise any of these when it does not support packs.
+        return f"{type(plain).__name__} rejects packs ({' '.join(str(error).split())[:120]})"
+    after_first, after_second = both[_LENGTH : 2 * _LENGTH], both[3 * _LENGTH :]
     scale = float(alone.abs().max()) or 1.0
-    leak = float((behind_first - behind_second).abs().max()) / scale
-    moved = float((behind_first - alone).abs().max()) / scale
-    if not leak <= _LEAK.get(next(model.parameters()).dtype, _LEAK_ROUNDED):
-        return f"{type(plain).__name__} lets documents of a pack see one another (logits differ by {leak:.2g})"
-    if not moved <= _MOVED:
-        return f"{type(plain).__name__} reads a document in a pack otherwise than alone (logits differ by {moved:.2g})"
+    leak = float((after_first - after_second).abs().max()) / scale
+    shift = float((after_first - alone).abs().max()) / scale
+    if not leak <= _LEAK.get(next(model.parameters()).dtype, _LEAK_HALF_PRECISION):
+        return f"{type(plain).__name__} lets documents of a pack attend to one another (logits differ by {leak:.2g})"
+    if not shift <= _SHIFT:
+        return f"{type(plain).__name__} computes other logits for a document in a pack than alone (they differ by {shift:.2g})"
     return None
 
 
-def agrees_by_document(model: nn.Module, collate: Callable[[list[Any]], dict[str, torch.Tensor]]) -> bool:
-    """Whether the model reads packs the same when it attends to them document by document; False where it cannot.
+def agrees_by_document(model: nn.Module, collate: Collate) -> bool:
+    """Return whether a model computes the same logits with attention within each document.
 
-    The model is left as it was. Masks of a model's own, which that attention would not see, show here.
+    False where it cannot attend so. A model's own masks, which that attention would ignore, are detected here. The
+    model is unchanged afterwards.
 
     Args:
-        model: one that `why_not_packed` has nothing against.
-        collate: what makes batches of packs.
+        model: one for which `why_not_packed` returns None.
+        collate: packs -> batch.
     """
     first, second, last = _documents(model)
     packs = [_pack(first, last), _pack(second, last, first)]
@@ -67,25 +71,25 @@ def agrees_by_document(model: nn.Module, collate: Callable[[list[Any]], dict[str
     finally:
         attend_as_before(model)
     masked = _logits(model, collate(packs))
-    allowed = _LEAK.get(next(model.parameters()).dtype, _LEAK_ROUNDED) * float(masked.abs().max())
+    allowed = _LEAK.get(next(model.parameters()).dtype, _LEAK_HALF_PRECISION) * float(masked.abs().max())
     return bool((masked - apart).abs().max() <= allowed)
 
 
 def _documents(model: nn.Module) -> list[list[int]]:
-    words = without_adapter(model).config.get_text_config().vocab_size
+    words = base_model(model).config.get_text_config().vocab_size
     return [[(step * n + step) % words for n in range(_LENGTH)] for step in (3, 7, 5)]
 
 
 def _pack(*documents: list[int]) -> dict[str, list[int]]:
     ids = [token for document in documents for token in document]
-    places = [place for document in documents for place in range(len(document))]
-    return {"input_ids": ids, "labels": ids, "position_ids": places}
+    positions = [position for document in documents for position in range(len(document))]
+    return {"input_ids": ids, "labels": ids, "position_ids": positions}
 
 
 def _logits(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(tokens of all rows, vocabulary), as the model evaluates."""
-    takes = inspect.signature(without_adapter(model).forward).parameters
-    options = {"use_cache": False} if "use_cache" in takes else {}
+    """Return the logits of a batch in evaluation mode: (tokens of all rows, vocabulary)."""
+    accepted = inspect.signature(base_model(model).forward).parameters
+    options = {"use_cache": False} if "use_cache" in accepted else {}
     device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
     training = model.training

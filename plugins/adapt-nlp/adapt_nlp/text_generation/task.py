@@ -1,12 +1,14 @@
-"""Text that goes on from a prompt, with any causal language model."""
+"""The task text_generation, with any causal language model."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
@@ -14,57 +16,59 @@ from adapt_core.distributed.world import World
 from adapt_core.evaluation import spread
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.language import LanguageTask
-from adapt_core.hf.tasks.preview import example_tokens, spread_examples
+from adapt_core.hf.tasks.preview import LabelledTokens
 from adapt_core.run_folder.paths import RunFolder
 
-from adapt_nlp.text_generation import data as documents_data
+from adapt_nlp.metrics import names
+from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import end_of_answer
-from adapt_nlp.text_generation.predict import as_prompt, go_on, read_prompts
-from adapt_nlp.text_generation.row_formats import Form
+from adapt_nlp.text_generation.data import prepare_documents
+from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts
+from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
+from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
-    from adapt_nlp.text_generation.packing import Packs
-
-_DEFAULT_LIMIT = 512
+_DEFAULT_LIMIT = attrs.fields(TextGenerationParams).max_seq_length.default
 
 log = logging.getLogger(__name__)
 
 
-class TextGeneration(LanguageTask):
+class TextGeneration(LanguageTask[TextGenerationParams]):
     """The task text_generation."""
 
     auto_class = "AutoModelForCausalLM"
     head_names = ("lm_head", "embed_out")
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[TextGenerationParams]) -> None:
         super().__init__(plan)
-        self._form: Form | None = None
+        self._row_format: RowFormat | None = None
 
     @cached_property
     def _limit(self) -> int:
-        wanted = int(self.plan.task.params.max_seq_length)
+        wanted = self.params.max_seq_length
         positions = getattr(self.config.get_text_config(), "max_position_embeddings", None)
         if wanted == _DEFAULT_LIMIT and isinstance(positions, int) and 0 < positions < wanted:
-            log.info("max_seq_length is %d here: the model has no more positions.", positions)
+            log.info("max_seq_length is %d: the model has no more positions.", positions)
             return positions
         return length_limit(self.tokenizer, self.config.get_text_config(), wanted)
 
     def load_data(self) -> TaskData:
-        """The splits as documents: `input_ids` and `labels`."""
+        """Return the splits as documents: `input_ids` and `labels`."""
         tokenizer = require_fast(self.tokenizer, self.source, "what is learned is found by its characters")
-        data, self._form = documents_data.load(self.plan, tokenizer, self._limit)
+        data, self._row_format = prepare_documents(self.plan, tokenizer, self._limit)
         return data
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """A causal language model that stops writing at the end token and where answers of the data end."""
+        """Load a causal language model that stops generating at the end token and at the end of an answer."""
         loaded = self.load_base({}, quantizer, world)
         model: Any = loaded.model
         known = model.generation_config.eos_token_id
         ends = [] if known is None else [known] if isinstance(known, int) else list(known)
         further = [self.tokenizer.eos_token_id]
-        if self._form is not None and self._form.is_chat:
+        if self._row_format is not None and self._row_format.is_chat:
             further.append(end_of_answer(self.tokenizer))
         ends = list(dict.fromkeys([*ends, *(token for token in further if token is not None)]))
         if ends:
@@ -73,128 +77,83 @@ class TextGeneration(LanguageTask):
         return loaded
 
     def trains_head_by_default(self, loaded: LoadedModel) -> bool:
-        """A language model's head came with the checkpoint: it stays as it is beside an adapter."""
+        """Return False: a language model's head comes with the checkpoint."""
         return False
 
     @property
-    def collator(self) -> Any:
-        """Documents padded to the longest."""
+    def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
+        """The collator of documents."""
         from adapt_nlp.text_generation.collate import CollateDocuments
 
         return CollateDocuments(self.tokenizer)
 
     def training_rows(self, data: TaskData) -> int:
-        """Packs of the training split, or its documents."""
-        return len(self._packs(data.train)) if self.plan.task.params.packing else len(data.train)
+        """Return the number of packs in the training split, or of documents without packing."""
+        from adapt_nlp.text_generation.packs import pack_documents
+
+        return len(pack_documents(data.train, self._limit) if self.params.packing else data.train)
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """The fullest packs, or the longest documents.
+        """Return the fullest packs, or the longest documents.
 
-        Packs come without positions: attended to by document they keep what one document of their length would.
+        Packs come without positions: attention within each document costs memory as one document of their length.
         """
-        if not self.plan.task.params.packing:
+        from adapt_nlp.text_generation.packs import pack_documents
+
+        if not self.params.packing:
             return super().largest_batch(data)
-        packs = self._packs(data.train)
+        packs = pack_documents(data.train, self._limit)
         fullest = (-packs.lengths).argsort(kind="stable")[: self.plan.training.batch_size]
         batch = self.collator([packs[int(number)] for number in fullest])
         return {name: batch[name] for name in ("input_ids", "labels")}
 
-    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
-        """The tokens of documents; those that are learned are marked where not all are."""
-        seen = []
-        for example in spread_examples(data, count):
-            learned = [label != documents_data.IGNORED for label in example["labels"]]
-            mark = "" if all(learned[1:]) else "learned"
-            tokens = example_tokens(self.tokenizer, example)
-            seen.append([(token, mark if wanted else "") for token, wanted in zip(tokens, learned, strict=True)])
-        return seen
+    def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
+        """Return the tokens of training documents; where not all are targets, those that are labelled."""
+        return labelled_documents(self.tokenizer, data, count)
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """A few validation prompts with the text that goes on from them, and the model's own."""
-        from adapt_nlp.text_generation.preview import SHOWN, go_on_from_rows
-
-        assert self._form is not None
+        """Return a few validation prompts with their continuation and the model's."""
+        assert self._row_format is not None
         rows = data.rows["validation"]
-        chosen = list(rows.select(spread(len(rows), min(count, SHOWN))))
-        return go_on_from_rows(model, self.tokenizer, chosen, self._form, self.plan)
+        chosen = list(rows.select(spread(len(rows), min(count, MAX_SAMPLES))))
+        return continuation_samples(model, self.tokenizer, chosen, self._row_format, self.plan)
 
     def make_loop(self, job: Job) -> Loop:
-        """A Trainer on packs, or on documents padded to the longest of a batch."""
+        """Return a Trainer on packs, or on documents padded to the longest of a batch."""
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         from adapt_nlp.text_generation.collate import CollateDocuments
-        from adapt_nlp.text_generation.metrics import METRICS, language_metrics, token_sums
+        from adapt_nlp.text_generation.metrics import language_metrics, token_sums
+        from adapt_nlp.text_generation.packs import pack_splits
 
         flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))
-        collate = CollateDocuments(self.tokenizer, flat)
-        packed = self.plan.task.params.packing and self._pack(job, collate, flat)
-        parts = TrainerComponents(
+        collate = CollateDocuments(self.tokenizer, flat=flat)
+        packed = self.params.packing and pack_splits(job, collate, self._limit, flat=flat)
+        components = TrainerComponents(
             collate=collate,
             compute_metrics=language_metrics,
-            metrics=METRICS,
+            metrics=names.LANGUAGE_MODELING,
             preprocess_logits=token_sums,
             processing_class=self.tokenizer,
-            # Packs are as good as equally long, and their order shall be random.
+            # Packs have nearly the same length, so grouping by length would only take away random order.
             arguments={"train_sampling_strategy": "random"} if packed else {},
         )
-        return HuggingFaceLoop(job, parts)
-
-    def _pack(self, job: Job, collate: Any, flat: bool) -> bool:
-        """Puts the splits into packs, in place; False, with a warning, where the model does not keep them apart."""
-        from adapt_core.nn.random_state import untouched_random_state
-
-        from adapt_nlp.text_generation.attention import attend_to_packs
-        from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
-
-        with untouched_random_state():
-            reason = _of_first_rank(lambda: why_not_packed(job.model, collate), job.world)
-            if reason is None and _of_first_rank(lambda: agrees_by_document(job.model, collate), job.world):
-                attend_to_packs(job.model)
-        if reason is not None:
-            log.warning("packing is not used: %s. Batches are padded instead.", reason)
-            job.data.stats["packed"] = False
-            return False
-        limit = self._limit
-        for split in documents_data.SPLITS:
-            documents = getattr(job.data, split)
-            # One row of several packs is no unit that an evaluation over several processes can count.
-            if documents is None or (flat and split != "train"):
-                continue
-            packs = self._packs(documents)
-            setattr(job.data, split, packs)
-            filled = packs.lengths.sum() / (len(packs) * limit)
-            job.data.stats[f"{split}_packs"] = len(packs)
-            log.info(
-                "%s split: %d documents in %d packs of %d tokens, %.1f %% filled",
-                split,
-                len(documents),
-                len(packs),
-                limit,
-                100 * filled,
-            )
-        job.data.stats["packed"] = True
-        return True
-
-    def _packs(self, documents: Any) -> Packs:
-        from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
-
-        lengths = documents_data.lengths_of(documents)
-        return Packs(documents, best_fit_decreasing(lengths, self._limit), lengths)
+        return HuggingFaceLoop(job, components)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
-        """Weights, model config, generation config and tokenizer."""
+        """Save weights, model config, generation config and tokenizer."""
         from adapt_nlp.text_generation.attention import attend_as_before, attends_by_document
 
         if attends_by_document(model):
-            attend_as_before(model)  # a pickled model would ask for an attention that only adapt knows
+            attend_as_before(model)  # a pickled model would need an attention that only adapt registers
         config: Any = model.config
-        config.use_cache = True  # the Trainer turns it off, and generation would be slow
+        config.use_cache = True  # the Trainer turns it off, which would make generation slow
         super().save_model(model, folder, save_method)
 
     def loading_lines(self, save_method: str) -> str:
-        """Loads model and tokenizer, and goes on from one prompt."""
-        if self._form is not None and self._form.is_chat:
+        """Return lines that load model and tokenizer and generate from a prompt."""
+        if self._row_format is not None and self._row_format.is_chat:
             prompt = [
                 'messages = [{"role": "user", "content": "Name three rivers."}]',
                 "prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)",
@@ -204,22 +163,22 @@ class TextGeneration(LanguageTask):
             prompt = ['inputs = tokenizer("Once upon a time", return_tensors="pt")']
         use = [
             *prompt,
-            f"written = model.generate(**inputs, {self._generation()}, pad_token_id=tokenizer.pad_token_id)",
+            f"written = model.generate(**inputs, {self._decoding()}, pad_token_id=tokenizer.pad_token_id)",
             'text = tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)',
         ]
         return self.loading_with(use, save_method)
 
-    def _generation(self) -> str:
-        params = self.plan.task.params
+    def _decoding(self) -> str:
+        params = self.params
         sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
         return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Prompts, .txt files (one a line), JSON objects, or files with `messages`, `instruction` or the input."""
+        """Return prompts: texts, JSON objects, the lines of .txt files, or the rows of other files."""
         return read_prompts(arguments, self.plan)
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """For each prompt {"prompt", "generated_text"}: the prompt as the model read it, and what it wrote."""
+        """Return {"prompt", "generated_text"} for each input; the prompt is what the model got."""
         from adapt_core.nn.random_state import seed_everything
 
         tokenizer = self.saved_tokenizer(folder)
@@ -227,26 +186,14 @@ class TextGeneration(LanguageTask):
         seed_everything(self.plan.training.seed)
         results = []
         for number, given in enumerate(inputs, start=1):
-            place = f"input {number}"
-            prompt = as_prompt(given, self.plan, tokenizer, is_chat, place)
-            [written] = go_on(model, tokenizer, {place: prompt}, self.plan, is_chat)
-            results.append({"prompt": prompt, "generated_text": written})
+            name = f"input {number}"
+            prompt = as_prompt(given, self.plan, tokenizer, name, is_chat=is_chat)
+            [text] = generate_texts(model, tokenizer, {name: prompt}, self.params, is_chat=is_chat)
+            results.append({"prompt": prompt, "generated_text": text})
         return results
 
     def _trained_on_chat(self, folder: Path) -> bool:
-        if self._form is not None:
-            return self._form.is_chat
+        if self._row_format is not None:
+            return self._row_format.is_chat
         result = RunFolder(folder.parent).finished()
-        return result is not None and result.data.get("form") in ("instructions", "messages")
-
-
-def _of_first_rank(ask: Any, world: World) -> Any:
-    """What rank 0 finds, for every rank: under sharding the others may hold no weights yet."""
-    import torch
-    from torch import distributed
-
-    if world.size == 1 or not distributed.is_initialized():
-        return ask()
-    answer = [ask() if world.is_main else None]
-    distributed.broadcast_object_list(answer, src=0, device=torch.device(world.device))
-    return answer[0]
+        return result is not None and result.data.get("form") in CHAT_KINDS

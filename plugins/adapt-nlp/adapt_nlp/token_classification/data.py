@@ -1,26 +1,36 @@
-"""Words and tags: validated, numbered, cut into windows."""
+"""Words with a tag each: validated, numbered, cut into windows."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.cache import cached_map, tokenizer_key
-from adapt_core.hf.data.splits import clean_splits, load_splits
+from adapt_core.hf.data.cache import Batch
+from adapt_core.hf.data.labels import IGNORED
+from adapt_core.hf.data.rows import Encoding, count_windows, prepare_rows
+from adapt_core.hf.data.splits import load_splits
 
-from adapt_nlp.token_classification.tags import Tags, input_column, row_faults, tags_of, target_column
-from adapt_nlp.token_classification.windows import IGNORED, windows
+from adapt_nlp.params import TextClassificationParams
+from adapt_nlp.token_classification.tags import Tags, input_column, read_tags, row_faults, target_column
+from adapt_nlp.token_classification.windows import cut_windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
 
-def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
-    """The splits as windows of sub-tokens.
+def prepare_windows(
+    plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int
+) -> tuple[TaskData, Tags]:
+    """Return the splits as windows of sub-tokens, and the tags.
 
-    Each row is one window: what the model takes, `labels` (IGNORED but at the first sub-token of a word, and where
-    training never had the tag), and for scoring `gold` (the same with unseen tags kept), `words` and `document`.
+    Each row is one window: the model's inputs, `labels` (IGNORED but at the first sub-token of a word, and where the
+    training split does not have the tag), and for scoring `gold` (the labels with those tags kept), `words` and
+    `document`.
 
     Args:
         plan: the plan.
@@ -32,54 +42,39 @@ def load(plan: Plan, tokenizer: Any, limit: int) -> tuple[TaskData, Tags]:
     """
     words, target = input_column(plan), target_column(plan)
     raw = load_splits(plan, [(words, "input_column"), (target, "target_column")])
-    tags = tags_of(raw, plan)
-    splits, stats = clean_splits(plan, raw, lambda dataset, _split: row_faults(dataset, plan, tags))
-    key = {
-        "tokenizer": tokenizer_key(tokenizer),
-        "limit": limit,
-        "columns": [words, target],
-        "tags": [repr(tag) for tag in tags.ids],
-        "learned": tags.learned,
-        "version": 1,
-    }
-    ready: dict[str, Any] = {}
-    for split, dataset in splits.items():
-        numbered = dataset.select_columns([words, target]).add_column("document", list(range(len(dataset))))
-        ready[split] = cached_map(numbered, _encoder(tokenizer, limit, tags, words, target), key, f"{split} windows")
-        stats[f"{split}_windows"] = len(ready[split])
-        if len(ready[split]) > len(dataset):
-            log.info(
-                "%s split: some of the %d documents are longer than %d sub-tokens; %d windows",
-                split,
-                len(dataset),
-                limit,
-                len(ready[split]),
-            )
-    stats["classes"] = tags.learned
-    data = TaskData(
-        labels=tags.names[: tags.learned],
-        stats=stats,
-        rows=splits,
-        **{split: ready.get(split) for split in ("train", "validation", "test")},
-    )
-    return data, tags
+    tags = read_tags(raw, plan)
 
-
-def _encoder(tokenizer: Any, limit: int, tags: Tags, words: str, target: str) -> Any:
-    def encode(batch: dict[str, list[Any]]) -> dict[str, Any]:
+    def encode(batch: Batch, numbers: Sequence[int]) -> dict[str, list[Any]]:
         columns: dict[str, list[Any]] = {}
-        for window in windows(tokenizer, batch[words], limit):
-            ids = [tags.ids[tag] for tag in batch[target][window.document]]
+        tag_columns = batch[target]
+        for window in cut_windows(tokenizer, batch[words], limit):
+            ids = [tags.ids[tag] for tag in tag_columns[window.document]]
             gold = [ids[word] if word >= 0 else IGNORED for word in window.words]
             row = {
                 **window.encoding,
                 "labels": [tag if tag < tags.learned else IGNORED for tag in gold],
                 "gold": gold,
                 "words": window.words,
-                "document": batch["document"][window.document],
+                "document": numbers[window.document],
             }
             for column, value in row.items():
                 columns.setdefault(column, []).append(value)
         return columns
 
-    return encode
+    key = {
+        "limit": limit,
+        "columns": [words, target],
+        "tags": [repr(tag) for tag in tags.ids],
+        "learned": tags.learned,
+        "version": 1,
+    }
+    encoding = Encoding(encode=encode, key=key, finish=count_windows)
+    data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, plan, tags), encoding)
+    for split, rows in data.rows.items():
+        windows = data.stats[f"{split}_windows"]
+        if windows > len(rows):
+            message = "%s split: documents longer than %d sub-tokens are cut; %d documents, %d windows"
+            log.info(message, split, limit, len(rows), windows)
+    data.labels = tags.names[: tags.learned]
+    data.stats["classes"] = tags.learned
+    return data, tags

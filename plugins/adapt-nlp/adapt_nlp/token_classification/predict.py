@@ -1,44 +1,75 @@
-"""Tags of raw words, windows joined, and the entities that tags spell."""
+"""Tags of raw words, joined over windows, and the entities that they spell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 
-from adapt_nlp.token_classification.windows import windows
+from adapt_nlp.token_classification.windows import cut_windows
 
-_PREDICTED_AT_ONCE = 16
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedTokenizerBase
+
+_BATCH_SIZE = 16
 
 
-def tag_documents(model: Any, tokenizer: Any, documents: Sequence[Sequence[str]], limit: int) -> list[dict[str, Any]]:
-    """For each document {"tokens", "tags", "scores"}, one tag and its softmax probability for each word.
+class TaggedWords(TypedDict):
+    """The words of a document, each with its tag and the tag's softmax probability."""
 
-    A word of which the tokenizer makes nothing (a control character) gets the tag O where there is one.
+    tokens: list[str]
+    tags: list[str]
+    scores: list[float]
+
+
+class Entity(TypedDict):
+    """An entity: words start to end (exclusive) of a document."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+
+
+def tag_documents(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, documents: Sequence[Sequence[str]], limit: int
+) -> list[TaggedWords]:
+    """Return the words of each document with their tags.
+
+    A word without sub-tokens (a control character) gets the tag O where there is one.
+
+    Args:
+        model: in evaluation mode.
+        tokenizer: a fast one.
+        documents: words.
+        limit: the longest window in sub-tokens.
     """
-    names = model.config.id2label
-    nothing = "O" if "O" in names.values() else names[0]
-    results: list[dict[str, Any]] = [
-        {"tokens": list(words), "tags": [nothing] * len(words), "scores": [0.0] * len(words)} for words in documents
+    module: Any = model
+    names = module.config.id2label
+    default = "O" if "O" in names.values() else names[0]
+    results: list[TaggedWords] = [
+        {"tokens": list(words), "tags": [default] * len(words), "scores": [0.0] * len(words)} for words in documents
     ]
-    every = windows(tokenizer, documents, limit)
+    windows = cut_windows(tokenizer, documents, limit)
     with torch.inference_mode():
-        for start in range(0, len(every), _PREDICTED_AT_ONCE):
-            batch = every[start : start + _PREDICTED_AT_ONCE]
+        for start in range(0, len(windows), _BATCH_SIZE):
+            batch = windows[start : start + _BATCH_SIZE]
             padded = tokenizer.pad([window.encoding for window in batch], padding_side="right", return_tensors="pt")
-            probabilities = model(**padded.to(model.device)).logits.float().softmax(dim=-1)
+            probabilities = module(**padded.to(module.device)).logits.float().softmax(dim=-1)
             best, ids = probabilities.max(dim=-1)
             for row, window in enumerate(batch):
-                for place, word in enumerate(window.words):
+                result = results[window.document]
+                for token, word in enumerate(window.words):
                     if word >= 0:
-                        results[window.document]["tags"][word] = names[int(ids[row, place])]
-                        results[window.document]["scores"][word] = round(float(best[row, place]), 6)
+                        result["tags"][word] = names[int(ids[row, token])]
+                        result["scores"][word] = round(float(best[row, token]), 6)
     return results
 
 
-def entities(words: Sequence[str], tags: Sequence[str]) -> list[dict[str, Any]]:
-    """The entities that B-, I- and O tags spell, as seqeval reads them."""
+def find_entities(words: Sequence[str], tags: Sequence[str]) -> list[Entity]:
+    """Return the entities that B-, I- and O tags spell, as seqeval reads them."""
     from seqeval.metrics.sequence_labeling import get_entities
 
     return [

@@ -1,4 +1,4 @@
-"""Tags: names from the data, whatever their form, and what each row has wrong with them."""
+"""Tags: their names and ids, whatever their form in the data, and what is wrong with the tags of a row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values
+
+from adapt_nlp.params import TextClassificationParams
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,37 +28,36 @@ class Tags:
     """The tags of a data set.
 
     Attributes:
-        names: by id: those of the training split, which the model learns, then those that only other splits have.
+        names: by id: first those of the training split, which the model learns, then those of other splits alone.
         ids: raw tag -> id.
-        learned: how many of the names the model learns.
+        learned: the number of tags that the model learns.
     """
 
     names: tuple[str, ...]
-    ids: Mapping[Any, int]
+    ids: Mapping[str | int, int]
     learned: int
 
 
-def input_column(plan: Plan) -> str:
-    """The column of words."""
+def input_column(plan: Plan[TextClassificationParams]) -> str:
+    """Return the column of words."""
     return str(plan.data.input_column or "tokens")
 
 
-def target_column(plan: Plan) -> str:
-    """The column of tags: target_column, else the subtask's own."""
+def target_column(plan: Plan[TextClassificationParams]) -> str:
+    """Return the column of tags: target_column, or the subtask's where it is not given."""
     return str(plan.data.target_column or COLUMNS[str(plan.task.params.subtask)])
 
 
-def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
-    """The tags of the training split in order of name or number, then any that only other splits have.
+def read_tags(splits: Mapping[str, Dataset], plan: Plan[TextClassificationParams]) -> Tags:
+    """Return the tags of the training split in order of name or number, then those of other splits alone.
 
     Raises:
-        DataError: a tag is neither text nor whole number, TAG_NAMES has too few names, or a split shares no tag with
-            the training split.
+        DataError: the training split has no tag, or another split shares none with it.
     """
     column = target_column(plan)
     first = splits.get("train", splits.get("validation"))
     assert first is not None
-    declared = plan.task.params.tag_names or _class_names(first.features[column])
+    declared = plan.task.params.tag_names or getattr(getattr(first.features[column], "feature", None), "names", None)
     if declared:
         return Tags(tuple(declared), {number: number for number in range(len(declared))}, len(declared))
     learned = _found(first, column)
@@ -70,14 +71,14 @@ def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
             )
     unseen = sorted({tag for other in splits.values() for tag in _found(other, column)} - set(learned), key=_order)
     if not learned:
-        raise DataError(f"column {column!r} holds no tag in the training split.")
+        raise DataError(f"column {column!r} has no tag in the training split.")
     if unseen:
         shown = ", ".join(repr(tag) for tag in unseen[:5])
-        log.warning("tags that never occur in training count as wrong where they stand in other splits: %s", shown)
+        log.warning("tags that never occur in the training split count as wrong in other splits: %s", shown)
     ordered = [*learned, *unseen]
     if plan.task.params.subtask != "pos" and isinstance(ordered[0], int):
         log.warning(
-            "column %r holds numbers without names: each run of one number other than 0 is scored as an "
+            "column %r has numbers without names: each run of one number other than 0 is scored as an "
             "entity. Name them with TAG_NAMES.",
             column,
         )
@@ -87,29 +88,24 @@ def tags_of(splits: Mapping[str, Dataset], plan: Plan) -> Tags:
     return Tags(names, {tag: number for number, tag in enumerate(ordered)}, len(learned))
 
 
-def _class_names(feature: Any) -> Sequence[str] | None:
-    inner = getattr(feature, "feature", None)
-    return getattr(inner, "names", None)
-
-
-def _order(tag: Any) -> tuple[bool, Any]:
+def _order(tag: str | int) -> tuple[bool, str | int]:
     return (isinstance(tag, str), tag)
 
 
-def _found(dataset: Dataset, column: str) -> list[Any]:
+def _found(dataset: Dataset, column: str) -> list[str | int]:
     found = {tag for row in column_values(dataset, column) if isinstance(row, list) for tag in row}
     return sorted((tag for tag in found if isinstance(tag, (str, int))), key=_order)
 
 
-def row_faults(dataset: Dataset, plan: Plan, tags: Tags) -> Iterator[str | None]:
-    """For each row what is wrong with its words or tags, or None."""
+def row_faults(dataset: Dataset, plan: Plan[TextClassificationParams], tags: Tags) -> Iterator[str | None]:
+    """Yield for each row what is wrong with its words or tags, or None."""
     words_column, tags_column = input_column(plan), target_column(plan)
     words, rows = column_values(dataset, words_column), column_values(dataset, tags_column)
     for tokens, labels in zip(words, rows, strict=True):
-        yield _row_fault(tokens, labels, words_column, tags_column, tags)
+        yield _words_fault(tokens, labels, words_column, tags_column) or _tags_fault(labels, tags_column, tags)
 
 
-def _row_fault(tokens: Any, labels: Any, words_column: str, tags_column: str, tags: Tags) -> str | None:
+def _words_fault(tokens: object, labels: object, words_column: str, tags_column: str) -> str | None:
     if not isinstance(tokens, list):
         return f"column {words_column!r} must be a list of words, not {type(tokens).__name__}"
     if not isinstance(labels, list):
@@ -121,9 +117,13 @@ def _row_fault(tokens: Any, labels: Any, words_column: str, tags_column: str, ta
     for number, word in enumerate(tokens, start=1):
         if not isinstance(word, str) or not word.strip():
             return f"word {number} of column {words_column!r} is {word!r}, not text"
+    return None
+
+
+def _tags_fault(labels: Sequence[Any], column: str, tags: Tags) -> str | None:
     for number, tag in enumerate(labels, start=1):
         if tag is None:
-            return f"tag {number} of column {tags_column!r} is missing (null)"
+            return f"tag {number} of column {column!r} is missing (null)"
         if isinstance(tag, (list, dict)) or tag not in tags.ids:
-            return f"tag {number} of column {tags_column!r} is {tag!r}, outside the {len(tags.names)} known tags"
+            return f"tag {number} of column {column!r} is {tag!r}, outside the {len(tags.names)} known tags"
     return None

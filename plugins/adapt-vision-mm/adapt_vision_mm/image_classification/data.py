@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values
-from adapt_core.hf.data.labels import Labels, read_labels, unseen_fault
+from adapt_core.hf.data.labels import Labels, read_labels
 from adapt_core.hf.data.source import locate_files
 from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits
 from adapt_core.hf.models.logging import quiet_libraries
@@ -79,7 +78,7 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
         image, label = "image", "label"
         base: tuple[Path, ...] = ()
         raw = {split: _from_folder(folder, skip_empty=plan.data.skip_bad_rows) for split, folder in folders.items()}
-        raw = needed_splits(raw, plan.data, plan.training)
+        raw = needed_splits(raw, plan.training)
     else:
         image = str(plan.data.input_column or plan.task.params.dataset_text_field)
         label = str(plan.data.target_column or "label")
@@ -154,7 +153,7 @@ def _find_faults(
     dataset: Dataset, columns: tuple[str, str], labels: Labels, base: Sequence[Path], *, unseen: bool
 ) -> Iterator[str | None]:
     image, label = columns
-    label_fault = partial(unseen_fault, labels=labels) if unseen else labels.fault
+    label_fault = labels.unseen_fault if unseen else labels.fault
     workers = min(8, os.cpu_count() or 1)
     decoded = 0
     with ThreadPoolExecutor(workers) as pool:

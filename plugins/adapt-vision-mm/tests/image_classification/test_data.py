@@ -255,5 +255,5 @@ def test_a_last_batch_of_one_image_that_batch_norm_cannot_train_on_is_explained(
 def test_one_class_is_not_enough(read: Run, copy: Path) -> None:
     for name in ("green", "blue"):
         shutil.rmtree(copy / "train" / name)
-    with pytest.raises(DataError, match="holds 1 class"):
+    with pytest.raises(DataError, match="has only one class"):
         read(CUSTOM_DATASET_PATH=str(copy))

@@ -1,0 +1,83 @@
+"""From raw splits to model inputs: the steps that all text tasks share.
+
+    raw = load_splits(plan, columns)                       # source.py, splits.py
+    data = prepare_rows(plan, tokenizer, raw, faults, encoding)
+
+Bad rows are dropped or reported, a validation split is held out where the data has none, the splits are sampled, and
+each is encoded once and cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import TaskData
+from adapt_core.hf.data.cache import Encode, cached_map, tokenizer_key
+from adapt_core.hf.data.splits import Faults, clean_splits
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+Finish = Callable[["Dataset", str], tuple["Dataset", Mapping[str, int]]]
+"""(encoded rows, split) -> (rows to keep, counts for `result.json`; the split's name is put before theirs)."""
+
+
+@attrs.frozen(kw_only=True)
+class Encoding:
+    """How the rows of one split become model inputs.
+
+    Attributes:
+        encode: see `Encode`.
+        key: everything but rows and tokenizer that `encode` depends on, JSON-ready. Raise its "version" when the code
+            of `encode` changes its results.
+        finish: see `Finish`; None keeps all rows and counts nothing.
+    """
+
+    encode: Encode
+    key: Mapping[str, object]
+    finish: Finish | None = None
+
+
+def prepare_rows(
+    plan: Plan,
+    tokenizer: PreTrainedTokenizerBase,
+    raw: Mapping[str, Dataset],
+    faults: Faults,
+    encoding: Encoding | Callable[[Dataset, str], Encoding],
+    *,
+    strata: Callable[[Dataset], Sequence[Hashable]] | None = None,
+) -> TaskData:
+    """Return the splits of a run as model inputs, with their statistics and raw rows.
+
+    Args:
+        plan: the plan.
+        tokenizer: not called before, so that its cache key is the same in every run.
+        raw: the return value of `load_splits`.
+        faults: (rows, split) -> for each row what is wrong with it, or None.
+        encoding: how good rows become model inputs, or (good rows, split) -> that of the split.
+        strata: training rows -> the class of each, to hold out a validation split with the same shares of classes.
+
+    Raises:
+        DataError: naming the split, row and column at fault.
+    """
+    key = tokenizer_key(tokenizer)
+    splits, stats = clean_splits(plan, raw, faults, strata)
+    data = TaskData(stats=stats, rows=splits)
+    for split, rows in splits.items():
+        how = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
+        encoded = cached_map(rows, how.encode, {"tokenizer": key, **how.key}, f"{split} split tokenized")
+        if how.finish is not None:
+            encoded, counts = how.finish(encoded, split)
+            stats.update({f"{split}_{name}": count for name, count in counts.items()})
+        setattr(data, split, encoded)
+    return data
+
+
+def count_windows(encoded: Dataset, _split: str) -> tuple[Dataset, dict[str, int]]:
+    """Keep all rows and count them as "windows": the `finish` of an encoding that makes several rows of a long one."""
+    return encoded, {"windows": len(encoded)}

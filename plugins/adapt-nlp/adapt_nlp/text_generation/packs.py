@@ -1,0 +1,72 @@
+"""Whether and how a run trains on packs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import distributed
+
+from adapt_core.contracts import Job
+from adapt_core.distributed.world import World
+from adapt_core.nn.random_state import untouched_random_state
+
+from adapt_nlp.text_generation.attention import attend_to_packs
+from adapt_nlp.text_generation.data import SPLITS, document_lengths
+from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
+from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from adapt_nlp.text_generation.collate import CollateDocuments
+
+ResultT = TypeVar("ResultT")
+
+log = logging.getLogger(__name__)
+
+
+def pack_documents(documents: Dataset, limit: int) -> Packs:
+    """Return documents as packs of at most `limit` tokens."""
+    lengths = document_lengths(documents)
+    return Packs(documents, best_fit_decreasing(lengths, limit), lengths)
+
+
+def pack_splits(job: Job, collate: CollateDocuments, limit: int, *, flat: bool) -> bool:
+    """Replace the splits of a job by packs, in place, and set the model's attention.
+
+    Returns:
+        False, with a warning, where the model does not separate the documents of a pack; then nothing changes.
+    """
+    with untouched_random_state():
+        reason = _on_first_rank(lambda: why_not_packed(job.model, collate), job.world)
+        if reason is None and _on_first_rank(lambda: agrees_by_document(job.model, collate), job.world):
+            attend_to_packs(job.model)
+    job.data.stats["packed"] = reason is None
+    if reason is not None:
+        log.warning("packing is not used: %s. Batches are padded instead.", reason)
+        return False
+    for split in SPLITS:
+        documents = getattr(job.data, split)
+        # A flat row of several packs cannot be counted by an evaluation over several processes.
+        if documents is None or (flat and split != "train"):
+            continue
+        packs = pack_documents(documents, limit)
+        setattr(job.data, split, packs)
+        job.data.stats[f"{split}_packs"] = len(packs)
+        message = "%s split: %d documents in %d packs of %d tokens, %.1f %% filled"
+        filled = 100 * packs.lengths.sum() / (len(packs) * limit)
+        log.info(message, split, len(documents), len(packs), limit, filled)
+    return True
+
+
+def _on_first_rank(compute: Callable[[], ResultT], world: World) -> ResultT:
+    """Return rank 0's result on every rank: under sharding the others may not have weights yet."""
+    if world.size == 1 or not distributed.is_initialized():
+        return compute()
+    answer = [compute() if world.is_main else None]
+    distributed.broadcast_object_list(answer, src=0, device=torch.device(world.device))
+    result: ResultT = answer[0]  # type: ignore[assignment]
+    return result
