@@ -79,7 +79,7 @@ class QuestionAnsweringParams(TextParams):
     squad_v2_format: bool = param(False, "Questions may have no answer (empty lists, as in SQuAD 2.0).")
     null_score_diff_threshold: float = param(
         0.0,
-        "With squad_v2_format: a question has no answer where that scores higher than the best answer by more than this.",
+        "With squad_v2_format: no answer is given where that scores higher than the best answer by more than this.",
     )
 
 

@@ -48,7 +48,7 @@ def why_not_packed(model: nn.Module, collate: Collate) -> str | None:
     if not leak <= _LEAK.get(next(model.parameters()).dtype, _LEAK_HALF_PRECISION):
         return f"{type(plain).__name__} lets documents of a pack attend to one another (logits differ by {leak:.2g})"
     if not shift <= _SHIFT:
-        return f"{type(plain).__name__} computes other logits for a document in a pack than alone (they differ by {shift:.2g})"
+        return f"{type(plain).__name__} computes other logits for a document in a pack than alone (by {shift:.2g})"
     return None
 
 
