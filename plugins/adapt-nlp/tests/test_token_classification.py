@@ -94,7 +94,7 @@ def test_a_tag_that_only_validation_has_counts_as_wrong_with_one_warning(tmp_pat
     result = train(tmp_path, tiny_encoder, write(tmp_path / "data", rows(64), validation))
     assert after(result)["recall"] < 0.9
     assert after(result)["accuracy"] <= 7 / 8
-    assert log_of(tmp_path).count("never occur in training") == 1
+    assert log_of(tmp_path).count("never occur in the training split") == 1
 
 
 def test_a_long_document_is_windowed_and_no_word_is_lost(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -168,7 +168,7 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
     def loading_lines(self, save_method: str) -> str:
         """Return lines that load model and tokenizer and generate a text."""
         params = self.params
-        direction = self.set_direction(self.tokenizer)
+        direction: Direction | None = self.set_direction(self.tokenizer)
         use = [
             *([f"tokenizer.src_lang = {direction.source!r}"] if direction else []),
             f"text = {(params.prefix or '') + self.example!r}",
