@@ -25,7 +25,7 @@ from adapt_core.cli import options
 @options.json_option
 @options.traceback_option
 @click.pass_obj
-def run(
+def run(  # noqa: PLR0913 - click passes each option as a parameter
     disabled: tuple[str, ...],
     config: str,
     overrides: tuple[str, ...],

@@ -116,6 +116,6 @@ class Plan(Generic[ParamsT]):
         return [choice.params for choice in choices if choice is not None]
 
 
-def _as_lists(value: Any) -> Any:
+def _as_lists(value: object) -> Any:
     """Return a value as YAML loads it: tuples become lists, at any depth."""
     return [_as_lists(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import Node
 
 from adapt_core.errors import ConfigError, Problem, Where
 
@@ -31,7 +35,7 @@ class Entry:
     where: Where
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A value with its entries turned back into dicts."""
     if isinstance(value, tuple):
         return {entry.key: plain(entry.value) for entry in value}
@@ -84,18 +88,18 @@ def read_text(text: str, source: str) -> list[Entry]:
         raise ConfigError([Problem(f"not valid YAML: {error}.", where=Where(source))]) from None
 
 
-def _place(node: Any, source: str) -> Where:
+def _place(node: Node, source: str) -> Where:
     return Where(source, node.start_mark.line + 1)
 
 
 class _Reader:
     """Turns composed YAML nodes into entries."""
 
-    def __init__(self, yaml: Any, source: str) -> None:
+    def __init__(self, yaml: YAML, source: str) -> None:
         self._yaml = yaml
         self._source = source
 
-    def entries(self, node: Any, depth: int) -> Iterator[Entry]:
+    def entries(self, node: Node, depth: int) -> Iterator[Entry]:
         written = {self._key(key) for key, _ in node.value}
         for key_node, value_node in node.value:
             key = self._key(key_node)
@@ -108,12 +112,12 @@ class _Reader:
                 if merged.key not in written:
                     yield merged
 
-    def _key(self, node: Any) -> str:
+    def _key(self, node: Node) -> str:
         if not isinstance(node.value, str):
             raise ConfigError([Problem("a key must be plain text.", where=_place(node, self._source))])
         return node.value
 
-    def _value(self, node: Any, depth: int) -> Any:
+    def _value(self, node: Node, depth: int) -> Any:
         from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
         if depth > _MAX_DEPTH:
@@ -133,7 +137,7 @@ class _Reader:
         return self._yaml.constructor.construct_object(node)
 
 
-def _merged(value: Any, where: Where) -> list[Entry]:
+def _merged(value: object, where: Where) -> list[Entry]:
     if isinstance(value, tuple):
         return list(value)
     raise ConfigError([Problem("'<<' merges a mapping.", where=where)])
@@ -143,7 +147,7 @@ def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entr
     """Entries of a Python mapping (the `adapt_core.run({...})` form)."""
     where = Where(source)
 
-    def entry(key: Any, value: Any) -> Entry:
+    def entry(key: object, value: object) -> Entry:
         if not isinstance(key, str):
             raise ConfigError([Problem(f"a key must be text, not {key!r}.", where=where)])
         if isinstance(value, Mapping):

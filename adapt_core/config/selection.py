@@ -13,7 +13,7 @@ from adapt_core.config.plan import Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool
 from adapt_core.errors import Problem
-from adapt_core.plugin.registry import Registered, Registry
+from adapt_core.plugin.registry import Registered, Registry, Shelf, SpecT
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
 
 
@@ -31,7 +31,7 @@ class Selection:
     """Whether something was asked for that could not be found, so that its keys cannot be judged."""
 
 
-def choice_of(item: Registered[Any], params: Any) -> Choice:
+def choice_of(item: Registered[SpecT], params: object) -> Choice:
     """Return a registered component as a plan's choice.
 
     Args:
@@ -95,7 +95,7 @@ def _select_task(given: Mapping[str, Given], registry: Registry, selection: Sele
             )
             selection.incomplete = True
             return
-    selection.task = _look_up("task", registry.tasks, known_keys.TASKS, name, entry, registry, selection)
+    selection.task = _look_up(registry.tasks, known_keys.TASKS, name, entry, registry, selection)
 
 
 def _select_method(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
@@ -112,7 +112,7 @@ def _select_method(given: Mapping[str, Given], registry: Registry, selection: Se
         return
     if entry is None:
         selection.remarks.append("no method is given: full (every parameter trains)")
-    selection.method = _look_up("method", registry.methods, known_keys.METHODS, name, entry, registry, selection)
+    selection.method = _look_up(registry.methods, known_keys.METHODS, name, entry, registry, selection)
     is_peft = selection.method.spec.is_peft if selection.method else name in known_keys.METHODS
     if named is not None and is_on(full) and name.casefold() != "full":
         assert full is not None
@@ -141,7 +141,7 @@ def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: 
     chosen = None
     if named is not None:
         chosen = _look_up(
-            "launcher", registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection
+            registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection
         )
     rivals = [entry for entry in on if chosen is None or switches[entry.key] is not chosen]
     if named is not None and chosen is not None and rivals:
@@ -167,14 +167,14 @@ def _absent_switches(kind: str, given: Mapping[str, Given], present: set[str], s
 
 
 def _look_up(
-    kind: str,
-    shelf: Any,
+    shelf: Shelf[SpecT],
     well_known: Mapping[str, str],
     name: str,
     entry: Given | None,
     registry: Registry,
     selection: Selection,
-) -> Any:
+) -> Registered[SpecT] | None:
+    kind = shelf.kind
     folded = name.casefold()
     claimants = shelf.taken_twice.get(folded)
     found = shelf.find(name)

@@ -92,7 +92,7 @@ def _sections(plan: Plan, to_fill: set[str]) -> Iterator[str]:
             yield from _entry(parameter, getattr(params, parameter.attribute), parameter.key in to_fill)
 
 
-def _entry(parameter: Parameter, value: Any, to_fill: bool) -> Iterator[str]:
+def _entry(parameter: Parameter, value: object, to_fill: bool) -> Iterator[str]:
     declaration = parameter.declaration
     limits = ", ".join(map(str, declaration.choices)) if declaration.choices else bounds_in_words(parameter)
     yield from _comment(f"{declaration.help} [{limits}]" if limits else declaration.help)
@@ -108,7 +108,7 @@ def _comment(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _spell(value: Any) -> str:
+def _spell(value: object) -> str:
     """A value as YAML 1.2 in one line; JSON is YAML."""
     if isinstance(value, str) and _BARE.fullmatch(value) and value.casefold() not in ("true", "false", "yes", "no"):
         return value if not is_not_given(value) and value.casefold() != "null" else json.dumps(value)

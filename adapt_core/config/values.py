@@ -18,12 +18,12 @@ class ValueProblem(ValueError):  # noqa: N818 - a problem that is collected, not
     """A value does not fit its parameter. The text says what was expected."""
 
 
-def is_not_given(value: Any) -> bool:
+def is_not_given(value: object) -> bool:
     """Whether a raw value means "not given": empty, '', null, None, or the string 'None'."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None", "~"))
 
 
-def convert(value: Any, parameter: Parameter, choices: tuple[Any, ...] | None = None) -> Any:
+def convert(value: object, parameter: Parameter, choices: tuple[object, ...] | None = None) -> Any:
     """A raw value as the parameter's type, within its choices and bounds.
 
     Args:
@@ -52,12 +52,12 @@ def _expected(parameter: Parameter) -> str:
     )
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def as_bool(value: Any, _: Any = bool) -> bool:
+def as_bool(value: object, _: object = bool) -> bool:
     """A raw value as a switch: true/false, yes/no, quoted or not, in any case.
 
     Raises:
@@ -74,14 +74,14 @@ def as_bool(value: Any, _: Any = bool) -> bool:
     raise ValueProblem
 
 
-def _int(value: Any, _: Any) -> int:
+def _int(value: object, _: object) -> int:
     number = _float(value, _)
     if number != math.floor(number):
         raise ValueProblem
     return int(value) if isinstance(value, int) else int(number)
 
 
-def _float(value: Any, _: Any) -> float:
+def _float(value: object, _: object) -> float:
     if isinstance(value, bool):
         raise ValueProblem
     if isinstance(value, str):
@@ -100,7 +100,7 @@ def _float(value: Any, _: Any) -> float:
     return number
 
 
-def _str(value: Any, _: Any) -> str:
+def _str(value: object, _: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -108,7 +108,7 @@ def _str(value: Any, _: Any) -> str:
     raise ValueProblem
 
 
-def _tuple(value: Any, annotation: Any) -> tuple[Any, ...]:
+def _tuple(value: object, annotation: object) -> tuple[Any, ...]:
     element = typing.get_args(annotation)[0]
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
@@ -119,7 +119,7 @@ def _tuple(value: Any, annotation: Any) -> tuple[Any, ...]:
     return tuple(_CONVERTERS[typing.get_origin(element) or element](item, element) for item in value)
 
 
-def _dict(value: Any, _: Any) -> dict[str, Any]:
+def _dict(value: object, _: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueProblem
     return value
@@ -135,7 +135,7 @@ _CONVERTERS: dict[Any, Callable[[Any, Any], Any]] = {
 }
 
 
-def _within(value: Any, parameter: Parameter, choices: tuple[Any, ...] | None) -> Any:
+def _within(value: object, parameter: Parameter, choices: tuple[object, ...] | None) -> Any:
     if choices is not None:
         return tuple(_choose(item, choices) for item in value) if isinstance(value, tuple) else _choose(value, choices)
     for item in value if isinstance(value, tuple) else (value,):
@@ -144,7 +144,7 @@ def _within(value: Any, parameter: Parameter, choices: tuple[Any, ...] | None) -
     return value
 
 
-def _choose(value: Any, choices: tuple[Any, ...]) -> Any:
+def _choose(value: object, choices: tuple[object, ...]) -> Any:
     for choice in choices:
         same = isinstance(choice, str) and isinstance(value, str) and choice.casefold() == value.strip().casefold()
         if same or (choice == value and type(choice) is type(value)):

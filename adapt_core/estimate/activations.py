@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -67,14 +67,15 @@ class Kept:
         self.largest_block = max(self.largest_block, _bytes(kept))
 
     @contextmanager
-    def _blocks(self, model: Any) -> Iterator[None]:
+    def _blocks(self, model: nn.Module) -> Iterator[None]:
         """Inside, torch's checkpoint counts each block. Transformers takes that as an argument, timm calls torch's."""
         import torch.utils.checkpoint
 
         original = torch.utils.checkpoint.checkpoint
         counted: dict[str, Any] = {"use_reentrant": False, "context_fn": lambda: (self._block(), nullcontext())}
-        if hasattr(model, "activation_checkpointing_enable"):
-            model.activation_checkpointing_enable(activation_checkpointing_kwargs=counted)
+        enable: Callable[..., None] | None = getattr(model, "activation_checkpointing_enable", None)
+        if enable is not None:
+            enable(activation_checkpointing_kwargs=counted)
         torch.utils.checkpoint.checkpoint = partial(original, context_fn=counted["context_fn"])
         try:
             yield
@@ -123,7 +124,7 @@ def own_storages(model: nn.Module) -> set[int]:
     return {_storage(tensor) for tensor in [*model.parameters(), *model.buffers()]}
 
 
-def _storage(tensor: Any) -> int:
+def _storage(tensor: torch.Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapt_core.contracts import Loop, Work
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
+from adapt_core.plugin.params import NoParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Local:
     """One process. Its device is the first visible GPU, or the CPU."""
 
-    def __init__(self, params: Any) -> None:
+    def __init__(self, params: NoParams) -> None:
         self.params = params
 
     def check(self, plan: Plan) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import nn
 
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 from adapt_core.methods.in_place import InPlace
+from adapt_core.plugin.params import NoParams
 
 
 class Full(InPlace):
     """Full fine-tuning. Nothing is added, so there is no adapter and nothing to merge."""
 
-    def __init__(self, params: Any) -> None:
+    def __init__(self, params: NoParams) -> None:
         self.params = params
         self._context = AttachContext()
 

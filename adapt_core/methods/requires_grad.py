@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import nn
 from torch.utils.hooks import RemovableHandle
@@ -15,7 +14,7 @@ def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
         parameter.requires_grad_(trains(name) and parameter.dtype.is_floating_point)
 
 
-def _stay_in_evaluation(module: nn.Module, _inputs: Any) -> None:
+def _stay_in_evaluation(module: nn.Module, _inputs: tuple[object, ...]) -> None:
     module.eval()
 
 

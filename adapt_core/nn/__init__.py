@@ -2,5 +2,6 @@
 
 structure.py     blocks, heads and layers of a model
 weights.py       state dicts and tied weights
+modes.py         evaluation mode for a while
 random_state.py  seeds, and code that leaves random state untouched
 """

@@ -31,7 +31,7 @@ class Declaration:
     may_change_on_resume: bool
 
 
-def param(
+def param(  # noqa: PLR0913 - the properties of a declaration, all keywords
     default: Any = attrs.NOTHING,
     help: str = "",  # noqa: A002 - the word every parser uses
     *,

@@ -57,7 +57,7 @@ class BrokenPlugin:
 
 
 @attrs.define
-class _Shelf(Generic[SpecT]):
+class Shelf(Generic[SpecT]):
     """The registered specs of one kind, by folded name and alias."""
 
     kind: str
@@ -86,10 +86,10 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self.tasks: _Shelf[TaskSpec] = _Shelf("task", TaskSpec)
-        self.methods: _Shelf[MethodSpec] = _Shelf("method", MethodSpec)
-        self.quantizers: _Shelf[QuantizerSpec] = _Shelf("quantizer", QuantizerSpec)
-        self.launchers: _Shelf[LauncherSpec] = _Shelf("launcher", LauncherSpec)
+        self.tasks: Shelf[TaskSpec] = Shelf("task", TaskSpec)
+        self.methods: Shelf[MethodSpec] = Shelf("method", MethodSpec)
+        self.quantizers: Shelf[QuantizerSpec] = Shelf("quantizer", QuantizerSpec)
+        self.launchers: Shelf[LauncherSpec] = Shelf("launcher", LauncherSpec)
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -169,7 +169,7 @@ class Registry:
             if caller.spec is None:
                 raise ValueError(f"{caller.name} is no hook of adapt")
 
-    def _collect(self, shelf: _Shelf[Any], hook: str, provenance: Provenance) -> None:
+    def _collect(self, shelf: Shelf[Any], hook: str, provenance: Provenance) -> None:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             if implementation.plugin_name != provenance.plugin:
                 continue
@@ -185,7 +185,7 @@ class Registry:
             for spec in specs:
                 self._shelve(shelf, hook, spec, provenance)
 
-    def _shelve(self, shelf: _Shelf[Any], hook: str, spec: Any, provenance: Provenance) -> None:
+    def _shelve(self, shelf: Shelf[Any], hook: str, spec: Any, provenance: Provenance) -> None:
         if not isinstance(spec, shelf.spec_type):
             cause = f"{hook}() returned a {type(spec).__name__}, not a {shelf.spec_type.__name__}"
             self.broken.append(BrokenPlugin(provenance, cause))

@@ -66,21 +66,17 @@ class EvaluationRecord:
             return []
         from torch import no_grad
 
+        from adapt_core.nn.modes import evaluation_mode
         from adapt_core.nn.random_state import untouched_random_state
 
         model = loop.unwrap_model()
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
         try:
-            with untouched_random_state(), no_grad():
+            with untouched_random_state(), no_grad(), evaluation_mode(model):
                 return self._task.samples(model, self._data, SAMPLES)
         except Exception as error:
             log.warning("no samples for the report: %s: %s", type(error).__name__, error)
             log.debug("traceback of the samples", exc_info=True)
             return []
-        finally:
-            for module, mode in modes:
-                module.training = mode
 
 
 def stored(folder: RunFolder) -> dict[str, Any]:

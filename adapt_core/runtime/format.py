@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def figure(value: Any) -> str:
+def figure(value: object) -> str:
     """A number with four significant digits, whole ones with thousands set apart; anything else as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
@@ -32,7 +30,7 @@ def span(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def setting(value: Any) -> str:
+def setting(value: object) -> str:
     """A config value as the config file spells it."""
     if value is None:
         return "not given"

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from adapt_core.capabilities import SupportsBatchPreview
 from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import DefectError
+from adapt_core.nn.modes import evaluation_mode
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference as a share of the largest output, for weights in float32."""
@@ -98,7 +99,7 @@ class OutputComparison:
             return []
         device = next(model.parameters()).device
         args, kwargs = (_to(part, device) for part in self._inputs)
-        with torch.no_grad(), _evaluating(model), _ieee_float32():
+        with torch.no_grad(), evaluation_mode(model), _ieee_float32():
             outputs = model(*args, **kwargs)
         return [tensor.float().cpu() for tensor in _tensors(outputs) if tensor.dtype.is_floating_point]
 
@@ -168,16 +169,6 @@ def _random_inputs(model: nn.Module) -> dict[str, torch.Tensor] | None:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
-
-
-@contextmanager
 def _ieee_float32() -> Iterator[None]:
     """Compute float32 in full: GPUs use TF32 (10 bits of mantissa) in convolutions, which exceeds the tolerance."""
     cudnn: Any = torch.backends.cudnn
@@ -206,7 +197,7 @@ def _to(value: Any, device: torch.device) -> Any:
     return value
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def _tensors(value: object) -> Iterator[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         if value.numel():
             yield value

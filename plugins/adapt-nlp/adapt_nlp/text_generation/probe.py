@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from adapt_core.nn.modes import evaluation_mode
+
 from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, base_model
 
 _LENGTH = 8
@@ -92,11 +94,6 @@ def _logits(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     options = {"use_cache": False} if "use_cache" in accepted else {}
     device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            logits: torch.Tensor = model(**inputs, **options).logits
-    finally:
-        model.train(training)
+    with torch.no_grad(), evaluation_mode(model):
+        logits: torch.Tensor = model(**inputs, **options).logits
     return logits.float().flatten(0, 1)

@@ -11,6 +11,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from adapt_core.errors import InputError
+from adapt_core.nn.modes import evaluation_mode
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +85,8 @@ def _is_linear(module: nn.Module) -> bool:
     if not isinstance(module, nn.Linear) or weight is None or not weight.is_floating_point() or weight.is_meta:
         return False
     given = torch.linspace(-1, 1, module.in_features, dtype=weight.dtype, device=weight.device)[None]
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            return torch.equal(module(given), nn.functional.linear(given, weight, module.bias))
-    finally:
-        module.train(training)
+    with torch.no_grad(), evaluation_mode(module):
+        return torch.equal(module(given), nn.functional.linear(given, weight, module.bias))
 
 
 def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -45,7 +45,7 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset:
     return kept
 
 
-def softnms(
+def softnms(  # noqa: PLR0913 - mmcv's signature
     boxes: torch.Tensor,
     scores: torch.Tensor,
     dets: torch.Tensor,
@@ -119,7 +119,7 @@ def _overlaps(first: torch.Tensor, second: torch.Tensor, mode: int, offset: int)
     return shared / (own + other - shared).clamp(min=offset)
 
 
-def roi_align_forward(
+def roi_align_forward(  # noqa: PLR0913 - mmcv's signature
     features: torch.Tensor,
     rois: torch.Tensor,
     output: torch.Tensor,
@@ -142,7 +142,7 @@ def roi_align_forward(
     )
 
 
-def roi_align_backward(
+def roi_align_backward(  # noqa: PLR0913 - mmcv's signature
     gradient: torch.Tensor,
     rois: torch.Tensor,
     argmax_y: torch.Tensor,

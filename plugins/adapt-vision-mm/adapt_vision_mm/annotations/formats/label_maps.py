@@ -31,7 +31,7 @@ _SMALLEST = 4
 """Pixels below which a connected piece of a class map is noise."""
 
 
-def read(
+def read(  # noqa: PLR0913
     names: Sequence[str], images: Path, labels: Path, class_list: Sequence[str], palette: Any, source: str, skip: bool
 ) -> AnnotatedSplit:
     """Reads and validates one split.
