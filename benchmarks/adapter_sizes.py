@@ -1,4 +1,4 @@
-"""The bytes on disk of each adapter, over the bytes of the whole model.
+"""Size on disk of each adapter, relative to the whole model.
 
     python -m benchmarks.adapter_sizes
 
@@ -24,7 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Runs each method and prints the sizes of its adapter and of the model that it is merged into."""
+    """Run each method and print the sizes of its adapter and of the merged model."""
     report = {}
     for name, keys in METHODS.items():
         with tempfile.TemporaryDirectory() as folder:

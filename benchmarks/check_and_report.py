@@ -1,4 +1,4 @@
-"""What `adapt check` and the report of a run cost.
+"""Cost of `adapt check` and of a run's report.
 
     python -m benchmarks.check_and_report [--pairs 5]
 
@@ -31,14 +31,14 @@ IMPORTS = [sys.executable, "-c", "import torch, transformers, datasets; from tra
 
 
 def seconds(command: list[str]) -> float:
-    """Wall time of a command, run in the repository's root."""
+    """Return the wall time of a command, run in the repository's root."""
     start = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     return time.perf_counter() - start
 
 
 def report() -> dict[str, float]:
-    """What writing the report of a run takes."""
+    """Return the time that writing the report of a run takes."""
     spent = 0.0
     write = pipeline.report_run
 
@@ -59,7 +59,7 @@ def report() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     given = parser.parse_args()

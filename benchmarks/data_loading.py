@@ -1,4 +1,4 @@
-"""Whether images are loaded as fast as models train on them.
+"""Images loaded per second, compared with images trained on per second.
 
     python -m benchmarks.data_loading --data ../shared/data [--steps 12]
 
@@ -29,7 +29,7 @@ _COMMON = {"NUM_WORKERS": 1, "EPOCHS": 1000, "INTERVAL": "no", "DO_EVAL": False}
 
 
 def jobs(data: Path) -> dict[str, dict[str, Any]]:
-    """The configs."""
+    """Return the configs."""
     return {
         "image_classification": {
             "TASK": "image_classification",
@@ -53,7 +53,7 @@ def jobs(data: Path) -> dict[str, dict[str, Any]]:
 
 
 def loaded_per_second(config: dict[str, Any], steps: int) -> float:
-    """Images a second of one loading process, from its second batch on."""
+    """Return the images per second of one loader process, from its second batch on."""
     from torch.utils.data import DataLoader
 
     plan = api.check(config)
@@ -74,7 +74,7 @@ def loaded_per_second(config: dict[str, Any], steps: int) -> float:
 
 
 def trained_per_second(config: dict[str, Any], folder: Path, steps: int) -> float:
-    """Images a second of the training phase."""
+    """Return the images per second of the training phase."""
     file = folder / "config.json"
     file.write_text(json.dumps({**config, "MAX_STEPS": steps}), encoding="utf-8")
     result, _ = Running([sys.executable, "-m", "adapt_core", "run", str(file), "--json"], dict(os.environ)).outcome()
@@ -82,7 +82,7 @@ def trained_per_second(config: dict[str, Any], folder: Path, steps: int) -> floa
 
 
 def main() -> None:
-    """Measures both jobs and prints one JSON object."""
+    """Measure both jobs and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=12)

@@ -1,4 +1,4 @@
-"""adapt's ddp beside torchrun of a hand-written Trainer script: what starting and watching the processes costs.
+"""adapt's ddp launcher compared with torchrun of a hand-written Trainer script: cost of processes.
 
     python -m benchmarks.ddp --data ../shared/data/ag_news --pairs 5
 
@@ -24,7 +24,7 @@ PROCESSES = 2
 
 
 def environment() -> dict[str, str]:
-    """Cores shared out alike on both sides."""
+    """Return an environment that divides the cores equally on both sides."""
     threads = str(max(len(os.sched_getaffinity(0)) // PROCESSES, 1))
     return {
         **os.environ,
@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
 
 
 def main() -> None:
-    """Runs the pairs and prints the comparison."""
+    """Run the pairs and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "examples" / "inbox")
     parser.add_argument("--pairs", type=int, default=5)

@@ -1,4 +1,4 @@
-"""adapt on blood cells with RTMDet-tiny from scratch, beside a plain mmengine script.
+"""adapt compared with a plain mmengine script: RTMDet-tiny on blood cells, from scratch.
 
     python -m benchmarks.detection --data ../shared/data/bccd_coco --pairs 3
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
-    """The config of adapt's side."""
+    """Return the config of adapt's side."""
     keys = {
         "TASK": "object_detection",
         "MODEL_PATH": CONFIG,
@@ -55,12 +55,12 @@ def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
 
 
 def last_losses(losses: list[float]) -> float:
-    """The mean of the last quarter."""
+    """Return the mean loss of the last quarter."""
     return round(statistics.mean(losses[-max(1, len(losses) // 4) :]), 3)
 
 
 def compared(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
-    """Pairs of runs, side by side."""
+    """Run the pairs side by side and return the comparison."""
     data = arguments.data.resolve()
     settings = {
         name: getattr(arguments, name) for name in ("steps", "lr", "batch_size", "size", "workers", "evaluated")
@@ -91,7 +91,7 @@ def compared(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs the pairs and prints one JSON object."""
+    """Run the pairs and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "bccd_coco")
     parser.add_argument("--pairs", type=int, default=3)

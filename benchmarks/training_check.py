@@ -1,4 +1,4 @@
-"""What the training check costs, as a share of the training phase of a real run.
+"""Cost of the training check, relative to the training phase of a real run.
 
     python -m benchmarks.training_check
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     spent = 0.0
 
     def timed(function: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Runs a module as `python -m` would, and notes when its first training step was done and how long it evaluated.
+"""Run a module as `python -m` does, and record the time of its first training step and of its evaluations.
 
     python -m benchmarks.watched NOTES LIBRARY MODULE [ARGUMENT ...]
 
@@ -33,13 +33,13 @@ EVALUATIONS = {
 
 
 def noted(library: str, folder: Path, module: str, *arguments: str) -> list[str]:
-    """The command that runs a module so; its notes come to lie beside a folder that need not be there."""
+    """Return the command that runs a module this way; its notes are written next to a folder that need not exist."""
     notes = str(folder.with_suffix(".notes"))
     return [sys.executable, "-m", "benchmarks.watched", notes, library, module, *arguments]
 
 
 def figures(pair: tuple[Outcome, Outcome], folders: tuple[Path, Path]) -> dict[str, float]:
-    """Ours over theirs.
+    """Return ours over theirs.
 
     Args:
         pair: what each side printed, and its seconds; ours first.
@@ -56,7 +56,7 @@ def figures(pair: tuple[Outcome, Outcome], folders: tuple[Path, Path]) -> dict[s
 
 
 def around(place: tuple[str, str, str], told: Callable[[float, float], None]) -> None:
-    """Calls `told` with the beginning and the end of every call of a method, as time.time() gives them."""
+    """Call `told` with start and end of every call of a method, as time.time() values."""
     module, owner, method = place
     part = getattr(import_module(module), owner)
     whole = getattr(part, method)
@@ -71,7 +71,7 @@ def around(place: tuple[str, str, str], told: Callable[[float, float], None]) ->
 
 
 def main() -> None:
-    """Patches the library, runs the module and writes the notes."""
+    """Patch the library, run the module and write the notes."""
     notes, library, module, *arguments = sys.argv[1:]
     started = psutil.Process().create_time()
     steps: list[float] = []

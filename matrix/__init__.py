@@ -1,1 +1,1 @@
-"""Every job with every method, base and launcher: run end to end, or refused with the reason. Writes docs/matrix.md."""
+"""Every job with every method, base and launcher: run end to end, or refused with a reason. Writes docs/matrix.md."""

@@ -1,4 +1,4 @@
-"""Runs the matrix and writes matrix/matrix.json and docs/matrix.md.
+"""Run the matrix and write matrix/matrix.json and docs/matrix.md.
 
 python -m matrix --data ../shared/data                     what is not settled yet, all launchers
 python -m matrix --data ../shared/data --job ner --launcher local
@@ -36,13 +36,13 @@ _TOLERANCE = {True: 5e-2, False: 1e-3}
 
 
 def stored(store: Path) -> dict[str, Settled]:
-    """What earlier calls settled."""
+    """Return the record of earlier calls."""
     found = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
     return {name: Settled(**settled) for name, settled in found.items()}
 
 
 def keep(store: Path, cell: Cell, settled: Settled) -> None:
-    """Adds one cell to what is stored; read anew, for another call may have settled others meanwhile."""
+    """Add one cell to the record, which is read again because other calls may have written to it."""
     known = {name: attrs.asdict(settled) for name, settled in stored(store).items()}
     everything = {**known, cell.name: attrs.asdict(settled)}
     store.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -50,12 +50,12 @@ def keep(store: Path, cell: Cell, settled: Settled) -> None:
 
 
 def commit() -> str:
-    """The repository's short commit."""
+    """Return the repository's short commit."""
     return subprocess.check_output(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, text=True).strip()
 
 
 def lines_of(module: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
-    """The JSON lines that a module prints, while it runs. Raises SystemExit where it dies."""
+    """Yield the JSON lines that a module prints while it runs. Raises SystemExit if it fails."""
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -67,7 +67,7 @@ def lines_of(module: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def settle(cells: list[Cell], data: Path, work: Path, store: Path) -> None:
-    """Trains and reloads cells of one job."""
+    """Train and reload cells of one job."""
     stamp, runs = commit(), {}
     for line in lines_of("matrix.train", [cells[0].job, str(data), str(work), *(c.name for c in cells)]):
         cell, seconds = Cell(**line["cell"]), line["seconds"]
@@ -88,7 +88,7 @@ def settle(cells: list[Cell], data: Path, work: Path, store: Path) -> None:
 
 
 def judged(cell: Cell, trained: dict[str, Any], reloaded: dict[str, Any]) -> tuple[Any, str]:
-    """State and text of a cell that was trained and loaded again."""
+    """Return state and text of a cell that was trained and reloaded."""
     if "failed" in reloaded:
         return "failed", f"reload: {reloaded['failed']}"
     before, after = trained["losses"]
@@ -104,7 +104,7 @@ def judged(cell: Cell, trained: dict[str, Any], reloaded: dict[str, Any]) -> tup
 
 
 def run(given: argparse.Namespace, work: Path) -> None:
-    """Settles what was asked for and is not settled."""
+    """Run the chosen cells that have no outcome yet."""
     for launcher in given.launcher or LAUNCHERS:
         for job in JOBS:
             if given.job and job.name not in given.job:
@@ -117,7 +117,7 @@ def run(given: argparse.Namespace, work: Path) -> None:
 
 
 def main() -> None:
-    """Runs what was asked for and writes the page."""
+    """Run the chosen cells and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
     parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])

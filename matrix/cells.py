@@ -1,4 +1,4 @@
-"""The cells of the matrix, and how each is settled."""
+"""The cells of the matrix, and how each gets its outcome."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Unique; the key in matrix/matrix.json and the name of the run folder."""
+        """Unique name: the key in matrix/matrix.json and the name of the run folder."""
         return f"{self.job}, {self.method}, {self.base}, {self.launcher}"
 
     def changes(self) -> dict[str, Any]:
-        """The keys that make the job this cell."""
+        """Return the keys that turn the job into this cell."""
         rate = {"LR": 1e-2} if self.method == "SSF" else {}
         # Small models have layers of a few channels only: a rank of 8 would be larger than they are.
         rank = {"r": 4} if self.method in ("LoRA", "DoRA") else {}
@@ -48,7 +48,7 @@ class Cell:
         return {"method": self.method, "INTERVAL": "no", **kind, **rate, **rank}
 
     def covered_by(self) -> str | None:
-        """What shows the same where this cell is only checked; None where it runs."""
+        """Return the cells that cover this one if it is only checked; None if it runs."""
         if self.launcher == "local" or (self.base == "float32" and self.method == "full"):
             return None
         if self.job in FAMILIES and self.method in TOGETHER[self.base]:
@@ -60,7 +60,7 @@ class Cell:
 
 @attrs.frozen(kw_only=True)
 class Settled:
-    """What became of a cell.
+    """The outcome of a cell.
 
     Attributes:
         state: "ran" ends with a reload in a fresh process; "failed" is a defect.
@@ -76,10 +76,10 @@ class Settled:
 
 
 def cells_of(job: SmallJob, launcher: str) -> list[Cell]:
-    """A job's cells under one launcher."""
+    """Return a job's cells under one launcher."""
     return [Cell(job=job.name, method=method, base=base, launcher=launcher) for base in BASES for method in METHODS]
 
 
 def all_cells() -> list[Cell]:
-    """Every cell, in the page's order."""
+    """Return every cell, in the page's order."""
     return [cell for job in JOBS for launcher in LAUNCHERS for cell in cells_of(job, launcher)]

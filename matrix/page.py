@@ -1,4 +1,4 @@
-"""docs/matrix.md from what was settled."""
+"""The page docs/matrix.md, made from the record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ same method and base and in `full` under the same launcher. "failed" is a defect
 
 
 def page(cells: Sequence[Cell], settled: Mapping[str, Settled]) -> str:
-    """The whole page.
+    """Return the page.
 
     Args:
         cells: all.

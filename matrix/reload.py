@@ -1,4 +1,4 @@
-"""Loads finished runs in a fresh process, evaluates them, and prints how far each is from what its training measured.
+"""Load finished runs in a new process, evaluate them, and print the difference to the metrics of training.
 
 python -m matrix.reload RUN_DIR...
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Metrics on the validation split as the training process measured them, and those of what it saved.
+    """Return validation metrics as measured in training, and those of the saved model.
 
     A merged or plain model is loaded from `model/`; where only an adapter was saved, it goes onto its base again.
     """
@@ -54,7 +54,7 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def main() -> None:
-    """Reloads each run and prints a JSON line: both losses, or what went wrong."""
+    """Reload each run and print a JSON line: both losses, or the error."""
     for run_dir in sys.argv[1:]:
         line: dict[str, Any] = {"run": run_dir}
         try:

@@ -1,4 +1,4 @@
-"""Trains cells of one job in this process, one after another, and prints a JSON line for each.
+"""Train cells of one job in this process, one after another, and print a JSON line for each.
 
     python -m matrix.train JOB DATA WORK CELL...
 
@@ -22,7 +22,7 @@ from matrix.cells import Cell, cells_of
 
 
 def refusal(config: dict[str, Any]) -> str | None:
-    """What `adapt check` says against a config, or None."""
+    """Return the message of `adapt check` for an invalid config, or None."""
     from adapt_core import api
     from adapt_core.errors import InputError
 
@@ -34,7 +34,7 @@ def refusal(config: dict[str, Any]) -> str | None:
 
 
 def on_weights(job: SmallJob, data: Path, work: Path) -> dict[str, Any]:
-    """A job's config, its MODEL_PATH a model with weights.
+    """Return a job's config with a MODEL_PATH that has weights.
 
     An OpenMMLab config has none, and what adapts weights is refused without: one step of a full run makes them.
     """
@@ -51,7 +51,7 @@ def on_weights(job: SmallJob, data: Path, work: Path) -> dict[str, Any]:
 
 
 def settled(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]:
-    """Runs one cell, or only checks it where others cover it: its refusal, its error, or its figures."""
+    """Run one cell, or only check it if others cover it; return its refusal, error or figures."""
     config = {**on_weights(job, data, work), **cell.changes(), "OUTPUT_DIR": str(work / "runs" / cell.name)}
     if not cell.covered_by():
         return trained(config)
@@ -60,7 +60,7 @@ def settled(job: SmallJob, cell: Cell, data: Path, work: Path) -> dict[str, Any]
 
 
 def trained(config: dict[str, Any]) -> dict[str, Any]:
-    """What a run of a config comes to."""
+    """Run a config and return the result's figures."""
     import adapt_core
     from adapt_core.errors import DataError, InputError
 
@@ -79,7 +79,7 @@ def trained(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Trains the named cells."""
+    """Train the named cells."""
     name, data, work, *wanted = sys.argv[1:]
     job = next(job for job in JOBS if job.name == name)
     cells = {cell.name: cell for launcher in ("local", "ddp", "fsdp") for cell in cells_of(job, launcher)}

@@ -1,1 +1,1 @@
-"""Faults on purpose: runs killed, ranks killed, data sets spoiled. `python -m stress.NAME --help`, from the root."""
+"""Fault injection: killed runs, killed ranks, corrupted data sets. `python -m stress.NAME --help`, from the root."""

@@ -1,4 +1,4 @@
-"""Kills a run at random moments, resumes it, and holds the end against a run that nobody disturbed.
+"""Kill a run at random moments, resume it, and compare the end with an uninterrupted run.
 
     python -m stress.kill_anywhere --config CONFIG --kills 30
     python -m stress.kill_anywhere --job object_detection --data ../shared/data --kills 30
@@ -43,13 +43,13 @@ _MODULES = {
 
 @attrs.define
 class Run:
-    """A forked `adapt run`. `code` is its exit code once it ended, below 0 for a signal."""
+    """A forked `adapt run`. `code` is its exit code once it has ended, negative for a signal."""
 
     pid: int
     code: int | None = None
 
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Return whether the run has ended."""
         if self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -57,14 +57,14 @@ class Run:
         return self.code is not None
 
     def wait(self) -> int:
-        """Waits for its end and returns the exit code."""
+        """Wait for the end and return the exit code."""
         if self.code is None:
             self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self.code
 
 
 def start(config: Path, folder: Path, arguments: list[str]) -> Run:
-    """`adapt run --resume` in a session of its own, so that all its processes can be killed at once."""
+    """Start `adapt run --resume` in its own session, so that all its processes can be killed at once."""
     pid = os.fork()
     if pid:
         return Run(pid)
@@ -84,7 +84,7 @@ def start(config: Path, folder: Path, arguments: list[str]) -> Run:
 
 
 def checkpoints(folder: Path) -> set[Path]:
-    """The checkpoints that are there; none where a run that starts anew is just clearing them away."""
+    """Return the existing checkpoints; none while a new run is deleting them."""
     try:
         return set((folder / "checkpoints").glob("checkpoint-*"))
     except FileNotFoundError:
@@ -92,12 +92,12 @@ def checkpoints(folder: Path) -> set[Path]:
 
 
 def being_written(folder: Path, known: set[Path]) -> bool:
-    """Whether a checkpoint that was not there before has begun and has no manifest yet."""
+    """Return whether a new checkpoint has been started and has no manifest yet."""
     return any(path not in known and not (path / MANIFEST).is_file() for path in checkpoints(folder))
 
 
 def kill(run: Run, folder: Path, wait: float, in_checkpoint: bool) -> str:
-    """Kills the run after `wait` seconds, or as soon after as a checkpoint is being written; tells how it ended."""
+    """Kill the run after `wait` seconds, or as soon after as a checkpoint is being written; return how it ended."""
     known = checkpoints(folder)
     due = time.monotonic() + wait
     while not run.ended():
@@ -116,7 +116,7 @@ def kill(run: Run, folder: Path, wait: float, in_checkpoint: bool) -> str:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """What must be equal: weights by file, metrics, losses by step."""
+    """Return what must be equal: weights by file, metrics, losses by step."""
     model = folder / "model"
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
@@ -131,7 +131,7 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def disturb(config: Path, work: Path, kills: int, choose: random.Random, more: list[str]) -> dict[str, Any]:
-    """Kills and resumes until the wanted number of kills is reached, and counts."""
+    """Kill and resume until the number of kills is reached, and return the counts."""
     report: dict[str, Any] = {"kills": 0, "in_checkpoint": 0, "finished": 0, "equal": 0, "differing": [], "failed": []}
     reference = work / "reference"
     began = time.monotonic()
@@ -163,7 +163,7 @@ def disturb(config: Path, work: Path, kills: int, choose: random.Random, more: l
 
 
 def main() -> None:
-    """The command line."""
+    """Parse the command line, run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, help="a config of your own")

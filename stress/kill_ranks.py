@@ -1,4 +1,4 @@
-"""Kills one rank of a run of several processes, again and again, and resumes it each time until it ends.
+"""Kill one rank of a run of several processes again and again, and resume each time until the run ends.
 
     python -m stress.kill_ranks --config CONFIG --kills 20
     python -m stress.kill_ranks --config CONFIG --kills 20 --set FSDP=true --set DDP=false
@@ -32,7 +32,7 @@ SECONDS_WITHOUT_A_STEP = 240.0
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """The environment that a process was started with; empty where it is gone."""
+    """Return the environment that a process was started with; empty if it has ended."""
     try:
         items = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
     except OSError:
@@ -41,7 +41,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 def marked(mark: str) -> dict[int, str | None]:
-    """Every living process that inherited this run's mark -> its rank, or None for the command itself."""
+    """Return the rank of every living process that inherited this run's mark; None for the command itself."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (environment := environment_of(int(entry.name))).get("KILL_RANKS") == mark:
@@ -64,7 +64,7 @@ class Run:
         )
 
     def steps(self) -> list[int]:
-        """Of each training figure that stands; what a resumed run did not reach is not cut away before it trains."""
+        """Return the step of each logged training metric; a resumed run removes later ones only when it trains."""
         figures = self.folder / "metrics.jsonl"
         try:
             if figures.stat().st_mtime < self.began:
@@ -75,7 +75,7 @@ class Run:
         return [line["step"] for line in lines if line["phase"] == "train"]
 
     def wait_for(self, step: int) -> bool:
-        """Whether training came to a step before the run ended.
+        """Return whether training reached a step before the run ended.
 
         Raises:
             TimeoutError: nothing happened for minutes.
@@ -93,14 +93,14 @@ class Run:
         return False
 
     def kill(self, rank: int) -> int | None:
-        """Kills a rank's process and returns its id; None where it had ended already."""
+        """Kill a rank's process and return its id, or None if it had already ended."""
         workers = [pid for pid, place in marked(self.mark).items() if place == str(rank) and _leads_its_group(pid)]
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         return workers[0] if workers else None
 
     def after_kill(self, rank: int, pid: int) -> list[str]:
-        """What is wrong after a kill; empty where all is as it must be."""
+        """Return the problems after a kill, empty if there are none."""
         try:
             code = self.process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
@@ -120,7 +120,7 @@ class Run:
 
 
 def _leads_its_group(pid: int) -> bool:
-    """Workers do; their helpers (data loaders) belong to their group."""
+    """Return whether a process leads its group: workers do, their helpers (data loaders) do not."""
     try:
         return os.getpgid(pid) == pid
     except ProcessLookupError:
@@ -128,7 +128,7 @@ def _leads_its_group(pid: int) -> bool:
 
 
 def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Kills and resumes until the wanted number of kills is reached, then lets the last run end; tells how it went."""
+    """Kill and resume until the number of kills is reached, then let the last run end; return the outcome."""
     choose = random.Random(given.seed)
     end = time.monotonic() + 60 * given.minutes
     report: dict[str, Any] = {"kills": [], "resumed": 0, "finished": 0, "wrong": []}
@@ -171,7 +171,7 @@ def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace,
 
 
 def main() -> None:
-    """Reads the command line and prints the report."""
+    """Parse the command line and print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=20)

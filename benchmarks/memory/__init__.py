@@ -1,1 +1,1 @@
-"""What `adapt check` foretells of memory, against the tensors of a real step (`python -m benchmarks.memory`)."""
+"""Memory estimated by `adapt check`, compared with the tensors of a real step (`python -m benchmarks.memory`)."""

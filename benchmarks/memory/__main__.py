@@ -1,4 +1,4 @@
-"""The table of foretold and real bytes.
+"""The table of estimated and real bytes.
 
     python -m benchmarks.memory --data ../shared/data [--only NAME]...    the hold-out (see hold_out.py)
     python -m benchmarks.memory --config CONFIG [--set KEY=VALUE]...      one config of your own
@@ -29,7 +29,7 @@ KINDS = ("weights", "gradients", "optimizer", "activations")
 
 
 def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str:
-    """A line of the table: for each kind foretold / real bytes in MiB, and their ratio."""
+    """Return a line of the table: for each kind estimated / real bytes in MiB, and their ratio."""
     plan = api.check(config, overrides=overrides)
     foretold = api.estimate(plan).memory
     assert foretold is not None
@@ -57,7 +57,7 @@ def _mebibytes(count: int) -> str:
 
 
 def main() -> None:
-    """Prints the table as it is made."""
+    """Print the table as it is made."""
     parser = argparse.ArgumentParser()
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path)

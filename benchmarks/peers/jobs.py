@@ -1,4 +1,4 @@
-"""The jobs that both sides do: the same model, data, seed and arguments."""
+"""Jobs for both sides: the same model, data, seed and arguments."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.results.models import small_transformer, two_minilms
 
 
 def packaged_minilm(folder: Path, data: Path) -> str:
-    """MiniLM as its package ships it; nothing is written."""
+    """Return MiniLM as its package ships it; nothing is written."""
     return minilm()
 
 
 def converted_smollm2(folder: Path, data: Path) -> str:
-    """SmolLM2 in float32, converted from the GGUF file once, so that neither side's time holds the conversion."""
+    """Return SmolLM2 in float32, converted from GGUF in advance so that neither side's time includes the conversion."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -32,7 +32,7 @@ def converted_smollm2(folder: Path, data: Path) -> str:
 
 
 def built(build: Callable[[Path, Path], None]) -> Callable[[Path, Path], str]:
-    """A model of `benchmarks.results.models`, saved into the folder."""
+    """Save a model of `benchmarks.results.models` into the folder."""
 
     def make(folder: Path, data: Path) -> str:
         build(folder, data)
@@ -65,7 +65,7 @@ class Job:
     settings: Mapping[str, Any]
 
     def config(self, model: str, data: Path, folder: Path) -> dict[str, Any]:
-        """adapt's config."""
+        """Return adapt's config."""
         return {
             "MODEL_PATH": model,
             "CUSTOM_DATASET_PATH": str(data),
@@ -82,7 +82,7 @@ class Job:
         }
 
     def plain_settings(self) -> dict[str, Any]:
-        """The plain script's keyword arguments."""
+        """Return the plain script's keyword arguments."""
         return {
             "epochs": 1,
             "lr": self.lr,

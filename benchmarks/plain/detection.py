@@ -24,7 +24,7 @@ def train(
     workers: int,
     evaluated: int,
 ) -> dict[str, Any]:
-    """Trains RTMDet-tiny from scratch on DATA/train with these COCO annotations, and gives the pace.
+    """Train RTMDet-tiny from scratch on DATA/train with these COCO annotations, and return the pace.
 
     So many images of DATA/val are evaluated before and after.
     """

@@ -18,14 +18,14 @@ METRICS = ("loss", "accuracy", "macro_f1")
 
 
 class Wrapped(torch.nn.Module):
-    """A timm model with the inputs and outputs that a Trainer knows."""
+    """A timm model with the inputs and outputs of a Trainer's model."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """Logits, and the loss where labels are given."""
+        """Return the logits, and the loss if labels are given."""
         logits = self.model(pixel_values)
         if labels is None:
             return {"logits": logits}
@@ -33,12 +33,12 @@ class Wrapped(torch.nn.Module):
 
 
 def collate(rows: list[tuple[torch.Tensor, int]]) -> dict[str, torch.Tensor]:
-    """A batch of ImageFolder's rows."""
+    """Return a batch of ImageFolder's rows."""
     return {"pixel_values": torch.stack([row[0] for row in rows]), "labels": torch.tensor([row[1] for row in rows])}
 
 
 def metrics(prediction: Any) -> dict[str, float]:
-    """Accuracy and macro-F1 of class ids."""
+    """Return accuracy and macro-F1 of class ids."""
     best = prediction.predictions
     return {
         "accuracy": float((best == prediction.label_ids).mean()),
@@ -57,7 +57,7 @@ def train(
     augmentation: bool = False,
     last_layer: bool = False,
 ) -> dict[str, Any]:
-    """Adapts EfficientNet-Lite0 with these weights to train/CLASS and val/CLASS, seed 42."""
+    """Fine-tune EfficientNet-Lite0 with these weights on train/CLASS and val/CLASS, seed 42."""
     set_seed(SEED)
     model = timm.create_model("tf_efficientnet_lite0", num_classes=len(ImageFolder(str(data / "train")).classes))
     own = model.state_dict()

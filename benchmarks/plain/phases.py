@@ -1,4 +1,4 @@
-"""What the plain scripts share: files and sampled rows in, the phases of a run, and one JSON object out."""
+"""Shared code of the plain scripts: files and sampled rows, the phases of a run, and the printed JSON object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEED = 42
 
 
 def rows_of(data: Path) -> DatasetDict:
-    """A folder's train.* and validation.* (csv or jsonl)."""
+    """Return a folder's train.* and validation.* rows (csv or jsonl)."""
     disable_progress_bars()
     suffix = next(data.glob("train.*")).suffix
     files = {split: str(data / f"{split}{suffix}") for split in ("train", "validation")}
@@ -26,7 +26,7 @@ def rows_of(data: Path) -> DatasetDict:
 
 
 def sampled(raw: DatasetDict, max_train: int | None, max_eval: int | None) -> DatasetDict:
-    """So many rows of each split as adapt draws, in their order."""
+    """Return as many rows of each split as adapt draws, in their order."""
     for split, rows in (("train", max_train), ("validation", max_eval)):
         if rows is not None and rows < len(raw[split]):
             chosen = numpy.random.default_rng(SEED).choice(len(raw[split]), size=rows, replace=False)
@@ -35,7 +35,7 @@ def sampled(raw: DatasetDict, max_train: int | None, max_eval: int | None) -> Da
 
 
 def common_arguments(folder: Path, *, epochs: float, lr: float, batch_size: int, logging_steps: int) -> dict[str, Any]:
-    """TrainingArguments that all plain scripts give."""
+    """Return the TrainingArguments that all plain scripts share."""
     return {
         "output_dir": str(folder),
         "per_device_train_batch_size": batch_size,
@@ -53,14 +53,14 @@ def common_arguments(folder: Path, *, epochs: float, lr: float, batch_size: int,
 
 
 def peak_memory_bytes() -> int:
-    """Allocated on the GPU where there is one, else resident."""
+    """Return the peak allocated memory on a GPU, or else the peak resident memory."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, metrics: Sequence[str]) -> dict[str, Any]:
-    """Evaluates, trains, saves.
+    """Evaluate, train and save.
 
     Args:
         make_trainer: called twice, with one model.
@@ -87,7 +87,7 @@ def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, met
 
 
 def command_line(train: Callable[..., dict[str, Any]]) -> None:
-    """`MODEL DATA FOLDER '{"epochs": ...}'`: calls `train` so and prints what it gives back."""
+    """Parse `MODEL DATA FOLDER '{"epochs": ...}'`, call `train` and print its result."""
     parser = argparse.ArgumentParser(description=train.__doc__)
     parser.add_argument("model_path")
     parser.add_argument("data", type=Path)

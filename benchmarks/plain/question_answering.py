@@ -20,7 +20,7 @@ from benchmarks.plain.phases import SEED, command_line, common_arguments, evalua
 
 
 class KnowsItsOrder(Trainer):
-    """Keeps the order of the windows that are evaluated: by length, as those of training, so not the data's own."""
+    """Trainer that keeps the order of evaluated windows, which is by length and not the data's own."""
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         self.order = list(super()._get_eval_sampler(eval_dataset))
@@ -30,7 +30,7 @@ class KnowsItsOrder(Trainer):
 def best_answer(
     windows: list[tuple[Any, Any, list[Any]]], context: str, n_best: int = 20, max_answer_length: int = 30
 ) -> str:
-    """The text of the best span over the windows: (start logits, end logits, offsets in the context or None)."""
+    """Return the text of the best span over the windows: (start logits, end logits, offsets in the context or None)."""
     best, found = -float("inf"), ""
     for start_logits, end_logits, offsets in windows:
         inside = [place for place, offset in enumerate(offsets) if offset is not None]
@@ -58,7 +58,7 @@ def train(
     max_eval: int | None = None,
     logging_steps: int = 10,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.jsonl and validation.jsonl in SQuAD's columns, seed 42."""
+    """Fine-tune a model on a folder's train.jsonl and validation.jsonl in SQuAD's columns, seed 42."""
     raw = sampled(rows_of(data), max_train, max_eval)
     tokenizer = AutoTokenizer.from_pretrained(model_path)
 

@@ -25,14 +25,14 @@ KINDS = ["rouge1", "rouge2", "rougeL"]
 
 
 def rouge(texts: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Mean F-measures on Porter stems."""
+    """Return mean F-measures on Porter stems."""
     scorer = RougeScorer(KINDS, use_stemmer=True)
     scores = [scorer.score(reference, text) for text, reference in zip(texts, references, strict=True)]
     return {kind: fmean(score[kind].fmeasure for score in scores) for kind in KINDS}
 
 
 def sacrebleu(texts: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Corpus BLEU, from 0 to 100."""
+    """Return corpus BLEU, from 0 to 100."""
     return {"sacrebleu": corpus_bleu(texts, [references]).score}
 
 
@@ -61,7 +61,7 @@ def train(
     max_eval: int | None = None,
     logging_steps: int = 10,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.jsonl and validation.jsonl, seed 42.
+    """Fine-tune a model on a folder's train.jsonl and validation.jsonl, seed 42.
 
     Rows hold `translation`, a mapping of languages, or `document` and `summary`.
     """

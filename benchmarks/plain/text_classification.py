@@ -19,7 +19,7 @@ from benchmarks.plain.phases import SEED, command_line, common_arguments, evalua
 
 
 def metrics(prediction: Any) -> dict[str, float]:
-    """Accuracy and macro-F1 of class ids."""
+    """Return accuracy and macro-F1 of class ids."""
     return {
         "accuracy": accuracy_score(prediction.label_ids, prediction.predictions),
         "macro_f1": f1_score(prediction.label_ids, prediction.predictions, average="macro", zero_division=0.0),
@@ -40,7 +40,7 @@ def train(
     max_eval: int | None = None,
     logging_steps: int = 10,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.* and validation.* files with `text` and `label`, seed 42."""
+    """Fine-tune a model on a folder's train.* and validation.* files with `text` and `label`, seed 42."""
     raw = rows_of(data)
     names = sorted(set(raw["train"]["label"]))
     raw = sampled(raw, max_train, max_eval)

@@ -1,4 +1,4 @@
-"""Text generation by transformers alone, packed or padded; with LoRA by peft, and a base in 4 bits, where asked."""
+"""Text generation by transformers alone, packed or padded; optionally with LoRA by peft and a 4-bit base."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IGNORED = -100
 
 
 def documents(rows: Any, tokenizer: Any, max_length: int) -> list[dict[str, list[int]]]:
-    """Token ids with the end token, in pieces of at most `max_length`; a piece's first token is no target."""
+    """Yield token ids with the end token, in pieces of at most `max_length`; a piece's first token is not a target."""
     found = []
     for text in rows["text"]:
         ids = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
@@ -36,7 +36,7 @@ def documents(rows: Any, tokenizer: Any, max_length: int) -> list[dict[str, list
 
 
 def packed(rows: list[dict[str, list[int]]], capacity: int) -> list[dict[str, list[int]]]:
-    """Best-fit decreasing by the plain rule; position ids start anew with each document."""
+    """Pack by best-fit decreasing; position ids restart with each document."""
     packs: list[list[int]] = []
     rooms: list[int] = []
     for number in sorted(range(len(rows)), key=lambda n: -len(rows[n]["input_ids"])):
@@ -60,7 +60,7 @@ def packed(rows: list[dict[str, list[int]]], capacity: int) -> list[dict[str, li
 
 
 def collate_packs(examples: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-    """Pads packs; the padding is a document of its own, with position ids from 0."""
+    """Pad packs; the padding is a document of its own, with position ids from 0."""
     longest = max(len(example["input_ids"]) for example in examples)
     batch: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "position_ids": []}
     for example in examples:
@@ -72,7 +72,7 @@ def collate_packs(examples: list[dict[str, list[int]]]) -> dict[str, torch.Tenso
 
 
 def hits_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each place whether its token was the likeliest, and its loss."""
+    """Return for each position whether its token was the most likely, and its loss."""
     scores, wanted = logits[:, :-1].float(), labels[:, 1:]
     likeliest = scores.argmax(dim=-1).eq(wanted)
     # Flat: over transposed logits torch adds up the vocabulary one by one, 1.5e-4 nats off what float64 gives.
@@ -81,7 +81,7 @@ def hits_and_losses(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.T
 
 
 def metrics(prediction: Any) -> dict[str, float]:
-    """The mean over all targets."""
+    """Return the mean over all targets."""
     hits, losses = prediction.predictions
     targets = prediction.label_ids[:, 1:] != IGNORED
     loss = float(losses[targets].astype(numpy.float64).mean())
@@ -89,7 +89,7 @@ def metrics(prediction: Any) -> dict[str, float]:
 
 
 def go_on(model: Any, tokenizer: Any, texts: list[str]) -> list[str]:
-    """What the model writes behind the first half of each text, 32 tokens, all at once."""
+    """Generate 32 tokens after the first half of each text, in one batch."""
     halves = [text[: min(len(text) // 2, 400)] for text in texts]
     inputs = tokenizer(halves, padding=True, padding_side="left", return_tensors="pt").to(model.device)
     model.eval()
@@ -98,7 +98,7 @@ def go_on(model: Any, tokenizer: Any, texts: list[str]) -> list[str]:
 
 
 def loaded(model_path: str, dtype: str, lora: dict[str, Any] | None, four_bits: bool) -> Any:
-    """The model, with a LoRA on each linear layer but the head, on a base in nf4, where asked."""
+    """Return the model, optionally with LoRA on each linear layer but the head and an NF4 base."""
     options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
     if four_bits:
         options["quantization_config"] = BitsAndBytesConfig(
@@ -134,7 +134,7 @@ def train(
     lora: dict[str, Any] | None = None,
     four_bits: bool = False,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.jsonl and validation.jsonl with `text`, seed 42.
+    """Fine-tune a model on a folder's train.jsonl and validation.jsonl with `text`, seed 42.
 
     `shown` validation texts are gone on from before and after training, as a user looks at what was learned.
     """

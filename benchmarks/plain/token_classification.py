@@ -23,7 +23,7 @@ IGNORED = -100
 
 
 def entity_scores(truth: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
-    """seqeval's scores of whole entities, and the accuracy of words."""
+    """Return seqeval's scores of complete entities, and word accuracy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {
@@ -35,7 +35,7 @@ def entity_scores(truth: list[list[str]], predicted: list[list[str]]) -> dict[st
 
 
 def word_scores(truth: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
-    """Accuracy and macro-F1 of words."""
+    """Return accuracy and macro-F1 of words."""
     flat_truth, flat_predicted = ([tag for row in rows for tag in row] for rows in (truth, predicted))
     return {
         "accuracy": accuracy_score(flat_truth, flat_predicted),
@@ -56,7 +56,7 @@ def train(
     max_eval: int | None = None,
     logging_steps: int = 10,
 ) -> dict[str, Any]:
-    """Adapts a model to a folder's train.* and validation.* files with `tokens` and a column of tags, seed 42.
+    """Fine-tune a model on a folder's train.* and validation.* files with `tokens` and a column of tags, seed 42.
 
     No row may be longer than the model's limit. A tag that training never had is not asked for in the loss.
     """

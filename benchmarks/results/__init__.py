@@ -1,1 +1,1 @@
-"""What adapt reaches on real data: `python -m benchmarks.results --help`."""
+"""Results of adapt on real data: `python -m benchmarks.results --help`."""

@@ -1,4 +1,4 @@
-"""Runs the cases behind docs/results.md and writes the page.
+"""Run the cases behind docs/results.md and write the page.
 
 python -m benchmarks.results --data ../shared/data              every case (an hour or more on two cores)
 python -m benchmarks.results --data ../shared/data --only ner   one; the others keep what was measured before
@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "results.md"
 
 
 def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
-    """Runs a case as a user would and keeps what the page shows.
+    """Run a case as a user would and return what the page shows.
 
     Args:
         case: the case.
@@ -64,18 +64,18 @@ def measure(case: Case, data_sets: Path, runs: Path) -> dict[str, Any]:
 
 
 def stored(file: Path) -> dict[str, Any]:
-    """What an earlier call measured."""
+    """Return the record of earlier calls."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found
 
 
 def store(file: Path, measured: dict[str, Any]) -> None:
-    """Keeps what was measured."""
+    """Write the record."""
     file.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def measure_cases(names: set[str], data: Path, runs: Path) -> None:
-    """Runs the named cases, or all, and those bases of theirs that `runs` does not hold."""
+    """Run the named cases, or all, and their bases that `runs` does not contain."""
     bases = {case.base for case in CASES if case.name in names and case.base}
     names = names | {base for base in bases if not (runs / base / "model").is_dir()}
     for case in CASES:
@@ -88,7 +88,7 @@ def measure_cases(names: set[str], data: Path, runs: Path) -> None:
 
 
 def measure_cells(families: list[str]) -> None:
-    """Measures the cells of the named families, or of all."""
+    """Measure the cells of the named families, or of all."""
     from benchmarks.results.cells import cells
 
     measured = stored(CELLS)
@@ -99,7 +99,7 @@ def measure_cells(families: list[str]) -> None:
 
 
 def main() -> None:
-    """Measures what was asked for and writes the page."""
+    """Measure the chosen cases and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case; may be repeated")

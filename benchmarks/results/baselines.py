@@ -1,4 +1,4 @@
-"""What anybody reaches on a data set without learning anything from it."""
+"""Trivial baselines: scores that need no training."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from benchmarks.packaged_models import smollm2
 
 
 def rows(folder: Path, split: str) -> list[dict[str, Any]]:
-    """The rows of a split's csv or jsonl file."""
+    """Return the rows of a split's csv or jsonl file."""
     (file,) = folder.glob(f"{split}.*")
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines)) if file.suffix == ".csv" else [json.loads(line) for line in lines]
 
 
 def majority_class(folder: Path) -> tuple[str, float]:
-    """Accuracy of always naming the most frequent class of training."""
+    """Return the accuracy of always predicting the most frequent training class."""
     most, _ = Counter(row["label"] for row in rows(folder, "train")).most_common(1)[0]
     validation = [row["label"] for row in rows(folder, "validation")]
     return "majority class", validation.count(most) / len(validation)
 
 
 def majority_tag(column: str) -> Callable[[Path], tuple[str, float]]:
-    """Accuracy of giving every word the most frequent tag of training."""
+    """Return the accuracy of tagging every word with the most frequent training tag."""
 
     def measure(folder: Path) -> tuple[str, float]:
         most, _ = Counter(tag for row in rows(folder, "train") for tag in row[column]).most_common(1)[0]
@@ -38,17 +38,17 @@ def majority_tag(column: str) -> Callable[[Path], tuple[str, float]]:
 
 
 def no_entity(folder: Path) -> tuple[str, float]:
-    """Entity F1 of tagging every word O, by definition."""
+    """Return the entity F1 of tagging every word O, by definition."""
     return "every word O", 0.0
 
 
 def always_unanswerable(folder: Path) -> tuple[str, float]:
-    """F1 over answerable questions of always giving no answer, by definition."""
+    """Return the F1 over answerable questions of always giving no answer, by definition."""
     return "always unanswerable", 0.0
 
 
 def most_frequent_token(column: str) -> Callable[[Path], tuple[str, float]]:
-    """Token accuracy of always going on with the most frequent token of training, by SmolLM2's tokenizer."""
+    """Return the accuracy of always predicting the most frequent training token, by SmolLM2's tokenizer."""
 
     def measure(folder: Path) -> tuple[str, float]:
         from transformers import AutoTokenizer
@@ -66,7 +66,7 @@ def most_frequent_token(column: str) -> Callable[[Path], tuple[str, float]]:
 
 
 def copied_source(folder: Path) -> tuple[str, float]:
-    """sacrebleu of giving each English source back as its translation."""
+    """Return the sacrebleu of copying each English source as its translation."""
     from adapt_nlp.metrics.bleu import sacrebleu
 
     pairs = [row["translation"] for row in rows(folder, "validation")]
@@ -75,7 +75,7 @@ def copied_source(folder: Path) -> tuple[str, float]:
 
 
 def copied_document(folder: Path) -> tuple[str, float]:
-    """rougeL of giving each document back as its summary."""
+    """Return the rougeL of copying each document as its summary."""
     from adapt_nlp.metrics.rouge import rouge
 
     validation = rows(folder, "validation")

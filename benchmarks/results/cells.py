@@ -1,4 +1,4 @@
-"""Every adapter on every family of models and every kind of base: what learns, what loads again, what merges.
+"""Every adapter on every family of models and every kind of base: training, reloading, merging.
 
 The small models are those of adapt-peft-ssf's tests and a small DETR (random weights); MiniLM and SmolLM2 are real.
 """
@@ -36,7 +36,7 @@ BASES = {"float32": 0, "4 bit": 4, "8 bit": 8}
 
 @attrs.frozen(kw_only=True)
 class Cell:
-    """What one adapter did on one model.
+    """The outcome of one adapter on one model.
 
     Attributes:
         model, base, method: which.
@@ -101,7 +101,7 @@ def _made(name: str, models: Any) -> Any:
 
 
 def _detr(models: Any) -> Any:
-    """mmdet's DETR, small, on 64-pixel images; its logits are the classes of each query and decoder layer."""
+    """Return a small DETR of mmdet on 64-pixel images; its logits are the classes of each query and decoder layer."""
     import torch
 
     from adapt_core.contracts import AttachContext
@@ -196,7 +196,7 @@ def _measured(models: Any, case: Any, bits: int, name: str) -> dict[str, Any]:
 
 
 def cells(names: list[str]) -> Iterator[Cell]:
-    """Measures each cell of the named families, or of all."""
+    """Measure each cell of the named families, or of all."""
     from adapt_core.errors import InputError
 
     models = _test_models()

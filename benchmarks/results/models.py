@@ -1,4 +1,4 @@
-"""Encoder-decoders for the results: no Python package ships a pretrained one, so they are made here."""
+"""Encoder-decoders for the results, built here because no Python package ships a pretrained one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.results.baselines import rows
 
 
 def two_minilms(folder: Path, data: Path) -> None:
-    """An EncoderDecoderModel of two pretrained MiniLMs, the second turned into a decoder; its cross-attention is new.
+    """Return an EncoderDecoderModel of two pretrained MiniLMs, the second as decoder; its cross-attention is new.
 
     Args:
         folder: where it is saved, with MiniLM's tokenizer.
@@ -24,7 +24,7 @@ def two_minilms(folder: Path, data: Path) -> None:
 
 
 def small_transformer(folder: Path, data: Path) -> None:
-    """A small pre-norm transformer (M2M100's architecture, 5 M parameters) of random weights.
+    """Return a small pre-norm transformer (M2M100's architecture, 5 M parameters) with random weights.
 
     Args:
         folder: where it is saved, with a byte-level BPE that was trained on the training rows.

@@ -85,7 +85,7 @@ def _cells_section(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def page(measured: Mapping[str, Mapping[str, Any]], cells: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         measured: case name to what `results.__main__.measure` kept of its run.

@@ -1,1 +1,1 @@
-"""Data sets spoiled in every way that comes to mind: refused with the place named, or trained on. Never a traceback."""
+"""Data sets corrupted in many ways: refused with the location named, or trained on, never with a traceback."""

@@ -1,8 +1,8 @@
-"""Spoils each job's data set in every way and holds what adapt does against what it promises.
+"""Corrupt each job's data set in every way and compare adapt's reaction with what it guarantees.
 
     python -m stress.corrupt_data --data ../shared/data [--job ner] [--every 10] [--out counts.json]
 
-A spoiled data set is refused as the user's (exit code 2) on one screen, with the place named and before a step is
+A corrupted data set is refused as the user's (exit code 2) on one screen, with the place named and before a step is
 trained; or it is trained on: a step, an evaluation and a saved model. Anything else is a finding, a traceback first of
 all. One process tries all. Exits with 1 where there are findings.
 """
@@ -25,8 +25,8 @@ from random import Random
 from typing import Any
 
 from benchmarks.small_jobs import JOBS, SmallJob
+from stress.corrupt_data.corruption import Corruption
 from stress.corrupt_data.slices import cut_out
-from stress.corrupt_data.spoiling import Spoiling
 
 _PLACE = re.compile(
     r"\b(row|line|annotation|image|category|class|column|train|validation|val|split)s?\b|\.jsonl?\b|\.jpe?g\b|\.png\b"
@@ -42,12 +42,12 @@ _RUN: dict[str, Any] = {
 
 
 def too_long(*_: Any) -> None:
-    """Ends a run that hangs."""
+    """End a run that hangs."""
     raise TimeoutError("no end in time")
 
 
 def outcome(config: dict[str, Any]) -> tuple[str, str]:
-    """Runs a config: ("refused", message), ("accepted", ""), or ("finding", what went wrong)."""
+    """Run a config and return ("refused", message), ("accepted", "") or ("finding", problem)."""
     import adapt_core
     from adapt_core.errors import InputError
 
@@ -71,42 +71,42 @@ def outcome(config: dict[str, Any]) -> tuple[str, str]:
     return "accepted", ""
 
 
-def judged(spoiling: Spoiling, config: dict[str, Any], seconds: int) -> dict[str, Any]:
-    """What one spoiled data set led to, within so many seconds."""
+def judged(corruption: Corruption, config: dict[str, Any], seconds: int) -> dict[str, Any]:
+    """Return the outcome of one corrupted data set, within so many seconds."""
     began = time.monotonic()
     signal.alarm(seconds)
     try:
         state, text = outcome(config)
     finally:
         signal.alarm(0)
-    if state == "accepted" and spoiling.accepted is False:
+    if state == "accepted" and corruption.accepted is False:
         state, text = "finding", "accepted, though it must be refused"
-    if state == "refused" and spoiling.accepted is True:
+    if state == "refused" and corruption.accepted is True:
         state, text = "finding", f"refused, though nothing is wrong with it: {text}"
-    return {"name": spoiling.name, "state": state, "text": text, "seconds": round(time.monotonic() - began, 1)}
+    return {"name": corruption.name, "state": state, "text": text, "seconds": round(time.monotonic() - began, 1)}
 
 
-def spoil_job(job: SmallJob, data_sets: Path, every: int, seconds: int) -> None:
-    """Tries each spoiling of a job, or every n-th, in this process, and prints a JSON line for each."""
+def corrupt_job(job: SmallJob, data_sets: Path, every: int, seconds: int) -> None:
+    """Try each corruption of a job, or every n-th, in this process, and print a JSON line for each."""
     signal.signal(signal.SIGALRM, too_long)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        more, spoilings = cut_out(job, data_sets / job.data, work / "whole")
+        more, corruptions = cut_out(job, data_sets / job.data, work / "whole")
         config = {**job.config(data_sets, work / "models"), **_RUN, **more, "OUTPUT_DIR": str(work / "run")}
-        for number, spoiling in enumerate([Spoiling("nothing", lambda folder, dice: None, True), *spoilings]):
+        for number, corruption in enumerate([Corruption("nothing", lambda folder, dice: None, True), *corruptions]):
             if number % every:
                 continue
             data = work / "data"
             for left in (data, work / "run"):
                 shutil.rmtree(left, ignore_errors=True)
             shutil.copytree(work / "whole", data, symlinks=True)
-            spoiling.spoil(data, Random(number))
-            found = judged(spoiling, {**config, "CUSTOM_DATASET_PATH": str(data)}, seconds)
+            corruption.apply(data, Random(number))
+            found = judged(corruption, {**config, "CUSTOM_DATASET_PATH": str(data)}, seconds)
             print(json.dumps({"job": job.name, **found}), flush=True)
 
 
 def lines_of(jobs: list[SmallJob], data_sets: Path, every: int, seconds: int) -> Iterator[dict[str, Any]]:
-    """What `spoil_job` prints, in one process for all these jobs, while it runs."""
+    """Yield the lines that `corrupt_job` prints in one process for all these jobs, while it runs."""
     command = [sys.executable, "-m", "stress.corrupt_data", "--inside", f"--seconds={seconds}"]
     command += ["--data", str(data_sets), "--every", str(every), *(f"--job={job.name}" for job in jobs)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -117,7 +117,7 @@ def lines_of(jobs: list[SmallJob], data_sets: Path, every: int, seconds: int) ->
 
 
 def counted(known: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
-    """The counts of a job with one more data set."""
+    """Return the counts of a job with one more data set."""
     known["tried"] = known.get("tried", 0) + 1
     known[line["state"]] = known.get(line["state"], 0) + 1
     known["slowest_seconds"] = max(known.get("slowest_seconds", 0.0), line.get("seconds", 0.0))
@@ -127,11 +127,11 @@ def counted(known: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Tries what was asked for and prints the counts."""
+    """Try the chosen corruptions and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--job", action="append", default=[], choices=[job.name for job in JOBS])
-    parser.add_argument("--every", type=int, default=1, help="try every n-th spoiling only")
+    parser.add_argument("--every", type=int, default=1, help="try every n-th corruption only")
     parser.add_argument("--seconds", type=int, default=60, help="a data set that takes longer is a finding")
     parser.add_argument("--out", type=Path, help="a JSON file that keeps the counts of each job")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -139,7 +139,7 @@ def main() -> None:
     jobs = [job for job in JOBS if not given.job or job.name in given.job]
     if given.inside:
         for job in jobs:
-            spoil_job(job, given.data.resolve(), given.every, given.seconds)
+            corrupt_job(job, given.data.resolve(), given.every, given.seconds)
         return
     found: dict[str, dict[str, Any]] = {}
     for line in lines_of(jobs, given.data.resolve(), given.every, given.seconds):

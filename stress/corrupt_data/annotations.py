@@ -1,4 +1,4 @@
-"""Spoiled COCO files and the images that they name."""
+"""Corruptions of COCO files and of the images that they name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stress.corrupt_data.images import IMAGES, spoil_one
-from stress.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.corruption import Corruption
+from stress.corrupt_data.images import IMAGES, corrupt_one
 
 Coco = dict[str, Any]
 TRAIN = "train.json"
@@ -84,7 +84,7 @@ def _drop(part: str, data: Coco, dice: Random) -> None:
 
 
 def _gaps(data: Coco, dice: Random) -> None:
-    """Category ids far apart, in another order."""
+    """Return category ids with gaps, in another order."""
     new = {category["id"]: 7 + 90 * number for number, category in enumerate(reversed(data["categories"]))}
     for category in data["categories"]:
         category["id"] = new[category["id"]]
@@ -133,14 +133,14 @@ def _file(change: Callable[[bytes], bytes], folder: Path, dice: Random) -> None:
     (folder / TRAIN).write_bytes(change((folder / TRAIN).read_bytes()))
 
 
-def spoilings(kind: str) -> Iterator[Spoiling]:
-    """Every spoiling of train.json and images/.
+def corruptions(kind: str) -> Iterator[Corruption]:
+    """Yield every corruption of train.json and images/.
 
     Args:
         kind: "object_detection", "instance_segmentation" or "pose_detection".
     """
     for name, change in _FILES:
-        yield Spoiling(f"the file is {name}", partial(_file, change))
+        yield Corruption(f"the file is {name}", partial(_file, change))
     changes: dict[str, Callable[[Coco, Random], None]] = {
         "category ids with gaps": _gaps,
         "two categories of one name": _two_of_one_name,
@@ -169,6 +169,6 @@ def spoilings(kind: str) -> Iterator[Spoiling]:
         for name, value in _POINTS.items():
             changes[f"points {name}"] = partial(_set, "annotations", "keypoints", value)
     for name, made in changes.items():
-        yield Spoiling(name, partial(_changed, made))
+        yield Corruption(name, partial(_changed, made))
     for name, image_change, accepted in IMAGES:
-        yield Spoiling(f"an image: {name}", partial(spoil_one, image_change, "images/*"), accepted)
+        yield Corruption(f"an image: {name}", partial(corrupt_one, image_change, "images/*"), accepted)

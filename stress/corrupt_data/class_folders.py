@@ -1,4 +1,4 @@
-"""Spoiled folders of classes."""
+"""Corruptions of class folders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from stress.corrupt_data.images import IMAGES, spoil_one
-from stress.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.corruption import Corruption
+from stress.corrupt_data.images import IMAGES, corrupt_one
 
 
 def _empty_class(folder: Path, dice: Random) -> None:
@@ -77,10 +77,10 @@ _FOLDERS: list[tuple[Callable[[Path, Random], None], bool | None]] = [
 ]
 
 
-def spoilings() -> Iterator[Spoiling]:
-    """Every spoiling of train/ and val/ with the classes ants and bees."""
+def corruptions() -> Iterator[Corruption]:
+    """Yield every corruption of train/ and val/ with the classes ants and bees."""
     for split in ("train", "val"):
         for name, change, accepted in IMAGES:
-            yield Spoiling(f"{split}: {name}", partial(spoil_one, change, f"{split}/*/*.jpg"), accepted)
-    for spoil, accepted in _FOLDERS:
-        yield Spoiling(spoil.__name__.strip("_").replace("_", " "), spoil, accepted)
+            yield Corruption(f"{split}: {name}", partial(corrupt_one, change, f"{split}/*/*.jpg"), accepted)
+    for change, accepted in _FOLDERS:
+        yield Corruption(change.__name__.strip("_").replace("_", " "), change, accepted)

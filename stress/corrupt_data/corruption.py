@@ -1,4 +1,4 @@
-"""One way of spoiling a data set."""
+"""One corruption of a data set."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import attrs
 
 
 @attrs.frozen
-class Spoiling:
-    """A name, and what it does to a folder that holds a small whole data set.
+class Corruption:
+    """A name, and a function that corrupts a folder with a small valid data set.
 
     Attributes:
         name: unique within a job.
-        spoil: (folder, dice) -> None.
+        apply: (folder, dice) -> None.
         accepted: True where the data set is still good and must be trained on; False where it must be refused; None
             where both are right.
     """
 
     name: str
-    spoil: Callable[[Path, Random], None]
+    apply: Callable[[Path, Random], None]
     accepted: bool | None = None
