@@ -1,4 +1,4 @@
-"""Every config file of the tool before resolves with the real plugins, once its data and model are set."""
+"""Every config file of the previous tool resolves with the real plugins, once its data and model are set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image classification file of the tool before runs as it is, but for the data and the size of the run."""
+"""The image classification file of the previous tool runs as it is, but for the data and the size of the run."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def test_an_unknown_name_shows_the_nearest() -> None:
     assert "Did you mean LoRA?" in problems("method: Lora2\n")
 
 
-# --- names of the tool before ------------------------------------------------------------------------------------
+# --- names of the previous tool ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("subtask", ["summarization", "translation"])

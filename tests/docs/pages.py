@@ -55,7 +55,7 @@ def small_t5(*names: str) -> Material:
 
 
 def legacy_config(folder: Path) -> None:
-    """A config file of the tool before, and data for it."""
+    """A config file of the previous tool, and data for it."""
     shared_data("xquad_en")(folder)
     (folder / "squad").symlink_to(folder / "xquad_en")
     shutil.copy(SHARED / "legacy_configs" / "question_answering.yml", folder)
