@@ -4,15 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Required, TypedDict
 
 import attrs
 
-if TYPE_CHECKING:
-    from adapt_core.verification.merge import MergeOutcome
-    from adapt_core.verification.training import TrainingVerdict
-
 _EARLIER_KEYS = {"learning": "training_check"}
+
+
+class TrainingVerdict(TypedDict, total=False):
+    """The verdict of a training check, as in `result.json`. Counts are absent where nothing was trained.
+
+    Attributes:
+        verdict: "learned", "not trained", or "not decided: " and a reason.
+        steps: effective optimizer steps.
+        trained_tensors: tensors that should train; moved_tensors: those of them that changed; still_tensors: names of
+            those that did not learn.
+        frozen_tensors: frozen tensors; frozen_changed: those of them that changed, which is always 0.
+    """
+
+    verdict: Required[str]
+    steps: Required[int]
+    trained_tensors: int
+    moved_tensors: int
+    still_tensors: list[str]
+    frozen_tensors: int
+    frozen_changed: int
+
+
+class MergeOutcome(TypedDict):
+    """The outcome of a merge check, as `result.json` and `adapt export --json` report it.
+
+    Attributes:
+        max_difference: the largest difference of any output.
+        relative_difference: the same as a share of the largest output.
+        tolerance: the largest relative difference that is allowed.
+        inputs: the source of the batch: "validation", "training" or "random".
+    """
+
+    max_difference: float
+    relative_difference: float
+    tolerance: float
+    inputs: str
 
 
 @attrs.frozen(kw_only=True)

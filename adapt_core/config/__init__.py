@@ -1,12 +1,17 @@
 """The config language: from a YAML file to a validated plan.
 
-reading.py     a file, mapping or `--set` -> entries that remember their line
-flattening.py  sections opened, names folded, duplicates judged
-selection.py   which task, method, quantizer and launcher the switches choose
-ownership.py   each key to its one owner; unknown, unused and legacy keys named
-values.py      one raw value -> the declared type
-rules.py       what no single key can tell: combinations
-core_params.py the keys that core owns
-known_keys.py  every documented key and the distribution that owns it
-legacy.py      what became of the keys of the tool before
+reader.py       a file, mapping or `--set` -> entries that remember their line
+sections.py     sections opened, names folded, duplicates reported
+selection.py    the task, method, quantizer and launcher that the switches choose
+ownership.py    the one owner of each key; unknown, unused and legacy keys
+values.py       one raw value -> the declared type
+rules.py        combinations of keys that contradict each other
+resolver.py     all of these in order: a config -> a plan
+plan.py         the plan, pure data
+plan_json.py    a plan as JSON, for worker processes
+core_params.py  the keys that core owns
+known_keys.py   every documented key and the distribution that owns it
+other_names.py  names of other tools for our keys
+legacy.py       keys of nyuntam_adapt that changed or have no effect
+starter.py      `adapt init`: a starter config
 """

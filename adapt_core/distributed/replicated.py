@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from adapt_core.distributed.world import World
 from adapt_core.errors import DefectError
@@ -10,7 +10,12 @@ from adapt_core.errors import DefectError
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.contracts import Loop
+
+class HoldsModel(Protocol):
+    """The part of a training loop (`adapt_core.contracts.Loop`) that this strategy uses."""
+
+    def unwrap_model(self) -> nn.Module:
+        """Return the attached model without wrappers."""
 
 
 class Replicated:
@@ -23,13 +28,13 @@ class Replicated:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def setup(self, loop: Loop) -> None:
+    def setup(self, loop: HoldsModel) -> None:
         """Leave the loop as it is."""
 
-    def prepare_evaluation(self, loop: Loop) -> None:
+    def prepare_evaluation(self, loop: HoldsModel) -> None:
         """Leave the model as it is: each process evaluates its own copy."""
 
-    def prepare_training(self, loop: Loop) -> None:
+    def prepare_training(self, loop: HoldsModel) -> None:
         """Let accelerate wrap a model that was evaluated before, where the loop has a transformers Trainer.
 
         accelerate marks a model that it prepared for evaluation as prepared for good, and would then train it

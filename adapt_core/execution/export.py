@@ -19,7 +19,8 @@ from adapt_core.run_folder.paths import RunFolder
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.verification.merge import MergeCheck, MergeOutcome
+    from adapt_core.result import MergeOutcome
+from adapt_core.verification.merge import MergeCheck
 
 log = logging.getLogger(__name__)
 

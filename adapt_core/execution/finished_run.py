@@ -21,7 +21,7 @@ from adapt_core.run_folder.paths import RunFolder
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.verification.merge import MergeOutcome
+    from adapt_core.result import MergeOutcome
 
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ class FinishedRun:
         """Merge the run's adapter into its base model and check the merge. Raises as `model` does."""
         from adapt_core.distributed.devices import first_device
         from adapt_core.distributed.world import World
-        from adapt_core.verification.merge import OutputComparison, merge_inputs
+        from adapt_core.execution.merge_inputs import merge_inputs
+        from adapt_core.verification.merge import OutputComparison
 
         components = Components.of(self.plan, task=self.task)
         try:

@@ -2,7 +2,7 @@
 
 The unmerged model computes a batch right before the merge, the merged one right after it, and the largest difference of
 their outputs must be within a tolerance. A run takes the batch from its own evaluation (`MergeCheck`); `adapt export`
-takes one of the run's data (`merge_inputs`).
+takes one of the run's data (`adapt_core.execution.merge_inputs`).
 """
 
 from __future__ import annotations
@@ -10,41 +10,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.capabilities import SupportsBatchPreview
-from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import DefectError
 from adapt_core.nn.modes import evaluation_mode
+from adapt_core.result import MergeOutcome
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference as a share of the largest output, for weights in float32."""
 ROUNDED_TOLERANCE = 5e-2
 """The same where weights are rounded: in half precision, or on a quantized base."""
-_ROWS, _TOKENS = 4, 16
 
 
 log = logging.getLogger(__name__)
-
-
-class MergeOutcome(TypedDict):
-    """The outcome of a merge check, as `result.json` and `adapt export --json` report it.
-
-    Attributes:
-        max_difference: the largest difference of any output.
-        relative_difference: the same as a share of the largest output.
-        tolerance: the largest relative difference that is allowed.
-        inputs: the source of the batch: "validation", "training" or "random".
-    """
-
-    max_difference: float
-    relative_difference: float
-    tolerance: float
-    inputs: str
 
 
 class OutputComparison:
@@ -133,39 +115,6 @@ class MergeCheck(OutputComparison):
         """Compute the batch with the unmerged model, and stop watching. Call it right before the merge."""
         self.stop()
         super().before(model)
-
-
-def merge_inputs(task: Task, data: TaskData, model: nn.Module) -> tuple[dict[str, torch.Tensor] | None, str]:
-    """Return a small batch for a model of a finished run, and its source.
-
-    Args:
-        task: the run's task.
-        data: the run's data.
-        model: the plain base model.
-
-    Returns:
-        keyword inputs from the training split where the task makes batches of it, else random token ids or pixels for
-        a Hugging Face model, else None.
-    """
-    if isinstance(task, SupportsBatchPreview) and data.train is not None:
-        return {name: tensor[:_ROWS] for name, tensor in task.largest_batch(data).items()}, "training"
-    return _random_inputs(model), "random"
-
-
-def _random_inputs(model: nn.Module) -> dict[str, torch.Tensor] | None:
-    config = getattr(model, "config", None)
-    name = getattr(model, "main_input_name", None)
-    generator = torch.Generator().manual_seed(0)
-    words = getattr(config, "vocab_size", None)
-    if name == "input_ids" and words:
-        ids = torch.randint(words, (_ROWS, _TOKENS), generator=generator)
-        decoder = {"decoder_input_ids": ids} if getattr(config, "is_encoder_decoder", False) else {}
-        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **decoder}
-    size = getattr(config, "image_size", None)
-    if name == "pixel_values" and isinstance(size, int):
-        shape = (_ROWS, getattr(config, "num_channels", 3), size, size)
-        return {"pixel_values": torch.randn(shape, generator=generator)}
-    return None
 
 
 @contextmanager

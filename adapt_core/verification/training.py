@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Required, TypedDict
 
 import torch
 import xxhash
@@ -20,31 +19,12 @@ from torch import nn
 
 from adapt_core.distributed.sharding import all_reduce_norms, is_sharded, local_shard, plain_name, union_over_ranks
 from adapt_core.errors import DefectError, InputError
+from adapt_core.result import TrainingVerdict
 
 STEPS_TO_DECIDE = 3
 _NAMED = 5
 
 log = logging.getLogger(__name__)
-
-
-class TrainingVerdict(TypedDict, total=False):
-    """The verdict of a training check, as in `result.json`. Counts are absent where nothing was trained.
-
-    Attributes:
-        verdict: "learned", "not trained", or "not decided: " and a reason.
-        steps: effective optimizer steps.
-        trained_tensors: tensors that should train; moved_tensors: those of them that changed; still_tensors: names of
-            those that did not learn.
-        frozen_tensors: frozen tensors; frozen_changed: those of them that changed, which is always 0.
-    """
-
-    verdict: Required[str]
-    steps: Required[int]
-    trained_tensors: int
-    moved_tensors: int
-    still_tensors: list[str]
-    frozen_tensors: int
-    frozen_changed: int
 
 
 def fingerprint(tensor: torch.Tensor) -> bytes:
