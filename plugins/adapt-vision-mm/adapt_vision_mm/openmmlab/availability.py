@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from adapt_core.errors import InputError
 
-INSTALL = "pip install 'adapt-vision-mm[detection]'"
-INSTALL_POSE = f"{INSTALL} && pip install --no-deps mmpose"
+from adapt_vision_mm.openmmlab.doctor import INSTALL, INSTALL_POSE
+
 _NOISY = ("mmengine", "mmdet", "mmpose", "mmcv", "matplotlib", "PIL")
 
 

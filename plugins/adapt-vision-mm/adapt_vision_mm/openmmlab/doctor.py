@@ -8,7 +8,8 @@ from pathlib import Path
 
 from adapt_core.plugin.specs import OptionalDependency
 
-from adapt_vision_mm.openmmlab.availability import INSTALL, INSTALL_POSE
+INSTALL = "pip install 'adapt-vision-mm[detection]'"
+INSTALL_POSE = f"{INSTALL} && pip install --no-deps mmpose"
 
 
 def optional_parts() -> list[OptionalDependency]:
