@@ -105,7 +105,11 @@ class ModelParams:
         choices=("auto", "float32", "float16", "bfloat16"),
     )
     trust_remote_code: bool = param(
-        False, "Run code that comes with a model or data set, and load pickled models.", key="TRUST_REMOTE_CODE"
+        False,
+        "Run Python code that comes with a model: the modules of a Hugging Face repository or folder, the OpenMMLab "
+        "config in a folder, and the pickle of a run saved with SAVE_METHOD full_torch_model (adapt export, adapt "
+        "predict). Such code can do anything. Weights, data sets and checkpoints never run code.",
+        key="TRUST_REMOTE_CODE",
     )
 
 

@@ -45,7 +45,10 @@ class LastLayer(InPlace):
             )
         untied = untie_head(model, context.head)
         if untied:
-            log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
+            log.info(
+                "the head %s shared its weight with the embeddings; it is untied so that it can be trained separately.",
+                untied,
+            )
         modules = last_layers(model, context.head, self.params.last_layers)
         prefixes = tuple(f"{name}." for name in modules)
         head_prefixes = tuple(f"{name}." for name in context.head)

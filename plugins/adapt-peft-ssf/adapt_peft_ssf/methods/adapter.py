@@ -1,14 +1,14 @@
-"""What LoRA, DoRA and SSF share: a peft adapter on any module, its file, and the way back to a plain model."""
+"""The base of the adapter methods: a peft adapter on any module, its files, and its merge."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from peft import PeftConfig, PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -29,13 +29,15 @@ from adapt_peft_ssf.weights import is_foreign_quantized_layer
 
 log = logging.getLogger(__name__)
 
+TargetParamsT = TypeVar("TargetParamsT", bound=TargetParams)
 
-class AdapterMethod(ABC):
-    """A method of peft's kind: an adapter on frozen layers, and a head that trains whole beside it."""
+
+class AdapterMethod(ABC, Generic[TargetParamsT]):
+    """A method that adds an adapter to frozen layers and trains the head in full."""
 
     name: str
 
-    def __init__(self, params: Any) -> None:
+    def __init__(self, params: TargetParamsT) -> None:
         self.params = params
         self._held: list[RemovableHandle] = []
 
@@ -58,13 +60,13 @@ class AdapterMethod(ABC):
         """Why this method cannot adapt a module, or None where it can."""
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """Freezes the base and puts the adapter on the target modules; new heads train whole.
+        """Freeze the base and attach the adapter to the target modules; new heads train in full.
 
         Raises:
             InputError: target_modules matches nothing, or peft cannot serve this model.
         """
         self.check_params(context)
-        params: TargetParams = self.params
+        params = self.params
         if not params.auto_select_modules and not params.target_modules:
             raise InputError("auto_select_modules: false needs target_modules, the names of the layers to adapt.")
         if context.quantized and not params.target_modules:
@@ -75,7 +77,10 @@ class AdapterMethod(ABC):
         targets = self._without_saved(targets, saved)
         adapted_heads = [name for name in context.head if name in targets]
         for untied in untie_head(model, [*[name for name in context.head if name in saved], *adapted_heads]):
-            log.info("the head %s shared its weight with the embeddings; it is untied, to be trained alone.", untied)
+            log.info(
+                "the head %s shared its weight with the embeddings; it is untied so that it can be trained separately.",
+                untied,
+            )
         layers = [model.get_submodule(name) for name in targets]
         config = self.make_config(as_peft_targets(targets, model), layers, saved)
         attached = self._guarded(lambda: peft_models.attach(model, config))
@@ -85,8 +90,8 @@ class AdapterMethod(ABC):
         self._held = hold_batch_norms(attached)
         return attached
 
-    def check_params(self, context: AttachContext) -> None:  # noqa: B027 - a method without such parameters has nothing to check
-        """Refuses parameters that no model could serve. Overridden where there are any."""
+    def check_params(self, context: AttachContext) -> None:
+        """Refuse parameters that are wrong for every model. Overridden where there are any."""
 
     def _refuse_foreign_layers(self, model: nn.Module) -> None:
         for name, module in model.named_modules():
@@ -102,24 +107,24 @@ class AdapterMethod(ABC):
         left = [name for name in targets if name not in saved and not name.startswith(prefixes)]
         if not left:
             raise InputError(
-                f"target_modules names only the head ({', '.join(saved)}), which trains whole. "
+                f"target_modules names only the head ({', '.join(saved)}), which trains in full. "
                 "Name layers before it, or use method last_layer."
             )
         return left
 
-    def _guarded(self, attach: Any) -> nn.Module:
+    def _guarded(self, attach: Callable[[], nn.Module]) -> nn.Module:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-                model: nn.Module = attach()
+                model = attach()
         except (ValueError, NotImplementedError, TypeError) as error:
-            raise InputError(f"method {self.name} cannot be put on this model: {' '.join(str(error).split())}") from (
-                error
-            )
+            raise InputError(
+                f"method {self.name} cannot be attached to this model: {' '.join(str(error).split())}"
+            ) from (error)
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
-        """The adapter's own parameters, and those of the head that trains whole."""
+        """Return the parameters of the adapter, and those of the head."""
         trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         head = [name for name in trainable if peft_models.in_saved_module(name)]
         return {"adapter": [name for name in trainable if name not in set(head)], "head": head}
@@ -140,12 +145,12 @@ class AdapterMethod(ABC):
                     layer.enable_adapters(True)
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
-        """Writes adapter_config.json and adapter_model.safetensors, which plain peft loads."""
+        """Write adapter_config.json and adapter_model.safetensors, which plain peft loads."""
         peft_models.save(model, folder)
         return True
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """The adapter of a folder on its base model, quantized or not."""
+        """Attach the adapter of a folder to its base model, quantized or not."""
         if not isinstance(model, PeftModel):
             _untie_adapted_head(model, folder)
         return self._guarded(lambda: peft_models.load(model, folder))

@@ -22,7 +22,7 @@ from adapt_peft_ssf.params import AnyPeftParams
 _OURS = ("target_modules", "modules_to_save", "inference_mode", "peft_type", "task_type")
 
 
-class AnyPeft(AdapterMethod):
+class AnyPeft(AdapterMethod[AnyPeftParams]):
     """One of peft's methods that adapt layers (IA3, LoHa, LoKr, VeRA, OFT, ...)."""
 
     name = "peft"
@@ -83,7 +83,3 @@ class AnyPeft(AdapterMethod):
         except (TypeError, ValueError) as error:
             raise InputError(f"peft_options: {' '.join(str(error).split())}") from error
         return config
-
-
-def _folded(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "")

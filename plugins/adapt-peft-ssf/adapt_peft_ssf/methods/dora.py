@@ -23,7 +23,10 @@ _PLAIN_FORWARDS = (nn.Conv1d.forward, nn.Conv2d.forward, nn.Conv3d.forward)
 
 
 class Dora(Lora):
-    """Weight-decomposed low-rank adaptation (Liu et al., 2024): a magnitude beside LoRA's direction."""
+    """DoRA: weight-decomposed low-rank adaptation (Liu et al., 2024, arXiv:2402.09353).
+
+    It trains the magnitude of each output's weight next to LoRA's update of its direction.
+    """
 
     name = "DoRA"
     decomposes = True

@@ -25,8 +25,12 @@ _STARTS = ("gaussian", "pissa", "olora", "orthogonal")
 _PISSA = re.compile(r"pissa(_niter_\d+)?")
 
 
-class Lora(AdapterMethod):
-    """Low-rank adaptation (Hu et al., 2021)."""
+class Lora(AdapterMethod[LoraParams]):
+    """LoRA: low-rank adaptation (Hu et al., 2021, arXiv:2106.09685).
+
+    The starts pissa (Meng et al., 2024, arXiv:2404.02948) and olora (Büyükakyüz, 2024, arXiv:2406.01775) move a part of
+    the base weights into the adapter.
+    """
 
     name = "LoRA"
     decomposes = False
@@ -73,7 +77,7 @@ class Lora(AdapterMethod):
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
         """peft's LoraConfig. `fan_in_fan_out` follows the layers where all are Conv1D."""
-        params: LoraParams = self.params
+        params = self.params
         transposed = [isinstance(layer, Conv1D) for layer in layers]
         if params.fan_in_fan_out and not any(transposed):
             log.warning("fan_in_fan_out is not used: no adapted layer keeps its weight as (in, out), as Conv1D does.")

@@ -1,4 +1,4 @@
-"""Around peft: adapters on Hugging Face models and on any other module, with one file format.
+"""peft adapters on Hugging Face models and on any other module, with one file format.
 
 A model that its own training loop must know by class (mmengine calls `train_step`) gets its adapter in place; every
 other model is wrapped in a `PeftModel`, which transformers' Trainer knows. Both write the same files.
@@ -14,7 +14,7 @@ from typing import Any
 
 from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -29,12 +29,12 @@ _SAVED = f".modules_to_save.{ADAPTER}."
 
 
 def stays_itself(model: nn.Module) -> bool:
-    """Whether the model must keep its class, because its loop calls methods of it."""
+    """Return whether the model must keep its class, because its loop calls methods of it."""
     return callable(getattr(model, "train_step", None))
 
 
 def attach(model: nn.Module, config: PeftConfig) -> nn.Module:
-    """A model with a fresh adapter."""
+    """Attach a fresh adapter to a model and return it."""
     if not stays_itself(model):
         wrapped: nn.Module = get_peft_model(model, config, adapter_name=ADAPTER)
         return wrapped
@@ -47,7 +47,7 @@ def attach(model: nn.Module, config: PeftConfig) -> nn.Module:
 class _Hidden:
     """Keeps a module out of its owner's list of submodules. It is not copied with the owner."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: BaseTuner) -> None:
         self.module = module
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Hidden:
@@ -55,18 +55,18 @@ class _Hidden:
 
 
 def in_saved_module(name: str) -> bool:
-    """Whether a parameter of an attached model belongs to a module that trains whole."""
+    """Return whether a parameter of an attached model belongs to a module that trains in full."""
     return _SAVED in name
 
 
 def plain_name(name: str) -> str:
-    """The name in the plain model of a parameter of an attached one."""
+    """Return the name that a parameter of an attached model has in the plain one."""
     plain = name.removeprefix(_PREFIX).replace(_SAVED, ".").replace(".base_layer.", ".")
     return re.sub(r"\.original_module\.", ".", plain)
 
 
 def save(model: nn.Module, folder: Path) -> None:
-    """Writes the adapter in peft's format."""
+    """Write the adapter in peft's format."""
     if isinstance(model, PeftModel):
         model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
@@ -75,18 +75,18 @@ def save(model: nn.Module, folder: Path) -> None:
     # A detector's head shares layers among its levels, and safetensors takes no memory twice.
     tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
-    config = copy.copy(_configs(model)[ADAPTER])
+    config = copy.copy(_config(model))
     config.inference_mode = True
     config.save_pretrained(str(folder))
 
 
-def _configs(model: Any) -> dict[str, Any]:
-    configs: dict[str, Any] = model.peft_config
-    return configs
+def _config(model: nn.Module) -> PeftConfig:
+    configs: dict[str, PeftConfig] = vars(model)["peft_config"]
+    return configs[ADAPTER]
 
 
 def load(model: nn.Module, folder: Path) -> nn.Module:
-    """The adapter of a folder on a plain model."""
+    """Attach the adapter of a folder to a plain model."""
     if not stays_itself(model):
         loaded: nn.Module = PeftModel.from_pretrained(model, str(folder), adapter_name=ADAPTER)
         return loaded

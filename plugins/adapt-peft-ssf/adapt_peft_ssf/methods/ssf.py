@@ -16,8 +16,8 @@ from adapt_peft_ssf.ssf import SsfConfig
 from adapt_peft_ssf.ssf.layer import refusal
 
 
-class Ssf(AdapterMethod):
-    """Scaling and shifting features (Lian et al., 2022): two numbers for each output channel of each layer."""
+class Ssf(AdapterMethod[SsfParams]):
+    """SSF: scaling and shifting features (Lian et al., 2022, arXiv:2210.08823), one pair for each output channel."""
 
     name = "SSF"
 

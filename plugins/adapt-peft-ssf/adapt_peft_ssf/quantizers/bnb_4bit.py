@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Bnb4bit:
-    """Linear layers in 4 bits (nf4 or fp4)."""
+    """Linear layers in 4 bits: nf4 (QLoRA, Dettmers et al., 2023, arXiv:2305.14314) or fp4."""
 
     def __init__(self, params: Bnb4bitParams) -> None:
         self.params = params

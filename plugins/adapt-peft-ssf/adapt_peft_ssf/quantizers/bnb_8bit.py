@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Bnb8bit:
-    """Linear layers in 8 bits (LLM.int8())."""
+    """Linear layers in 8 bits: LLM.int8() (Dettmers et al., 2022, arXiv:2208.07339)."""
 
     def __init__(self, params: Bnb8bitParams) -> None:
         self.params = params

@@ -44,7 +44,7 @@ def prepare(model: nn.Module, gradient_checkpointing: bool, flag: str) -> nn.Mod
     return model
 
 
-def cure(layer: Any) -> None:
+def cure(layer: nn.Module) -> None:
     """Keeps a layer of bitsandbytes from what would break training on it.
 
     On a CPU with AVX512-BF16 a `Linear4bit` repacks its weight at the first evaluation, and nothing trains or merges

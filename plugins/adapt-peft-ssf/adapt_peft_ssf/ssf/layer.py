@@ -86,7 +86,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         self._offset = 1.0 if is_rms_norm(self.get_base_layer()) and _adds_one(self.get_base_layer()) else 0.0
         self.update_layer(adapter_name, config)
 
-    def update_layer(self, adapter_name: str, config: SsfConfig, **_: Any) -> None:
+    def update_layer(self, adapter_name: str, config: SsfConfig, **_: object) -> None:
         """Adds the scale and shift of one adapter, started as its config says."""
         base = self.get_base_layer()
         scale, shift = torch.ones(channels(base)), torch.zeros(channels(base))
@@ -165,13 +165,15 @@ class SsfLayer(nn.Module, BaseTunerLayer):
             if name not in self.ssf_scale:
                 continue
             with torch.no_grad():
-                folded = self._folded(*self._composed([name]))
+                scale, shift = self._composed([name])
+                assert scale is not None
+                folded = self._folded(scale, shift)
             if safe_merge and not all(bool(torch.isfinite(value).all()) for value in folded.values()):
-                raise ValueError(f"the adapter {name} holds values that are not finite")
+                raise ValueError(f"the adapter {name} has values that are not finite")
             self._set(folded)
             self.merged_adapters.append(name)
 
-    def _folded(self, scale: Any, shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    def _folded(self, scale: torch.Tensor, shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
         base: Any = self.get_base_layer()
         if is_norm(base):
             return self._affine(scale, shift)

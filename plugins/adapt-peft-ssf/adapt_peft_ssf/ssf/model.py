@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from peft import PeftConfig
 from peft.tuners.tuners_utils import BaseTuner
@@ -19,10 +19,10 @@ class SsfModel(BaseTuner):
     tuner_layer_cls = SsfLayer
     target_module_mapping: ClassVar[dict[str, list[str]]] = {}
 
-    def _prepare_adapter_config(self, peft_config: PeftConfig, model_config: Any) -> PeftConfig:
+    def _prepare_adapter_config(self, peft_config: PeftConfig, model_config: object) -> PeftConfig:
         return peft_config
 
-    def _prepare_model(self, peft_config: Any, model: nn.Module) -> None:
+    def _prepare_model(self, peft_config: SsfConfig, model: nn.Module) -> None:
         if peft_config.target_modules is None:
             peft_config.target_modules = {
                 name for name, module in model.named_modules() if name and refusal(_base_of(module)) is None
@@ -36,7 +36,7 @@ class SsfModel(BaseTuner):
         target_name: str,
         parent: nn.Module,
         current_key: str,
-        **_: Any,
+        **_: object,
     ) -> None:
         if isinstance(target, SsfLayer):
             target.update_layer(adapter_name, peft_config)
