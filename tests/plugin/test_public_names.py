@@ -22,21 +22,22 @@ DOORS = {"adapt_core", "adapt_core.plugin", "adapt_core.hf", "adapt_core.testing
 PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check export predict run"
 PLUGIN = """
     HOOK_API AdaptError AttachContext Choice ConfigError DataError DefectError InPlace InputError Job Launcher
-    LauncherSpec LoadedModel Loop Memory Method MethodSpec MetricRecorder NoParams OptionalDependency PerClass
-    Plan Problem Quantizer QuantizerSpec ResumeDecision RunCommand RunFolder RunResult StopRequest StoredBytes
-    SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples SupportsClassCounts
-    SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit
-    SupportsPerClass SupportsRankMemory SupportsRowCount SupportsSamples SupportsTokenPreview Task TaskData
-    TaskSpec TrainResult TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl
-    of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
+    LauncherSpec LoadedModel Loop Memory Method MethodSpec MetricRecorder NoParams OptionalDependency
+    ParallelStrategy PerClass Plan Problem Quantizer QuantizerSpec ResumeDecision RunCommand RunFolder RunResult
+    StopRequest StoredBytes SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
+    SupportsClassCounts SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
+    SupportsMetaInit SupportsPerClass SupportsRankMemory SupportsRowCount SupportsSamples SupportsTokenPreview
+    Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except hold_batch_norms
+    hookimpl of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state
+    write_text
 """
 HF = """
-    HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts cached_map
-    check_data_source class_table class_weights clean_splits column_values count_labels example_tokens
-    input_column length_limit load_companion load_hf_model load_pretrained load_raw load_splits load_tokenizer
-    loading_lines locate longest_batch positions_of read_labels read_records read_texts read_texts_by read_words
-    require_columns require_fast row_text save_hf_model spread_examples text_columns text_fault text_faults
-    tokenizer_key unseen_fault weighted_cross_entropy
+    IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
+    cached_map check_data_source class_table class_weights clean_splits column_values count_labels
+    count_truncated example_tokens input_column length_limit load_companion load_hf_model load_pretrained
+    load_raw load_splits load_tokenizer loading_lines locate longest_batch positions_of prepare_rows
+    read_field_texts read_labels read_records read_texts read_words require_columns require_fast row_text
+    save_hf_model spread_examples text_columns text_fault text_faults tokenizer_key weighted_cross_entropy
 """
 
 
