@@ -11,8 +11,8 @@ import pytest
 import adapt_core
 from benchmarks.plain import question_answering, token_classification
 
-from . import test_question_answering as answering
-from . import test_token_classification as tagging
+from .question_answering import test_question_answering as answering
+from .token_classification import test_token_classification as tagging
 
 
 def losses_of(folder: Path) -> list[float]:

@@ -10,7 +10,7 @@ import pytest
 import adapt_core
 from benchmarks.plain.seq2seq import train
 
-from .seq2seq_models import translations, write
+from ..seq2seq_models import translations, write
 
 
 def test_losses_and_metrics_equal_a_plain_trainer_s(tiny_bart: Path, tmp_path: Path) -> None:

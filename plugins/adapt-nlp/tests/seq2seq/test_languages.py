@@ -10,7 +10,7 @@ import pytest
 
 from adapt_core.errors import InputError
 
-from .multilingual_tokenizers import m2m100, mbart, mbart50, nllb
+from ..multilingual_tokenizers import m2m100, mbart, mbart50, nllb
 from adapt_nlp.seq2seq.languages import match
 from adapt_nlp.seq2seq.multilingual import language_codes, set_direction
 

@@ -15,8 +15,8 @@ import adapt_core
 from adapt_core.api import predict
 from adapt_core.errors import InputError
 
-from .multilingual_tokenizers import mbart, nllb
-from .seq2seq_models import english, romanian, translations, write
+from ..multilingual_tokenizers import mbart, nllb
+from ..seq2seq_models import english, romanian, translations, write
 
 Run = Callable[..., Any]
 ROUGE = {"rouge1", "rouge2", "rougeL", "rougeLsum"}
