@@ -6,11 +6,9 @@ The names are in one place, the stub beside the package's `__init__.py`: type ch
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 
@@ -24,6 +22,9 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[
 
     @cache
     def stub() -> tuple[list[str], dict[str, str]]:
+        import ast  # deferred, as is pathlib: `adapt --help` imports this module and reads no stub
+        from pathlib import Path
+
         body = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8")).body
         public = next(node.value for node in body if isinstance(node, ast.Assign))
         imports = [node for node in body if isinstance(node, ast.ImportFrom)]
