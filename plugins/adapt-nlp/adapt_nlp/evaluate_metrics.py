@@ -1,14 +1,12 @@
-"""The metrics of adapt's language tasks as `evaluate.Metric` classes, which work without a network.
+"""The metrics of adapt's language tasks as `evaluate.Metric` classes. They need no network.
 
     from adapt_nlp.evaluate_metrics import Rouge, SacreBleu
     evaluate.combine([Rouge(), SacreBleu()]).compute(predictions=[...], references=[...])
 
-Importing this module imports evaluate (seconds); a run of adapt does not: it calls the functions that these wrap.
+Importing this module imports evaluate (seconds); a run of adapt does not, since it calls the wrapped functions.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import evaluate
 from datasets import Features, Sequence, Value
@@ -24,7 +22,7 @@ _ANSWERS = Features({"predictions": Value("string"), "references": Sequence(Valu
 _CLASSES = Features({"predictions": Value("int64"), "references": Value("int64")})
 
 
-def _about(function: Any, features: Features, citation: str) -> evaluate.MetricInfo:
+def _describe(function: object, features: Features, citation: str) -> evaluate.MetricInfo:
     return evaluate.MetricInfo(
         description=function.__doc__ or "", citation=citation, inputs_description="", features=features
     )
@@ -34,9 +32,9 @@ class Rouge(evaluate.Metric):
     """ROUGE-1, -2, -L, -Lsum: see `adapt_nlp.metrics.rouge.rouge`."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(rouge, _TEXTS, "Lin, 2004: ROUGE: a package for automatic evaluation of summaries")
+        return _describe(rouge, _TEXTS, "Lin, 2004: ROUGE: a package for automatic evaluation of summaries")
 
-    def _compute(self, predictions: Any, references: Any, use_stemmer: bool = False) -> dict[str, float]:
+    def _compute(self, predictions: list[str], references: list[str], use_stemmer: bool = False) -> dict[str, float]:
         return rouge(predictions, references, use_stemmer=use_stemmer)
 
 
@@ -44,9 +42,9 @@ class Bleu(evaluate.Metric):
     """BLEU from 0 to 1: see `adapt_nlp.metrics.bleu.bleu`."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(bleu, _TEXTS, "Papineni et al., 2002: BLEU: a method for automatic evaluation")
+        return _describe(bleu, _TEXTS, "Papineni et al., 2002: BLEU: a method for automatic evaluation")
 
-    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, float]:
         return bleu(predictions, references)
 
 
@@ -54,19 +52,19 @@ class SacreBleu(evaluate.Metric):
     """BLEU from 0 to 100: see `adapt_nlp.metrics.bleu.sacrebleu`."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(sacrebleu, _TEXTS, "Post, 2018: A call for clarity in reporting BLEU scores")
+        return _describe(sacrebleu, _TEXTS, "Post, 2018: A call for clarity in reporting BLEU scores")
 
-    def _compute(self, predictions: Any, references: Any, language: str | None = None) -> dict[str, float]:
+    def _compute(self, predictions: list[str], references: list[str], language: str | None = None) -> dict[str, float]:
         return sacrebleu(predictions, references, language)
 
 
 class Seqeval(evaluate.Metric):
-    """Entity scores of tags: see `adapt_nlp.token_classification.metrics.entity_scores`."""
+    """Entity scores of tags, see `adapt_nlp.token_classification.metrics.entity_scores`."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(entity_scores, _TAGS, "Nakayama, 2018: seqeval")
+        return _describe(entity_scores, _TAGS, "Nakayama, 2018: seqeval")
 
-    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+    def _compute(self, predictions: list[list[str]], references: list[list[str]]) -> dict[str, float]:
         return entity_scores(references, predictions)
 
 
@@ -77,19 +75,19 @@ class Squad(evaluate.Metric):
     """
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(squad_scores, _ANSWERS, "Rajpurkar et al., 2016 and 2018: SQuAD")
+        return _describe(squad_scores, _ANSWERS, "Rajpurkar et al., 2016 and 2018: SQuAD")
 
-    def _compute(self, predictions: Any, references: Any, v2: bool = False) -> dict[str, float]:
+    def _compute(self, predictions: list[str], references: list[list[str]], v2: bool = False) -> dict[str, float]:
         return squad_scores(predictions, references, v2=v2)
 
 
 class Accuracy(evaluate.Metric):
-    """The share of class ids that are right, as scikit-learn computes it."""
+    """The share of correct class ids, as scikit-learn computes it."""
 
     def _info(self) -> evaluate.MetricInfo:
-        return _about(type(self), _CLASSES, "")
+        return _describe(type(self), _CLASSES, "")
 
-    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+    def _compute(self, predictions: list[int], references: list[int]) -> dict[str, float]:
         from sklearn.metrics import accuracy_score
 
         return {"accuracy": float(accuracy_score(references, predictions))}
