@@ -57,9 +57,9 @@ def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str,
 def _recomputed(plan: Plan, model: Any, wanted: bool) -> AbstractContextManager[None]:
     if plan.loop != "mm":
         return nullcontext()
-    from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
+    from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 
-    return recomputed(model, wanted)
+    return checkpointed_activations(model, enabled=wanted)
 
 
 def _loss(plan: Plan, task: Any, data: Any, model: Any, device: str) -> Callable[[], torch.Tensor]:

@@ -1,4 +1,4 @@
-"""The parameters of the OpenMMLab tasks: the specification's schedule keys, and what detectors need besides."""
+"""Parameters of the OpenMMLab tasks: the schedule keys of the specification, and those of detectors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ MM_SCHEDULES = (*HF_SCHEDULES, "MultiStepLR", "LinearLR", "CosineAnnealingLR")
 
 @attrs.frozen
 class MmParams:
-    """What object_detection, instance_segmentation and pose_detection share."""
+    """Parameters that object_detection, instance_segmentation and pose_detection share.
+
+    Attributes:
+        train_ann_file, val_ann_file: declared here for the code that all tasks share; each task has its own defaults.
+    """
+
+    train_ann_file: str
+    val_ann_file: str
 
     begin: int = param(
         0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0
@@ -73,7 +80,7 @@ class SegmentationParams(MmParams):
     """Parameters of instance_segmentation."""
 
     train_ann_file: str = param(
-        "train.txt", "Names of the training images without suffix, beside label maps; or a COCO JSON with masks."
+        "train.txt", "Names of the training images without suffix, next to label maps; or a COCO JSON with masks."
     )
     val_ann_file: str = param("val.txt", "The same for the validation images.")
     class_list: tuple[str, ...] = param(

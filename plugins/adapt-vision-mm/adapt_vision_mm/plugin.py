@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
+from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
 from adapt_vision_mm.image_classification.metrics import METRICS
 from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
-
-_BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
 
 
 @hookimpl
@@ -33,7 +32,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop="mm",
             pipeline="object-detection",
             library="openmmlab",
-            metrics=_BOX_METRICS,
+            metrics=BOX_METRICS,
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
         TaskSpec(
@@ -45,7 +44,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop="mm",
             pipeline="image-segmentation",
             library="openmmlab",
-            metrics={"mask_mAP": "higher", "mask_AP50": "higher", "mask_AP75": "higher", **_BOX_METRICS},
+            metrics=MASK_METRICS | BOX_METRICS,
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
         TaskSpec(
@@ -56,7 +55,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop="mm",
             pipeline="keypoint-detection",
             library="openmmlab",
-            metrics={"keypoint_mAP": "higher", "keypoint_AP50": "higher", "keypoint_AP75": "higher"},
+            metrics=KEYPOINT_METRICS,
             core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
     ]
@@ -64,6 +63,6 @@ def adapt_tasks() -> list[TaskSpec]:
 
 @hookimpl
 def adapt_optional_dependencies() -> list[OptionalDependency]:
-    from adapt_vision_mm.openmmlab.doctor import optional_parts
+    from adapt_vision_mm.openmmlab.doctor import optional_dependencies
 
-    return optional_parts()
+    return optional_dependencies()

@@ -1,11 +1,40 @@
-"""Annotated images, ready to use: what every file layout is read into."""
+"""Annotated images in memory: what every annotation format is read into."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import attrs
+
+Segmentation = list[list[float]] | Mapping[str, Any]
+"""COCO polygons ([x, y, x, y, ...] each), or RLE with `size` and `counts`."""
+
+
+class Annotation(TypedDict):
+    """A COCO annotation of one object: `bbox` is [x, y, width, height] in pixels, inside the image."""
+
+    id: int
+    image_id: int
+    category_id: int
+    bbox: list[float]
+    area: float
+    iscrowd: int
+    segmentation: NotRequired[Segmentation]
+    keypoints: NotRequired[list[float]]
+
+
+class CocoResult(TypedDict):
+    """A prediction of one object, as COCO's result files have it."""
+
+    image_id: int
+    category_id: int
+    score: float
+    bbox: NotRequired[list[float]]
+    segmentation: NotRequired[Segmentation]
+    keypoints: NotRequired[list[float]]
 
 
 @attrs.frozen(kw_only=True)
@@ -13,12 +42,11 @@ class AnnotatedImage:
     """One image with its annotations.
 
     Attributes:
-        id: as the annotation file has it (or the image's number).
+        id: the annotation file's id of the image, or its number from 1 where the format has no ids.
         path: the image file.
         width, height: pixels, as annotated.
-        as_stored: whether the annotations were made on the stored pixels of a photo whose EXIF tag rotates it.
-        annotations: COCO annotations: `id` (from 1), `category_id`, `bbox` [x, y, width, height] in pixels, `area`,
-            `iscrowd`, and `segmentation` or `keypoints` where there are any. Boxes lie inside the image.
+        as_stored: whether the annotations refer to the stored pixels of a photo that its EXIF tag rotates.
+        annotations: in the order of the file; ids count from 1 over the whole split.
     """
 
     id: int
@@ -26,12 +54,12 @@ class AnnotatedImage:
     width: int
     height: int
     as_stored: bool = False
-    annotations: tuple[dict[str, Any], ...] = ()
+    annotations: tuple[Annotation, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Category:
-    """One class: its id in the annotations and its name; for poses its points, skeleton (0-based) and sigmas."""
+    """A class: its id in the annotations, its name, and for poses its keypoints, skeleton (0-based) and sigmas."""
 
     id: int
     name: str
@@ -42,38 +70,42 @@ class Category:
 
 @attrs.frozen(kw_only=True)
 class AnnotatedSplit:
-    """One split.
+    """The images and classes of one split.
 
     Attributes:
-        source: where it was read from, for messages.
-        pictures: in the order of the file.
-        categories: in the order of their ids; the position is the label of a model.
+        source: the file it was read from, for messages.
+        images: in the order of the file.
+        categories: sorted by id; a category's position is its label in the model.
         dropped: what SKIP_BAD_ROWS dropped: reason -> count.
     """
 
     source: str
-    pictures: tuple[AnnotatedImage, ...]
+    images: tuple[AnnotatedImage, ...]
     categories: tuple[Category, ...]
     dropped: dict[str, int] = attrs.field(factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names, by label."""
+        """Class names by label."""
         return tuple(category.name for category in self.categories)
 
     def label_of(self) -> dict[int, int]:
-        """Category id -> label."""
+        """Return the label of each category id."""
         return {category.id: label for label, category in enumerate(self.categories)}
 
     def first(self, count: int | None) -> AnnotatedSplit:
-        """The first `count` pictures."""
-        return attrs.evolve(self, pictures=self.pictures[:count])
+        """Return the split with its first `count` images only."""
+        return attrs.evolve(self, images=self.images[:count])
 
-    def stats(self) -> dict[str, Any]:
-        """Counts for `result.json`."""
+    def count_by_category(self) -> Counter[int]:
+        """Count the annotations of each category id, crowds included."""
+        return Counter(a["category_id"] for image in self.images for a in image.annotations)
+
+    def stats(self) -> dict[str, int | dict[str, int]]:
+        """Return the counts that `result.json` reports."""
         return {
-            "images": len(self.pictures),
-            "annotations": sum(len(picture.annotations) for picture in self.pictures),
-            "images_without_annotations": sum(not picture.annotations for picture in self.pictures),
+            "images": len(self.images),
+            "annotations": sum(len(image.annotations) for image in self.images),
+            "images_without_annotations": sum(not image.annotations for image in self.images),
             **({"dropped": dict(self.dropped)} if self.dropped else {}),
         }

@@ -1,4 +1,4 @@
-"""What is done about a row that cannot be used: stop with all that is known, or drop and count."""
+"""The rows of an annotation file that cannot be used: an error that names the first ones, or counts."""
 
 from __future__ import annotations
 
@@ -10,35 +10,40 @@ _SHOWN = 5
 
 
 class BadRows:
-    """Collects the faults of one file.
+    """Collects the defects of one file.
 
     Args:
         source: the file, for messages.
-        skip: SKIP_BAD_ROWS.
+        skip: SKIP_BAD_ROWS: drop and count bad rows instead of raising an error.
     """
 
-    def __init__(self, source: str, skip: bool) -> None:
+    def __init__(self, source: str, *, skip: bool) -> None:
         self._source = source
         self._skip = skip
-        self._faults: list[str] = []
-        self.dropped: Counter[str] = Counter()
+        self._defects: list[str] = []
+        self._dropped: Counter[str] = Counter()
 
-    def add(self, reason: str, where: str) -> None:
-        """Notes a fault: a reason that counts are kept by, and the row ("annotation 17", "image 3 (a.jpg)")."""
-        self.dropped[reason] += 1
-        if len(self._faults) < _SHOWN:
-            self._faults.append(f"{where}: {reason}")
+    def add(self, reason: str, row: str) -> None:
+        """Record a defect.
 
-    def settle(self) -> dict[str, int]:
-        """The counts of what was dropped.
+        Args:
+            reason: the defect; defects are counted by it.
+            row: what has it ("annotation 17", "image 3 (a.jpg)").
+        """
+        self._dropped[reason] += 1
+        if len(self._defects) < _SHOWN:
+            self._defects.append(f"{row}: {reason}")
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows were dropped for each reason.
 
         Raises:
-            DataError: there were faults, and SKIP_BAD_ROWS is off.
+            DataError: there are bad rows, and SKIP_BAD_ROWS is off.
         """
-        if self.dropped and not self._skip:
-            count = self.dropped.total()
-            lines = [f"{self._source}: {count} row{'s' if count > 1 else ''} cannot be used.", *self._faults]
-            if count > len(self._faults):
-                lines.append(f"... and {count - len(self._faults)} more")
-            raise DataError("\n".join([*lines, "Mend them, or set SKIP_BAD_ROWS: true to leave them out."]))
-        return dict(self.dropped)
+        if self._dropped and not self._skip:
+            count = self._dropped.total()
+            lines = [f"{self._source}: {count} row{'s' if count > 1 else ''} cannot be used.", *self._defects]
+            if count > len(self._defects):
+                lines.append(f"... and {count - len(self._defects)} more")
+            raise DataError("\n".join([*lines, "Fix them, or set SKIP_BAD_ROWS: true to drop them."]))
+        return dict(self._dropped)

@@ -1,4 +1,4 @@
-"""Image files judged by their first and last bytes: there, whole, and as large as annotated."""
+"""Defects of image files, found in their first and last bytes: missing, truncated, not an image."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ _TAIL = 64
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
-_WIDE = ("F", "I")
+_32_BIT_MODES = ("F", "I")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Suffixes that are tried where a format names images without one."""
 
 
-def image_fault(path: Path) -> str | None:
-    """Why an image cannot be used, or None. Nothing is decoded, so thousands take a second."""
+def image_defect(path: Path) -> str | None:
+    """Return why an image cannot be used, or None if it can.
+
+    Nothing is decoded unless the end of the file looks wrong, so thousands of images take a second.
+    """
     from PIL import Image
 
     if not path.is_file():
         return "image is missing"
     try:
-        sizes(path)
+        image_sizes(path)
     except OSError:
         return "image cannot be read"
     with Image.open(path) as image:
         kind, mode = image.format or "", image.mode
-    if kind == "TIFF" and mode in _WIDE:
+    if kind == "TIFF" and mode in _32_BIT_MODES:
         return "image has samples of 32 bits, which OpenCV does not decode: save it with 8 or 16"
-    if not _is_whole(path, kind):
+    if not _is_complete(path, kind):
         return "image is truncated"
     return None
 
 
-def sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(width, height) as shown, its EXIF rotation applied, and as stored.
+def image_sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (width, height) with the EXIF rotation applied, and as stored.
 
     Raises:
-        OSError: it is no image.
+        OSError: it is not an image.
     """
     from PIL import Image
 
@@ -45,7 +49,13 @@ def sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
     return (stored[::-1] if turned else stored), stored
 
 
-def _is_whole(path: Path, kind: str) -> bool:
+def find_image(folder: Path, name: str) -> Path | None:
+    """Return the image of a name without suffix, or None if there is none."""
+    candidates = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _is_complete(path: Path, kind: str) -> bool:
     from PIL import Image
 
     end = _ENDS.get(kind)
@@ -55,7 +65,7 @@ def _is_whole(path: Path, kind: str) -> bool:
         file.seek(-min(_TAIL, path.stat().st_size), 2)
         if end in file.read():
             return True
-    # A JPEG may carry anything behind its picture: only decoding tells.
+    # A JPEG may have trailing data after its end marker: only decoding shows whether it is complete.
     try:
         with Image.open(path) as image:
             image.load()

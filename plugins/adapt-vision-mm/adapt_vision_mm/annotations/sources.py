@@ -1,40 +1,71 @@
-"""Where a split's annotations and images lie.
+"""The files that a config names for a split.
 
-Annotation files are looked for as given (absolute), then in CUSTOM_DATASET_PATH/TRAIN_DIR (where the tool before
-looked), then relative to CUSTOM_DATASET_PATH, then in CUSTOM_DATASET_PATH/annotations.
+An annotation file is searched for in CUSTOM_DATASET_PATH/TRAIN_DIR (as nyuntam_adapt, the previous tool, did), then in
+CUSTOM_DATASET_PATH and in its folders `annotations` and `splits`. An absolute path is taken as it is.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.annotations.formats import pascal_voc
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.mm_params import MmParams
+
+SplitName = Literal["train", "val", "test"]
 
 
-@attrs.frozen
-class Split:
-    """One split's place.
+class SplitNotFoundError(InputError):
+    """The annotations of a split do not exist."""
+
+
+@attrs.frozen(kw_only=True)
+class SplitSource:
+    """What a config names for one split.
 
     Attributes:
-        annotations: a JSON file (COCO), or a text file of image names, or None for every XML of a VOC folder.
-        images: the folder of its images (for VOC: the folder that holds Annotations and JPEGImages).
+        split: "train", "val" or "test".
+        root: CUSTOM_DATASET_PATH.
+        image_folder: TRAIN_DIR, VAL_DIR or TEST_DIR, or None where it is not set.
+        name: the annotation file as given, or SPLIT.json.
+        searched: where the annotation file was searched for.
+        file: the annotation file, or None where none was found.
     """
 
-    annotations: Path | None
-    images: Path
+    split: SplitName
+    root: Path
+    image_folder: Path | None
+    name: str
+    searched: tuple[Path, ...]
+    file: Path | None
+
+    def not_found(self) -> SplitNotFoundError:
+        """Return the error of an annotation file that does not exist: where it was searched for, and what is there."""
+        found = sorted(
+            str(path.relative_to(self.root)) for path in [*self.root.glob("*.json"), *self.root.glob("*/*.json")]
+        )
+        return SplitNotFoundError(
+            "\n".join(
+                [
+                    f"{self.split}_ann_file: {self.name} was not found. Looked for:",
+                    *(f"  {path}" for path in self.searched),
+                    *([f"JSON files there: {', '.join(found[:5])}"] if found else []),
+                ]
+            )
+        )
 
 
-def root_of(plan: Plan) -> Path:
-    """CUSTOM_DATASET_PATH.
+def dataset_root(plan: Plan[MmParams]) -> Path:
+    """Return CUSTOM_DATASET_PATH.
 
     Raises:
-        InputError: it is no folder.
+        InputError: it is not set, or is not a directory.
     """
     given = plan.data.custom_dataset_path
     if given is None:
@@ -43,85 +74,47 @@ def root_of(plan: Plan) -> Path:
         )
     root = Path(given).expanduser().absolute()
     if not root.is_dir():
-        raise InputError(f"CUSTOM_DATASET_PATH: {root} is no folder.")
+        raise InputError(f"CUSTOM_DATASET_PATH: {root} is not a directory.")
     return root
 
 
-def find_split(plan: Plan, split: str) -> Split | None:
-    """The place of "train", "val" or "test"; None where a test split was not asked for.
+def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
+    """Return the source of a split, or None for a test split that the config does not name.
 
     Raises:
-        InputError: a file or folder that was named is not there, with what was looked for.
+        InputError: a folder that the config names does not exist.
     """
-    root = root_of(plan)
-    params: Any = plan.task.params
-    given_file = getattr(params, f"{split}_ann_file")
-    given_dir = getattr(plan.data, f"{split}_dir")
-    if split == "test" and not (given_file or given_dir):
+    root = dataset_root(plan)
+    file = {
+        "train": plan.task.params.train_ann_file,
+        "val": plan.task.params.val_ann_file,
+        "test": plan.task.params.test_ann_file,
+    }[split]
+    folder = {"train": plan.data.train_dir, "val": plan.data.val_dir, "test": plan.data.test_dir}[split]
+    if split == "test" and not (file or folder):
         return None
-    folder = _folder(root, given_dir, split)
-    name = given_file or f"{split}.json"
-    looked_for = [root / name] if Path(name).is_absolute() else _candidates(root, folder, name)
-    found = next((path for path in looked_for if path.is_file()), None)
-    if is_voc(root) and (found is None or found.suffix != ".json"):
-        return Split(_voc_names(root, None if name.endswith(".json") else name, split), root)
-    if found is None:
-        raise InputError(
-            "\n".join(
-                [
-                    f"{split}_ann_file: {name} was not found. Looked for:",
-                    *(f"  {path}" for path in looked_for),
-                    *([f"JSON files there: {near}"] if (near := _json_files(root)) else []),
-                ]
-            )
-        )
-    return Split(found, folder or _images_beside(root, found, split))
+    images = _image_folder(root, folder, split)
+    name = file or f"{split}.json"
+    searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
+    return SplitSource(
+        split=split,
+        root=root,
+        image_folder=images,
+        name=name,
+        searched=searched,
+        file=next((path for path in searched if path.is_file()), None),
+    )
 
 
-def is_voc(root: Path) -> bool:
-    """Whether a folder has the layout of Pascal VOC."""
-    return (root / pascal_voc.ANNOTATIONS).is_dir() and (root / pascal_voc.IMAGES).is_dir()
-
-
-def _folder(root: Path, given: str | None, split: str) -> Path | None:
+def _image_folder(root: Path, given: str | None, split: SplitName) -> Path | None:
     if given is None:
         return None
     folder = root / Path(given).expanduser()
     if not folder.is_dir():
-        raise InputError(f"{split.upper()}_DIR: {folder} is no folder.")
+        raise InputError(f"{split.upper()}_DIR: {folder} is not a directory.")
     return folder
 
 
-def _candidates(root: Path, folder: Path | None, name: str) -> list[Path]:
+def _candidates(root: Path, folder: Path | None, name: str) -> tuple[Path, ...]:
     nearby = [root / name, root / "annotations" / name, root / "splits" / name]
-    return list(dict.fromkeys([*([folder / name] if folder else []), *nearby]))
-
-
-def _json_files(root: Path) -> str:
-    found = sorted(str(path.relative_to(root)) for path in [*root.glob("*.json"), *root.glob("*/*.json")])
-    return ", ".join(found[:5])
-
-
-def _images_beside(root: Path, annotations: Path, split: str) -> Path:
-    """The images' folder where TRAIN_DIR or VAL_DIR does not say: the first that holds the first named image."""
-    import json
-
-    if annotations.suffix != ".json":
-        return next((path for path in (root / split, root / "images") if path.is_dir()), root)
-    try:
-        name = str(json.loads(annotations.read_text(encoding="utf-8"))["images"][0]["file_name"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return root  # the reader of the file says what is wrong with it
-    folders = [root / split, root / f"{split}2017", root / "images", root / "images" / split, annotations.parent, root]
-    return next((folder for folder in folders if (folder / name).is_file()), folders[0])
-
-
-def _voc_names(root: Path, given: str | None, split: str) -> Path | None:
-    name = given or f"{split}.txt"
-    candidates = [root / name, root / "ImageSets" / "Main" / name]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None and given is not None:
-        raise InputError(f"{split}_ann_file: {given} was not found in {root} nor in ImageSets/Main.")
-    if found is None and split == "train":
-        raise InputError(f"{root}: ImageSets/Main/train.txt (the names of the training images) is missing.")
-    return found
+    return tuple(dict.fromkeys([*([folder / name] if folder else []), *nearby]))

@@ -1,53 +1,58 @@
-"""The splits of a run from wherever they lie, with the same classes in each."""
+"""All splits of a run, with the same classes in each."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
-from adapt_core.config.plan import Plan
-from adapt_core.errors import DataError, InputError
+from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
-from adapt_vision_mm.annotations.formats import coco, pascal_voc
-from adapt_vision_mm.annotations.sources import Split, find_split, is_voc
+from adapt_vision_mm.annotations.sources import SplitName, SplitNotFoundError, SplitSource, find_source
+
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.mm_params import MmParams
 
 log = logging.getLogger(__name__)
 
-Reader = Callable[[Split, Sequence[str] | None], AnnotatedSplit]
-"""(place, class names of the training split or None) -> the split."""
+SplitReader = Callable[[SplitSource, Sequence[str] | None], AnnotatedSplit]
+"""(files of a split, class names of the training split or None) -> the split."""
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
-def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSplit]:
-    """Every split that the run needs, by name.
+def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedSplit]:
+    """Return the splits that the run needs, by name.
+
+    Args:
+        plan: DO_EVAL, DATA_SPLIT, MAX_TRAIN_SAMPLES and MAX_EVAL_SAMPLES decide which.
+        read: reads one split.
 
     Raises:
+        InputError: a split does not exist.
         DataError: a split cannot be used, or its classes are not those of the training split.
     """
     found: dict[str, AnnotatedSplit] = {}
-    names: Sequence[str] | None = None
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
-        place = _place(plan, split)
-        if place is None:
+        source = find_source(plan, split)
+        if source is None:
             continue
-        found[split] = read(place, names)
-        if names is None:
-            names = found[split].names
-        elif found[split].names != tuple(names):
-            raise DataError(
-                f"{found[split].source}: its classes ({', '.join(found[split].names[:5])}, ...) are not those of "
-                f"{found['train'].source} ({', '.join(names[:5])}, ...)."
-            )
+        try:
+            found[split] = read(source, found["train"].names if found else None)
+        except SplitNotFoundError:
+            if split == "val" and plan.data.data_split and not plan.data.val_dir:
+                continue  # held out from the training split below
+            raise
+        _require_same_classes(found[split], found["train"])
     if "val" not in found and plan.training.do_eval:
-        found["train"], found["val"] = halves(found["train"], plan.data.data_split or 0)
+        found["train"], found["val"] = hold_out(found["train"], plan.data.data_split or 0)
     if plan.data.max_train_samples:
         found["train"] = found["train"].first(plan.data.max_train_samples)
     if plan.data.max_eval_samples and "val" in found:
@@ -56,82 +61,47 @@ def read_splits(plan: Plan, read: Reader) -> dict[str, AnnotatedSplit]:
     return found
 
 
-def _place(plan: Plan, split: str) -> Split | None:
-    """A split's place; None for a validation split that DATA_SPLIT makes, because none is there."""
-    try:
-        return find_split(plan, split)
-    except InputError:
-        if split == "val" and plan.data.data_split and not plan.data.val_dir:
-            return None
-        raise
-
-
-def read_detection(plan: Plan, place: Split, names: Sequence[str] | None) -> AnnotatedSplit:
-    """A split in COCO JSON or Pascal VOC."""
-    skip = plan.data.skip_bad_rows
-    if place.annotations is not None and place.annotations.suffix == ".json":
-        return coco.read(place.annotations, place.images, skip)
-    assert is_voc(place.images)
-    images, source = _voc_images(place)
-    return pascal_voc.read(place.images, images, names, source, skip)
-
-
-def _voc_images(place: Split) -> tuple[list[str], str]:
-    if place.annotations is None:
-        folder = place.images / pascal_voc.ANNOTATIONS
-        return sorted(path.stem for path in folder.glob("*.xml")), str(folder)
-    return names_in(place.annotations), str(place.annotations)
-
-
-def names_in(path: Path) -> list[str]:
-    """The first word of each line of a text file.
-
-    Raises:
-        DataError: it cannot be read, is empty, or names an image twice.
-    """
-    try:
-        names = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a list of image names: {error}.") from None
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if not names or twice:
-        raise DataError(f"{path} {'is empty' if not names else f'names {twice[0]!r} twice'}.")
-    return names
-
-
-def _warn_of_gaps(train: AnnotatedSplit) -> None:
-    counts = Counter(a["category_id"] for picture in train.pictures for a in picture.annotations)
-    without = [category.name for category in train.categories if not counts[category.id]]
-    if without:
-        shown = ", ".join(without[:5]) + (" ..." if len(without) > 5 else "")
-        log.warning("%d of %d classes have no training example: %s", len(without), len(train.categories), shown)
-    bare = sum(not picture.annotations for picture in train.pictures)
-    if bare:
-        log.warning("%d of %d training images have no annotation; they are left out", bare, len(train.pictures))
-
-
-def require_objects(split: AnnotatedSplit, left: int) -> None:
-    """Refuses a split of which a data set has left nothing.
-
-    Raises:
-        DataError: naming the split's file.
-    """
-    if not left:
+def _require_same_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> None:
+    if split.names != train.names:
         raise DataError(
-            f"{split.source}: none of the {len(split.pictures)} images used has an object to learn from "
-            "(crowds, and bodies without a visible point, are none)."
+            f"{split.source}: its classes ({', '.join(split.names[:5])}, ...) are not those of "
+            f"{train.source} ({', '.join(train.names[:5])}, ...)."
         )
 
 
-def skip_counts(split: AnnotatedSplit) -> None:
-    """Says what SKIP_BAD_ROWS dropped."""
+def _warn_of_gaps(train: AnnotatedSplit) -> None:
+    counts = train.count_by_category()
+    absent = [category.name for category in train.categories if not counts[category.id]]
+    if absent:
+        shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+        log.warning("%d of %d classes have no training example: %s", len(absent), len(train.categories), shown)
+    bare = sum(not image.annotations for image in train.images)
+    if bare:
+        log.warning("%d of %d training images have no annotation and are left out", bare, len(train.images))
+
+
+def require_objects(split: AnnotatedSplit, items: int) -> None:
+    """Check that a dataset made from a split has items.
+
+    Raises:
+        DataError: it has none; the message names the split's file.
+    """
+    if not items:
+        raise DataError(
+            f"{split.source}: none of the {len(split.images)} images used has an object to learn from "
+            "(crowds and bodies without a visible keypoint do not count)."
+        )
+
+
+def warn_of_dropped_rows(split: AnnotatedSplit) -> None:
+    """Log what SKIP_BAD_ROWS dropped."""
     for reason, count in split.dropped.items():
         log.warning("%s: dropped %d: %s", split.source, count, reason)
 
 
-def halves(split: AnnotatedSplit, share: float) -> tuple[AnnotatedSplit, AnnotatedSplit]:
-    """A split cut in two: all pictures but the last share, and the last share (at least one in each)."""
-    count = len(split.pictures)
+def hold_out(split: AnnotatedSplit, share: float) -> tuple[AnnotatedSplit, AnnotatedSplit]:
+    """Return a split without the last share of its images, and that share (at least one image in each)."""
+    count = len(split.images)
     cut = min(max(1, round(count * (1 - share))), count - 1)
     log.info("DATA_SPLIT: the last %d of %d training images are held out for validation", count - cut, count)
-    return attrs.evolve(split, pictures=split.pictures[:cut]), attrs.evolve(split, pictures=split.pictures[cut:])
+    return attrs.evolve(split, images=split.images[:cut]), attrs.evolve(split, images=split.images[cut:])

@@ -1,33 +1,36 @@
-"""GRADIENT_CHECKPOINTING: the stages of a backbone keep no activations, and compute them again in the backward pass."""
+"""GRADIENT_CHECKPOINTING: the stages of a backbone keep no activations, and recompute them in the backward pass."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch.utils.checkpoint
 from torch import nn
 
 from adapt_core.errors import InputError
 
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
+
 
 @contextmanager
-def recomputed(model: Any, wanted: bool) -> Iterator[None]:
-    """A context in which the stages of `model.backbone` recompute their activations.
+def checkpointed_activations(model: BaseModel, *, enabled: bool) -> Iterator[None]:
+    """Recompute the activations of the stages of `model.backbone` within a context, if enabled.
 
     A BatchNorm that trains updates its statistics twice a step, as in any network with recomputed activations.
 
     Raises:
         InputError: the backbone has no stages (outermost nn.Sequential modules).
     """
-    if not wanted:
+    if not enabled:
         yield
         return
     stages = list(_stages(model.backbone))
     if not stages:
-        raise InputError(f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to compute again.")
+        raise InputError(f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to recompute.")
     for stage in stages:
         vars(stage)["forward"] = partial(torch.utils.checkpoint.checkpoint, stage.forward, use_reentrant=False)
     try:

@@ -1,8 +1,8 @@
-"""What a detector's forward pass keeps for its backward pass."""
+"""Bytes that a forward pass keeps for its backward pass, measured."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mmengine.dataset import pseudo_collate
 
@@ -11,24 +11,33 @@ from adapt_core.estimate.activations import Kept, own_storages
 from adapt_core.evaluation import spread
 from adapt_core.nn.random_state import untouched_random_state
 
-from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
+from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.contracts import MmDataset
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 
-def kept_bytes(model: Any, dataset: Any, measured: int, training: TrainingParams) -> int:
-    """Bytes that autograd keeps of a batch, from a smaller one. The model is as it was afterwards.
+def activation_bytes(model: BaseModel, dataset: MmDataset, measured: int, training: TrainingParams) -> int:
+    """Return the bytes that autograd keeps of a batch, measured on a smaller one. The model is left unchanged.
 
     Args:
         model: an mmengine model in training mode, on the CPU.
         dataset: the training split.
-        measured: pictures of the forward pass.
-        training: tells the pictures of the batch that is asked about, and whether stages are recomputed.
+        measured: images of the forward pass.
+        training: BATCH_SIZE and GRADIENT_CHECKPOINTING.
     """
     kept = Kept(own_storages(model))
     buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
-    batch = pseudo_collate([dataset[place] for place in spread(len(dataset), measured)])
+    batch = pseudo_collate([dataset[index] for index in spread(len(dataset), measured)])
     recomputes = training.gradient_checkpointing
-    with untouched_random_state(), quiet_warnings(), kept.counting(model, recomputes), recomputed(model, recomputes):
+    with (
+        untouched_random_state(),
+        quiet_warnings(),
+        kept.counting(model, recomputes),
+        checkpointed_activations(model, enabled=recomputes),
+    ):
         losses = model._run_forward(model.data_preprocessor(batch, True), mode="loss")
     total = kept.bytes
     del losses, kept

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -16,12 +15,12 @@ from torch import nn
 class AutocastOptimWrapper(OptimWrapper):
     """An OptimWrapper whose forward passes run under bfloat16 autocast."""
 
-    def __init__(self, *args: Any, device: str, **kwargs: Any) -> None:
+    def __init__(self, *args: object, device: str, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._device = device
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The context of one forward pass."""
+        """Run one forward pass under autocast within a context."""
         with super().optim_context(model), torch.autocast(self._device, torch.bfloat16):
             yield

@@ -1,4 +1,4 @@
-"""OpenMMLab here: is it installed, and is it whole."""
+"""Whether OpenMMLab is installed, and its import with replacements for what does not install everywhere."""
 
 from __future__ import annotations
 
@@ -8,35 +8,40 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.openmmlab.doctor import INSTALL, INSTALL_POSE
 
+if TYPE_CHECKING:
+    from adapt_vision_mm.openmmlab.contracts import Package
+
+_COMMANDS: dict[Package, str] = {"mmdet": INSTALL, "mmpose": INSTALL_POSE}
+_REQUIRED = ("mmengine", "mmcv", "mmdet", "cv2", "pycocotools")
 _NOISY = ("mmengine", "mmdet", "mmpose", "mmcv", "matplotlib", "PIL")
 
 
-def require_installed(what: str, pose: bool = False) -> None:
-    """Sees that the packages are there, without importing them.
+def require_installed(task: str, package: Package) -> None:
+    """Check that the packages of a task are installed, without importing them.
 
     Raises:
         InputError: naming what is missing and the command that adds it.
     """
-    needed = ["mmengine", "mmcv", "mmdet", "cv2", "pycocotools", *(["mmpose"] if pose else [])]
+    needed = [*_REQUIRED, *(name for name in [package] if name not in _REQUIRED)]
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        command = INSTALL_POSE if pose else INSTALL
-        raise InputError(f"{what} needs OpenMMLab, and {', '.join(missing)} is not installed: {command}")
+        raise InputError(f"{task} needs OpenMMLab, and {', '.join(missing)} is not installed: {_COMMANDS[package]}")
 
 
-def import_openmmlab(package: str) -> None:
-    """Imports mmdet (and mmpose) with whatever operators there are, and makes its registry the one that builds.
+def import_openmmlab(package: Package) -> None:
+    """Import mmdet (and mmpose) with compiled or substitute operators, and make its registry the default.
 
     Args:
         package: "mmdet" or "mmpose".
 
     Raises:
-        InputError: OpenCV cannot be loaded here.
+        InputError: OpenCV cannot be loaded.
     """
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -64,7 +69,7 @@ def import_openmmlab(package: str) -> None:
 
 @contextmanager
 def quiet_warnings() -> Iterator[None]:
-    """Leaves out the warnings that OpenMMLab gives on import and building, which tell a user nothing."""
+    """Suppress the warnings that OpenMMLab emits on import and building, which do not concern a user."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""A timm backbone in place of a config's own, and weights for a backbone."""
+"""A timm backbone in place of the config's own, and weights for a backbone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
 from adapt_core.nn.weights import read_state_dict
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
+
+    from adapt_vision_mm.mm_params import MmParams
+
+    StateDict = dict[str, torch.Tensor]
 
 log = logging.getLogger(__name__)
 
@@ -23,41 +28,45 @@ _PREFIX = "timm/"
 PRETRAINED = "pretrained"
 
 
-def check_backbone(plan: Plan) -> None:
-    """Sees that `backbone` names timm's and that `backbone_weights` is there. Needs no torch.
+def check_backbone(plan: Plan[MmParams]) -> None:
+    """Check that `backbone` has the form timm/NAME and that `backbone_weights` exists. Needs no torch.
 
     Raises:
-        InputError: it does not.
+        InputError: otherwise.
     """
-    params: Any = plan.task.params
+    params = plan.task.params
     if params.backbone is not None and not params.backbone.startswith(_PREFIX):
         raise InputError(f"backbone: write timm/NAME; not {params.backbone!r}.")
-    if params.backbone_weights not in (None, PRETRAINED):
-        weights_file(plan)
+    if params.backbone_weights is not None and params.backbone_weights != PRETRAINED:
+        weights_file(plan, params.backbone_weights)
 
 
-def weights_file(plan: Plan) -> Path:
-    """The file that `backbone_weights` names.
+def weights_file(plan: Plan[MmParams], given: str) -> Path:
+    """Return the file of `backbone_weights`: a path, or package:NAME/path.
 
     Raises:
-        InputError: it is not there.
+        InputError: it does not exist.
     """
-    given: str = plan.task.params.backbone_weights
     if given.startswith(PACKAGE_PREFIX):
         found = locate(attrs.evolve(plan, model=attrs.evolve(plan.model, model_path=given, local_model_path=None)))
         path = found.path
     else:
         path = Path(given).expanduser().absolute()
     if path is None or not path.is_file():
-        raise InputError(f"backbone_weights: {given} is no file.")
+        raise InputError(f"backbone_weights: {given} is not a file.")
     return path
 
 
-def use_timm(model: dict[str, Any], given: str, pretrained: bool) -> None:
-    """Puts a timm model into a config, with as many levels as its neck takes, and timm's own mean and std.
+def use_timm(model: dict[str, Any], given: str, *, pretrained: bool) -> None:
+    """Set a timm model as a config's backbone, with as many levels as its neck takes, and timm's mean and std.
+
+    Args:
+        model: the `model` of a config.
+        given: timm/NAME.
+        pretrained: whether timm downloads its weights.
 
     Raises:
-        InputError: timm has no such model, or it gives too few levels.
+        InputError: timm has no such model, or it has too few feature levels.
     """
     import timm
 
@@ -72,14 +81,14 @@ def use_timm(model: dict[str, Any], given: str, pretrained: bool) -> None:
     try:
         probe = timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AttributeError, ValueError, TypeError) as error:
-        raise InputError(f"backbone: timm's {name} gives no feature maps: {error}") from error
+        raise InputError(f"backbone: timm's {name} has no feature maps: {error}") from error
     channels, available = list(probe.feature_info.channels()), list(probe.feature_info.get_dicts())
     if len(channels) < levels:
-        raise InputError(f"backbone: timm's {name} gives {len(channels)} feature levels; the config takes {levels}.")
+        raise InputError(f"backbone: timm's {name} has {len(channels)} feature levels; the config takes {levels}.")
     chosen = tuple(range(len(channels) - levels, len(channels)))
     model["backbone"] = {"type": "TimmBackbone", "name": name, "out_indices": chosen, "pretrained": pretrained}
     _set_channels(model, [channels[i] for i in chosen])
-    pretrained_cfg: Any = getattr(probe, "pretrained_cfg", None) or {}
+    pretrained_cfg: dict[str, Any] = getattr(probe, "pretrained_cfg", None) or {}
     mean, std = pretrained_cfg.get("mean"), pretrained_cfg.get("std")
     if mean and std and isinstance(model.get("data_preprocessor"), dict):
         model["data_preprocessor"].update(
@@ -108,10 +117,10 @@ def _set_channels(model: dict[str, Any], channels: list[int]) -> None:
 
 
 def load_backbone(backbone: nn.Module, path: Path) -> frozenset[str]:
-    """Loads a backbone's weights by their names, or, where no name fits, in their order if all shapes do.
+    """Load a backbone's weights by name, or in their order if no name fits and all shapes do.
 
     Returns:
-        the names, in the backbone, of what the file held.
+        the names, in the backbone, of the loaded tensors.
 
     Raises:
         InputError: the file does not fit.
@@ -129,17 +138,17 @@ def load_backbone(backbone: nn.Module, path: Path) -> frozenset[str]:
         fits = _in_order(own, state)
         if not fits:
             raise InputError(
-                f"backbone_weights: {path} holds {len(state)} tensors, and neither their names nor their order fits "
+                f"backbone_weights: {path} has {len(state)} tensors, and neither their names nor their order fits "
                 f"the backbone's {len(own)}."
             )
-        log.info("backbone_weights: no name fits; loaded in their order, for all shapes are equal")
+        log.info("backbone_weights: no name fits; loaded in order, since all shapes are equal")
     backbone.load_state_dict(fits, strict=False)
     log.info("backbone_weights: %d of %d tensors loaded from %s", len(fits), len(own), path.name)
     return frozenset(fits)
 
 
-def _in_order(own: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """The file's first tensors under the backbone's names, where each has the right shape (a head may be left over)."""
+def _in_order(own: StateDict, state: StateDict) -> StateDict:
+    """Return the file's first tensors under the backbone's names if each has the right shape (a head may follow)."""
     counted = [name for name in own if not name.endswith("num_batches_tracked")]
     tensors = [tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")]
     if len(tensors) < len(counted):

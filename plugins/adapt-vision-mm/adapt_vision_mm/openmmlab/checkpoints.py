@@ -1,4 +1,4 @@
-"""Checkpoints of an mm run: what trains, optimizer, schedulers, position and random state; whole by their manifest."""
+"""Checkpoints of an mm run: trained weights, optimizer, schedulers, position and random state, with a manifest."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ STATE = "state.pt"
 
 
 def trained_state(model: nn.Module) -> dict[str, torch.Tensor]:
-    """What training may change: the parameters that train, and every buffer."""
+    """Return what training may change: the trainable parameters and all buffers."""
     frozen = {name for name, parameter in model.named_parameters(remove_duplicate=False) if not parameter.requires_grad}
     return {name: tensor.detach().cpu() for name, tensor in model.state_dict().items() if name not in frozen}
 
 
 def random_state() -> dict[str, Any]:
-    """This process's random states, as plain data and tensors."""
+    """Return this process's random states as plain data and tensors."""
     kind, keys, position, has_gauss, gauss = numpy.random.get_state()
     return {
         "python": random.getstate(),
@@ -35,7 +35,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Sets the random states that `random_state` gave."""
+    """Set the random states that `random_state` returned."""
     version, internal, gauss_next = state["python"]
     random.setstate((version, tuple(internal), gauss_next))
     kind, keys, position, has_gauss, gauss = state["numpy"]
@@ -46,7 +46,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 
 def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Writes checkpoint-STEP and seals it."""
+    """Write checkpoint-STEP and its manifest, and return its folder."""
     checkpoint = folder / f"checkpoint-{step}"
     if checkpoint.exists():
         shutil.rmtree(checkpoint)
@@ -57,28 +57,32 @@ def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def read(checkpoint: Path) -> dict[str, Any]:
-    """What `write` wrote; no code runs.
+    """Return what `write` wrote, without running code from it.
 
     Raises:
-        InputError: it is no checkpoint of an mm run.
+        InputError: it is not a checkpoint of an mm run.
     """
     path = checkpoint / STATE
     if not path.is_file():
-        raise InputError(f"{checkpoint} is no checkpoint of this task: it has no {STATE}.")
+        raise InputError(f"{checkpoint} is not a checkpoint of this task: it has no {STATE}.")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
 def prune(folder: Path, keep: int, spared: Path | None) -> None:
-    """Deletes the oldest checkpoints but the last `keep`; the best one is spared."""
+    """Delete all checkpoints except the last `keep` and `spared`, the best one."""
     found = sorted((p for p in folder.glob("checkpoint-*") if p.is_dir()), key=step_of)
     for checkpoint in found[:-keep]:
         if checkpoint != spared:
             shutil.rmtree(checkpoint)
 
 
-def load_trained(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-    """Puts what `trained_state` gave back into a model."""
+def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load what `trained_state` returned into a model.
+
+    Raises:
+        InputError: the model has other parameters.
+    """
     unexpected = model.load_state_dict(state, strict=False).unexpected_keys
     if unexpected:
-        raise InputError(f"the checkpoint holds {len(unexpected)} tensors that this model does not have.")
+        raise InputError(f"the checkpoint has {len(unexpected)} tensors that this model does not have.")

@@ -1,6 +1,6 @@
 """The OpenMMLab config that MODEL_PATH names: a file, an adapted model's folder, or a config of the installed packages.
 
-Finding one needs no import of OpenMMLab.
+Finding one does not import OpenMMLab.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,7 +16,13 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
 
+from adapt_vision_mm.openmmlab.contracts import Package
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from adapt_vision_mm.mm_params import MmParams
 
 CONFIG, CHECKPOINT = "config.py", "checkpoint.pth"
 _WEIGHTS = (".pth", ".pt", ".safetensors")
@@ -24,7 +30,7 @@ _WEIGHTS = (".pth", ".pt", ".safetensors")
 
 @attrs.frozen
 class ModelFiles:
-    """Where a model comes from.
+    """The files of a model.
 
     Attributes:
         config: the config file.
@@ -35,16 +41,16 @@ class ModelFiles:
     weights: Path | None
 
 
-def find_model(plan: Plan, package: str) -> ModelFiles:
-    """The files of MODEL_PATH, LOCAL_MODEL_PATH (a checkpoint or a folder) and MODEL_CHECKPOINT.
+def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
+    """Return the files of MODEL_PATH, LOCAL_MODEL_PATH (a checkpoint or a folder) and MODEL_CHECKPOINT.
 
     Args:
         plan: the plan.
-        package: "mmdet" or "mmpose", whose configs are known by name.
+        package: the package whose configs are known by name.
 
     Raises:
-        InputError: a name that no config has, with the nearest ones; a file that is not there; or a folder whose config
-            holds code (see `trusted_configs`).
+        InputError: no config has the name (the message has the nearest ones), a file does not exist, or the config of
+            a folder contains code (see `trusted_configs`).
     """
     model = plan.model
     local = Path(model.local_model_path).expanduser() if model.local_model_path else None
@@ -63,17 +69,19 @@ def find_model(plan: Plan, package: str) -> ModelFiles:
         config = path / CONFIG
         if not config.is_file():
             raise InputError(f"MODEL_PATH: {path} has no {CONFIG}; a folder must be the model/ of a run.")
-        require_plain(config, plan.model.trust_remote_code)
-        held = path / CHECKPOINT
-        return ModelFiles(config.absolute(), weights or (held.absolute() if held.is_file() else None))
+        require_plain(config, trusted=plan.model.trust_remote_code)
+        checkpoint = path / CHECKPOINT
+        return ModelFiles(config.absolute(), weights or (checkpoint.absolute() if checkpoint.is_file() else None))
     if path is not None:
         if path.suffix != ".py":
-            raise InputError(f"MODEL_PATH: {path} is no OpenMMLab config (.py). A checkpoint goes to LOCAL_MODEL_PATH.")
+            raise InputError(
+                f"MODEL_PATH: {path} is not an OpenMMLab config (.py). A checkpoint goes to LOCAL_MODEL_PATH."
+            )
         return ModelFiles(path.absolute(), weights)
     return ModelFiles(_by_name(given, package), weights)
 
 
-def _existing(given: str, plan: Plan) -> Path | None:
+def _existing(given: str, plan: Plan[MmParams]) -> Path | None:
     if given.startswith(PACKAGE_PREFIX):
         return locate(plan).path
     path = Path(given).expanduser()
@@ -92,19 +100,19 @@ def _weights(given: str | None, key: str) -> Path | None:
     return path
 
 
-def shipped_configs(package: str) -> dict[str, Path]:
-    """Config name -> file, of those that an installed package ships."""
+def shipped_configs(package: Package) -> dict[str, Path]:
+    """Return the files of the configs that an installed package ships, by name."""
     spec = importlib.util.find_spec(package)
     roots = [Path(root) / ".mim" / "configs" for root in (spec.submodule_search_locations or ())] if spec else []
     return {
         path.stem: path
         for root in roots
         for path in sorted(root.rglob("*.py"))
-        if not any(part.startswith("_base_") or part == "legacy" for part in path.parts)
+        if not any(name.startswith("_base_") or name == "legacy" for name in path.parts)
     }
 
 
-def _by_name(given: str, package: str) -> Path:
+def _by_name(given: str, package: Package) -> Path:
     known = shipped_configs(package)
     name = given.rpartition("/")[2].removesuffix(".py")
     if name in known:
@@ -116,8 +124,8 @@ def _by_name(given: str, package: str) -> Path:
     raise InputError(f"MODEL_PATH: {given!r} is neither a file nor one of the {len(known)} configs of {package}.{hint}")
 
 
-def read_config(path: Path) -> Any:
-    """The mmengine Config of a file.
+def read_config(path: Path) -> Config:
+    """Read the mmengine Config of a file.
 
     Raises:
         InputError: it cannot be read.

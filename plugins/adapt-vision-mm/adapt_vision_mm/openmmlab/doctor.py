@@ -1,4 +1,4 @@
-"""What `adapt doctor` tells of OpenMMLab. Imports nothing heavy."""
+"""The optional packages that `adapt doctor` reports. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ INSTALL = "pip install 'adapt-vision-mm[detection]'"
 INSTALL_POSE = f"{INSTALL} && pip install --no-deps mmpose"
 
 
-def optional_parts() -> list[OptionalDependency]:
-    """mmdet with the origin of its operators, OpenCV, and mmpose."""
+def optional_dependencies() -> list[OptionalDependency]:
+    """Return mmdet with the origin of its operators, OpenCV, and mmpose."""
     return [
         OptionalDependency(
             name="mmdet",

@@ -1,10 +1,11 @@
-"""What adapt watches and does while mmengine's Runner trains."""
+"""Hooks of adapt in mmengine's Runner: metrics and checks of each step, evaluations and checkpoints."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.hooks import Hook
@@ -16,13 +17,23 @@ from adapt_core.runtime.recorder import Pace
 from adapt_core.verification.training import TrainingCheck
 
 from adapt_vision_mm.openmmlab import checkpoints
+from adapt_vision_mm.openmmlab.contracts import MmDataset
 from adapt_vision_mm.openmmlab.progress import Progress
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
+Batch = dict[str, Any] | None
+"""A collated batch: `inputs` and `data_samples`."""
+Losses = dict[str, torch.Tensor] | None
+"""Each term of the loss, and their sum as "loss"."""
+Evaluate = Callable[[MmDataset], dict[str, float]]
 
 
 class Watch(Hook):
-    """Counts optimizer steps, steps the schedules with them, feeds the training check, stops at a loss of NaN.
+    """Counts optimizer steps, steps the schedules, feeds the training check, and stops at a loss that is not finite.
 
-    Figures are means over the steps since the last line.
+    Recorded values are means over the steps since the last record.
     """
 
     priority = "VERY_HIGH"
@@ -34,7 +45,7 @@ class Watch(Hook):
         self._losses: list[float] = []
         self._rate = 0.0
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: Runner) -> None:
         self._progress.restore(runner)
         self._training_check.begin()
         optimizer = runner.optim_wrapper.optimizer
@@ -42,14 +53,18 @@ class Watch(Hook):
         optimizer.register_step_post_hook(lambda *_: self._after_step(runner))
         self._job.recorder.reporter.start("training", self._progress.total_steps, self._progress.step)
 
-    def _after_step(self, runner: Any) -> None:
+    def _after_step(self, runner: Runner) -> None:
         self._rate = max(float(group["lr"]) for group in runner.optim_wrapper.optimizer.param_groups)
         self._progress.step += 1
         self._training_check.stepped(self._rate)
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Batch = None, outputs: Losses = None
+    ) -> None:
+        assert outputs is not None
         loss = float(outputs["loss"])
         if not math.isfinite(loss):
+            assert data_batch is not None
             images = ", ".join(str(sample.img_path) for sample in data_batch["data_samples"])
             raise InputError(
                 f"the training loss is not finite at step {self._progress.step}, on {images}: lower LR, set WARMUP: "
@@ -67,36 +82,38 @@ class Watch(Hook):
         examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
         self._job.recorder.reporter.update(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
-            # The parts of the loss; those of a decoder's inner layers (d0.loss_cls) would only fill the file.
-            parts = {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
-            means = _over_ranks({"loss": mean, **parts}, self._job.world)
-            figures = {"loss": means.pop("loss"), "learning_rate": self._rate, **means}
-            self._job.recorder.metrics("train", progress.step, progress.epoch, figures)
+            # Terms of the loss; those of a decoder's inner layers (d0.loss_cls) would clutter the file.
+            terms = {key: float(value) for key, value in outputs.items() if key.startswith("loss_")}
+            means = _mean_over_ranks({"loss": mean, **terms}, self._job.world)
+            values = {"loss": means.pop("loss"), "learning_rate": self._rate, **means}
+            self._job.recorder.metrics("train", progress.step, progress.epoch, values)
             self._losses = []
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: Runner) -> None:
         self._job.recorder.reporter.close()
 
 
-def _over_ranks(figures: dict[str, float], world: World) -> dict[str, float]:
-    """The means of figures over all processes, each of which must call it with the same names."""
+def _mean_over_ranks(values: dict[str, float], world: World) -> dict[str, float]:
+    """Return the means of values over all processes, each of which must call it with the same names."""
     if world.size == 1:
-        return figures
-    values = torch.tensor(list(figures.values()), dtype=torch.float64)
-    torch.distributed.all_reduce(values)
-    return dict(zip(figures, (values / world.size).tolist(), strict=True))
+        return values
+    sums = torch.tensor(list(values.values()), dtype=torch.float64)
+    torch.distributed.all_reduce(sums)
+    return dict(zip(values, (sums / world.size).tolist(), strict=True))
 
 
 class Milestones(Hook):
-    """Evaluates and saves when INTERVAL says so, keeps the best, and stops early."""
+    """Evaluates and saves by INTERVAL, keeps the best checkpoint, and stops early."""
 
     priority = "LOW"
 
-    def __init__(self, job: Job, progress: Progress, evaluate: Any, best: tuple[str, str]) -> None:
+    def __init__(self, job: Job, progress: Progress, evaluate: Evaluate, best: tuple[str, str]) -> None:
         self._job, self._progress, self._evaluate = job, progress, evaluate
         self._metric, self._direction = best
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Batch = None, outputs: Losses = None
+    ) -> None:
         training, progress = self._job.plan.training, self._progress
         if not progress.stepped():
             return
@@ -120,7 +137,7 @@ class Milestones(Hook):
         if asked:
             self._job.stop.end(progress.step)
 
-    def _evaluated(self, runner: Any) -> bool:
+    def _evaluated(self, runner: Runner) -> bool:
         job, progress, training = self._job, self._progress, self._job.plan.training
         if not training.do_eval or job.data.validation is None:
             return False
@@ -142,7 +159,7 @@ class Milestones(Hook):
                 runner.train_loop.stop_training = True
         return improved
 
-    def _save(self, runner: Any, improved: bool) -> None:
+    def _save(self, runner: Runner, improved: bool) -> None:
         state = self._progress.state(runner, self._job.model)
         if not self._job.world.is_main:
             return

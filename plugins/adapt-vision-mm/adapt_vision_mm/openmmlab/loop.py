@@ -1,4 +1,4 @@
-"""The loop "mm": one mmengine Runner for one job."""
+"""The loop "mm": one Runner of mmengine for one job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
@@ -24,43 +24,42 @@ from adapt_core.evaluation import PerClass
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # noqa: F401 - registers the wrapper
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints
-from adapt_vision_mm.openmmlab.activation_checkpointing import recomputed
+from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
-from adapt_vision_mm.openmmlab.dataset import EpochSampler
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
+from adapt_vision_mm.openmmlab.sampler import EpochSampler
 from adapt_vision_mm.openmmlab.schedules import schedulers
 from adapt_vision_mm.openmmlab.train_loop import SteppedTrainLoop, count_batches
 from adapt_vision_mm.openmmlab.validation_loss import batch_losses
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
-class MmComponents:
-    """What a task gives the loop.
+class RunnerComponents:
+    """The task-specific inputs of the loop.
 
     Attributes:
-        config: the fitted OpenMMLab config; the loop adds `optim_wrapper`, `param_scheduler` and `train_cfg` to it.
-        scope: "mmdet" or "mmpose".
-        for_loss: (data set) -> what of it has objects, prepared as for training, without augmentation.
-        results: (data sample of the model, data set) -> its predictions as COCO results.
-        score: (COCO results, data set) -> metrics.
-        per_class: (COCO results, data set) -> how each class did.
-        metrics: names to "higher" or "lower", the one that decides what is best first.
-        base_batch_size: what auto_scale_lr divides by.
+        config: the adapted OpenMMLab config; the loop adds `optim_wrapper`, `param_scheduler` and `train_cfg` to it.
+        package: whose registry builds what the config names.
+        scorer: makes metrics of predictions.
+        loss_dataset: (dataset) -> its images with objects, prepared as for training without augmentation.
+        base_batch_size: the divisor of auto_scale_lr.
     """
 
-    config: Any
-    scope: str
-    for_loss: Callable[[Any], Any]
-    results: Callable[[Any, Any], list[dict[str, Any]]]
-    score: Callable[[list[dict[str, Any]], Any], dict[str, float]]
-    per_class: Callable[[list[dict[str, Any]], Any], PerClass]
-    metrics: Mapping[str, str]
+    config: Config
+    package: Package
+    scorer: Scorer
+    loss_dataset: Callable[[MmDataset], MmDataset]
     base_batch_size: int | None
 
 
@@ -71,26 +70,26 @@ class MmLoop:
         InputError: the optimizer's package is missing, or an option does not fit the config.
     """
 
-    def __init__(self, job: Job, components: MmComponents) -> None:
+    def __init__(self, job: Job, components: RunnerComponents) -> None:
         self._job, self._components = job, components
         plan, world = job.plan, job.world
         job.model.to(torch.device(world.device))
         self._model = _wrapped(job) if world.size > 1 else job.model
         self._progress: Progress | None = None
-        self._loader: Any = None
-        self._shown = False
-        self._evaluated: tuple[dict[str, float], list[dict[str, Any]], Any] | None = None
+        self._loader: DataLoader[dict[str, Any]] | None = None
+        self._compared = False
+        self._evaluated: tuple[dict[str, float], list[CocoResult], AnnotatedSplit] | None = None
         if plan.training.do_train:
             self._loader = self._training_loader()
-            self._progress = self._planned()
+            self._progress = self._new_progress(len(self._loader))
             self._add_training_to_config()
 
     def unwrap_model(self) -> nn.Module:
-        """The attached model."""
+        """Return the attached model."""
         return self._job.model
 
     @property
-    def config(self) -> Any:
+    def config(self) -> Config:
         """The OpenMMLab config of the run, schedules and optimizer included."""
         return self._components.config
 
@@ -99,7 +98,7 @@ class MmLoop:
         """The model as it trains, for launchers that verify how it runs."""
         return self._model
 
-    def _training_loader(self) -> Any:
+    def _training_loader(self) -> DataLoader[dict[str, Any]]:
         training, world = self._job.plan.training, self._job.world
         sampler = EpochSampler(len(self._job.data.train), training.seed, world.rank, world.size)
         return DataLoader(
@@ -110,10 +109,9 @@ class MmLoop:
             **worker_options(training.num_workers),
         )
 
-    def _planned(self) -> Progress:
+    def _new_progress(self, per_epoch: int) -> Progress:
         training = self._job.plan.training
         accumulation = training.gradient_accumulation_steps
-        per_epoch = len(self._loader)
         total = count_batches(per_epoch, training.epochs, training.max_steps, accumulation)
         return Progress(
             world=self._job.world, batches_per_epoch=per_epoch, total_batches=total, accumulation=accumulation
@@ -131,56 +129,56 @@ class MmLoop:
         config.train_cfg = {"total_batches": progress.total_batches, "batch_size": plan.training.batch_size}
         cfg_options.apply(config, plan.task.params.cfg_options)
 
-    def evaluate(self, split: Any) -> dict[str, float]:
-        """Metrics of the model as it is on one split, over all ranks."""
+    def evaluate(self, split: MmDataset) -> dict[str, float]:
+        """Return the metrics of the model as it is on one split, over all ranks."""
         training, world = self._job.plan.training, self._job.world
         model: Any = self._job.model
         broadcast_batch_norm_buffers(model, world.size)
         model.eval()
-        found: list[dict[str, Any]] = []
+        found: list[CocoResult] = []
         losses: list[float] = []
         with torch.no_grad(), quiet_warnings():
             for number, batch in enumerate(evaluation_loader(split, training, world)):
-                if number == 0 and not self._shown:
-                    self._show_tensors(batch)
+                if number == 0 and not self._compared:
+                    self._run_for_merge_check(batch)
                 for sample in model.val_step(batch):
-                    found += self._components.results(sample, split)
+                    found += self._components.scorer.to_results(sample, split.annotated)
             if self._wants_loss():
-                losses = batch_losses(model, evaluation_loader(self._components.for_loss(split), training, world))
+                losses = batch_losses(model, evaluation_loader(self._components.loss_dataset(split), training, world))
         if world.size > 1:
             gathered: list[Any] = [None] * world.size
             torch.distributed.all_gather_object(gathered, (found, losses))
-            found = [item for part, _ in gathered for item in part]
-            losses = [item for _, part in gathered for item in part]
-        metrics = self._components.score(found, split)
+            found = [item for results, _ in gathered for item in results]
+            losses = [item for _, values in gathered for item in values]
+        metrics = self._components.scorer.score(found, split.annotated)
         if losses:
             metrics["loss"] = sum(losses) / len(losses)
-        self._evaluated = (metrics, found, split)
+        self._evaluated = (metrics, found, split.annotated)
         return metrics
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """How each class did in the last evaluation, where that gave these metrics."""
+        """Return the metrics of each class in the last evaluation, if that had these metrics."""
         if self._evaluated is None or self._evaluated[0] != metrics:
             return None
         _, found, split = self._evaluated
-        return self._components.per_class(found, split)
+        return self._components.scorer.per_class(found, split)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
 
-    def _show_tensors(self, batch: Any) -> None:
-        """One call in a run for the proof of the merge, which compares tensors; predictions are lists of boxes.
+    def _run_for_merge_check(self, batch: dict[str, Any]) -> None:
+        """Call the model once in a run for the merge check, which compares tensors; predictions are lists of boxes.
 
-        Where a model picks proposals on its way, it is shown predictions, and nothing is compared: the last digit of
-        a score would decide what.
+        A model that selects proposals predicts instead, and nothing is compared: which ones it selects depends on the
+        last digit of a score.
         """
-        self._shown = True
+        self._compared = True
         model: Any = self._job.model
         picks = hasattr(model, "roi_head") or getattr(model, "as_two_stage", False)
         model._run_forward(model.data_preprocessor(batch, False), mode="predict" if picks else "tensor")
 
     def train(self, resume_from: Path | None) -> TrainResult:
-        """Trains, from a whole checkpoint on where one is given.
+        """Train, from a complete checkpoint if one is given.
 
         Raises:
             InputError: memory ran out, a package is missing, or the loss is not finite.
@@ -189,18 +187,18 @@ class MmLoop:
         progress, training, job = self._progress, self._job.plan.training, self._job
         if resume_from is not None:
             state = checkpoints.read(resume_from)
-            checkpoints.load_trained(job.model, state["model"])
-            progress.take(state)
+            checkpoints.load_trained_state(job.model, state["model"])
+            progress.load_state(state)
         if not training.do_eval or job.data.validation is None:
             with torch.no_grad(), quiet_warnings(), untouched_random_state():
                 job.model.eval()
-                self._show_tensors(pseudo_collate([job.data.train[0]]))
+                self._run_for_merge_check(pseudo_collate([job.data.train[0]]))
         seed_everything(training.seed)
         first, started = progress.batch, time.monotonic()
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
             runner = self._runner(work_dir, first)
             try:
-                with recomputed(job.model, training.gradient_checkpointing), job.stop.heeded():
+                with checkpointed_activations(job.model, enabled=training.gradient_checkpointing), job.stop.heeded():
                     runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(
@@ -219,7 +217,7 @@ class MmLoop:
     def _runner(self, work_dir: str, start_batch: int) -> Runner:
         config, job = self._components.config, self._job
         assert self._progress is not None
-        best = _best_metric(job.plan.training.metric_for_best, self._components.metrics)
+        best = _best_metric(job.plan.training.metric_for_best, self._components.scorer.metrics)
         hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, best)]
         try:
             return Runner(
@@ -236,7 +234,7 @@ class MmLoop:
                 randomness={"seed": job.plan.training.seed},
                 visualizer={"type": "Visualizer", "vis_backends": []},
                 log_level="ERROR",
-                default_scope=self._components.scope,
+                default_scope=self._components.package,
                 experiment_name=f"adapt_{os.getpid()}_{time.monotonic_ns()}",
             )
         except (KeyError, ImportError, TypeError) as error:
@@ -247,7 +245,7 @@ class MmLoop:
         assert progress is not None
         if self._job.plan.training.keep == "best" and progress.best_step not in (None, progress.step):
             best = checkpoints.read(folder / f"checkpoint-{progress.best_step}")
-            checkpoints.load_trained(self._job.model, best["model"])
+            checkpoints.load_trained_state(self._job.model, best["model"])
             log.info("KEEP best: the weights of step %d", progress.best_step)
             return None
         if progress.last_evaluation is not None and progress.last_evaluation[0] == progress.step:

@@ -1,9 +1,9 @@
-"""The operators of `mmcv._ext`, served by torchvision where mmcv was installed without its compiled module.
+"""The operators of `mmcv._ext` by torchvision, for mmcv that was installed without its compiled module.
 
-Import this module before `mmcv.ops`. Where the compiled operators are present it does nothing. An operator that
-torchvision does not have raises NotImplementedError, naming itself, when it is called.
+Import this module before `mmcv.ops`. It does nothing if the compiled operators are installed. An operator that
+torchvision does not have raises NotImplementedError with its name when it is called.
 
-It imports nothing of adapt, so that a copy beside a saved model serves plain mmdet and mmpose.
+It does not import adapt, so that a copy next to a saved model works with plain mmdet and mmpose.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -21,21 +21,21 @@ _NAME = "mmcv._ext"
 
 
 def are_compiled() -> bool:
-    """Whether mmcv brings its own compiled operators."""
+    """Return whether mmcv has its own compiled operators."""
     module = sys.modules.get(_NAME)
     if module is not None:
-        return not isinstance(module, _Served)
+        return not isinstance(module, _Substitute)
     return importlib.util.find_spec("mmcv") is not None and importlib.util.find_spec(_NAME) is not None
 
 
-def serve() -> None:
-    """Puts the stand-in into `sys.modules` where the compiled module is absent."""
+def install() -> None:
+    """Install the substitute in `sys.modules` if the compiled module is absent."""
     if _NAME not in sys.modules and not are_compiled():
-        sys.modules[_NAME] = _Served(_NAME)
+        sys.modules[_NAME] = _Substitute(_NAME)
 
 
 def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset: int) -> torch.Tensor:
-    """Indices of the kept boxes, best first. `offset` 1 counts a box's last pixel in (x2 - x1 + 1)."""
+    """Return the indices of the kept boxes, best first. `offset` 1 counts a box's last pixel in (x2 - x1 + 1)."""
     from torchvision.ops import nms as torchvision_nms
 
     boxes = boxes.float()
@@ -55,7 +55,7 @@ def softnms(  # noqa: PLR0913 - mmcv's signature
     method: int,
     offset: int,
 ) -> torch.Tensor:
-    """Soft non-maximum suppression (0 hard, 1 linear, 2 gaussian). Fills `dets` (kept, 5); returns kept indices."""
+    """Fill `dets` (kept, 5) by soft-NMS (method 0 hard, 1 linear, 2 gaussian), and return the kept indices."""
     left_boxes, left_scores = boxes.clone(), scores.clone()
     left = torch.arange(len(scores))
     kept: list[int] = []
@@ -79,7 +79,7 @@ def softnms(  # noqa: PLR0913 - mmcv's signature
 
 
 def nms_match(dets: torch.Tensor, iou_threshold: float) -> list[list[int]]:
-    """Groups of boxes, each led by the one that suppresses the others. `dets` is (n, 5) with the score last."""
+    """Return groups of boxes, each the one that suppresses the others first. `dets` is (n, 5), score last."""
     overlaps = _pairwise(dets[:, :4], dets[:, :4], 0)
     suppressed = torch.zeros(len(dets), dtype=torch.bool)
     groups = []
@@ -97,7 +97,7 @@ def nms_match(dets: torch.Tensor, iou_threshold: float) -> list[list[int]]:
 def bbox_overlaps(
     first: torch.Tensor, second: torch.Tensor, ious: torch.Tensor, mode: int, aligned: bool, offset: int
 ) -> None:
-    """Fills `ious`: intersection over union (mode 0) or over the first box (mode 1), pairwise or row by row."""
+    """Fill `ious`: intersection over union (mode 0) or over the first box (mode 1), pairwise or row by row."""
     if aligned:
         ious.copy_(_overlaps(first, second, mode, offset))
     else:
@@ -133,7 +133,7 @@ def roi_align_forward(  # noqa: PLR0913 - mmcv's signature
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Fills `output` (rois, channels, height, width). Average pooling only."""
+    """Fill `output` (rois, channels, height, width). Average pooling only."""
     _only_average(pool_mode)
     output.set_(
         torch.ops.torchvision.roi_align(
@@ -156,7 +156,7 @@ def roi_align_backward(  # noqa: PLR0913 - mmcv's signature
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Fills `features_gradient` (images, channels, height, width)."""
+    """Fill `features_gradient` (images, channels, height, width)."""
     _only_average(pool_mode)
     size = features_gradient.shape
     features_gradient.set_(
@@ -174,14 +174,14 @@ def _only_average(pool_mode: int) -> None:
 def sigmoid_focal_loss_forward(
     logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, output: torch.Tensor, gamma: float, alpha: float
 ) -> None:
-    """Fills `output` (n, classes) with the focal loss of each logit; `target` (n,) is a class number."""
+    """Fill `output` (n, classes) with the focal loss of each logit; `target` (n,) is a class number."""
     output.copy_(_focal(logits, target, weight, gamma, alpha))
 
 
 def sigmoid_focal_loss_backward(
     logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, output: torch.Tensor, gamma: float, alpha: float
 ) -> None:
-    """Fills `output` with the gradient of the loss's sum."""
+    """Fill `output` with the gradient of the loss's sum."""
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_(True)
         output.copy_(torch.autograd.grad(_focal(leaf, target, weight, gamma, alpha).sum(), leaf)[0])
@@ -212,8 +212,8 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
-class _Served(ModuleType):
-    """The stand-in for `mmcv._ext`."""
+class _Substitute(ModuleType):
+    """The substitute for `mmcv._ext`."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, __doc__)
@@ -226,12 +226,12 @@ class _Served(ModuleType):
 
 
 def _missing(name: str) -> Callable[..., Any]:
-    def operator(*_: Any, **__: Any) -> Any:
+    def operator(*_: object, **__: object) -> NoReturn:
         raise NotImplementedError(
-            f"the operator {name!r} is not among those that torchvision serves; it needs mmcv's compiled operators."
+            f"the operator {name!r} is not among those that torchvision provides; it needs mmcv's compiled operators."
         )
 
     return operator
 
 
-serve()
+install()

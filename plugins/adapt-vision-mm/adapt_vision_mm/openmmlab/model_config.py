@@ -1,4 +1,4 @@
-"""A model's config, made to fit the data: classes everywhere, plain norms, nothing frozen behind adapt's back."""
+"""Changes to a model's config that every task needs: classes, plain norms, no frozen layers, no downloads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _STRIDE = 32
-_PIECES = ("backbone",)
 
 
-def walk(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every mapping of a config with its dotted path, outermost first."""
+def walk(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every mapping of a config with its dotted path, outermost first."""
     if isinstance(node, dict):
         yield path, node
         for key, value in list(node.items()):
@@ -24,26 +23,27 @@ def walk(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def fit_classes(model: dict[str, Any], classes: int) -> None:
-    """Sets `num_classes` wherever the config has one outside its backbone.
+    """Set `num_classes` wherever the config has one outside its backbone.
 
-    A stack of heads that share no weights with another task (rpn: one class, objectness) has no such key.
+    Heads that do not predict the data's classes (an RPN predicts objectness) have no such key.
     """
     for path, node in walk(model):
-        if "num_classes" in node and not path.startswith(_PIECES):
+        if "num_classes" in node and not path.startswith("backbone"):
             node["num_classes"] = classes
 
 
-def plain_norms(model: dict[str, Any]) -> None:
-    """BatchNorm for SyncBN, which needs a GPU and several processes."""
+def use_plain_norms(model: dict[str, Any]) -> None:
+    """Replace SyncBN, which needs a GPU and several processes, by BatchNorm."""
     for _, node in walk(model):
         if node.get("type") in ("SyncBN", "MMSyncBN", "NaiveSyncBN"):
             node["type"] = "BN"
         if node.get("type") == "RTMDet" or node.get("use_syncbn"):
-            node["use_syncbn"] = False  # or the model turns its norms into SyncBN itself; RTMDet does unless told
+            # Otherwise the model converts its norms to SyncBN itself; RTMDet does by default.
+            node["use_syncbn"] = False
 
 
 def unfreeze(model: dict[str, Any]) -> None:
-    """Undoes what a config freezes by itself: which parameters train is the method's to say."""
+    """Unfreeze what a config freezes by itself: the method decides which parameters train."""
     for _, node in walk(model):
         if node.get("frozen_stages", -1) >= 0:
             node["frozen_stages"] = -1
@@ -51,8 +51,8 @@ def unfreeze(model: dict[str, Any]) -> None:
             node["requires_grad"] = True
 
 
-def without_downloads(model: dict[str, Any], keep_backbone: bool) -> None:
-    """Drops `init_cfg` entries that would fetch a checkpoint from the network, and says so.
+def remove_downloads(model: dict[str, Any], *, keep_backbone: bool) -> None:
+    """Remove `init_cfg` entries that would download a checkpoint, and log that of the backbone.
 
     Args:
         model: the `model` of a config.
@@ -72,7 +72,7 @@ def without_downloads(model: dict[str, Any], keep_backbone: bool) -> None:
 
 
 def fit_detections(model: dict[str, Any]) -> None:
-    """No more detections of an image than a transformer has queries: mmdet fails where it is asked for more."""
+    """Limit the detections per image to the queries of a transformer: mmdet fails with more."""
     queries, test = model.get("num_queries"), model.get("test_cfg")
     if queries and isinstance(test, dict) and test.get("max_per_img", 0) > queries:
         log.info("%d detections an image at most: the model has no more queries", queries)
@@ -80,7 +80,7 @@ def fit_detections(model: dict[str, Any]) -> None:
 
 
 def fit_images(model: dict[str, Any]) -> None:
-    """Batches are padded to a multiple of 32 pixels, and keep the size that the pipeline gave them."""
+    """Pad batches to a multiple of 32 pixels, without resizing them again after the pipeline."""
     preprocessor = model.get("data_preprocessor")
     if isinstance(preprocessor, dict):
         preprocessor["batch_augments"] = None

@@ -1,35 +1,44 @@
-"""An mm model on disk: weights by SAVE_METHOD, and always a checkpoint and config that plain mmdet or mmpose load."""
+"""A model on disk: weights by SAVE_METHOD, and a checkpoint and config that plain mmdet or mmpose load."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from adapt_core.nn.weights import save_weights
 
 from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
+from adapt_vision_mm.openmmlab.contracts import Package
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.model import BaseModel
 
 _OPERATORS, _TIMM, _KEYPOINTS = "mmcv_ops_shim.py", "timm_backbone.py", "xtcocotools_shim.py"
+_INIT: dict[Package, tuple[str, str]] = {
+    "mmdet": ("mmdet.apis", "init_detector"),
+    "mmpose": ("mmpose.apis", "init_model"),
+}
+"""Module and name of the function that loads a model in each package."""
 
 
-def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save_method: str) -> None:
-    """Writes weights, `checkpoint.pth`, `config.py`, and the two modules that let plain mmdet load them anywhere.
+def save(model: BaseModel, folder: Path, save_method: str) -> None:
+    """Write weights, `checkpoint.pth`, `config.py`, and the modules with which plain mmdet loads them anywhere.
 
     Args:
-        model: a plain model.
-        config: its OpenMMLab config.
-        meta: `dataset_meta` of the checkpoint (class names, keypoints).
+        model: a plain model, with `cfg` and `dataset_meta`.
         folder: an existing, empty folder.
-        save_method: one of SAVE_METHODS but save_pretrained.
+        save_method: one of SAVE_METHODS except save_pretrained.
     """
     import torch
 
+    config = model.cfg
     save_weights(model, folder, save_method)
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    torch.save({"meta": {"dataset_meta": meta}, "state_dict": state}, folder / CHECKPOINT)
+    torch.save({"meta": {"dataset_meta": model.dataset_meta}, "state_dict": state}, folder / CHECKPOINT)
     config.dump(str(folder / CONFIG))
     companions = [_OPERATORS]
     if config.model.backbone.get("type") == "TimmBackbone":
@@ -40,46 +49,46 @@ def save(model: nn.Module, config: Any, meta: dict[str, Any], folder: Path, save
         shutil.copyfile(Path(__file__).parent / name, folder / name)
 
 
-def load(folder: Path, scope: str) -> nn.Module:
-    """The model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as `init_detector` sets them."""
+def load(folder: Path, package: Package) -> nn.Module:
+    """Load the model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as in `init_detector`."""
     import torch
     from mmengine.config import Config
 
     config = Config.fromfile(str(folder / CONFIG))
-    model = build(config, scope)
-    held: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    model.load_state_dict(held["state_dict"])
+    model = build(config, package)
+    saved: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    model.load_state_dict(saved["state_dict"])
     model.cfg = config
-    model.dataset_meta = held["meta"]["dataset_meta"]
+    model.dataset_meta = saved["meta"]["dataset_meta"]
     evaluating: nn.Module = model.eval()
     return evaluating
 
 
-def build(config: Any, scope: str) -> Any:
-    """A model of a config, its weights not yet initialised."""
+def build(config: Config, package: Package) -> BaseModel:
+    """Build the model of a config, without initialising its weights."""
     from mmengine.registry import MODELS
 
     if config.model.get("backbone", {}).get("type") == "TimmBackbone":
         import adapt_vision_mm.openmmlab.timm_backbone  # noqa: F401 - registers the class
-    with MODELS.switch_scope_and_registry(scope) as registry:
+    with MODELS.switch_scope_and_registry(package) as registry:
         return registry.build(config.model)
 
 
-def loading_lines(save_method: str, init: str) -> str:
-    """Python source that loads `model/` with plain mmdet or mmpose.
+def loading_lines(save_method: str, package: Package) -> str:
+    """Return Python source that loads `model/` with plain mmdet or mmpose.
 
     Args:
         save_method: one of SAVE_METHODS.
-        init: "mmdet.apis:init_detector".
+        package: the package that loads it.
     """
-    module, _, function = init.partition(":")
+    module, function = _INIT[package]
     lines = [
         "import sys",
         "from pathlib import Path",
         "",
         'sys.path.insert(0, "model")',
         "import mmcv_ops_shim  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
-        *(["import xtcocotools_shim  # serves xtcocotools by pycocotools"] if module.startswith("mmpose") else []),
+        *(["import xtcocotools_shim  # serves xtcocotools by pycocotools"] if package == "mmpose" else []),
         'if Path("model/timm_backbone.py").exists():',
         "    import timm_backbone",
     ]

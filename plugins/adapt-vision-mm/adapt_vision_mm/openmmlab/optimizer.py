@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+
+if TYPE_CHECKING:
+    from adapt_vision_mm.mm_params import MmParams
 
 log = logging.getLogger(__name__)
 
 _ADAM = ("betas", "eps")
 _ADEMAMIX = ("betas", "beta3", "eps")
 _BETA3 = 0.9999
-"""Of AdEMAMix's slow average (arXiv:2409.03137), as transformers sets it."""
+"""The decay of AdEMAMix's slow average (Pagliardini et al. 2024, arXiv:2409.03137), as in transformers."""
 _OPTIMIZERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "adamw_torch": ("AdamW", {}, _ADAM),
     "adamw_torch_fused": ("AdamW", {"fused": True}, _ADAM),
@@ -36,19 +40,19 @@ _OPTIMIZERS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 }
 """OPTIMIZER -> (class in mmengine's registry, fixed arguments, which Adam parameters it takes).
 
-AdEMAMix, not AdEMAMix32bit: bitsandbytes gives that one half of the state that its update reads.
+AdEMAMix, not AdEMAMix32bit: bitsandbytes allocates only half of the state that the update of the latter reads.
 """
 
 
-def mixed_precision(plan: Plan) -> str | None:
-    """ "float16", "bfloat16" or None. `amp` is another spelling of FP16, unless BF16 says which type."""
+def mixed_precision(plan: Plan[MmParams]) -> str | None:
+    """Return "float16", "bfloat16" or None. `amp` is an alias of FP16, and BF16 has precedence over both."""
     if plan.training.bf16:
         return "bfloat16"
     return "float16" if plan.training.fp16 or plan.task.params.amp else None
 
 
-def refuse_impossible_amp(plan: Plan, device: str) -> None:
-    """Refuses `amp` on a CPU, as core refuses FP16 there.
+def refuse_impossible_amp(plan: Plan[MmParams], device: str) -> None:
+    """Refuse `amp` on a CPU, as core refuses FP16 there.
 
     Raises:
         InputError: float16 cannot train on this device.
@@ -60,30 +64,32 @@ def refuse_impossible_amp(plan: Plan, device: str) -> None:
         )
 
 
-def learning_rate(plan: Plan, base_batch_size: int | None, processes: int) -> float:
-    """LR, or LR scaled by the batch size where auto_scale_lr asks for it.
+def learning_rate(plan: Plan[MmParams], base_batch_size: int | None, processes: int) -> float:
+    """Return LR, scaled by the batch size if auto_scale_lr is set.
 
     Raises:
-        InputError: the config does not tell the batch size that it was made for.
+        InputError: auto_scale_lr is set, and the config has no batch size that it was made for.
     """
     training = plan.training
     if not plan.task.params.auto_scale_lr:
         return training.lr
     if not base_batch_size:
-        raise InputError("auto_scale_lr: this config does not tell its batch size (auto_scale_lr.base_batch_size).")
+        raise InputError("auto_scale_lr: this config has no batch size (auto_scale_lr.base_batch_size).")
     batch = training.batch_size * processes * training.gradient_accumulation_steps
     scaled = training.lr * batch / base_batch_size
     log.info("auto_scale_lr: LR %g x %d / %d = %g", training.lr, batch, base_batch_size, scaled)
     return scaled
 
 
-def optim_wrapper(plan: Plan, base: Any, world: World, base_batch_size: int | None) -> dict[str, Any]:
-    """The `optim_wrapper` of a run.
+def optim_wrapper(
+    plan: Plan[MmParams], base: Mapping[str, Any] | None, world: World, base_batch_size: int | None
+) -> dict[str, Any]:
+    """Return the `optim_wrapper` of a run.
 
     Args:
-        plan: OPTIMIZER and what belongs to it, MAX_GRAD_NORM, GRADIENT_ACCUMULATION_STEPS, FP16, BF16, amp.
-        base: the config's own, of which only `paramwise_cfg` stays (a smaller rate for the backbone, say).
-        world: this process's place.
+        plan: OPTIMIZER and its parameters, MAX_GRAD_NORM, GRADIENT_ACCUMULATION_STEPS, FP16, BF16, amp.
+        base: the config's own, of which only `paramwise_cfg` is kept (such as a smaller rate for the backbone).
+        world: the processes of the run.
         base_batch_size: the batch size that the config's learning rate was made for.
     """
     training = plan.training

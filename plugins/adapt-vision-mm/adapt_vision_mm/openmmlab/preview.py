@@ -1,98 +1,71 @@
-"""Pictures with what is annotated and found: of validation for the report, of training for `adapt check`."""
+"""Images with annotations and predictions: of validation for the report, of training for `adapt check`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from mmengine.dataset import pseudo_collate
 
 from adapt_core.evaluation import spread
 
-from adapt_vision_mm.annotations.results import encoded_masks
+from adapt_vision_mm.annotations.annotated_split import CocoResult
 from adapt_vision_mm.images.thumbnails import downscale, read_pixels, render_grid, to_data_uri
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.contracts import MmDataset, Renderer, Scorer
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 LONGEST = 400
-"""Longer side of a shown picture in pixels."""
-
-Draw = Callable[[torch.Tensor, Sequence[Mapping[str, Any]], float], torch.Tensor]
-"""(image, COCO annotations or results, scale) -> the image with them on it."""
+"""Longer side of a drawn image in pixels."""
 
 
 def validation_samples(
-    model: Any,
-    dataset: Any,
-    count: int,
-    results: Callable[[Any, Any], list[dict[str, Any]]],
-    draw: Draw,
-    threshold: float,
+    model: BaseModel, dataset: MmDataset, count: int, scorer: Scorer, renderer: Renderer, threshold: float
 ) -> list[dict[str, Any]]:
-    """At most `count` pictures: {"input": file name, "expected", "predicted": pictures with what is there}.
+    """Return at most `count` images: {"input": file name, "expected", "predicted": images as data URIs}.
 
     Args:
-        model: an mmengine model in evaluation mode.
-        dataset: the validation split, whose items may be pictures or parts of them.
-        count: how many pictures.
-        results: (data sample of the model, data set) -> its predictions as COCO results.
-        draw: puts annotations or results on an image.
-        threshold: least score of what is drawn.
+        model: in evaluation mode.
+        dataset: the validation split, whose items are images or instances.
+        count: how many images.
+        scorer: makes results of the model's predictions.
+        renderer: draws annotations and results.
+        threshold: smallest score of a prediction that is drawn.
     """
-    pictures = dataset.annotated.pictures
-    chosen = [pictures[number] for number in spread(len(pictures), count)]
-    wanted = {picture.id for picture in chosen}
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    split = dataset.annotated
+    chosen = [split.images[number] for number in spread(len(split.images), count)]
+    wanted = {image.id for image in chosen}
+    found: dict[int, list[CocoResult]] = defaultdict(list)
     with quiet_warnings():
-        for place, info in enumerate(dataset.data_list):
+        for index, info in enumerate(dataset.data_list):
             if info["img_id"] in wanted:
-                for sample in model.val_step(pseudo_collate([dataset[place]])):
-                    found[info["img_id"]] += results(sample, dataset)
-    shown = []
-    for picture in chosen:
-        image, scale = downscale(read_pixels(picture.path, as_stored=picture.as_stored), LONGEST)
-        sure = [result for result in found[picture.id] if result["score"] >= threshold]
-        truth = to_data_uri(draw(image, picture.annotations, scale))
-        shown.append(
-            {"input": picture.path.name, "expected": truth, "predicted": to_data_uri(draw(image, sure, scale))}
-        )
-    return shown
+                for sample in model.val_step(pseudo_collate([dataset[index]])):
+                    found[info["img_id"]] += scorer.to_results(sample, split)
+    samples = []
+    for image in chosen:
+        pixels, scale = downscale(read_pixels(image.path, as_stored=image.as_stored), LONGEST)
+        sure = [result for result in found[image.id] if result["score"] >= threshold]
+        expected = to_data_uri(renderer.draw(pixels, image.annotations, split, scale))
+        predicted = to_data_uri(renderer.draw(pixels, sure, split, scale))
+        samples.append({"input": image.path.name, "expected": expected, "predicted": predicted})
+    return samples
 
 
-def training_pictures(dataset: Any, count: int, draw: Callable[[torch.Tensor, Any], torch.Tensor]) -> bytes:
-    """A few items of the training split behind their pipeline, as a PNG.
+def training_preview(dataset: MmDataset, count: int, renderer: Renderer) -> bytes:
+    """Return a few items of the training split after their pipeline, as a PNG.
 
     Args:
         dataset: the training split.
         count: how many items.
-        draw: (uint8 RGB (3, height, width), data sample) -> the image with what the sample holds.
+        renderer: draws the objects of a data sample.
     """
-    shown, captions = [], []
-    for place in spread(len(dataset), count):
-        item = dataset[place]
-        image = item["inputs"].flip(0).contiguous()  # mmdet and mmpose hold BGR
-        drawn, _ = downscale(draw(image, item["data_samples"]), LONGEST)
-        shown.append(drawn)
-        captions.append(Path(dataset.data_list[place]["img_path"]).name)
-    return render_grid(shown, captions)
-
-
-def objects_of(sample: Any, masks: bool) -> list[dict[str, Any]]:
-    """What an mmdet data sample is trained on, in COCO's terms with a label.
-
-    Args:
-        sample: with `gt_instances`.
-        masks: whether there are masks.
-    """
-    there = sample.gt_instances
-    boxes = getattr(there.bboxes, "tensor", there.bboxes).tolist()
-    objects = [
-        {"label": int(label), "bbox": [x, y, right - x, bottom - y]}
-        for (x, y, right, bottom), label in zip(boxes, there.labels, strict=True)
-    ]
-    if masks:
-        encoded = encoded_masks(torch.from_numpy(there.masks.to_ndarray()))
-        objects = [{**item, "segmentation": mask} for item, mask in zip(objects, encoded, strict=True)]
-    return objects
+    drawn, captions = [], []
+    for index in spread(len(dataset), count):
+        item = dataset[index]
+        pixels = item["inputs"].flip(0).contiguous()  # mmdet and mmpose have BGR
+        drawn.append(downscale(renderer.draw_input(pixels, item["data_samples"], dataset.annotated), LONGEST)[0])
+        captions.append(Path(dataset.data_list[index]["img_path"]).name)
+    return render_grid(drawn, captions)

@@ -1,9 +1,9 @@
-"""How far a run has come, and how that goes into a checkpoint and out of it."""
+"""The position of a run, in memory and in checkpoints."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from torch import nn
@@ -13,6 +13,9 @@ from adapt_core.errors import InputError
 
 from adapt_vision_mm.openmmlab import checkpoints
 
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
 
 @attrs.define(kw_only=True)
 class Progress:
@@ -21,8 +24,8 @@ class Progress:
     Attributes:
         batches_per_epoch, total_batches: of this process.
         accumulation: batches per optimizer step.
-        batch, step: batches and optimizer steps done.
-        best_value, best_step, without_better: of the metric that decides what is best.
+        batch, step: completed batches and optimizer steps.
+        best_value, best_step, without_better: of the metric that decides what is best; evaluations since.
         last_evaluation: (step, metrics) of the latest evaluation.
         resumed: the checkpoint's content, until it is restored.
     """
@@ -46,15 +49,15 @@ class Progress:
 
     @property
     def epoch(self) -> float:
-        """Epochs done, fractional."""
+        """Completed epochs, fractional."""
         return self.batch / self.batches_per_epoch
 
     def stepped(self) -> bool:
-        """Whether the batch that was just done ended an optimizer step."""
+        """Return whether the last batch completed an optimizer step."""
         return self.batch % self.accumulation == 0 or self.batch == self.total_batches
 
-    def state(self, runner: Any, model: nn.Module) -> dict[str, Any]:
-        """A checkpoint's content. Called on every rank, for the random states."""
+    def state(self, runner: Runner, model: nn.Module) -> dict[str, Any]:
+        """Return the content of a checkpoint. Call it on every rank, for the random states."""
         return {
             "model": checkpoints.trained_state(model),
             "optimizer": runner.optim_wrapper.state_dict(),
@@ -66,17 +69,21 @@ class Progress:
                 "best_step": self.best_step,
                 "without_better": self.without_better,
             },
-            "random": _from_all(checkpoints.random_state(), self.world),
+            "random": _gather(checkpoints.random_state(), self.world),
         }
 
-    def take(self, state: dict[str, Any]) -> None:
-        """Takes the counters of a checkpoint; the rest is restored when training begins."""
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Set the counters from a checkpoint; `restore` sets the rest when training begins."""
         for name, value in state["position"].items():
             setattr(self, name, value)
         self.resumed = state
 
-    def restore(self, runner: Any) -> None:
-        """Restores optimizer, schedulers and this rank's random state of the checkpoint that was taken."""
+    def restore(self, runner: Runner) -> None:
+        """Restore optimizer, schedulers and this rank's random state from the checkpoint of `load_state`.
+
+        Raises:
+            InputError: the checkpoint is from another number of processes.
+        """
         state, self.resumed = self.resumed, None
         if state is None:
             return
@@ -88,7 +95,7 @@ class Progress:
         checkpoints.restore_random_state(state["random"][self.world.rank])
 
 
-def _from_all(value: Any, world: World) -> list[Any]:
+def _gather(value: object, world: World) -> list[Any]:
     if world.size == 1:
         return [value]
     import torch.distributed

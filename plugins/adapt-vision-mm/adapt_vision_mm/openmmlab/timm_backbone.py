@@ -1,6 +1,6 @@
 """Any timm model as the backbone of an OpenMMLab config.
 
-It imports nothing of adapt, so that a copy beside a saved model serves plain mmdet and mmpose.
+It does not import adapt, so that a copy next to a saved model works with plain mmdet and mmpose.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ class TimmBackbone(BaseModule):
 
     Args:
         name: timm's model name.
-        out_indices: which of its feature levels are given out, by timm's numbering (0 is stride 2 for most).
-        pretrained: fetch timm's weights.
+        out_indices: the feature levels of the output, by timm's numbering (0 is stride 2 for most models).
+        pretrained: download timm's weights.
     """
 
-    def __init__(self, name: str, out_indices: tuple[int, ...], pretrained: bool = False, init_cfg: Any = None) -> None:
+    def __init__(
+        self, name: str, out_indices: tuple[int, ...], pretrained: bool = False, init_cfg: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(init_cfg)
         self.body = timm.create_model(name, features_only=True, out_indices=tuple(out_indices), pretrained=pretrained)
 
     def init_weights(self) -> None:
-        """timm has initialised itself; mmengine would do it again by its own rules."""
+        """Keep timm's initialisation, which mmengine would overwrite by its own rules."""
         self._is_init = True
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Feature maps (batch, channels, height, width), finest first."""
+        """Return feature maps (batch, channels, height, width), finest first."""
         return tuple(self.body(images))

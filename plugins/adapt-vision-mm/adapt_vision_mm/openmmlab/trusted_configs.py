@@ -1,8 +1,8 @@
-"""A config is Python, and reading it runs it: one that comes with a model must hold nothing but data.
+"""A config is Python, and reading it runs it: one that comes with a model must be nothing but data.
 
 A config that the user names by its file (`MODEL_PATH: my.py`), or one of an installed package, is the user's own
-choice, and is read as it is. A folder with a model is often somebody else's; the configs that mmengine (and so adapt)
-writes beside a checkpoint are plain data, so nothing is lost by refusing others.
+choice and is read as it is. A folder with a model is often from somebody else; the configs that mmengine (and so adapt)
+writes next to a checkpoint are plain data, so refusing others loses nothing.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pathlib import Path
 
 from adapt_core.errors import InputError
 
-_ASKS_FOR_MORE = ("_base_", "custom_imports")
-"""Names by which a config has other files read or modules imported."""
+_LOADS_CODE = ("_base_", "custom_imports")
+"""Keys that make mmengine read other files or import modules."""
 
 _TYPE = re.compile(r"((mmdet|mmpose|mmcv|mmengine|mmpretrain)\.)?[A-Za-z]\w*")
 """A registered class. A longer dotted name would be imported, whatever it is (`type='os.system'`)."""
 
 
-def require_plain(config: Path, trusted: bool) -> None:
-    """Sees that reading a config runs nothing.
+def require_plain(config: Path, *, trusted: bool) -> None:
+    """Check that reading a config runs no code.
 
     Args:
         config: a .py file, which is parsed here and not run.
         trusted: TRUST_REMOTE_CODE.
 
     Raises:
-        InputError: it holds code, with the line, and it is not trusted; or it is no Python.
+        InputError: it contains code (the message has the line) and is not trusted, or it is not Python.
     """
     if trusted:
         return
@@ -57,8 +57,8 @@ def _code(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
         for target in statement.targets:
             if not isinstance(target, ast.Name):
                 yield target, "this is code"
-            elif target.id in _ASKS_FOR_MORE:
-                yield target, f"{target.id} brings in more code"
+            elif target.id in _LOADS_CODE:
+                yield target, f"{target.id} loads more code"
         yield from _code_in_value(statement.value)
 
 
@@ -82,11 +82,11 @@ def _code_in_value(value: ast.expr) -> Iterator[tuple[ast.expr, str]]:
             yield value, "this is code"
 
 
-def _code_in_item(place: ast.expr, name: object, item: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+def _code_in_item(node: ast.expr, name: object, item: ast.expr) -> Iterator[tuple[ast.expr, str]]:
     if name is None:
-        yield place, "this is code"
-    elif name in _ASKS_FOR_MORE:
-        yield place, f"{name} brings in more code"
+        yield node, "this is code"
+    elif name in _LOADS_CODE:
+        yield node, f"{name} loads more code"
     elif name == "type" and isinstance(item, ast.Constant) and not _TYPE.fullmatch(str(item.value)):
         yield item, f"type {item.value!r} may name any code"
     else:

@@ -1,33 +1,36 @@
-"""The loss on a validation split, as METRIC_FOR_BEST: loss asks for it."""
+"""The loss on a validation split, for METRIC_FOR_BEST: loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
-def batch_losses(model: Any, batches: Iterable[Any]) -> list[float]:
-    """The loss of each batch, in evaluation mode, as one process computes it.
+
+def batch_losses(model: BaseModel, batches: Iterable[dict[str, Any]]) -> list[float]:
+    """Return the loss of each batch, as one process computes it.
 
     Args:
-        model: of mmdet or mmpose, in evaluation mode; the caller keeps gradients off.
-        batches: prepared as for training, because a pipeline of predictions leaves objects in the pixels of the file
-            and makes no targets.
+        model: in evaluation mode; the caller disables gradients.
+        batches: prepared as for training, because a test pipeline leaves the coordinates of objects in the pixels of
+            the file and makes no targets.
     """
-    with _alone():
-        # Only for training does a preprocessor pad masks to the size of the batch. It varies nothing: see `fit_images`.
+    with _single_process():
+        # A preprocessor pads masks to the size of the batch in training only. It augments nothing: see `fit_images`.
         outputs = (model._run_forward(model.data_preprocessor(batch, True), mode="loss") for batch in batches)
         return [float(model.parse_losses(losses)[0]) for losses in outputs]
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Keeps heads from asking the other processes, which may have a batch less and would not answer.
+def _single_process() -> Iterator[None]:
+    """Hide the other processes from heads within a context: they may have a batch less and would not answer.
 
-    Most divide their losses by counts that they average over the processes.
+    Most heads divide their losses by counts averaged over the processes.
     """
     known = torch.distributed.is_initialized
     torch.distributed.is_initialized = lambda: False

@@ -1,10 +1,9 @@
-"""A checkpoint's weights into a model built for other classes: what fits is loaded, what does not is said."""
+"""Weights of a checkpoint in a model for other classes: tensors that fit are loaded, the others are logged."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -17,10 +16,10 @@ _NAMED = 4
 
 
 def load_matching(model: nn.Module, path: Path) -> frozenset[str]:
-    """Loads every tensor whose name and shape fit.
+    """Load every tensor whose name and shape fit.
 
     Returns:
-        the names that the checkpoint held.
+        the names of the loaded tensors.
 
     Raises:
         InputError: nothing fits, or the file would run code when loaded.
@@ -43,17 +42,17 @@ def load_matching(model: nn.Module, path: Path) -> frozenset[str]:
     return frozenset(fits)
 
 
-def new_parameters(model: nn.Module, held: frozenset[str]) -> frozenset[str]:
-    """The parameters that no loaded file held, shared ones under every name."""
+def new_parameters(model: nn.Module, loaded: frozenset[str]) -> frozenset[str]:
+    """Return the names of parameters that were not loaded, shared ones under every name."""
     by_identity: dict[int, set[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         by_identity.setdefault(id(parameter), set()).add(name)
-    new = [names for names in by_identity.values() if not names & held]
+    new = [names for names in by_identity.values() if not names & loaded]
     first = {name for name, _ in model.named_parameters()}
     return frozenset(name for names in new for name in names) & first
 
 
-def says_where_from(model: Any, held: frozenset[str]) -> None:
-    """Says in the log what the model starts from."""
-    if not held:
+def log_origin(model: nn.Module, loaded: frozenset[str]) -> None:
+    """Log that a model is trained from scratch, if no weights were loaded."""
+    if not loaded:
         log.info("no weights were given: %s is trained from scratch", type(model).__name__)

@@ -1,7 +1,7 @@
 """pycocotools under the name xtcocotools, which mmpose imports and which does not install with numpy 2.
 
-Import this module before mmpose's data sets. Where xtcocotools works it does nothing. It imports nothing of adapt, so
-that a copy beside a saved model serves plain mmpose.
+Import this module before mmpose's data sets. Where xtcocotools works it does nothing. It does not import
+adapt, so that a copy next to a saved model works with plain mmpose.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import importlib
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+    from pycocotools.coco import COCO
 
 _NAME = "xtcocotools"
 
 
-def serve() -> None:
-    """Puts the stand-in into `sys.modules` where xtcocotools cannot be imported."""
+def install() -> None:
+    """Install the substitute in `sys.modules` if xtcocotools cannot be imported."""
     try:
         importlib.import_module(f"{_NAME}.coco")
     except (ImportError, ValueError):  # built for another numpy it raises ValueError
@@ -47,10 +52,12 @@ def _module(name: str) -> ModuleType:
 
 
 def _evaluation(base: type) -> type:
-    """pycocotools' evaluation with the arguments that xtcocotools adds."""
+    """Return pycocotools' evaluation with the arguments that xtcocotools adds."""
 
     class COCOeval(base):
-        def __init__(self, truth: Any, found: Any, kind: str, sigmas: Any = None, use_area: bool = True) -> None:
+        def __init__(
+            self, truth: COCO, found: COCO, kind: str, sigmas: NDArray[float64] | None = None, use_area: bool = True
+        ) -> None:
             super().__init__(truth, found, kind)
             if sigmas is not None:
                 self.params.kpt_oks_sigmas = sigmas
@@ -58,4 +65,4 @@ def _evaluation(base: type) -> type:
     return COCOeval
 
 
-serve()
+install()

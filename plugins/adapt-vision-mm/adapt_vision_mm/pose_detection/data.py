@@ -1,64 +1,83 @@
-"""An annotated split as a data set of mmpose: one item an instance (top-down), or one an image."""
+"""The data of pose_detection: annotations with keypoints of one class."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+import attrs
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
-from adapt_vision_mm.openmmlab.augmentation_seed import item
+from adapt_core.errors import DataError
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.formats import read_split
+from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.mask_check import is_number
+from adapt_vision_mm.annotations.sources import SplitSource
+from adapt_vision_mm.annotations.splits import read_splits
+from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.mm_params import PoseParams
 
 
-class PoseDataset(BaseCocoStyleDataset):
-    """A split for mmpose.
+class PoseData:
+    """The splits of pose_detection: a `DataSource`."""
 
-    Args:
-        annotated: the split.
-        metainfo: mmpose's description of the points.
-        pipeline: mmpose transforms.
-        top_down: whether each instance is cut out by its annotated box.
-        seed: SEED.
-        training: leaves out what has no points.
-    """
+    def __init__(self, plan: Plan[PoseParams]) -> None:
+        self._plan = plan
 
-    METAINFO: dict[str, Any] = {}  # noqa: RUF012 - mmengine's contract
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
+        """Read COCO keypoint JSON, and keep the one class that has keypoints.
 
-    def __init__(
-        self,
-        annotated: AnnotatedSplit,
-        metainfo: dict[str, Any],
-        pipeline: list[Any],
-        top_down: bool,
-        seed: int,
-        training: bool,
-    ) -> None:
-        self.annotated = annotated
-        self._seed = seed
-        super().__init__(
-            metainfo=metainfo,
-            data_mode="topdown" if top_down else "bottomup",
-            pipeline=pipeline,
-            test_mode=not training,
-            serialize_data=False,
+        Raises:
+            DataError: no class has keypoints, or several have.
+        """
+        return read_splits(self._plan, self._read)
+
+    def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
+        options = ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes, check=keypoint_defect)
+        return _keep_keypoints(read_split(source, "keypoints", options))
+
+    def make_dataset(
+        self, split: AnnotatedSplit, pipeline: Sequence[Step], config: Config, *, training: bool
+    ) -> MmDataset:
+        """Return an mmpose dataset, whose items are instances for a top-down model and images for a bottom-up one."""
+        from adapt_vision_mm.pose_detection.approaches import approach_of
+        from adapt_vision_mm.pose_detection.dataset import PoseDataset
+
+        return PoseDataset(
+            split, list(pipeline), approach_of(config).data_mode, self._plan.training.seed, training=training
         )
 
-    def _load_annotations(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        instances, images = [], []
-        for picture in self.annotated.pictures:
-            image = {
-                "img_id": picture.id,
-                "img_path": str(picture.path),
-                "width": picture.width,
-                "height": picture.height,
-            }
-            images.append(image)
-            for annotation in picture.annotations:
-                parsed = self.parse_data_info({"raw_ann_info": annotation, "raw_img_info": image})
-                if parsed:
-                    instances.append(parsed)
-        return instances, images
 
-    def __getitem__(self, index: int) -> Any:
-        """The item `index % len`, augmented as in epoch `index // len`."""
-        return item(self, self._seed, index)
+def keypoint_defect(annotation: Mapping[str, Any], category: Category, _: AnnotatedImage) -> str | None:
+    """Return why an annotation's `keypoints` cannot be used, or None. An `AnnotationCheck`."""
+    if not category.keypoints:
+        return None
+    points = annotation.get("keypoints")
+    wanted = 3 * len(category.keypoints)
+    if not isinstance(points, list) or len(points) != wanted:
+        count = len(points) if isinstance(points, list) else 0
+        return f"keypoints has {count} numbers; {len(category.keypoints)} points are {wanted}"
+    if not all(map(is_number, points)):
+        return "keypoints contains a non-numeric value"
+    return None
+
+
+def _keep_keypoints(split: AnnotatedSplit) -> AnnotatedSplit:
+    candidates = [category for category in split.categories if category.keypoints]
+    if len(candidates) != 1:
+        raise DataError(
+            f"{split.source}: {len(candidates)} categories have keypoints; a pose model has the keypoints of one."
+        )
+    category = candidates[0]
+    images = tuple(
+        attrs.evolve(image, annotations=tuple(a for a in image.annotations if a["category_id"] == category.id))
+        for image in split.images
+    )
+    return attrs.evolve(split, images=images, categories=(category,))

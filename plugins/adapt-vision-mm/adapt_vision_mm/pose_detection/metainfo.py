@@ -1,17 +1,17 @@
-"""mmpose's description of points, from what COCO annotations tell of them."""
+"""The keypoints of COCO annotations as mmpose describes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
-from adapt_vision_mm.annotations.average_precision import sigmas
+from adapt_vision_mm.annotations.average_precision import keypoint_sigmas
 
 _COLOUR = [51, 153, 255]
 
 
 def metainfo(split: AnnotatedSplit) -> dict[str, Any]:
-    """Names, mirrored pairs (left and right of the same name), skeleton and OKS sigmas of the one class with points."""
+    """Return names, mirrored pairs (left and right of the same name), skeleton and OKS sigmas of the keypoints."""
     category = split.categories[0]
     names = list(category.keypoints)
     return {
@@ -25,12 +25,12 @@ def metainfo(split: AnnotatedSplit) -> dict[str, Any]:
             for number, (a, b) in enumerate(category.skeleton)
         },
         "joint_weights": [1.0] * len(names),
-        "sigmas": sigmas(split),
+        "sigmas": keypoint_sigmas(split),
     }
 
 
 def mirrored(name: str, names: list[str]) -> str:
-    """The point that a mirrored image shows in this one's place: "leftear" for "rightear"; "" for itself."""
+    """Return the keypoint that takes this one's place in a mirrored image ("leftear" for "rightear"), or ""."""
     folded = {other.casefold(): other for other in names}
     for one, other in (("left", "right"), ("right", "left")):
         if one in name.casefold():

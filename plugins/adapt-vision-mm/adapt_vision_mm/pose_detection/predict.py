@@ -1,58 +1,69 @@
-"""A pose model on raw images: named points, and the images with skeletons drawn on them."""
+"""A pose model on image files: named keypoints, and the images with skeletons drawn on them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.config.plan import Plan
+import attrs
+
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.images.output_files import number_outputs
 from adapt_vision_mm.openmmlab import availability
+from adapt_vision_mm.pose_detection.results import pose_results
 
 if TYPE_CHECKING:
-    from torch import nn
+    from mmengine.model import BaseModel
 
 
-def predict_poses(model: nn.Module, folder: Path, inputs: Iterable[Any], plan: Plan) -> list[dict[str, Any]]:
-    """See `PoseDetection.predict`."""
-    from mmpose.apis import inference_bottomup, inference_topdown
-    from torchvision.io import write_png
+@attrs.frozen
+class PosePredictor:
+    """Predicts on image files with a pose model.
 
-    from adapt_vision_mm.images.overlays import draw_poses
-    from adapt_vision_mm.images.thumbnails import read_pixels
-    from adapt_vision_mm.pose_detection.config import is_top_down
-    from adapt_vision_mm.pose_detection.results import poses
+    Attributes:
+        threshold: smallest score of a pose that is kept.
+    """
 
-    held: Any = model
-    infer = inference_topdown if is_top_down(held.cfg) else inference_bottomup
-    meta = held.dataset_meta
-    names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
-    output = folder.parent / "predictions"
-    predictions, results = [], []
-    paths = [Path(item) for item in inputs]
-    for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
-        with availability.quiet_warnings():
-            samples = infer(model, str(path))
-        for sample in samples:
-            sample.set_metainfo({"img_id": number})
-        found = [p for sample in samples for p in poses(sample) if p["score"] >= plan.task.params.score_threshold]
-        results += [{**pose, "category_id": 1, "file_name": str(path)} for pose in found]
-        image = draw_poses(read_pixels(path), [pose["keypoints"] for pose in found], meta["skeleton_links"])
-        write_png(image, str(drawn))
-        detections = [
-            {
-                "score": round(pose["score"], 6),
-                "keypoints": {
-                    name: [round(value, 3) for value in pose["keypoints"][3 * i : 3 * i + 3]]
-                    for i, name in enumerate(names)
-                },
-            }
-            for pose in found
-        ]
-        predictions.append({"image": str(path), "detections": detections, "drawn": str(drawn)})
-    write_text(output / "predictions.json", json.dumps(results, indent=1))
-    return predictions
+    threshold: float
+
+    def predict(self, model: BaseModel, paths: Sequence[Path], output: Path) -> list[dict[str, Any]]:
+        """Return {"image", "detections", "drawn"} for each image.
+
+        A detection has "score" and "keypoints": name -> [x, y, score] in pixels. A top-down model takes the whole image
+        as one instance. `drawn` is the image with its poses in `output`, where `predictions.json` has all poses as COCO
+        results.
+        """
+        from torchvision.io import write_png
+
+        from adapt_vision_mm.images.overlays import draw_poses
+        from adapt_vision_mm.images.thumbnails import read_pixels
+        from adapt_vision_mm.pose_detection.approaches import approach_of
+
+        infer = approach_of(model.cfg).inference()
+        meta = model.dataset_meta
+        names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
+        predictions, results = [], []
+        for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
+            with availability.quiet_warnings():
+                samples = infer(model, str(path))
+            for sample in samples:
+                sample.set_metainfo({"img_id": number})
+            poses = [pose for sample in samples for pose in pose_results(sample, 1) if pose["score"] >= self.threshold]
+            results += [{**pose, "file_name": str(path)} for pose in poses]
+            image = draw_poses(read_pixels(path), [pose["keypoints"] for pose in poses], meta["skeleton_links"])
+            write_png(image, str(drawn))
+            detections = [
+                {"score": round(pose["score"], 6), "keypoints": _by_name(pose["keypoints"], names)} for pose in poses
+            ]
+            predictions.append({"image": str(path), "detections": detections, "drawn": str(drawn)})
+        write_text(output / "predictions.json", json.dumps(results, indent=1))
+        return predictions
+
+
+def _by_name(keypoints: Sequence[float], names: Sequence[str]) -> dict[str, list[float]]:
+    return {
+        name: [round(value, 3) for value in keypoints[3 * number : 3 * number + 3]] for number, name in enumerate(names)
+    }

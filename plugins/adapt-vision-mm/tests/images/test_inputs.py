@@ -12,14 +12,14 @@ import pytest
 from adapt_core.errors import InputError
 
 from ..pictures import picture
-from adapt_vision_mm.annotations.image_files import image_fault
+from adapt_vision_mm.annotations.image_files import image_defect
 from adapt_vision_mm.images.decoder import find_defect
 from adapt_vision_mm.images.inputs import read_image_inputs
 
 Fault = Callable[[Path], str | None]
 FAULTS = [
     pytest.param(partial(find_defect, decode=False), id="classification"),
-    pytest.param(image_fault, id="openmmlab"),
+    pytest.param(image_defect, id="openmmlab"),
 ]
 
 

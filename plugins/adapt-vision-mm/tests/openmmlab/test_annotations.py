@@ -15,8 +15,9 @@ from adapt_core.errors import DataError, InputError
 pytest.importorskip("PIL")
 pytest.importorskip("pycocotools")
 
-from adapt_vision_mm.annotations import splits
 from adapt_vision_mm.annotations.formats import coco, label_maps, pascal_voc
+from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.image_lists import read_image_list
 
 Broken = Callable[..., Path]
 
@@ -46,7 +47,7 @@ def broken(tmp_path: Path) -> Broken:
 
 
 def read(folder: Path, skip: bool = False) -> Any:
-    return coco.read(folder / "train.json", folder, skip)
+    return coco.read(folder / "train.json", folder, skip=skip)
 
 
 def test_coco_ids_that_are_not_contiguous_become_labels_in_their_order(broken: Broken) -> None:
@@ -61,7 +62,7 @@ def test_coco_ids_that_are_not_contiguous_become_labels_in_their_order(broken: B
         ("category_id", 4, "annotation 11: unknown category id 4"),
         ("image_id", 8, "annotation 11: unknown image id 8"),
         ("bbox", [1, 2, 0, 12], "annotation 11: box of zero area"),
-        ("bbox", [35, 2, 10, 12], "annotation 11: box [35, 2, 10, 12] reaches outside the image (40 x 30)"),
+        ("bbox", [35, 2, 10, 12], "annotation 11: box [35, 2, 10, 12] extends beyond the image (40 x 30)"),
         ("bbox", [1, 2], "annotation 11: no bbox"),
     ],
 )
@@ -75,12 +76,12 @@ def test_a_bad_annotation_is_named_by_id_or_dropped_and_counted(
     assert "train.json" in str(raised.value)
     found = read(folder, skip=True)
     assert sum(found.dropped.values()) == 1
-    assert [a["category_id"] for a in found.pictures[0].annotations] == [9]
+    assert [a["category_id"] for a in found.images[0].annotations] == [9]
 
 
 def test_a_box_within_a_pixel_of_the_edge_is_clipped(broken: Broken) -> None:
     found = read(broken(lambda data: data["annotations"][0].update(bbox=[30.5, 2, 10, 12])))
-    assert found.pictures[0].annotations[0]["bbox"] == [30.5, 2, 9.5, 12]
+    assert found.images[0].annotations[0]["bbox"] == [30.5, 2, 9.5, 12]
 
 
 @pytest.mark.parametrize(
@@ -112,12 +113,12 @@ def test_a_photo_annotated_before_its_exif_rotation_is_read_as_stored(broken: Br
         exif[0x0112] = 6
         image.save(path, exif=exif)
 
-    assert read(broken(lambda data: None, turn)).pictures[0].as_stored
-    assert not read(broken(lambda data: data["images"][0].update(width=30, height=40), turn)).pictures[0].as_stored
+    assert read(broken(lambda data: None, turn)).images[0].as_stored
+    assert not read(broken(lambda data: data["images"][0].update(width=30, height=40), turn)).images[0].as_stored
 
 
 def test_a_class_named_twice_and_a_file_without_annotations_are_refused(broken: Broken) -> None:
-    with pytest.raises(DataError, match="class name 'cell' stands twice"):
+    with pytest.raises(DataError, match="class name 'cell' is repeated in the categories"):
         read(broken(lambda data: data["categories"][1].update(name="cell")))
     with pytest.raises(DataError, match="no image has an annotation"):
         read(broken(lambda data: data["annotations"].clear()))
@@ -136,14 +137,14 @@ def test_crowds_and_all_80_classes_of_coco_are_read(shared_data: Path) -> None:
     root = shared_data / "coco_mini"
     found = coco.read(root / "annotations" / "instances_train2017.json", root / "train2017", skip=False)
     assert len(found.names) == 80
-    annotations = [a for picture in found.pictures for a in picture.annotations]
+    annotations = [a for picture in found.images for a in picture.annotations]
     assert len(annotations) == 739
     assert sum(a["iscrowd"] for a in annotations) > 0
 
 
 def test_pascal_voc_is_read_with_its_lists(shared_data: Path) -> None:
     root = shared_data / "bccd_voc"
-    names = splits.names_in(root / "ImageSets" / "Main" / "train.txt")
+    names = read_image_list(root / "ImageSets" / "Main" / "train.txt")
     found = pascal_voc.read(root, names, None, "train.txt", skip=False)
     assert found.stats() == {"images": 52, "annotations": 692, "images_without_annotations": 0}
     assert found.names == ("Platelets", "RBC", "WBC")
@@ -153,15 +154,19 @@ def test_a_missing_xml_and_an_unknown_class_of_voc_are_named(shared_data: Path) 
     root = shared_data / "bccd_voc"
     with pytest.raises(DataError, match=r"image 'nothing': Annotations/nothing.xml is missing"):
         pascal_voc.read(root, ["nothing"], None, "train.txt", skip=False)
-    names = splits.names_in(root / "ImageSets" / "Main" / "val.txt")
+    names = read_image_list(root / "ImageSets" / "Main" / "val.txt")
     with pytest.raises(DataError, match="unknown class"):
         pascal_voc.read(root, names, ["RBC"], "val.txt", skip=False)
 
 
 def test_instance_maps_give_what_the_polygons_give(shared_data: Path) -> None:
     root = shared_data / "balloon"
-    names = splits.names_in(root / "splits" / "train.txt")
-    maps = label_maps.read(names, root / "images", root / "labels", ["balloon"], (), "train.txt", skip=False)
+    names = read_image_list(root / "splits" / "train.txt")
+    maps = label_maps.read(
+        names,
+        label_maps.LabelMapFiles(images=root / "images", labels=root / "labels", source="train.txt"),
+        ReadOptions(skip=False, class_list=["balloon"]),
+    )
     polygons = coco.read(root / "annotations" / "instances_train.json", root / "images", skip=False)
     assert maps.stats() == polygons.stats()
 
@@ -178,9 +183,10 @@ def two_squares(tmp_path: Path) -> Callable[[Any], Any]:
             (tmp_path / name).mkdir(exist_ok=True)
         Image.new("RGB", values.shape[1::-1]).save(tmp_path / "images" / "a.png")
         Image.fromarray(values.astype("uint8" if values.max() < 256 else "uint16")).save(tmp_path / "labels" / "a.png")
-        folders = tmp_path / "images", tmp_path / "labels"
-        found = label_maps.read(["a"], *folders, ["cat", "dog"], palette, "train.txt", skip=False)
-        return [(a["category_id"], a["area"]) for a in found.pictures[0].annotations]
+        files = label_maps.LabelMapFiles(images=tmp_path / "images", labels=tmp_path / "labels", source="train.txt")
+        options = ReadOptions(skip=False, class_list=["cat", "dog"], palette=palette)
+        found = label_maps.read(["a"], files, options)
+        return [(a["category_id"], a["area"]) for a in found.images[0].annotations]
 
     return make
 

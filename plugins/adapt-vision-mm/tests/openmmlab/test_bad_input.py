@@ -64,10 +64,10 @@ def annotated(tmp_path: Path) -> Annotated:
         ([], "segmentation is missing"),
         ([[1, 2, 3, 4]], "a polygon needs at least three points"),
         ([[1, 2, 3, 4, 5, 6, 7]], "a polygon needs at least three points"),
-        ({"size": [30, 40]}, r"segmentation is no RLE \(size, counts\)"),
+        ({"size": [30, 40]}, r"segmentation is not RLE \(size, counts\)"),
         ("abc", "segmentation is neither polygons nor RLE"),
-        ([[1, 1, float("nan"), 1, 9, 9]], "a polygon holds a value that is no number"),
-        ([["1", "1", "9", "1", "9", "9"]], "a polygon holds a value that is no number"),
+        ([[1, 1, float("nan"), 1, 9, 9]], "a polygon contains a non-numeric value"),
+        ([["1", "1", "9", "1", "9", "9"]], "a polygon contains a non-numeric value"),
         ({"size": [7, 9], "counts": [63]}, r"the RLE's size is \[7, 9\], its image's \[30, 40\]"),
         ({"size": [30, 40], "counts": [5, 5]}, "the RLE's counts do not fill its 30 x 40 pixels"),
         ({"size": [30, 40], "counts": [1300, -100]}, "the RLE's counts do not fill its 30 x 40 pixels"),
@@ -130,7 +130,7 @@ def test_gaps_are_counted_in_warnings(annotated: Annotated, caplog: pytest.LogCa
     adapt_core.check(annotated())
     said = [record.getMessage() for record in caplog.records]
     assert "1 of 2 classes have no training example: plate" in said
-    assert "1 of 2 training images have no annotation; they are left out" in said
+    assert "1 of 2 training images have no annotation and are left out" in said
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_images_of_odd_modes_are_read_as_eight_bit_colours(
         assert stored.mode == mode
     adapt_core.check(keys)
     availability.import_openmmlab("mmdet")
-    from adapt_vision_mm.openmmlab.dataset import LoadPhoto
+    from adapt_vision_mm.openmmlab.detectors.dataset import LoadPhoto
 
     pixels = LoadPhoto().transform({"img_path": str(tmp_path / f"a.{suffix}")})["img"]
     assert (pixels.shape, str(pixels.dtype)) == ((30, 40, 3), "uint8")

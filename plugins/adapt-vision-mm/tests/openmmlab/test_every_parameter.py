@@ -18,7 +18,7 @@ from adapt_core.plugin.params import parameters_of
 pytest.importorskip("mmpose", reason="needs adapt-vision-mm[detection] and mmpose")
 
 from .detectors import rates
-from adapt_vision_mm.annotations.sources import find_split
+from adapt_vision_mm.annotations.sources import find_source
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.hooks import Milestones
 from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper
@@ -37,13 +37,11 @@ def task_of(plan: Any) -> Any:
 
 
 def config_of(plan: Any) -> Any:
-    return task_of(plan).config
+    return task_of(plan).models.adapted.config
 
 
 def rate(plan: Any) -> float:
-    task = task_of(plan)
-    _ = task.config
-    made: float = optim_wrapper(plan, None, World(), task.base_batch_size)["optimizer"]["lr"]
+    made: float = optim_wrapper(plan, None, World(), task_of(plan).models.adapted.base_batch_size)["optimizer"]["lr"]
     return made
 
 
@@ -67,7 +65,7 @@ def names(plan: Any) -> Any:
 
 
 def annotated(plan: Any) -> Any:
-    return [(a["category_id"], a["area"]) for a in task_of(plan).splits["train"].pictures[0].annotations]
+    return [(a["category_id"], a["area"]) for a in task_of(plan).splits["train"].images[0].annotations]
 
 
 def steps_of(plan: Any) -> set[str]:
@@ -116,8 +114,8 @@ PROOFS: dict[str, Proof] = {
     "cfg_options": Proof(
         {"model.data_preprocessor.pad_value": 7}, lambda plan: config_of(plan).model.data_preprocessor.get("pad_value")
     ),
-    "train_ann_file": Proof("other.json", lambda plan: find_split(plan, "train")),
-    "val_ann_file": Proof("other.json", lambda plan: find_split(plan, "val")),
+    "train_ann_file": Proof("other.json", lambda plan: find_source(plan, "train")),
+    "val_ann_file": Proof("other.json", lambda plan: find_source(plan, "val")),
     "test_ann_file": Proof("other.json", lambda plan: sorted(task_of(plan).splits)),
     "checkpoint_interval": Proof(2, saved_after),
     "class_list": Proof(

@@ -43,8 +43,8 @@ def run(triangles: Path, tmp_path: Path) -> Callable[..., Any]:
     ("points", "said"),
     [
         ([1, 2, 2], "keypoints has 3 numbers; 3 points are 9"),
-        ([float("nan"), 1, 2] * 3, "keypoints holds a value that is no number"),
-        (["1", "1", "2"] * 3, "keypoints holds a value that is no number"),
+        ([float("nan"), 1, 2] * 3, "keypoints contains a non-numeric value"),
+        (["1", "1", "2"] * 3, "keypoints contains a non-numeric value"),
     ],
 )
 def test_points_that_cannot_be_are_named(triangles: Path, tmp_path: Path, points: list[Any], said: str) -> None:

@@ -67,7 +67,7 @@ def differ(one: Image.Image, other: Image.Image) -> bool:
 
 
 @pytest.mark.parametrize("task", ["object_detection", "instance_segmentation", "pose_detection"])
-def test_pictures_are_shown_as_annotated_and_as_predicted(
+def test_images_are_shown_as_annotated_and_as_predicted(
     keys: Callable[[str], Keys], task: str, squares: Path, triangles: Path, tmp_path: Path
 ) -> None:
     if task == "pose_detection":
@@ -110,18 +110,18 @@ def test_check_draws_what_the_model_sees(keys: Callable[[str], Keys], task: str)
 
 
 def test_points_that_are_found_exactly_are_near(triangles: Path) -> None:
+    from adapt_vision_mm.annotations.class_metrics import keypoint_accuracy
     from adapt_vision_mm.annotations.formats import coco
-    from adapt_vision_mm.annotations.per_class import point_accuracy
 
-    split = coco.read(triangles / "val.json", triangles, False)
-    exact = [{"image_id": p.id, "keypoints": a["keypoints"]} for p in split.pictures for a in p.annotations]
-    table = point_accuracy(split, exact)
+    split = coco.read(triangles / "val.json", triangles, skip=False)
+    exact = [{"image_id": p.id, "keypoints": a["keypoints"]} for p in split.images for a in p.annotations]
+    table = keypoint_accuracy(split, exact)
     assert table.figures["within 0.1 of the size"] == [1.0, 1.0, 1.0]
     assert table.figures["mean distance / size"] == [0.0, 0.0, 0.0]
     far = [{**e, "keypoints": [v + 25 if i % 3 == 0 else v for i, v in enumerate(e["keypoints"])]} for e in exact]
-    assert point_accuracy(split, far).figures["within 0.1 of the size"] == [0.0, 0.0, 0.0]
-    assert point_accuracy(split, far).figures["mean distance / size"] == pytest.approx([0.5, 0.5, 0.5])
-    assert point_accuracy(split, []).figures["within 0.1 of the size"] == [0.0, 0.0, 0.0]
+    assert keypoint_accuracy(split, far).figures["within 0.1 of the size"] == [0.0, 0.0, 0.0]
+    assert keypoint_accuracy(split, far).figures["mean distance / size"] == pytest.approx([0.5, 0.5, 0.5])
+    assert keypoint_accuracy(split, []).figures["within 0.1 of the size"] == [0.0, 0.0, 0.0]
 
 
 def test_memory_and_parameters_of_a_detector_are_foretold(keys: Callable[[str], Keys]) -> None:

@@ -16,7 +16,8 @@ from adapt_core.errors import ConfigError, InputError
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
 from .detectors import PER_EPOCH, rates
-from adapt_vision_mm.openmmlab import cfg_options, pipelines
+from adapt_vision_mm.openmmlab import cfg_options
+from adapt_vision_mm.openmmlab.detectors import pipelines
 from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper, refuse_impossible_amp
 from adapt_vision_mm.openmmlab.schedules import schedulers
 
@@ -121,7 +122,7 @@ def test_a_config_keeps_its_own_rates_for_parts_of_the_model(plan: Any) -> None:
 def test_auto_scale_lr_multiplies_by_the_batch_size(plan: Any) -> None:
     assert wrapper(plan(auto_scale_lr=True, BATCH_SIZE=8), base_batch_size=256)["optimizer"]["lr"] == 0.1 * 8 / 256
     assert wrapper(plan(BATCH_SIZE=8), base_batch_size=256)["optimizer"]["lr"] == 0.1
-    with pytest.raises(InputError, match="auto_scale_lr: this config does not tell"):
+    with pytest.raises(InputError, match="auto_scale_lr: this config has no batch size"):
         wrapper(plan(auto_scale_lr=True), base_batch_size=None)
 
 
@@ -166,24 +167,24 @@ def test_image_size_and_augment_make_the_pipelines() -> None:
     assert pipelines.image_size(config, None) == 1333
     assert pipelines.image_size(config, 320) == 320
     assert pipelines.image_size({}, None) == 640
-    assert pipelines.testing(320, masks=False)[1]["scale"] == (320, 320)
-    assert "RandomFlip" in {step["type"] for step in pipelines.training(320, augment=True, masks=False)}
-    assert "RandomFlip" not in {step["type"] for step in pipelines.training(320, augment=False, masks=False)}
+    assert pipelines.testing(320, with_mask=False)[1]["scale"] == (320, 320)
+    assert "RandomFlip" in {step["type"] for step in pipelines.augmented(320, with_mask=False)}
+    assert "RandomFlip" not in {step["type"] for step in pipelines.plain(320, with_mask=False)}
 
 
-def test_annotation_files_are_looked_for_where_the_tool_before_looked(plan: Any, tmp_path: Path) -> None:
-    from adapt_vision_mm.annotations.sources import find_split
+def test_annotation_files_are_looked_for_where_the_previous_tool_looked(plan: Any, tmp_path: Path) -> None:
+    from adapt_vision_mm.annotations.sources import find_source
 
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "boxes.json").write_bytes((tmp_path / "train.json").read_bytes())
     (tmp_path / "here" / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes())
     for given in ("boxes.json", "here/boxes.json", str(tmp_path / "here" / "boxes.json")):
-        place = find_split(plan(TRAIN_DIR="here", train_ann_file=given), "train")
-        assert place is not None
-        assert place.annotations == tmp_path / "here" / "boxes.json"
-    place = find_split(plan(val_ann_file="other.json"), "val")
-    assert place is not None
-    assert place.annotations == tmp_path / "other.json"
+        source = find_source(plan(TRAIN_DIR="here", train_ann_file=given), "train")
+        assert source is not None
+        assert source.file == tmp_path / "here" / "boxes.json"
+    source = find_source(plan(val_ann_file="other.json"), "val")
+    assert source is not None
+    assert source.file == tmp_path / "other.json"
     with pytest.raises(InputError, match=r"train_ann_file: nothing.json was not found"):
         plan(train_ann_file="nothing.json")
 

@@ -1,1 +1,47 @@
-"""Annotation formats, one module each."""
+"""The annotation formats, one module each.
+
+A new format is a module of this package that ends in `FORMAT: AnnotationFormat = ...`, and its name in `FORMATS`. Every
+task that needs what its annotations hold (boxes, masks or keypoints) then reads it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from adapt_core.errors import InputError
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.sources import SplitSource
+
+FORMATS = ("coco", "pascal_voc", "label_maps")
+"""The modules of this package that hold a format, in the order in which they are asked to recognise a split."""
+
+
+def formats_of(kind: AnnotationKind) -> list[AnnotationFormat]:
+    """Return the formats whose annotations hold boxes, masks or keypoints."""
+    formats: list[AnnotationFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in FORMATS]
+    return [found for found in formats if kind in found.kinds]
+
+
+def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) -> AnnotatedSplit:
+    """Read a split in whatever format it has.
+
+    Args:
+        source: the files that the config names.
+        kind: what the task needs of each annotation.
+        options: passed to the format.
+
+    Raises:
+        SplitNotFoundError: there is no annotation file, and no format does without.
+        InputError: no format with such annotations recognises the file.
+        DataError: the annotations cannot be used.
+    """
+    formats = formats_of(kind)
+    for candidate in formats:
+        if candidate.recognise(source):
+            return candidate.read(source, options)
+    if source.file is None:
+        raise source.not_found()
+    known = " or ".join(candidate.summary for candidate in formats)
+    raise InputError(f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known}).")

@@ -1,91 +1,119 @@
-"""COCO JSON into an `AnnotatedSplit`: every id, box and image held against what it claims."""
+"""COCO JSON: `images`, `annotations` and `categories`, with each id, box and image checked."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
+
+import attrs
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
-from adapt_vision_mm.annotations.image_files import image_fault, sizes
-from adapt_vision_mm.annotations.masks import is_number
-
-Judge = Callable[[Mapping[str, Any], Category, Mapping[str, Any]], str | None]
-"""A further look at one annotation, its class and its image (`width`, `height`): why it cannot be used, or None."""
+from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
+from adapt_vision_mm.annotations.mask_check import is_number
+from adapt_vision_mm.annotations.sources import SplitSource
 
 _TOLERANCE = 1.0
-"""Pixels that a box may reach outside its image before it is a fault (rounding); it is clipped."""
+"""Pixels that a box may extend beyond its image (rounding); it is clipped."""
 
 
-def read(path: Path, images: Path, skip: bool, judge: Judge | None = None) -> AnnotatedSplit:
-    """Reads and validates an annotation file.
+@attrs.frozen
+class CocoJson:
+    """The format of COCO's annotation files."""
+
+    summary: str = "COCO JSON"
+    kinds: frozenset[AnnotationKind] = frozenset({"boxes", "masks", "keypoints"})
+
+    def recognise(self, source: SplitSource) -> bool:
+        """Return whether the annotation file is a JSON file."""
+        return source.file is not None and source.file.suffix == ".json"
+
+    def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
+        """See `read`; the image folder is guessed where the config does not name it."""
+        assert source.file is not None
+        images = source.image_folder or _guess_image_folder(source, source.file)
+        return read(source.file, images, skip=options.skip, check=options.check)
+
+
+FORMAT: AnnotationFormat = CocoJson()
+
+
+def read(path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None = None) -> AnnotatedSplit:
+    """Read and validate an annotation file.
 
     Args:
         path: the JSON file.
         images: the folder that `file_name` is relative to.
-        skip: drop and count what cannot be used, instead of stopping.
-        judge: a task's further look at each annotation.
+        skip: drop and count bad rows instead of raising an error.
+        check: the task's check of each annotation.
 
     Raises:
         DataError: with file, id and reason.
     """
     data = _load(path)
-    categories = _categories(data, path)
+    categories = _read_categories(data["categories"], path)
     by_id = {category.id: category for category in categories}
-    rows = BadRows(str(path), skip)
-    pictures = _pictures(data, images, rows)
-    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and _whole(entry.get("id"))}
-    members: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for number, annotation in enumerate(data["annotations"], start=1):
-        where = f"annotation {annotation.get('id', f'number {number}') if isinstance(annotation, Mapping) else number}"
-        reason = _fault(annotation, pictures, known, by_id, judge)
+    rows = BadRows(str(path), skip=skip)
+    found = _read_images(data["images"], images, rows)
+    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and _is_id(entry.get("id"))}
+    members: dict[int, list[Annotation]] = defaultdict(list)
+    for number, entry in enumerate(data["annotations"], start=1):
+        row = f"annotation {entry.get('id', f'number {number}') if isinstance(entry, Mapping) else number}"
+        reason = _annotation_defect(entry, found, known, by_id, check)
         if reason is not None:
-            rows.add(reason, where)
-        elif annotation["image_id"] in pictures:
-            members[annotation["image_id"]].append({**_clipped(annotation, pictures), "id": number})
-    dropped = rows.settle()
+            rows.add(reason, row)
+        elif entry["image_id"] in found:
+            members[entry["image_id"]].append(_clip(entry, number, found[entry["image_id"]]))
+    dropped = rows.counts()
     if not any(members.values()):
         raise DataError(f"{path}: no image has an annotation that can be used.")
     return AnnotatedSplit(
         source=str(path),
-        pictures=tuple(
-            AnnotatedImage(**{**entry, "annotations": tuple(members[identifier])})
-            for identifier, entry in pictures.items()
-        ),
+        images=tuple(attrs.evolve(image, annotations=tuple(members[image.id])) for image in found.values()),
         categories=categories,
         dropped=dropped,
     )
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _guess_image_folder(source: SplitSource, file: Path) -> Path:
+    """Return the first folder that holds the first image of the file."""
+    root, split = source.root, source.split
+    try:
+        name = str(json.loads(file.read_text(encoding="utf-8"))["images"][0]["file_name"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return root  # `read` reports what is wrong with the file
+    folders = [root / split, root / f"{split}2017", root / "images", root / "images" / split, file.parent, root]
+    return next((folder for folder in folders if (folder / name).is_file()), folders[0])
+
+
+def _load(path: Path) -> dict[str, list[Any]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}.") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise DataError(f"{path} is no COCO annotation file: it has no list {key!r}.")
+            raise DataError(f"{path} is not a COCO annotation file: it has no list {key!r}.")
     for key in ("images", "categories"):
         if not data[key]:
             raise DataError(f"{path}: the list {key!r} is empty.")
-    found: dict[str, Any] = data
-    return found
+    return cast("dict[str, list[Any]]", data)
 
 
-def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
-    entries = data["categories"]
+def _read_categories(entries: Sequence[Any], path: Path) -> tuple[Category, ...]:
     for entry in entries:
-        if not isinstance(entry, Mapping) or not _whole(entry.get("id")) or not _name(entry.get("name")):
+        if not isinstance(entry, Mapping) or not _is_id(entry.get("id")) or not _is_name(entry.get("name")):
             raise DataError(f"{path}: a category needs an id (a whole number) and a name; not {str(entry)[:80]}.")
-    for what in ("name", "id"):
-        twice = [value for value, count in Counter(entry[what] for entry in entries).items() if count > 1]
-        if twice:
-            raise DataError(f"{path}: the class {what} {twice[0]!r} stands twice among the categories.")
+    for key in ("name", "id"):
+        repeated = [value for value, count in Counter(entry[key] for entry in entries).items() if count > 1]
+        if repeated:
+            raise DataError(f"{path}: the class {key} {repeated[0]!r} is repeated in the categories.")
     return tuple(
         Category(
             id=entry["id"],
@@ -98,77 +126,73 @@ def _categories(data: Mapping[str, Any], path: Path) -> tuple[Category, ...]:
     )
 
 
-def _pictures(data: Mapping[str, Any], images: Path, rows: BadRows) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    for number, entry in enumerate(data["images"], start=1):
-        if not isinstance(entry, Mapping) or not _whole(entry.get("id")) or not _name(entry.get("file_name")):
+def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[int, AnnotatedImage]:
+    found: dict[int, AnnotatedImage] = {}
+    for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, Mapping) or not _is_id(entry.get("id")) or not _is_name(entry.get("file_name")):
             rows.add("an image needs an id (a whole number) and a file_name", f"image number {number}")
             continue
-        where = f"image {entry['id']} ({entry['file_name']})"
+        row = f"image {entry['id']} ({entry['file_name']})"
         if entry["id"] in found:
-            rows.add("image id stands twice", where)
+            rows.add("image id is repeated", row)
             continue
-        path = images / str(entry["file_name"])
-        reason = image_fault(path)
+        path = folder / str(entry["file_name"])
+        reason = image_defect(path)
         if reason is not None:
-            rows.add(reason, where)
+            rows.add(reason, row)
             continue
-        shown, stored = sizes(path)
-        annotated = (entry.get("width", shown[0]), entry.get("height", shown[1]))
-        if annotated not in (shown, stored):
-            rows.add(f"image is {shown[0]} x {shown[1]}, annotated as {annotated[0]} x {annotated[1]}", where)
+        upright, stored = image_sizes(path)
+        annotated = (entry.get("width", upright[0]), entry.get("height", upright[1]))
+        if annotated not in (upright, stored):
+            rows.add(f"image is {upright[0]} x {upright[1]}, annotated as {annotated[0]} x {annotated[1]}", row)
             continue
-        found[entry["id"]] = {
-            "id": entry["id"],
-            "path": path,
-            "width": annotated[0],
-            "height": annotated[1],
-            "as_stored": annotated != shown,
-        }
+        width, height = annotated
+        found[entry["id"]] = AnnotatedImage(
+            id=entry["id"], path=path, width=width, height=height, as_stored=annotated != upright
+        )
     return found
 
 
-def _fault(
-    annotation: Any,
-    pictures: Mapping[int, Mapping[str, Any]],
+def _annotation_defect(
+    entry: object,
+    images: Mapping[int, AnnotatedImage],
     known: set[int],
     categories: Mapping[int, Category],
-    judge: Judge | None,
+    check: AnnotationCheck | None,
 ) -> str | None:
-    if not isinstance(annotation, Mapping):
-        return "it is no mapping"
-    image_id, category_id, box = (annotation.get(key) for key in ("image_id", "category_id", "bbox"))
-    if not _whole(image_id) or image_id not in known:
+    if not isinstance(entry, Mapping):
+        return "it is not a mapping"
+    image_id, category_id, box = (entry.get(key) for key in ("image_id", "category_id", "bbox"))
+    if not _is_id(image_id) or image_id not in known:
         return f"unknown image id {image_id!r}"
-    if not _whole(category_id) or category_id not in categories:
+    if not _is_id(category_id) or category_id not in categories:
         return f"unknown category id {category_id!r}"
     if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
         return "no bbox [x, y, width, height]"
     x, y, width, height = box
     if not (width > 0 and height > 0):
         return f"box of zero area {box}"
-    picture = pictures.get(image_id)
-    if picture is None:
+    image = images.get(image_id)
+    if image is None:
         return None
-    outside = max(-x, -y, x + width - picture["width"], y + height - picture["height"])
-    if outside > _TOLERANCE:
-        return f"box {box} reaches outside the image ({picture['width']} x {picture['height']})"
-    return judge(annotation, categories[annotation["category_id"]], picture) if judge else None
+    if max(-x, -y, x + width - image.width, y + height - image.height) > _TOLERANCE:
+        return f"box {box} extends beyond the image ({image.width} x {image.height})"
+    return check(entry, categories[category_id], image) if check else None
 
 
-def _whole(value: Any) -> bool:
+def _is_id(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, (str, int)) and bool(value)
 
 
-def _clipped(annotation: Mapping[str, Any], pictures: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    picture = pictures[annotation["image_id"]]
-    x, y, width, height = map(float, annotation["bbox"])
+def _clip(entry: Mapping[str, Any], number: int, image: AnnotatedImage) -> Annotation:
+    x, y, width, height = map(float, entry["bbox"])
     left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, float(picture["width"])), min(y + height, float(picture["height"]))
+    right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
     box = [left, top, right - left, bottom - top]
-    area = float(annotation.get("area") or box[2] * box[3])
-    return {**annotation, "bbox": box, "area": area, "iscrowd": int(annotation.get("iscrowd", 0))}
+    area = float(entry.get("area") or box[2] * box[3])
+    clipped = {**entry, "id": number, "bbox": box, "area": area, "iscrowd": int(entry.get("iscrowd", 0))}
+    return cast("Annotation", clipped)

@@ -1,0 +1,35 @@
+"""The metrics of instance_segmentation: COCO average precision of masks and of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from adapt_core.evaluation import PerClass
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
+from adapt_vision_mm.annotations.average_precision import average_precision
+from adapt_vision_mm.annotations.class_metrics import class_precision
+from adapt_vision_mm.annotations.metric_names import BOX_METRICS, MASK_METRICS
+from adapt_vision_mm.openmmlab.detectors.samples import mask_results
+
+if TYPE_CHECKING:
+    from mmdet.structures import DetDataSample
+
+
+class MaskScorer:
+    """Scores masks and boxes: a `Scorer`."""
+
+    metrics = MASK_METRICS | BOX_METRICS
+
+    def to_results(self, sample: DetDataSample, split: AnnotatedSplit) -> list[CocoResult]:
+        """Return the predicted boxes and masks."""
+        return mask_results(sample, [category.id for category in split.categories])
+
+    def score(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> dict[str, float]:
+        """Return COCO mAP, AP50 and AP75 of the masks and of the boxes."""
+        return average_precision(split, results, "segm") | average_precision(split, results, "bbox")
+
+    def per_class(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> PerClass:
+        """Return the average precision of the masks of each class."""
+        return class_precision(split, results, "segm")

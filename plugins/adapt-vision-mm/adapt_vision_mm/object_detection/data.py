@@ -1,0 +1,42 @@
+"""The data of object_detection: annotations with boxes, as a dataset of mmdet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.formats import read_split
+from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.sources import SplitSource
+from adapt_vision_mm.annotations.splits import read_splits
+from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.mm_params import DetectionParams
+
+
+class DetectionData:
+    """The splits of object_detection: a `DataSource`."""
+
+    def __init__(self, plan: Plan[DetectionParams]) -> None:
+        self._plan = plan
+
+    def read_splits(self) -> dict[str, AnnotatedSplit]:
+        """Read COCO JSON or Pascal VOC."""
+        return read_splits(self._plan, self._read)
+
+    def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
+        return read_split(source, "boxes", ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes))
+
+    def make_dataset(
+        self, split: AnnotatedSplit, pipeline: Sequence[Step], config: Config, *, training: bool
+    ) -> MmDataset:
+        """Return an mmdet dataset."""
+        from adapt_vision_mm.openmmlab.detectors.dataset import AnnotatedDataset
+
+        return AnnotatedDataset(split, list(pipeline), self._plan.training.seed, training=training)

@@ -1,0 +1,77 @@
+"""A detector on image files: COCO results, and the images with the predictions drawn on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_core.run_folder.files import write_text
+
+from adapt_vision_mm.annotations.annotated_split import CocoResult
+from adapt_vision_mm.images.output_files import number_outputs
+from adapt_vision_mm.openmmlab import availability
+
+if TYPE_CHECKING:
+    from mmdet.structures import DetDataSample
+    from mmengine.model import BaseModel
+
+
+@attrs.frozen(kw_only=True)
+class DetectorPredictor:
+    """Predicts on image files with a detector.
+
+    Attributes:
+        to_results: (data sample, category ids by label) -> its predictions.
+        threshold: smallest score of a prediction that is kept.
+        palette: colours by label.
+    """
+
+    to_results: Callable[[DetDataSample, Sequence[int]], list[CocoResult]]
+    threshold: float
+    palette: Sequence[Sequence[int]] = ()
+
+    def predict(self, model: BaseModel, paths: Sequence[Path], output: Path) -> list[dict[str, Any]]:
+        """Return {"image", "width", "height", "detections", "drawn"} for each image.
+
+        A detection has "category", "category_id" (label + 1), "bbox" [x, y, width, height] in pixels, "score", and
+        "segmentation" (RLE) where masks are predicted. `drawn` is the image with its detections in `output`, where
+        `predictions.json` has all detections as COCO results.
+        """
+        from mmdet.apis import inference_detector
+        from torchvision.io import write_png
+
+        from adapt_vision_mm.images.overlays import draw_objects
+        from adapt_vision_mm.images.thumbnails import read_pixels
+
+        names = list(model.dataset_meta["classes"])
+        predictions, results = [], []
+        for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
+            with availability.quiet_warnings():
+                sample = inference_detector(model, str(path))
+            sample.set_metainfo({"img_id": number})
+            category_ids = range(1, len(names) + 1)
+            found = [result for result in self.to_results(sample, category_ids) if result["score"] >= self.threshold]
+            results += [{**result, "file_name": str(path)} for result in found]
+            labelled = [{**result, "label": result["category_id"] - 1} for result in found]
+            write_png(draw_objects(read_pixels(path), labelled, names, self.palette), str(drawn))
+            height, width = sample.ori_shape
+            predictions.append(
+                {
+                    "image": str(path),
+                    "width": int(width),
+                    "height": int(height),
+                    "detections": [{"category": names[r["category_id"] - 1], **_rounded(r)} for r in found],
+                    "drawn": str(drawn),
+                }
+            )
+        write_text(output / "predictions.json", json.dumps(results, indent=1))
+        return predictions
+
+
+def _rounded(result: CocoResult) -> dict[str, object]:
+    kept = {key: value for key, value in result.items() if key != "image_id"}
+    return {**kept, "bbox": [round(v, 2) for v in result["bbox"]], "score": round(result["score"], 6)}
