@@ -44,7 +44,7 @@ def test_texts_of_the_evaluation_are_shown_and_not_written_again(
     assert {moment: evidence(tmp_path, moment) for moment in ("before", "after")} == written
     calls: list[Any] = []
     monkeypatch.undo()
-    monkeypatch.setattr("adapt_nlp.seq2seq.generation.generate_texts", lambda *given: calls.append(given))
+    monkeypatch.setattr("adapt_nlp.seq2seq.predict.generate_texts", lambda *given: calls.append(given))
     adapt_core.run({**pairs("summarization"), "OVERWRITE_OUTPUT_DIR": True})
     assert not calls
 
