@@ -1,1 +1,36 @@
-"""OpenMMLab driven by adapt: its operators, configs, training loop and saved forms. Needs the extra `[detection]`."""
+"""mmdet and mmpose driven by adapt: configs, the training loop and saved models. Needs the extra `[detection]`.
+
+In the order of the flow:
+
+    doctor                    optional packages, for `adapt doctor`
+    availability              installation and import of OpenMMLab
+    mmcv_ops_shim             mmcv's operators by torchvision
+    xtcocotools_shim          xtcocotools by pycocotools
+    contracts                 what each task gives the shared code
+    task                      a task as the pipeline sees it
+    config_files              the files of MODEL_PATH
+    trusted_configs           which configs may be read
+    model_builder             the model: config adapted, built, weights loaded
+    model_config              changes to a config that every task needs
+    cfg_options               the user's changes to a config
+    backbones                 timm backbones, and weights of a backbone
+    timm_backbone             a timm model as mmengine's module
+    weights                   weights of a checkpoint that fit
+    detectors/                datasets, pipelines and predictions of mmdet
+    augmentation_seed         augmentation as a function of seed, epoch and image
+    sampler                   the order of training examples
+    dataloader                batches for evaluation
+    preview                   drawn images for the report and `adapt check`
+    activation_memory         bytes that a forward pass keeps
+    activation_checkpointing  GRADIENT_CHECKPOINTING
+    loop                      one Runner of mmengine for one job
+    optimizer                 OPTIMIZER as `optim_wrapper`
+    autocast                  bfloat16 mixed precision
+    schedules                 the learning rate schedule
+    train_loop                the train loop of the Runner
+    hooks                     metrics, evaluations and checkpoints while it trains
+    progress                  the position of a run
+    checkpoints               checkpoints of a run
+    validation_loss           METRIC_FOR_BEST: loss
+    model_folder              a model on disk, for adapt and for plain OpenMMLab
+"""

@@ -87,8 +87,8 @@ def loading_lines(save_method: str, package: Package) -> str:
         "from pathlib import Path",
         "",
         'sys.path.insert(0, "model")',
-        "import mmcv_ops_shim  # serves mmcv's operators by torchvision, where mmcv has no compiled ones",
-        *(["import xtcocotools_shim  # serves xtcocotools by pycocotools"] if package == "mmpose" else []),
+        "import mmcv_ops_shim  # mmcv's operators by torchvision, where mmcv has no compiled ones",
+        *(["import xtcocotools_shim  # xtcocotools by pycocotools"] if package == "mmpose" else []),
         'if Path("model/timm_backbone.py").exists():',
         "    import timm_backbone",
     ]

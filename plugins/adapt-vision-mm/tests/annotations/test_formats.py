@@ -15,9 +15,11 @@ from adapt_core.errors import DataError, InputError
 pytest.importorskip("PIL")
 pytest.importorskip("pycocotools")
 
-from adapt_vision_mm.annotations.formats import coco, label_maps, pascal_voc
-from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations import formats
+from adapt_vision_mm.annotations.formats import coco, label_maps, pascal_voc, read_split
+from adapt_vision_mm.annotations.formats.contract import AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.image_lists import read_image_list
+from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
 
 Broken = Callable[..., Path]
 
@@ -231,3 +233,46 @@ def test_class_list_and_palette_must_fit() -> None:
         label_maps.check_classes(["cat", "cat"], [])
     with pytest.raises(InputError, match="palette has 1 colours for 2 classes"):
         label_maps.check_classes(["cat", "dog"], [[1, 2, 3]])
+
+
+def _source(root: Path, name: str) -> SplitSource:
+    file = root / name
+    return SplitSource(
+        split="train", root=root, image_folder=None, name=name, searched=(file,), file=file if file.is_file() else None
+    )
+
+
+@pytest.mark.parametrize("kind", ["boxes", "masks", "keypoints"])
+def test_coco_json_is_recognised_for_every_kind_of_task(broken: Broken, kind: AnnotationKind) -> None:
+    folder = broken(lambda data: None)
+    assert read_split(_source(folder, "train.json"), kind, ReadOptions(skip=False)).names == ("cell", "plate")
+
+
+def test_a_file_that_no_format_recognises_is_refused_with_the_formats_of_the_task(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"train_ann_file: .*train\.txt .* with boxes \(COCO JSON or Pascal VOC\)"):
+        read_split(_source(tmp_path, "train.txt"), "boxes", ReadOptions(skip=False))
+    with pytest.raises(InputError, match=r"with keypoints \(COCO JSON\)"):
+        read_split(_source(tmp_path, "train.txt"), "keypoints", ReadOptions(skip=False))
+
+
+def test_a_missing_file_is_named_with_the_json_files_that_are_there(broken: Broken) -> None:
+    folder = broken(lambda data: None)
+    with pytest.raises(SplitNotFoundError, match=r"boxes\.json was not found(.|\n)*JSON files there: train\.json"):
+        read_split(_source(folder, "boxes.json"), "boxes", ReadOptions(skip=False))
+
+
+def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "words.py").write_text(
+        "from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit\n"
+        "class Words:\n"
+        "    summary, kinds = 'words', frozenset({'boxes'})\n"
+        "    def recognise(self, source): return source.file is not None and source.file.suffix == '.words'\n"
+        "    def read(self, source, options): return AnnotatedSplit(source='words', images=(), categories=())\n"
+        "FORMAT = Words()\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "train.words").touch()
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, "words"))
+    assert read_split(_source(tmp_path, "train.words"), "boxes", ReadOptions(skip=False)).source == "words"
