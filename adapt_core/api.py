@@ -17,7 +17,7 @@ from adapt_core.runtime.progress import make_reporter
 from adapt_core.runtime.trackers import require_trackers
 
 if TYPE_CHECKING:
-    from adapt_core.estimate.run import Estimate
+    from adapt_core.estimate.estimate import Estimate
 
 
 def run(
@@ -28,12 +28,12 @@ def run(
     strict: bool = False,
     disable_plugins: Iterable[str] = (),
 ) -> RunResult:
-    """Adapts a pretrained model as a config says.
+    """Adapt a pretrained model as a config says.
 
     Args:
         config: a YAML file, or a mapping of the same keys.
         overrides: "KEY=VALUE" strings on top, as `--set` takes them.
-        resume: go on from the newest whole checkpoint in the run folder.
+        resume: go on from the newest complete checkpoint in the run folder.
         strict: a documented key that this run does not use is an error.
         disable_plugins: plugins to leave out.
 
@@ -57,7 +57,7 @@ def check(
     strict: bool = False,
     disable_plugins: Iterable[str] = (),
 ) -> Plan:
-    """The plan of a config, with every check made that needs neither torch nor the data's rows.
+    """Return the plan of a config, with every check made that needs neither torch nor the data's rows.
 
     Raises:
         InputError: what `run` would refuse.
@@ -70,7 +70,7 @@ def check(
 
 
 def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
-    """What a plan's run will see and need. Prepares the data and counts on a model without weights; trains nothing.
+    """Return an estimate of a plan's data, steps, memory and disk. Nothing is trained.
 
     Args:
         plan: what `check` returned.
@@ -79,7 +79,7 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
     Raises:
         InputError: what `run` would refuse.
     """
-    from adapt_core.estimate.run import estimate_run
+    from adapt_core.estimate.estimate import estimate_run
 
     registry = Registry.discover(plan.disabled_plugins)
     reporter = make_reporter(is_main=True)
@@ -114,7 +114,7 @@ def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: 
 
 
 def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) -> list[dict[str, Any]]:
-    """Predicts with a finished run's model.
+    """Predict with a finished run's model.
 
     Args:
         run_dir: the run folder.

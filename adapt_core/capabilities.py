@@ -1,4 +1,4 @@
-"""What implementations may answer besides their contract: where one of these is absent, adapt leaves that part out.
+"""Optional capabilities of implementations: adapt leaves out what an implementation does not support.
 
 The report shows samples and classes, `adapt check` counts and previews.
 """
@@ -65,7 +65,7 @@ class SupportsPerClass(Protocol):
     """A loop that can say how each class did. Optional."""
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """What the evaluation that gave these metrics says of each class, or None. Nothing is evaluated again."""
+        """Return the scores of each class in the evaluation that gave these metrics, or None. Evaluate nothing."""
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ class SupportsSamples(Protocol):
     """A task that shows what a model makes of a few validation rows, before and after training. Optional."""
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """At most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
+        """Return at most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
 
         A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
         "data:image/...;base64,..." text.
@@ -90,7 +90,7 @@ class SupportsCachedSamples(Protocol):
     """A task that shows samples and whose evaluations have made their predictions already. Optional."""
 
     def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
-        """What `samples` would show, of the evaluation that gave these metrics; None where it was not kept."""
+        """Return what `samples` would show, of the evaluation that gave these metrics; None where it was not kept."""
 
 
 @runtime_checkable
@@ -98,7 +98,7 @@ class SupportsMetaInit(Protocol):
     """A task that knows a model's structure without its weights. Optional; `adapt check` counts with it."""
 
     def load_structure(self, data: TaskData) -> LoadedModel:
-        """What `load_model` would load, unquantized, with every tensor on the device "meta".
+        """Return what `load_model` would load, unquantized, with every tensor on the device "meta".
 
         A task that `SupportsActivationMeasurement` keeps them on the CPU.
         """
@@ -109,7 +109,7 @@ class SupportsBatchPreview(Protocol):
     """A task whose batches are tensors by name. Optional; `adapt check` traces what one keeps for the backward pass."""
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """A training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+        """Return a training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
 
 
 @runtime_checkable
@@ -117,7 +117,7 @@ class SupportsActivationMeasurement(Protocol):
     """A task whose model needs values to know its shapes, so that nothing can be traced. Optional."""
 
     def measured_activations(self, model: nn.Module, data: TaskData) -> int:
-        """Bytes that a batch of BATCH_SIZE keeps for the backward pass, from a real forward pass of less on the CPU.
+        """Return the bytes that a batch of BATCH_SIZE keeps for the backward pass, from a smaller pass on the CPU.
 
         Args:
             model: what `load_structure` loaded, with the method attached, in training mode.
@@ -130,8 +130,9 @@ class SupportsTokenPreview(Protocol):
     """A task whose model reads tokens. Optional; `adapt check` shows them."""
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
-        """At most `count` training examples as (token, label) pairs; a label that stands for all comes last, with no
-        token. A label is empty where the token has none.
+        """Return at most `count` training examples as (token, label) pairs.
+
+        A label of the complete example comes last, without a token. A label is empty where the token has none.
         """
 
 
@@ -140,7 +141,7 @@ class SupportsImagePreview(Protocol):
     """A task whose model sees pictures. Optional; `adapt check --draw` writes them."""
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
-        """At most `count` training pictures as the model sees them, with classes, boxes, masks or points: a PNG."""
+        """Return a PNG of at most `count` training images as model inputs, with classes, boxes, masks or keypoints."""
 
 
 @runtime_checkable
@@ -179,7 +180,7 @@ class SupportsMemoryEstimate(Protocol):
     """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
 
     def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
-        """What each parameter of a plain model that will be quantized takes, by its full name.
+        """Return what each parameter of a plain model that will be quantized takes, by its full name.
 
         Args:
             model: not quantized; its tensors may be on the device "meta".
@@ -195,12 +196,12 @@ class SupportsRankMemory(Protocol):
     """A launcher that knows beforehand what each of its processes will hold. Optional; `adapt check` uses it."""
 
     def processes(self) -> int:
-        """The processes of a run, over all machines."""
+        """Return the processes of a run, over all machines."""
 
     def on_each_rank(
         self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
     ) -> list[Memory]:
-        """What each process holds, by rank; empty where the launcher cannot run such a model.
+        """Return what each process holds, by rank; empty where the launcher cannot run such a model.
 
         Args:
             model: with the method attached, its tensors on "meta".
@@ -226,10 +227,10 @@ class RunCommand:
     disabled_plugins: tuple[str, ...] = ()
 
     def words(self, config: str | None = None) -> list[str]:
-        """The command's words behind `adapt`. It resumes, so that a job which is started again goes on.
+        """Return the command's words behind `adapt`. It resumes, so that a job which is started again goes on.
 
         Args:
-            config: where the config lies when the command runs (default: where it lies now).
+            config: the config's path when the command runs (default: its path now).
         """
         switches = [word for name in self.disabled_plugins for word in ("-p", f"no:{name}")]
         changes = [word for override in self.overrides for word in ("--set", override)]
@@ -241,7 +242,7 @@ class SupportsLaunchFiles(Protocol):
     """A launcher whose runs an existing scheduler can start. Optional; `adapt run --emit` uses it."""
 
     def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
-        """The launch file's text.
+        """Return the launch file's text.
 
         Args:
             scheduler: "slurm", "kubernetes" or "torchrun".

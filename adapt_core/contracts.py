@@ -35,7 +35,7 @@ class TaskData:
     Attributes:
         train, validation, test: map-style data sets of model inputs.
         labels: class names by id, where the task has classes.
-        stats: what `result.json` and the log tell of the data (rows, dropped rows, truncated share).
+        stats: statistics of the data for `result.json` and the log (rows, dropped rows, truncated share).
         rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
     """
 
@@ -64,12 +64,12 @@ class LoadedModel:
 
 @attrs.frozen(kw_only=True)
 class AttachContext:
-    """Where a method attaches.
+    """The base model's facts that a method attaches by.
 
     Attributes:
         head: full names of the head's modules, as the task found them.
         new_parameters: full names of parameters that the checkpoint did not hold; they train under any method.
-        train_head: whether the head trains beside an adapter.
+        train_head: whether the head trains in addition to an adapter.
         quantized: whether the base model's weights are quantized.
     """
 
@@ -79,7 +79,7 @@ class AttachContext:
     quantized: bool = False
 
     def trains(self, parameter: str) -> bool:
-        """Whether a parameter trains whatever the method: a new one, or the head's where the head trains."""
+        """Return whether a parameter trains whatever the method: a new one, or the head's where the head trains."""
         if parameter in self.new_parameters:
             return True
         return self.train_head and any(parameter == m or parameter.startswith(f"{m}.") for m in self.head)
@@ -99,14 +99,14 @@ class Quantizer(Protocol[ParamsT]):
         """
 
     def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
-        """Quantizes the layers of any module in place and returns it.
+        """Quantize the layers of any module in place and return it.
 
         Raises:
             InputError: the model has no layer that can be quantized.
         """
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
-        """Makes a quantized model ready to train an adapter on (norms, input gradients)."""
+        """Make a quantized model ready to train an adapter on (norms, input gradients)."""
 
     def dequantize(self, model: nn.Module) -> nn.Module:
         """Replace the quantized layers by plain float32 ones that compute the same; return the model.
@@ -122,26 +122,26 @@ class Method(Protocol[ParamsT]):
     def __init__(self, params: ParamsT) -> None: ...
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """Prepares a model for training: freezes, adds an adapter, or both; returns the module to train.
+        """Prepare a model for training: freeze it, add an adapter, or both. Return the module to train.
 
         Raises:
             InputError: the method cannot serve this model, or a parameter names nothing in it.
         """
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
-        """What is declared to train, by group ("adapter", "head", ...): full parameter names of the attached model.
+        """Return the parameters that should train, by group ("adapter", "head", ...): full names in the attached model.
 
-        A group whose every tensor stands still stops the run.
+        A group without a moving tensor stops the run.
         """
 
     def disable_adapter(self, model: nn.Module) -> AbstractContextManager[Any]:
-        """A context in which the model computes what the base model with its new head would."""
+        """Return a context in which the model computes what the base model with its new head would."""
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
-        """Writes what the method added into a folder, in peft's format; False where it added nothing."""
+        """Write what the method added into a folder, in peft's format; False where it added nothing."""
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """Attaches the adapter that `save_adapter` wrote to a plain base model."""
+        """Attach the adapter that `save_adapter` wrote to a plain base model."""
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
         """Return the trained model without any class of the method or the quantizer.
@@ -159,18 +159,18 @@ class Loop(Protocol):
     """A training loop over one model and its data, in one process of a run."""
 
     def evaluate(self, split: Any) -> dict[str, float]:
-        """Metrics of the model as it is, over all ranks. `split` is one of TaskData's."""
+        """Return metrics of the model as it is, over all ranks. `split` is one of TaskData's."""
 
     def train(self, resume_from: Path | None) -> TrainResult:
-        """Trains from the beginning or from a checkpoint."""
+        """Train from the beginning or from a checkpoint."""
 
     def unwrap_model(self) -> nn.Module:
-        """The attached model without wrappers of the loop or launcher."""
+        """Return the attached model without wrappers of the loop or launcher."""
 
 
 @attrs.frozen(kw_only=True)
 class TrainResult:
-    """What a loop tells after training.
+    """The outcome of training.
 
     Attributes:
         steps: optimizer steps done in all, those before a resume included.
@@ -251,32 +251,32 @@ class Task(Protocol[ParamsT]):
         """
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """Loads the base model, with a head for the data's labels.
+        """Load the base model, with a head for the data's labels.
 
         Raises:
             InputError: the model cannot be found or loaded, or does not fit the task.
         """
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
-        """Full names of the modules that make up the head of a plain (not attached) model."""
+        """Return full names of the modules that make up the head of a plain (not attached) model."""
 
     def trains_head_by_default(self, loaded: LoadedModel) -> bool:
-        """Whether the head trains beside an adapter where LAST_LAYER_TUNING does not say."""
+        """Return whether the head trains in addition to an adapter where LAST_LAYER_TUNING does not say."""
 
     def make_loop(self, job: Job) -> Loop:
-        """The loop that trains this task, built for a job."""
+        """Return the loop that trains this task, built for a job."""
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
-        """Writes a plain model and what loading it needs (config, tokenizer or processor, label map)."""
+        """Write a plain model and what loading it needs (config, tokenizer or processor, label map)."""
 
     def load_model_folder(self, folder: Path) -> nn.Module:
-        """The plain model that `save_model` wrote, on the CPU, in evaluation mode."""
+        """Return the plain model that `save_model` wrote, on the CPU, in evaluation mode."""
 
     def loading_lines(self, save_method: str) -> str:
-        """Python source that loads `model/` without adapt; run in the run folder, it leaves `model` defined."""
+        """Return Python source that loads `model/` without adapt; run in the run folder, it leaves `model` defined."""
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """Predictions of an adapted model on raw inputs, one JSON-ready mapping each, in their order.
+        """Return predictions of an adapted model on raw inputs, one JSON-ready mapping each, in their order.
 
         Args:
             model: what `load_model_folder` returned (or an attached one).
@@ -285,7 +285,7 @@ class Task(Protocol[ParamsT]):
         """
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """The raw inputs that command-line arguments mean: texts, or files of the kinds the task reads."""
+        """Return the raw inputs that command-line arguments mean: texts, or files of the kinds the task reads."""
 
 
 class Work(Protocol):
@@ -301,20 +301,20 @@ class Launcher(Protocol[ParamsT]):
     def __init__(self, params: ParamsT) -> None: ...
 
     def check(self, plan: Plan) -> None:
-        """Refuses what this machine or plan cannot do, before any process starts.
+        """Refuse what this machine or plan cannot do, before any process starts.
 
         Raises:
             InputError: with the reason.
         """
 
     def is_coordinator(self) -> bool:
-        """Whether the run folder is this command's to lock and write: true but on the further ones of several machines.
+        """Return whether this command locks and writes the run folder: False on machines other than the first.
 
         Asked first of all, without torch.
         """
 
     def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
-        """Runs a plan in every process and returns rank 0's result.
+        """Run a plan in every process and return rank 0's result.
 
         The processes are this one, which calls `work`, or those of
         `python -m adapt_core.execution.worker`, which read `adapt_core.execution.worker.message` from standard input.

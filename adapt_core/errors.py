@@ -63,7 +63,7 @@ class Where:
 
 @attrs.frozen
 class Problem:
-    """One fault of a config: where it stands, which key, what is wrong and what to do."""
+    """One fault of a config: its position, its key, what is wrong and what to do."""
 
     message: str
     key: str | None = None

@@ -27,13 +27,13 @@ class PerClass:
 
 
 def spread(total: int, count: int) -> list[int]:
-    """At most `count` indices below `total`, evenly spaced from the first."""
+    """Return at most `count` indices below `total`, evenly spaced from the first."""
     step = max(total / count, 1.0)
     return [int(number * step) for number in range(min(count, total))]
 
 
 def of_evaluation(kept: dict[tuple[tuple[str, float], ...], Kept], metrics: Mapping[str, float]) -> Kept | None:
-    """What was kept of the latest evaluation that gave these metrics, or None.
+    """Return what was kept of the latest evaluation that gave these metrics, or None.
 
     Args:
         kept: by the scores of its evaluation, as items, the latest last.

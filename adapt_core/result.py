@@ -1,4 +1,4 @@
-"""What a run gives back, and what stands in `result.json`."""
+"""The result of a run, as in `result.json`."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class RunResult:
     merge: MergeOutcome | None = None
 
     def to_json(self) -> str:
-        """The text of `result.json`."""
+        """Return the text of `result.json`."""
         return json.dumps(attrs.asdict(self), indent=2, sort_keys=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> RunResult:
-        """The result that `to_json` wrote, also in an earlier version; keys of later versions are left out."""
+        """Return the result that `to_json` wrote, also in an earlier version; keys of later versions are left out."""
         known = {field.name for field in attrs.fields(cls)}
         stored = {_EARLIER_KEYS.get(key, key): value for key, value in json.loads(text).items()}
         return cls(**{key: value for key, value in stored.items() if key in known})

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from adapt_core.run_folder.checkpoints import fault, newest_whole, step_of
+from adapt_core.run_folder.checkpoints import fault, newest_complete, step_of
 
 SECONDS_TO_END = 60.0
 SECONDS_WITHOUT_A_STEP = 240.0
@@ -134,7 +134,7 @@ def killed_and_resumed(config: Path, more: list[str], given: argparse.Namespace,
     report: dict[str, Any] = {"kills": [], "resumed": 0, "finished": 0, "wrong": []}
     mark = ""
     for number in range(10 * given.kills):
-        whole = newest_whole(folder / "checkpoints") if folder.exists() else None
+        whole = newest_complete(folder / "checkpoints") if folder.exists() else None
         mark = f"{os.getpid()}-{number}"
         run = Run(config, folder, more, mark)
         count = len(report["kills"])

@@ -14,8 +14,8 @@ from adapt_core.errors import ConfigError, InputError
 from adapt_core.run_folder.files import write_bytes
 
 if TYPE_CHECKING:
-    from adapt_core.estimate.ranks import Share
-    from adapt_core.estimate.run import Estimate
+    from adapt_core.estimate.estimate import Estimate
+    from adapt_core.estimate.ranks import RankRange
 
 _SHOWN_TOKENS = 48
 
@@ -149,7 +149,7 @@ def _show_estimate(found: Estimate) -> None:
         click.echo(f"warning: {warning}")
 
 
-def _by_launcher(shares: list[Share]) -> list[list[str]]:
+def _by_launcher(shares: list[RankRange]) -> list[list[str]]:
     from adapt_core.runtime.format import size
 
     rows = [["launcher", "rank", "weights", "gradients", "optimizer", "exchanged", "sum, with activations"]]

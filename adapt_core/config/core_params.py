@@ -205,7 +205,7 @@ class RunParams:
     )
     last_layer_tuning: bool | None = param(
         None,
-        "Alone: the method last_layer. With a PEFT method: whether the head trains beside the adapter "
+        "Alone: the method last_layer. With a PEFT method: whether the head trains in addition to the adapter "
         "(absent: yes where the checkpoint had no such head, no for language-model heads).",
         key="LAST_LAYER_TUNING",
         on=True,
@@ -220,7 +220,7 @@ class RunParams:
     )
     resume_from_checkpoint: bool | str = param(
         False,
-        "Go on from the newest whole checkpoint (true or auto), or from a given one.",
+        "Go on from the newest complete checkpoint (true or auto), or from a given one.",
         key="RESUME_FROM_CHECKPOINT",
         may_change_on_resume=True,
     )

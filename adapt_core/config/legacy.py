@@ -1,7 +1,7 @@
 """What became of the names of the tool that adapt succeeds.
 
 Three tables: other spellings of a key that lives on, keys that have no effect any more (with the reason, which is
-logged), and task names that stand for another task.
+logged), and task names that mean another task.
 """
 
 from __future__ import annotations

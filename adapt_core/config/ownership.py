@@ -1,4 +1,4 @@
-"""Every key to its one owner; unknown, unused and legacy keys named."""
+"""The one owner of each key; unknown, unused and legacy keys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Owned:
 
 
 def assign(given: Mapping[str, Given], selection: Selection, registry: Registry) -> Owned:
-    """Converts each given key to its owner's type, and judges those without an owner."""
+    """Convert each given key to its owner's type, and report those without an owner."""
     owners, problems = owners_of(selection)
     owned = Owned({slot: {} for slot in (*GROUPS, *SLOTS)}, dict(given), problems)
     task = selection.task.spec if selection.task else None
@@ -126,7 +126,7 @@ def _is_off_switch(key: str, item: Given, registry: Registry) -> bool:
 
 
 def spelling(key: str, registry: Registry) -> str:
-    """A folded key as it is documented."""
+    """Return a folded key as it is documented."""
     for group in GROUPS.values():
         if key in parameters_of(group):
             return parameters_of(group)[key].key

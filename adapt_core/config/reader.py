@@ -1,4 +1,4 @@
-"""From a YAML 1.2 file, a Python mapping or `--set` strings to entries that remember where they stand."""
+"""From a YAML 1.2 file, a Python mapping or `--set` strings to entries that remember their line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Entry:
 
 
 def plain(value: object) -> Any:
-    """A value with its entries turned back into dicts."""
+    """Return a value with its entries turned back into dicts."""
     if isinstance(value, tuple):
         return {entry.key: plain(entry.value) for entry in value}
     if isinstance(value, list):
@@ -45,15 +45,15 @@ def plain(value: object) -> Any:
 
 
 def read_file(path: str | Path) -> list[Entry]:
-    """Reads a config file.
+    """Read a config file.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML, is no mapping, or uses a tag that is not plain data.
+        ConfigError: the file cannot be read, is not YAML, is not a mapping, or uses a tag that is not plain data.
     """
     path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError([Problem(f"{path} is larger than {_MAX_BYTES >> 20} MiB: that is no config file.")])
+            raise ConfigError([Problem(f"{path} is larger than {_MAX_BYTES >> 20} MiB: that is not a config file.")])
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
@@ -64,7 +64,7 @@ def read_file(path: str | Path) -> list[Entry]:
 
 
 def read_text(text: str, source: str) -> list[Entry]:
-    """Reads YAML 1.2 text; see `read_file`. `source` names it in messages."""
+    """Read YAML 1.2 text; see `read_file`. `source` names it in messages."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.nodes import MappingNode
@@ -144,7 +144,7 @@ def _merged(value: object, where: Where) -> list[Entry]:
 
 
 def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entry]:
-    """Entries of a Python mapping (the `adapt_core.run({...})` form)."""
+    """Return entries of a Python mapping (the `adapt_core.run({...})` form)."""
     where = Where(source)
 
     def entry(key: object, value: object) -> Entry:
@@ -162,10 +162,10 @@ def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entr
 
 
 def read_overrides(pairs: Iterable[str]) -> list[Entry]:
-    """Entries of `--set KEY=VALUE` strings; VALUE is read as YAML, so lists and numbers work.
+    """Return entries of `--set KEY=VALUE` strings; VALUE is read as YAML, so lists and numbers work.
 
     Raises:
-        ConfigError: a string has no '=' or its value is no YAML.
+        ConfigError: a string has no '=' or its value is not YAML.
     """
     entries = []
     for pair in pairs:

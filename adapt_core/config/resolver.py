@@ -36,7 +36,7 @@ class RunConfig:
 
     @classmethod
     def read(cls, config: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> RunConfig:
-        """Reads a file, or takes a Python mapping.
+        """Read a file or a Python mapping.
 
         Raises:
             ConfigError: the file cannot be read as a config.
@@ -48,13 +48,13 @@ class RunConfig:
 
 
 def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resume: bool = False) -> Plan:
-    """The plan of a config. Imports nothing heavy.
+    """Return the plan of a config. Imports nothing heavy.
 
     Args:
         config: what `RunConfig.read` returned.
         registry: the plugins to choose from.
         strict: whether a documented key that this run does not use is an error.
-        resume: whether to go on from the newest whole checkpoint, whatever the config says.
+        resume: whether to go on from the newest complete checkpoint, whatever the config says.
 
     Raises:
         ConfigError: with every problem of the config.

@@ -1,4 +1,4 @@
-"""What no single key can tell: combinations that cannot run, found before anything heavy is imported."""
+"""Combinations of keys that cannot run, found before anything heavy is imported."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Given:
 
 
 def declared_keys(registry: Registry) -> set[str]:
-    """The folded keys that anything installed declares, and all documented ones."""
+    """Return the folded keys that anything installed declares, and all documented ones."""
     keys = set(known_keys.OWNERS) | set(legacy.HONOURED) | set(legacy.WITHOUT_EFFECT)
     for group in GROUPS.values():
         keys.update(parameters_of(group))
@@ -54,7 +54,7 @@ def method_sections(registry: Registry) -> dict[str, str]:
 
 
 def flatten(entries: Iterable[Entry], registry: Registry) -> list[tuple[str | None, Entry]]:
-    """The entries with sections opened.
+    """Return the entries with sections opened.
 
     Returns:
         pairs of (folded method whose section the entry stood in, or None; the entry), in order.

@@ -48,7 +48,7 @@ def choice_of(item: Registered[SpecT], params: object) -> Choice:
 
 
 def chosen_method_name(given: Mapping[str, Given]) -> str | None:
-    """The folded name of the method that the switches choose, before it is looked up."""
+    """Return the folded name of the method that the switches choose, before it is looked up."""
     named = given.get("method")
     if named is not None:
         return str(named.value).strip().casefold()
@@ -58,7 +58,7 @@ def chosen_method_name(given: Mapping[str, Given]) -> str | None:
 
 
 def is_on(given: Given | None) -> bool:
-    """Whether a boolean switch is given and on. A value that is no boolean counts as off; it is reported elsewhere."""
+    """Return whether a boolean switch is given and on. Another value counts as off and is reported elsewhere."""
     if given is None:
         return False
     try:
@@ -68,7 +68,7 @@ def is_on(given: Given | None) -> bool:
 
 
 def select(given: Mapping[str, Given], registry: Registry) -> Selection:
-    """Chooses by the switches of config.md, and collects every contradiction."""
+    """Choose by the switches of the config, and collect every contradiction."""
     selection = Selection()
     _select_task(given, registry, selection)
     _select_method(given, registry, selection)

@@ -36,7 +36,7 @@ _WIDTH = 100
 
 
 def starter_config(task: str, method: str | None, overrides: Iterable[str], registry: Registry) -> str:
-    """The text of a config for a task.
+    """Return the text of a config for a task.
 
     Args:
         task: its name.
@@ -109,7 +109,7 @@ def _comment(text: str) -> list[str]:
 
 
 def _spell(value: object) -> str:
-    """A value as YAML 1.2 in one line; JSON is YAML."""
+    """Return a value as YAML 1.2 in one line; JSON is YAML."""
     if isinstance(value, str) and _BARE.fullmatch(value) and value.casefold() not in ("true", "false", "yes", "no"):
         return value if not is_not_given(value) and value.casefold() != "null" else json.dumps(value)
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -19,12 +19,12 @@ class ValueProblem(ValueError):  # noqa: N818 - a problem that is collected, not
 
 
 def is_not_given(value: object) -> bool:
-    """Whether a raw value means "not given": empty, '', null, None, or the string 'None'."""
+    """Return whether a raw value means "not given": empty, '', null, None, or the string 'None'."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None", "~"))
 
 
 def convert(value: object, parameter: Parameter, choices: tuple[object, ...] | None = None) -> Any:
-    """A raw value as the parameter's type, within its choices and bounds.
+    """Return a raw value as the parameter's type, within its choices and bounds.
 
     Args:
         value: what was read (not a "not given", see `is_not_given`).
@@ -58,7 +58,7 @@ def _show(value: object) -> str:
 
 
 def as_bool(value: object, _: object = bool) -> bool:
-    """A raw value as a switch: true/false, yes/no, quoted or not, in any case.
+    """Return a raw value as a switch: true/false, yes/no, quoted or not, in any case.
 
     Raises:
         ValueProblem: it is neither.
@@ -165,7 +165,7 @@ def _in_bounds(value: float, parameter: Parameter) -> None:
 
 
 def bounds_in_words(parameter: Parameter) -> str:
-    """The declared bounds as text: "at least 1", "above 0 and below 1"."""
+    """Return the declared bounds as text: "at least 1", "above 0 and below 1"."""
     bounds = parameter.declaration
     named = (("at least", bounds.ge), ("above", bounds.gt), ("at most", bounds.le), ("below", bounds.lt))
     return " and ".join(

@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 
 def broadcast_batch_norm_buffers(model: nn.Module, world_size: int) -> None:
-    """Gives every process rank 0's running means and variances: its model is the one that is saved.
+    """Give every process rank 0's running means and variances: its model is the one that is saved.
 
     So what all processes measure together is that model, and rank 0 trains on as if nothing had been measured. In
     training itself the statistics play no part. Every process must call it.

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def choose_gpus(cuda_id: str | None) -> None:
-    """Makes only the GPUs of `cuda_id` visible. Must come before CUDA is initialised.
+    """Make only the GPUs of `cuda_id` visible. Must come before CUDA is initialised.
 
     Warns where there is no GPU; an outer CUDA_VISIBLE_DEVICES is obeyed and cuda_id then ignored, with a warning.
     """
@@ -40,7 +40,7 @@ def first_device() -> str:
 
 
 def refuse_impossible_precision(plan: Plan, device: str) -> None:
-    """Refuses a precision that the device cannot train in.
+    """Refuse a precision that the device cannot train in.
 
     Raises:
         InputError: FP16 on a CPU (there is no gradient scaling for float16 there), or BF16 on a GPU without it.

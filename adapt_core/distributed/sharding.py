@@ -1,4 +1,4 @@
-"""Tensors whose shares lie in several processes (torch's DTensor), seen from one of them."""
+"""Tensors sharded over processes (torch's DTensor), seen from one process."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import nn
 
 
 def is_sharded(tensor: torch.Tensor) -> bool:
-    """Whether this process holds a share of the tensor."""
+    """Return whether this process holds a share of the tensor."""
     return hasattr(tensor, "to_local")
 
 
 def local_shard(tensor: torch.Tensor) -> torch.Tensor:
-    """The share of this process, or the tensor itself where it is whole. A share may be empty."""
+    """Return the share of this process, or the tensor itself where it is whole. A share may be empty."""
     share: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return share
 
 
 def compute_device(model: nn.Module) -> torch.device:
-    """Where a model computes: shares may wait on the CPU (CPU offload of FSDP) for the GPU that gathers them."""
+    """Return where a model computes: shares may wait on the CPU (CPU offload of FSDP) for the GPU that gathers them."""
     first = next(model.parameters())
     if not is_sharded(first):
         return first.device
@@ -30,7 +30,7 @@ def compute_device(model: nn.Module) -> torch.device:
 
 
 def plain_name(parameter: str) -> str:
-    """A parameter's name without what activation checkpointing puts around layers."""
+    """Return a parameter's name without what activation checkpointing puts around layers."""
     return parameter.replace("_checkpoint_wrapped_module.", "")
 
 
@@ -58,7 +58,7 @@ def all_reduce_norms(norms: torch.Tensor, sharded: bool) -> torch.Tensor:
 
 
 def union_over_ranks(names: Iterable[str]) -> set[str]:
-    """The names that any process gives. Every process must call it."""
+    """Return the names that any process gives. Every process must call it."""
     given: list[list[str]] = [[] for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather_object(given, sorted(names))
     return {name for part in given for name in part}

@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """What torchrun's environment tells of this process.
+    """This process in torchrun's environment.
 
     Attributes:
         rank: 0 to size - 1 over all machines.

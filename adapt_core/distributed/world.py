@@ -35,7 +35,7 @@ class World:
 
 @contextmanager
 def local_main_process_first(world: World) -> Iterator[None]:
-    """Runs the block in each machine's first process, then in its others.
+    """Run the block in each machine's first process, then in its others.
 
     For work whose result a cache keeps, so that it is done once: preparing data. A process that fails in the block
     leaves the others waiting; whoever started them ends them.

@@ -1,1 +1,1 @@
-"""What a run will need and see, told before it: `adapt check`."""
+"""Estimates of a run's steps, memory and disk: `adapt check`."""

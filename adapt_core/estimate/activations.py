@@ -38,7 +38,7 @@ class Kept:
 
     @contextmanager
     def counting(self, model: nn.Module, recomputed: bool) -> Iterator[None]:
-        """Counts what the forward passes inside keep.
+        """Count what the forward passes inside keep.
 
         Args:
             model: in training mode. Where blocks are recomputed it stays switched to that, and a backward pass of what
@@ -84,7 +84,7 @@ class Kept:
 
 
 def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str, recomputed: bool) -> int | None:
-    """Bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
+    """Return bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
 
     Args:
         model: with the method attached, its tensors on "meta".
@@ -120,7 +120,7 @@ def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str, re
 
 
 def own_storages(model: nn.Module) -> set[int]:
-    """The storages of a model's parameters and buffers."""
+    """Return the storages of a model's parameters and buffers."""
     return {_storage(tensor) for tensor in [*model.parameters(), *model.buffers()]}
 
 

@@ -15,7 +15,7 @@ from adapt_core.capabilities import StoredBytes
 
 
 def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:
-    """Bytes of parameters and buffers, each shared tensor once.
+    """Return bytes of parameters and buffers, each shared tensor once.
 
     Args:
         model: with the method attached, its tensors on "meta".
@@ -26,7 +26,7 @@ def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:
 
 
 def stored(name: str, tensor: torch.Tensor, quantized: Mapping[str, StoredBytes]) -> StoredBytes:
-    """What a parameter or buffer takes.
+    """Return what a parameter or buffer takes.
 
     Args:
         name: in the attached model.
@@ -42,13 +42,13 @@ def stored(name: str, tensor: torch.Tensor, quantized: Mapping[str, StoredBytes]
 
 
 def _same(attached: str, plain: str) -> bool:
-    """Whether a name of an attached model means a plain model's parameter (adapters wrap layers in `base_layer`)."""
+    """Return whether both names are one parameter's; adapters wrap layers in `base_layer`."""
     bare = attached.replace(".base_layer.", ".")
     return bare == plain or bare.endswith(f".{plain}")
 
 
 def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
-    """Bytes of gradients and of optimizer states."""
+    """Return bytes of gradients and of optimizer states."""
     from torch import nn
 
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}

@@ -1,4 +1,4 @@
-"""What each optimizer keeps beside a parameter, as torch, transformers and bitsandbytes make it."""
+"""The state that each optimizer keeps for a parameter, as torch, transformers and bitsandbytes make it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TABLE = 4 * 256
 
 
 def state_bytes(optimizer: str, shape: Sequence[int], itemsize: int, embedding: bool) -> int:
-    """Bytes of an optimizer's state for one parameter.
+    """Return bytes of an optimizer's state for one parameter.
 
     Args:
         optimizer: an OPTIMIZER.

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
-class Share:
+class RankRange:
     """Processes that hold as many bytes as each other.
 
     Attributes:
@@ -36,10 +36,10 @@ class Share:
     memory: Memory
 
 
-def shares(
+def rank_ranges(
     plan: Plan, registry: Registry, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory
-) -> list[Share]:
-    """The shares under each launcher, the ranks of one launcher in their order.
+) -> list[RankRange]:
+    """Return the rank ranges of each launcher, in the order of ranks.
 
     A launcher that the plan did not choose counts with its own defaults, but for the number of processes where the
     plan has several.
@@ -61,7 +61,7 @@ def shares(
         ranks = enumerate(launcher.on_each_rank(model, quantized, whole, plan, processes))
         for memory, group in groupby(ranks, key=lambda ranked: ranked[1]):
             numbers = [rank for rank, _ in group]
-            found.append(Share(launcher=name, first_rank=numbers[0], last_rank=numbers[-1], memory=memory))
+            found.append(RankRange(launcher=name, first_rank=numbers[0], last_rank=numbers[-1], memory=memory))
     return found
 
 
@@ -80,6 +80,6 @@ def _constructed(item: Registered[LauncherSpec], plan: Plan) -> Any:
     try:
         return item.spec.load()(item.spec.params())
     except (ImportError, AttributeError) as error:
-        # The run does not ask for it: `adapt plugins` tells of a broken one.
+        # The run does not ask for it: `adapt plugins` reports a broken one.
         log.info("memory under %s is not known: %s", item.spec.name, error)
         return None

@@ -13,7 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
-from adapt_core.run_folder.files import whole_folder
+from adapt_core.run_folder.files import atomic_folder
 from adapt_core.run_folder.paths import RunFolder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def export_run(
     """
     method, quantizer = components.method, components.quantizer
     artifacts: dict[str, str] = {}
-    with whole_folder(folder.adapter) as temporary:
+    with atomic_folder(folder.adapter) as temporary:
         has_adapter = method.save_adapter(model, temporary)
     if has_adapter:
         artifacts["adapter"] = folder.adapter.name
@@ -77,7 +77,7 @@ def size_of(path: Path) -> int:
 
 def save_model(task: Task, model: nn.Module, folder: Path, save_method: str) -> None:
     """Write a plain model folder, complete or not at all."""
-    with whole_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         task.save_model(model, temporary, save_method)
     log.info("saved %s (%s, %s bytes)", folder, save_method, f"{size_of(folder):,}")
 

@@ -14,7 +14,7 @@ from adapt_core.plugin.registry import Registry
 def launch_file(
     scheduler: str, config: str, overrides: tuple[str, ...], *, strict: bool, disable_plugins: tuple[str, ...]
 ) -> str:
-    """The text of a launch file that runs a config. Its paths are not looked for: they may lie on the cluster alone.
+    """Return the text of a launch file that runs a config. Its paths may exist on the cluster only.
 
     Args:
         scheduler: "slurm", "kubernetes" or "torchrun".

@@ -1,4 +1,4 @@
-"""What a worker process and the launcher that started it tell each other.
+"""Messages between a worker process and the launcher that started it.
 
 The launcher writes one line of JSON to the worker's standard input (`worker.message`) and keeps the pipe open for as
 long as it lives. The worker writes one line of JSON to its standard output, a `Report`; all else that a
@@ -33,7 +33,7 @@ class Report:
         result: the run's result as JSON text, of the worker of rank 0.
         message: what went wrong, or None.
         by_input: whether the user's input is at fault.
-        of_connection: whether it only tells that the connection to the other processes broke or timed out.
+        of_connection: whether it only reports that the connection to the other processes broke or timed out.
         traceback: Python's, of what went wrong.
         at: when, in seconds of this machine's monotonic clock.
     """
@@ -47,7 +47,7 @@ class Report:
 
     @classmethod
     def of_error(cls, error: BaseException) -> Report:
-        """The report of an exception."""
+        """Return the report of an exception."""
         known = isinstance(error, AdaptError)
         return cls(
             message=str(error) if known else f"{type(error).__name__}: {str(error).strip() or 'no message'}",
@@ -62,7 +62,7 @@ class Report:
 
     @classmethod
     def from_line(cls, line: str) -> Report:
-        """The report that `to_line` wrote."""
+        """Return the report that `to_line` wrote."""
         return cls(**json.loads(line))
 
 
@@ -77,7 +77,7 @@ def _is_of_connection(error: BaseException) -> bool:
 
 
 def take_standard_output() -> TextIO:
-    """The channel to the launcher: from here on standard output goes to standard error."""
+    """Return the channel to the launcher: from here on standard output goes to standard error."""
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     faulthandler.register(STACK_SIGNAL, file=channel, all_threads=False)
@@ -85,7 +85,7 @@ def take_standard_output() -> TextIO:
 
 
 def receive() -> Any:
-    """The launcher's message. From here on this process and its children end when the launcher does."""
+    """Return the launcher's message. From here on this process and its children end when the launcher does."""
     received = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_launcher, daemon=True, name="launcher-watch").start()
     return received

@@ -31,11 +31,11 @@ class Local:
         """Nothing to refuse: one process runs everywhere."""
 
     def is_coordinator(self) -> bool:
-        """The run folder is this process's."""
+        """Return True: the run folder is this process's."""
         return True
 
     def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
-        """Calls `work` here, with a world of one."""
+        """Call `work` here, with a world of one."""
         assert decision is not None
         from adapt_core.distributed.devices import first_device
 
@@ -48,7 +48,7 @@ class Local:
     def on_each_rank(
         self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
     ) -> list[Memory]:
-        """The one process holds everything."""
+        """Return the memory of one process, which holds everything."""
         return [whole]
 
     def process_group(self, world: World) -> AbstractContextManager[None]:
@@ -56,7 +56,7 @@ class Local:
         return nullcontext()
 
     def parallel_strategy(self, world: World) -> Replicated:
-        """The one process holds the complete model."""
+        """Return the model, which is complete already."""
         return Replicated(world)
 
     def verify(self, loop: Loop, world: World) -> None:

@@ -20,7 +20,7 @@ class Full(InPlace):
         self._context = AttachContext()
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """Makes every parameter trainable.
+        """Make every parameter trainable.
 
         Raises:
             InputError: the base is quantized.

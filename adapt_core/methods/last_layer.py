@@ -27,7 +27,7 @@ class LastLayer(InPlace):
         self._held: list[RemovableHandle] = []
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """Freezes everything but the last layers and the parameters that the checkpoint did not hold.
+        """Freeze everything but the last layers and the parameters that the checkpoint did not hold.
 
         Raises:
             InputError: the model has fewer layers than LAST_LAYERS asks for, its head cannot be found, or the layers
@@ -70,7 +70,7 @@ class LastLayer(InPlace):
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
-        """The head, and the further last layers."""
+        """Return the head, and the further last layers."""
         return self._groups
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:

@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 
 def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
-    """Leaves only the parameters that `trains` names trainable."""
+    """Leave only the parameters that `trains` names trainable."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(trains(name) and parameter.dtype.is_floating_point)
 
@@ -19,7 +19,7 @@ def _stay_in_evaluation(module: nn.Module, _inputs: tuple[object, ...]) -> None:
 
 
 def hold_batch_norms(model: nn.Module) -> list[RemovableHandle]:
-    """Keeps BatchNorm layers whose parameters are frozen in evaluation mode, however the loop sets the model.
+    """Keep BatchNorm layers whose parameters are frozen in evaluation mode, however the loop sets the model.
 
     `requires_grad=False` alone does not: running statistics would go on moving with every batch.
 

@@ -11,7 +11,7 @@ import torch
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and torch (every GPU too), as transformers' `set_seed` does."""
+    """Seed Python, NumPy and torch (every GPU too), as transformers' `set_seed` does."""
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
@@ -21,7 +21,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def untouched_random_state() -> Iterator[None]:
-    """Restores every random state at the end, so that what was done inside changes nothing that follows."""
+    """Restore every random state at the end, so that what was done inside changes nothing that follows."""
     python_state = random.getstate()
     numpy_state = numpy.random.get_state()
     torch_state = torch.get_rng_state()

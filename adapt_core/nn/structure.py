@@ -14,11 +14,11 @@ from adapt_core.errors import InputError
 
 
 def find_head(model: nn.Module) -> tuple[str, ...]:
-    """Full names of the modules that make up a model's head, in order of registration.
+    """Return full names of the modules that make up a model's head, in order of registration.
 
     Looked for in this order:
         1. timm: what `get_classifier()` returns.
-        2. Hugging Face: what stands beside the base model (`base_model_prefix`) and holds parameters.
+        2. Hugging Face: what is next to the base model (`base_model_prefix`) and holds parameters.
         3. Hugging Face without such a base: the output embeddings (a language-model head).
         4. Any module: the last registered leaf that holds parameters.
     """
@@ -48,7 +48,7 @@ def _holds(module: nn.Module) -> bool:
 
 
 def blocks(model: nn.Module, head: Iterable[str] = ()) -> list[str]:
-    """Full names of the repeated blocks of a model, first to last: the longest list of like modules outside the head.
+    """Return full names of a model's repeated blocks in order: the longest list of like modules outside the head.
 
     Empty where nothing repeats.
     """
@@ -66,9 +66,9 @@ def blocks(model: nn.Module, head: Iterable[str] = ()) -> list[str]:
 
 
 def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """Full names of the modules that make up the last `count` layers: the head, then blocks from the end.
+    """Return full names of the modules that make up the last `count` layers: the head, then blocks from the end.
 
-    What stands between the last block and the head (a final norm, a pooler) belongs to the blocks' side: it is
+    Modules between the last block and the head (a final norm, a pooler) belongs to the blocks' side: it is
     included as soon as one block is.
 
     Raises:
@@ -94,7 +94,7 @@ def _inside(name: str, modules: tuple[str, ...]) -> bool:
 
 
 def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
-    """Gives each head module that shares a parameter with the rest of the model one of its own.
+    """Give each head module that shares a parameter with the rest of the model one of its own.
 
     Other ties (an encoder's and a decoder's embeddings) stay. Where the head's was a model's only one, its config then
     says `tie_word_embeddings: false`; elsewhere transformers tells an untied head by its weight in the checkpoint.
@@ -121,7 +121,7 @@ def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
 
 
 def _forget_ties(model: nn.Module, head: str, parameters: set[str]) -> None:
-    """Takes parameters of a head out of the ties that the Hugging Face models around it declare."""
+    """Take parameters of a head out of the ties that the Hugging Face models around it declare."""
     for prefix, module in model.named_modules():
         inside = f"{prefix}." if prefix else ""
         if not head.startswith(inside) or not hasattr(module, "_tied_weights_keys"):

@@ -20,7 +20,7 @@ FILES = {
 
 
 def save_weights(model: nn.Module, folder: Path, save_method: str) -> None:
-    """Writes a plain model's weights in one of the forms of `FILES`, on the CPU."""
+    """Write a plain model's weights in one of the forms of `FILES`, on the CPU."""
     import torch
 
     path = folder / FILES[save_method]
@@ -37,12 +37,12 @@ def save_weights(model: nn.Module, folder: Path, save_method: str) -> None:
 
 
 def saved_form(folder: Path) -> str | None:
-    """The SAVE_METHOD of the weights in a folder, or None where there are none."""
+    """Return the SAVE_METHOD of the weights in a folder, or None where there are none."""
     return next((method for method, name in FILES.items() if (folder / name).exists()), None)
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict from a .safetensors or torch file, tensors only (`weights_only`).
+    """Return a state dict from a .safetensors or torch file, tensors only (`weights_only`).
 
     Raises:
         InputError: the file is missing, corrupt, or would run code when loaded.
@@ -61,17 +61,17 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{path} does not exist.") from None
     except pickle.UnpicklingError as error:
         first = str(error).splitlines()[0]
-        raise InputError(f"{path} is no plain state dict and is not loaded, for it could run code ({first}).") from None
+        raise InputError(f"{path} is not a plain state dict and is not loaded: it could run code ({first}).") from None
     except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{path} holds no state dict (names to tensors).")
+        raise InputError(f"{path} does not contain a state dict (names to tensors).")
     return state
 
 
 def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
-    """A pickled model. Only where the user trusts it, for loading a pickle can run code.
+    """Return a pickled model. Only where the user trusts it, for loading a pickle can run code.
 
     Raises:
         InputError: it is not trusted.

@@ -1,6 +1,6 @@
 """The folder of a run.
 
-files.py        files written whole or not at all
+files.py        atomic writes
 result.py       RunResult, result.json
 paths.py        names, lock, config and metrics of a run folder
 checkpoints.py  which checkpoints are complete

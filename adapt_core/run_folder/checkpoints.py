@@ -1,4 +1,4 @@
-"""Whole checkpoints and half ones, told apart by a manifest that is written last."""
+"""Complete and incomplete checkpoints: a manifest is written last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def seal(checkpoint: Path) -> None:
-    """Writes the manifest (size and XXH3-128 of each file), which makes a checkpoint whole."""
+    """Write the manifest (size and XXH3-128 of each file), which marks a checkpoint as complete."""
     files = {
         str(path.relative_to(checkpoint)): [path.stat().st_size, digest_of(path)]
         for path in sorted(checkpoint.rglob("*"))
@@ -27,7 +27,7 @@ def seal(checkpoint: Path) -> None:
 
 
 def fault(checkpoint: Path) -> str | None:
-    """Why a checkpoint is not whole, or None."""
+    """Return why a checkpoint is not complete, or None."""
     try:
         files = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
     except FileNotFoundError:
@@ -46,23 +46,23 @@ def fault(checkpoint: Path) -> str | None:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The optimizer step that a checkpoint's name tells.
+    """Return the optimizer step in a checkpoint's name.
 
     Raises:
         InputError: the name is not checkpoint-N.
     """
     match = _NAME.fullmatch(checkpoint.name)
     if match is None:
-        raise InputError(f"{checkpoint} is no checkpoint: its name must be checkpoint-STEP.")
+        raise InputError(f"{checkpoint} is not a checkpoint: its name must be checkpoint-STEP.")
     return int(match[1])
 
 
-def newest_whole(folder: Path) -> Path | None:
-    """The whole checkpoint with the most steps, or None. Says which were passed over, and why."""
+def newest_complete(folder: Path) -> Path | None:
+    """Return the complete checkpoint with the most steps, or None. Log which were skipped, and why."""
     found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir()]
     for checkpoint in sorted(found, key=step_of, reverse=True):
         reason = fault(checkpoint)
         if reason is None:
             return checkpoint
-        log.warning("%s is passed over: %s.", checkpoint.name, reason)
+        log.warning("%s is skipped: %s.", checkpoint.name, reason)
     return None

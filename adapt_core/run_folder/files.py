@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Atomic writes: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _CHUNK = 1 << 22
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file at once, as `write_bytes` does."""
+    """Write a UTF-8 file at once, as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file at once: a reader sees the old one or the new one, never half of it.
+    """Write a file at once: a reader sees the old one or the new one, never half of it.
 
-    Nothing is forced to disk: that would flush a whole checkpoint too, in the middle of training. What a power failure
-    leaves of a checkpoint is found out by the hashes of its manifest.
+    There is no fsync: it would flush a complete checkpoint too, during training. The hashes of a checkpoint's manifest
+    show the damage of a power failure.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -37,7 +37,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """The XXH3-128 (hex) of a file's content, read in pieces."""
+    """Return the XXH3-128 (hex) of a file's content, read in pieces."""
     digest = xxhash.xxh3_128()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -46,7 +46,7 @@ def digest_of(path: Path) -> str:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     temporary.chmod(0o755)

@@ -80,7 +80,7 @@ class RunFolder:
         return self.path / "README.md"
 
     def prepare(self) -> None:
-        """Makes the folder, and sees that it can be written to.
+        """Make the folder and check that it is writable.
 
         Raises:
             InputError: it cannot be made or written to.
@@ -94,7 +94,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for one run at a time, by a file `.lock`, which goes with the run.
+        """Hold the folder for one run at a time, by a file `.lock`, which goes with the run.
 
         Raises:
             InputError: another run holds it, or the lock cannot be written.
@@ -122,7 +122,7 @@ class RunFolder:
             lock.release()
 
     def finished(self) -> RunResult | None:
-        """The result of the finished run that the folder holds, or None."""
+        """Return the result of the finished run that the folder holds, or None."""
         try:
             return RunResult.from_json(self.result.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -133,17 +133,17 @@ class RunFolder:
             ) from None
 
     def started(self) -> bool:
-        """Whether the folder holds a run that began to write."""
+        """Return whether the folder holds a run that began to write."""
         return self.config.exists()
 
     def stored_keys(self) -> dict[str, Any]:
-        """The resolved keys that `config.yaml` holds."""
+        """Return the resolved keys that `config.yaml` holds."""
         from ruamel.yaml import YAML
 
         return dict(YAML(typ="safe", pure=True).load(self.config.read_text(encoding="utf-8")) or {})
 
     def write_config(self, plan: Plan) -> None:
-        """Writes `config.yaml`: every resolved key, so that running the file again is the same run."""
+        """Write `config.yaml`: every resolved key, so that running the file again is the same run."""
         from ruamel.yaml import YAML
 
         yaml = YAML(typ="safe", pure=True)
@@ -156,7 +156,7 @@ class RunFolder:
         )
 
     def clear(self) -> None:
-        """Deletes what an earlier run left, and nothing else."""
+        """Delete what an earlier run left, and nothing else."""
         for name in _OURS:
             path = self.path / name
             if path.is_dir() and not path.is_symlink():
@@ -165,14 +165,14 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def stored_before(self) -> dict[str, float] | None:
-        """The "before" metrics that the first run of this folder measured, or None."""
+        """Return the "before" metrics that the first run of this folder measured, or None."""
         for line in self.metric_lines():
             if line.get("phase") == "before":
                 return {key: value for key, value in line.items() if key not in ("phase", "step", "epoch")}
         return None
 
     def metric_lines(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; a last line that was cut short is left out."""
+        """Return the lines of `metrics.jsonl`; a last line that was cut short is left out."""
         lines = []
         if self.metrics.exists():
             for text in self.metrics.read_text(encoding="utf-8").splitlines():
@@ -183,13 +183,13 @@ class RunFolder:
         return lines
 
     def rewind_metrics(self, step: int) -> None:
-        """Drops the lines after a step, which a resumed run will write again."""
+        """Drop the lines after a step, which a resumed run will write again."""
         kept = [line for line in self.metric_lines() if line["step"] <= step and line.get("phase") != "after"]
         write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:
-    """The keys that change the arithmetic and differ between a stored config and a plan, as "KEY: old -> new"."""
+    """Return the arithmetic keys that differ between a stored config and a plan, as "KEY: old -> new"."""
     folded = {str(key).casefold(): value for key, value in stored.items()}
     return [
         f"{key}: {folded[key.casefold()]!r} -> {value!r}"

@@ -12,7 +12,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.checkpoints import fault, newest_whole, step_of
+from adapt_core.run_folder.checkpoints import fault, newest_complete, step_of
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class ResumeDecision:
 
 
 def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
-    """Decides by the folder's content, `--resume` and OVERWRITE_OUTPUT_DIR.
+    """Decide by the folder's content, `--resume` and OVERWRITE_OUTPUT_DIR.
 
     Raises:
         InputError: the folder holds a run that must not be touched, or the resume does not fit it.
@@ -85,14 +85,14 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
             log.warning("nothing to resume in %s: the run starts from the beginning.", folder.path)
             return ResumeDecision(folder=folder)
         _refuse_other_arithmetic(plan, folder)
-        checkpoint = newest_whole(folder.checkpoints)
+        checkpoint = newest_complete(folder.checkpoints)
         if checkpoint is None:
-            log.warning("no whole checkpoint in %s: the run starts from the beginning.", folder.checkpoints)
+            log.warning("no complete checkpoint in %s: the run starts from the beginning.", folder.checkpoints)
             return ResumeDecision(folder=folder)
     else:
         checkpoint = Path(plan.resume).expanduser().absolute()
         if not checkpoint.is_dir():
-            raise InputError(f"RESUME_FROM_CHECKPOINT: {checkpoint} is no folder.")
+            raise InputError(f"RESUME_FROM_CHECKPOINT: {checkpoint} is not a directory.")
         step_of(checkpoint)
         reason = fault(checkpoint)
         if reason:

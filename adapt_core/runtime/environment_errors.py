@@ -1,4 +1,4 @@
-"""Faults that come from outside while a run is on: a full disk, a folder gone, a process killed. Told as such."""
+"""Errors of the environment during a run, as user errors: a full disk, a deleted folder, a killed process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORKER = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed 
 
 
 def environment_error(error: BaseException, folder: RunFolder) -> InputError | None:
-    """What the user is told of an error that neither adapt nor the config is to blame for, or None.
+    """Return what the user is told of an error that neither adapt nor the config is to blame for, or None.
 
     Args:
         error: what ended a run.
@@ -59,7 +59,7 @@ def _worker_killed(error: BaseException) -> str | None:
 
 
 def _while_loading(error: BaseException) -> bool:
-    """Whether an error was raised while a batch was taken from a data-loading process."""
+    """Return whether an error was raised while a batch was taken from a data-loading process."""
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code.co_filename.endswith("torch/utils/data/dataloader.py") for frame, _ in frames)
 
@@ -87,5 +87,5 @@ def _number(error: BaseException) -> int | None:
 def _what_is_kept(folder: RunFolder) -> str:
     kept = sorted(folder.checkpoints.glob("checkpoint-*/manifest.json"))
     if not kept:
-        return "No checkpoint was written yet: start again once that is mended."
-    return "The checkpoints from before are kept: once that is mended, go on with the same command and --resume."
+        return "No checkpoint was written yet: fix this and start again."
+    return "Earlier checkpoints are kept: fix this and continue with the same command and --resume."

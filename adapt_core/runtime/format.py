@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def figure(value: object) -> str:
-    """A number with four significant digits, whole ones with thousands set apart; anything else as text."""
+    """Return a number with four significant digits, whole ones with thousands set apart; anything else as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
@@ -13,7 +13,7 @@ def figure(value: object) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in the largest unit that leaves a number above 1 (powers of 1024)."""
+    """Return bytes in the largest unit that leaves a number above 1 (powers of 1024)."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(count) < 1024:
             return f"{count:.4g} {unit}"
@@ -31,7 +31,7 @@ def span(seconds: float) -> str:
 
 
 def setting(value: object) -> str:
-    """A config value as the config file spells it."""
+    """Return a config value as the config file spells it."""
     if value is None:
         return "not given"
     if isinstance(value, bool):

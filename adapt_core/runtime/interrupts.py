@@ -37,7 +37,7 @@ class StopRequest:
             self._heeded = False
 
     def end(self, step: int) -> NoReturn:
-        """Ends the run whose checkpoint of this step is written.
+        """End the run whose checkpoint of this step is written.
 
         Raises:
             InterruptedRunError: always.
@@ -49,7 +49,7 @@ class StopRequest:
 
     @contextmanager
     def on_signals(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Handles SIGINT and SIGTERM while the block runs, in the main thread of the main interpreter.
+        """Handle SIGINT and SIGTERM while the block runs, in the main thread of the main interpreter.
 
         A signal that is ignored (a job of nohup) stays ignored.
 

@@ -37,7 +37,7 @@ class _ToScreen(logging.Handler):
 
 
 class _ToFile(logging.FileHandler):
-    """A log file. Where it cannot be written any more it says so once: what else fails then tells the run's error."""
+    """A log file. A write error is reported once; the run's own error follows from elsewhere."""
 
     def __init__(self, file: str | Path, reporter: ProgressReporter) -> None:
         super().__init__(file, encoding="utf-8")
@@ -79,7 +79,7 @@ class _From:
 
 @contextmanager
 def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages: Iterable[str]) -> Iterator[None]:
-    """Sends log records to files and screen while the block runs; the logging set-up before is restored.
+    """Send log records to files and screen while the block runs; the logging set-up before is restored.
 
     Args:
         files: appended to; their folders must exist.
@@ -120,10 +120,10 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
 
 
 def log_files(plan: Plan, folder: RunFolder) -> list[Path]:
-    """The files that the run's log is written to."""
+    """Return the files that the run's log is written to."""
     return [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
 
 
 def logged_packages(registry: Registry) -> set[str]:
-    """The top-level packages whose log records belong to the run's log: core's and each plugin's."""
+    """Return the top-level packages whose log records belong to the run's log: core's and each plugin's."""
     return {"adapt_core", *(registry.module_of(name) for name in registry.provenance)}

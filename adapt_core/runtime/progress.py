@@ -1,7 +1,7 @@
-"""What a run shows while it runs: a live bar on a terminal, plain lines elsewhere.
+"""Progress of a run: a live bar on a terminal, plain lines elsewhere.
 
 Everything goes to stderr, so that stdout holds results alone. A screen that cannot be written to (a pipe whose
-reader left) falls silent; it never stops a run.
+reader left) is ignored; it never stops a run.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Protocol, TextIO
 
 
 class ProgressReporter(Protocol):
-    """Where a run speaks."""
+    """Shows messages and progress."""
 
     def message(self, text: str) -> None:
         """One line of text."""
 
     def start(self, label: str, total: int, done: int = 0) -> None:
-        """A phase of `total` steps begins, `done` of which lie behind."""
+        """A phase of `total` steps begins, `done` of which are done."""
 
     def update(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
         """Step `step` of the phase is done. `figures` holds the newest loss and learning rate."""
@@ -39,7 +39,7 @@ def verbosity() -> str:
 
 
 def make_reporter(is_main: bool, stream: TextIO | None = None) -> ProgressReporter:
-    """The screen that fits: silent on other ranks than 0, text alone when quiet, live on a terminal, else plain."""
+    """Return the reporter for this process: silent off rank 0, else quiet when quiet, live on a terminal, or plain."""
     stream = stream or sys.stderr
     if not is_main:
         return SilentReporter()

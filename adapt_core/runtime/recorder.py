@@ -1,4 +1,4 @@
-"""Figures of a run on their way: to `metrics.jsonl`, to the screen, and to the plugins that observe."""
+"""Metrics of a run: written to `metrics.jsonl` and passed to the plugins that observe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class MetricRecorder:
-    """Passes figures on. On ranks other than 0 it does nothing.
+    """Records metrics. On ranks other than 0 it does nothing.
 
     Args:
         folder: whose `metrics.jsonl` is appended to.
@@ -76,7 +76,7 @@ class Pace:
         self._rate = 0.0
 
     def step(self, examples: int) -> float:
-        """Counts a step of so many examples and returns the smoothed rate."""
+        """Count a step of so many examples and return the smoothed rate."""
         now = time.monotonic()
         rate = examples / max(now - self._last, 1e-9)
         self._last = now

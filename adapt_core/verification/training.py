@@ -1,4 +1,4 @@
-"""The proof that what should train moved, and that what is frozen did not.
+"""The training check: tensors that should train moved, and frozen tensors did not.
 
 A tensor that is meant to train passes when it moved, or when it had a finite, non-zero gradient at some step. A
 frozen tensor passes when it is bit-identical at the end. The verdict falls after three effective optimizer steps
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(tensor: torch.Tensor) -> bytes:
-    """A 128-bit fingerprint of a tensor's bytes, whatever its dtype and device; of this process's share if sharded."""
+    """Return a 128-bit fingerprint of a tensor's bytes, of any dtype and device; of the local shard if sharded."""
     data = local_shard(tensor.detach()).contiguous().cpu()
     return xxhash.xxh3_128_digest(data.reshape(-1).view(torch.uint8).numpy().data)
 
@@ -66,14 +66,14 @@ class TrainingCheck:
         self._decided = False
 
     def begin(self) -> None:
-        """Takes the fingerprints. Call it right before the first step, after a checkpoint was loaded."""
+        """Take the fingerprints. Call it right before the first step, after a checkpoint was loaded."""
         # Sharding puts new parameters in the place of those that the model was loaded with.
         self._parameters = {plain_name(name): p for name, p in self._model.named_parameters()}
         self._sharded = any(is_sharded(p) for p in self._parameters.values())
         self._start = {name: fingerprint(p) for name, p in self._parameters.items()}
 
     def see_gradients(self) -> None:
-        """Looks at the gradients of the tensors that have not passed yet. Call it before an optimizer step."""
+        """Look at the gradients of the tensors that have not passed yet. Call it before an optimizer step."""
         # Sorted: where tensors are sharded, every process must name them in one order.
         names = sorted(n for n in self._undecided if self._parameters[n].grad is not None)
         if not names:
@@ -87,15 +87,15 @@ class TrainingCheck:
                 self._not_finite.add(name)
 
     def see_loss(self, loss: float) -> None:
-        """Notes a training loss: a loss that is always zero teaches nothing, which is no fault of the method."""
+        """Note a training loss: a loss that is always zero teaches nothing, which is not the method's fault."""
         self._loss_was_zero = self._loss_was_zero and loss == 0
 
     def stepped(self, learning_rate: float, skipped: bool = False) -> None:
-        """Counts an optimizer step. After the third effective one the verdict falls.
+        """Count an optimizer step. After the third effective one the verdict falls.
 
         Raises:
-            DefectError: a whole group stands still, and no input can excuse it.
-            InputError: a whole group stands still because of the data or config.
+            DefectError: no tensor of a group moved, and no input explains it.
+            InputError: no tensor of a group moved because of the data or config.
         """
         if learning_rate <= 0 or skipped:
             return
@@ -124,18 +124,18 @@ class TrainingCheck:
             log.warning("%d tensors that should train stood still: %s.", len(still), _name(sorted(still)))
 
     def _still(self, names: Iterable[str]) -> set[str]:
-        """The tensors that have not passed. One that gradients without a finite value moved has not learned either."""
+        """Return the tensors that have not passed. A tensor moved by gradients that are not finite has not passed."""
         candidates = {n for n in names if n in self._undecided}
         moved = self._moved(candidates - self._not_finite)
         return candidates - moved
 
     def _moved(self, names: Iterable[str]) -> set[str]:
-        """The tensors that are not what they were, in the share of any process."""
+        """Return the tensors that are not what they were, in the share of any process."""
         moved = {n for n in names if fingerprint(self._parameters[n]) != self._start.get(n)}
         return union_over_ranks(moved) if self._sharded else moved
 
     def verdict(self) -> TrainingVerdict:
-        """The counts for `result.json`. Call it when training is over.
+        """Return the counts for `result.json`. Call it when training is over.
 
         Raises:
             DefectError: a frozen tensor changed.

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from adapt_core.capabilities import Memory
-from adapt_core.estimate.run import Estimate
+from adapt_core.estimate.estimate import Estimate
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.checkpoints import MANIFEST, fault, newest_whole, seal
-from adapt_core.run_folder.files import whole_folder, write_text
+from adapt_core.run_folder.checkpoints import MANIFEST, fault, newest_complete, seal
+from adapt_core.run_folder.files import atomic_folder, write_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume
 
@@ -83,7 +83,7 @@ def test_overwriting_deletes_what_adapt_wrote_and_nothing_else(folder: RunFolder
     assert (folder.path / "mine.txt").read_text() == "keep me"
 
 
-def test_resuming_takes_the_newest_whole_checkpoint_and_says_what_it_passed_over(
+def test_resuming_takes_the_newest_complete_checkpoint_and_says_what_it_passed_over(
     folder: RunFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.write_config(plan(folder.path))
@@ -91,8 +91,8 @@ def test_resuming_takes_the_newest_whole_checkpoint_and_says_what_it_passed_over
     checkpoint(folder, 40, sealed=False)
     (checkpoint(folder, 100) / "model.safetensors").write_bytes(b"cut")
     assert decide_resume(plan(folder.path, resume=True), folder).checkpoint == whole
-    assert "checkpoint-100 is passed over: model.safetensors has 3 bytes instead of 1000" in caplog.text
-    assert "checkpoint-40 is passed over: it has no manifest" in caplog.text
+    assert "checkpoint-100 is skipped: model.safetensors has 3 bytes instead of 1000" in caplog.text
+    assert "checkpoint-40 is skipped: it has no manifest" in caplog.text
 
 
 def test_resuming_nothing_starts_from_the_beginning_with_a_warning(
@@ -117,7 +117,11 @@ def test_resuming_from_a_named_checkpoint(folder: RunFolder, tmp_path: Path) -> 
     first, second = checkpoint(folder, 1), checkpoint(folder, 2)
     assert decide_resume(plan(folder.path, RESUME_FROM_CHECKPOINT=str(first)), folder).checkpoint == first
     (second / "trainer_state.json").unlink()
-    for path, message in ((second, "is missing"), (tmp_path / "absent", "no folder"), (tmp_path, "no checkpoint")):
+    for path, message in (
+        (second, "is missing"),
+        (tmp_path / "absent", "not a directory"),
+        (tmp_path, "not a checkpoint"),
+    ):
         with pytest.raises(InputError, match=message):
             decide_resume(plan(folder.path, RESUME_FROM_CHECKPOINT=str(path)), folder)
 
@@ -147,7 +151,7 @@ def test_any_change_of_a_sealed_checkpoint_is_found(folder: RunFolder) -> None:
     assert fault(path) == "model.safetensors has changed"
     (path / MANIFEST).write_text("{")
     assert "cannot be read" in str(fault(path))
-    assert newest_whole(folder.checkpoints) is None
+    assert newest_complete(folder.checkpoints) is None
 
 
 def hold(path: str, ready: Any, release: Any) -> None:
@@ -193,14 +197,14 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 def fail_inside(target: Path) -> None:
-    with whole_folder(target) as temporary:
+    with atomic_folder(target) as temporary:
         (temporary / "half").write_text("")
         raise KeyboardInterrupt
 
 
 def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     target = tmp_path / "model"
-    with whole_folder(target) as temporary:
+    with atomic_folder(target) as temporary:
         (temporary / "weights").write_text("old")
     with pytest.raises(KeyboardInterrupt):
         fail_inside(target)

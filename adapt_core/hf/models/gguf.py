@@ -11,7 +11,7 @@ import attrs
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import ModelSource
 from adapt_core.hf.models.logging import quiet_libraries
-from adapt_core.run_folder.files import digest_of, whole_folder
+from adapt_core.run_folder.files import atomic_folder, digest_of
 
 _MAGIC = b"GGUF"
 
@@ -84,6 +84,6 @@ def _convert(source: ModelSource, folder: Path) -> None:
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    with whole_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

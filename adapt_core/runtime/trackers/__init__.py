@@ -39,7 +39,7 @@ BUILT_IN = {
 
 
 def require_trackers(plan: Plan) -> None:
-    """Sees that what the plan's trackers need is installed.
+    """Check that what the plan's trackers need is installed.
 
     Raises:
         InputError: a package is missing.
@@ -50,7 +50,7 @@ def require_trackers(plan: Plan) -> None:
 
 
 def start_trackers(plan: Plan, registry: Registry) -> None:
-    """Registers a plan's trackers beside the plugins that observe. On rank 0 only."""
+    """Register a plan's trackers as observers. On rank 0 only."""
     for name in dict.fromkeys(plan.run.trackers):
         if registry.manager.has_plugin(name):
             registry.manager.unregister(name=name)

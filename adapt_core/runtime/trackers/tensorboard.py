@@ -34,7 +34,7 @@ class TensorBoard:
 
     @hookimpl
     def adapt_metrics(self, phase: str, step: int, metrics: Mapping[str, float]) -> None:
-        """Writes the figures."""
+        """Write the figures."""
         writer = self._writer or self._open(step)
         group = "eval" if phase in ("before", "after") else phase
         for name, value in metrics.items():
@@ -43,7 +43,7 @@ class TensorBoard:
 
     @hookimpl
     def adapt_run_finished(self, result: RunResult) -> None:
-        """Closes the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
 

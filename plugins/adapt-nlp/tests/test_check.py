@@ -12,7 +12,7 @@ import pytest
 
 import adapt_core
 from adapt_core import api
-from adapt_core.estimate.run import Estimate
+from adapt_core.estimate.estimate import Estimate
 
 Keys = dict[str, Any]
 
@@ -166,7 +166,7 @@ def test_too_little_memory_or_disk_is_a_warning(
     estimate: Callable[..., Estimate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not any(warning.startswith(("memory", "disk")) for warning in estimate().warnings)
-    monkeypatch.setattr("adapt_core.estimate.run._device_bytes", lambda _device: 1000)
+    monkeypatch.setattr("adapt_core.estimate.estimate._device_bytes", lambda _device: 1000)
     usage = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     warnings = estimate().warnings

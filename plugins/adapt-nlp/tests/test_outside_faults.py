@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from adapt_core.errors import AdaptError, InputError
-from adapt_core.run_folder.checkpoints import fault, newest_whole, step_of
+from adapt_core.run_folder.checkpoints import fault, newest_complete, step_of
 
 Run = Callable[..., Any]
 STEPS = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "NO_OF_CHECKPOINTS": 9, "LOGGING_STEPS": 1}
@@ -77,7 +77,7 @@ def test_a_full_disk(run: Run, small_disk: Path, at_step: Callable[..., None], m
         run(**STEPS, OUTPUT_DIR=str(folder))
     assert "--resume" in shown(caught.value)
     monkeypatch.undo()
-    checkpoint = newest_whole(folder / "checkpoints")
+    checkpoint = newest_complete(folder / "checkpoints")
     assert checkpoint is not None
     assert step_of(checkpoint) == 4
     (small_disk / "filler").unlink()
@@ -164,7 +164,7 @@ def test_a_loading_process_that_is_killed(
         run(**many)
     assert "--resume" in shown(caught.value)
     monkeypatch.undo()
-    assert step_of(newest_whole(tmp_path / "run" / "checkpoints") or Path()) == 4
+    assert step_of(newest_complete(tmp_path / "run" / "checkpoints") or Path()) == 4
     assert run(**many, resume=True).steps == 64
 
 
@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_names_step_and_rows_and_reaches_no_checkpoint
     monkeypatch.setattr(Trainer, "compute_loss", burst)
     with pytest.raises(InputError, match=r"not finite at step 6, in training rows \d+") as caught:
         run(**{**STEPS, "INTERVAL_STEPS": 1, "NO_OF_CHECKPOINTS": 2, "LOGGING_STEPS": 50}, GROUP_BY_LENGTH=True)
-    checkpoint = newest_whole(tmp_path / "run" / "checkpoints")
+    checkpoint = newest_complete(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     assert step_of(checkpoint) == 5
     rows = shown(caught.value).partition("training rows ")[2].partition(":")[0]
@@ -213,7 +213,7 @@ def test_an_evaluation_that_fails_leaves_the_checkpoints(
     with pytest.raises(ZeroDivisionError):
         run(**STEPS)
     monkeypatch.undo()
-    assert step_of(newest_whole(tmp_path / "run" / "checkpoints") or Path()) == 2
+    assert step_of(newest_complete(tmp_path / "run" / "checkpoints") or Path()) == 2
     assert run(**STEPS, resume=True).metrics == whole.metrics
 
 

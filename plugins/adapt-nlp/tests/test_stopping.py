@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapt_core.errors import InterruptedRunError
-from adapt_core.run_folder.checkpoints import newest_whole, step_of
+from adapt_core.run_folder.checkpoints import newest_complete, step_of
 
 Run = Callable[..., Any]
 LONG = {"EPOCHS": 100_000, "INTERVAL": "no", "DO_EVAL": False, "LOGGING_STEPS": 1}
@@ -66,7 +66,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(
     assert process.returncode == 130, errors
     assert f"{name}: stopping after this step with a checkpoint" in errors
     last = errors.strip().splitlines()[-1]
-    checkpoint = newest_whole(tmp_path / "run" / "checkpoints")
+    checkpoint = newest_complete(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     assert last.startswith(f"interrupted: stopped by {name} at step {step_of(checkpoint)}, whose checkpoint is written")
     assert "--resume" in last

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from adapt_core.errors import InputError, InterruptedRunError
-from adapt_core.run_folder.checkpoints import newest_whole, step_of
+from adapt_core.run_folder.checkpoints import newest_complete, step_of
 
 from .detectors import lines
 
@@ -40,7 +40,7 @@ def test_a_signal_ends_training_with_a_checkpoint_and_a_resumed_run_equals_the_w
         patched.setattr(Watch, "after_train_iter", signal_at_3)
         with pytest.raises(InterruptedRunError, match=r"stopped by SIGTERM at step 3.*--resume"):
             run(**common)
-    checkpoint = newest_whole(tmp_path / "run" / "checkpoints")
+    checkpoint = newest_complete(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     assert step_of(checkpoint) == 3
     resumed = run(**common, resume=True)
@@ -68,4 +68,4 @@ def test_a_loss_that_is_not_finite_names_step_and_images(
     with pytest.raises(InputError, match=r"not finite at step \d, on .*\.png.*\.png") as caught:
         run(INTERVAL="steps", INTERVAL_STEPS=1)
     assert len(str(caught.value).splitlines()) <= 10
-    assert step_of(newest_whole(tmp_path / "run" / "checkpoints") or Path()) == 2
+    assert step_of(newest_complete(tmp_path / "run" / "checkpoints") or Path()) == 2

@@ -1,4 +1,4 @@
-"""The outlook of a plan: its data as the model will see it, its steps, its parameters, its memory and disk."""
+"""The estimate of a plan: model inputs, steps, parameters, memory and disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
-from adapt_core.estimate.ranks import Share, shares
+from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.execution.components import Components
 from adapt_core.nn.random_state import seed_everything
 from adapt_core.plugin.registry import Registry
@@ -46,7 +46,7 @@ DRAWN = 8
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """What is known of a run before it.
+    """The estimate of a run.
 
     Attributes:
         data: rows, dropped rows, truncated inputs, as in `result.json`.
@@ -54,7 +54,7 @@ class Estimate:
         classes: training examples of each class.
         steps_per_epoch, steps: optimizer steps; 0 without training.
         processes: of the run.
-        total_parameters, trainable_parameters: of the attached model; None where the task cannot tell before loading.
+        total_parameters, trainable_parameters: of the attached model; None where the task only knows after loading.
             Parameters that will be quantized count as many as they are, not as the bytes they are packed into.
         memory: of rank 0; None likewise.
         launchers: what each process would hold under every launcher that could run the plan.
@@ -75,7 +75,7 @@ class Estimate:
     total_parameters: int | None
     trainable_parameters: int | None
     memory: Memory | None
-    launchers: list[Share]
+    launchers: list[RankRange]
     device: str
     device_bytes: int
     process_bytes: int
@@ -95,7 +95,7 @@ class Estimate:
 
 
 def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Estimate:
-    """Loads and prepares the data (which the run finds again in its cache) and counts on a model without weights.
+    """Load and prepare the data (which the run finds again in its cache) and counts on a model without weights.
 
     Args:
         plan: of the run.
@@ -152,7 +152,7 @@ def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[in
 
 def _counts(
     plan: Plan, components: Components, data: TaskData, registry: Registry, steps: int, device: str
-) -> tuple[int | None, int | None, Memory | None, list[Share], int | None]:
+) -> tuple[int | None, int | None, Memory | None, list[RankRange], int | None]:
     task = components.task
     if not isinstance(task, SupportsMetaInit):
         return None, None, None, [], None
@@ -183,13 +183,13 @@ def _counts(
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    counted = shares(plan, registry, model, quantized, memory)
+    counted = rank_ranges(plan, registry, model, quantized, memory)
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
     return sum(p.numel() for p in parameters), trainable, own, counted, disk
 
 
 def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:
-    """The most that checkpoints and the saved model take at one time. A new checkpoint stands beside the old ones."""
+    """Return the most bytes of checkpoints and saved model at one time. An old checkpoint goes after a new one."""
     training = plan.training
     saved = memory.gradients if adapter else memory.weights  # as many bytes as the trainable tensors
     each = saved + memory.optimizer
@@ -228,7 +228,7 @@ def _warnings(found: Estimate, plan: Plan) -> list[str]:
 
 
 def _needed(found: Estimate) -> int:
-    """What the device must hold: on a CPU that of every process, the processes themselves included."""
+    """Return what the device must hold: on a CPU that of every process, the processes themselves included."""
     assert found.memory is not None
     if found.device.startswith("cuda"):
         return found.memory.total
