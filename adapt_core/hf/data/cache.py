@@ -37,7 +37,7 @@ def cached_map(dataset: Dataset, encode: Encode, key: Mapping[str, object], desc
         description: for the log ("train split tokenized").
     """
     fingerprint = _digest(json.dumps([dataset._fingerprint, key], sort_keys=True))
-    folder = _cache_folder()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{fingerprint}.arrow"
     cached = file.exists()
@@ -53,7 +53,8 @@ def cached_map(dataset: Dataset, encode: Encode, key: Mapping[str, object], desc
     return mapped
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Return the folder of what adapt keeps between runs."""
     from datasets import config
 
     return Path(config.HF_DATASETS_CACHE) / "adapt"

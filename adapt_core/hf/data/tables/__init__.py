@@ -1,0 +1,10 @@
+"""One reader for tables on disk: each cell as it is written, whatever the size of the file or the split.
+
+dialect.py    how a delimited file separates and quotes its cells
+delimited.py  csv, tsv: cells as text, with the line of each row
+kinds.py      the one type of a JSON column over all of its rows and splits
+json_rows.py  json, jsonl: rows as JSON means them
+columnar.py   parquet
+store.py      the Arrow file that a reader fills once and later runs map
+read.py       the splits of a data set, from the files of each
+"""

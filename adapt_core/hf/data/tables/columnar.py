@@ -1,0 +1,46 @@
+"""parquet: columns with the types, and the class names, that the file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+BATCH = 10_000
+
+
+def features_of(path: Path) -> Any:
+    """Return the features of Hugging Face datasets that a file declares, or that its types mean.
+
+    Raises:
+        DataError: it is not a parquet file.
+    """
+    from datasets import Features
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return Features.from_arrow_schema(parquet.read_schema(path))
+    except (ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())[:300]}") from None
+
+
+def batches(path: Path) -> Iterator[pyarrow.Table]:
+    """Yield a file's rows.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH):
+                yield pyarrow.Table.from_batches([batch])
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from None

@@ -1,0 +1,172 @@
+"""How a delimited file separates and quotes its cells, recognised from the whole file.
+
+RFC 4180 comes first: commas (tabs in a .tsv), quotes doubled inside quotes. Another dialect is taken only where the
+file cannot be read as that, and only where it fits every row.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from adapt_core.errors import DataError
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_ESCAPED = re.compile(r'\\(["\\])')
+_SAMPLE_ROWS = 200
+_CELL_SHOWN = 60
+
+csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+
+
+@attrs.frozen
+class Dialect:
+    """A way to write rows.
+
+    Attributes:
+        separator: between cells.
+        escaped: whether a backslash stands before quotes inside cells (and before backslashes), in place of a second
+            quote.
+        quoted: whether quotes surround cells; where False they are ordinary characters.
+    """
+
+    separator: str
+    escaped: bool = False
+    quoted: bool = True
+
+    def __str__(self) -> str:
+        quotes = "" if self.quoted else ", quotes are text"
+        escapes = ", quotes escaped by a backslash" if self.escaped else ""
+        return f"cells separated by {SEPARATORS[self.separator]}{escapes}{quotes}"
+
+
+def rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line that each row begins at (counted from 1) and its cells. Empty lines are passed over.
+
+    Raises:
+        DataError: naming the line, where the quotes do not close or the text is not UTF-8.
+    """
+    with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
+        # csv's own escape characters are not strict: text behind a closing quote would pass.
+        lines = (_ESCAPED.sub(_doubled, line) for line in file) if dialect.escaped else file
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
+        reader = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise DataError(
+                    f"{path}:{line}: {_quoting_fault(error)}. Put cells with quotes in quotes, and double those inside."
+                ) from None
+            if cells:
+                yield line, cells
+
+
+@contextmanager
+def utf8(path: Path) -> Iterator[None]:
+    """Turn the failure to decode a file into an error that names the line.
+
+    Raises:
+        DataError: the block met bytes that are not UTF-8.
+    """
+    try:
+        yield
+    except UnicodeDecodeError:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
+                    ) from None
+        raise
+
+
+def _doubled(escaped: re.Match[str]) -> str:
+    return '""' if escaped[1] == '"' else escaped[1]
+
+
+def _quoting_fault(error: csv.Error) -> str:
+    text = str(error)
+    if "unexpected end of data" in text:
+        return "a quoted cell that begins here is never closed"
+    if "expected after" in text:
+        return "the row has text behind a closing quote"
+    return text
+
+
+def recognise(path: Path) -> Dialect:
+    """Return the dialect of a file, after reading all of it.
+
+    Raises:
+        DataError: naming the first line that no dialect explains.
+    """
+    preferred = "\t" if path.suffix.casefold() == ".tsv" else ","
+    separators = [preferred, *(separator for separator in SEPARATORS if separator != preferred)]
+    plain = Dialect(_separator(path, separators))
+    first = fault(path, plain)
+    if first is None:
+        return plain
+    for other in (Dialect(plain.separator, escaped=True), Dialect(plain.separator, quoted=False)):
+        if fault(path, other) is None and (other.quoted or not _has_quoted_cells(path, other)):
+            return other
+    raise first
+
+
+def _separator(path: Path, candidates: list[str]) -> str:
+    """The separator that splits the header and the next rows alike; else the one that splits the header most."""
+    header: dict[str, int] = {}
+    for separator in candidates:
+        widths = _sample_widths(path, Dialect(separator))
+        header[separator] = widths[0] if widths else 1
+        if len(set(widths)) == 1 and widths[0] > 1:
+            return separator
+    return max(candidates, key=lambda separator: header[separator])
+
+
+def _sample_widths(path: Path, dialect: Dialect) -> list[int]:
+    widths: list[int] = []
+    try:
+        for _, cells in rows(path, dialect):
+            widths.append(len(cells))
+            if len(widths) == _SAMPLE_ROWS:
+                break
+    except DataError:
+        pass  # the rows before the fault are what there is to judge by; `fault` tells of it
+    return widths
+
+
+def fault(path: Path, dialect: Dialect) -> DataError | None:
+    """Return what keeps a file from being read in a dialect, or None."""
+    width = 0
+    try:
+        for line, cells in rows(path, dialect):
+            width = width or len(cells)
+            if len(cells) != width:
+                return _wrong_width(path, line, cells, width)
+    except DataError as error:
+        return error
+    return None
+
+
+def _wrong_width(path: Path, line: int, cells: list[str], width: int) -> DataError:
+    shown = cells[-1] if len(cells) > width else cells[0]
+    shown = shown if len(shown) <= _CELL_SHOWN else f"{shown[:_CELL_SHOWN]}..."
+    count = f"{len(cells)} cell" + ("s" if len(cells) != 1 else "")
+    hint = "Put cells that contain the separator in quotes." if len(cells) > width else "Add the missing cells."
+    return DataError(f"{path}:{line}: the row has {count}, the header {width} (around {shown!r}). {hint}")
+
+
+def _has_quoted_cells(path: Path, dialect: Dialect) -> bool:
+    return any(len(cell) > 1 and cell[0] == cell[-1] == '"' for _, cells in rows(path, dialect) for cell in cells)

@@ -1,0 +1,83 @@
+"""json and jsonl: rows as JSON means them; no text is taken for a date, a number or a null."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from adapt_core.errors import DataError
+from adapt_core.hf.data.tables.kinds import Kind, Literal
+
+BATCH = 10_000
+LINES = (".jsonl", ".ndjson")
+
+Row = Mapping[str, Any]
+
+
+def json_rows(path: Path, *, literal_numbers: bool = False) -> Iterator[Row]:
+    """Yield the rows of a file: a JSON object on each line, a list of objects, or a list under one key.
+
+    Args:
+        path: the file, UTF-8 with or without a byte order mark.
+        literal_numbers: give numbers as `kinds.Literal`, with the digits of the file.
+
+    Raises:
+        DataError: naming the line, where something is not JSON or not an object.
+    """
+    decode = json.JSONDecoder(parse_float=Literal, parse_int=Literal).decode if literal_numbers else json.loads
+    return _lines(path, decode) if path.suffix.casefold() in LINES else _document(path, decode)
+
+
+def _lines(path: Path, decode: Callable[[str], Any]) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                if text:
+                    yield _object(decode(text), f"{path}:{number}: each line")
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
+                ) from None
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: not valid JSON: {error}.") from None
+            except RecursionError:
+                raise DataError(f"{path}:{number}: lists or objects are nested too deeply.") from None
+
+
+def _document(path: Path, decode: Callable[[str], Any]) -> Iterator[Row]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        document = decode(text)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and text[: error.pos].strip().endswith("}"):
+            yield from _lines(path, decode)
+            return
+        raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}.") from None
+    except RecursionError:
+        raise DataError(f"{path}: lists or objects are nested too deeply.") from None
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        document = lists[0] if len(lists) == 1 else [document]
+    if not isinstance(document, list):
+        raise DataError(f"{path}: must be a list of JSON objects, not {type(document).__name__}.")
+    for number, row in enumerate(document, start=1):
+        yield _object(row, f"{path}: entry {number}")
+
+
+def _object(row: Any, where: str) -> Row:
+    if not isinstance(row, dict):
+        raise DataError(f"{where} must be a JSON object ({{...}}), not {type(row).__name__}.")
+    return row
+
+
+def batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Mapping[str, list[Any]]]:
+    """Yield batches of rows as columns, each value as its column's kind holds it; None where a row lacks the key."""
+    rows = json_rows(path, literal_numbers=any(kind.any_mixed for kind in kinds.values()))
+    while batch := list(islice(rows, BATCH)):
+        yield {name: [kind.fit(row.get(name)) for row in batch] for name, kind in kinds.items()}

@@ -1,0 +1,70 @@
+"""The Arrow file that a reader fills once and that later runs map into memory.
+
+It is found by what the files contain, not by their names or times: changed data is read again, moved data is not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from adapt_core.hf.data.cache import cache_folder
+
+if TYPE_CHECKING:
+    import pyarrow
+    from datasets import Dataset, Features
+
+_VERSION = "1"
+_BLOCK = 1 << 22
+
+
+def digest_of(paths: Sequence[Path], *how: str) -> str:
+    """Return the fingerprint of files' contents, in their order, and of how they are read."""
+    digest = xxhash.xxh3_128("\0".join((_VERSION, *how)).encode())
+    for path in paths:
+        digest.update(f"\0{path.suffix.casefold()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+Rows = tuple["Features", Callable[[], Iterable["pyarrow.Table"]]]
+"""The features of a split, and its rows in batches, from the beginning at each call."""
+
+
+def stored(digest: str, read: Callable[[], Rows]) -> Dataset:
+    """Return rows as a memory-mapped data set, read where no earlier run has read the same.
+
+    Args:
+        digest: see `digest_of`; it becomes the data set's fingerprint.
+        read: called where they have not been read yet; each batch is cast to the features.
+    """
+    from datasets import Dataset
+
+    file = cache_folder() / f"rows-{digest}.arrow"
+    if not file.exists():
+        _write(file, *read())
+    rows = Dataset.from_file(str(file))
+    rows._fingerprint = digest
+    return rows
+
+
+def _write(file: Path, features: Features, tables: Callable[[], Iterable[pyarrow.Table]]) -> None:
+    import pyarrow
+    from datasets.table import table_cast
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    schema = features.arrow_schema
+    unfinished = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as sink, pyarrow.ipc.new_stream(sink, schema) as writer:
+            for table in tables():
+                writer.write_table(table if table.schema.equals(schema) else table_cast(table, schema))
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
