@@ -32,7 +32,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _private_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give each test session an empty cache of its own."""
-    os.environ["HF_DATASETS_CACHE"] = str(tmp_path_factory.mktemp("datasets-cache"))
+    folder = tmp_path_factory.mktemp("datasets-cache")
+    os.environ["HF_DATASETS_CACHE"] = str(folder)
+    if "datasets" in sys.modules:  # it reads the variable when it is imported, which a test module may do
+        sys.modules["datasets"].config.HF_DATASETS_CACHE = folder
 
 
 @pytest.fixture(scope="session")

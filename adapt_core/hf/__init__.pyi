@@ -1,5 +1,5 @@
 from adapt_core.hf.data.cache import cached_map, tokenizer_key
-from adapt_core.hf.data.columns import column_values, require_columns, text_fault
+from adapt_core.hf.data.columns import column_values, number_of, require_columns, text_fault
 from adapt_core.hf.data.labels import IGNORED, Labels, class_weights, read_labels
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.source import check_data_source, load_raw
@@ -48,6 +48,7 @@ __all__ = [
     "loading_lines",
     "locate",
     "longest_batch",
+    "number_of",
     "positions_of",
     "prepare_rows",
     "read_field_texts",

@@ -35,7 +35,7 @@ HF = """
     IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
     cached_map check_data_source class_table class_weights clean_splits column_values count_labels
     count_truncated example_tokens input_column length_limit load_companion load_hf_model load_pretrained
-    load_raw load_splits load_tokenizer loading_lines locate longest_batch positions_of prepare_rows
+    load_raw load_splits load_tokenizer loading_lines locate longest_batch number_of positions_of prepare_rows
     read_field_texts read_labels read_records read_texts read_words require_columns require_fast row_text
     save_hf_model spread_examples text_columns text_fault text_faults tokenizer_key weighted_cross_entropy
 """

@@ -1,6 +1,8 @@
 """Data sets on Hugging Face datasets, from files or the hub to model inputs. Needs the extra `adapt-core[hf]`.
 
 source.py   local files or a hub data set -> raw splits
+tables/     csv, json, parquet and text files, each cell as the file has it
+class_names.py  class numbers of every split by the names of the training split
 splits.py   the splits of a run: validated, held out, sampled
 columns.py  required columns, bad rows, FORMAT_STRING
 texts.py    the text of a row

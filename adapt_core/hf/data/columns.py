@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -42,6 +43,17 @@ def column_values(dataset: Dataset, column: str) -> Iterator[Any]:
     narrow = dataset.select_columns([column])
     for start in range(0, len(narrow), _BATCH):
         yield from narrow[start : start + _BATCH][column]
+
+
+def number_of(value: object) -> float | None:
+    """Return a value as a finite number, also one that a table spells as text; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def text_fault(value: object) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,23 +21,52 @@ IGNORED = -100
 """The label id that is neither trained nor scored: the `ignore_index` of torch's cross-entropy."""
 
 
+log = logging.getLogger(__name__)
+
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+
+
 @attrs.frozen
 class Labels:
-    """The classes of a data set.
+    """The classes of a data set. A class is known by its name, whatever number a file or split gives it.
 
     Attributes:
         names: by id.
-        ids: raw label -> id.
+        numbered: whether the column holds positions in `names` (a ClassLabel) in place of the names.
+        ids: name -> id.
     """
 
     names: tuple[str, ...]
-    ids: Mapping[Any, int]
+    numbered: bool = False
+    ids: Mapping[str, int] = attrs.field(init=False)
+
+    @ids.default
+    def _ids(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.names)}
+
+    def find(self, value: object) -> int | None:
+        """Return the id of a raw label, or None where it names no class."""
+        if self.numbered and isinstance(value, int) and not isinstance(value, bool):
+            return value if 0 <= value < len(self.names) else None
+        name = label_name(value)
+        return None if name is None else self.ids.get(name)
+
+    def id_of(self, value: object) -> int:
+        """Return the id of a raw label.
+
+        Raises:
+            KeyError: it names no class.
+        """
+        found = self.find(value)
+        if found is None:
+            raise KeyError(value)
+        return found
 
     def fault(self, value: object) -> str | None:
         """Return why a raw label of the training split is not usable, or None."""
         if value is None:
             return "the label is missing (null)"
-        return None if value in self.ids else f"label {value!r} is not usable"
+        return f"label {value!r} is not usable" if self.find(value) is None else None
 
     def unseen_fault(self, value: object) -> str | None:
         """Return why a raw label of a validation or test row is not usable, or None."""
@@ -43,44 +74,69 @@ class Labels:
             return "the label is missing (null)"
         if isinstance(value, (list, dict)):
             return f"the label is a {type(value).__name__}, not text or a whole number"
-        if value in self.ids:
+        if self.find(value) is not None:
             return None
         known = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
         return f"label {value!r} never occurs in the training split ({known})"
 
 
+def label_name(value: object) -> str | None:
+    """Return the name of the class that a raw label means: a text as it is written, a whole number's digits."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, (bool, int)):
+        return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else None
+
+
 def read_labels(dataset: Dataset, column: str) -> Labels:
     """Return the classes of a training split.
 
-    A ClassLabel column keeps its names and ids. Text labels are numbered in alphabetical order, whole numbers in
-    their order.
+    A ClassLabel column keeps its names and ids. Other labels are numbered in alphabetical order, or in that of the
+    numbers where each name is a whole number.
 
     Raises:
-        DataError: a label is neither text nor a whole number, or there are fewer than two classes.
+        DataError: the column contains neither text nor whole numbers, or fewer than two classes.
     """
-    feature = dataset.features[column]
-    names = getattr(feature, "names", None)
+    names = getattr(dataset.features[column], "names", None)
     if names:
-        return Labels(tuple(names), {number: number for number in range(len(names))})
-    values = {value for value in column_values(dataset, column) if _hashable(value, column)}
-    found = {value for value in values if value is not None and not (isinstance(value, str) and not value.strip())}
-    found = {value for value in found if not isinstance(value, float) or math.isfinite(value)}
-    if all(isinstance(value, float) and value.is_integer() for value in found):
-        found = {int(value) for value in found}
-    if not all(isinstance(value, (str, int)) for value in found):
-        odd = next(value for value in found if not isinstance(value, (str, int)))
-        raise DataError(f"column {column!r} contains {odd!r}: a label is text or a whole number.")
-    if len(found) < 2:
-        count = "only one class" if found else "no class"
+        return Labels(tuple(names), numbered=True)
+    found = {_name(value, column) for value in _values(dataset, column)} - {None}
+    classes = [name for name in found if name is not None]
+    if len(classes) < 2:
+        count = "only one class" if classes else "no class"
         raise DataError(f"column {column!r} has {count} in the training split; classification needs two or more.")
-    ordered = sorted(found, key=lambda value: (isinstance(value, str), value))
-    return Labels(tuple(str(value) for value in ordered), {value: number for number, value in enumerate(ordered)})
+    _warn_of_twins(classes, column)
+    return Labels(tuple(sorted(classes, key=int if all(map(_WHOLE.fullmatch, classes)) else None)))
 
 
-def _hashable(value: object, column: str) -> bool:
-    if isinstance(value, (list, dict)):
-        raise DataError(f"column {column!r} contains {type(value).__name__}s: a label is text or a whole number.")
-    return True
+def _values(dataset: Dataset, column: str) -> Iterable[object]:
+    for value in column_values(dataset, column):
+        if isinstance(value, (list, dict)):
+            raise DataError(f"column {column!r} contains {type(value).__name__}s: a label is text or a whole number.")
+        yield value
+
+
+def _name(value: object, column: str) -> str | None:
+    unset = value is None or (isinstance(value, str) and not value.strip())
+    name = label_name(value)
+    if name is None and not unset and not (isinstance(value, float) and not math.isfinite(value)):
+        raise DataError(f"column {column!r} contains {value!r}: a label is text or a whole number.")
+    return name
+
+
+def _warn_of_twins(names: Iterable[str], column: str) -> None:
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        alike[" ".join(name.split()).casefold()].append(name)
+    twins = [", ".join(map(repr, spellings)) for spellings in alike.values() if len(spellings) > 1]
+    if twins:
+        log.warning(
+            "column %r: classes that differ in white space or case alone are different classes: %s. "
+            "If they are meant to be one, write them alike.",
+            column,
+            "; ".join(twins[:5]),
+        )
 
 
 def class_weights(

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from adapt_core.config.core_params import PACKAGED_BUILDERS, DataParams
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.class_names import with_names_of_train
+from adapt_core.hf.data.tables.read import READERS, read_splits
 from adapt_core.hf.models.logging import quiet_libraries
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-BUILDERS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".txt": "text",
-}
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
@@ -86,12 +78,17 @@ def locate_files(data: DataParams) -> LocalFiles | None:
         return LocalFiles(saved=root)
     found = {**_in_folder(root), **explicit} if "train" not in explicit else explicit
     if not found:
-        suffixes = ", ".join(BUILDERS)
+        suffixes = ", ".join(READERS)
         given = data.custom_dataset_path or data.dataset
         raise InputError(
             f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
         )
     return LocalFiles(files=found)
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return the entries of a folder, sorted, without those that systems and tools hide in it."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$", "__MACOSX", "@eaDir")))
 
 
 def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
@@ -103,16 +100,16 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
         raise InputError(f"{key}: {place} does not exist (looked for it at {inside.absolute()}).")
     if path.is_file():
         return (_known(path),)
-    files = tuple(sorted(p for p in path.iterdir() if p.suffix.casefold() in BUILDERS))
+    files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
     if not files:
-        raise InputError(f"{key}: {path} contains no data file ({', '.join(BUILDERS)}).")
+        raise InputError(f"{key}: {path} contains no data file ({', '.join(READERS)}).")
     return files
 
 
 def _known(path: Path) -> Path:
-    if path.suffix.casefold() not in BUILDERS:
+    if path.suffix.casefold() not in READERS:
         raise InputError(
-            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(BUILDERS)}."
+            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}."
         )
     return path
 
@@ -120,13 +117,13 @@ def _known(path: Path) -> Path:
 def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
     splits: dict[str, list[Path]] = {}
     unnamed = []
-    for path in sorted(root.iterdir()):
+    for path in visible(root):
         split = canonical_split(path.stem)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.casefold() in BUILDERS)
+            inside = [p for p in visible(path) if p.is_file() and p.suffix.casefold() in READERS]
             if split and inside:
                 splits.setdefault(split, []).extend(inside)
-        elif path.suffix.casefold() in BUILDERS:
+        elif path.suffix.casefold() in READERS:
             if split:
                 splits.setdefault(split, []).append(path)
             else:
@@ -163,10 +160,10 @@ def load_raw(data: DataParams) -> dict[str, Dataset]:
     quiet_libraries()
     local = locate_files(data)
     if local is None:
-        return _from_hub(data)
+        return with_names_of_train(_from_hub(data))
     if local.saved is not None:
-        return _from_disk(local.saved)
-    return {split: _from_files(paths) for split, paths in local.files.items()}
+        return with_names_of_train(_from_disk(local.saved))
+    return with_names_of_train(read_splits(local.files))
 
 
 def _from_disk(folder: Path) -> dict[str, Dataset]:
@@ -202,65 +199,3 @@ def _by_split(loaded: Dataset | DatasetDict) -> dict[str, Dataset]:
     if not splits and len(loaded) == 1:
         return {"train": next(iter(loaded.values()))}
     return splits or dict(loaded)
-
-
-def _from_files(paths: tuple[Path, ...]) -> Dataset:
-    import datasets
-
-    kinds = {path.suffix.casefold() for path in paths}
-    if len({BUILDERS[kind] for kind in kinds}) > 1:
-        raise DataError(f"{paths[0].parent} mixes file types in one split: {', '.join(sorted(kinds))}.")
-    for path in paths:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty.")
-    suffix = paths[0].suffix.casefold()
-    options: dict[str, Any] = {}
-    if BUILDERS[suffix] == "csv":
-        # An empty cell is a missing value; the text "NA" or "None" is text.
-        options = {"keep_default_na": False, "na_values": [""], "sep": "\t" if suffix == ".tsv" else ","}
-    try:
-        loaded = datasets.load_dataset(BUILDERS[suffix], data_files=[str(p) for p in paths], split="train", **options)
-        # The JSON reader accepts bytes that are not UTF-8; only reading the text from the table would fail.
-        loaded.data.table.validate(full=True)
-        return loaded
-    except (datasets.exceptions.DatasetsError, OSError, ValueError, TypeError, RuntimeError) as error:
-        raise DataError(_reason(paths, error)) from error
-
-
-def _reason(paths: tuple[Path, ...], error: BaseException) -> str:
-    for path in paths:
-        found = _bad_json_line(path) if path.suffix.casefold() in (".jsonl", ".ndjson") else _bad_encoding(path)
-        if found:
-            return found
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return f"{paths[0]} cannot be read: {' '.join(str(cause).split())[:300]}"
-
-
-def _bad_encoding(path: Path) -> str | None:
-    if path.suffix.casefold() == ".parquet":
-        return None
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                return f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
-    return None
-
-
-def _bad_json_line(path: Path) -> str | None:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError:
-                return f"{path}:{number}: not UTF-8 text. Save the file as UTF-8."
-            except ValueError as error:
-                return f"{path}:{number}: not valid JSON: {error}."
-            if not isinstance(row, dict):
-                return f"{path}:{number}: each line must be a JSON object ({{...}}), not {type(row).__name__}."
-    return None

@@ -12,7 +12,8 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
-from adapt_core.hf.data.source import BUILDERS, load_raw
+from adapt_core.hf.data.source import load_raw
+from adapt_core.hf.data.tables.read import READERS
 from adapt_core.hf.data.texts import TextFieldParams, input_column
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class TextField(Protocol):
 def data_file(argument: str) -> Path | None:
     """Return the path of the data file that an argument names, or None where the argument is itself an input."""
     path = Path(argument)
-    known = len(argument) < _LONGEST_PATH and path.suffix.casefold() in BUILDERS
+    known = len(argument) < _LONGEST_PATH and path.suffix.casefold() in READERS
     return path if known and path.is_file() else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -10,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapt_core.errors import DataError
-from adapt_core.hf.data.tables.dialect import Dialect, recognise, rows, utf8
-
-log = logging.getLogger(__name__)
+from adapt_core.hf.data.tables.dialect import Dialect, rows, utf8
 
 BATCH = 10_000
 _USUAL = {".csv": Dialect(","), ".tsv": Dialect("\t")}
@@ -33,16 +30,10 @@ def header_of(path: Path, dialect: Dialect) -> list[str]:
     return [name or f"column_{number}" for number, name in enumerate(names, start=1)]
 
 
-def dialect_of(path: Path) -> Dialect:
-    """Return a file's dialect; one that its suffix does not promise is logged.
-
-    Raises:
-        DataError: see `dialect.recognise`.
-    """
-    found = recognise(path)
-    if found != _USUAL.get(path.suffix.casefold(), found):
-        log.info("%s: %s", path.name, found)
-    return found
+def remark(path: Path, dialect: Dialect) -> str | None:
+    """Return what to say of a dialect that a file's suffix does not promise, or None."""
+    usual = _USUAL.get(path.suffix.casefold(), dialect)
+    return None if dialect == usual else f"{path.name}: {dialect}"
 
 
 def batches(path: Path, dialect: Dialect) -> Iterator[Mapping[str, list[Any]]]:

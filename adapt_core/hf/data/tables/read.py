@@ -12,6 +12,7 @@ import attrs
 
 from adapt_core.errors import DataError
 from adapt_core.hf.data.tables import columnar, delimited, json_rows
+from adapt_core.hf.data.tables.dialect import recognise
 from adapt_core.hf.data.tables.kinds import Kind, see_rows, storage
 from adapt_core.hf.data.tables.store import Rows, digest_of, stored
 
@@ -57,10 +58,11 @@ def _delimited(splits: Splits) -> dict[str, Dataset]:
 def _cells(paths: Files) -> Rows:
     from datasets import Features, Value
 
-    dialects = {path: delimited.dialect_of(path) for path in paths}
+    dialects = {path: recognise(path) for path in paths}
     columns = _same({path: delimited.header_of(path, dialect) for path, dialect in dialects.items()})
     features = Features({name: Value("string") for name in columns})
-    return features, _Batches(paths, lambda path: delimited.batches(path, dialects[path]), features).tables
+    batches = _Batches(paths, lambda path: delimited.batches(path, dialects[path]), features)
+    return Rows(features, batches.tables, tuple(filter(None, map(delimited.remark, paths, dialects.values()))))
 
 
 def _json(splits: Splits) -> dict[str, Dataset]:
@@ -98,7 +100,7 @@ def _values(split: str, paths: Files, seen: _Kinds) -> Rows:
     if not kinds:
         raise DataError(f"{paths[0]} contains no row.")
     features = Features({name: kind.feature() for name, kind in kinds.items()})
-    return features, _Batches(paths, lambda path: json_rows.batches(path, kinds), features).tables
+    return Rows(features, _Batches(paths, lambda path: json_rows.batches(path, kinds), features).tables)
 
 
 def _parquet(splits: Splits) -> dict[str, Dataset]:
@@ -107,7 +109,7 @@ def _parquet(splits: Splits) -> dict[str, Dataset]:
 
 def _typed(paths: Files) -> Rows:
     features = _same({path: columnar.features_of(path) for path in paths})
-    return features, lambda: chain.from_iterable(map(columnar.batches, paths))
+    return Rows(features, lambda: chain.from_iterable(map(columnar.batches, paths)))
 
 
 def _text(splits: Splits) -> dict[str, Dataset]:
@@ -118,7 +120,7 @@ def _lines_of(paths: Files) -> Rows:
     from datasets import Features, Value
 
     features = Features({"text": Value("string")})
-    return features, _Batches(paths, delimited.line_batches, features).tables
+    return Rows(features, _Batches(paths, delimited.line_batches, features).tables)
 
 
 READERS: Mapping[str, Read] = {

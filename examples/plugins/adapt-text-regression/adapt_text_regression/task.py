@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,12 @@ class TextRegression(hf.LanguageTask[TextRegressionParams]):
 
         def faults(rows: Any, _split: str) -> Iterator[str | None]:
             for fault, value in zip(hf.text_faults(rows, plan), hf.column_values(rows, target), strict=True):
-                number = isinstance(value, (int, float)) and math.isfinite(value)
-                yield fault or (None if number else f"column {target!r} is {value!r}, not a number")
+                number = hf.number_of(value)
+                yield fault or (f"column {target!r} is {value!r}, not a number" if number is None else None)
 
         def encode(batch: Any, _numbers: Any) -> dict[str, Any]:
             encoded = tokenizer(hf.batch_texts(batch, plan), truncation=True, max_length=limit)
-            return {**encoded, "labels": [float(value) for value in batch[target]]}
+            return {**encoded, "labels": [hf.number_of(value) for value in batch[target]]}
 
         columns = [*hf.text_columns(plan), (target, "target_column")]
         key = {"limit": limit, "columns": columns, "format": plan.data.format_string}

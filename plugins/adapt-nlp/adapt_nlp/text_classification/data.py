@@ -44,7 +44,7 @@ def prepare_texts(plan: Plan[TextClassificationParams], tokenizer: PreTrainedTok
 
     def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, Any]:
         encoded = dict(tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit))
-        return {**encoded, "labels": [labels.ids[value] for value in batch[target]]}
+        return {**encoded, "labels": [labels.id_of(value) for value in batch[target]]}
 
     def finish(encoded: Dataset, split: str) -> tuple[Dataset, dict[str, int]]:
         return encoded, {"truncated": count_truncated(encoded, "input_ids", limit, f"{split} split: texts")}
@@ -54,7 +54,7 @@ def prepare_texts(plan: Plan[TextClassificationParams], tokenizer: PreTrainedTok
         "text": plan.data.format_string or input_column(plan),
         "names": plan.data.format_names,
         "label": target,
-        "labels": [repr(value) for value in labels.ids],
+        "labels": labels.names,
         "version": 1,
     }
     data = prepare_rows(

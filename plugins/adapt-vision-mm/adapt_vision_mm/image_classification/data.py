@@ -59,7 +59,7 @@ class Rows:
     def columns(self, split: str) -> tuple[Sequence[ImageValue], list[int]]:
         """Return the images and class ids of a split. Paths are a list; encoded images stay memory-mapped."""
         dataset = self.splits[split]
-        ids = [self.labels.ids[value] for value in column_values(dataset, self.label)]
+        ids = [self.labels.id_of(value) for value in column_values(dataset, self.label)]
         if getattr(dataset.features[self.image], "dtype", None) in _TEXT:
             return list(column_values(dataset, self.image)), ids
         return dataset[self.image], ids

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
-from adapt_core.hf.data.source import BUILDERS, SPLIT_NAMES, local_root
+from adapt_core.hf.data.source import SPLIT_NAMES, local_root
+from adapt_core.hf.data.tables.read import READERS
 
 from adapt_vision_mm.images.decoder import SUFFIXES
 
@@ -67,7 +68,7 @@ def _is_table(root: Path) -> bool:
 
 
 def _holds_tables(folder: Path) -> bool:
-    tables = set(BUILDERS) - {".txt"}
+    tables = set(READERS) - {".txt"}
     if any(path.suffix.casefold() in tables for path in folder.iterdir() if path.is_file()):
         return True
     inside = (folder / name for names in SPLIT_NAMES.values() for name in names)

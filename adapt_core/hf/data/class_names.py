@@ -1,0 +1,61 @@
+"""Class numbers of one split, by the names of another: two splits may number their classes each in its own way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.errors import DataError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_SHOWN = 10
+
+
+def with_names_of_train(splits: dict[str, Dataset]) -> dict[str, Dataset]:
+    """Renumber the classes of each split (features ClassLabel, and lists of them) as the training split has them.
+
+    Raises:
+        DataError: a split uses a class that the training split does not name.
+    """
+    train = splits.get("train")
+    if train is None:
+        return splits
+    return {name: rows if rows is train else _renumbered(rows, train, name) for name, rows in splits.items()}
+
+
+def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
+    for column, feature in train.features.items():
+        wanted, given = _names(feature), _names(rows.features.get(column))
+        if wanted and given and wanted != given:
+            rows = _cast(rows, column, given, wanted, split)
+    return rows
+
+
+def _names(feature: Any) -> list[str] | None:
+    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
+    return list(names) if names else None
+
+
+def _cast(rows: Dataset, column: str, given: list[str], wanted: list[str], split: str) -> Dataset:
+    from datasets import ClassLabel, List
+
+    numbers = {name: number for number, name in enumerate(wanted)}
+
+    def renumber(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renumber(item) for item in value]
+        if value is None or not 0 <= value < len(given):
+            return value
+        if given[value] not in numbers:
+            raise DataError(
+                f"the {split} split uses the class {given[value]!r} in column {column!r}, which the training split "
+                f"does not name ({', '.join(wanted[:_SHOWN])})."
+            )
+        return numbers[given[value]]
+
+    features = rows.features.copy()
+    label = ClassLabel(names=wanted)
+    features[column] = label if getattr(features[column], "names", None) else List(label)
+    renumbered = [renumber(value) for value in rows.with_format(None)[column]]
+    return rows.remove_columns(column).add_column(column, renumbered, feature=features[column])

@@ -1,0 +1,127 @@
+"""A table is read as it is written: text stays text in every row and split, a shifted row is named."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
+
+from adapt_core.errors import DataError
+from adapt_core.hf.data.tables.read import read_splits
+
+
+def read(path: Path, content: str | bytes) -> dict[str, list[Any]]:
+    """The columns of one file."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return dict(read_splits({"train": (path,)})["train"][:])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns"),
+    [
+        ("plain.csv", "text,label\na,1\n", {"text": ["a"], "label": ["1"]}),
+        ("codes.csv", "a,b\n007,34\n1E3,\n0.50,07\n", {"a": ["007", "1E3", "0.50"], "b": ["34", None, "07"]}),
+        ("words.csv", "text\nNA\nNone\ntrue\n", {"text": ["NA", "None", "true"]}),
+        ("days.csv", "d\n2024-01-05\n2020-01-01T10:00:00+02:00\n", {"d": ["2024-01-05", "2020-01-01T10:00:00+02:00"]}),
+        ("lines.csv", 'text,label\n"two\nlines",x\n\nb,y\n', {"text": ["two\nlines", "b"], "label": ["x", "y"]}),
+        ("doubled.csv", 'text,label\n"say ""hi"", then",x\n', {"text": ['say "hi", then'], "label": ["x"]}),
+        ("bom.csv", "\ufefftext,label\na,b\n", {"text": ["a"], "label": ["b"]}),
+        ("tabs.tsv", "text\tlabel\na, b\tc\n", {"text": ["a, b"], "label": ["c"]}),
+        ("train[1].csv", "text\na\n", {"text": ["a"]}),
+        ("lines.txt", "one\r\n\ntwo", {"text": ["one", "", "two"]}),
+        ("list.json", '[{"a": 1}, {"a": 2}]', {"a": [1, 2]}),
+        ("keyed.json", '{"data": [{"a": "x"}]}', {"a": ["x"]}),
+        ("lines.json", '{"a": 1}\n{"a": 2}\n', {"a": [1, 2]}),
+    ],
+)  # fmt: skip
+def test_cells_are_as_written(tmp_path: Path, name: str, content: str, columns: dict[str, list[Any]]) -> None:
+    assert read(tmp_path / name, content) == columns
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "said"),
+    [
+        ("a.csv", "text;n\nhallo, du;3,5\n", {"text": ["hallo, du"], "n": ["3,5"]}, "semicolons"),
+        ("a.csv", "text|n\nb|c\n", {"text": ["b"], "n": ["c"]}, "vertical bars"),
+        ("a.csv", 'text,n\n"a \\"b\\", c",x\n', {"text": ['a "b", c'], "n": ["x"]}, "escaped by a backslash"),
+        ("a.tsv", 'text\tn\n"stray\tx\nb\ty\n', {"text": ['"stray', "b"], "n": ["x", "y"]}, "quotes are text"),
+    ],
+)  # fmt: skip
+def test_another_dialect_is_recognised_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, content: str, columns: dict[str, list[str]], said: str
+) -> None:
+    caplog.set_level(logging.INFO, "adapt_core")
+    assert read(tmp_path / name, content) == columns
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "text,label\nhello, you,pos\nbye,neg\n", "a.csv:2: the row has 3 cells, the header 2"),
+        ("a.csv", "text,label\na,pos\nb\n", "a.csv:3: the row has 1 cell, the header 2"),
+        ("a.csv", 'text,label\na,b\n"open, a,pos\nc,"d" e\n', "a.csv:3: the row has text behind a closing quote"),
+        ("a.csv", "text,text\na,b\n", "a.csv:1: the header names the column 'text' twice"),
+        ("a.csv", b"text,label\ncaf\xe9,1\n", "a.csv:2: not UTF-8 text"),
+        ("a.csv", "", "a.csv is empty"),
+        ("a.jsonl", '{"a": 1}\n{"a": \n', "a.jsonl:2: not valid JSON"),
+        ("a.jsonl", '{"a": 1}\n[1]\n', "a.jsonl:2: each line must be a JSON object"),
+        ("a.jsonl", '{"a": "\\ud800"}\n', "half of a surrogate pair"),
+        ("a.jsonl", b'{"a": "\xe9"}\n', "a.jsonl:1: not UTF-8 text"),
+        ("a.json", '[{"a": 1}, 2]', "entry 2 must be a JSON object"),
+        ("a.parquet", "no parquet", "a.parquet cannot be read as parquet"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / name, content)
+    assert message in str(caught.value)
+
+
+def test_types_do_not_change_where_a_reader_would_begin_another_block(tmp_path: Path) -> None:
+    rows = ["text,label", *(f"t,{label}" for label in ("007", "A12", "010") for _ in range(3334)), *["t,007"] * 3000]
+    assert set(read(tmp_path / "a.csv", "\n".join(rows))["label"]) == {"007", "A12", "010"}
+
+
+def test_a_number_among_texts_keeps_its_digits(tmp_path: Path) -> None:
+    lines = ['{"t": "1", "d": "2024-01-05"}', '{"t": 1.50, "d": null}', '{"t": "null"}', '{"t": true}', '{"t": "01"}']
+    columns = read(tmp_path / "a.jsonl", "\n".join(lines))
+    assert columns == {"t": ["1", "1.50", "null", "true", "01"], "d": ["2024-01-05", None, None, None, None]}
+
+
+def test_types_are_decided_over_all_splits(tmp_path: Path) -> None:
+    for name, values in (("train", [1, "other"]), ("validation", [1, 2])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"label": v}) + "\n" for v in values))
+    splits = read_splits({name: (tmp_path / f"{name}.jsonl",) for name in ("train", "validation")})
+    assert [splits[name]["label"][:] for name in splits] == [["1", "other"], ["1", "2"]]
+
+
+def test_objects_have_the_keys_that_they_have(tmp_path: Path) -> None:
+    rows = [
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "calls": [{"name": "f", "x": 1}]}],
+        [{"role": "user", "content": "b"}],
+    ]
+    lines = "".join(json.dumps({"messages": messages}) + "\n" for messages in rows)
+    assert read(tmp_path / "a.jsonl", lines) == {"messages": rows}
+
+
+def test_changed_content_is_read_again_and_a_moved_file_is_not(tmp_path: Path) -> None:
+    first, moved = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("text\none\n")
+    before = read_splits({"train": (first,)})["train"]
+    moved.write_text("text\none\n")
+    assert read_splits({"train": (moved,)})["train"]._fingerprint == before._fingerprint
+    first.write_text("text\ntwo\n")
+    assert read_splits({"train": (first,)})["train"]["text"][:] == ["two"]
+
+
+def test_files_of_one_split_need_the_same_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+    (tmp_path / "b.csv").write_text("text,class\na,b\n")
+    with pytest.raises(DataError, match=r"b\.csv has other columns than a\.csv: text, class instead of text, label"):
+        read_splits({"train": (tmp_path / "a.csv", tmp_path / "b.csv")})
