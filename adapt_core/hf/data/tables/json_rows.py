@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from adapt_core.errors import DataError
-from adapt_core.hf.data.tables.kinds import Kind, Literal
+from adapt_core.hf.data.tables.kinds import Kind
 
 BATCH = 10_000
 LINES = (".jsonl", ".ndjson")
@@ -17,27 +17,24 @@ LINES = (".jsonl", ".ndjson")
 Row = Mapping[str, Any]
 
 
-def json_rows(path: Path, *, literal_numbers: bool = False) -> Iterator[Row]:
+def json_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a file: a JSON object on each line, a list of objects, or a list under one key.
 
-    Args:
-        path: the file, UTF-8 with or without a byte order mark.
-        literal_numbers: give numbers as `kinds.Literal`, with the digits of the file.
+    The text is UTF-8, with or without a byte order mark.
 
     Raises:
         DataError: naming the line, where something is not JSON or not an object.
     """
-    decode = json.JSONDecoder(parse_float=Literal, parse_int=Literal).decode if literal_numbers else json.loads
-    return _lines(path, decode) if path.suffix.casefold() in LINES else _document(path, decode)
+    return _lines(path) if path.suffix.casefold() in LINES else _document(path)
 
 
-def _lines(path: Path, decode: Callable[[str], Any]) -> Iterator[Row]:
+def _lines(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 if text:
-                    yield _object(decode(text), f"{path}:{number}: each line")
+                    yield _object(json.loads(text), f"{path}:{number}: each line")
             except UnicodeDecodeError as error:
                 raise DataError(
                     f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
@@ -48,15 +45,15 @@ def _lines(path: Path, decode: Callable[[str], Any]) -> Iterator[Row]:
                 raise DataError(f"{path}:{number}: lists or objects are nested too deeply.") from None
 
 
-def _document(path: Path, decode: Callable[[str], Any]) -> Iterator[Row]:
+def _document(path: Path) -> Iterator[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        document = decode(text)
+        document = json.loads(text)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text[: error.pos].strip().endswith("}"):
-            yield from _lines(path, decode)
+            yield from _lines(path)
             return
         raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}.") from None
     except RecursionError:
@@ -77,7 +74,7 @@ def _object(row: Any, where: str) -> Row:
 
 
 def batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Mapping[str, list[Any]]]:
-    """Yield batches of rows as columns, each value as its column's kind holds it; None where a row lacks the key."""
-    rows = json_rows(path, literal_numbers=any(kind.any_mixed for kind in kinds.values()))
+    """Yield batches of rows as columns, each value as its column's kind stores it; None where a row lacks the key."""
+    rows = json_rows(path)
     while batch := list(islice(rows, BATCH)):
-        yield {name: [kind.fit(row.get(name)) for row in batch] for name, kind in kinds.items()}
+        yield {name: [kind.encode(row.get(name)) for row in batch] for name, kind in kinds.items()}

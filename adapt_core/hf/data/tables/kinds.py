@@ -1,11 +1,12 @@
 """The one type of a JSON column, over all of its rows and splits.
 
-A column that has text in one row is text in every row: a number among texts keeps the digits that the file has. Objects
-whose keys differ in more than plain values are kept as JSON, so that no row gets a key that it does not have.
+What one type of Arrow cannot hold as it is, is kept as JSON: texts among which a number occurs, objects whose keys
+differ in more than plain values. So no row gets another value, or a key, that the file does not give it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ class Kind:
     """What the values of a column, of a list's items or of a key were seen to be.
 
     Attributes:
-        scalars: names of the plain types seen: "text", "integer", "number", "boolean".
+        scalars: names of the plain types seen: "text", "integer", "huge integer" (beyond 64 bits), "number", "boolean".
         items: of lists, or None where no list was seen.
         keys: of objects, each with its kind, or None where no object was seen.
         optional: keys that some object lacks.
@@ -42,7 +43,7 @@ class Kind:
         elif isinstance(value, bool):
             self.scalars.add("boolean")
         elif isinstance(value, int):
-            self.scalars.add("integer" if -_LARGEST <= value < _LARGEST else "text")
+            self.scalars.add("integer" if -_LARGEST <= value < _LARGEST else "huge integer")
         elif isinstance(value, float):
             self.scalars.add("number")
         elif isinstance(value, list):
@@ -63,19 +64,10 @@ class Kind:
             self.keys.setdefault(key, Kind()).see(item)
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether plain values of several types make this text."""
-        return len(self.scalars) > 1 and self.scalars != {"integer", "number"}
-
-    @property
-    def any_mixed(self) -> bool:
-        """Whether this, or anything inside, is text made of several types."""
-        inside = [*([self.items] if self.items else []), *(self.keys or {}).values()]
-        return self.is_mixed or any(kind.any_mixed for kind in inside)
-
-    @property
     def is_json(self) -> bool:
         """Whether only JSON itself can hold the values as they are."""
+        if len(self.scalars) > 1 and self.scalars != {"integer", "number"}:
+            return True
         if sum((bool(self.scalars), self.items is not None, self.keys is not None)) > 1:
             return True
         if self.keys is None:
@@ -93,51 +85,33 @@ class Kind:
         """Return the feature of Hugging Face datasets that holds such values."""
         from datasets import Json, List, Value
 
-        if self.is_json:
+        if self.is_json or "huge integer" in self.scalars:
             return Json()
         if self.items is not None:
             return List(self.items.feature())
         if self.keys is not None:
             return {key: kind.feature() for key, kind in self.keys.items()}
-        if self.is_mixed or "text" in self.scalars:
-            return Value("string")
         if "number" in self.scalars:
             return Value("float64")
-        return Value({"integer": "int64", "boolean": "bool"}.get(next(iter(self.scalars), ""), "null"))
+        return Value(_TYPES.get(next(iter(self.scalars), ""), "null"))
 
-    def fit(self, value: Any) -> Any:
-        """Return a value as its column holds it: numbers among texts become text, with the digits of the file."""
-        if value is None or self.is_json:
-            return _plain(value)
-        if isinstance(value, list):
-            return [self.items.fit(item) for item in value] if self.items else value
-        if isinstance(value, dict):
-            return {key: kind.fit(value.get(key)) for key, kind in (self.keys or {}).items()}
-        if self.is_mixed or "text" in self.scalars:
-            return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-        if isinstance(value, Literal):
-            return float(value) if "number" in self.scalars else int(value)
+    def encode(self, value: Any) -> Any:
+        """Return a value as `feature` stores it: the text of JSON where that is JSON.
+
+        Json would take a string that happens to be JSON ("1", "null") for the JSON itself.
+        """
+        if value is None:
+            return None
+        if self.is_json or "huge integer" in self.scalars:
+            return json.dumps(value)
+        if isinstance(value, list) and self.items is not None:
+            return [self.items.encode(item) for item in value]
+        if isinstance(value, dict) and self.keys is not None:
+            return {key: kind.encode(value.get(key)) for key, kind in self.keys.items()}
         return float(value) if "number" in self.scalars else value
 
 
-class Literal(str):
-    """A number as the file spells it."""
-
-    __slots__ = ()
-
-    def number(self) -> int | float:
-        """Return the number."""
-        return float(self) if any(sign in self for sign in ".eE") else int(self)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Literal):
-        return value.number()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+_TYPES = {"text": "string", "integer": "int64", "boolean": "bool"}
 
 
 def see_rows(kinds: dict[str, Kind], rows: Iterable[Mapping[str, Any]]) -> set[str]:

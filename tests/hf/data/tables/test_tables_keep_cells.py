@@ -88,17 +88,22 @@ def test_types_do_not_change_where_a_reader_would_begin_another_block(tmp_path: 
     assert set(read(tmp_path / "a.csv", "\n".join(rows))["label"]) == {"007", "A12", "010"}
 
 
-def test_a_number_among_texts_keeps_its_digits(tmp_path: Path) -> None:
-    lines = ['{"t": "1", "d": "2024-01-05"}', '{"t": 1.50, "d": null}', '{"t": "null"}', '{"t": true}', '{"t": "01"}']
-    columns = read(tmp_path / "a.jsonl", "\n".join(lines))
-    assert columns == {"t": ["1", "1.50", "null", "true", "01"], "d": ["2024-01-05", None, None, None, None]}
+def test_a_number_among_texts_changes_no_text(tmp_path: Path) -> None:
+    rows = ["1", 1.5, "null", True, "01", "1e3", None, 2**70]
+    lines = "".join(json.dumps({"t": value, "d": "2024-01-05"}) + "\n" for value in rows)
+    assert read(tmp_path / "a.jsonl", lines) == {"t": rows, "d": ["2024-01-05"] * len(rows)}
+
+
+def test_a_column_without_text_stays_a_number(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.jsonl", '{"n": 1, "m": 1}\n{"n": null, "m": 0.5}\n') == {"n": [1, None], "m": [1.0, 0.5]}
 
 
 def test_types_are_decided_over_all_splits(tmp_path: Path) -> None:
     for name, values in (("train", [1, "other"]), ("validation", [1, 2])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"label": v}) + "\n" for v in values))
     splits = read_splits({name: (tmp_path / f"{name}.jsonl",) for name in ("train", "validation")})
-    assert [splits[name]["label"][:] for name in splits] == [["1", "other"], ["1", "2"]]
+    assert splits["train"].features == splits["validation"].features
+    assert [splits[name]["label"][:] for name in splits] == [[1, "other"], [1, 2]]
 
 
 def test_objects_have_the_keys_that_they_have(tmp_path: Path) -> None:
