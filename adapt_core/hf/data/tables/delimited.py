@@ -1,12 +1,19 @@
-"""csv and tsv: every cell is text, as it is written. An empty cell is a missing value."""
+"""csv and tsv: a cell is text, as it is written; an empty one is a missing value.
+
+A column is numbers only where each of its cells, in every split, is a number in its canonical form: the number then
+spells the cell again.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import attrs
 
 from adapt_core.errors import DataError
 from adapt_core.hf.data.tables.dialect import Dialect, rows, utf8
@@ -36,13 +43,54 @@ def remark(path: Path, dialect: Dialect) -> str | None:
     return None if dialect == usual else f"{path.name}: {dialect}"
 
 
-def batches(path: Path, dialect: Dialect) -> Iterator[Mapping[str, list[Any]]]:
-    """Yield batches of rows as columns of text; None for an empty cell."""
+@attrs.define
+class ColumnTypes:
+    """The type of each column, from the cells that were seen."""
+
+    _left: dict[str, list[str]] = attrs.field(factory=dict)
+    _filled: set[str] = attrs.field(factory=set)
+
+    def see(self, path: Path, dialect: Dialect) -> None:
+        """Take the cells of a file into account."""
+        names = header_of(path, dialect)
+        for name in names:
+            self._left.setdefault(name, list(NUMBERS))
+        for _, cells in islice(rows(path, dialect), 1, None):
+            if not any(self._left.values()):
+                return
+            for name, cell in zip(names, cells, strict=True):
+                if cell and self._left[name]:
+                    self._filled.add(name)
+                    self._left[name] = [kind for kind in self._left[name] if _spells(cell, NUMBERS[kind])]
+
+    def of(self, name: str) -> str:
+        """Return "int64", "float64" or "string"."""
+        return self._left[name][0] if name in self._filled and self._left.get(name) else "string"
+
+
+NUMBERS: Mapping[str, type[int] | type[float]] = {"int64": int, "float64": float}
+_LARGEST = 2**63
+
+
+def _spells(cell: str, kind: type[int] | type[float]) -> bool:
+    try:
+        number = kind(cell)
+    except ValueError:
+        return False
+    return str(number) == cell and math.isfinite(number) and (kind is float or -_LARGEST <= number < _LARGEST)
+
+
+def batches(path: Path, dialect: Dialect, types: ColumnTypes) -> Iterator[Mapping[str, list[Any]]]:
+    """Yield batches of rows as columns of text or numbers; None for an empty cell."""
     names = header_of(path, dialect)
+    kinds = [NUMBERS.get(types.of(name), str) for name in names]
     content = islice(rows(path, dialect), 1, None)
     while batch := list(islice(content, BATCH)):
         columns = zip(*(cells for _, cells in batch), strict=True)
-        yield {name: [cell or None for cell in cells] for name, cells in zip(names, columns, strict=True)}
+        yield {
+            name: [kind(cell) if cell else None for cell in cells]
+            for name, kind, cells in zip(names, kinds, columns, strict=True)
+        }
 
 
 def line_batches(path: Path) -> Iterator[Mapping[str, list[str]]]:

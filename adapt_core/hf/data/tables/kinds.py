@@ -103,12 +103,22 @@ class Kind:
         if value is None:
             return None
         if self.is_json or "huge integer" in self.scalars:
-            return json.dumps(value)
+            return json.dumps(_within_64_bits(value))
         if isinstance(value, list) and self.items is not None:
             return [self.items.encode(item) for item in value]
         if isinstance(value, dict) and self.keys is not None:
             return {key: kind.encode(value.get(key)) for key, kind in self.keys.items()}
         return float(value) if "number" in self.scalars else value
+
+
+def _within_64_bits(value: Any) -> Any:
+    """A value whose integers the reader of Json can give back: larger ones as their digits."""
+    if isinstance(value, list):
+        return [_within_64_bits(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _within_64_bits(item) for key, item in value.items()}
+    huge = isinstance(value, int) and not -_LARGEST <= value < _LARGEST
+    return str(value) if huge else value
 
 
 _TYPES = {"text": "string", "integer": "int64", "boolean": "bool"}

@@ -12,7 +12,7 @@ import attrs
 
 from adapt_core.errors import DataError
 from adapt_core.hf.data.tables import columnar, delimited, json_rows
-from adapt_core.hf.data.tables.dialect import recognise
+from adapt_core.hf.data.tables.dialect import Dialect, recognise
 from adapt_core.hf.data.tables.kinds import Kind, see_rows, storage
 from adapt_core.hf.data.tables.store import Rows, digest_of, stored
 
@@ -52,16 +52,38 @@ def _reader(paths: Files) -> Read:
 
 
 def _delimited(splits: Splits) -> dict[str, Dataset]:
-    return {split: stored(digest_of(paths), partial(_cells, paths)) for split, paths in splits.items()}
+    every = digest_of([path for paths in splits.values() for path in paths])
+    seen = _Cells(splits)
+    return {split: stored(digest_of(paths, every), partial(_cells, paths, seen)) for split, paths in splits.items()}
 
 
-def _cells(paths: Files) -> Rows:
+class _Cells:
+    """Dialects and column types of all splits; the files are read for them once, where any split has to be read."""
+
+    def __init__(self, splits: Splits) -> None:
+        self._splits = splits
+
+    @cached_property
+    def dialects(self) -> dict[Path, Dialect]:
+        """The dialect of each file."""
+        return {path: recognise(path) for paths in self._splits.values() for path in paths}
+
+    @cached_property
+    def types(self) -> delimited.ColumnTypes:
+        """The types over all files."""
+        types = delimited.ColumnTypes()
+        for path, dialect in self.dialects.items():
+            types.see(path, dialect)
+        return types
+
+
+def _cells(paths: Files, seen: _Cells) -> Rows:
     from datasets import Features, Value
 
-    dialects = {path: recognise(path) for path in paths}
+    dialects = {path: seen.dialects[path] for path in paths}
     columns = _same({path: delimited.header_of(path, dialect) for path, dialect in dialects.items()})
-    features = Features({name: Value("string") for name in columns})
-    batches = _Batches(paths, lambda path: delimited.batches(path, dialects[path]), features)
+    features = Features({name: Value(seen.types.of(name)) for name in columns})
+    batches = _Batches(paths, lambda path: delimited.batches(path, dialects[path], seen.types), features)
     return Rows(features, batches.tables, tuple(filter(None, map(delimited.remark, paths, dialects.values()))))
 
 

@@ -24,7 +24,9 @@ def read(path: Path, content: str | bytes) -> dict[str, list[Any]]:
 @pytest.mark.parametrize(
     ("name", "content", "columns"),
     [
-        ("plain.csv", "text,label\na,1\n", {"text": ["a"], "label": ["1"]}),
+        ("plain.csv", "text,label\na,1\n", {"text": ["a"], "label": [1]}),
+        ("half.csv", "a,b\n0.5,1\n-2.0,\n", {"a": [0.5, -2.0], "b": [1, None]}),
+        ("mixed.csv", "a,b\n0.5,9223372036854775808\n1,1\n", {"a": ["0.5", "1"], "b": ["9223372036854775808", "1"]}),
         ("codes.csv", "a,b\n007,34\n1E3,\n0.50,07\n", {"a": ["007", "1E3", "0.50"], "b": ["34", None, "07"]}),
         ("words.csv", "text\nNA\nNone\ntrue\n", {"text": ["NA", "None", "true"]}),
         ("days.csv", "d\n2024-01-05\n2020-01-01T10:00:00+02:00\n", {"d": ["2024-01-05", "2020-01-01T10:00:00+02:00"]}),
@@ -88,10 +90,18 @@ def test_types_do_not_change_where_a_reader_would_begin_another_block(tmp_path: 
     assert set(read(tmp_path / "a.csv", "\n".join(rows))["label"]) == {"007", "A12", "010"}
 
 
+def test_numbers_of_a_csv_are_decided_over_all_splits(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("label\n1\nother\n")
+    (tmp_path / "validation.csv").write_text("label\n1\n2\n")
+    splits = read_splits({name: (tmp_path / f"{name}.csv",) for name in ("train", "validation")})
+    assert [splits[name]["label"][:] for name in splits] == [["1", "other"], ["1", "2"]]
+
+
 def test_a_number_among_texts_changes_no_text(tmp_path: Path) -> None:
     rows = ["1", 1.5, "null", True, "01", "1e3", None, 2**70]
     lines = "".join(json.dumps({"t": value, "d": "2024-01-05"}) + "\n" for value in rows)
-    assert read(tmp_path / "a.jsonl", lines) == {"t": rows, "d": ["2024-01-05"] * len(rows)}
+    kept = [*rows[:-1], str(2**70)]
+    assert read(tmp_path / "a.jsonl", lines) == {"t": kept, "d": ["2024-01-05"] * len(rows)}
 
 
 def test_a_column_without_text_stays_a_number(tmp_path: Path) -> None:
