@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapt_core.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from datasets.features.features import FeatureType
 
 _SHOWN = 10
 
@@ -32,7 +33,7 @@ def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
     return rows
 
 
-def _names(feature: Any) -> list[str] | None:
+def _names(feature: FeatureType | None) -> list[str] | None:
     names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
     return list(names) if names else None
 
@@ -42,10 +43,10 @@ def _cast(rows: Dataset, column: str, given: list[str], wanted: list[str], split
 
     numbers = {name: number for number, name in enumerate(wanted)}
 
-    def renumber(value: Any) -> Any:
+    def renumber(value: object) -> object:
         if isinstance(value, list):
             return [renumber(item) for item in value]
-        if value is None or not 0 <= value < len(given):
+        if not isinstance(value, int) or not 0 <= value < len(given):
             return value
         if given[value] not in numbers:
             raise DataError(

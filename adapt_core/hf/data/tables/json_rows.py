@@ -67,7 +67,7 @@ def _document(path: Path) -> Iterator[Row]:
         yield _object(row, f"{path}: entry {number}")
 
 
-def _object(row: Any, where: str) -> Row:
+def _object(row: object, where: str) -> Row:
     if not isinstance(row, dict):
         raise DataError(f"{where} must be a JSON object ({{...}}), not {type(row).__name__}.")
     return row

@@ -7,13 +7,14 @@ differ in more than plain values. So no row gets another value, or a key, that t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
     import pyarrow
+    from datasets.features.features import FeatureType
 
 _LARGEST = 2**63
 
@@ -36,7 +37,7 @@ class Kind:
     optional: set[str] = attrs.field(factory=set)
     objects: int = 0
 
-    def see(self, value: Any) -> None:
+    def see(self, value: object) -> None:
         """Take a value into account; None says nothing."""
         if isinstance(value, str):
             self.scalars.add("text")
@@ -81,7 +82,7 @@ class Kind:
         """Whether lists or objects were seen."""
         return self.items is not None or self.keys is not None
 
-    def feature(self) -> Any:
+    def feature(self) -> FeatureType:
         """Return the feature of Hugging Face datasets that holds such values."""
         from datasets import Json, List, Value
 
@@ -95,7 +96,7 @@ class Kind:
             return Value("float64")
         return Value(_TYPES.get(next(iter(self.scalars), ""), "null"))
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, value: object) -> Any:
         """Return a value as `feature` stores it: the text of JSON where that is JSON.
 
         Json would take a string that happens to be JSON ("1", "null") for the JSON itself.
@@ -108,10 +109,10 @@ class Kind:
             return [self.items.encode(item) for item in value]
         if isinstance(value, dict) and self.keys is not None:
             return {key: kind.encode(value.get(key)) for key, kind in self.keys.items()}
-        return float(value) if "number" in self.scalars else value
+        return float(value) if "number" in self.scalars and isinstance(value, int) else value
 
 
-def _within_64_bits(value: Any) -> Any:
+def _within_64_bits(value: object) -> Any:
     """A value whose integers the reader of Json can give back: larger ones as their digits."""
     if isinstance(value, list):
         return [_within_64_bits(item) for item in value]
@@ -136,7 +137,7 @@ def see_rows(kinds: dict[str, Kind], rows: Iterable[Mapping[str, Any]]) -> set[s
     return names
 
 
-def storage(values: list[Any], feature: Any) -> pyarrow.Array:
+def storage(values: Sequence[object], feature: FeatureType) -> pyarrow.Array:
     """Return fitted values as the Arrow array of a feature."""
     import pyarrow
     from datasets import Dataset, Features
@@ -147,7 +148,7 @@ def storage(values: list[Any], feature: Any) -> pyarrow.Array:
     return pyarrow.array(values, type=features.arrow_schema.field("column").type)
 
 
-def _has_json(feature: Any) -> bool:
+def _has_json(feature: FeatureType) -> bool:
     from datasets import Json, List
 
     if isinstance(feature, List):

@@ -175,7 +175,7 @@ class _Batches:
                 done += len(next(iter(columns.values())))
                 yield pyarrow.table(arrays)
 
-    def _array(self, path: Path, done: int, name: str, values: list[Any]) -> pyarrow.Array:
+    def _array(self, path: Path, done: int, name: str, values: Sequence[object]) -> pyarrow.Array:
         try:
             return storage(values, self.features[name])
         except UnicodeEncodeError:
