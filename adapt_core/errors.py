@@ -12,7 +12,7 @@ A message says what is wrong, where, and what to do. It is shown without a trace
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -97,3 +97,10 @@ class ConfigError(InputError):
         if hidden:
             lines.append(f"... and {hidden} more: adapt check CONFIG --json lists all of them.")
         return "\n".join(lines)
+
+
+def first_of(items: Iterable[object], limit: int = 5) -> str:
+    """Return the first items, separated by commas, and how many more there are: "a, b and 3 more"."""
+    every = [str(item) for item in items]
+    shown = ", ".join(every[:limit])
+    return shown if len(every) <= limit else f"{shown} and {len(every) - limit} more"

@@ -17,8 +17,9 @@ from pathlib import Path
 import click
 
 from adapt_core.cli import COMMANDS, cli
-from adapt_core.cli.params import changed_by, describe, sections
+from adapt_core.cli.params import describe, sections
 from adapt_core.config import legacy
+from adapt_core.config.core_params import changed_by
 from adapt_core.plugin.params import Parameter
 from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.specs import TaskSpec
@@ -94,7 +95,10 @@ def _about(task: TaskSpec) -> list[str]:
     lines = [f"Metrics: {metrics} and `loss`. The default of `METRIC_FOR_BEST` is `{best}`.", ""]
     changed = ", ".join(f"`{parameter.key}`" for parameter in changed_by(task))
     if changed:
-        lines += [f"Common keys with another default or other choices here are at the end of the table: {changed}.", ""]
+        lines += [
+            f"Common keys whose default or choices depend on the task are at the end of the table: {changed}.",
+            "",
+        ]
     return lines
 
 

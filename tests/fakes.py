@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from adapt_core import builtin
+from adapt_core.hf import HF_LOOP
 from adapt_core.plugin.params import param
 from adapt_core.plugin.registry import Provenance, Registry
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec, hookimpl
@@ -77,7 +78,7 @@ def task(name: str = "words", **changes: Any) -> TaskSpec:
         "summary": "a task of the tests",
         "implementation": "tests_only:Words",
         "params": WordsParams,
-        "loop": "hf",
+        "loop": HF_LOOP,
         "metrics": {"accuracy": "higher"},
         "core_defaults": {"MAX_TRAIN_SAMPLES": 1000},
         **changes,

@@ -84,11 +84,13 @@ def _optional_dependencies(registry: Registry) -> tuple[list[OptionalDependency]
 def _devices() -> list[str]:
     import torch
 
+    from adapt_core.distributed.devices import has_gpu
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found = [f"cpu: {cores} cores, {torch.get_num_threads()} threads"]
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
         found.append(f"cuda:{number}: {properties.name}, {properties.total_memory / 2**30:.1f} GiB")
-    if not torch.cuda.is_available():
+    if not has_gpu():
         found.append("no GPU is visible")
     return found

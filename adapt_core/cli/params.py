@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-import attrs
 import click
 
 from adapt_core.cli import options
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params import GROUPS, changed_by
 from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError
 from adapt_core.plugin.params import Parameter, parameters_of
@@ -65,18 +64,6 @@ def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
             yield title, item.spec.name, [*parameters_of(item.spec.params).values(), *changed]
-
-
-def changed_by(task: TaskSpec) -> list[Parameter]:
-    """The core parameters whose default or choices a task changes, with those of the task."""
-    core = {key: parameter for group in GROUPS.values() for key, parameter in parameters_of(group).items()}
-    changed = []
-    for key in dict.fromkeys((*task.core_defaults, *task.core_choices)):
-        declaration = core[key].declaration
-        choices = task.core_choices.get(key, declaration.choices)
-        default = task.core_defaults.get(key, core[key].default)
-        changed.append(attrs.evolve(core[key], default=default, declaration=attrs.evolve(declaration, choices=choices)))
-    return changed
 
 
 def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> list[tuple[str, str, list[Parameter]]]:

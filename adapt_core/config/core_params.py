@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.plugin.params import param
-from adapt_core.plugin.specs import HF_SCHEDULES
-
-TORCH_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "adagrad", "rmsprop")
-BITSANDBYTES_OPTIMIZERS = (
-    "adamw_8bit",
-    "paged_adamw_32bit",
-    "paged_adamw_8bit",
-    "lion_8bit",
-    "lion_32bit",
-    "paged_lion_32bit",
-    "paged_lion_8bit",
-    "ademamix",
-    "ademamix_8bit",
-    "paged_ademamix_32bit",
-    "paged_ademamix_8bit",
-)
-OPTIMIZERS = (*TORCH_OPTIMIZERS, *BITSANDBYTES_OPTIMIZERS)
+from adapt_core.plugin.params import Parameter, param, parameters_of
+from adapt_core.plugin.specs import TaskSpec
 
 TRACKERS = ("tensorboard",)
 
@@ -135,10 +119,12 @@ class TrainingParams:
         None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
     )
     optimizer: str = param(
-        "adamw_torch", "The optimizer (adamw_torch runs in its fused kernel).", key="OPTIMIZER", choices=OPTIMIZERS
+        "adamw_torch",
+        "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).",
+        key="OPTIMIZER",
     )
     lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
-    scheduler_type: str = param("linear", "The learning rate's schedule.", key="SCHEDULER_TYPE", choices=HF_SCHEDULES)
+    scheduler_type: str = param("linear", "The learning rate's schedule, one of the task's loop.", key="SCHEDULER_TYPE")
     warmup_ratio: float = param(
         0.0, "Share of all steps that the learning rate warms up.", key="WARMUP_RATIO", ge=0, lt=1
     )
@@ -257,3 +243,15 @@ class RunParams:
 
 GROUPS: dict[str, type] = {"data": DataParams, "model": ModelParams, "training": TrainingParams, "run": RunParams}
 """The groups of core's keys, by the attribute of a plan that holds them."""
+
+
+def changed_by(task: TaskSpec) -> list[Parameter]:
+    """Return the core parameters whose default or choices come from a task or its loop, with those."""
+    core = {key: parameter for group in GROUPS.values() for key, parameter in parameters_of(group).items()}
+    changed = []
+    for key in dict.fromkeys((*task.core_defaults, *task.loop.choices)):
+        declaration = core[key].declaration
+        choices = task.loop.choices.get(key, declaration.choices)
+        default = task.core_defaults.get(key, core[key].default)
+        changed.append(attrs.evolve(core[key], default=default, declaration=attrs.evolve(declaration, choices=choices)))
+    return changed

@@ -58,7 +58,7 @@ def assign(given: Mapping[str, Given], selection: Selection, registry: Registry)
         if found is None:
             _judge(key, item, owned, selection, registry)
             continue
-        choices = task.core_choices.get(key) if task is not None and found.slot in GROUPS else None
+        choices = task.loop.choices.get(key) if task is not None and found.slot in GROUPS else None
         try:
             owned.values[found.slot][found.parameter.attribute] = convert(item.value, found.parameter, choices)
         except ValueProblem as problem:

@@ -124,7 +124,7 @@ def _plan(
         **choices,
         **core,
         output_dir=str(output_dir),
-        loop=selection.task.spec.loop,
+        loop=selection.task.spec.loop.name,
         trains_base=selection.method.spec.trains_base,
         resume=wanted,
         disabled_plugins=tuple(registry.disabled),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from adapt_core.config.core_params import BITSANDBYTES_OPTIMIZERS
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
@@ -31,8 +30,6 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.fp16 and values["model"].dtype == "float16":
         message = "cannot train weights held in float16 (gradients cannot be unscaled)."
         yield problem("FP16", message, "Set DTYPE: float32, or turn FP16 off.")
-    if training.do_train and training.optimizer in BITSANDBYTES_OPTIMIZERS and find_spec("bitsandbytes") is None:
-        yield problem("OPTIMIZER", f"{training.optimizer} is in bitsandbytes.", "pip install bitsandbytes")
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
         ("KEEP", training.keep == "best"),
@@ -42,6 +39,9 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             message = "needs evaluations while training."
             yield problem(key, message, "Set DO_EVAL: true and INTERVAL: epoch or steps.")
     task = selection.task
+    package = task.spec.loop.optimizers.get(training.optimizer) if task is not None else None
+    if training.do_train and package is not None and find_spec(package) is None:
+        yield problem("OPTIMIZER", f"{training.optimizer} is in {package}.", f"pip install {package}")
     if training.metric_for_best is not None and task is not None:
         known = ("loss", *task.spec.metrics)
         if training.metric_for_best.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
@@ -60,11 +60,14 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         hint = "Set it to a hub id, a folder, or package:NAME/path."
         yield problem("MODEL_PATH", "no model is given.", hint)
     launcher, method = selection.launcher, selection.method
-    if launcher is not None and task is not None and launcher.spec.loops and task.spec.loop not in launcher.spec.loops:
+    if (
+        launcher is not None
+        and task is not None
+        and launcher.spec.loops
+        and (loop := task.spec.loop.name) not in launcher.spec.loops
+    ):
         loops = ", ".join(sorted(launcher.spec.loops))
-        message = (
-            f"{launcher.spec.name} serves {loops} loops, and {task.spec.name} trains in the {task.spec.loop} loop."
-        )
+        message = f"{launcher.spec.name} serves {loops} loops, and {task.spec.name} trains in the {loop} loop."
         yield problem("launcher", message)
     if selection.quantizer is not None and method is not None and not method.spec.on_quantized:
         switch = selection.quantizer.spec.switch

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params import GROUPS, changed_by
 from adapt_core.config.plan import Plan
 from adapt_core.config.reader import read_overrides
 from adapt_core.config.resolver import RunConfig, resolve
@@ -61,7 +61,9 @@ def starter_config(task: str, method: str | None, overrides: Iterable[str], regi
         if folded not in given and folded not in defaults and not _OTHER_PLACES[folded] & given
     ]
     plan = resolve(RunConfig.read({**keys, **dict.fromkeys(to_fill, "to be filled in")}, pairs), registry)
-    return "\n".join([*_head(plan, to_fill), *_sections(plan, set(to_fill)), ""])
+    changed = changed_by(registry.task_spec(plan.task.name))
+    entries = _sections(plan, {parameter.folded: parameter for parameter in changed}, set(to_fill))
+    return "\n".join([*_head(plan, to_fill), *entries, ""])
 
 
 def _head(plan: Plan, to_fill: list[str]) -> Iterator[str]:
@@ -75,14 +77,16 @@ def _head(plan: Plan, to_fill: list[str]) -> Iterator[str]:
     yield f"method: {plan.method.name}"
 
 
-def _sections(plan: Plan, to_fill: set[str]) -> Iterator[str]:
+def _sections(plan: Plan, changed: Mapping[str, Parameter], to_fill: set[str]) -> Iterator[str]:
     slots = {name: getattr(plan, name) for name in ("task", "method", "quantizer", "launcher")}
     chosen = {slot: choice.params for slot, choice in slots.items() if choice is not None}
     overridden = {key for params in chosen.values() for key in parameters_of(type(params))}
     groups = {name: getattr(plan, name) for name in GROUPS}
     for name, params in {**groups, **chosen}.items():
         hidden = _AT_THE_TOP | (overridden if name in groups else set())
-        parameters = [item for folded, item in parameters_of(type(params)).items() if folded not in hidden]
+        of_task = changed if name in groups else {}
+        own = parameters_of(type(params))
+        parameters = [of_task.get(folded, item) for folded, item in own.items() if folded not in hidden]
         if not parameters:
             continue
         owner = f" ({slots[name].name} of {slots[name].distribution})" if name in slots else ""

@@ -26,17 +26,20 @@ def choose_gpus(cuda_id: str | None) -> None:
         )
         return
     os.environ["CUDA_VISIBLE_DEVICES"] = cuda_id
+    if not has_gpu():
+        log.warning("cuda_id %s has no effect: no GPU is visible; the CPU is used.", cuda_id)
+
+
+def has_gpu() -> bool:
+    """Return whether torch can use a GPU. Imports torch."""
     import torch
 
-    if not torch.cuda.is_available():
-        log.warning("cuda_id %s has no effect: no GPU is to be seen here; the CPU is used.", cuda_id)
+    return torch.cuda.is_available()
 
 
 def first_device() -> str:
-    """ "cuda:0" where a GPU is visible, else "cpu"."""
-    import torch
-
-    return "cuda:0" if torch.cuda.is_available() else "cpu"
+    """Return "cuda:0" where a GPU is visible, else "cpu"."""
+    return "cuda:0" if has_gpu() else "cpu"
 
 
 def refuse_impossible_precision(plan: Plan, device: str) -> None:
@@ -58,7 +61,7 @@ def refuse_impossible_precision(plan: Plan, device: str) -> None:
 
 
 def peak_memory_bytes(device: str) -> int:
-    """Peak memory of this process: allocated on the GPU, or resident on the CPU, in bytes."""
+    """Return the peak memory of this process: allocated on the GPU, or resident on the CPU, in bytes."""
     if device.startswith("cuda"):
         import torch
 

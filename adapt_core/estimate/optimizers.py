@@ -14,6 +14,8 @@ _FLOAT32_STATES["paged_ademamix_32bit"] = 3
 _BYTE_STATES = {"adamw_8bit": 2, "paged_adamw_8bit": 2, "lion_8bit": 1, "paged_lion_8bit": 1}
 _BYTE_STATES |= {"ademamix_8bit": 3, "paged_ademamix_8bit": 3}
 
+_KNOWN = {"adafactor", *_PLAIN_STATES, *_FLOAT32_STATES, *_BYTE_STATES}
+
 _SMALLEST_IN_BYTES = 4096
 """Elements below which bitsandbytes keeps float32 states."""
 
@@ -25,14 +27,14 @@ def state_bytes(optimizer: str, shape: Sequence[int], itemsize: int, embedding: 
     """Return bytes of an optimizer's state for one parameter.
 
     Args:
-        optimizer: an OPTIMIZER.
+        optimizer: an OPTIMIZER; one that is not in the tables counts as AdamW.
         shape: of the parameter.
         itemsize: bytes of one of its elements.
         embedding: whether it is an embedding's weight, for which transformers keeps float32 states under Adam.
     """
     count = math.prod(shape)
-    if optimizer in _PLAIN_STATES:
-        states = _PLAIN_STATES[optimizer]
+    if optimizer in _PLAIN_STATES or optimizer not in _KNOWN:
+        states = _PLAIN_STATES.get(optimizer, _PLAIN_STATES["adamw_torch"])
         return states * count * itemsize + (4 if states else 0)
     if optimizer == "adafactor":
         # Rows and columns of the second moment, in float32; a vector has it whole.

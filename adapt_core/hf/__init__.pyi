@@ -9,6 +9,7 @@ from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.loop import HuggingFaceLoop
 from adapt_core.hf.loop.losses import weighted_cross_entropy
 from adapt_core.hf.loop.per_class import class_table
+from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.hf.models.location import ModelSource, locate
 from adapt_core.hf.models.pretrained import load_companion, load_pretrained
 from adapt_core.hf.models.save_formats import load_hf_model, loading_lines, save_hf_model
@@ -19,6 +20,7 @@ from adapt_core.hf.tasks.params import TextParams
 from adapt_core.hf.tasks.preview import count_labels, example_tokens, longest_batch, spread_examples
 
 __all__ = [
+    "HF_LOOP",
     "IGNORED",
     "Encoding",
     "HuggingFaceLoop",

@@ -44,6 +44,7 @@ from adapt_core.plugin.params import NoParams, param
 from adapt_core.plugin.specs import (
     HOOK_API,
     LauncherSpec,
+    LoopSpec,
     MethodSpec,
     OptionalDependency,
     QuantizerSpec,
@@ -73,6 +74,7 @@ __all__ = [
     "LauncherSpec",
     "LoadedModel",
     "Loop",
+    "LoopSpec",
     "Memory",
     "Method",
     "MethodSpec",

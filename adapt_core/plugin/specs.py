@@ -21,8 +21,6 @@ HOOK_API = 1
 hookimpl = HookimplMarker("adapt")
 """Marks a function of a plugin as the implementation of one of `adapt_core.plugin.hookspecs`."""
 
-HF_SCHEDULES = ("linear", "constant", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup")
-
 
 def _import_string(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if not is_import_string(value):
@@ -70,13 +68,32 @@ class Spec:
 
 
 @attrs.frozen(kw_only=True)
+class LoopSpec:
+    """A kind of training loop, named by the tasks that train in it.
+
+    Attributes:
+        name: the kind, which a launcher must serve: "hf", "mm", or a third party's name.
+        optimizers: choices of OPTIMIZER; each with the package that it needs beyond the loop's own, or None.
+        schedules: choices of SCHEDULER_TYPE.
+    """
+
+    name: str
+    optimizers: Mapping[str, str | None] = attrs.field(converter=_read_only)
+    schedules: tuple[str, ...]
+
+    @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Folded core keys to their choices in this loop."""
+        return {"optimizer": tuple(self.optimizers), "scheduler_type": self.schedules}
+
+
+@attrs.frozen(kw_only=True)
 class TaskSpec(Spec):
     """A task. Its implementation answers `adapt_core.contracts.Task`.
 
     Attributes:
-        loop: the kind of training loop, which a launcher must serve: "hf", "mm", or a third party's name.
+        loop: the kind of training loop (`adapt_core.hf.HF_LOOP`, or one's own).
         core_defaults: defaults of core keys that differ for this task (`{"MODEL_PATH": "densenet121"}`).
-        core_choices: choices of core keys that differ for this task (further schedules of its loop).
         metrics: the metrics it reports, the one that decides what is best first; each with whether "higher" or
             "lower" is better. `loss` is always there.
         pipeline: the hub's name of the task ("text-classification") for the model card, or a function that returns it
@@ -84,10 +101,9 @@ class TaskSpec(Spec):
         library: the hub's name of the library that loads the saved model ("transformers"), for the model card.
     """
 
-    loop: str
+    loop: LoopSpec = attrs.field(validator=attrs.validators.instance_of(LoopSpec))
     metrics: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only)
     core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
-    core_choices: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict, converter=_frozen_mapping)
     pipeline: str | Callable[[Any], str | None] | None = None
     library: str | None = None
 

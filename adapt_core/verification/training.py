@@ -18,11 +18,10 @@ import xxhash
 from torch import nn
 
 from adapt_core.distributed.sharding import all_reduce_norms, is_sharded, local_shard, plain_name, union_over_ranks
-from adapt_core.errors import DefectError, InputError
+from adapt_core.errors import DefectError, InputError, first_of
 from adapt_core.result import TrainingVerdict
 
 STEPS_TO_DECIDE = 3
-_NAMED = 5
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +48,12 @@ class TrainingCheck:
         self._method = method
         missing = [n for members in self._groups.values() for n in members if n not in self._parameters]
         if missing:
-            raise DefectError(f"method {method} declares parameters that the model does not have: {_name(missing)}.")
+            raise DefectError(f"method {method} declares parameters that the model does not have: {first_of(missing)}.")
         frozen_members = [
             n for members in self._groups.values() for n in members if not self._parameters[n].requires_grad
         ]
         if frozen_members:
-            raise DefectError(f"method {method} declares that frozen parameters train: {_name(frozen_members)}.")
+            raise DefectError(f"method {method} declares that frozen parameters train: {first_of(frozen_members)}.")
         self._trained = [name for name, p in self._parameters.items() if p.requires_grad]
         self._frozen = [name for name, p in self._parameters.items() if not p.requires_grad]
         self._sharded = False
@@ -109,7 +108,7 @@ class TrainingCheck:
         for group, members in self._groups.items():
             if not set(members) <= still:
                 continue
-            named = f"the {group} of method {self._method} ({len(members)} tensors, {_name(members)})"
+            named = f"the {group} of method {self._method} ({len(members)} tensors, {first_of(members)})"
             if self._not_finite & set(members):
                 raise InputError(
                     f"{named} does not learn: its gradients are not finite. "
@@ -121,7 +120,7 @@ class TrainingCheck:
                 )
             raise DefectError(f"{named} stood still for {STEPS_TO_DECIDE} steps: it got no gradient and did not move.")
         if still:
-            log.warning("%d tensors that should train stood still: %s.", len(still), _name(sorted(still)))
+            log.warning("%d tensors that should train stood still: %s.", len(still), first_of(sorted(still)))
 
     def _still(self, names: Iterable[str]) -> set[str]:
         """Return the tensors that have not passed. A tensor moved by gradients that are not finite has not passed."""
@@ -144,7 +143,7 @@ class TrainingCheck:
             return {"verdict": "not trained", "steps": 0}
         changed = sorted(self._moved(self._frozen))
         if changed:
-            raise DefectError(f"{len(changed)} frozen tensors changed while training: {_name(changed)}.")
+            raise DefectError(f"{len(changed)} frozen tensors changed while training: {first_of(changed)}.")
         moved = len(self._moved(self._trained))
         still = self._still(self._trained)
         return {
@@ -156,8 +155,3 @@ class TrainingCheck:
             "frozen_tensors": len(self._frozen),
             "frozen_changed": 0,
         }
-
-
-def _name(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

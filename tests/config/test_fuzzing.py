@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params import GROUPS, changed_by
 from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.reader import read_overrides, read_text
@@ -79,12 +79,13 @@ def outcome(text: str, registry: Registry, counts: Counter[str], *sets: str) -> 
     return plan
 
 
-def parameters(plan: Plan) -> dict[str, tuple[Parameter, Any]]:
+def parameters(plan: Plan, registry: Registry) -> dict[str, tuple[Parameter, Any]]:
     """Every parameter of a plan with its value, by folded key."""
+    of_loop = {parameter.folded: parameter for parameter in changed_by(registry.task_spec(plan.task.name))}
     holders = [getattr(plan, name) for name in GROUPS]
     holders += [choice.params for choice in (plan.task, plan.method, plan.quantizer, plan.launcher) if choice]
     return {
-        key: (parameter, getattr(holder, parameter.attribute))
+        key: (of_loop.get(key, parameter), getattr(holder, parameter.attribute))
         for holder in holders
         for key, parameter in parameters_of(type(holder)).items()
     }
@@ -144,7 +145,7 @@ def test_a_changed_value_is_taken_as_written_or_refused_by_its_key(
     base = outcome(written(keys), registry, Counter())
     if isinstance(base, ConfigError):
         return  # the quantizer's distribution is not here
-    free = {key: found for key, found in parameters(base).items() if key not in CHOOSING}
+    free = {key: found for key, found in parameters(base, registry).items() if key not in CHOOSING}
     key = data.draw(st.sampled_from(sorted(free)), "key")
     value = data.draw(scalars, "value")
     parameter, default = free[key]
@@ -156,9 +157,9 @@ def test_a_changed_value_is_taken_as_written_or_refused_by_its_key(
             for problem in named
         ), named
         return
-    if key not in parameters(plan):
+    if key not in parameters(plan, registry):
         return  # the value was a switch that chose something else
-    now = parameters(plan)[key][1]
+    now = parameters(plan, registry)[key][1]
     if isinstance(now, (tuple, dict)) or now == default:
         return
     assert now in meant(value, parameter), (parameter.key, value, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+import attrs
 import pytest
 
 from adapt_core.config.other_names import OTHER_NAMES
@@ -14,7 +15,9 @@ from adapt_core.config.reader import read_overrides, read_text
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.sections import declared_keys
 from adapt_core.errors import ConfigError
+from adapt_core.hf import HF_LOOP
 from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.specs import LoopSpec
 
 from .. import fakes
 
@@ -219,8 +222,21 @@ def test_local_is_the_launcher_where_none_is_switched_on(text: str) -> None:
 
 
 def test_a_launcher_that_does_not_serve_the_loop_is_refused() -> None:
-    registry = fakes.registry(adapt_tasks=[fakes.task(loop="mm")], adapt_launchers=fakes.ALL_HOOKS["adapt_launchers"])
+    registry = fakes.registry(
+        adapt_tasks=[fakes.task(loop=attrs.evolve(HF_LOOP, name="mm"))],
+        adapt_launchers=fakes.ALL_HOOKS["adapt_launchers"],
+    )
     assert "ddp serves hf loops" in problems("DDP: true\n", registry)
+
+
+def test_optimizers_and_schedules_are_those_of_the_tasks_loop() -> None:
+    own = LoopSpec(name="own", optimizers={"lion": None, "muon": "no_such_package"}, schedules=("linear", "staircase"))
+    registry = fakes.registry(adapt_tasks=[fakes.task(loop=own)])
+    training = plan("OPTIMIZER: Lion\nSCHEDULER_TYPE: staircase\n", registry).training
+    assert (training.optimizer, training.scheduler_type) == ("lion", "staircase")
+    assert "must be one of lion, muon" in problems("OPTIMIZER: sgd\n", registry)
+    assert "must be one of linear, staircase" in problems("SCHEDULER_TYPE: cosine\n", registry)
+    assert "pip install no_such_package" in problems("OPTIMIZER: muon\n", registry)
 
 
 def test_missing_essentials_are_named() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapt_core.config.core_params import OPTIMIZERS
 from adapt_core.estimate.memory import training_bytes
+from adapt_core.hf import HF_LOOP
 
 
 def bytes_of(state: Any) -> int:
@@ -21,7 +21,7 @@ def bytes_of(state: Any) -> int:
     return sum(tensors.values())
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", HF_LOOP.optimizers)
 def test_the_states_take_what_was_foretold_to_one_per_cent(name: str, tmp_path: Any) -> None:
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("accelerate")

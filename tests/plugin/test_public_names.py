@@ -22,7 +22,7 @@ DOORS = {"adapt_core", "adapt_core.plugin", "adapt_core.hf", "adapt_core.testing
 PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check export predict run"
 PLUGIN = """
     HOOK_API AdaptError AttachContext Choice ConfigError DataError DefectError InPlace InputError Job Launcher
-    LauncherSpec LoadedModel Loop Memory Method MethodSpec MetricRecorder NoParams OptionalDependency
+    LauncherSpec LoadedModel Loop LoopSpec Memory Method MethodSpec MetricRecorder NoParams OptionalDependency
     ParallelStrategy PerClass Plan Problem Quantizer QuantizerSpec ResumeDecision RunCommand RunFolder RunResult
     StopRequest StoredBytes SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
     SupportsClassCounts SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
@@ -32,7 +32,7 @@ PLUGIN = """
     write_text
 """
 HF = """
-    IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
+    HF_LOOP IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
     cached_map check_data_source class_table class_weights clean_splits column_values count_labels
     count_truncated example_tokens input_column length_limit load_companion load_hf_model load_pretrained
     load_raw load_splits load_tokenizer loading_lines locate longest_batch number_of positions_of prepare_rows
@@ -61,7 +61,7 @@ def test_the_doors_and_the_specs_of_a_hook_module_import_nothing_heavy() -> None
         "import json, sys\n"
         "import adapt_core, adapt_core.hf, adapt_core.plugin\n"
         "from adapt_core.plugin import HOOK_API, MethodSpec, OptionalDependency, TaskSpec, hookimpl, param\n"
-        "from adapt_core.hf import TextParams\n"
+        "from adapt_core.hf import HF_LOOP, TextParams\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

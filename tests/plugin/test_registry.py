@@ -10,6 +10,7 @@ import pytest
 from adapt_core.config.reader import read_text
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import ConfigError, InputError
+from adapt_core.hf import HF_LOOP
 from adapt_core.plugin import specs
 from adapt_core.plugin.registry import Provenance, Registry
 from adapt_core.plugin.specs import MethodSpec, TaskSpec, hookimpl
@@ -113,11 +114,12 @@ def test_two_chosen_specs_that_declare_one_key_cannot_run_together() -> None:
         {"implementation": "no_colon"},
         {"params": dict},
         {"params": 3},
+        {"loop": "hf"},
     ],
 )
 def test_a_wrong_spec_cannot_be_made(wrong: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        TaskSpec(**{"name": "x", "summary": "", "implementation": "a:B", "loop": "hf", **wrong})
+        TaskSpec(**{"name": "x", "summary": "", "implementation": "a:B", "loop": HF_LOOP, **wrong})
 
 
 def test_switching_off_a_plugin_that_is_not_installed_is_an_error() -> None:

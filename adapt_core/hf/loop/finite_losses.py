@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 
 _SHOWN = 32
 
@@ -49,7 +49,7 @@ class FiniteLosses(TrainerCallback):
         self._look(args, state, train_dataloader)
 
     def _look(self, args: TrainingArguments, state: TrainerState, loader: Any) -> None:
-        """Raises InputError at the first loss that is not finite."""
+        """Raise InputError at the first loss that is not finite."""
         waiting, self._waiting = self._waiting, []
         for step, loss in waiting:
             if not bool(torch.isfinite(loss)):
@@ -61,7 +61,7 @@ class FiniteLosses(TrainerCallback):
 
 
 def _rows(args: TrainingArguments, state: TrainerState, loader: Any, step: int) -> str:
-    """The training examples of an optimizer step, counted from 1, in words. Draws the order of its epoch again."""
+    """Name the training examples of an optimizer step, counted from 1. Draws the order of its epoch again."""
     accumulation = args.gradient_accumulation_steps
     steps_per_epoch = -(-len(loader) // accumulation)
     epoch, inside = divmod(step, steps_per_epoch)
@@ -69,5 +69,4 @@ def _rows(args: TrainingArguments, state: TrainerState, loader: Any, step: int) 
         loader.set_epoch(epoch)
     batches = islice(loader.batch_sampler, inside * accumulation, (inside + 1) * accumulation)
     rows = [row + 1 for batch in batches for row in batch]
-    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    return f"training rows {', '.join(map(str, rows[:_SHOWN]))}{more}"
+    return f"training rows {first_of(rows, _SHOWN)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.plugin.specs import TaskSpec, hookimpl
 
 from adapt_nlp.metrics import names
@@ -27,7 +28,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="text generation from a prompt: plain text, instructions and chat, with causal language models",
             implementation="adapt_nlp.text_generation.task:TextGeneration",
             params=TextGenerationParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline="text-generation",
             library="transformers",
             metrics=names.LANGUAGE_MODELING,
@@ -38,7 +39,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
             implementation="adapt_nlp.subtasks:text_classification",
             params=TextClassificationParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline=_classification_pipeline,
             library="transformers",
             metrics={**names.CLASSIFICATION, **names.ENTITIES},
@@ -48,7 +49,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="the span of a context that answers a question (SQuAD v1 and v2)",
             implementation="adapt_nlp.question_answering.task:QuestionAnswering",
             params=QuestionAnsweringParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline="question-answering",
             library="transformers",
             metrics=names.SQUAD_V2,
@@ -59,7 +60,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="a document into a short text, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.summarization:Summarization",
             params=SummarizationParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline="summarization",
             library="transformers",
             metrics={**names.ROUGE, **names.BLEU},
@@ -70,7 +71,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="a text into another language, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.translation:Translation",
             params=TranslationParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline="translation",
             library="transformers",
             metrics={**names.ROUGE, **names.SACREBLEU},

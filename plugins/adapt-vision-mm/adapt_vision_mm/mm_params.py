@@ -5,9 +5,6 @@ from __future__ import annotations
 import attrs
 
 from adapt_core.plugin.params import param
-from adapt_core.plugin.specs import HF_SCHEDULES
-
-MM_SCHEDULES = (*HF_SCHEDULES, "MultiStepLR", "LinearLR", "CosineAnnealingLR")
 
 
 @attrs.frozen

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
 from adapt_vision_mm.image_classification.metrics import METRICS
 from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
-from adapt_vision_mm.mm_params import MM_SCHEDULES, DetectionParams, PoseParams, SegmentationParams
+from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
+from adapt_vision_mm.openmmlab.spec import MM_LOOP
 
 
 @hookimpl
@@ -18,7 +20,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="images into two or more classes, with timm and Hugging Face models",
             implementation="adapt_vision_mm.image_classification.task:ImageClassification",
             params=ImageClassificationParams,
-            loop="hf",
+            loop=HF_LOOP,
             pipeline="image-classification",
             library="transformers",
             metrics=METRICS,
@@ -29,11 +31,10 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="boxes around objects, with any detector of mmdet",
             implementation="adapt_vision_mm.object_detection.task:ObjectDetection",
             params=DetectionParams,
-            loop="mm",
+            loop=MM_LOOP,
             pipeline="object-detection",
             library="openmmlab",
             metrics=BOX_METRICS,
-            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
         TaskSpec(
             name="instance_segmentation",
@@ -41,22 +42,20 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="masks of objects, with any instance segmentation model of mmdet",
             implementation="adapt_vision_mm.instance_segmentation.task:InstanceSegmentation",
             params=SegmentationParams,
-            loop="mm",
+            loop=MM_LOOP,
             pipeline="image-segmentation",
             library="openmmlab",
             metrics=MASK_METRICS | BOX_METRICS,
-            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
         TaskSpec(
             name="pose_detection",
             summary="points on bodies, with any 2d model of mmpose",
             implementation="adapt_vision_mm.pose_detection.task:PoseDetection",
             params=PoseParams,
-            loop="mm",
+            loop=MM_LOOP,
             pipeline="keypoint-detection",
             library="openmmlab",
             metrics=KEYPOINT_METRICS,
-            core_choices={"SCHEDULER_TYPE": MM_SCHEDULES},
         ),
     ]
 

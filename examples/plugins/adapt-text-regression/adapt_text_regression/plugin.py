@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.hf import TextParams
+from adapt_core.hf import HF_LOOP, TextParams
 from adapt_core.plugin import TaskSpec, hookimpl, param
 
 METRICS = {"rmse": "lower", "mae": "lower"}
@@ -27,7 +27,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="a number for each text",
             implementation="adapt_text_regression.task:TextRegression",
             params=TextRegressionParams,
-            loop="hf",
+            loop=HF_LOOP,
             library="transformers",
             metrics=METRICS,
         )

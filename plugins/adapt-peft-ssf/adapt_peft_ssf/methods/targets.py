@@ -6,12 +6,11 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 
 ALL_LINEAR = "all-linear"
 _NAMED = 6
@@ -51,7 +50,7 @@ def select_targets(
         left_out = {name: reason for name in found if (reason := _refusal(name, modules, takes)) is not None}
         if left_out:
             reason = next(iter(left_out.values()))
-            log.info("%s leaves %d layers out (%s): %s", method, len(left_out), reason, in_words(list(left_out)))
+            log.info("%s leaves %d layers out (%s): %s", method, len(left_out), reason, first_of(left_out, _NAMED))
         chosen = [name for name in found if name not in left_out]
         if not chosen:
             raise InputError(f"method {method}: {type(model).__name__} has no layer outside its head to adapt.")
@@ -131,9 +130,3 @@ def as_peft_targets(names: Sequence[str], model: nn.Module) -> list[str] | str:
     if any(name.endswith(suffixes) and name not in wanted for name, _ in model.named_modules()):
         return "|".join(re.escape(name) for name in names)
     return list(names)
-
-
-def in_words(names: Sequence[Any]) -> str:
-    """The first names of many, for messages."""
-    shown = ", ".join(map(str, names[:_NAMED]))
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 from adapt_core.nn.weights import read_state_dict
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,7 @@ def load_matching(model: nn.Module, path: Path) -> frozenset[str]:
         ("in the checkpoint but not in the model", [n for n in state if n not in own]),
     ):
         if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            log.info("%d tensors %s: %s%s", len(names), what, ", ".join(names[:_NAMED]), more)
+            log.info("%d tensors %s: %s", len(names), what, first_of(names, _NAMED))
     return frozenset(fits)
 
 
