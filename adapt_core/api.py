@@ -38,7 +38,7 @@ def run(
         disable_plugins: plugins to leave out.
 
     Returns:
-        the result, which `result.json` in the run folder holds too.
+        the result, which is also in `result.json` of the run folder.
 
     Raises:
         InputError: the config, data, model or folder is at fault; nothing but the log was written.

@@ -1,4 +1,4 @@
-"""What adapt-core itself registers, through the same hooks as every other plugin."""
+"""The methods and launcher of adapt-core itself, registered through the same hooks as every plugin's."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class StoredBytes:
-    """What one parameter takes.
+    """The bytes of one parameter.
 
     Attributes:
         values: bytes of its values or codes, which launchers may share out.
@@ -40,7 +40,7 @@ class StoredBytes:
 
 @attrs.frozen(kw_only=True)
 class Memory:
-    """Bytes that one process of a run holds on its device.
+    """The bytes of one process of a run on its device.
 
     Attributes:
         weights, gradients, optimizer: counted from the tensors' shapes and types.
@@ -206,7 +206,7 @@ class SupportsRankMemory(Protocol):
         Args:
             model: with the method attached, its tensors on "meta".
             quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
-            whole: what one process holds that runs alone.
+            whole: the memory of one process that runs alone.
             plan: the plan.
             processes: over all machines: the plan's where it has several, else the launcher's own.
         """

@@ -1,4 +1,4 @@
-"""What a plugin's implementations answer.
+"""The protocols of a plugin's implementations.
 
 The pipeline (`adapt_core.execution.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
 nothing of tasks, tasks nothing of methods, neither of launchers.
@@ -186,7 +186,7 @@ class TrainResult:
 
 
 class ParallelStrategy(Protocol):
-    """How the processes of a run hold and step one model. The launcher makes it, in each process.
+    """The strategy by which the processes of a run hold and step one model. The launcher makes it, in each process.
 
     A loop calls `setup` once it is built, `prepare_evaluation` and `prepare_training` before each of these, and
     `check_step` with the module that it trains. Each process must call them in the same order.
@@ -218,7 +218,7 @@ class ParallelStrategy(Protocol):
 
 @attrs.define(kw_only=True)
 class Job:
-    """What one process trains: everything a loop needs, and nothing of other processes."""
+    """The work of one process: everything a loop needs, and nothing of other processes."""
 
     plan: Plan
     world: World

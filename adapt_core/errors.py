@@ -1,4 +1,4 @@
-"""What can go wrong, and whose fault it is.
+"""The errors of adapt, by whose fault they are.
 
     AdaptError                 anything adapt raises on purpose
     ├── InputError             the user's input is at fault (exit code 2)

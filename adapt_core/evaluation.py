@@ -1,4 +1,4 @@
-"""What one evaluation leaves behind: the scores of each class, and how its rows are found again."""
+"""The record of one evaluation: the scores of each class, and the order of its rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kept = TypeVar("Kept")
 
 @attrs.frozen(kw_only=True)
 class PerClass:
-    """What one evaluation says of each class.
+    """The scores of each class in one evaluation.
 
     Attributes:
         labels: class names, in the order of all that follows.
@@ -37,7 +37,7 @@ def of_evaluation(kept: dict[tuple[tuple[str, float], ...], Kept], metrics: Mapp
 
     Args:
         kept: by the scores of its evaluation, as items, the latest last.
-        metrics: those scores, and others (the loss) beside them.
+        metrics: those scores, and others such as the loss.
     """
     return next(
         (

@@ -1,6 +1,6 @@
 """Packages whose public names load on first use, so that importing them costs nothing (PEP 562, SPEC 1).
 
-The names are in one place, the stub beside the package's `__init__.py`: type checkers and editors read it as it is, and
+The names are in one place, the stub next to the package's `__init__.py`: type checkers and editors read it, and
 `lazy_names` reads from it which module defines which name.
 """
 

@@ -67,7 +67,7 @@ def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
 
 
 def main() -> None:
-    """Runs the command and exits: 0 done, 2 the user's input is at fault, 1 a defect, 130 interrupted."""
+    """Run the command and exit: 0 done, 2 the user's input is at fault, 1 a defect, 130 interrupted."""
     if wanted := os.environ.get(COMPLETE):
         from click.shell_completion import shell_complete
 
@@ -105,7 +105,7 @@ def main() -> None:
             raise
         click.echo(f"defect: {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
         click.echo(
-            "This is no fault of your input. Please report it with the output of the same command and --traceback.",
+            "This is not a fault of your input. Please report it with the output of the same command and --traceback.",
             err=True,
         )
         sys.exit(EXIT_DEFECT)

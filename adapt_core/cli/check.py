@@ -76,7 +76,7 @@ def check(
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:
-    """Prints a plan: every resolved key as JSON, or what differs from the defaults as a table."""
+    """Print a plan: every resolved key as JSON, or what differs from the defaults as a table."""
     if as_json:
         click.echo(json.dumps({"ok": True, "config": plan.keys(), "remarks": plan.remarks}, indent=2))
         return
@@ -163,7 +163,7 @@ def _by_launcher(shares: list[RankRange]) -> list[list[str]]:
 
 
 def _in_line(example: list[tuple[str, str]]) -> str:
-    """(token, label) pairs as text: the label in brackets behind its token, that of the whole example at the end."""
+    """Return (token, label) pairs as text: each label in brackets after its token, the example's at the end."""
     words = [f"{token}[{label}]" if label else token for token, label in example if token]
     cut = " ".join(words[:_SHOWN_TOKENS]) + (f" ... ({len(words)} tokens)" if len(words) > _SHOWN_TOKENS else "")
     whole = [label for token, label in example if label and not token]

@@ -13,36 +13,36 @@ from adapt_core.runtime.progress import VERBOSITY
 
 
 def config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
-    """CONFIG, a YAML file."""
+    """Add the argument CONFIG, a YAML file."""
     return click.argument("config", type=click.Path())(function)
 
 
 def set_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--set KEY=VALUE, repeatable."""
+    """Add --set KEY=VALUE, repeatable."""
     text = "Override a key of the config. VALUE is read as YAML. May be repeated."
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)(function)
 
 
 def strict_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--strict."""
+    """Add --strict."""
     text = "A documented key that this run does not use is an error, not a remark."
     return click.option("--strict", is_flag=True, help=text)(function)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--json."""
+    """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")(function)
 
 
 def traceback_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--traceback; `adapt_core.cli.main` reads it."""
+    """Add --traceback; `adapt_core.cli.main` reads it."""
     return click.option("--traceback", is_flag=True, expose_value=False, help="Show Python's traceback of an error.")(
         function
     )
 
 
 def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """-v and -q; `adapt_core.runtime.progress` reads what they set, in worker processes too."""
+    """Add -v and -q; `adapt_core.runtime.progress` reads what they set, in worker processes too."""
 
     def choose(_ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
         if given:
@@ -55,12 +55,12 @@ def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def task_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Tasks that a shell may complete to."""
+    """Return the tasks that a shell may complete to."""
     return _beginning(incomplete, Registry.discover(ctx.find_root().obj or ()).tasks.names())
 
 
 def method_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Methods that a shell may complete to."""
+    """Return the methods that a shell may complete to."""
     return _beginning(incomplete, Registry.discover(ctx.find_root().obj or ()).methods.names())
 
 
@@ -69,7 +69,7 @@ def _beginning(incomplete: str, names: list[str]) -> list[str]:
 
 
 def trusted(overrides: tuple[str, ...]) -> bool:
-    """Whether `--set TRUST_REMOTE_CODE=true` was given to a command that takes no other key.
+    """Return whether `--set TRUST_REMOTE_CODE=true` was given to a command that takes no other key.
 
     Raises:
         ConfigError, InputError: another key, or no KEY=VALUE.

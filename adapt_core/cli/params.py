@@ -56,7 +56,7 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
 
 
 def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
-    """Every group of parameters: title, name, declarations."""
+    """Return every group of parameters: title, name, declarations."""
     for name, group in GROUPS.items():
         yield f"core: {name}", name, list(parameters_of(group).values())
     for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
@@ -83,7 +83,7 @@ def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> li
 
 
 def describe(parameter: Parameter) -> dict[str, str]:
-    """A parameter as words: key, type, default, what turns it on, help with its limits."""
+    """Return a parameter as words: key, type, default, what turns it on, help with its limits."""
     declaration = parameter.declaration
     limits = ", ".join(map(str, declaration.choices)) if declaration.choices else bounds_in_words(parameter)
     return {
@@ -96,7 +96,7 @@ def describe(parameter: Parameter) -> dict[str, str]:
 
 
 def _as_yaml(default: Any) -> str:
-    """A default as it would stand in a config; nothing for "not given"."""
+    """Return a default as a config spells it; nothing for "not given"."""
     if default is None:
         return ""
     if isinstance(default, tuple):

@@ -43,7 +43,7 @@ def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
 
 
 def describe(registry: Registry) -> dict[str, Any]:
-    """The registry as plain data."""
+    """Return the registry as plain data."""
     shelves = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
     provided: dict[str, list[dict[str, str]]] = {name: [] for name in registry.provenance}
     for shelf in shelves:

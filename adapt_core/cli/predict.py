@@ -42,7 +42,7 @@ def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], a
 
 
 def _in_words(value: Any) -> str:
-    """A value of a prediction on a line of text: `red 0.93, blue 0.05` for a mapping, its items for a list."""
+    """Return a value of a prediction as one line of text: `red 0.93, blue 0.05` for a mapping, its items for a list."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
     if isinstance(value, list):

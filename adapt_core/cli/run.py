@@ -13,7 +13,7 @@ from adapt_core.cli import options
 @click.command()
 @options.config_argument
 @options.set_option
-@click.option("--resume", is_flag=True, help="Go on from the newest whole checkpoint in OUTPUT_DIR.")
+@click.option("--resume", is_flag=True, help="Continue from the newest complete checkpoint in OUTPUT_DIR.")
 @click.option("--dry-run", is_flag=True, help="Resolve and check the config, print it, and stop.")
 @click.option(
     "--emit",
@@ -40,7 +40,7 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     \b
     adapt run config.yaml
     adapt run config.yaml --set EPOCHS=1 --set method=LoRA
-    adapt run config.yaml --resume                go on from the newest whole checkpoint
+    adapt run config.yaml --resume                continue from the newest complete checkpoint
     adapt run config.yaml --json > result.json    what result.json in the run folder holds
     """
     from adapt_core import api

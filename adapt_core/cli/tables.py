@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
-    """Rows as left-aligned columns; the first row is the heading."""
+    """Return rows as left-aligned columns; the first row is the heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     rule = "  ".join("-" * width for width in widths)
@@ -18,7 +18,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
 
 
 def metrics_table(result: RunResult) -> str:
-    """The before/after table of a run."""
+    """Return the before/after table of a run."""
     columns = [name for name in ("before", "after", "test") if result.metrics.get(name)]
     if not columns:
         return "nothing was evaluated"

@@ -17,7 +17,7 @@ SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretraine
 
 @attrs.frozen
 class DataParams:
-    """Where the data comes from and which part of it is used."""
+    """The source of the data, and the part of it that is used."""
 
     dataset: str | None = param(
         None, "Hub id of a data set, or a packaged builder's name (csv, json, ...).", key="DATASET"
@@ -79,7 +79,7 @@ class ModelParams:
     )
     model_checkpoint: str | None = param(
         None,
-        "Weights to load over those of MODEL_PATH: a .safetensors or .pt state dict, or a folder that holds one.",
+        "Weights to load over those of MODEL_PATH: a .safetensors or .pt state dict, or a folder with one.",
         key="MODEL_CHECKPOINT",
     )
     dtype: str = param(
@@ -182,7 +182,7 @@ class TrainingParams:
 
 @attrs.frozen
 class RunParams:
-    """What is run, where its results go, and in which form."""
+    """The task and method of a run, and the place and form of its results."""
 
     task: str = param("", "The task.", key="TASK")
     method: str | None = param(None, "The method: full, last_layer, LoRA, DoRA, SSF, or a plugin's.")
@@ -242,7 +242,7 @@ class RunParams:
 
 
 GROUPS: dict[str, type] = {"data": DataParams, "model": ModelParams, "training": TrainingParams, "run": RunParams}
-"""The groups of core's keys, by the attribute of a plan that holds them."""
+"""The groups of core's keys, by their attribute of a plan."""
 
 
 def changed_by(task: TaskSpec) -> list[Parameter]:

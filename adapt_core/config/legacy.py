@@ -1,4 +1,4 @@
-"""What became of the names of the tool that adapt succeeds.
+"""Keys of nyuntam_adapt, the previous tool, and their fate.
 
 Three tables: other spellings of a key that lives on, keys that have no effect any more (with the reason, which is
 logged), and task names that mean another task.

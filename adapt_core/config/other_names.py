@@ -1,4 +1,4 @@
-"""What other libraries call adapt's keys, so that a key in their words is answered with adapt's."""
+"""Other libraries' names for adapt's keys, for the hint of an unknown key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The plan of a run: everything resolved and validated, as pure data.
 
-A plan crosses process boundaries as JSON. It holds names and values only; `adapt_core.config.plan_json` converts it.
+A plan crosses process boundaries as JSON. It contains names and values only; `adapt_core.config.plan_json` converts it.
 """
 
 from __future__ import annotations

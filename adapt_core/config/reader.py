@@ -125,7 +125,9 @@ class _Reader:
             raise ConfigError([Problem(message, where=_place(node, self._source))])
         tag = str(node.tag)
         if tag not in _PLAIN_TAGS:
-            message = f"the tag {tag} is not plain data; a config holds text, numbers, true/false, lists and mappings."
+            message = (
+                f"the tag {tag} is not plain data; a config contains text, numbers, true/false, lists and mappings."
+            )
             raise ConfigError([Problem(message, where=_place(node, self._source))])
         if isinstance(node, MappingNode):
             return tuple(self.entries(node, depth))

@@ -19,7 +19,7 @@ from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, Tas
 
 @attrs.define
 class Selection:
-    """What a config chose. A slot is None where nothing was chosen or the choice was at fault."""
+    """The choices of a config. A slot is None where nothing was chosen or the choice was at fault."""
 
     task: Registered[TaskSpec] | None = None
     method: Registered[MethodSpec] | None = None
@@ -28,7 +28,7 @@ class Selection:
     remarks: list[str] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
     incomplete: bool = False
-    """Whether something was asked for that could not be found, so that its keys cannot be judged."""
+    """True where something was asked for and not found, so that its keys cannot be judged."""
 
 
 def choice_of(item: Registered[SpecT], params: object) -> Choice:

@@ -29,7 +29,7 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """True where this process writes files and messages."""
         return self.rank == 0
 
 

@@ -1,4 +1,4 @@
-"""What autograd keeps of a forward pass for the backward pass: traced without computing, or counted in a real one."""
+"""Activations that autograd keeps for the backward pass: traced without computing, or counted in a real one."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Estimate:
         memory: of rank 0; None likewise.
         launchers: what each process would hold under every launcher that could run the plan.
         device: where the run trains; device_bytes what it has.
-        process_bytes: measured: what this very process holds in memory (Python, the libraries, the data), which each
+        process_bytes: measured: the memory of this very process (Python, the libraries, the data), which each
             process of the run will hold too.
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.

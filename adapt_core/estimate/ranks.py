@@ -1,4 +1,4 @@
-"""What each process of a run would hold, under every launcher that could run it."""
+"""The memory of each process of a run, under every launcher that could run it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rank_ranges(
         registry: the launchers to compare.
         model: with the method attached, its tensors on "meta".
         quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
-        whole: what one process holds that runs the plan alone.
+        whole: the memory of one process that runs the plan alone.
     """
     counting = [
         (name, launcher) for name, launcher in _launchers(plan, registry) if isinstance(launcher, SupportsRankMemory)

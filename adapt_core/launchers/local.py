@@ -28,7 +28,7 @@ class Local:
         self.params = params
 
     def check(self, plan: Plan) -> None:
-        """Nothing to refuse: one process runs everywhere."""
+        """Refuse nothing: one process runs everywhere."""
 
     def is_coordinator(self) -> bool:
         """Return True: the run folder is this process's."""
@@ -42,7 +42,7 @@ class Local:
         return work(World(device=first_device()), decision)
 
     def processes(self) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
     def on_each_rank(
@@ -52,7 +52,7 @@ class Local:
         return [whole]
 
     def process_group(self, world: World) -> AbstractContextManager[None]:
-        """One process belongs to no group."""
+        """Do nothing: one process needs no group."""
         return nullcontext()
 
     def parallel_strategy(self, world: World) -> Replicated:
@@ -60,4 +60,4 @@ class Local:
         return Replicated(world)
 
     def verify(self, loop: Loop, world: World) -> None:
-        """Nothing was asked of the loop."""
+        """Check nothing: the loop got no options."""

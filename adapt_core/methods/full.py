@@ -33,7 +33,7 @@ class Full(InPlace):
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
-        """Two groups: the head, and everything before it."""
+        """Return two groups: the head, and everything before it."""
         names = [name for name, _ in model.named_parameters()]
         head = [name for name in names if self._context.trains(name)]
         return {"base model": [name for name in names if name not in set(head)], "head": head}

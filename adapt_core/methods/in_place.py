@@ -1,4 +1,4 @@
-"""What the methods that train a model's own weights in place share: nothing is added, so nothing is kept apart."""
+"""The base of methods that train a model's own weights: nothing is added, so nothing is saved apart."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class InPlace:
     """A method without an adapter. `full` and `last_layer` are such."""
 
     def disable_adapter(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Before training the model is its own base."""
+        """Change nothing: before training the model is its own base."""
         return nullcontext()
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
-        """Nothing was added."""
+        """Do nothing: nothing was added."""
         return False
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """Nothing was added."""
+        """Do nothing: nothing was added."""
         return model
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:

@@ -13,7 +13,7 @@ class LastLayerParams:
 
     last_layers: int = param(
         1,
-        "How many last layers train: 1 is the head alone, n adds the last n - 1 blocks and what lies behind them.",
+        "How many last layers train: 1 is the head alone, n adds the last n - 1 blocks and what follows them.",
         key="LAST_LAYERS",
         ge=1,
     )

@@ -20,7 +20,7 @@ def find_head(model: nn.Module) -> tuple[str, ...]:
         1. timm: what `get_classifier()` returns.
         2. Hugging Face: what is next to the base model (`base_model_prefix`) and holds parameters.
         3. Hugging Face without such a base: the output embeddings (a language-model head).
-        4. Any module: the last registered leaf that holds parameters.
+        4. Any module: the last registered leaf that has parameters.
     """
     names = {id(module): name for name, module in model.named_modules()}
     classifier = getattr(model, "get_classifier", None)
@@ -97,7 +97,7 @@ def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
     """Give each head module that shares a parameter with the rest of the model one of its own.
 
     Other ties (an encoder's and a decoder's embeddings) stay. Where the head's was a model's only one, its config then
-    says `tie_word_embeddings: false`; elsewhere transformers tells an untied head by its weight in the checkpoint.
+    says `tie_word_embeddings: false`; elsewhere transformers recognises an untied head by its weight in the checkpoint.
 
     Returns:
         the names of the heads that were untied.

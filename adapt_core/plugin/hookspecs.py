@@ -50,7 +50,7 @@ def adapt_launchers() -> list[LauncherSpec]:
 
 @hookspec
 def adapt_optional_dependencies() -> list[OptionalDependency]:
-    """Return the optional parts that this plugin can use, for `adapt doctor`. Called by nothing else."""
+    """Return the optional dependencies that this plugin can use, for `adapt doctor`. Called by nothing else."""
     raise NotImplementedError
 
 
@@ -75,7 +75,7 @@ def adapt_metrics(phase: str, step: int, epoch: float, metrics: Mapping[str, flo
         phase: "before", "train", "eval", "after" or "test".
         step: optimizer steps done.
         epoch: epochs done, fractional.
-        metrics: names to numbers, as a line of `metrics.jsonl` holds them.
+        metrics: names to numbers, as in a line of `metrics.jsonl`.
     """
 
 

@@ -18,7 +18,7 @@ _METADATA = "adapt"
 
 @attrs.frozen
 class Declaration:
-    """What `param()` keeps beside an attrs field. See `param` for the meaning of each attribute."""
+    """The metadata that `param()` adds to an attrs field. See `param` for the meaning of each attribute."""
 
     help: str
     key: str | None
@@ -44,7 +44,7 @@ def param(  # noqa: PLR0913 - the properties of a declaration, all keywords
     on: object = None,
     may_change_on_resume: bool = False,
 ) -> Any:
-    """An attrs field that declares one parameter.
+    """Return an attrs field that declares one parameter.
 
     Args:
         default: the value when the key is absent. Mutable defaults are given as tuples or None.
@@ -66,7 +66,7 @@ class Parameter:
     Attributes:
         attribute: the field's name in its params class.
         key: the name in a config, as documented.
-        type: the annotation; `optional` says whether None is allowed beside it.
+        type: the annotation; `optional` says whether None is allowed too.
         default: the default, None for "not given".
     """
 
@@ -84,7 +84,7 @@ class Parameter:
 
     @property
     def is_mapping(self) -> bool:
-        """Whether a mapping under this key is its value, not a section of further keys."""
+        """True where a mapping under this key is its value, not a section of further keys."""
         return any(typing.get_origin(kind) is dict or kind is dict for kind in union_members(self.type))
 
     @property
@@ -95,7 +95,7 @@ class Parameter:
 
 
 def union_members(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union type, or the type itself."""
+    """Return the members of a union type, or the type itself."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return tuple(kind for kind in typing.get_args(annotation) if kind is not type(None))
     return (annotation,)
@@ -114,7 +114,7 @@ _CACHE: dict[type[Any], dict[str, Parameter]] = {}
 
 
 def parameters_of(params: type[Any]) -> dict[str, Parameter]:
-    """The parameters that a params class declares, by folded key, in order of declaration."""
+    """Return the parameters that a params class declares, by folded key, in order of declaration."""
     if params not in _CACHE:
         _CACHE[params] = {parameter.folded: parameter for parameter in _declared(params)}
     return _CACHE[params]
@@ -141,7 +141,7 @@ def _declared(params: type) -> Iterator[Parameter]:
 
 
 def as_keys(params: Any) -> dict[str, Any]:
-    """A params instance as `{documented key: value}`, for the resolved config."""
+    """Return a params instance as `{documented key: value}`, for the resolved config."""
     return {p.key: getattr(params, p.attribute) for p in parameters_of(type(params)).values()}
 
 

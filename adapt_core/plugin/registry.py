@@ -1,7 +1,7 @@
 """Finding plugins, keeping the broken ones apart, and looking things up by name.
 
 Discovery imports the hook module of each plugin and nothing else. Whatever goes wrong with one plugin is kept
-beside its name and version, and becomes an error only for a run that asks for what the plugin provides.
+next to its name and version, and becomes an error only for a run that asks for what the plugin provides.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 @attrs.frozen
 class Provenance:
-    """Where a plugin comes from: entry point, distribution and version."""
+    """The origin of a plugin: entry point, distribution and version."""
 
     plugin: str
     distribution: str
@@ -76,7 +76,7 @@ class Shelf(Generic[SpecT]):
 
 
 class Registry:
-    """What is registered by whom. Build it with `Registry.discover()`.
+    """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
         tasks, methods, quantizers, launchers: the shelves of each kind.
@@ -98,13 +98,13 @@ class Registry:
 
     @classmethod
     def discover(cls, disabled: Iterable[str] = ()) -> Registry:
-        """Loads every plugin that is installed, except the disabled ones.
+        """Load every plugin that is installed, except the disabled ones.
 
         Args:
             disabled: entry-point or distribution names to leave out, besides those in ADAPT_DISABLE_PLUGINS.
 
         Raises:
-            InputError: a name in `disabled` is no installed plugin's. (In the environment variable it is only
+            InputError: a name in `disabled` is not an installed plugin's. (In the environment variable it is only
                 ignored: a variable may serve several environments.)
         """
         registry = cls()
@@ -139,7 +139,7 @@ class Registry:
         self.add(plugin, provenance)
 
     def add(self, plugin: Any, provenance: Provenance) -> None:
-        """Registers a plugin object. Anything that is wrong with it goes to `broken`, never raises."""
+        """Register a plugin object. Anything that is wrong with it goes to `broken`, never raises."""
         wanted = getattr(plugin, "adapt_hook_api", HOOK_API)
         if not isinstance(wanted, int) or wanted > HOOK_API:
             cause = f"written for hook API {wanted}, this adapt-core has {HOOK_API}: pip install --upgrade adapt-core"
@@ -167,7 +167,7 @@ class Registry:
         plugin = self.manager.get_plugin(name)
         for caller in self.manager.get_hookcallers(plugin) or ():
             if caller.spec is None:
-                raise ValueError(f"{caller.name} is no hook of adapt")
+                raise ValueError(f"{caller.name} is not a hook of adapt")
 
     def _collect(self, shelf: Shelf[Any], hook: str, provenance: Provenance) -> None:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
@@ -215,7 +215,7 @@ class Registry:
         return item.spec
 
     def module_of(self, plugin: str) -> str:
-        """The top-level package of a plugin's hook module."""
+        """Return the top-level package of a plugin's hook module."""
         loaded = self.manager.get_plugin(plugin)
         name = getattr(loaded, "__name__", None) or type(loaded).__module__
         return str(name).partition(".")[0]

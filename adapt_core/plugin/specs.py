@@ -1,4 +1,4 @@
-"""What a plugin registers: frozen descriptions, cheap to build, of what it can do.
+"""The specs that a plugin registers: frozen, and cheap to build.
 
 A spec names its implementation as an import string, so that listing plugins imports nothing heavy.
 """
@@ -42,7 +42,7 @@ def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @attrs.frozen(kw_only=True)
 class Spec:
-    """What the four kinds of spec share.
+    """The base of the four kinds of spec.
 
     Attributes:
         name: the documented name; matched without regard to case.
@@ -59,7 +59,7 @@ class Spec:
     aliases: tuple[str, ...] = ()
 
     def load(self) -> Any:
-        """Imports and returns the implementation class.
+        """Import and return the implementation class.
 
         Raises:
             ImportError, AttributeError: as the plugin's module raises them.
@@ -155,14 +155,14 @@ class LauncherSpec(Spec):
 
 @attrs.frozen(kw_only=True)
 class OptionalDependency:
-    """Something that a plugin can use and that may be absent, as `adapt doctor` tells it.
+    """A package that a plugin can use and that may be absent, as `adapt doctor` reports it.
 
     Attributes:
-        name: the part ("onedl-mmdetection").
+        name: the package ("onedl-mmdetection").
         purpose: what it is for.
-        present: whether it is here.
-        add: the command that adds it.
-        note: what else there is to say where it is here ("operators: torchvision").
+        present: whether it is installed.
+        add: the command that installs it.
+        note: a remark where it is installed ("operators: torchvision").
     """
 
     name: str

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def report_run(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> Path | None:
-    """Writes the report of a run, or says in the log why it could not: a run that trained well has not failed.
+    """Write the report of a run, or log why it could not: a run that trained well has not failed.
 
     Returns:
         the file, or None where it could not be written.

@@ -71,7 +71,7 @@ class Chart:
 
 
 def line_chart(title: str, series: Sequence[tuple[str, Points]]) -> Chart | None:
-    """A chart of series over steps; None where there is nothing to draw.
+    """Return a chart of series over steps; None where there is nothing to draw.
 
     Args:
         title: of the chart.
@@ -127,6 +127,6 @@ class _Scale:
 
 
 def _nice(step: float) -> float:
-    """The next of 1, 2, 5, 10 times a power of ten."""
+    """Return the next of 1, 2, 5, 10 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * (1 - 1e-9))

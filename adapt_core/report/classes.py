@@ -1,4 +1,4 @@
-"""How each class did, and which were taken for which."""
+"""The report's section on classes: scores, and confusions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ClassSection:
 
 
 def class_section(evidence: Mapping[str, Any]) -> ClassSection | None:
-    """The section for the last evaluation that told of classes; None where none did."""
+    """Return the section for the last evaluation that reported classes; None where none did."""
     for moment in ("after", "before"):
         table = evidence.get(moment, {}).get("per_class")
         if table:

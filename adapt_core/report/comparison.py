@@ -54,7 +54,7 @@ class Comparison:
     settings: tuple[Row, ...]
 
     def page(self) -> str:
-        """The comparison as an HTML page that needs no other file."""
+        """Return the comparison as an HTML page that needs no other file."""
         return render(
             "compare.html.j2",
             title=f"{len(self.runs)} runs",
@@ -65,7 +65,7 @@ class Comparison:
         )
 
     def to_data(self) -> dict[str, Any]:
-        """The comparison as JSON-ready data: one entry a run."""
+        """Return the comparison as JSON-ready data: one entry a run."""
         return {
             "runs": [
                 {
@@ -80,14 +80,14 @@ class Comparison:
 
 
 def compare(folders: Sequence[Path], directions: Callable[[str], Mapping[str, str]]) -> Comparison:
-    """Reads and compares finished runs.
+    """Read and compare finished runs.
 
     Args:
         folders: run folders.
         directions: task -> its metrics, each with "higher" or "lower".
 
     Raises:
-        InputError: a folder holds no finished run.
+        InputError: a folder contains no finished run.
     """
     names = _short_names(folders)
     runs = tuple(_read(folder, name) for folder, name in zip(folders, names, strict=True))
@@ -103,13 +103,13 @@ def _read(folder: Path, name: str) -> ComparedRun:
     result = held.finished()
     if result is None:
         raise InputError(
-            f"{folder} holds no finished run (no result.json). Give run folders, the OUTPUT_DIR of `adapt run`."
+            f"{folder} contains no finished run (no result.json). Give run folders, the OUTPUT_DIR of `adapt run`."
         )
     return ComparedRun(name, result, held.stored_keys(), held.metric_lines())
 
 
 def _short_names(folders: Sequence[Path]) -> list[str]:
-    """The folders' own names, with as many of the folders above as tell them apart."""
+    """Return the folders' own names, with as many parent folders as distinguish them."""
     parts = [folder.expanduser().absolute().parts for folder in folders]
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(path[-depth:]) for path in parts]
@@ -153,7 +153,7 @@ def _twice(values: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _best(values: Sequence[float | None], direction: str | None) -> tuple[bool, ...]:
-    """Which values are the best; none where all are equal or nobody said what is better."""
+    """Return which values are the best; none where all are equal or no direction is known."""
     there = [value for value in values if value is not None]
     if direction is None or len(set(there)) < 2:
         return (False,) * len(values)

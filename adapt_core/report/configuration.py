@@ -33,7 +33,7 @@ class Setting:
 
 
 def settings(plan: Plan, registry: Registry) -> Iterator[Setting]:
-    """Every key of a plan, in the order of declaration."""
+    """Return every key of a plan, in the order of declaration."""
     task = registry.tasks.find(plan.task.name)
     of_task = task.spec.core_defaults if task else {}
     for group in GROUPS:

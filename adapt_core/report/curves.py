@@ -12,19 +12,19 @@ _EVALUATIONS = ("before", "eval", "after")
 
 
 def series(lines: Iterable[Mapping[str, Any]], phases: Sequence[str], name: str) -> Points:
-    """The points (step, value) of one figure in some phases; of two at one step the later counts."""
+    """Return the points (step, value) of one figure in some phases; of two at one step the later counts."""
     points = {line["step"]: line[name] for line in lines if line["phase"] in phases and line.get(name) is not None}
     return sorted(points.items())
 
 
 def evaluated(lines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names of evaluation metrics, in their order, without the loss."""
+    """Return the names of evaluation metrics, in their order, without the loss."""
     names = [name for line in lines if line["phase"] in _EVALUATIONS for name in line]
     return [name for name in dict.fromkeys(names) if name not in (*_PLACE, "loss")]
 
 
 def charts_of(lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """Loss, each evaluation metric, learning rate and gradient norm of one run."""
+    """Return the loss, each evaluation metric, learning rate and gradient norm of one run."""
     wanted: list[tuple[str, list[tuple[str, Points]]]] = [
         ("loss", [("training", series(lines, ["train"], "loss")), ("validation", series(lines, _EVALUATIONS, "loss"))]),
     ]
@@ -37,7 +37,7 @@ def charts_of(lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
 
 
 def overlaid(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[Chart]:
-    """Loss and each evaluation metric of several runs, a line for each run."""
+    """Return the loss and each evaluation metric of several runs, a line for each run."""
     names = list(dict.fromkeys(name for _, lines in runs for name in evaluated(lines)))
     wanted = [
         ("training loss", ["train"], "loss"),

@@ -1,6 +1,6 @@
-"""What the report shows beside figures: a few predictions, and how each class did, before and after training.
+"""A report's predictions and class scores, before and after training.
 
-It stands in `evaluation.json` of the run folder, so that a resumed run still shows what "before" looked like.
+It is in `evaluation.json` of the run folder, so that a resumed run still shows what "before" looked like.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EvaluationRecord:
         self._is_main = is_main
 
     def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> None:
-        """Keeps what the model as it is shows.
+        """Record the predictions and class scores of the model as it is.
 
         Args:
             moment: "before" or "after".
@@ -80,7 +80,7 @@ class EvaluationRecord:
 
 
 def stored(folder: RunFolder) -> dict[str, Any]:
-    """What `evaluation.json` of a run folder holds, by moment; nothing where there is none."""
+    """Return the contents of a run folder's `evaluation.json`, by moment; empty where there is none."""
     try:
         held: dict[str, Any] = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except FileNotFoundError:

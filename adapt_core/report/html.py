@@ -6,7 +6,7 @@ from typing import Any
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of `adapt_core/report/templates`; every value is escaped, and a name without a value is an error."""
+    """Render a template of `adapt_core/report/templates`. Values are escaped; a name without a value is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -21,7 +21,7 @@ from adapt_core.runtime.format import figure, setting, size, span
 
 
 def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
-    """The page, as HTML text that needs no other file.
+    """Return the page, as HTML text that needs no other file.
 
     Args:
         plan: of the run.
@@ -51,12 +51,12 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
 
 
 def data_of(plan: Plan) -> str:
-    """Where a plan's data comes from."""
+    """Return where a plan's data comes from."""
     return str(plan.data.custom_dataset_path or plan.data.dataset or plan.data.train_dir)
 
 
 def tiles(result: RunResult) -> list[tuple[str, str]]:
-    """The figures at the top: labels and values."""
+    """Return the figures at the top: labels and values."""
     share = 100 * result.trainable_parameters / result.total_parameters if result.total_parameters else 0.0
     return [
         ("trained parameters", f"{result.trainable_parameters:,}"),
@@ -88,7 +88,7 @@ class MetricTable:
 
 
 def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -> MetricTable:
-    """The table of what was measured.
+    """Return the table of what was measured.
 
     Args:
         metrics: moment -> metrics, as in a result.
@@ -110,7 +110,7 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -
 
 
 def samples_section(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The validation rows, each with what was expected and what was predicted at each moment."""
+    """Return the validation rows, each with what was expected and what was predicted at each moment."""
     moments = {name: taken["samples"] for name, taken in evidence.items() if taken["samples"]}
     first: Sequence[Mapping[str, Any]] = next(iter(moments.values()), ())
     found = []
@@ -122,7 +122,7 @@ def samples_section(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
-    """What else there is to know: the data, the training check, the merge, the files."""
+    """Return further facts: the data, the training check, the merge, the files."""
     rows = [(name.replace("_", " "), setting(value)) for name, value in result.data.items()]
     check = result.training_check
     if check.get("moved_tensors") is not None:
@@ -138,7 +138,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
 
 
 def commands(folder: RunFolder, result: RunResult) -> list[tuple[str, str]]:
-    """What to type to have this run again, with an explanation of each."""
+    """Return the commands that repeat this run, each with an explanation."""
     packages = [f"{name}=={number}" for name, number in result.versions.items() if name != "python"]
     config = shlex.quote(str(folder.config))
     again = shlex.quote(f"OUTPUT_DIR={folder.path}-again")

@@ -1,4 +1,4 @@
-"""What surrounds a running process.
+"""The surroundings of a running process.
 
 progress.py            progress on the terminal
 logs.py                log records on the terminal and in log.txt

@@ -22,7 +22,7 @@ def size(count: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Seconds as "41 s", "3 min 20 s" or "2 h 5 min"."""
+    """Return seconds as "41 s", "3 min 20 s" or "2 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -17,7 +17,7 @@ _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class StopRequest:
-    """What a loop looks at after each step, and the signals' handlers write to.
+    """The request to stop, which a loop checks after each step and the signal handlers set.
 
     Attributes:
         asked: the signal's name once a stop was asked for, else None.
@@ -29,7 +29,7 @@ class StopRequest:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """A loop trains and looks at `asked` after each step. Outside of it a signal ends the run at once."""
+        """Let a loop train that checks `asked` after each step. Outside this block a signal ends the run at once."""
         self._heeded = True
         try:
             yield

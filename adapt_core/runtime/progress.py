@@ -1,6 +1,6 @@
 """Progress of a run: a live bar on a terminal, plain lines elsewhere.
 
-Everything goes to stderr, so that stdout holds results alone. A screen that cannot be written to (a pipe whose
+Everything goes to stderr, so that stdout has results alone. A screen that cannot be written to (a pipe whose
 reader left) is ignored; it never stops a run.
 """
 
@@ -16,24 +16,24 @@ class ProgressReporter(Protocol):
     """Shows messages and progress."""
 
     def message(self, text: str) -> None:
-        """One line of text."""
+        """Show one line of text."""
 
     def start(self, label: str, total: int, done: int = 0) -> None:
-        """A phase of `total` steps begins, `done` of which are done."""
+        """Start a phase of `total` steps, `done` of which are done."""
 
     def update(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
-        """Step `step` of the phase is done. `figures` holds the newest loss and learning rate."""
+        """Report that step `step` of the phase is done. `figures` has the newest loss and learning rate."""
 
     def close(self) -> None:
-        """The phase is over."""
+        """Close the phase."""
 
 
 VERBOSITY = "ADAPT_VERBOSITY"
-"""The environment variable that holds "quiet" or "verbose"; worker processes inherit it."""
+"""The environment variable for "quiet" or "verbose"; worker processes inherit it."""
 
 
 def verbosity() -> str:
-    """ "quiet", "normal" or "verbose"."""
+    """Return "quiet", "normal" or "verbose"."""
     wanted = os.environ.get(VERBOSITY, "")
     return wanted if wanted in ("quiet", "verbose") else "normal"
 

@@ -36,12 +36,12 @@ class MetricRecorder:
         self.reporter = reporter
 
     def started(self, plan: Plan) -> None:
-        """The run starts."""
+        """Announce the start of the run to observers."""
         started = {"config": plan.keys(), "output_dir": self._folder.path, "resumed": plan.resume is not None}
         self._observe("adapt_run_started", started)
 
     def metrics(self, phase: str, step: int, epoch: float, values: Mapping[str, float]) -> None:
-        """Figures of a phase: "before", "train", "eval", "after" or "test"."""
+        """Record the figures of a phase: "before", "train", "eval", "after" or "test"."""
         if not self._is_main:
             return
         line = {"phase": phase, "step": step, "epoch": epoch, **values}
@@ -50,7 +50,7 @@ class MetricRecorder:
         self._observe("adapt_metrics", {"phase": phase, "step": step, "epoch": epoch, "metrics": dict(values)})
 
     def finished(self, result: RunResult) -> None:
-        """The run is over and `result.json` is written."""
+        """Announce that the run is over and `result.json` is written."""
         self._observe("adapt_run_finished", {"result": result})
 
     def _observe(self, hook: str, arguments: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What every launcher must do."""
+"""The contract of a launcher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LauncherContract:
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls) -> Mapping[str, Any]:
-        """A config that trains in seconds under the launcher."""
+        """Return a config that trains in seconds under the launcher."""
         raise NotImplementedError("give the contract a config: override the fixture config (scope class)")
 
     def test_a_run_ends_in_one_result(self, config: Mapping[str, Any], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every method must do, whatever it trains."""
+"""The contract of a method, whatever it trains."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class MethodContract(OnAModel):
 
     @pytest.fixture
     def make_method(self) -> Callable[[], Method]:
-        """Makes the method with its params."""
+        """Make the method with its params."""
         raise NotImplementedError("give the contract your method: override the fixture make_method")
 
     @pytest.fixture
     def context(self) -> AttachContext:
-        """Where the method attaches."""
+        """Return the context that the method attaches in."""
         return small_site()
 
     @pytest.fixture

@@ -27,38 +27,38 @@ class SmallNet(nn.Module):
         self.head = nn.Linear(16, CLASSES)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images of shape (rows, 3, height, width) -> logits of shape (rows, 3)."""
+        """Return logits of shape (rows, 3) for images of shape (rows, 3, height, width)."""
         features = self.stem_norm(self.stem(images)).relu().mean((2, 3))
         logits: torch.Tensor = self.head(self.outer(self.norm(self.inner(features).relu())).relu())
         return logits
 
 
 def small_net() -> nn.Module:
-    """A `SmallNet` with the same weights at every call, in evaluation mode."""
+    """Return a `SmallNet` with the same weights at every call, in evaluation mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return SmallNet().eval()
 
 
 def small_batch() -> dict[str, torch.Tensor]:
-    """Eight random images for `SmallNet`, the same at every call."""
+    """Return eight random images for `SmallNet`, the same at every call."""
     return {"images": torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))}
 
 
 def small_site() -> AttachContext:
-    """Where a method attaches to `SmallNet`: its head is new and trains."""
+    """Return the context of a method on `SmallNet`, whose head is new and trains."""
     return AttachContext(head=("head",), new_parameters=frozenset({"head.weight", "head.bias"}))
 
 
 def logits_of(model: nn.Module, batch: Mapping[str, Any]) -> torch.Tensor:
-    """The model's logits for keyword inputs, whether it returns them bare or as `.logits`."""
+    """Return the model's logits for keyword inputs, whether it returns them bare or as `.logits`."""
     output = model(**batch)
     logits: torch.Tensor = output if isinstance(output, torch.Tensor) else output.logits
     return logits
 
 
 def train(model: nn.Module, batch: Mapping[str, Any], steps: int, lr: float) -> list[float]:
-    """Trains what requires a gradient with Adam on one batch with made-up targets; returns the losses."""
+    """Train what requires a gradient with Adam on one batch with made-up targets; return the losses."""
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=lr)
     losses = []
     model.train()
@@ -79,10 +79,10 @@ class OnAModel:
 
     @pytest.fixture
     def make_model(self) -> Callable[[], nn.Module]:
-        """Makes a base model, with the same weights at every call."""
+        """Make a base model, with the same weights at every call."""
         return small_net
 
     @pytest.fixture
     def batch(self) -> Mapping[str, Any]:
-        """Keyword inputs of the model."""
+        """Return the model's keyword inputs."""
         return small_batch()

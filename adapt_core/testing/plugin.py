@@ -1,4 +1,4 @@
-"""What every distribution's registration must hold."""
+"""The contract of a distribution's registration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PluginContract:
     @pytest.fixture(scope="class")
     @classmethod
     def registered(cls) -> list[Registered[Any]]:
-        """Everything that the distribution registers here."""
+        """Return everything that the distribution registers here."""
         registry = Registry.discover()
         shelves: tuple[Any, ...] = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
         return [item for shelf in shelves for item in shelf if item.provenance.distribution == cls.distribution]

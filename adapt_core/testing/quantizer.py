@@ -1,4 +1,4 @@
-"""What every quantizer must do to a plain module."""
+"""The contract of a quantizer, checked on a plain module."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class QuantizerContract(OnAModel):
 
     @pytest.fixture
     def make_quantizer(self) -> Callable[[], Quantizer]:
-        """Makes the quantizer with its params."""
+        """Make the quantizer with its params."""
         raise NotImplementedError("give the contract your quantizer: override the fixture make_quantizer")
 
     @pytest.fixture
     def skip(self) -> tuple[str, ...]:
-        """Names of modules that stay in full precision."""
+        """Return the names of modules that stay in full precision."""
         return ("head",)
 
     def test_it_becomes_smaller_and_computes_nearly_the_same(

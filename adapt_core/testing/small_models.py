@@ -1,7 +1,7 @@
 """Small real Hugging Face models for tests: two layers, 32 wide, random weights, made in about a second each.
 
 Each function saves a model and its tokenizer or processor in a folder that MODEL_PATH takes. Weights are the same at
-every call with the same texts. Keyword arguments go to the model's config and replace what stands here.
+every call with the same texts. Keyword arguments go to the model's config and replace the sizes here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 
 def byte_pairs(texts: Iterable[str], specials: Sequence[str], words: int = 400, **templates: str) -> Any:
-    """A `tokenizers.Tokenizer`: byte-level pairs, to which no character is unknown.
+    """Return a `tokenizers.Tokenizer`: byte-level pairs, to which no character is unknown.
 
     Args:
         texts: what it is trained on.
@@ -39,7 +39,7 @@ def byte_pairs(texts: Iterable[str], specials: Sequence[str], words: int = 400, 
 
 
 def end_marked_tokenizer(texts: Iterable[str]) -> Any:
-    """A byte-level tokenizer of 400 words for decoders; `<|end|>` (id 0) begins and ends a text."""
+    """Return a byte-level tokenizer of 400 words for decoders; `<|end|>` (id 0) begins and ends a text."""
     from tokenizers import ByteLevelBPETokenizer
     from transformers import PreTrainedTokenizerFast
 
@@ -49,7 +49,7 @@ def end_marked_tokenizer(texts: Iterable[str]) -> Any:
 
 
 def word_pieces(texts: Iterable[str], words: int = 2000) -> list[str]:
-    """A WordPiece vocabulary of BERT's special tokens, all characters, and the words that come most often.
+    """Return a WordPiece vocabulary of BERT's special tokens, all characters, and the words that come most often.
 
     tokenizers' own trainer gives another vocabulary at every call.
     """
@@ -68,7 +68,7 @@ def word_pieces(texts: Iterable[str], words: int = 2000) -> list[str]:
 
 
 def bert(folder: Path, texts: Iterable[str], **config: Any) -> Path:
-    """A BERT without dropout, 128 positions, with a lower-casing WordPiece tokenizer."""
+    """Save a BERT without dropout, 128 positions, with a lower-casing WordPiece tokenizer."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     vocabulary = word_pieces(texts)
@@ -91,7 +91,7 @@ def bert(folder: Path, texts: Iterable[str], **config: Any) -> Path:
 
 
 def llama(folder: Path, texts: Iterable[str], **config: Any) -> Path:
-    """A Llama with grouped queries and 256 positions."""
+    """Save a Llama with grouped queries and 256 positions."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = end_marked_tokenizer(texts)
@@ -113,7 +113,7 @@ def llama(folder: Path, texts: Iterable[str], **config: Any) -> Path:
 
 
 def t5(folder: Path, texts: Iterable[str], words: int = 400, **config: Any) -> Path:
-    """A T5 (2 + 2 layers) whose texts end with </s>."""
+    """Save a T5 (2 + 2 layers) whose texts end with </s>."""
     from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
     backend = byte_pairs(texts, ["<pad>", "</s>", "<unk>"], words, single="$A </s>")
@@ -136,7 +136,7 @@ def t5(folder: Path, texts: Iterable[str], words: int = 400, **config: Any) -> P
 
 
 def vit(folder: Path, **config: Any) -> Path:
-    """A ViT of 32 pixels without a head, with its image processor."""
+    """Save a ViT of 32 pixels without a head, with its image processor."""
     from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
     sizes = {

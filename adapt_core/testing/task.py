@@ -1,4 +1,4 @@
-"""What every task must do, on a small config of its own."""
+"""The contract of a task, checked on a small config of its own."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class TaskContract:
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls) -> Mapping[str, Any]:
-        """A config that trains in seconds."""
+        """Return a config that trains in seconds."""
         raise NotImplementedError("give the contract a config: override the fixture config (scope class)")
 
     @pytest.fixture(scope="class")
     @classmethod
     def inputs(cls) -> Sequence[str]:
-        """What `adapt predict` takes for the task: texts or files."""
+        """Return inputs for `adapt predict`: texts or files."""
         raise NotImplementedError("give the contract inputs: override the fixture inputs (scope class)")
 
     @pytest.fixture(scope="class")
     @classmethod
     def finished(cls, config: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """The folder of a finished run."""
+        """Return the folder of a finished run."""
         folder = tmp_path_factory.mktemp("contract") / "run"
         run({**config, "OUTPUT_DIR": str(folder)})
         return folder

@@ -144,7 +144,7 @@ def test_what_is_no_run_folder_is_refused(adapt: Callable[..., Any], tmp_path: P
     rest = ["text"] if command == "predict" else ["--save-method", "safetensors", "-o", "out"]
     done = adapt(command, str(tmp_path), *rest)
     assert done.returncode == 2
-    assert "is no run folder" in done.stderr
+    assert "is not a run folder" in done.stderr
 
 
 def test_public_names_are_what_the_package_says() -> None:

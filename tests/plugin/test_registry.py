@@ -48,7 +48,7 @@ def test_names_and_aliases_match_without_regard_to_case() -> None:
         (fakes.plugin(adapt_methods={"LoRA": 1}), "must return a list of MethodSpec, not dict"),
         (fakes.plugin(adapt_tasks=["words"]), "returned a str, not a TaskSpec"),
         (fakes.plugin(adapt_methods=[fakes.task()]), "returned a TaskSpec, not a MethodSpec"),
-        (fakes.plugin(adapt_taskz=[]), "hooks do not fit: ValueError: adapt_taskz is no hook of adapt"),
+        (fakes.plugin(adapt_taskz=[]), "hooks do not fit: ValueError: adapt_taskz is not a hook of adapt"),
         (SimpleNamespace(adapt_hook_api=99), "written for hook API 99"),
         (SimpleNamespace(adapt_tasks=hookimpl(lambda surprise: [])), "hooks do not fit"),
     ],

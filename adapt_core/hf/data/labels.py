@@ -32,7 +32,7 @@ class Labels:
 
     Attributes:
         names: by id.
-        numbered: whether the column holds positions in `names` (a ClassLabel) in place of the names.
+        numbered: whether the column has positions in `names` (a ClassLabel) in place of the names.
         ids: name -> id.
     """
 

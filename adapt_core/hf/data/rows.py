@@ -29,7 +29,7 @@ Finish = Callable[["Dataset", str], tuple["Dataset", Mapping[str, int]]]
 
 @attrs.frozen(kw_only=True)
 class Encoding:
-    """How the rows of one split become model inputs.
+    """The conversion of one split's rows to model inputs.
 
     Attributes:
         encode: see `Encode`.

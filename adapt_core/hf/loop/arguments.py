@@ -15,7 +15,7 @@ _KERNELS = {"adamw_torch": "adamw_torch_fused"}
 
 
 def load(import_string: str) -> Any:
-    """What an import string "package.module:Name" names."""
+    """Return the object that an import string "package.module:Name" names."""
     module, _, name = import_string.partition(":")
     return getattr(import_module(module), name)
 

@@ -1,4 +1,4 @@
-"""What adapt watches and does while transformers' Trainer trains."""
+"""The callbacks that watch and steer transformers' Trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task gives the Hugging Face loop."""
+"""The task-specific inputs of the Hugging Face loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrainerComponents:
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
-        processing_class: tokenizer or processor, saved beside checkpoints.
+        processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.
         arguments_class: "package.module:Class" of its arguments.
         arguments: further training arguments of that class.

@@ -10,7 +10,7 @@ from transformers import EvalPrediction
 
 
 def in_row_order(prediction: EvalPrediction, order: Sequence[int]) -> EvalPrediction:
-    """What an evaluation gave, with the result of row n at n.
+    """Return the outputs of an evaluation, with the result of row n at n.
 
     Args:
         prediction: arrays, or tuples of arrays, over rows in the order of the evaluation.

@@ -1,7 +1,7 @@
 """Evaluation in several processes, with the figures of one.
 
 Data loaders of several processes fill the last round of batches up with rows from the beginning, so that every process
-has a whole batch to gather. The Trainer drops the results of those rows, but the loss of a batch that holds some is a
+has a full batch to gather. The Trainer drops the results of those rows, but the loss of a batch that holds some is a
 mean over them too. So a batch is computed on its real rows alone, and its results are filled up afterwards.
 """
 
@@ -15,7 +15,7 @@ from transformers.trainer_pt_utils import find_batch_size
 
 
 def real_rows(trainer: Any, inputs: Mapping[str, Any]) -> int | None:
-    """How many rows of a batch that is being evaluated are its own, or None where all are, or none."""
+    """Return how many rows of an evaluated batch are its own, or None where all are, or none."""
     size = find_batch_size(inputs)
     state = trainer.accelerator.gradient_state
     if size is None or trainer.args.world_size <= 1 or not state.in_dataloader or not state.end_of_dataloader:

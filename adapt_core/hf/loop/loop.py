@@ -179,7 +179,7 @@ class HuggingFaceLoop:
         return scores
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """How each class did in the evaluation that gave these metrics."""
+        """Return the scores of each class in the evaluation with these metrics."""
         return of_evaluation(self._classes, metrics)
 
     @property
@@ -196,7 +196,7 @@ class HuggingFaceLoop:
             self._figures.quiet = False
 
     def train(self, resume_from: Path | None) -> TrainResult:
-        """Trains, from a whole checkpoint on where one is given.
+        """Train, from a complete checkpoint on where one is given.
 
         Raises:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.

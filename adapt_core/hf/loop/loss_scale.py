@@ -1,4 +1,4 @@
-"""Whether a model divides its loss by the items of a whole accumulated batch, said where transformers asks for it."""
+"""The declaration that a model divides its loss by the items of a complete accumulated batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each class did in a classification, for the report."""
+"""The scores of each class in a classification, for the report."""
 
 from __future__ import annotations
 

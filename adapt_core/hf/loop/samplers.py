@@ -41,7 +41,7 @@ class GroupedRows(LengthGroupedSampler):
         self.drawn: dict[int, torch.Tensor] = {}
 
     def set_epoch(self, epoch: int) -> None:
-        """Tells which epoch is drawn for next."""
+        """Set the epoch that is drawn next."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -58,9 +58,9 @@ class GroupedRows(LengthGroupedSampler):
 
 
 class KeepRowOrder(TrainerCallback):
-    """Tells the sampler of training rows which epoch begins, and carries its order through checkpoints.
+    """Sets the epoch of the sampler of training rows, and carries its order through checkpoints.
 
-    accelerate tells the epoch too, but not through the layers that it puts around a sampler when several processes
+    accelerate sets the epoch too, but not through the layers that it puts around a sampler when several processes
     resume inside an epoch.
     """
 
@@ -68,7 +68,7 @@ class KeepRowOrder(TrainerCallback):
         self._resumed: dict[int, torch.Tensor] = {}
 
     def resume(self, checkpoint: Path) -> None:
-        """Takes the order of the epoch that a checkpoint was written in, where it holds one."""
+        """Take over the order of the epoch that a checkpoint was written in, where it contains one."""
         path = checkpoint / STATE
         if path.is_file():
             self._resumed = torch.load(path, weights_only=True)

@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 
 def is_gguf(source: ModelSource) -> bool:
-    """Whether a source is a file named *.gguf."""
+    """Return whether a source is a file named *.gguf."""
     return source.path is not None and source.path.is_file() and source.path.suffix.casefold() == ".gguf"
 
 
 def check_gguf(source: ModelSource) -> None:
-    """Sees, without torch, that a model file can be read.
+    """Check, without torch, that a model file can be read.
 
     Raises:
         InputError: a file of another kind, not GGUF inside, or the package gguf is missing.
@@ -35,7 +35,9 @@ def check_gguf(source: ModelSource) -> None:
         raise InputError(f"MODEL_PATH: {source.given} is a file; language models are folders, hub ids or .gguf files.")
     with source.path.open("rb") as file:
         if file.read(4) != _MAGIC:
-            raise InputError(f"MODEL_PATH: {source.given} is no GGUF file (it does not begin with {_MAGIC.decode()}).")
+            raise InputError(
+                f"MODEL_PATH: {source.given} is not a GGUF file (it does not begin with {_MAGIC.decode()})."
+            )
     if find_spec("gguf") is None:
         raise InputError("MODEL_PATH: reading a GGUF file needs the package gguf: pip install gguf")
 

@@ -44,7 +44,7 @@ def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str
         RevisionNotFoundError,
     )
 
-    looked_up = f"{key}: {repo_id!r} is no local path, so it was looked up on the Hugging Face hub"
+    looked_up = f"{key}: {repo_id!r} is not a local path, so it was looked up on the Hugging Face hub"
     try:
         HfApi().repo_info(repo_id, revision=revision, repo_type=kind, timeout=_TIMEOUT)
     except GatedRepoError:

@@ -1,4 +1,4 @@
-"""What MODEL_PATH means: a folder, a file, an installed package's data, or a hub id. Needs no torch."""
+"""The meaning of MODEL_PATH: a folder, a file, an installed package's data, or a hub id. Needs no torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HUB_ID = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
 @attrs.frozen
 class ModelSource:
-    """Where a model comes from.
+    """The source of a model.
 
     Attributes:
         given: as the config has it, for messages.
@@ -47,7 +47,7 @@ class ModelSource:
 
     @property
     def name(self) -> str:
-        """What `from_pretrained` takes."""
+        """The argument of `from_pretrained`."""
         return str(self.path) if self.path is not None else str(self.hub_id)
 
 
@@ -82,7 +82,7 @@ def _nearby(path: Path) -> str:
 def _in_package(given: str, key: str) -> Path:
     name, _, inside = given.removeprefix(PACKAGE_PREFIX).partition("/")
     if not name.isidentifier():
-        raise InputError(f"{key}: {given}: after '{PACKAGE_PREFIX}' stands the import name of an installed package.")
+        raise InputError(f"{key}: {given}: after '{PACKAGE_PREFIX}' comes the import name of an installed package.")
     spec = importlib.util.find_spec(name)
     roots = list(spec.submodule_search_locations or ()) if spec else []
     if not roots:
@@ -102,7 +102,7 @@ def _in_package(given: str, key: str) -> Path:
 
 
 def check_model_folder(source: ModelSource, companions: tuple[str, ...], what: str) -> None:
-    """Sees that a local model folder is complete. Does nothing for a file or a hub id.
+    """Check that a local model folder is complete. Does nothing for a file or a hub id.
 
     Args:
         source: the model.
@@ -121,7 +121,7 @@ def check_model_folder(source: ModelSource, companions: tuple[str, ...], what: s
         hint = (
             f" Did you mean {deeper[0]}?"
             if deeper
-            else " A Hugging Face model folder holds config.json, weights and a tokenizer."
+            else " A Hugging Face model folder contains config.json, weights and a tokenizer."
         )
         raise InputError(f"MODEL_PATH: {source.given} has no config.json.{hint}")
     try:

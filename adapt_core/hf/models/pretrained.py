@@ -131,7 +131,7 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
 
 
 def load_over(model: nn.Module, path: Path) -> frozenset[str]:
-    """Loads MODEL_CHECKPOINT (a file, or a folder that holds one) over a model's weights; returns the names it held.
+    """Loads MODEL_CHECKPOINT (a file, or a folder with one) over a model's weights; returns the names it held.
 
     A checkpoint of the bare base model (`encoder.layer.0...`) goes under the head (`bert.encoder.layer.0...`).
 

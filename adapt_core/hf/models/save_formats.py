@@ -11,7 +11,7 @@ from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_fo
 _ONE_FILE = 2**60
 GENERATION_FILE = "generation_config.json"
 GENERATING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
-"""Auto classes of models that generate, so that how they do is loaded beside their weights."""
+"""Auto classes of models that generate, so that their generation config is loaded with their weights."""
 
 
 def save_hf_model(model: Any, companion: Any, folder: Path, save_method: str) -> None:
@@ -26,7 +26,7 @@ def save_hf_model(model: Any, companion: Any, folder: Path, save_method: str) ->
     if save_method == "save_pretrained":
         model.save_pretrained(folder)
     elif save_method == "safetensors":
-        # In one file, under the names by which transformers tells tied weights from untied ones.
+        # In one file, under the names by which transformers distinguishes tied weights from untied ones.
         model.save_pretrained(folder, max_shard_size=_ONE_FILE)
     else:
         save_weights(model, folder, save_method)

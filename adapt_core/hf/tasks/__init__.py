@@ -1,4 +1,4 @@
-"""What the tasks on Hugging Face language models share.
+"""The base of tasks on Hugging Face language models.
 
 params.py    parameters that all of them have
 language.py  LanguageTask, their base class

@@ -23,7 +23,7 @@ _LONGEST_PATH = 4096
 
 
 class TextField(Protocol):
-    """Where the text of a row is."""
+    """The place of a row's text."""
 
     @property
     def columns(self) -> Sequence[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What `adapt check` shows of a language task: its largest batch, and examples as the model sees them."""
+"""The previews of a language task for `adapt check`: its largest batch, and examples as the model sees them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def smollm2_file() -> Path:
 def test_a_file_that_is_no_gguf_is_refused_before_torch(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"zip inside")
-    with pytest.raises(InputError, match="is no GGUF file"):
+    with pytest.raises(InputError, match="is not a GGUF file"):
         check_gguf(ModelSource(str(file), path=file))
     other = tmp_path / "model.bin"
     other.write_bytes(b"GGUF")

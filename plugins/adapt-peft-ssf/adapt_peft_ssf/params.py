@@ -15,7 +15,7 @@ _AUTO = "true: target_modules empty means every layer the method can take, which
 
 @attrs.frozen
 class TargetParams:
-    """What every adapter method reads."""
+    """The parameters that all adapter methods share."""
 
     target_modules: str | tuple[str, ...] | None = param(None, _TARGETS)
     auto_select_modules: bool = param(True, _AUTO)

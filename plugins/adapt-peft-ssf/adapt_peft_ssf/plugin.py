@@ -1,4 +1,4 @@
-"""What adapt-peft-ssf registers. Imports nothing heavy: peft and bitsandbytes load when a run needs them."""
+"""The methods and quantizers of adapt-peft-ssf. peft and bitsandbytes load when a run needs them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def adapt_methods() -> list[MethodSpec]:
     return [
         MethodSpec(
             name="LoRA",
-            summary="low-rank updates beside frozen layers",
+            summary="low-rank updates next to frozen layers",
             implementation="adapt_peft_ssf.methods.lora:Lora",
             params=LoraParams,
         ),

@@ -52,11 +52,11 @@ def test_options_reach_peft_and_target_modules_is_resolved_as_elsewhere() -> Non
 
 
 def test_what_peft_does_not_have_is_refused_with_what_it_has() -> None:
-    with pytest.raises(InputError, match=r"'IA4' is no method of peft .*IA3"):
+    with pytest.raises(InputError, match=r"'IA4' is not a method of peft .*IA3"):
         attach(peft_name="IA4")
     with pytest.raises(InputError, match="peft_name: is not given"):
         attach()
-    with pytest.raises(InputError, match="no method of peft that adapts layers"):
+    with pytest.raises(InputError, match="not a method of peft that adapts layers"):
         attach(peft_name="PROMPT_TUNING")
     with pytest.raises(InputError, match="has no option 'rr'"):
         attach(peft_name="LOHA", peft_options={"rr": 3})

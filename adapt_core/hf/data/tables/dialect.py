@@ -1,4 +1,4 @@
-"""How a delimited file separates and quotes its cells, recognised from the whole file.
+"""The delimiter and quoting of a file, recognised from the whole file.
 
 RFC 4180 comes first: commas (tabs in a .tsv), quotes doubled inside quotes. Another dialect is taken only where the
 file cannot be read as that, and only where it fits every row.
@@ -32,7 +32,7 @@ class Dialect:
 
     Attributes:
         separator: between cells.
-        escaped: whether a backslash stands before quotes inside cells (and before backslashes), in place of a second
+        escaped: whether a backslash comes before quotes inside cells (and before backslashes), in place of a second
             quote.
         quoted: whether quotes surround cells; where False they are ordinary characters.
     """
@@ -143,7 +143,7 @@ def _sample_widths(path: Path, dialect: Dialect) -> list[int]:
             if len(widths) == _SAMPLE_ROWS:
                 break
     except DataError:
-        pass  # the rows before the fault are what there is to judge by; `fault` tells of it
+        pass  # the rows before the fault are what there is to judge by; `fault` reports it
     return widths
 
 

@@ -21,7 +21,7 @@ _LARGEST = 2**63
 
 @attrs.define
 class Kind:
-    """What the values of a column, of a list's items or of a key were seen to be.
+    """The kinds of values seen in a column, a list's items or a key.
 
     Attributes:
         scalars: names of the plain types seen: "text", "integer", "huge integer" (beyond 64 bits), "number", "boolean".
@@ -66,7 +66,7 @@ class Kind:
 
     @property
     def is_json(self) -> bool:
-        """Whether only JSON itself can hold the values as they are."""
+        """True where only JSON itself can hold the values as they are."""
         if len(self.scalars) > 1 and self.scalars != {"integer", "number"}:
             return True
         if sum((bool(self.scalars), self.items is not None, self.keys is not None)) > 1:
@@ -79,7 +79,7 @@ class Kind:
 
     @property
     def holds_container(self) -> bool:
-        """Whether lists or objects were seen."""
+        """True where lists or objects were seen."""
         return self.items is not None or self.keys is not None
 
     def feature(self) -> FeatureType:

@@ -43,7 +43,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
 
     @abstractmethod
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
-        """The peft config of this method.
+        """Return the peft config of this method.
 
         Args:
             targets: `target_modules`, resolved.
@@ -53,11 +53,11 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
 
     @abstractmethod
     def by_default(self, module: nn.Module) -> bool:
-        """Whether a module is of a kind that is adapted where target_modules does not say."""
+        """Return whether a module is of a kind that is adapted where target_modules does not say."""
 
     @abstractmethod
     def refusal(self, module: nn.Module) -> str | None:
-        """Why this method cannot adapt a module, or None where it can."""
+        """Return why this method cannot adapt a module, or None where it can."""
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Freeze the base and attach the adapter to the target modules; new heads train in full.
@@ -178,7 +178,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
 
 
 def _untie_adapted_head(model: nn.Module, folder: Path) -> None:
-    """An adapter on an output layer that shares its weight must not reach the embeddings when it is merged."""
+    """Untie an adapted output layer from the embeddings, so that a merge leaves the embeddings as they are."""
     output = getattr(model, "get_output_embeddings", lambda: None)()
     name = next((name for name, module in model.named_modules() if output is not None and module is output), None)
     if name is None:

@@ -32,7 +32,7 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
         self._options = dict(params.peft_options or {})
 
     def check_params(self, context: AttachContext) -> None:
-        """peft has such a method, it adapts layers, and it knows the options."""
+        """Check that peft has such a method, that it adapts layers, and that it knows the options."""
         fields = self._fields()
         for option in self._options:
             if option in _OURS:
@@ -55,7 +55,9 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
                 if "target_modules" in inspect.signature(item).parameters
             )
             what = (
-                "is not given" if not wanted else f"{self.params.peft_name!r} is no method of peft that adapts layers"
+                "is not given"
+                if not wanted
+                else f"{self.params.peft_name!r} is not a method of peft that adapts layers"
             )
             raise InputError(f"peft_name: {what}. There are: {', '.join(usable)}.")
         return found
@@ -64,17 +66,17 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
         return [field.name for field in dataclasses.fields(self._class()) if field.init and field.name not in _OURS]
 
     def by_default(self, module: nn.Module) -> bool:
-        """Every Linear and Conv1D."""
+        """Choose every Linear and Conv1D."""
         return isinstance(module, (nn.Linear, Conv1D))
 
     def refusal(self, module: nn.Module) -> str | None:
-        """Any single layer with a weight: which of them the method can serve, peft itself judges."""
+        """Return why a module is refused: it has inner layers or no weight. peft itself judges the rest."""
         if list(module.children()) or getattr(module, "weight", None) is None:
             return f"it is a {type(module).__name__}, not a layer with a weight"
         return None
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
-        """The config of the named method."""
+        """Return the config of the named method."""
         options = dict(self._options)
         if "feedforward_modules" in self._fields():  # IA3 would look it up in a table of model names
             options.setdefault("feedforward_modules", [])

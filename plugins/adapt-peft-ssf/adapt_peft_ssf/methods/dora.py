@@ -48,7 +48,7 @@ class Dora(Lora):
         return super().make_config(targets, layers, saved)
 
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
-        """As LoRA's.
+        """Attach as LoRA does.
 
         Raises:
             InputError: as LoRA's, or an 8-bit base keeps its weights in float.
@@ -80,7 +80,10 @@ def _is_own_convolution(layer: nn.Module) -> bool:
 
 
 def _without_dropout_where_inputs_are_padded(model: nn.Module) -> None:
-    """Behind a dropout peft computes a convolution anew, without the padding that its own forward may add."""
+    """Remove dropout from convolutions that pad their inputs.
+
+    Behind a dropout peft computes a convolution anew, without the padding that the layer's own forward adds.
+    """
     padded = [
         module
         for module in model.modules()

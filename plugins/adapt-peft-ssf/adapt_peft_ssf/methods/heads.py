@@ -1,4 +1,4 @@
-"""Which modules train whole beside an adapter and are saved with it (peft's `modules_to_save`)."""
+"""The modules that train in full next to an adapter and are saved with it (peft's `modules_to_save`)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from adapt_core.errors import InputError
 
 
 def modules_to_save(model: nn.Module, context: AttachContext, method: str) -> list[str]:
-    """Full names of the modules to train whole: the head where it trains, and whatever the checkpoint did not hold.
+    """Return full names of the modules to train in full: the head where it trains, and what the checkpoint lacks.
 
     Raises:
-        InputError: a new parameter stands in no module of its own, or peft could not tell the module from others.
+        InputError: a new parameter is in no module of its own, or peft could not distinguish the module from others.
     """
     wanted = list(context.head) if context.train_head else []
     for parameter in sorted(context.new_parameters):
@@ -31,7 +31,7 @@ def modules_to_save(model: nn.Module, context: AttachContext, method: str) -> li
 
 
 def _refuse_ambiguous(model: nn.Module, names: Sequence[str], method: str) -> None:
-    """peft finds these modules by the end of their names; one that would catch others too cannot be saved alone."""
+    """Refuse a name that ends like others: peft finds modules by the end of their names, and would save all."""
     prefixes = tuple(f"{name}." for name in names)
     for name, _ in model.named_modules():
         caught = [wanted for wanted in names if name.endswith(wanted)]

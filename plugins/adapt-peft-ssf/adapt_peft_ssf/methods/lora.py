@@ -42,7 +42,7 @@ class Lora(AdapterMethod[LoraParams]):
             self._start = self._start.strip().casefold()
 
     def check_params(self, context: AttachContext) -> None:
-        """`init_lora_weights` is true, false or a start that needs nothing else, and the base can bear it."""
+        """Check that `init_lora_weights` is true, false or a start without further needs, on a base that allows it."""
         start = self._start
         if isinstance(start, bool):
             return
@@ -60,15 +60,15 @@ class Lora(AdapterMethod[LoraParams]):
 
     @property
     def changes_base(self) -> bool:
-        """Whether the start moves a part of the base weights into the adapter."""
+        """True where the start moves a part of the base weights into the adapter."""
         return isinstance(self._start, str) and (self._start == "olora" or _PISSA.fullmatch(self._start) is not None)
 
     def by_default(self, module: nn.Module) -> bool:
-        """Every Linear, Conv2d and Conv1D."""
+        """Choose every Linear, Conv2d and Conv1D."""
         return isinstance(module, (nn.Linear, nn.Conv2d, Conv1D))
 
     def refusal(self, module: nn.Module) -> str | None:
-        """Layers with a weight that peft can adapt; grouped convolutions only where they are not grouped."""
+        """Return why a layer is refused: peft cannot adapt its weight, or it is a grouped convolution."""
         if not isinstance(module, _LAYERS):
             return f"it is a {type(module).__name__}, not a layer with a weight"
         if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.groups > 1:
@@ -76,7 +76,7 @@ class Lora(AdapterMethod[LoraParams]):
         return None
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
-        """peft's LoraConfig. `fan_in_fan_out` follows the layers where all are Conv1D."""
+        """Return peft's LoraConfig. `fan_in_fan_out` follows the layers where all are Conv1D."""
         params = self.params
         transposed = [isinstance(layer, Conv1D) for layer in layers]
         if params.fan_in_fan_out and not any(transposed):
@@ -94,8 +94,10 @@ class Lora(AdapterMethod[LoraParams]):
 
     @contextmanager
     def disable_adapter(self, model: nn.Module) -> Iterator[None]:
-        """The adapter switched off. Where its start took a part of the base (pissa, olora), base and fresh adapter
-        together are the base, and both stay on."""
+        """Switch the adapter off.
+
+        Where its start took a part of the base (pissa, olora), base and fresh adapter together are the base: both stay.
+        """
         if self.changes_base:
             yield
             return

@@ -27,7 +27,7 @@ class Ssf(AdapterMethod[SsfParams]):
         self._start = start if isinstance(start, bool) else start.strip().casefold()
 
     def check_params(self, context: AttachContext) -> None:
-        """`init_ssf_weights` is one of the starts there are."""
+        """Check that `init_ssf_weights` is a known start."""
         if self._start not in (True, "identity", "random"):
             raise InputError(
                 "init_ssf_weights must be true (start as the base model) or random (the paper's start); "
@@ -35,15 +35,15 @@ class Ssf(AdapterMethod[SsfParams]):
             )
 
     def by_default(self, module: nn.Module) -> bool:
-        """Every linear, convolution and norm layer that has a weight."""
+        """Choose every linear, convolution and norm layer that has a weight."""
         return not isinstance(module, (nn.Conv1d, nn.Conv3d)) and refusal(module) is None
 
     def refusal(self, module: nn.Module) -> str | None:
-        """Only linear, convolution and norm layers with a weight."""
+        """Return why a layer is refused: it is no linear, convolution or norm layer with a weight."""
         return refusal(module)
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
-        """The config of the tuner in `adapt_peft_ssf.ssf`."""
+        """Return the config of the tuner in `adapt_peft_ssf.ssf`."""
         return SsfConfig(
             target_modules=targets,
             modules_to_save=saved or None,

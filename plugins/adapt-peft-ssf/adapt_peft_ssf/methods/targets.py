@@ -30,7 +30,7 @@ def select_targets(
     takes: Takes,
     method: str,
 ) -> list[str]:
-    """Full names of the modules that get an adapter, in the model's order.
+    """Return the full names of the modules that get an adapter, in the model's order.
 
     Args:
         model: the plain model.
@@ -85,7 +85,7 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
             found = [name for name in modules if re.fullmatch(pattern, name)]
         except re.error as error:
             raise InputError(
-                f"target_modules: {pattern!r} is no module name and no regular expression ({error})."
+                f"target_modules: {pattern!r} is neither a module name nor a regular expression ({error})."
             ) from (error)
     if not found:
         raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, takes)}")
@@ -120,7 +120,7 @@ def _inside(name: str, modules: Iterable[str]) -> bool:
 
 
 def as_peft_targets(names: Sequence[str], model: nn.Module) -> list[str] | str:
-    """`target_modules` of a peft config that matches exactly these modules.
+    """Return the `target_modules` of a peft config that match exactly these modules.
 
     peft takes a list's entries as suffixes too, so that "fc" would also catch "block.fc"; where that happens, a
     regular expression is given instead.

@@ -26,7 +26,7 @@ class Bnb4bit:
         self.params = params
 
     def compute_dtype(self, device: str) -> str:
-        """The type that 4-bit layers compute in on a device, said in the log where it was not given."""
+        """Return the type that 4-bit layers compute in on a device, and log it where it was not given."""
         if self.params.bnb_4bit_compute_dtype is not None:
             return self.params.bnb_4bit_compute_dtype
         chosen = "float16"
@@ -38,7 +38,7 @@ class Bnb4bit:
         return chosen
 
     def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
-        """The `quantization_config` of `from_pretrained`, with the head left out, and the device."""
+        """Return the `quantization_config` of `from_pretrained`, with the head left out, and the device."""
         from transformers import BitsAndBytesConfig
 
         params = self.params
@@ -56,7 +56,7 @@ class Bnb4bit:
         return list(dict.fromkeys([*skip, *(self.params.llm_int8_skip_modules or ())]))
 
     def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
-        """Replaces the Linear layers of any module in place."""
+        """Replace the Linear layers of any module in place."""
         import bitsandbytes as bnb
 
         params = self.params
@@ -83,8 +83,10 @@ class Bnb4bit:
         return model
 
     def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
-        """Half a byte a weight; a scale for each 64 of them: float32, or with double quantization one byte, with a
-        float32 for each 256 scales, an offset, and a table of 256 float32.
+        """Return the bytes: half a byte a weight, and a scale for each 64 weights.
+
+        A scale is a float32, or with double quantization one byte, with a float32 for each 256 scales, an offset, and a
+        table of 256 float32.
         """
         found = {}
         for name in quantizable(model, self._skipped(skip)):
@@ -96,9 +98,9 @@ class Bnb4bit:
         return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
-        """See `preparation.prepare`."""
+        """Prepare a quantized base for training; see `preparation.prepare`."""
         return prepare(model, gradient_checkpointing, "is_loaded_in_4bit")
 
     def dequantize(self, model: nn.Module) -> nn.Module:
-        """See `conversion.dequantize`."""
+        """Dequantize a model; see `conversion.dequantize`."""
         return dequantize(model, torch.float32)

@@ -25,7 +25,7 @@ class Bnb8bit:
         self.params = params
 
     def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
-        """The `quantization_config` of `from_pretrained`, with the head left out, and where the model lives."""
+        """Return the `quantization_config` of `from_pretrained`, with the head left out, and the model's device."""
         from transformers import BitsAndBytesConfig
 
         params = self.params
@@ -46,7 +46,7 @@ class Bnb8bit:
         return list(dict.fromkeys([*skip, *(self.params.llm_int8_skip_modules or ())]))
 
     def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
-        """Replaces the Linear layers of any module in place."""
+        """Replace the Linear layers of any module in place."""
         import bitsandbytes as bnb
 
         params = self.params
@@ -72,7 +72,7 @@ class Bnb8bit:
         return model
 
     def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
-        """A byte a weight, and a float32 for each output; float16 where such weights are asked for."""
+        """Return the bytes: one a weight, and a float32 for each output; float16 weights take two."""
         found = {}
         for name in quantizable(model, self._skipped(skip)):
             weight: Any = weight_and_bias(model.get_submodule(name))[0]
@@ -82,9 +82,9 @@ class Bnb8bit:
         return found
 
     def prepare(self, model: nn.Module, gradient_checkpointing: bool) -> nn.Module:
-        """See `preparation.prepare`."""
+        """Prepare a quantized base for training; see `preparation.prepare`."""
         return prepare(model, gradient_checkpointing, "is_loaded_in_8bit")
 
     def dequantize(self, model: nn.Module) -> nn.Module:
-        """See `conversion.dequantize`."""
+        """Dequantize a model; see `conversion.dequantize`."""
         return dequantize(model, torch.float32)

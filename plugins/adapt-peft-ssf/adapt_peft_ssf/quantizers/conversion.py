@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def quantized_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
-    """Full names and modules of the 4- and 8-bit layers of a model."""
+    """Return full names and modules of the 4- and 8-bit layers of a model."""
     import bitsandbytes as bnb
 
     for name, module in model.named_modules():
@@ -26,12 +26,12 @@ def quantized_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def is_quantized(model: nn.Module) -> bool:
-    """Whether a model has any 4- or 8-bit layer."""
+    """Return whether a model has any 4- or 8-bit layer."""
     return next(quantized_layers(model), None) is not None
 
 
 def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Module], nn.Module], device: str) -> None:
-    """Replaces each Linear (and Conv1D) of a module in place, and moves the whole to its device, which quantizes.
+    """Replace each Linear (and Conv1D) of a module in place, and move the module to its device, which quantizes.
 
     Args:
         model: any module, with its weights loaded.
@@ -54,7 +54,7 @@ def replace_linears(model: nn.Module, skip: Sequence[str], make: Callable[[nn.Mo
 
 
 def quantizable(model: nn.Module, skip: Sequence[str]) -> list[str]:
-    """The names of the layers of a plain model that are quantized.
+    """Return the names of the layers of a plain model that are quantized.
 
     Raises:
         InputError: there is none.
@@ -74,10 +74,10 @@ def quantizable(model: nn.Module, skip: Sequence[str]) -> list[str]:
 
 
 def _is_linear(module: nn.Module) -> bool:
-    """Whether a module computes just what its weight and bias say, as a quantized layer will.
+    """Return whether a module computes a linear map from its weight and bias alone, as a quantized layer does.
 
     Other libraries derive classes from Linear: mmcv's is the same with a guard for old versions of torch, others scale
-    or mask their weight. What a derived class computes from one input tells which.
+    or mask their weight. Its output for one input decides.
     """
     if type(module) in (nn.Linear, Conv1D):
         return True
@@ -90,13 +90,13 @@ def _is_linear(module: nn.Module) -> bool:
 
 
 def weight_and_bias(module: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A plain layer's weight as (out, in), and its bias."""
+    """Return a plain layer's weight as (out, in), and its bias."""
     weight = module.weight.detach()
     return (weight.T.contiguous() if isinstance(module, Conv1D) else weight), module.bias
 
 
 def no_layer(model: nn.Module) -> str:
-    """The message for a model without anything to quantize."""
+    """Return the message for a model without anything to quantize."""
     return (
         f"{type(model).__name__} has no Linear layer outside its head, and only such layers can be held in 4 or 8 "
         "bits. Leave load_in_4bit and load_in_8bit out."
@@ -116,7 +116,7 @@ def _in_attention(model: nn.Module, name: str) -> bool:
 
 
 def dequantize(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The model with each quantized layer as a plain one again (a Conv1D where it was one), in place.
+    """Replace each quantized layer by a plain one (a Conv1D where it was one), in place, and return the model.
 
     What the quantized layers compute is kept, but for the rounding of their compute type.
     """
@@ -151,7 +151,7 @@ def _plain(module: Any, dtype: torch.dtype) -> nn.Module:
 
 
 def dequantized_weight(module: Any) -> torch.Tensor:
-    """The weight that a quantized layer computes with, in float, as (out, in)."""
+    """Return the weight that a quantized layer computes with, in float, as (out, in)."""
     import bitsandbytes as bnb
 
     weight = module.weight

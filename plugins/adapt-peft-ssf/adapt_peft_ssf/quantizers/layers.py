@@ -15,14 +15,14 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
     """
 
     def init_8bit_state(self) -> None:
-        """Takes codes and scales over from the weight; scales that the weight lacks stay as they were."""
+        """Take codes and scales over from the weight; scales that the weight lacks stay as they were."""
         scales = self.state.SCB
         super().init_8bit_state()
         if self.state.SCB is None:
             self.state.SCB = scales
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(..., in_features) -> (..., out_features); the bias is added in the output's type."""
+        """Return the outputs: (..., in_features) -> (..., out_features); the bias is added in the output's type."""
         if x.dim() > 3:
             return self.forward(x.flatten(0, -2)).view(*x.shape[:-1], -1)
         bias = self._parameters["bias"]

@@ -1,4 +1,4 @@
-"""What every quantized base needs before an adapter trains on it."""
+"""The preparation of a quantized base before an adapter trains on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapt_peft_ssf.quantizers.conversion import no_layer, quantized_layers
 
 
 def prepare(model: nn.Module, gradient_checkpointing: bool, flag: str) -> nn.Module:
-    """Freezes a quantized model and makes it ready to train an adapter on.
+    """Freeze a quantized model and prepare it for training an adapter.
 
     What is not quantized and held in half precision (norms, embeddings, heads) goes to float32, so that the stream
     between the layers is one type. With gradient checkpointing the inputs are made to need gradients.
@@ -45,7 +45,7 @@ def prepare(model: nn.Module, gradient_checkpointing: bool, flag: str) -> nn.Mod
 
 
 def cure(layer: nn.Module) -> None:
-    """Keeps a layer of bitsandbytes from what would break training on it.
+    """Keep a layer of bitsandbytes from what would break training on it.
 
     On a CPU with AVX512-BF16 a `Linear4bit` repacks its weight at the first evaluation, and nothing trains or merges
     rightly from then on; its bias is rounded to the compute type at the first forward, which is done here so that

@@ -21,7 +21,7 @@ _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._BatchNor
 
 
 def is_rms_norm(module: nn.Module) -> bool:
-    """Whether a module is a root-mean-square norm: torch's, or one of the many that models bring along."""
+    """Return whether a module is a root-mean-square norm: torch's, or one of the many that models bring along."""
     name = type(module).__name__
     return (isinstance(module, nn.RMSNorm) or "RMSNorm" in name or name == "T5LayerNorm") and _is_vector(module)
 
@@ -32,12 +32,12 @@ def _is_vector(module: nn.Module) -> bool:
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether SSF treats a module as a norm: scale and shift go into its own weight and bias."""
+    """Return whether SSF treats a module as a norm: scale and shift go into its own weight and bias."""
     return isinstance(module, _NORMS) or is_rms_norm(module)
 
 
 def refusal(module: nn.Module) -> str | None:
-    """Why SSF cannot take a module, or None where it can."""
+    """Return why SSF cannot take a module, or None where it can."""
     if is_norm(module):
         return None if getattr(module, "weight", None) is not None else "it is a norm without a weight"
     if not isinstance(module, (nn.Linear, Conv1D, *_CONVOLUTIONS)):
@@ -48,7 +48,7 @@ def refusal(module: nn.Module) -> str | None:
 
 
 def channels(module: nn.Module) -> tuple[int, ...]:
-    """The shape of a scale for a module's output."""
+    """Return the shape of a scale for a module's output."""
     if isinstance(module, nn.Linear):
         return (module.out_features,)
     if isinstance(module, Conv1D):
@@ -87,7 +87,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         self.update_layer(adapter_name, config)
 
     def update_layer(self, adapter_name: str, config: SsfConfig, **_: object) -> None:
-        """Adds the scale and shift of one adapter, started as its config says."""
+        """Add the scale and shift of one adapter, started as its config says."""
         base = self.get_base_layer()
         scale, shift = torch.ones(channels(base)), torch.zeros(channels(base))
         if config.init_ssf_weights == "random":
@@ -113,7 +113,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         return scale, shift
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The base layer's output, scaled and shifted."""
+        """Return the base layer's output, scaled and shifted."""
         if self.disable_adapters and self.merged:
             self.unmerge()
         scale, shift = (None, None) if self.disable_adapters or self.merged else self._composed(self.active_adapters)
@@ -152,7 +152,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         return weights
 
     def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
-        """Folds adapters into weight and bias. A layer without bias gains one where an adapter shifts it.
+        """Fold adapters into weight and bias. A layer without bias gains one where an adapter shifts it.
 
         Raises:
             ValueError: the base layer is quantized; or, with `safe_merge`, an adapter has values that are not finite.
@@ -198,7 +198,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
                 parameter.data = value.detach()
 
     def unmerge(self) -> None:
-        """Takes merged adapters out again, last first.
+        """Take merged adapters out again, last first.
 
         Raises:
             ValueError: a scale is zero, so that the weight it was folded into cannot be had back.
@@ -222,7 +222,7 @@ class SsfLayer(nn.Module, BaseTunerLayer):
 
 
 def _adds_one(module: nn.Module) -> bool:
-    """Whether a norm multiplies by 1 + weight (as Gemma's does): its output with a weight of zero tells."""
+    """Return whether a norm multiplies by 1 + weight (as Gemma's does), judged by its output with a weight of zero."""
     weight: Any = module.weight
     if weight.device.type == "meta":
         return "Gemma" in type(module).__name__

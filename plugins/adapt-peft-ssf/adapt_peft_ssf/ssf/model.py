@@ -50,7 +50,7 @@ class SsfModel(BaseTuner):
         self._replace_module(parent, target_name, layer, target)
 
     def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
-        """Puts a module in another's place. On the way back a layer is as it was, and a head has no weight to move."""
+        """Put a module in another's place, or the original back: then no weight has to move."""
         if isinstance(new_module, SsfLayer):
             super()._replace_module(parent, child_name, new_module, child)
         else:

@@ -42,7 +42,7 @@ def is_bare_name(given: str) -> bool:
 
 @attrs.frozen(kw_only=True)
 class LocatedModel:
-    """Where a model comes from.
+    """The source of a model.
 
     Attributes:
         source: a folder, a file of weights, or a hub id; None for a bare name of an architecture.
