@@ -16,6 +16,8 @@ from adapt_core.errors import ConfigError, Problem, Where
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 32
+_MAX_VALUES = 50_000
+"""Values of a config, each counted as often as an alias repeats it: few aliases can stand for very many values."""
 _PLAIN_KINDS = ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _PLAIN_KINDS)
 
@@ -98,6 +100,7 @@ class _Reader:
     def __init__(self, yaml: YAML, source: str) -> None:
         self._yaml = yaml
         self._source = source
+        self._values = 0
 
     def entries(self, node: Node, depth: int) -> Iterator[Entry]:
         written = {self._key(key) for key, _ in node.value}
@@ -122,6 +125,10 @@ class _Reader:
 
         if depth > _MAX_DEPTH:
             message = f"nested more than {_MAX_DEPTH} levels deep (or an alias that contains itself)."
+            raise ConfigError([Problem(message, where=_place(node, self._source))])
+        self._values += 1
+        if self._values > _MAX_VALUES:
+            message = f"more than {_MAX_VALUES:,} values, with those that aliases repeat. Write fewer of them."
             raise ConfigError([Problem(message, where=_place(node, self._source))])
         tag = str(node.tag)
         if tag not in _PLAIN_TAGS:

@@ -138,9 +138,9 @@ class RunFolder:
 
     def stored_keys(self) -> dict[str, Any]:
         """Return the resolved keys that `config.yaml` holds."""
-        from ruamel.yaml import YAML
+        from adapt_core.config.reader import plain, read_file
 
-        return dict(YAML(typ="safe", pure=True).load(self.config.read_text(encoding="utf-8")) or {})
+        return {entry.key: plain(entry.value) for entry in read_file(self.config)}
 
     def write_config(self, plan: Plan) -> None:
         """Write `config.yaml`: every resolved key, so that running the file again is the same run."""

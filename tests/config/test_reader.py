@@ -102,3 +102,14 @@ def test_a_mapping_is_taken_as_a_config() -> None:
     }
     with pytest.raises(ConfigError, match="must be text"):
         read_mapping({3: 4})  # type: ignore[dict-item]
+
+
+def repeated(times: int) -> str:
+    """A list of ten values, repeated by aliases."""
+    return f"a: &a [{', '.join('x' * 10)}]\nb:\n  - [{', '.join(['*a'] * times)}]\n"
+
+
+def test_aliases_may_repeat_values_within_bounds() -> None:
+    assert len(plain(read_text(repeated(100), "c.yaml")[1].value)[0]) == 100
+    with pytest.raises(ConfigError, match=r"c\.yaml:\d.*more than 50,000 values"):
+        read_text(repeated(5000), "c.yaml")
