@@ -72,6 +72,8 @@ def main() -> None:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(cli, {}, "adapt", COMPLETE, wanted))
+    # Processes that a library starts from here import nothing from the working directory in place of what is installed.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     code: object = 0
     try:
         with cli.make_context("adapt", sys.argv[1:]) as ctx:
@@ -100,6 +102,12 @@ def main() -> None:
         # Whoever read our output left; what was to be done is done. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except SystemExit as leave:
+        if "--traceback" in sys.argv:
+            raise
+        click.echo(f"defect: a plugin or a library ended the process (exit code {leave.code}).", err=True)
+        click.echo("Run the same command with --traceback to see which, or without it: adapt -p no:NAME.", err=True)
+        sys.exit(EXIT_DEFECT)
     except Exception as error:
         if "--traceback" in sys.argv:
             raise

@@ -75,9 +75,12 @@ def _optional_dependencies(registry: Registry) -> tuple[list[OptionalDependency]
     for implementation in sorted(hook.get_hookimpls(), key=lambda item: item.plugin_name != CORE):
         try:
             found += implementation.function()
-        except Exception as error:  # noqa: BLE001 - any plugin code may raise anything; the cause is shown
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - any plugin code may raise or exit; the cause is shown
             plugin = registry.provenance[implementation.plugin_name]
-            broken.append(f"{plugin}: adapt_optional_dependencies() raised {error}")
+            cause = str(error) or type(error).__name__
+            broken.append(f"{plugin}: adapt_optional_dependencies() raised {cause}")
     return found, broken
 
 

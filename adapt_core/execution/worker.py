@@ -16,7 +16,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.distributed.world import World
-from adapt_core.errors import EXIT_DEFECT, AdaptError
+from adapt_core.errors import EXIT_DEFECT, AdaptError, DefectError
 from adapt_core.execution.worker_protocol import Report, receive, take_standard_output
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
@@ -41,6 +41,9 @@ def main() -> int:
     try:
         result = _run(receive())
         report = Report(result=result.to_json() if result else None)
+    except SystemExit as leave:
+        code = EXIT_DEFECT
+        report = Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
     except Exception as error:  # noqa: BLE001 - the launcher shows it
         code = error.exit_code if isinstance(error, AdaptError) else EXIT_DEFECT
         report = Report.of_error(error)

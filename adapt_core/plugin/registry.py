@@ -133,7 +133,9 @@ class Registry:
         )
         try:
             plugin = entry.load()
-        except Exception as error:  # noqa: BLE001 - any plugin code may raise anything; the cause is kept
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - any plugin code may raise or exit; the cause is kept
             self.broken.append(BrokenPlugin(provenance, f"import failed: {_describe(error)}"))
             return
         self.add(plugin, provenance)
@@ -175,7 +177,9 @@ class Registry:
                 continue
             try:
                 specs = implementation.function()
-            except Exception as error:  # noqa: BLE001 - as in _load
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - as in _load
                 self.broken.append(BrokenPlugin(provenance, f"{hook}() raised {_describe(error)}"))
                 continue
             if not isinstance(specs, (list, tuple)):

@@ -62,9 +62,12 @@ class MetricRecorder:
                 continue
             try:
                 implementation.function(**{key: arguments[key] for key in implementation.argnames})
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin that exits does not end the run
+                cause = str(error) or type(error).__name__
                 self._failed.add(name)
-                log.warning("the plugin %s failed in %s and is left out from here on: %s", name, hook, error)
+                log.warning("the plugin %s failed in %s and is left out from here on: %s", name, hook, cause)
                 log.debug("traceback of %s", name, exc_info=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,9 @@ from adapt_core.config.reader import read_text
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import ConfigError, InputError
 from adapt_core.hf import HF_LOOP
+from adapt_core.plugin import registry as registry_module
 from adapt_core.plugin import specs
-from adapt_core.plugin.registry import Provenance, Registry
+from adapt_core.plugin.registry import ENTRY_POINT_GROUP, Provenance, Registry
 from adapt_core.plugin.specs import MethodSpec, TaskSpec, hookimpl
 
 from .. import fakes
@@ -45,6 +47,7 @@ def test_names_and_aliases_match_without_regard_to_case() -> None:
     ("plugin", "cause"),
     [
         (fakes.plugin(adapt_tasks=RuntimeError("boom")), "adapt_tasks() raised RuntimeError: boom"),
+        (fakes.plugin(adapt_tasks=SystemExit(0)), "adapt_tasks() raised SystemExit: 0"),
         (fakes.plugin(adapt_methods={"LoRA": 1}), "must return a list of MethodSpec, not dict"),
         (fakes.plugin(adapt_tasks=["words"]), "returned a str, not a TaskSpec"),
         (fakes.plugin(adapt_methods=[fakes.task()]), "returned a TaskSpec, not a MethodSpec"),
@@ -59,6 +62,14 @@ def test_a_broken_plugin_is_kept_apart_with_its_cause(plugin: Any, cause: str) -
     assert broken_causes(registry)[0].startswith("adapt-other 0.9: ")
     assert cause in broken_causes(registry)[0]
     assert registry.tasks.find("words") is not None
+
+
+def test_a_plugin_that_exits_when_it_is_imported_is_kept_apart(monkeypatch: Any, tmp_path: Any) -> None:
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = EntryPoint("leaving", "leaving", ENTRY_POINT_GROUP)
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [entry])
+    assert broken_causes(Registry.discover()) == ["unknown distribution unknown: import failed: SystemExit: 0"]
 
 
 def test_what_a_half_broken_plugin_can_still_do_it_does() -> None:
