@@ -92,12 +92,13 @@ def _threads(processes: int) -> int:
 def _environment(world: World, processes: int, machines: Rendezvous) -> dict[str, str]:
     """This process's environment, with what users of torch.distributed read, and threads that share the cores."""
     threads = str(_threads(processes))
-    interface = interface_towards(machines.host) if machines.size > 1 else None
+    interface = interface_towards(machines.host)
     return {
         **({"GLOO_SOCKET_IFNAME": interface} if interface else {}),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONSAFEPATH": "1",
         **os.environ,
         # Libraries under FSDP use a visible GPU, whatever device they are given.
         **({} if world.device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),

@@ -77,7 +77,8 @@ def started(messages: Sequence[tuple[int, str]], environments: Sequence[Mapping[
     try:
         for (rank, message), environment in zip(messages, environments, strict=True):
             process = subprocess.Popen(
-                [sys.executable, "-m", "adapt_core.execution.worker"],
+                # -P: nothing in the working directory is imported in place of an installed module.
+                [sys.executable, "-P", "-m", "adapt_core.execution.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if rank == 0 else subprocess.PIPE,

@@ -135,7 +135,7 @@ def rendezvous(params: ProcessParams) -> Iterator[Rendezvous]:
         InputError: a machine did not join within `machine_timeout`, two have one rank, or the port is in use.
     """
     if params.machines == 1:
-        own = TCPStore(_LOOPBACK, 0, is_master=True, wait_for_workers=False)
+        own = _store_on_loopback()
         yield Rendezvous(own, _LOOPBACK, own.port)
         return
     assert params.main_process_ip is not None
@@ -153,6 +153,13 @@ def rendezvous(params: ProcessParams) -> Iterator[Rendezvous]:
             raise
         finally:
             machines.close()
+
+
+def _store_on_loopback() -> TCPStore:
+    """Return a store that only this machine reaches. TCPStore by itself listens on every interface."""
+    listener = socket.create_server((_LOOPBACK, 0))
+    port = listener.getsockname()[1]
+    return TCPStore(_LOOPBACK, port, is_master=True, wait_for_workers=False, master_listen_fd=listener.detach())
 
 
 @contextmanager

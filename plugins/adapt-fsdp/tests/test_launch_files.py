@@ -122,6 +122,7 @@ def test_a_train_job_is_one_by_kubeflow_s_own_model(emit: Emit) -> None:
     assert (trainer["numNodes"], trainer["numProcPerNode"]) == (2, 4)
     assert trainer["resourcesPerNode"]["limits"]["nvidia.com/gpu"] == "4"
     assert f"/etc/adapt/{name}" in trainer["args"]
+    assert trainer["env"] == [{"name": "PYTHONSAFEPATH", "value": "1"}]
     [patched] = job["spec"]["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
     pod = patched["template"]["spec"]["template"]["spec"]
     mounted = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
@@ -148,6 +149,7 @@ def test_a_torchrun_line_says_where_processes_meet(emit: Emit, changes: dict[str
     line = emit("torchrun", **changes)
     shell_accepts("#!/bin/bash\n" + line)
     assert options <= set(line.split())
+    assert line.startswith("env PYTHONSAFEPATH=1 torchrun ")
 
 
 @pytest.mark.slow

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.errors import EXIT_DEFECT, AdaptError, DefectError, InputError
+from adapt_core.execution import worker
+from adapt_core.execution.worker_protocol import Report
 
 from adapt_fsdp.failures import first_failure
-from adapt_fsdp.processes import Worker, stop, watch
+from adapt_fsdp.processes import Worker, started, stop, watch
 
 Spawn = Callable[..., list[Worker]]
 
@@ -141,3 +145,29 @@ def _alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z" and os.path.exists(f"/proc/{pid}")
+
+
+def test_a_worker_imports_nothing_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mark = tmp_path / "imported"
+    for name in ("torch", "json", "attrs", "adapt_core"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(mark)!r}, 'w')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with started([(0, "{}\n")], [dict(os.environ)]) as workers:
+        watch(workers, lambda: False)
+        assert workers[0].report is not None  # it got as far as reading its message
+        assert "KeyError" in str(workers[0].report.message)
+    assert not mark.exists()
+
+
+def test_a_worker_that_a_plugin_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(_: object) -> None:
+        raise SystemExit(0)
+
+    sent = io.StringIO()
+    monkeypatch.setattr(worker, "take_standard_output", lambda: sent)
+    monkeypatch.setattr(worker, "receive", dict)
+    monkeypatch.setattr(worker, "_run", leave)
+    assert worker.main() == EXIT_DEFECT
+    assert "ended the process (exit code 0)" in str(Report.from_line(sent.getvalue()).message)

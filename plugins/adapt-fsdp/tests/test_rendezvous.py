@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 from adapt_core.errors import DefectError, InputError
@@ -99,3 +100,13 @@ def test_two_machines_with_one_rank_are_distinguished_from_a_late_one(port: int)
         machine(0, port), machine(1, port), machine(1, port), act=lambda machines: machines.wait("nothing", 2)
     )
     assert any(isinstance(error, InputError) and "two machines have machine_rank: 1" in str(error) for error in errors)
+
+
+def test_one_machine_listens_on_the_loopback_alone() -> None:
+    from adapt_fsdp.rendezvous import rendezvous
+
+    with rendezvous(DdpParams()) as machines:
+        machines.set("a value", 1)
+        assert machines.wait("a value", 5) == 1
+        listening = [c.laddr for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        assert {address.ip for address in listening if address.port == machines.port} == {"127.0.0.1"}

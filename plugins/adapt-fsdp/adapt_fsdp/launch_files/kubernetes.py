@@ -58,6 +58,8 @@ def train_job(plan: Plan, command: RunCommand) -> str:
                     "adapt_core",
                     *command.words(f"{_FOLDER}/{file}"),
                 ],
+                # torchrun starts Python with -m, which imports from the working directory first without it.
+                "env": [{"name": "PYTHONSAFEPATH", "value": "1"}],
                 "resourcesPerNode": {"requests": resources, "limits": resources},
             },
             "runtimePatches": [{"manager": "adapt.launch/config", "trainingRuntimeSpec": _mounts(params, name)}],

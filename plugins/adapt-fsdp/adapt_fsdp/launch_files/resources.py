@@ -13,6 +13,9 @@ from adapt_fsdp.params import ProcessParams
 RESTARTS = 3
 """Restarts by torchrun: its first one after a killed process can fail to connect; the next one resumes."""
 
+SAFE_PATH = ("env", "PYTHONSAFEPATH=1")
+"""Before a command that starts Python with -m, which imports from the working directory first without it."""
+
 
 def processes_per_machine(params: ProcessParams, scheduler: str) -> int:
     """Return the number of processes on each machine; the GPUs of another machine cannot be counted here.

@@ -9,7 +9,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
 from adapt_fsdp.devices import PROCESSES_ON_A_CPU
-from adapt_fsdp.launch_files.resources import RESTARTS, job_name
+from adapt_fsdp.launch_files.resources import RESTARTS, SAFE_PATH, job_name
 from adapt_fsdp.params import ProcessParams
 
 
@@ -21,7 +21,7 @@ def torchrun_line(plan: Plan, command: RunCommand) -> str:
     """
     params: ProcessParams = plan.launcher.params
     each = params.num_processes or (PROCESSES_ON_A_CPU if params.use_cpu else "gpu")
-    words = ["torchrun", f"--nproc-per-node={each}", f"--max-restarts={RESTARTS}"]
+    words = [*SAFE_PATH, "torchrun", f"--nproc-per-node={each}", f"--max-restarts={RESTARTS}"]
     words += _rendezvous(params, job_name(command.config.stem)) if params.machines > 1 else ["--standalone"]
     words += ["--module", "adapt_core", *command.words()]
     return shlex.join(words) + "\n"
