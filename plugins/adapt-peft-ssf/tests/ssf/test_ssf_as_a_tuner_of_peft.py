@@ -12,7 +12,7 @@ from torch import nn
 
 from adapt_core.errors import InputError
 
-from .models import CASES, ConvNet, Mlp, logits, train
+from ..models import CASES, ConvNet, Mlp, logits, train
 from adapt_peft_ssf.methods.ssf import Ssf
 from adapt_peft_ssf.params import SsfParams
 from adapt_peft_ssf.ssf import SsfConfig, SsfLayer

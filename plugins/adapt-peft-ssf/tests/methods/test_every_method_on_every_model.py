@@ -12,27 +12,11 @@ from torch import nn
 
 from adapt_core.verification.training import fingerprint
 
-from .models import CASES, Case, logits, train
-from adapt_peft_ssf import params
+from ..adapters import METHODS, make, new_head
+from ..models import CASES, Case, logits, train
 
 RELATIVE = 1e-5
 """A merge may differ by this share of the largest logit."""
-
-
-def make(method: str, **values: Any) -> Any:
-    from adapt_peft_ssf.methods.dora import Dora
-    from adapt_peft_ssf.methods.lora import Lora
-
-    if method == "LoRA":
-        return Lora(params.LoraParams(**{"dropout": 0.0, **values}))
-    if method == "SSF":
-        from adapt_peft_ssf.methods.ssf import Ssf
-
-        return Ssf(params.SsfParams(**values))
-    return Dora(params.DoraParams(**{"dropout": 0.0, **values}))
-
-
-METHODS = ("LoRA", "DoRA", "SSF")
 
 
 @pytest.fixture(params=CASES)
@@ -138,7 +122,7 @@ class WithTrainStep(nn.Module):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_model_with_a_train_step_of_its_own_keeps_its_class(name: str, tmp_path: Path) -> None:
-    case = Case(WithTrainStep, CASES["conv net"].inputs, attrs_site("backbone.fc"))
+    case = Case(WithTrainStep, CASES["conv net"].inputs, new_head("backbone.fc"))
     method = make(name)
     model = method.attach(case.seeded(), case.context)
     assert type(model) is WithTrainStep
@@ -158,9 +142,3 @@ def test_a_model_with_a_train_step_of_its_own_keeps_its_class(name: str, tmp_pat
     merged = method.merge(model, None).eval()
     assert type(merged) is WithTrainStep
     assert (logits(merged, case.inputs()) - unmerged).abs().max() <= RELATIVE * unmerged.abs().max()
-
-
-def attrs_site(head: str) -> Any:
-    from adapt_core.contracts import AttachContext
-
-    return AttachContext(head=(head,), new_parameters=frozenset({f"{head}.weight", f"{head}.bias"}), train_head=True)

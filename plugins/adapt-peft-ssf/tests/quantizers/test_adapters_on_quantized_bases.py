@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 import torch
 
 from adapt_core.verification.training import fingerprint
 
-from .models import CASES, Case, logits, train
-from .test_every_method_on_every_model import METHODS, make
-from adapt_peft_ssf import params
-from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
-from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit
+from ..adapters import METHODS, context, make, quantized, quantizer
+from ..models import CASES, Case, logits, train
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantized_layers
 
 MODELS = ("bert", "gpt2", "llama", "t5", "mlp", "timm vit")
-
-
-def quantizer(bits: int, **values: Any) -> Any:
-    if bits == 4:
-        return Bnb4bit(params.Bnb4bitParams(load_in_4bit=True, **{"bnb_4bit_compute_dtype": "float32", **values}))
-    return Bnb8bit(params.Bnb8bitParams(load_in_8bit=True, **values))
-
-
-def quantized(case: Case, bits: int, **values: Any) -> Any:
-    made = quantizer(bits, **values)
-    return made.prepare(made.convert(case.seeded(), case.context.head, "cpu"), False)
-
-
-def context(case: Case) -> Any:
-    return attrs.evolve(case.context, quantized=True)
 
 
 @pytest.fixture(params=MODELS)

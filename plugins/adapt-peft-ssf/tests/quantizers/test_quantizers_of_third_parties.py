@@ -15,8 +15,8 @@ from adapt_core.errors import InputError
 from adapt_core.testing import QuantizerContract
 from adapt_core.testing.int8 import Int8, Int8Linear
 
-from .models import CASES, Case, logits, train
-from .test_every_method_on_every_model import make
+from ..adapters import make
+from ..models import CASES, Case, logits, train
 from adapt_peft_ssf.methods.any_peft import AnyPeft
 from adapt_peft_ssf.params import AnyPeftParams
 

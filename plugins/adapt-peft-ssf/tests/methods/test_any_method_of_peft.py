@@ -10,7 +10,7 @@ import pytest
 import adapt_core
 from adapt_core.errors import InputError
 
-from .models import CASES, logits, train
+from ..models import CASES, logits, train
 from adapt_peft_ssf.methods.any_peft import AnyPeft
 from adapt_peft_ssf.params import AnyPeftParams
 

@@ -10,9 +10,8 @@ import torch
 
 from adapt_core.errors import ConfigError, InputError
 
-from .models import CASES, logits, train
-from .test_adapters_on_quantized_bases import context, quantized, quantizer
-from .test_every_method_on_every_model import make
+from ..adapters import context, make, quantized, quantizer
+from ..models import CASES, logits, train
 from adapt_peft_ssf import params
 from adapt_peft_ssf.quantizers.bnb_4bit import Bnb4bit
 from adapt_peft_ssf.quantizers.bnb_8bit import Bnb8bit

@@ -12,7 +12,7 @@ from peft.tuners.lora import LoraLayer
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
-from .models import CASES, ConvNet, logits
+from ..models import CASES, ConvNet, logits
 from adapt_peft_ssf.methods.dora import Dora
 from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.params import DoraParams, LoraParams

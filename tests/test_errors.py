@@ -1,0 +1,11 @@
+"""Texts of errors that several modules share."""
+
+from __future__ import annotations
+
+from adapt_core.errors import first_of
+
+
+def test_a_long_list_is_cut_short_and_the_rest_counted() -> None:
+    assert first_of(["a", "b", "c", "d", "e"], 2) == "a, b and 3 more"
+    assert first_of({3: "x", 4: "y"}, 2) == "3, 4"
+    assert first_of(()) == ""
