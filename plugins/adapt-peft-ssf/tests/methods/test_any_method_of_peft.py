@@ -90,7 +90,7 @@ def test_what_cannot_be_merged_leaves_the_adapter_alone(
     pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
     from adapt_peft_ssf.methods import peft_models
 
-    def refuse(model: Any) -> Any:
+    def refuse(model: Any, quantizer: Any) -> Any:
         raise NotImplementedError("this method has no merge")
 
     monkeypatch.setattr(peft_models, "merge", refuse)
