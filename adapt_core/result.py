@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Required, TypedDict
 
 import attrs
@@ -62,6 +63,7 @@ class RunResult:
         steps: optimizer steps done.
         artifacts: names to paths inside the run folder.
         artifact_bytes: names to sizes on disk, of the adapter and the model.
+        warnings: what a reader must know before the metrics: "validation loss before training is not finite (nan)".
         merge: how far the merged model's outputs are from the unmerged one's (see
             `adapt_core.verification.merge`), or None where no adapter was merged.
         training_check: that what should train moved and the rest did not (see `adapt_core.verification.training`).
@@ -93,14 +95,28 @@ class RunResult:
     output_dir: str
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
+    warnings: Sequence[str] = ()
 
     def to_json(self) -> str:
-        """Return the text of `result.json`."""
-        return json.dumps(attrs.asdict(self), indent=2, sort_keys=False) + "\n"
+        """Return the text of `result.json`; a number that is not finite is null, which JSON has."""
+        return json.dumps(without_nan(attrs.asdict(self)), indent=2, sort_keys=False, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> RunResult:
         """Return the result that `to_json` wrote, also in an earlier version; keys of later versions are left out."""
         known = {field.name for field in attrs.fields(cls)}
         stored = {_EARLIER_KEYS.get(key, key): value for key, value in json.loads(text).items()}
+        stored["metrics"] = {
+            moment: values and {name: math.nan if value is None else value for name, value in values.items()}
+            for moment, values in stored["metrics"].items()
+        }
         return cls(**{key: value for key, value in stored.items() if key in known})
+
+
+def without_nan(value: Any) -> Any:
+    """Return JSON-ready data with None for each number that is not finite, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    return [without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from adapt_core import __version__
-from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError, InterruptedRunError
+from adapt_core.errors import EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED, AdaptError, InterruptedRunError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
@@ -24,6 +26,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional dependencies."),
 }
 """Command -> (import string, one line for `adapt --help`)."""
+
+OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
+"""Errors of an output that cannot be written: a full disk, an exhausted quota, a broken device, a closed file."""
 
 COMPLETE = "_ADAPT_COMPLETE"
 """The variable through which a shell asks for completions."""
@@ -66,6 +71,27 @@ def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
     ctx.obj = tuple(switch.removeprefix("no:") for switch in plugin_switches)
 
 
+def _open_standard_streams() -> None:
+    """Give closed standard streams the null device; else a file of ours gets their number, and libraries' prints."""
+    for number, mode, name in ((0, "r", "stdin"), (1, "w", "stdout"), (2, "w", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest free number, which is this one.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for the process
+
+
+def _discard_output() -> None:
+    """Send standard output to the null device: Python would complain of what it cannot flush at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
 def main() -> None:
     """Run the command and exit: 0 done, 2 the user's input is at fault, 1 a defect, 130 interrupted."""
     if wanted := os.environ.get(COMPLETE):
@@ -74,6 +100,7 @@ def main() -> None:
         sys.exit(shell_complete(cli, {}, "adapt", COMPLETE, wanted))
     # Processes that a library starts from here import nothing from the working directory in place of what is installed.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    _open_standard_streams()
     code: object = 0
     try:
         with cli.make_context("adapt", sys.argv[1:]) as ctx:
@@ -82,25 +109,25 @@ def main() -> None:
     except click.exceptions.Exit as leave:
         code = leave.exit_code
     except click.exceptions.Abort:
-        click.echo("interrupted.", err=True)
+        _complain("interrupted.")
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except InterruptedRunError as error:
-        click.echo(f"interrupted: {error}", err=True)
+        _complain(f"interrupted: {error}")
         sys.exit(error.exit_code)
     except AdaptError as error:
         if "--traceback" in sys.argv:
             raise
-        click.echo(f"error: {error}", err=True)
+        _complain(f"error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        click.echo("interrupted.", err=True)
+        _complain("interrupted.")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output left; what was to be done is done. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output left; what was to be done is done.
+        _discard_output()
         sys.exit(0)
     except SystemExit as leave:
         if "--traceback" in sys.argv:
@@ -111,10 +138,14 @@ def main() -> None:
     except Exception as error:
         if "--traceback" in sys.argv:
             raise
-        click.echo(f"defect: {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
-        click.echo(
-            "This is not a fault of your input. Please report it with the output of the same command and --traceback.",
-            err=True,
+        if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS:
+            # The result of the command is where it was written; only what is printed, or an output file, is incomplete.
+            _complain(f"error: {error.filename or 'standard output'} cannot be written: {error.strerror}.")
+            _discard_output()
+            sys.exit(EXIT_INPUT)
+        _complain(f"defect: {type(error).__name__}: {str(error).strip() or 'no message'}")
+        _complain(
+            "This is not a fault of your input. Please report it with the output of the same command and --traceback."
         )
         sys.exit(EXIT_DEFECT)
     sys.exit(code if isinstance(code, int) else 0)

@@ -66,6 +66,7 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
         return
     from adapt_core.cli.tables import metrics_table
 
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}")
     click.echo(metrics_table(result))
     click.echo(f"{result.status}: {result.output_dir}")
-    sys.stdout.flush()

@@ -210,6 +210,12 @@ class RunParams:
         key="RESUME_FROM_CHECKPOINT",
         may_change_on_resume=True,
     )
+    resume_with_changes: bool = param(
+        False,
+        "Resume although the data or the base model changed, or the checkpoint is of another run.",
+        key="RESUME_WITH_CHANGES",
+        may_change_on_resume=True,
+    )
     save_method: str = param(
         "state_dict",
         "Form of the adapted model in model/: a pickled model, a state dict, safetensors, or a save_pretrained folder.",

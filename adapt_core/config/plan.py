@@ -88,7 +88,7 @@ class Plan(Generic[ParamsT]):
         keys["launcher"] = self.launcher.name
         keys["OUTPUT_DIR"] = self.output_dir
         keys["FULL_FINE_TUNING"] = False
-        keys["RESUME_FROM_CHECKPOINT"] = False
+        keys["RESUME_FROM_CHECKPOINT"] = keys["RESUME_WITH_CHANGES"] = False
         for slot in SLOTS:
             choice = getattr(self, slot)
             if choice is not None:

@@ -14,8 +14,10 @@ from adapt_core.errors import AdaptError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
+from adapt_core.run_folder.inputs import refuse_overlap
+from adapt_core.run_folder.ownership import Ownership, refuse
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.run_folder.resume import ResumeDecision, decide_resume
+from adapt_core.run_folder.resume import ResumeDecision, decide_resume, entered, restoring
 from adapt_core.runtime.environment_errors import environment_error
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
@@ -53,11 +55,13 @@ class Command:
 
     def _coordinate(self) -> RunResult:
         folder = RunFolder(self.plan.output_dir)
+        refuse_overlap(self.plan)
+        refuse(folder.path, Ownership.of(folder.path).unclaimed())
         folder.prepare()
         reporter = make_reporter(is_main=True)
-        stop = StopRequest()
+        stop, say = StopRequest(), reporter.message
         logged = logging_to(log_files(self.plan, folder), reporter, logged_packages(self.registry))
-        with folder.locked(), logged, stop.on_signals(reporter.message):
+        with folder.locked(), entered(self.plan, folder), logged, restoring(folder), stop.on_signals(say):
             try:
                 decision = decide_resume(self.plan, folder)
                 if decision.finished is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from adapt_core.contracts import Task
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
 from adapt_core.run_folder.files import atomic_folder
+from adapt_core.run_folder.ownership import Ownership, claim, seal_names
 from adapt_core.run_folder.paths import RunFolder
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ def export_run(
     """
     method, quantizer = components.method, components.quantizer
     artifacts: dict[str, str] = {}
+    claim(folder.path, folder.adapter.name, folder.model.name)
     with atomic_folder(folder.adapter) as temporary:
         has_adapter = method.save_adapter(model, temporary)
     if has_adapter:
+        seal_names(folder.path, folder.adapter.name)
         artifacts["adapter"] = folder.adapter.name
         log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")
     else:
-        shutil.rmtree(folder.adapter)
+        Ownership.of(folder.path).forget(folder.adapter.name)
     merge = quantizer is None if plan.run.merge_adapter is None else plan.run.merge_adapter
     if has_adapter and not merge:
         log.info("only the adapter is saved; merge it later with: adapt export %s --save-method M -o DIR", folder.path)
@@ -64,6 +67,7 @@ def export_run(
         return artifacts, None
     outcome = merge_check.after(plain) if has_adapter else None
     save_model(components.task, plain, folder.model, plan.run.save_method)
+    seal_names(folder.path, folder.model.name)
     artifacts["model"] = folder.model.name
     return artifacts, outcome
 
@@ -105,12 +109,27 @@ def export_finished(run_dir: str | Path, save_method: str, output: str | Path, *
     if save_method not in SAVE_METHODS:
         raise InputError(f"--save-method must be one of {', '.join(SAVE_METHODS)}; not {save_method!r}.")
     folder = Path(output).expanduser().absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists already and is not empty. Give another -o.")
+    _refuse_output(folder)
     finished = FinishedRun.open(run_dir, trust=trust)
     merges = not finished.folder.model.is_dir()
     merged = finished.merged() if merges else None
     model = merged.model if merged else finished.model()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    save_model(finished.task, model, folder, save_method)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        save_model(finished.task, model, folder, save_method)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}. Give another -o.") from error
     return Exported(folder, merges, merged.outcome if merged else None)
+
+
+def _refuse_output(folder: Path) -> None:
+    """Raise InputError where a folder cannot be made without touching what is there, before anything is loaded."""
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link, and nothing is written through links. Give another -o.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists already and is not empty. Give another -o.")
+    if os.path.ismount(folder):
+        raise InputError(f"{folder} is a mount point, which cannot be replaced. Give a folder in it as -o.")
+    above = next(path for path in folder.parents if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be made: {above} cannot be written to. Give another -o.")

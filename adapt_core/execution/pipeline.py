@@ -26,6 +26,7 @@ from adapt_core.report.evaluation_record import EvaluationRecord
 from adapt_core.report.model_card import model_card
 from adapt_core.result import RunResult
 from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.ownership import claim, complete
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.interrupts import StopRequest
@@ -114,11 +115,14 @@ class Run:
             seed=self.plan.training.seed,
             config_sha256=self.plan.config_sha256,
             output_dir=str(self.folder.path),
+            warnings=tuple(self.recorder.warnings),
         )
         trained_model = strategy.gather_model(loop.unwrap_model())
         if self.world.is_main:
             result = self.finish(trained_model, result, merge_check)
         self.recorder.finished(result)
+        if self.world.is_main:
+            complete(self.folder.path)
         return result
 
     def load_data(self) -> TaskData:
@@ -177,6 +181,8 @@ class Run:
         """Take over the run folder and start trackers and observers."""
         if self.world.is_main:
             self.decision.begin(self.plan)
+            if self.plan.run.trackers:
+                claim(self.folder.path, *self.plan.run.trackers)
             start_trackers(self.plan, self.registry)
         self.recorder.started(self.plan)
 
@@ -225,6 +231,7 @@ class Run:
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
         result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
         spec = self.registry.task_spec(self.plan.task.name)
+        claim(folder.path, folder.card.name, folder.report.name, folder.result.name)
         write_text(folder.card, model_card(self.plan, spec, self.components.task, result))
         artifacts["model card"] = folder.card.name
         if report_run(self.plan, self.registry, folder, result):

@@ -16,6 +16,7 @@ from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, Sup
 from adapt_core.contracts import Loop, Task, TaskData
 from adapt_core.evaluation import PerClass
 from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class EvaluationRecord:
         samples = self._samples(loop) if kept is None else kept
         taken = {"samples": samples, "per_class": table and _plain(table)}
         if self._is_main and any(taken.values()):
+            claim(self._folder.path, self._folder.evaluation.name)
             write_text(self._folder.evaluation, json.dumps({**stored(self._folder), moment: taken}))
 
     def _samples(self, loop: Loop) -> list[dict[str, Any]]:
@@ -85,7 +87,10 @@ def stored(folder: RunFolder) -> dict[str, Any]:
         held: dict[str, Any] = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    return held
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read (%s): what it had is left out of the report.", folder.evaluation, error)
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def _plain(table: PerClass) -> dict[str, Any]:

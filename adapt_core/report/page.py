@@ -37,6 +37,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         "report.html.j2",
         title=f"{plan.task.name} with {plan.method.name}",
         summary=f"{plan.model.local_model_path or plan.model.model_path}, adapted to {data_of(plan)}",
+        warnings=result.warnings,
         tiles=tiles(result),
         metrics=metrics_section(result.metrics, directions),
         charts=charts_of(folder.metric_lines()),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapt_core.errors import InputError
 from adapt_core.run_folder.files import digest_of, write_text
+from adapt_core.run_folder.ownership import CHECKPOINTS, Ownership
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
@@ -23,7 +24,52 @@ def seal(checkpoint: Path) -> None:
         for path in sorted(checkpoint.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    write_text(checkpoint / MANIFEST, json.dumps({"files": files}, indent=1))
+    owner = Ownership.read(checkpoint.parent.parent)
+    write_text(checkpoint / MANIFEST, json.dumps({"run": owner and owner.run, "files": files}, indent=1))
+
+
+def run_of(checkpoint: Path) -> str | None:
+    """Return the id of the run that wrote a complete checkpoint, or None where it is not recorded."""
+    run = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8")).get("run")
+    return run if isinstance(run, str) else None
+
+
+def claim_checkpoint(checkpoint: Path) -> None:
+    """List a checkpoint that is about to be written in the record of its run folder.
+
+    An incomplete one of the same step, which an interrupted run left, is deleted.
+
+    Raises:
+        InputError: the folder exists and no run wrote it, or a link is in the way.
+    """
+    owner = Ownership.of(checkpoint.parent.parent)
+    name = f"{CHECKPOINTS}/{checkpoint.name}"
+    owner.claim(CHECKPOINTS, name)
+    if checkpoint.exists():
+        owner.forget(name)
+        owner.claim(name)
+
+
+def prune(folder: Path, keep: int, best: Path | None) -> None:
+    """Delete a run's oldest checkpoints; only folders that the run wrote, and only the files that it wrote.
+
+    Args:
+        folder: `checkpoints/` of a run folder.
+        keep: how many to keep, the best one included where it is not among the newest.
+        best: a checkpoint that is kept.
+    """
+    owner = Ownership.of(folder.parent)
+    own = [path for path in found(folder) if f"{CHECKPOINTS}/{path.name}" in owner.written and not path.is_symlink()]
+    own.sort(key=step_of)
+    spared = {path.name for path in own[-1:]} | ({best.name} if best is not None else set())
+    surplus = len(own) - max(keep, len(spared))
+    for path in [path for path in own if path.name not in spared][: max(surplus, 0)]:
+        owner.forget(f"{CHECKPOINTS}/{path.name}")
+
+
+def found(folder: Path) -> list[Path]:
+    """Return the folders of the exact name of a checkpoint."""
+    return [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir()]
 
 
 def fault(checkpoint: Path) -> str | None:
@@ -59,8 +105,7 @@ def step_of(checkpoint: Path) -> int:
 
 def newest_complete(folder: Path) -> Path | None:
     """Return the complete checkpoint with the most steps, or None. Log which were skipped, and why."""
-    found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir()]
-    for checkpoint in sorted(found, key=step_of, reverse=True):
+    for checkpoint in sorted(found(folder), key=step_of, reverse=True):
         reason = fault(checkpoint)
         if reason is None:
             return checkpoint

@@ -47,14 +47,21 @@ def digest_of(path: Path) -> str:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    """A temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    A folder at `path` is replaced as a whole: the caller checks that it may be.
+    """
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     temporary.chmod(0o755)
     try:
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
+            earlier = Path(f"{temporary}.replaced")
+            os.rename(path, earlier)
+            os.replace(temporary, path)
+            shutil.rmtree(earlier, ignore_errors=True)
+        else:
+            os.replace(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

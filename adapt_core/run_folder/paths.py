@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -17,20 +17,9 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.ownership import CHECKPOINTS, LOG, Ownership
 
-_OURS = (
-    "config.yaml",
-    "result.json",
-    "metrics.jsonl",
-    "evaluation.json",
-    "checkpoints",
-    "adapter",
-    "model",
-    "report.html",
-    "README.md",
-    "tensorboard",
-    "samples",
-)
+_LOCK = ".adapt-run.lock"
 
 
 @attrs.frozen
@@ -53,11 +42,11 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        return self.path / "log.txt"
+        return self.path / LOG
 
     @property
     def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def adapter(self) -> Path:
@@ -94,7 +83,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for one run at a time, by a file `.lock`, which goes with the run.
+        """Hold the folder for one run at a time, by a file `.adapt-run.lock`, which goes with the run.
 
         Raises:
             InputError: another run holds it, or the lock cannot be written.
@@ -102,7 +91,9 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         # A file of its own, because older versions of filelock (4.2.0 is one) empty the file that they lock.
-        file = self.path / ".lock"
+        file = self.path / _LOCK
+        if file.is_symlink() or (file.exists() and (not file.is_file() or file.stat().st_size)):
+            raise InputError(f"{file} is not a lock of adapt. Move it away, or give another OUTPUT_DIR.")
         lock = FileLock(file)
         try:
             lock.acquire(blocking=False)
@@ -127,7 +118,7 @@ class RunFolder:
             return RunResult.from_json(self.result.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{self.result} cannot be read ({error}). Delete it, or give another OUTPUT_DIR."
             ) from None
@@ -140,7 +131,13 @@ class RunFolder:
         """Return the resolved keys that `config.yaml` holds."""
         from adapt_core.config.reader import plain, read_file
 
-        return {entry.key: plain(entry.value) for entry in read_file(self.config)}
+        keys = {entry.key: plain(entry.value) for entry in read_file(self.config)}
+        if "TASK" not in keys or "method" not in keys:
+            raise InputError(
+                f"{self.config} is not the config of a run: it has no TASK and method. Restore it, or give another "
+                "OUTPUT_DIR."
+            )
+        return keys
 
     def write_config(self, plan: Plan) -> None:
         """Write `config.yaml`: every resolved key, so that running the file again is the same run."""
@@ -151,41 +148,59 @@ class RunFolder:
         yaml.sort_base_mapping_type_on_output = False
         text = StringIO()
         yaml.dump(plan.keys(), text)
+        owner = Ownership.of(self.path)
+        owner.claim(self.config.name)
         write_text(
             self.config, f"# Every parameter of this run, resolved. adapt run {self.config.name}\n{text.getvalue()}"
         )
-
-    def clear(self) -> None:
-        """Delete what an earlier run left, and nothing else."""
-        for name in _OURS:
-            path = self.path / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        owner.seal(self.config.name)
 
     def stored_before(self) -> dict[str, float] | None:
         """Return the "before" metrics that the first run of this folder measured, or None."""
         for line in self.metric_lines():
             if line.get("phase") == "before":
-                return {key: value for key, value in line.items() if key not in ("phase", "step", "epoch")}
+                found = {key: value for key, value in line.items() if key not in ("phase", "step", "epoch")}
+                return {key: math.nan if value is None else value for key, value in found.items()}
         return None
 
     def metric_lines(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`; a last line that was cut short is left out."""
+        try:
+            texts = self.metrics.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.metrics} cannot be read ({error}). Restore it, or give another OUTPUT_DIR."
+            ) from None
         lines = []
-        if self.metrics.exists():
-            for text in self.metrics.read_text(encoding="utf-8").splitlines():
-                try:
-                    lines.append(json.loads(text))
-                except ValueError:
-                    break
+        for number, text in enumerate(texts, start=1):
+            line = _line(text)
+            if line is not None:
+                lines.append(line)
+            elif number < len(texts):
+                raise InputError(
+                    f"{self.metrics}:{number}: not a line that a run wrote. Restore it, or give another OUTPUT_DIR."
+                )
         return lines
 
     def rewind_metrics(self, step: int) -> None:
         """Drop the lines after a step, which a resumed run will write again."""
-        kept = [line for line in self.metric_lines() if line["step"] <= step and line.get("phase") != "after"]
+        kept = [line for line in self.metric_lines() if line["step"] <= step and line["phase"] not in ("after", "test")]
         write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """Return a line of `metrics.jsonl`, or None where it is not one."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    known = isinstance(line, dict) and isinstance(line.get("step"), int) and isinstance(line.get("phase"), str)
+    numbers = known and all(
+        value is None or isinstance(value, (int, float)) for key, value in line.items() if key != "phase"
+    )
+    return line if numbers else None
 
 
 def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:

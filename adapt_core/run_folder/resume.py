@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.checkpoints import fault, newest_complete, step_of
+from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
+from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs
+from adapt_core.run_folder.ownership import CHECKPOINTS, LOG, Ownership, refuse
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
 log = logging.getLogger(__name__)
@@ -27,32 +32,55 @@ class ResumeDecision:
         checkpoint: where to go on from, or None to start at the beginning.
         before: the "before" metrics of the run that is resumed.
         finished: the result of a finished run that `--resume` met: there is nothing to do.
+        inputs: digests of the data and the base model, for later resumes.
     """
 
     folder: RunFolder
     checkpoint: Path | None = None
     before: dict[str, float] | None = None
     finished: RunResult | None = None
+    inputs: Digests = attrs.field(factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         """Return the JSON-ready form of a decision to run, for worker processes."""
-        return {"checkpoint": self.checkpoint and str(self.checkpoint), "before": self.before}
+        return {
+            "checkpoint": self.checkpoint and str(self.checkpoint),
+            "before": self.before,
+            "inputs": self.inputs,
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any], folder: RunFolder) -> ResumeDecision:
         """Return the decision that `to_data` wrote, for a run folder."""
         checkpoint = data["checkpoint"]
-        return cls(folder=folder, checkpoint=Path(checkpoint) if checkpoint else None, before=data["before"])
+        return cls(
+            folder=folder,
+            checkpoint=Path(checkpoint) if checkpoint else None,
+            before=data["before"],
+            inputs=data["inputs"],
+        )
 
     def begin(self, plan: Plan) -> None:
-        """Called once data and model are loaded: from here on the folder is this run's.
+        """Take over the folder for this run, once data and model are loaded.
 
-        Deletes an earlier run where this one takes its place, and writes `config.yaml`.
+        An earlier run whose place this one takes is moved aside; `config.yaml` is written.
+
+        Raises:
+            InputError: the earlier run cannot be moved; everything is as before.
         """
+        owner = Ownership.of(self.folder.path)
+        if self.checkpoint is None and owner.has_written:
+            if plan.resume is None:
+                refuse(self.folder.path, owner.foreign())
+                owner = owner.replace()
+            else:
+                owner.remove_written()
+        if self.inputs:
+            owner.inputs = self.inputs
+        owner.claim(self.folder.metrics.name)
         if self.checkpoint is not None:
             self.folder.rewind_metrics(step_of(self.checkpoint))
         else:
-            self.folder.clear()
             self.folder.metrics.touch()
         self.folder.write_config(plan)
 
@@ -65,6 +93,11 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
     """
     finished = folder.finished()
     overwrite = plan.run.overwrite_output_dir
+    owner = Ownership.of(folder.path)
+    if overwrite and plan.resume is None and owner.has_written:
+        refuse(folder.path, owner.foreign())
+        _refuse_read_only(folder, owner)
+    inputs = {} if finished and plan.resume == "auto" else digest_inputs(plan)
     if plan.resume is None:
         if finished and not overwrite:
             raise InputError(
@@ -76,19 +109,20 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
                 f"OUTPUT_DIR {folder.path} holds an unfinished run. "
                 "Go on with it (--resume), or replace it (--set OVERWRITE_OUTPUT_DIR=true)."
             )
-        return ResumeDecision(folder=folder)
+        return ResumeDecision(folder=folder, inputs=inputs)
     if plan.resume == "auto":
         if finished:
             log.info("%s holds a finished run of this config: nothing to do.", folder.path)
             return ResumeDecision(folder=folder, finished=finished)
         if not folder.started():
             log.warning("nothing to resume in %s: the run starts from the beginning.", folder.path)
-            return ResumeDecision(folder=folder)
+            return ResumeDecision(folder=folder, inputs=inputs)
         _refuse_other_arithmetic(plan, folder)
         checkpoint = newest_complete(folder.checkpoints)
         if checkpoint is None:
             log.warning("no complete checkpoint in %s: the run starts from the beginning.", folder.checkpoints)
-            return ResumeDecision(folder=folder)
+            return ResumeDecision(folder=folder, inputs=inputs)
+        _refuse_changes(plan, _changes(owner, checkpoint, inputs, runs={owner.run}))
     else:
         checkpoint = Path(plan.resume).expanduser().absolute()
         if not checkpoint.is_dir():
@@ -97,13 +131,122 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
         reason = fault(checkpoint)
         if reason:
             raise InputError(f"RESUME_FROM_CHECKPOINT: {checkpoint} cannot be used: {reason}.")
-        if folder.started():
-            _refuse_other_arithmetic(plan, folder)
+        origin = RunFolder(checkpoint.parent.parent)
+        for held in (folder, origin):
+            if held.started():
+                _refuse_other_arithmetic(plan, held)
+        first = Ownership.of(origin.path)
+        # A folder without a run may continue any run whose config was compared.
+        known = {owner.run} if folder.started() or not origin.started() else {owner.run, first.run}
+        _refuse_changes(plan, _changes(first, checkpoint, inputs, runs=known))
+    _refuse_unreadable(folder)
+    _refuse_read_only(folder, owner)
     log.info("resuming from %s (step %d)", checkpoint, step_of(checkpoint))
-    return ResumeDecision(folder=folder, checkpoint=checkpoint, before=folder.stored_before())
+    return ResumeDecision(folder=folder, checkpoint=checkpoint, before=folder.stored_before(), inputs=inputs)
+
+
+@contextmanager
+def entered(plan: Plan, folder: RunFolder) -> Iterator[None]:
+    """Take a locked folder: put back what a killed run was to replace, and list the log as the run's.
+
+    Raises:
+        InputError: the folder has files of our names that no run wrote, or is part of the data or the base model.
+    """
+    try:
+        owner = Ownership.of(folder.path)
+        if owner.moving:
+            owner = owner.restore()
+        if plan.resume is None:
+            owner = _give_back(folder)
+        if folder.result.exists():
+            owner.discard_replaced()
+        refuse(folder.path, owner.unclaimed())
+        owner.claim(LOG, CHECKPOINTS)  # transformers makes the folder as soon as it has its arguments.
+    except OSError as error:
+        raise InputError(
+            f"OUTPUT_DIR {folder.path} cannot be written to: {error.filename or ''} {error.strerror or error}."
+        ) from None
+    yield
+
+
+@contextmanager
+def restoring(folder: RunFolder) -> Iterator[None]:
+    """Put back the run that this one was to replace, where the block fails before a checkpoint is complete."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, InputError):  # The run's own error is the one to show.
+            _give_back(folder)
+        raise
+
+
+def _give_back(folder: RunFolder) -> Ownership:
+    """Put back the run that an unfinished one was to replace, unless that one can be resumed; return the record."""
+    owner = Ownership.of(folder.path)
+    if owner.earlier is None or folder.result.exists():
+        return owner
+    if newest_complete(folder.checkpoints) is None:
+        log.info("the run that was to be replaced in %s is put back.", folder.path)
+        return owner.restore()
+    log.info("the run that is replaced is kept in %s until this one has finished.", owner.aside)
+    return owner
+
+
+def _changes(first: Ownership, checkpoint: Path, inputs: Digests, *, runs: set[str]) -> list[str]:
+    """Return how a resume differs from the run that wrote its checkpoint.
+
+    Args:
+        first: the record of the folder that the checkpoint is in.
+        checkpoint: the checkpoint.
+        inputs: digests of the resume's data and base.
+        runs: ids of the runs whose checkpoints may be used.
+    """
+    changed = changed_inputs(first.inputs, inputs) if first.inputs else []
+    if run_of(checkpoint) not in runs:
+        return [f"{checkpoint} is of another run", *(f"{name} differs" for name in changed)]
+    return [f"{name} has changed" for name in changed]
+
+
+def _refuse_changes(plan: Plan, changes: list[str]) -> None:
+    if not changes:
+        return
+    if plan.run.resume_with_changes:
+        for change in changes:
+            log.warning("resumed although %s (RESUME_WITH_CHANGES).", change)
+        return
+    raise InputError(
+        f"the run cannot be resumed as it was: {'; '.join(changes)}. Start again in another OUTPUT_DIR, or accept the "
+        "change with --set RESUME_WITH_CHANGES=true."
+    )
+
+
+def _refuse_unreadable(folder: RunFolder) -> None:
+    """Raise InputError where a file that the end of the run reads is broken."""
+    try:
+        held = json.loads(folder.evaluation.read_text(encoding="utf-8"))
+        if not isinstance(held, dict) or not all(isinstance(item, dict) for item in held.values()):
+            raise ValueError("it is not a record of evaluations")
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder.evaluation} cannot be read ({error}). Restore it, or delete it: the report then has no samples "
+            "from before training."
+        ) from None
+
+
+def _refuse_read_only(folder: RunFolder, owner: Ownership) -> None:
+    for name in owner.written:
+        path = folder.path / name
+        if name != LOG and path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(f"{path} cannot be written to. Make it writable, or give another OUTPUT_DIR.")
 
 
 def _refuse_other_arithmetic(plan: Plan, folder: RunFolder) -> None:
+    if any(name == folder.config.name for name in Ownership.of(folder.path).changed()):
+        raise InputError(
+            f"{folder.config} has changed since the run wrote it. Restore it, or start again in another OUTPUT_DIR."
+        )
     differing = differing_keys(folder.stored_keys(), plan)
     if differing:
         raise InputError(

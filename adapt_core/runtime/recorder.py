@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +12,18 @@ from typing import Any
 from pluggy import PluginManager
 
 from adapt_core.config.plan import Plan
-from adapt_core.result import RunResult
+from adapt_core.result import RunResult, without_nan
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.progress import ProgressReporter
 
 log = logging.getLogger(__name__)
+
+_MOMENTS = {
+    "before": "validation before training:",
+    "eval": "validation at step {step}:",
+    "after": "validation after training:",
+    "test": "test:",
+}
 
 
 class MetricRecorder:
@@ -34,6 +42,7 @@ class MetricRecorder:
         self._failed: set[str] = set()
         self._is_main = is_main
         self.reporter = reporter
+        self.warnings: list[str] = []
 
     def started(self, plan: Plan) -> None:
         """Announce the start of the run to observers."""
@@ -44,10 +53,22 @@ class MetricRecorder:
         """Record the figures of a phase: "before", "train", "eval", "after" or "test"."""
         if not self._is_main:
             return
-        line = {"phase": phase, "step": step, "epoch": epoch, **values}
+        line = without_nan({"phase": phase, "step": step, "epoch": epoch, **values})
+        self._warn_of_nan(phase, step, values)
         with self._folder.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line, allow_nan=False) + "\n")
         self._observe("adapt_metrics", {"phase": phase, "step": step, "epoch": epoch, "metrics": dict(values)})
+
+    def _warn_of_nan(self, phase: str, step: int, values: Mapping[str, float]) -> None:
+        """Warn of evaluated numbers that are not finite; the result repeats the warnings."""
+        moment = _MOMENTS.get(phase)
+        for name, value in values.items():
+            if moment is None or math.isfinite(value):
+                continue
+            warning = f"the {moment.format(step=step)} {name} is not finite ({value})"
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+                log.warning("%s: look for extreme values in those rows, or lower LR.", warning)
 
     def finished(self, result: RunResult) -> None:
         """Announce that the run is over and `result.json` is written."""

@@ -155,10 +155,18 @@ def test_without_metrics_samples_and_classes_their_sections_are_absent(tmp_path:
 
 
 def test_a_report_that_cannot_be_written_is_a_warning(folder: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
-    folder.evaluation.write_text("{ cut short", encoding="utf-8")
+    folder.metrics.write_text("{ cut short\n{}\n", encoding="utf-8")
     assert report_run(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path)) is None
-    assert "report.html could not be written: JSONDecodeError" in caplog.text
+    assert "report.html could not be written: InputError" in caplog.text
     assert not folder.report.exists()
+
+
+def test_a_broken_record_of_evaluations_leaves_the_rest_of_the_report(
+    folder: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.evaluation.write_text("{ cut short", encoding="utf-8")
+    assert report_run(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path)) == folder.report
+    assert "evaluation.json cannot be read" in caplog.text
 
 
 # ---- in a real browser ----

@@ -15,8 +15,9 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.checkpoints import MANIFEST, fault, newest_complete, seal
+from adapt_core.run_folder.checkpoints import MANIFEST, claim_checkpoint, fault, newest_complete, seal
 from adapt_core.run_folder.files import atomic_folder, write_text
+from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume
 
@@ -38,6 +39,7 @@ def result(folder: Path) -> RunResult:
 
 def checkpoint(folder: RunFolder, step: int, sealed: bool = True) -> Path:
     path = folder.checkpoints / f"checkpoint-{step}"
+    claim_checkpoint(path)
     path.mkdir(parents=True)
     (path / "model.safetensors").write_bytes(os.urandom(1000))
     (path / "trainer_state.json").write_text("{}")
@@ -58,6 +60,7 @@ def test_an_empty_folder_admits_a_run(folder: RunFolder) -> None:
 
 def test_a_finished_run_is_not_overwritten_unasked(folder: RunFolder) -> None:
     folder.write_config(plan(folder.path))
+    claim(folder.path, "result.json")
     folder.result.write_text(result(folder.path).to_json())
     with pytest.raises(InputError, match=r"finished run.*OVERWRITE_OUTPUT_DIR"):
         decide_resume(plan(folder.path), folder)
@@ -134,6 +137,7 @@ def test_before_is_read_from_the_first_run(folder: RunFolder) -> None:
         {"phase": "train", "step": 2, "epoch": 1.0, "loss": 1.0},
         {"phase": "train", "step": 3, "epoch": 1.5, "loss": 0.9},
     ]
+    claim(folder.path, "metrics.jsonl")
     folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"phase": "tra')
     resumed = plan(folder.path, resume=True)
     decision = decide_resume(resumed, folder)
@@ -171,7 +175,7 @@ def test_two_runs_cannot_use_one_folder(folder: RunFolder) -> None:
     release.set()
     process.join(30)
     with folder.locked():
-        assert {path.name for path in folder.path.iterdir()} == {".lock"}
+        assert {path.name for path in folder.path.iterdir()} == {".adapt-run.lock"}
     assert not list(folder.path.iterdir())
 
 

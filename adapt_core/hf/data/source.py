@@ -13,6 +13,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.tables.read import READERS, read_splits
 from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.run_folder.ownership import is_run_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -119,6 +120,8 @@ def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
     unnamed = []
     for path in visible(root):
         split = canonical_split(path.stem)
+        if path.is_dir() and is_run_folder(path):
+            continue
         if path.is_dir():
             inside = [p for p in visible(path) if p.is_file() and p.suffix.casefold() in READERS]
             if split and inside:

@@ -60,7 +60,6 @@ def training_arguments(
         "eval_steps": training.interval_steps,
         "save_strategy": training.interval,
         "save_steps": training.interval_steps,
-        "save_total_limit": training.no_of_checkpoints,
         "logging_strategy": "steps",
         "logging_steps": training.logging_steps,
         "logging_nan_inf_filter": False,

@@ -9,7 +9,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt_core.distributed.world import World
-from adapt_core.run_folder.checkpoints import seal
+from adapt_core.run_folder.checkpoints import prune, seal
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.recorder import MetricRecorder, Pace
 from adapt_core.verification.training import STEPS_TO_DECIDE, TrainingCheck
@@ -116,16 +116,26 @@ class Figures(TrainerCallback):
 
 
 class SealCheckpoints(TrainerCallback):
-    """Writes the manifest that makes a checkpoint whole, once every process has written its part."""
+    """Writes the manifest that completes a checkpoint, once every process has written its part; deletes the oldest.
 
-    def __init__(self, world: World) -> None:
+    transformers would delete every folder whose name begins like a checkpoint's, whoever made it.
+
+    Args:
+        world: this process's place.
+        keep: how many checkpoints are kept.
+    """
+
+    def __init__(self, world: World, keep: int) -> None:
         self._world = world
+        self._keep = keep
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._world.size > 1:
             torch.distributed.barrier()
         if self._world.is_main:
-            seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+            folder = Path(str(args.output_dir))
+            seal(folder / f"checkpoint-{state.global_step}")
+            prune(folder, self._keep, Path(state.best_model_checkpoint) if state.best_model_checkpoint else None)
 
 
 class StopWhenAsked(TrainerCallback):

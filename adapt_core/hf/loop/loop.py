@@ -26,6 +26,7 @@ from adapt_core.hf.loop.eval_padding import filled_up, first_rows, real_rows
 from adapt_core.hf.loop.finite_losses import FiniteLosses
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.samplers import GroupedRows, KeepRowOrder
+from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,13 @@ def watched(trainer_class: type) -> type:
             loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
             return loss, *filled_up(results, int(find_batch_size(inputs)))
 
+        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+            if self.is_world_process_zero():
+                claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
+            if self.args.world_size > 1:
+                torch.distributed.barrier()  # The others make the folder too.
+            super()._save_checkpoint(*args, **kwargs)
+
         def _save(self, *args: Any, **kwargs: Any) -> None:
             model = self.accelerator.unwrap_model(self.model)
             if not isinstance(model, PreTrainedModel):
@@ -131,7 +139,7 @@ class HuggingFaceLoop:
             self._figures,
             training_check,
             self._row_order,
-            SealCheckpoints(world),
+            SealCheckpoints(world, training.no_of_checkpoints),
             StopWhenAsked(job.stop),
         ]
         if training.early_stopping_patience and arguments["do_eval"]:

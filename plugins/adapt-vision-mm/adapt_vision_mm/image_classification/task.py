@@ -15,6 +15,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.hub import HubUpload
+from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
 from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
@@ -182,7 +183,9 @@ class ImageClassification(HubUpload):
         from adapt_vision_mm.image_classification.predict import classify_files
 
         transform, names = self.backend.saved_transform(model, folder), self.backend.saved_labels(model)
-        found = classify_files(model, transform, names, [Path(path) for path in inputs], folder.parent / "predictions")
+        paths = [Path(path) for path in inputs]
+        found = classify_files(model, transform, names, paths, fresh_predictions(folder.parent, paths))
+        seal_predictions(folder.parent)
         return [dict(prediction) for prediction in found]
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:

@@ -11,6 +11,7 @@ from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
 from adapt_core.hf.data.tables.read import READERS
+from adapt_core.run_folder.ownership import holds_runs
 
 from adapt_vision_mm.images.decoder import SUFFIXES
 
@@ -54,7 +55,7 @@ def _explicit(split: str, given: str, root: Path | None) -> Path:
 def _within(root: Path) -> dict[str, Path]:
     if _is_table(root):
         return {}
-    folders = {path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    folders = {path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir() and not holds_runs(path)}
     named = {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
     splits = {split: path for split, path in named.items() if any(child.is_dir() for child in path.iterdir())}
     if "train" in named and len(named) > 1:
@@ -108,8 +109,9 @@ def warn_of_unlabelled(data: DataParams, folders: Mapping[str, Path]) -> None:
 
 
 def list_class_folders(folder: Path) -> dict[str, Path]:
-    """Return class names and their folders, in alphabetical order, without hidden folders."""
-    return {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    """Return class names and their folders, in alphabetical order, without hidden folders and run folders."""
+    folders = (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return {path.name: path for path in folders if not holds_runs(path)}
 
 
 def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from adapt_core.distributed.devices import has_gpu
 from adapt_core.errors import InputError
-from adapt_core.run_folder.checkpoints import seal, step_of
+from adapt_core.run_folder.checkpoints import claim_checkpoint, seal
 
 STATE = "state.pt"
 
@@ -49,8 +48,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
 def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write checkpoint-STEP and its manifest, and return its folder."""
     checkpoint = folder / f"checkpoint-{step}"
-    if checkpoint.exists():
-        shutil.rmtree(checkpoint)
+    claim_checkpoint(checkpoint)
     checkpoint.mkdir(parents=True)
     torch.save(state, checkpoint / STATE)
     seal(checkpoint)
@@ -68,14 +66,6 @@ def read(checkpoint: Path) -> dict[str, Any]:
         raise InputError(f"{checkpoint} is not a checkpoint of this task: it has no {STATE}.")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
-
-
-def prune(folder: Path, keep: int, spared: Path | None) -> None:
-    """Delete all checkpoints except the last `keep` and `spared`, the best one."""
-    found = sorted((p for p in folder.glob("checkpoint-*") if p.is_dir()), key=step_of)
-    for checkpoint in found[:-keep]:
-        if checkpoint != spared:
-            shutil.rmtree(checkpoint)
 
 
 def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:

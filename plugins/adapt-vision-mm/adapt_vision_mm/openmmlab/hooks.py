@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from adapt_core.contracts import Job
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.run_folder.checkpoints import prune
 from adapt_core.runtime.recorder import Pace
 from adapt_core.verification.training import TrainingCheck
 
@@ -166,4 +167,4 @@ class Milestones(Hook):
         folder: Path = self._job.folder.checkpoints
         checkpoints.write(folder, self._progress.step, state)
         best = folder / f"checkpoint-{self._progress.best_step}" if self._job.plan.training.keep == "best" else None
-        checkpoints.prune(folder, self._job.plan.training.no_of_checkpoints, best)
+        prune(folder, self._job.plan.training.no_of_checkpoints, best)

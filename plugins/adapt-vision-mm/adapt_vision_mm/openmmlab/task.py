@@ -11,6 +11,7 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.models.hub import HubUpload
+from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.image_files import image_defect
@@ -189,7 +190,10 @@ class MmTask(HubUpload, Generic[ParamsT]):
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """Return one mapping per image; see the task's `predict` module. Drawings go to `predictions/` of the run."""
-        return self._components.predictor.predict(model, [Path(item) for item in inputs], folder.parent / "predictions")
+        paths = [Path(item) for item in inputs]
+        found = self._components.predictor.predict(model, paths, fresh_predictions(folder.parent, paths))
+        seal_predictions(folder.parent)
+        return found
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return image files, the images of folders, and the paths in .txt and .jsonl lists.

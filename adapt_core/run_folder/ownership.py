@@ -1,0 +1,396 @@
+"""The record of what a run wrote into its folder: nothing else is ever replaced or deleted.
+
+`.adapt-run.json` is written before any other file. A name is listed before it is written (claimed) and, once complete,
+with the size and XXH3-128 of each of its files (sealed), so that files which somebody else put there are found.
+
+A run that takes another's place moves that run to `.replaced-RUN/` and deletes it when it has finished.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.errors import InputError
+from adapt_core.run_folder.files import digest_of, write_text
+
+MARKER = ".adapt-run.json"
+LOG = "log.txt"
+CHECKPOINTS = "checkpoints"
+NAMES = (
+    "config.yaml",
+    "result.json",
+    "metrics.jsonl",
+    "evaluation.json",
+    CHECKPOINTS,
+    "adapter",
+    "model",
+    "report.html",
+    "README.md",
+    "tensorboard",
+    "samples",
+    "predictions",
+    LOG,
+)
+"""The names that runs and `adapt predict` write into a run folder."""
+
+_FORMAT = 1
+_STEP = re.compile(r"checkpoint-\d+")
+_SHOWN = 6
+
+log = logging.getLogger(__name__)
+
+Content = dict[str, list[Any]]
+"""Relative path -> [size, XXH3-128] of each file; "" for a file itself."""
+
+
+def is_run_folder(path: Path) -> bool:
+    """Return whether a folder belongs to a run."""
+    return (path / MARKER).is_file()
+
+
+def holds_runs(path: Path) -> bool:
+    """Return whether a folder is a run folder, or has run folders and nothing else (`runs/`)."""
+    if is_run_folder(path):
+        return True
+    inside = sorted(path.iterdir())
+    return bool(inside) and all(child.is_dir() and holds_runs(child) for child in inside)
+
+
+@attrs.define
+class Ownership:
+    """The record of a run folder.
+
+    Attributes:
+        folder: the run folder.
+        run: the run's id.
+        written: names that the run wrote or is writing; None until they are sealed.
+        inputs: digests of the run's data and base model (see `adapt_core.run_folder.inputs`).
+        earlier: the record of the run that this one replaces, until it has finished.
+        moving: whether files are being moved to or from the folder of the replaced run.
+    """
+
+    folder: Path
+    run: str = attrs.field(factory=lambda: uuid.uuid4().hex[:12])
+    written: dict[str, Content | None] = attrs.field(factory=dict)
+    inputs: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    earlier: dict[str, Any] | None = None
+    moving: bool = False
+
+    @classmethod
+    def read(cls, folder: Path) -> Ownership | None:
+        """Return the record of a folder, or None where no run has written to it.
+
+        Raises:
+            InputError: the record cannot be read.
+        """
+        path = folder / MARKER
+        try:
+            if path.is_symlink():
+                raise ValueError("it is a link")
+            return cls._of(folder, json.loads(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}, the record of what a run wrote, cannot be read ({error}). Give another OUTPUT_DIR."
+            ) from None
+
+    @classmethod
+    def of(cls, folder: Path) -> Ownership:
+        """Return the record of a folder, a new one where no run has written to it."""
+        return cls.read(folder) or cls(folder)
+
+    @classmethod
+    def _of(cls, folder: Path, data: Mapping[str, Any]) -> Ownership:
+        if data["format"] != _FORMAT:
+            raise ValueError(f"its format is {data['format']}, this version of adapt knows {_FORMAT}")
+        return cls(
+            folder,
+            str(data["run"]),
+            {str(name): content for name, content in data["written"].items()},
+            dict(data["inputs"]),
+            data["earlier"],
+            bool(data["moving"]),
+        )
+
+    def save(self) -> None:
+        """Write the record."""
+        write_text(self.folder / MARKER, json.dumps(self._to_data(), indent=1))
+
+    def _to_data(self) -> dict[str, Any]:
+        return {"format": _FORMAT, **attrs.asdict(self, filter=lambda field, _: field.name != "folder")}
+
+    @property
+    def aside(self) -> Path:
+        """The folder of the run that this one replaces."""
+        return self.folder / f".replaced-{self.run}"
+
+    def claim(self, *names: str) -> None:
+        """List names that are about to be written.
+
+        Args:
+            names: top-level names, or "checkpoints/checkpoint-STEP".
+
+        Raises:
+            InputError: one exists already and no run wrote it, or it is a link.
+        """
+        before = dict(self.written)
+        for name in names:
+            path = self.folder / name
+            if path.is_symlink() or (name not in self.written and os.path.lexists(path)):
+                raise InputError(
+                    f"{path} was not written by a run of adapt and would be overwritten. Move it away, or give another "
+                    "OUTPUT_DIR."
+                )
+            self.written[name] = None
+        if self.written != before or not is_run_folder(self.folder):
+            self.save()
+
+    def seal(self, *names: str) -> None:
+        """Record what is in names that are complete."""
+        for name in names:
+            self.written[name] = _content(self.folder / name)
+        self.save()
+
+    def unclaimed(self) -> list[str]:
+        """Return what is in the way of a run: names that the run did not write, and links. Reads no content."""
+        return [name for name, reason in self._foreign() if reason != "changed"]
+
+    def changed(self) -> list[str]:
+        """Return the sealed files of the top level that are not as the run wrote them."""
+        return [
+            name
+            for name, content in self.written.items()
+            if content and "" in content and any(_differences(self.folder / name, content, False))
+            if (self.folder / name).is_file()
+        ]
+
+    def foreign(self, *names: str) -> list[str]:
+        """Return everything that a replacement would lose: `unclaimed`, and files in the run's own folders.
+
+        Args:
+            names: top-level names to look at; all of them where none is given.
+        """
+        return [f"{name} ({reason})" if reason else name for name, reason in self._foreign(names, contents=True)]
+
+    def _foreign(self, names: tuple[str, ...] = (), *, contents: bool = False) -> Iterator[tuple[str, str]]:
+        for name in self._present():
+            if names and name not in names:
+                continue
+            path = self.folder / name
+            if path.is_symlink():
+                yield name, "a link"
+            elif name not in self.written:
+                yield name, ""
+            elif contents:
+                for inside, reason in _differences(path, self.written[name], name.startswith(f"{CHECKPOINTS}/")):
+                    yield f"{name}/{inside}" if inside else name, reason
+
+    def _present(self) -> Iterator[str]:
+        for name in NAMES:
+            path = self.folder / name
+            if os.path.lexists(path):
+                yield name
+        steps = self.folder / CHECKPOINTS
+        if CHECKPOINTS in self.written and steps.is_dir() and not steps.is_symlink():
+            yield from (f"{CHECKPOINTS}/{path.name}" for path in sorted(steps.iterdir()) if _STEP.fullmatch(path.name))
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the run wrote more than its log and the empty folder of its checkpoints."""
+        return any(name not in (LOG, CHECKPOINTS) for name in self.written)
+
+    def replace(self) -> Ownership:
+        """Move what this run wrote aside, for a new run, and return the new run's record.
+
+        Raises:
+            InputError: a file cannot be moved; everything is as before.
+        """
+        kept: dict[str, Content | None] = {LOG: None, CHECKPOINTS: None}
+        new = Ownership(self.folder, written=kept, earlier=self._to_data(), moving=True)
+        try:
+            new.aside.mkdir()
+            write_text(new.aside / MARKER, json.dumps(self._to_data(), indent=1))
+            new.save()
+            _move(sorted(name for name in self.written if name != LOG), self.folder, new.aside)
+        except OSError as error:
+            with suppress(OSError):
+                new.restore()
+            raise InputError(
+                f"{error.filename or self.folder} cannot be replaced: {error.strerror or error}. "
+                "Make it writable, or give another OUTPUT_DIR."
+            ) from None
+        new.moving = False
+        new.save()
+        return new
+
+    def restore(self) -> Ownership:
+        """Put back the run that this one was to replace, and return its record."""
+        assert self.earlier is not None
+        self.moving = True
+        self.remove_written()
+        earlier = Ownership._of(self.folder, self.earlier)
+        if self.aside.is_dir():
+            for name in _move(sorted(earlier.written), self.aside, self.folder):
+                del earlier.written[name]  # Somebody else's file is there: the replaced one stays aside.
+        earlier.written.setdefault(LOG, None)
+        earlier.save()
+        if self.aside.is_dir():
+            (self.aside / MARKER).unlink(missing_ok=True)
+            with suppress(OSError):
+                self.aside.rmdir()
+        return earlier
+
+    def discard_replaced(self) -> None:
+        """Delete the run that this one replaced."""
+        if self.earlier is None:
+            return
+        if self.aside.is_dir() and not self.aside.is_symlink():
+            shutil.rmtree(self.aside)
+        self.earlier = None
+        self.save()
+
+    def remove_written(self) -> None:
+        """Delete what this run wrote, but for its log."""
+        for name in sorted(self.written, reverse=True):  # checkpoints before their folder
+            if name != LOG:
+                remove(self.folder / name, self.written[name])
+        self.written = {LOG: None, CHECKPOINTS: None}
+        self.save()
+
+    def forget(self, name: str) -> None:
+        """Delete one thing that this run wrote; files in it that it did not write stay."""
+        if name in self.written:
+            remove(self.folder / name, self.written[name])
+            if not os.path.lexists(self.folder / name):
+                del self.written[name]
+            self.save()
+
+
+def refuse(folder: Path, names: list[str]) -> None:
+    """Raise InputError where a run folder contains files that no run wrote."""
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        raise InputError(
+            f"OUTPUT_DIR {folder} contains files that were not written by a run of adapt and would be overwritten: "
+            f"{', '.join(names[:_SHOWN])}{more}. Move them away, or give another OUTPUT_DIR."
+        )
+
+
+def claim(folder: Path, *names: str) -> None:
+    """List names in the record of a run folder that are about to be written; see `Ownership.claim`."""
+    Ownership.of(folder).claim(*names)
+
+
+def seal_names(folder: Path, *names: str) -> None:
+    """Record what is in names of a run folder that are complete."""
+    Ownership.of(folder).seal(*names)
+
+
+def complete(folder: Path) -> None:
+    """Seal what a finished run wrote, and delete the run that it replaced."""
+    owner = Ownership.of(folder)
+    open_names = [name for name, content in owner.written.items() if content is None]
+    for name in open_names:
+        if not os.path.lexists(folder / name):
+            del owner.written[name]
+        elif name != LOG and not name.startswith(CHECKPOINTS):
+            owner.written[name] = _content(folder / name)
+    owner.save()
+    try:
+        owner.discard_replaced()
+    except OSError as error:
+        log.warning("%s, the run that was replaced, cannot be deleted: %s.", owner.aside, error.strerror or error)
+
+
+def remove(path: Path, content: Mapping[str, Any] | None) -> None:
+    """Delete a file or folder that a run wrote. Where its content is known, other files in a folder stay.
+
+    Args:
+        path: the file or folder; a link is left alone.
+        content: the files in it, or None where they were not recorded.
+    """
+    if path.is_symlink():
+        return
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    listed = listed_files(path) if content is None else content
+    if listed is None:
+        if path.name == CHECKPOINTS:
+            with suppress(OSError):
+                path.rmdir()
+        else:
+            shutil.rmtree(path)
+        return
+    for name in listed:
+        (path / name).unlink(missing_ok=True)
+    for inside, _, _ in os.walk(path, topdown=False):
+        with suppress(OSError):
+            os.rmdir(inside)
+
+
+def listed_files(checkpoint: Path) -> list[str] | None:
+    """Return the files of a complete checkpoint, its manifest the last, or None."""
+    try:
+        return [*json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _content(path: Path) -> Content:
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {
+        "" if file == path else str(file.relative_to(path)): [file.stat().st_size, digest_of(file)] for file in files
+    }
+
+
+def _differences(path: Path, content: Content | None, is_checkpoint: bool) -> Iterator[tuple[str, str]]:
+    """Yield files in a path that are not as recorded, and the reason."""
+    if is_checkpoint:
+        listed = listed_files(path)
+        for file in sorted(path.rglob("*")) if listed is not None else ():
+            if not file.is_dir() and str(file.relative_to(path)) not in listed:
+                yield str(file.relative_to(path)), ""
+        return
+    if content is None:
+        return
+    for file in [path] if not path.is_dir() else sorted(path.rglob("*")):
+        name = "" if file == path else str(file.relative_to(path))
+        if file.is_symlink() or (name not in content and not file.is_dir()):
+            yield name, ""
+        elif file.is_file() and (file.stat().st_size != content[name][0] or digest_of(file) != content[name][1]):
+            yield name, "changed"
+
+
+def _move(names: list[str], source: Path, target: Path) -> list[str]:
+    """Move names between a run folder and the folder of the replaced run; what has moved already is skipped.
+
+    Returns:
+        the names that did not move because the target has something of that name.
+    """
+    in_the_way = []
+    for name in names:
+        if name == CHECKPOINTS:
+            continue
+        if name.startswith(f"{CHECKPOINTS}/"):
+            (target / CHECKPOINTS).mkdir(exist_ok=True)
+        if os.path.lexists(source / name):
+            if os.path.lexists(target / name):
+                in_the_way.append(name)
+            else:
+                os.rename(source / name, target / name)
+    with suppress(OSError):
+        (source / CHECKPOINTS).rmdir()
+    return in_the_way

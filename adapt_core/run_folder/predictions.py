@@ -1,0 +1,46 @@
+"""`predictions/` of a run folder: what the last `adapt predict` wrote, and nothing of an earlier call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from adapt_core.errors import InputError
+from adapt_core.run_folder.ownership import Ownership
+
+_NAME = "predictions"
+
+
+def fresh_predictions(run: Path, inputs: Iterable[Path]) -> Path:
+    """Empty `predictions/` of what an earlier call wrote, and return it.
+
+    Args:
+        run: the run folder.
+        inputs: the files that are predicted.
+
+    Raises:
+        InputError: it has files of somebody else's or one of the inputs, is a link, or cannot be written.
+    """
+    folder = run / _NAME
+    if any(path.resolve().is_relative_to(folder.resolve()) for path in inputs):
+        raise InputError(
+            f"{folder} is replaced by each call of adapt predict: copy the inputs in it to another folder."
+        )
+    try:
+        owner = Ownership.of(run)
+        foreign = owner.foreign(_NAME)
+        if foreign:
+            raise InputError(
+                f"{run} has files that adapt predict did not write: {', '.join(foreign[:5])}. Move them elsewhere."
+            )
+        owner.forget(_NAME)
+        owner.claim(_NAME)
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return folder
+
+
+def seal_predictions(run: Path) -> None:
+    """Record what a call of `adapt predict` wrote."""
+    Ownership.of(run).seal(_NAME)
