@@ -2,6 +2,10 @@
 
 files.py        atomic writes
 result.py       RunResult, result.json
+contents.py     files that a run wrote, moved and deleted
+ownership.py    the record of what a run wrote, which alone may be replaced
+inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume
+predictions.py  predictions/ of the last adapt predict
 paths.py        names, lock, config and metrics of a run folder
 checkpoints.py  which checkpoints are complete
 resume.py       whether a run may use its folder, and where it continues

@@ -22,11 +22,11 @@ from typing import Any
 import attrs
 
 from adapt_core.errors import InputError
-from adapt_core.run_folder.files import digest_of, write_text
+from adapt_core.run_folder.contents import CHECKPOINTS, Content, content_of, differences, move, remove
+from adapt_core.run_folder.files import write_text
 
 MARKER = ".adapt-run.json"
 LOG = "log.txt"
-CHECKPOINTS = "checkpoints"
 NAMES = (
     "config.yaml",
     "result.json",
@@ -49,9 +49,6 @@ _STEP = re.compile(r"checkpoint-\d+")
 _SHOWN = 6
 
 log = logging.getLogger(__name__)
-
-Content = dict[str, list[Any]]
-"""Relative path -> [size, XXH3-128] of each file; "" for a file itself."""
 
 
 def is_run_folder(path: Path) -> bool:
@@ -160,7 +157,7 @@ class Ownership:
     def seal(self, *names: str) -> None:
         """Record what is in names that are complete."""
         for name in names:
-            self.written[name] = _content(self.folder / name)
+            self.written[name] = content_of(self.folder / name)
         self.save()
 
     def unclaimed(self) -> list[str]:
@@ -172,7 +169,7 @@ class Ownership:
         return [
             name
             for name, content in self.written.items()
-            if content and "" in content and any(_differences(self.folder / name, content, False))
+            if content and "" in content and any(differences(self.folder / name, content, is_checkpoint=False))
             if (self.folder / name).is_file()
         ]
 
@@ -194,7 +191,9 @@ class Ownership:
             elif name not in self.written:
                 yield name, ""
             elif contents:
-                for inside, reason in _differences(path, self.written[name], name.startswith(f"{CHECKPOINTS}/")):
+                for inside, reason in differences(
+                    path, self.written[name], is_checkpoint=name.startswith(f"{CHECKPOINTS}/")
+                ):
                     yield f"{name}/{inside}" if inside else name, reason
 
     def _present(self) -> Iterator[str]:
@@ -223,7 +222,7 @@ class Ownership:
             new.aside.mkdir()
             write_text(new.aside / MARKER, json.dumps(self._to_data(), indent=1))
             new.save()
-            _move(sorted(name for name in self.written if name != LOG), self.folder, new.aside)
+            move(sorted(name for name in self.written if name != LOG), self.folder, new.aside)
         except OSError as error:
             with suppress(OSError):
                 new.restore()
@@ -242,7 +241,7 @@ class Ownership:
         self.remove_written()
         earlier = Ownership._of(self.folder, self.earlier)
         if self.aside.is_dir():
-            for name in _move(sorted(earlier.written), self.aside, self.folder):
+            for name in move(sorted(earlier.written), self.aside, self.folder):
                 del earlier.written[name]  # Somebody else's file is there: the replaced one stays aside.
         earlier.written.setdefault(LOG, None)
         earlier.save()
@@ -306,91 +305,9 @@ def complete(folder: Path) -> None:
         if not os.path.lexists(folder / name):
             del owner.written[name]
         elif name != LOG and not name.startswith(CHECKPOINTS):
-            owner.written[name] = _content(folder / name)
+            owner.written[name] = content_of(folder / name)
     owner.save()
     try:
         owner.discard_replaced()
     except OSError as error:
         log.warning("%s, the run that was replaced, cannot be deleted: %s.", owner.aside, error.strerror or error)
-
-
-def remove(path: Path, content: Mapping[str, Any] | None) -> None:
-    """Delete a file or folder that a run wrote. Where its content is known, other files in a folder stay.
-
-    Args:
-        path: the file or folder; a link is left alone.
-        content: the files in it, or None where they were not recorded.
-    """
-    if path.is_symlink():
-        return
-    if not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    listed = listed_files(path) if content is None else content
-    if listed is None:
-        if path.name == CHECKPOINTS:
-            with suppress(OSError):
-                path.rmdir()
-        else:
-            shutil.rmtree(path)
-        return
-    for name in listed:
-        (path / name).unlink(missing_ok=True)
-    for inside, _, _ in os.walk(path, topdown=False):
-        with suppress(OSError):
-            os.rmdir(inside)
-
-
-def listed_files(checkpoint: Path) -> list[str] | None:
-    """Return the files of a complete checkpoint, its manifest the last, or None."""
-    try:
-        return [*json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _content(path: Path) -> Content:
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return {
-        "" if file == path else str(file.relative_to(path)): [file.stat().st_size, digest_of(file)] for file in files
-    }
-
-
-def _differences(path: Path, content: Content | None, is_checkpoint: bool) -> Iterator[tuple[str, str]]:
-    """Yield files in a path that are not as recorded, and the reason."""
-    if is_checkpoint:
-        listed = listed_files(path)
-        for file in sorted(path.rglob("*")) if listed is not None else ():
-            if not file.is_dir() and str(file.relative_to(path)) not in listed:
-                yield str(file.relative_to(path)), ""
-        return
-    if content is None:
-        return
-    for file in [path] if not path.is_dir() else sorted(path.rglob("*")):
-        name = "" if file == path else str(file.relative_to(path))
-        if file.is_symlink() or (name not in content and not file.is_dir()):
-            yield name, ""
-        elif file.is_file() and (file.stat().st_size != content[name][0] or digest_of(file) != content[name][1]):
-            yield name, "changed"
-
-
-def _move(names: list[str], source: Path, target: Path) -> list[str]:
-    """Move names between a run folder and the folder of the replaced run; what has moved already is skipped.
-
-    Returns:
-        the names that did not move because the target has something of that name.
-    """
-    in_the_way = []
-    for name in names:
-        if name == CHECKPOINTS:
-            continue
-        if name.startswith(f"{CHECKPOINTS}/"):
-            (target / CHECKPOINTS).mkdir(exist_ok=True)
-        if os.path.lexists(source / name):
-            if os.path.lexists(target / name):
-                in_the_way.append(name)
-            else:
-                os.rename(source / name, target / name)
-    with suppress(OSError):
-        (source / CHECKPOINTS).rmdir()
-    return in_the_way
