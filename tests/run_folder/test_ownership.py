@@ -255,7 +255,7 @@ def test_predictions_of_an_earlier_call_do_not_stay(folder: RunFolder, tmp_path:
     first = fresh_predictions(folder.path, [tmp_path / "a.jpg"])
     (first / "a.png").write_text("")
     seal_predictions(folder.path)
-    with pytest.raises(InputError, match="to another folder|elsewhere"):
+    with pytest.raises(InputError, match=r"to another folder|elsewhere"):
         fresh_predictions(folder.path, [first / "a.png"])
     assert not list(fresh_predictions(folder.path, [tmp_path / "b.jpg"]).iterdir())
     seal_predictions(folder.path)
