@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from adapt_core.hf.models.gguf import converted
+from adapt_core.hf.models.gguf import convert_gguf
 from adapt_core.hf.models.location import ModelSource
 from benchmarks import packaged_models
 
@@ -36,7 +36,7 @@ def minilm() -> tuple[Any, str]:
 def smollm2() -> tuple[Any, str]:
     """Return the model and the name of its head."""
     file = packaged_models.smollm2()
-    source = converted(ModelSource(str(file), path=file))
+    source = convert_gguf(ModelSource(str(file), path=file))
     return AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.bfloat16), "lm_head"
 
 

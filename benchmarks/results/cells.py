@@ -88,11 +88,11 @@ def _made(name: str, models: Any) -> Any:
             lambda: tokens,
             AttachContext(head=("classifier",), new_parameters=new, train_head=True),
         )
-    from adapt_core.hf.models.gguf import converted
+    from adapt_core.hf.models.gguf import convert_gguf
     from adapt_core.hf.models.location import ModelSource
 
     file = smollm2()
-    source = converted(ModelSource(str(file), path=file))
+    source = convert_gguf(ModelSource(str(file), path=file))
     return models.Case(
         lambda: AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32),
         lambda: tokens,

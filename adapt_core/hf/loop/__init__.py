@@ -1,1 +1,15 @@
-"""The training loop of the Hugging Face tasks, around transformers' Trainer. Needs the extra `adapt-core[hf]`."""
+"""The training loop on transformers' Trainer. Needs the extra `adapt-core[hf]`.
+
+components.py     task-specific inputs of the loop
+spec.py           optimizers and schedules of the loop, for checks
+arguments.py      a plan as TrainingArguments
+samplers.py       the order of training rows
+loss_scale.py     gradient accumulation and a model's own loss
+losses.py         cross-entropy with class weights
+loop.py           the loop
+callbacks.py      training check, metrics, checkpoints, stop requests
+finite_losses.py  losses that are not finite
+eval_padding.py   padded batches of several processes
+eval_order.py     predictions in the order of the rows
+per_class.py      results by class
+"""

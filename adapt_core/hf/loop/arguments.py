@@ -1,35 +1,28 @@
-"""From a plan's training parameters to transformers' TrainingArguments, one key at a time."""
+"""A plan's training parameters as transformers' TrainingArguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
 
-# The same arithmetic in one kernel, and transformers' own default: a step of AdamW takes a quarter of the time.
+# The same arithmetic in one kernel, and transformers' own default: an AdamW step takes a quarter of the time.
 _KERNELS = {"adamw_torch": "adamw_torch_fused"}
-
-
-def load(import_string: str) -> Any:
-    """Return the object that an import string "package.module:Name" names."""
-    module, _, name = import_string.partition(":")
-    return getattr(import_module(module), name)
 
 
 def training_arguments(
     plan: Plan, world: World, checkpoints: Path, metrics: Mapping[str, str], has_validation: bool
 ) -> dict[str, Any]:
-    """Keyword arguments of TrainingArguments.
+    """Return the keyword arguments of TrainingArguments.
 
     Args:
         plan: the plan.
-        world: this process's place.
+        world: this process's rank and device.
         checkpoints: the folder of checkpoints.
-        metrics: the task's metrics, the deciding one first.
+        metrics: the task's metrics, the one that decides what is best first.
         has_validation: whether there is a validation split.
     """
     training = plan.training
@@ -84,7 +77,7 @@ def training_arguments(
 
 
 def best_metric(plan: Plan, metrics: Mapping[str, str]) -> tuple[str, str]:
-    """The metric that decides what is best, and whether "higher" or "lower" is better."""
+    """Return the metric that decides what is best, and whether "higher" or "lower" is better."""
     wanted = plan.training.metric_for_best
     known = {"loss": "lower", **metrics}
     if wanted is None:

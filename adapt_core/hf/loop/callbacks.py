@@ -1,7 +1,8 @@
-"""The callbacks that watch and steer transformers' Trainer."""
+"""Callbacks of transformers' Trainer: training check, metrics, checkpoints and stop requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ _EVALUATION = "eval_"
 _NOT_METRICS = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "jit_compilation_time")
 
 
-def plain_metrics(metrics: dict[str, Any]) -> dict[str, float]:
-    """Evaluation metrics without prefix and without timings."""
+def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return evaluation metrics without the prefix "eval_" and without timings."""
     named = {key.removeprefix(_EVALUATION): value for key, value in metrics.items() if key.startswith(_EVALUATION)}
     return {key: float(value) for key, value in named.items() if key not in _NOT_METRICS}
 
 
 class TrainingCheckCallback(TrainerCallback):
-    """Feeds the training check: fingerprints first, then gradients and steps."""
+    """Passes fingerprints, gradients, losses and steps to the training check."""
 
     def __init__(self, training_check: TrainingCheck) -> None:
         self._training_check = training_check
@@ -33,15 +34,17 @@ class TrainingCheckCallback(TrainerCallback):
         self.early_losses: list[torch.Tensor] = []
 
     def see_loss(self, loss: torch.Tensor) -> None:
-        """Keeps the losses of the steps before the verdict, on their device: nothing waits for them."""
+        """Keep the loss of a step before the verdict, on its device: nothing waits for it."""
         if self._steps < STEPS_TO_DECIDE:
             self.early_losses.append(loss.detach())
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         self._training_check.begin()
 
     def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         self._training_check.see_gradients()
 
@@ -58,12 +61,12 @@ class TrainingCheckCallback(TrainerCallback):
         self._training_check.stepped(float(rate), skipped=bool(getattr(optimizer, "step_was_skipped", False)))
 
 
-class Figures(TrainerCallback):
-    """Passes figures to the relay and progress to the screen.
+class MetricsCallback(TrainerCallback):
+    """Passes metrics to the recorder and progress to the reporter.
 
     Attributes:
-        quiet: True while "before" and "after" are measured, which the pipeline reports itself.
-        evaluations: step -> metrics of the evaluations made while training.
+        quiet: True during the evaluations "before" and "after", which the pipeline records.
+        evaluations: step -> metrics of the evaluations during training.
     """
 
     def __init__(self, recorder: MetricRecorder, world: World, examples_per_step: int) -> None:
@@ -74,10 +77,12 @@ class Figures(TrainerCallback):
         self.quiet = False
         self.evaluations: dict[int, dict[str, float]] = {}
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         self._recorder.reporter.start("training", state.max_steps, state.global_step)
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._recorder.reporter.update(state.global_step, self._latest, self._pace.step(self._examples))
 
     def on_log(
@@ -86,7 +91,7 @@ class Figures(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         logs: dict[str, Any] | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         if self.quiet or not logs:
             return
@@ -101,7 +106,7 @@ class Figures(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         metrics: dict[str, Any] | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         if self.quiet or not metrics:
             return
@@ -111,12 +116,12 @@ class Figures(TrainerCallback):
         words = ", ".join(f"{name} {value:.4g}" for name, value in plain.items())
         self._recorder.reporter.message(f"step {state.global_step} (epoch {state.epoch or 0:.2f}): {words}")
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._recorder.reporter.close()
 
 
-class SealCheckpoints(TrainerCallback):
-    """Writes the manifest that completes a checkpoint, once every process has written its part; deletes the oldest.
+class SealCallback(TrainerCallback):
+    """Writes the manifest that completes a checkpoint, after every process has written its part; deletes the oldest.
 
     transformers would delete every folder whose name begins like a checkpoint's, whoever made it.
 
@@ -129,7 +134,7 @@ class SealCheckpoints(TrainerCallback):
         self._world = world
         self._keep = keep
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._world.size > 1:
             torch.distributed.barrier()
         if self._world.is_main:
@@ -138,21 +143,21 @@ class SealCheckpoints(TrainerCallback):
             prune(folder, self._keep, Path(state.best_model_checkpoint) if state.best_model_checkpoint else None)
 
 
-class StopWhenAsked(TrainerCallback):
-    """Saves at the end of the step in which a stop was asked for, and ends the run there.
+class StopCallback(TrainerCallback):
+    """Saves a checkpoint at the end of the step in which a stop was requested, and ends the run.
 
-    Comes after SealCheckpoints, so that the checkpoint is whole when the run ends.
+    Must come after SealCallback, so that the checkpoint is complete when the run ends.
     """
 
     def __init__(self, stop: StopRequest) -> None:
         self._stop = stop
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         control.should_save = control.should_save or self._stop.asked is not None
 
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         control.should_save = control.should_save or self._stop.asked is not None
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._stop.asked is not None:
             self._stop.end(state.global_step)

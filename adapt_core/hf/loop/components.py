@@ -17,12 +17,12 @@ class TrainerComponents:
     Attributes:
         collate: list of examples -> batch of tensors.
         compute_metrics: `EvalPrediction` -> names to numbers, without prefix.
-        score: the same from (`EvalPrediction`, the data set that was evaluated, its rows in order and with every
-            column), for metrics that need more of a row than its labels: windows of one document, answers' texts.
-            Given instead of `compute_metrics`.
-        per_class: (`EvalPrediction`, the data set that was evaluated) -> how each class did, for the report.
+        score: (`EvalPrediction`, the evaluated dataset with all its columns, in the same order) -> the same, for
+            metrics that need more of a row than its labels: windows of one document, texts of answers. Used instead of
+            `compute_metrics`.
+        per_class: (`EvalPrediction`, the evaluated dataset) -> results by class, for the report.
         metrics: names to "higher" or "lower", the one that decides what is best first.
-        preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation keeps little.
+        preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation needs little memory.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
         processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.

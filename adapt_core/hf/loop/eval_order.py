@@ -1,28 +1,31 @@
-"""Predictions of rows that were evaluated in another order, put back into the order of the rows."""
+"""Predictions in the order of the rows, where an evaluation took the rows in another order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy
+from numpy.typing import NDArray
 from transformers import EvalPrediction
 
+_Arrays: TypeAlias = "NDArray[numpy.generic] | tuple[_Arrays, ...] | list[_Arrays] | None"
 
-def in_row_order(prediction: EvalPrediction, order: Sequence[int]) -> EvalPrediction:
-    """Return the outputs of an evaluation, with the result of row n at n.
+
+def restore_row_order(prediction: EvalPrediction, order: Sequence[int]) -> EvalPrediction:
+    """Return a prediction with the result of row n at index n.
 
     Args:
         prediction: arrays, or tuples of arrays, over rows in the order of the evaluation.
-        order: the row that each of them belongs to.
+        order: the row index of each of them.
     """
-    places = numpy.argsort(order)
+    positions = numpy.argsort(order)
     return EvalPrediction(
-        predictions=_taken(prediction.predictions, places), label_ids=_taken(prediction.label_ids, places)
+        predictions=_take(prediction.predictions, positions), label_ids=_take(prediction.label_ids, positions)
     )
 
 
-def _taken(values: Any, places: Any) -> Any:
+def _take(values: _Arrays, positions: NDArray[numpy.intp]) -> _Arrays:
     if isinstance(values, (tuple, list)):
-        return tuple(_taken(value, places) for value in values)
-    return None if values is None else values[places]
+        return tuple(_take(value, positions) for value in values)
+    return None if values is None else values[positions]

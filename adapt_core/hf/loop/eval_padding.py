@@ -1,8 +1,8 @@
-"""Evaluation in several processes, with the figures of one.
+"""Evaluation in several processes, with the metrics of one process.
 
-Data loaders of several processes fill the last round of batches up with rows from the beginning, so that every process
-has a full batch to gather. The Trainer drops the results of those rows, but the loss of a batch that holds some is a
-mean over them too. So a batch is computed on its real rows alone, and its results are filled up afterwards.
+Data loaders of several processes pad the last round of batches with rows from the beginning, so that every process has
+a full batch to gather. The Trainer drops the results of those rows, but the loss of a batch with some is a mean over
+them too. So a batch is computed on its own rows only, and its results are padded afterwards.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from transformers import Trainer
 from transformers.trainer_pt_utils import find_batch_size
 
 
-def real_rows(trainer: Any, inputs: Mapping[str, Any]) -> int | None:
-    """Return how many rows of an evaluated batch are its own, or None where all are, or none."""
+def own_row_count(trainer: Trainer, inputs: Mapping[str, Any]) -> int | None:
+    """Return the number of rows of an evaluated batch that are no padding, or None where all or none are padding."""
     size = find_batch_size(inputs)
     state = trainer.accelerator.gradient_state
     if size is None or trainer.args.world_size <= 1 or not state.in_dataloader or not state.end_of_dataloader:
@@ -27,7 +28,7 @@ def real_rows(trainer: Any, inputs: Mapping[str, Any]) -> int | None:
 
 
 def first_rows(inputs: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    """The first rows of each tensor of a batch."""
+    """Return the first rows of each tensor of a batch."""
     size = find_batch_size(inputs)
     return {
         name: value[:rows] if isinstance(value, torch.Tensor) and value.ndim and len(value) == size else value
@@ -35,14 +36,14 @@ def first_rows(inputs: Mapping[str, Any], rows: int) -> dict[str, Any]:
     }
 
 
-def filled_up(results: Any, size: int) -> Any:
-    """Results of a batch with its last row repeated until there are `size` rows."""
+def pad_rows(results: Any, size: int) -> Any:
+    """Return results of a batch with the last row repeated up to `size` rows."""
     if isinstance(results, torch.Tensor):
         if not results.ndim or len(results) >= size:
             return results
         return torch.cat([results, results[-1:].expand(size - len(results), *results.shape[1:])])
     if isinstance(results, Mapping):
-        return type(results)({name: filled_up(item, size) for name, item in results.items()})  # type: ignore[call-arg]
+        return type(results)({name: pad_rows(item, size) for name, item in results.items()})  # type: ignore[call-arg]
     if isinstance(results, (list, tuple)):
-        return type(results)(filled_up(item, size) for item in results)
+        return type(results)(pad_rows(item, size) for item in results)
     return results

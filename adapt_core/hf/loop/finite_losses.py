@@ -1,4 +1,4 @@
-"""Stops training at a loss that is not finite, before it reaches a checkpoint, and names the rows of its batch."""
+"""A loss that is not finite stops training before it reaches a checkpoint; the error names the rows of its batch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt_core.errors import InputError, first_of
@@ -13,17 +14,17 @@ from adapt_core.errors import InputError, first_of
 _SHOWN = 32
 
 
-class FiniteLosses(TrainerCallback):
-    """Looks at every batch's loss: at once on a CPU, on a GPU when figures are logged or a checkpoint is due.
+class FiniteLossCallback(TrainerCallback):
+    """Checks the loss of every batch: at once on a CPU, on a GPU when metrics are logged or a checkpoint is due.
 
-    Reading a loss from a GPU makes it wait, so that losses are kept there until then.
+    Reading a loss blocks the GPU, so losses are kept there until then.
     """
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, torch.Tensor]] = []
 
     def see_loss(self, step: int, loss: torch.Tensor) -> None:
-        """Takes the loss of a batch; `step` is the number of optimizer steps done before it."""
+        """Keep the loss of a batch; `step` is the number of optimizer steps before it."""
         self._waiting.append((step, loss.detach()))
 
     def on_step_end(
@@ -31,24 +32,24 @@ class FiniteLosses(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        train_dataloader: Any = None,
-        **_: Any,
+        train_dataloader: DataLoader[Any] | None = None,
+        **_: object,
     ) -> None:
         at_once = all(loss.device.type == "cpu" for _, loss in self._waiting)
         if at_once or control.should_log or control.should_save:
-            self._look(args, state, train_dataloader)
+            self._check(args, state, train_dataloader)
 
     def on_epoch_end(
         self,
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        train_dataloader: Any = None,
-        **_: Any,
+        train_dataloader: DataLoader[Any] | None = None,
+        **_: object,
     ) -> None:
-        self._look(args, state, train_dataloader)
+        self._check(args, state, train_dataloader)
 
-    def _look(self, args: TrainingArguments, state: TrainerState, loader: Any) -> None:
+    def _check(self, args: TrainingArguments, state: TrainerState, loader: DataLoader[Any] | None) -> None:
         """Raise InputError at the first loss that is not finite."""
         waiting, self._waiting = self._waiting, []
         for step, loss in waiting:
@@ -56,17 +57,19 @@ class FiniteLosses(TrainerCallback):
                 raise InputError(
                     f"the training loss is not finite at step {step + 1}, in {_rows(args, state, loader, step)}: "
                     "lower LR, raise WARMUP_RATIO, or look for extreme values in those rows. "
-                    "Checkpoints from before are kept."
+                    "Earlier checkpoints are kept."
                 )
 
 
-def _rows(args: TrainingArguments, state: TrainerState, loader: Any, step: int) -> str:
-    """Name the training examples of an optimizer step, counted from 1. Draws the order of its epoch again."""
+def _rows(args: TrainingArguments, state: TrainerState, loader: DataLoader[Any] | None, step: int) -> str:
+    """The training examples of an optimizer step, counted from 1, as text. Draws the order of its epoch again."""
+    assert loader is not None
     accumulation = args.gradient_accumulation_steps
     steps_per_epoch = -(-len(loader) // accumulation)
     epoch, inside = divmod(step, steps_per_epoch)
     if hasattr(loader, "set_epoch"):
         loader.set_epoch(epoch)
-    batches = islice(loader.batch_sampler, inside * accumulation, (inside + 1) * accumulation)
+    assert loader.batch_sampler is not None
+    batches = islice(iter(loader.batch_sampler), inside * accumulation, (inside + 1) * accumulation)
     rows = [row + 1 for batch in batches for row in batch]
     return f"training rows {first_of(rows, _SHOWN)}"

@@ -11,87 +11,104 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, ProgressCallback, TrainerState
+from torch.utils.data import DataLoader, Dataset, Sampler
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerState,
+)
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, of_evaluation
-from adapt_core.hf.loop.arguments import load, training_arguments
-from adapt_core.hf.loop.callbacks import Figures, SealCheckpoints, StopWhenAsked, TrainingCheckCallback, plain_metrics
+from adapt_core.hf.loop.arguments import training_arguments
+from adapt_core.hf.loop.callbacks import (
+    MetricsCallback,
+    SealCallback,
+    StopCallback,
+    TrainingCheckCallback,
+    plain_metrics,
+)
 from adapt_core.hf.loop.components import TrainerComponents
-from adapt_core.hf.loop.eval_order import in_row_order
-from adapt_core.hf.loop.eval_padding import filled_up, first_rows, real_rows
-from adapt_core.hf.loop.finite_losses import FiniteLosses
+from adapt_core.hf.loop.eval_order import restore_row_order
+from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
+from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
-from adapt_core.hf.loop.samplers import GroupedRows, KeepRowOrder
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, RowOrderCallback
+from adapt_core.plugin.import_strings import load_object
 from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 log = logging.getLogger(__name__)
 
 
-def watched(trainer_class: type) -> type:
-    """A Trainer class that shows each training loss to the training check, and is otherwise the same.
+def instrumented(trainer_class: type) -> type:
+    """Return a subclass of a Trainer that passes each training loss to the training check.
 
-    In several processes it evaluates one model: batch norms get the same statistics in all of them before. Rows grouped
-    by length are trained on in an order that a resumed run draws again. It keeps the data set that it
-    evaluates as `evaluated` and the order in which it does as `order` (by length, where training groups by length), so
-    that predictions can be held against rows. Its checkpoints hold the model's own parameter names: transformers would
-    write the published names of models that it renames while loading (ViT), and then find none of them when it resumes
-    or takes the best.
+    In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
+    are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
+    `order` its order of rows (by length, where training groups by length, else None), to match predictions with rows.
+    Checkpoints use the model's own parameter names: transformers would write the published names of models that it
+    renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
     """
 
-    class Watched(trainer_class):
+    class Instrumented(trainer_class):
         training_check_callback: TrainingCheckCallback
-        finite_losses: FiniteLosses
+        finite_losses: FiniteLossCallback
         prepare_evaluation: Callable[[], None]
         check_step: Callable[[nn.Module], None]
-        evaluated: Any = None
+        evaluated: Dataset[Any] | None = None
         order: list[int] | None = None
 
-        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
-            return super().get_eval_dataloader(eval_dataset)
+            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+            return loader
 
-        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
             self.prepare_evaluation()
             broadcast_batch_norm_buffers(self.model, self.args.world_size)
-            return super().evaluate(*args, **kwargs)
+            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            return metrics
 
-        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
-            sampler = super()._get_train_sampler(*args, **kwargs)
+        def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
+            sampler: Sampler[int] | None = super()._get_train_sampler(*args, **kwargs)
             if isinstance(sampler, LengthGroupedSampler):
-                return GroupedRows(sampler.lengths, sampler.batch_size, self.args.world_size)
+                return ResumableLengthGroupedSampler(sampler.lengths, sampler.batch_size, self.args.world_size)
             return sampler
 
-        def _get_eval_sampler(self, eval_dataset: Any) -> Any:
-            sampler = super()._get_eval_sampler(eval_dataset)
+        def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int] | list[int] | None:
+            sampler: Sampler[int] | None = super()._get_eval_sampler(eval_dataset)
             # Drawn once: the sampler reads the length of every row to draw it.
             self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
             return self.order or sampler
 
-        def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        def compute_loss(self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object) -> Any:
             if self.args.world_size > 1 and not model.training:
                 # The mean of this process's batch, as one process computes it.
                 kwargs["num_items_in_batch"] = None
             return super().compute_loss(model, inputs, *args, **kwargs)
 
-        def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            own = real_rows(self, inputs)
+        def prediction_step(self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object) -> Any:
+            own = own_row_count(self, inputs)
             if own is None:
                 return super().prediction_step(model, inputs, *args, **kwargs)
             loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
-            return loss, *filled_up(results, int(find_batch_size(inputs)))
+            return loss, *pad_rows(results, int(find_batch_size(inputs)))
 
-        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
             if self.is_world_process_zero():
                 claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
             if self.args.world_size > 1:
                 torch.distributed.barrier()  # The others make the folder too.
             super()._save_checkpoint(*args, **kwargs)
 
-        def _save(self, *args: Any, **kwargs: Any) -> None:
+        def _save(self, *args: object, **kwargs: object) -> None:
             model = self.accelerator.unwrap_model(self.model)
             if not isinstance(model, PreTrainedModel):
                 super()._save(*args, **kwargs)
@@ -102,45 +119,45 @@ def watched(trainer_class: type) -> type:
             finally:
                 del vars(model)["save_pretrained"]
 
-        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
             self.check_step(model)
             loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)
             return loss
 
-    Watched.__name__ = trainer_class.__name__
-    return Watched
+    Instrumented.__name__ = trainer_class.__name__
+    return Instrumented
 
 
 class HuggingFaceLoop:
     """Trains and evaluates with transformers' Trainer (or a subclass that the task names).
 
     Raises:
-        InputError: the arguments do not fit together, or an optional part (an optimizer's package) is missing.
+        InputError: the training arguments do not fit together, or an optimizer's package is missing.
     """
 
-    def __init__(self, job: Job, parts: TrainerComponents) -> None:
-        # The tokenizers have done their work; a pool of their threads would only disturb the data workers' fork.
+    def __init__(self, job: Job, components: TrainerComponents) -> None:
+        # All rows are tokenized by now; the tokenizers' threads would only disturb the data workers' fork.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
-        self._parts = parts
+        self._components = components
         self._classes: dict[tuple[tuple[str, float], ...], PerClass] = {}
         training = plan.training
         arguments = training_arguments(
-            plan, world, job.folder.checkpoints, parts.metrics, job.data.validation is not None
+            plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
         )
-        self._figures = Figures(job.recorder, world, training.batch_size * training.gradient_accumulation_steps)
+        self._metrics = MetricsCallback(job.recorder, world, training.batch_size * training.gradient_accumulation_steps)
         training_check = TrainingCheckCallback(job.training_check)
-        self._row_order = KeepRowOrder()
-        finite = FiniteLosses()
+        self._row_order = RowOrderCallback()
+        finite = FiniteLossCallback()
         callbacks = [
             finite,
-            self._figures,
+            self._metrics,
             training_check,
             self._row_order,
-            SealCheckpoints(world, training.no_of_checkpoints),
-            StopWhenAsked(job.stop),
+            SealCallback(world, training.no_of_checkpoints),
+            StopCallback(job.stop),
         ]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
@@ -148,16 +165,16 @@ class HuggingFaceLoop:
         # transformers refuses to train on a quantized base without an adapter of peft's, a head in float32 too.
         vars(job.model).pop("is_quantized", None)
         try:
-            self._trainer = watched(load(parts.trainer_class))(
+            self._trainer = instrumented(load_object(components.trainer_class))(
                 model=job.model,
-                args=load(parts.arguments_class)(**{**arguments, **parts.arguments}),
-                data_collator=parts.collate,
+                args=load_object(components.arguments_class)(**{**arguments, **components.arguments}),
+                data_collator=components.collate,
                 train_dataset=job.data.train,
                 eval_dataset=job.data.validation,
-                processing_class=parts.processing_class,
-                compute_metrics=self._scored if parts.score or parts.compute_metrics else None,
-                compute_loss_func=parts.compute_loss,
-                preprocess_logits_for_metrics=parts.preprocess_logits,
+                processing_class=components.processing_class,
+                compute_metrics=self._compute_metrics if components.score or components.compute_metrics else None,
+                compute_loss_func=components.compute_loss,
+                preprocess_logits_for_metrics=components.preprocess_logits,
                 callbacks=callbacks,
             )
         except (ValueError, ImportError) as error:
@@ -170,41 +187,41 @@ class HuggingFaceLoop:
         self._stop = job.stop
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
-        self._accepts_best = training.keep == "best"
+        self._keeps_best = training.keep == "best"
         job.strategy.setup(self)
 
-    def _scored(self, prediction: Any) -> dict[str, float]:
-        parts, evaluated = self._parts, self._trainer.evaluated
+    def _compute_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
+        components, evaluated = self._components, self._trainer.evaluated
         if self._trainer.order is not None:
-            prediction = in_row_order(prediction, self._trainer.order)
-        if parts.score is not None:
-            scores = parts.score(prediction, evaluated)
+            prediction = restore_row_order(prediction, self._trainer.order)
+        if components.score is not None:
+            scores = components.score(prediction, evaluated)
         else:
-            assert parts.compute_metrics is not None
-            scores = parts.compute_metrics(prediction)
-        if parts.per_class is not None:
-            self._classes[tuple(scores.items())] = parts.per_class(prediction, evaluated)
+            assert components.compute_metrics is not None
+            scores = components.compute_metrics(prediction)
+        if components.per_class is not None:
+            self._classes[tuple(scores.items())] = components.per_class(prediction, evaluated)
         return scores
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """Return the scores of each class in the evaluation with these metrics."""
+        """Return the results by class of the evaluation with these metrics, or None where there are none."""
         return of_evaluation(self._classes, metrics)
 
     @property
-    def trainer(self) -> Any:
-        """The Trainer, for launchers that verify how it runs."""
+    def trainer(self) -> Trainer:
+        """The Trainer, for launchers and their strategies."""
         return self._trainer
 
-    def evaluate(self, split: Any) -> dict[str, float]:
-        """Metrics of the model as it is on one split, `loss` among them."""
-        self._figures.quiet = True
+    def evaluate(self, split: Dataset[Any]) -> dict[str, float]:
+        """Evaluate the current model on a split and return its metrics, `loss` among them."""
+        self._metrics.quiet = True
         try:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
         finally:
-            self._figures.quiet = False
+            self._metrics.quiet = False
 
     def train(self, resume_from: Path | None) -> TrainResult:
-        """Train, from a complete checkpoint on where one is given.
+        """Train from the beginning, or from a complete checkpoint.
 
         Raises:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.
@@ -229,20 +246,20 @@ class HuggingFaceLoop:
             steps=state.global_step,
             seconds=float(outcome.metrics["train_runtime"]),
             samples_per_second=float(outcome.metrics["train_samples_per_second"]),
-            after=self._figures.evaluations.get(final),
+            after=self._metrics.evaluations.get(final),
         )
 
     def _final_step(self, state: TrainerState) -> int:
-        """The step whose weights the model has after training: the best one's with KEEP best, else the last one's."""
+        """Return the step whose weights the model has after training: the best with KEEP: best, else the last."""
         last, best = int(state.global_step), int(state.best_global_step or 0)
-        if not self._accepts_best or not best:
+        if not self._keeps_best or not best:
             return last
         if state.best_model_checkpoint and Path(state.best_model_checkpoint).is_dir():
             return best
-        log.warning("the best checkpoint, of step %d, is gone: the model keeps the weights of step %d.", best, last)
+        log.warning("the best checkpoint (step %d) was deleted: the model keeps the weights of step %d.", best, last)
         return last
 
     def unwrap_model(self) -> nn.Module:
-        """The attached model without the Trainer's wrappers."""
+        """Return the attached model without the Trainer's wrappers."""
         model: nn.Module = self._trainer.accelerator.unwrap_model(self._trainer.model, keep_fp32_wrapper=False)
         return model

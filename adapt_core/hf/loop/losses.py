@@ -1,19 +1,19 @@
-"""The loss of classification, with weighted classes or equal ones."""
+"""The loss of classification, with class weights or without."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
+from transformers.utils import ModelOutput
 
 
 def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., torch.Tensor]:
-    """Cross-entropy whose rows count by their class's weight.
+    """Return a cross-entropy loss that weights rows by their class.
 
     Args:
-        weights: one for each class id, or None for equal ones.
+        weights: by class id, or None for equal weights.
 
     Returns:
         a function of (outputs with `logits` (batch, classes), labels (batch,), num_items_in_batch). The sum of
@@ -22,7 +22,9 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
     """
     table = None if weights is None else torch.tensor(weights, dtype=torch.float32)
 
-    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    def loss(
+        outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
         logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
         weight = None if table is None else table.to(logits.device)
         if num_items_in_batch is None:

@@ -1,17 +1,17 @@
-"""The scores of each class in a classification, for the report."""
+"""Results of a classification by class, for the report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy
+from numpy.typing import ArrayLike
 
 from adapt_core.evaluation import PerClass
 
 
-def class_table(truth: Any, predicted: Any, labels: Sequence[str]) -> PerClass:
-    """Precision, recall, F1 and rows of each class (0 where they are not defined), and the counts of confusions.
+def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> PerClass:
+    """Return precision, recall, F1 (0 where undefined) and rows of each class, and the confusion matrix.
 
     Args:
         truth, predicted: class ids, int arrays (rows,).

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -16,22 +17,22 @@ STATE = "training_order.pt"
 _ROUNDING = 1e-6
 
 
-class GroupedRows(LengthGroupedSampler):
-    """Rows of like length together, in an order that can be drawn again.
+class ResumableLengthGroupedSampler(LengthGroupedSampler):
+    """Groups rows of similar length, in an order that can be drawn again.
 
-    transformers draws it from torch's global random state, which dropout has moved on in a later epoch: a run that
-    resumes inside one would take other rows, and each of several processes rows that others took too. Here one process
-    draws what transformers would, and keeps the state that it drew from; several take what rank 0 draws for all of
-    them, which is what one process with their global batch would draw.
+    transformers draws it from torch's global random state, which dropout has advanced in a later epoch: a run that
+    resumes inside an epoch would take other rows, and several processes the same rows twice. Here one process draws
+    what transformers would, and keeps the random state it drew from; several processes take what rank 0 draws, which is
+    what one process with their global batch would draw.
 
     Args:
         lengths: tokens of each row.
         batch_size: rows of an optimizer step in one process.
-        processes: of the run.
+        processes: the number of ranks.
 
     Attributes:
-        epoch: what is drawn for next.
-        drawn: epoch -> the random state (rank 0's) that its order was drawn from; the latest one only.
+        epoch: the epoch of the next draw.
+        drawn: epoch -> the random state (rank 0's) that its order was drawn from; the latest epoch only.
     """
 
     def __init__(self, lengths: list[int], batch_size: int, processes: int) -> None:
@@ -41,7 +42,7 @@ class GroupedRows(LengthGroupedSampler):
         self.drawn: dict[int, torch.Tensor] = {}
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch that is drawn next."""
+        """Set the epoch of the next draw."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -50,25 +51,25 @@ class GroupedRows(LengthGroupedSampler):
                 torch.set_rng_state(self.drawn[self.epoch])
                 return iter(super().__iter__())
         state = torch.get_rng_state()
-        told: list[Any] = [state, list(super().__iter__())]
+        drawn: list[Any] = [state, list(super().__iter__())]
         if self._processes > 1:
-            torch.distributed.broadcast_object_list(told, src=0)
-        self.drawn = {self.epoch: told[0]}
-        return iter(told[1])
+            torch.distributed.broadcast_object_list(drawn, src=0)
+        self.drawn = {self.epoch: drawn[0]}
+        return iter(drawn[1])
 
 
-class KeepRowOrder(TrainerCallback):
-    """Sets the epoch of the sampler of training rows, and carries its order through checkpoints.
+class RowOrderCallback(TrainerCallback):
+    """Sets the epoch of the training sampler, and saves and loads its order with checkpoints.
 
-    accelerate sets the epoch too, but not through the layers that it puts around a sampler when several processes
-    resume inside an epoch.
+    accelerate sets the epoch too, but not through its wrappers of a sampler when several processes resume inside an
+    epoch.
     """
 
     def __init__(self) -> None:
         self._resumed: dict[int, torch.Tensor] = {}
 
     def resume(self, checkpoint: Path) -> None:
-        """Take over the order of the epoch that a checkpoint was written in, where it contains one."""
+        """Load the order of the epoch in which a checkpoint was written, where the checkpoint has one."""
         path = checkpoint / STATE
         if path.is_file():
             self._resumed = torch.load(path, weights_only=True)
@@ -78,13 +79,13 @@ class KeepRowOrder(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        train_dataloader: Any = None,
-        **_: Any,
+        train_dataloader: DataLoader[Any] | None = None,
+        **_: object,
     ) -> None:
         sampler = _sampler(train_dataloader)
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(int((state.epoch or 0.0) + _ROUNDING))
-        if isinstance(sampler, GroupedRows) and self._resumed:
+        if isinstance(sampler, ResumableLengthGroupedSampler) and self._resumed:
             sampler.drawn, self._resumed = self._resumed, {}
 
     def on_save(
@@ -92,16 +93,16 @@ class KeepRowOrder(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        train_dataloader: Any = None,
-        **_: Any,
+        train_dataloader: DataLoader[Any] | None = None,
+        **_: object,
     ) -> None:
         sampler = _sampler(train_dataloader)
-        if isinstance(sampler, GroupedRows) and sampler.drawn and args.process_index == 0:
+        if isinstance(sampler, ResumableLengthGroupedSampler) and sampler.drawn and args.process_index == 0:
             torch.save(sampler.drawn, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE)
 
 
-def _sampler(loader: Any) -> Any:
-    batches = loader.batch_sampler
+def _sampler(loader: DataLoader[Any] | None) -> Any:
+    batches: Any = getattr(loader, "batch_sampler", None)
     while hasattr(batches, "batch_sampler"):
         batches = batches.batch_sampler
     return getattr(batches, "sampler", None)

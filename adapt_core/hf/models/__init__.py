@@ -1,1 +1,11 @@
-"""Hugging Face models: found (locate, hub), loaded (loading), saved (saving). Needs the extra `adapt-core[hf]`."""
+"""Hugging Face models: found, loaded and saved. Needs the extra `adapt-core[hf]`.
+
+location.py      what MODEL_PATH names
+hub.py           requests to the Hugging Face hub
+gguf.py          GGUF files, converted to model folders
+pretrained.py    models, tokenizers and processors in memory
+attention.py     flash attention
+tokenizers.py    tokenizers and their length limits
+save_formats.py  SAVE_METHOD
+logging.py       log messages and progress bars of the libraries
+"""

@@ -1,4 +1,4 @@
-"""MODEL_PATH may be a GGUF file: dequantized and converted once into a model folder in the cache."""
+"""GGUF files as MODEL_PATH: dequantized and converted once to a model folder in the cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_gguf(source: ModelSource) -> None:
     """Check, without torch, that a model file can be read.
 
     Raises:
-        InputError: a file of another kind, not GGUF inside, or the package gguf is missing.
+        InputError: the file has another format, or the package gguf is missing.
     """
     if source.path is None or source.path.is_dir():
         return
@@ -36,16 +36,16 @@ def check_gguf(source: ModelSource) -> None:
     with source.path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise InputError(
-                f"MODEL_PATH: {source.given} is not a GGUF file (it does not begin with {_MAGIC.decode()})."
+                f"MODEL_PATH: {source.given} is not a GGUF file (it does not start with {_MAGIC.decode()})."
             )
     if find_spec("gguf") is None:
         raise InputError("MODEL_PATH: reading a GGUF file needs the package gguf: pip install gguf")
 
 
-def converted(source: ModelSource) -> ModelSource:
-    """The folder of a GGUF file's model in float32, made now or by an earlier run; other sources as they are.
+def convert_gguf(source: ModelSource) -> ModelSource:
+    """Return the model folder of a GGUF file, in float32, converted now or by an earlier run; other sources unchanged.
 
-    The folder is named by the file's content, so a changed file is converted anew.
+    The folder is named by the digest of the file, so a changed file is converted again.
 
     Raises:
         InputError: transformers cannot read the file.
@@ -61,7 +61,7 @@ def converted(source: ModelSource) -> ModelSource:
     folder = cache / digest_of(source.path)
     with FileLock(f"{folder}.lock"):
         if folder.is_dir():
-            log.info("MODEL_PATH: %s was converted before: %s", source.given, folder)
+            log.info("MODEL_PATH: %s was converted earlier: %s", source.given, folder)
         else:
             log.info("MODEL_PATH: %s is dequantized and converted once into %s", source.given, folder)
             _convert(source, folder)
@@ -82,7 +82,7 @@ def _convert(source: ModelSource, folder: Path) -> None:
         raise InputError(
             f"MODEL_PATH: {source.given} cannot be converted: {' '.join(str(error).split())[:300]}"
         ) from error
-    # The weights are plain now; with these marks transformers would refuse to save them.
+    # The weights are not quantized any more; with these attributes transformers would refuse to save them.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: asked once, quickly, with answers that say what to do."""
+"""Requests to the Hugging Face hub: one, without retries, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TIMEOUT = 10.0
 
 
 def require_model(source: ModelSource, key: str = "MODEL_PATH") -> bool:
-    """Asks the hub for a model, once and without retries.
+    """Check that the hub has a model, with one request.
 
     Returns:
-        whether only cached files may be used (the hub is out of reach or HF_HUB_OFFLINE is set, and the model's
-        config is in the cache).
+        whether only cached files may be used: the hub cannot be reached or HF_HUB_OFFLINE is set, and the model's
+        config is in the cache.
 
     Raises:
-        InputError: the hub has no such model, wants a login, or is out of reach and nothing is cached.
+        InputError: the hub has no such model, requires a login, or cannot be reached and nothing is cached.
     """
     assert source.hub_id is not None
     return _require(
@@ -31,7 +31,7 @@ def require_model(source: ModelSource, key: str = "MODEL_PATH") -> bool:
 
 
 def require_dataset(repo_id: str) -> bool:
-    """Asks the hub for a data set; see `require_model`."""
+    """Check that the hub has a dataset; see `require_model`."""
     return _require(repo_id, None, "dataset", "DATASET", "CUSTOM_DATASET_PATH: ./my-data (csv, jsonl, parquet)")
 
 
@@ -48,7 +48,7 @@ def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str
     try:
         HfApi().repo_info(repo_id, revision=revision, repo_type=kind, timeout=_TIMEOUT)
     except GatedRepoError:
-        raise InputError(f"{looked_up}, which wants you to accept its terms and log in (hf auth login).") from None
+        raise InputError(f"{looked_up}, which requires you to accept its terms and log in (hf auth login).") from None
     except RevisionNotFoundError:
         raise InputError(f"{looked_up}, which has no revision {revision!r} of it.") from None
     except (RepositoryNotFoundError, HFValidationError):

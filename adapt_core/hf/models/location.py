@@ -1,4 +1,4 @@
-"""The meaning of MODEL_PATH: a folder, a file, an installed package's data, or a hub id. Needs no torch."""
+"""What MODEL_PATH names: a folder, a file, data of an installed package, or a hub id. Needs no torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelSource:
     """The source of a model.
 
     Attributes:
-        given: as the config has it, for messages.
+        given: the value in the config, for messages.
         path: a local folder or file, or None for the hub.
         hub_id, revision: on the hub.
     """
@@ -52,10 +52,10 @@ class ModelSource:
 
 
 def locate(plan: Plan) -> ModelSource:
-    """The source of a plan's model. LOCAL_MODEL_PATH wins over MODEL_PATH.
+    """Return the source of a plan's model. LOCAL_MODEL_PATH wins over MODEL_PATH.
 
     Raises:
-        InputError: a local path or package that is not there, or text that is neither path nor hub id.
+        InputError: a local path or package does not exist, or the value is neither a path nor a hub id.
     """
     key = "LOCAL_MODEL_PATH" if plan.model.local_model_path else "MODEL_PATH"
     given = plan.model.local_model_path or plan.model.model_path
@@ -87,13 +87,13 @@ def _in_package(given: str, key: str) -> Path:
     roots = list(spec.submodule_search_locations or ()) if spec else []
     if not roots:
         raise InputError(
-            f"{key}: the package {name!r} is not installed here (distributions often write it with dashes): "
+            f"{key}: the package {name!r} is not installed here (distribution names often have dashes): "
             f"pip install {name.replace('_', '-')}"
         )
     root = Path(roots[0]).resolve()
     path = (root / inside).resolve()
     if not path.is_relative_to(root):
-        raise InputError(f"{key}: {given} leads out of the package.")
+        raise InputError(f"{key}: {given} is outside the package.")
     if not path.exists():
         folders = sorted(str(p.parent.relative_to(root)) for p in root.rglob("config.json"))
         hint = f" Models in it: {', '.join(f'package:{name}/{f}' for f in folders)}." if folders else ""
@@ -102,11 +102,11 @@ def _in_package(given: str, key: str) -> Path:
 
 
 def check_model_folder(source: ModelSource, companions: tuple[str, ...], what: str) -> None:
-    """Check that a local model folder is complete. Does nothing for a file or a hub id.
+    """Check that a local model folder is complete. Do nothing for a file or a hub id.
 
     Args:
         source: the model.
-        companions: names of which at least one must be there besides config and weights.
+        companions: file names of which the folder needs one, besides config and weights.
         what: what the companions are ("a tokenizer").
 
     Raises:

@@ -1,10 +1,10 @@
-"""Libraries that speak on their own are made to speak through the run's log."""
+"""Messages of the Hugging Face libraries go to the run's log."""
 
 from __future__ import annotations
 
 
 def quiet_libraries() -> None:
-    """Turns off the progress bars of transformers, datasets and the hub, and sends their warnings to `log.txt`."""
+    """Disable the progress bars of transformers, datasets and the hub, and send their warnings to `log.txt`."""
     import datasets
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging

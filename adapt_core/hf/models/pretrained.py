@@ -1,4 +1,4 @@
-"""Hugging Face models and their companions into memory, with errors that name the config's keys."""
+"""Hugging Face models, tokenizers and processors, loaded with errors that name the config's keys."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from adapt_core.nn.weights import read_state_dict
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
     from adapt_core.config.plan import Plan
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def check_source(source: ModelSource, companions: tuple[str, ...], what: str) -> None:
-    """Every check of a model that needs no torch: a folder's completeness, or the hub's answer.
+    """Check a model without torch: a local folder for completeness, or the hub.
 
     Raises:
         InputError: see `check_model_folder` and `require_model`.
@@ -37,9 +38,9 @@ def check_source(source: ModelSource, companions: tuple[str, ...], what: str) ->
 
 
 def load_pretrained(
-    auto_class: Any, source: ModelSource, plan: Plan, options: Mapping[str, Any] | None = None
+    auto_class: type[_BaseAutoModelClass], source: ModelSource, plan: Plan, options: Mapping[str, Any] | None = None
 ) -> LoadedModel:
-    """A model by its Auto class.
+    """Load a model by its Auto class.
 
     Args:
         auto_class: a transformers Auto class (`AutoModelForSequenceClassification`).
@@ -48,10 +49,10 @@ def load_pretrained(
         options: further arguments of `from_pretrained` (labels, quantization).
 
     Returns:
-        the model with the names of the parameters that the checkpoint did not hold.
+        the model with the names of the parameters that the checkpoint does not have.
 
     Raises:
-        InputError: it cannot be loaded, with the reason and what to do.
+        InputError: it cannot be loaded, with the reason and a remedy.
     """
     model, info = _guarded(
         source,
@@ -73,7 +74,11 @@ def load_pretrained(
 
 
 def load_companion(loader: Callable[..., T], source: ModelSource, plan: Plan, **options: Any) -> T:
-    """A tokenizer, processor or config: `loader` is the Auto class's `from_pretrained`. Errors as `load_pretrained`."""
+    """Load a tokenizer, processor or config by `loader`, the Auto class's `from_pretrained`.
+
+    Raises:
+        InputError: as `load_pretrained`.
+    """
     return _guarded(
         source,
         lambda: loader(source.name, trust_remote_code=plan.model.trust_remote_code, **_hub_options(source), **options),
@@ -107,7 +112,7 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
     except UnpicklingError as error:
         raise InputError(
             f"MODEL_PATH: the weights of {source.given} are a pickle that could run code, and are not loaded. "
-            "Weights in model.safetensors are."
+            "Use weights in model.safetensors."
         ) from error
     except (
         OSError,
@@ -122,7 +127,7 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
         text = " ".join(str(error).split())
         if "trust_remote_code" in text:
             raise InputError(
-                f"MODEL_PATH: {source.given} brings its own code, which is not run unless you trust it: "
+                f"MODEL_PATH: {source.given} has its own code, which runs only if you trust it: "
                 "--set TRUST_REMOTE_CODE=true"
             ) from error
         raise InputError(
@@ -131,9 +136,9 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
 
 
 def load_over(model: nn.Module, path: Path) -> frozenset[str]:
-    """Loads MODEL_CHECKPOINT (a file, or a folder with one) over a model's weights; returns the names it held.
+    """Load MODEL_CHECKPOINT (a file, or a folder with one) over a model's weights, and return the names of its tensors.
 
-    A checkpoint of the bare base model (`encoder.layer.0...`) goes under the head (`bert.encoder.layer.0...`).
+    A checkpoint of the base model alone (`encoder.layer.0...`) is loaded below the head (`bert.encoder.layer.0...`).
 
     Raises:
         InputError: it cannot be read, or none of it fits.
@@ -153,6 +158,6 @@ def load_over(model: nn.Module, path: Path) -> frozenset[str]:
     model.load_state_dict(fits, strict=False)
     left = sorted(set(state) - set(fits))
     log.info(
-        "MODEL_CHECKPOINT: %d tensors loaded from %s%s", len(fits), path, f", {len(left)} left out" if left else ""
+        "MODEL_CHECKPOINT: %d tensors loaded from %s%s", len(fits), path, f", {len(left)} do not fit" if left else ""
     )
     return frozenset(fits)

@@ -1,25 +1,30 @@
-"""A Hugging Face model on disk by SAVE_METHOD, and the lines that load it without adapt."""
+"""Hugging Face models on disk by SAVE_METHOD, and the Python source that loads them without adapt."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapt_core.hf.models.logging import quiet_libraries
 from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
+    from transformers.utils import PushToHubMixin
+
 _ONE_FILE = 2**60
 GENERATION_FILE = "generation_config.json"
 GENERATING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
-"""Auto classes of models that generate, so that their generation config is loaded with their weights."""
+"""Auto classes of models that generate: their generation config is loaded with the weights."""
 
 
-def save_hf_model(model: Any, companion: Any, folder: Path, save_method: str) -> None:
-    """Writes weights, model config and the companion (tokenizer or processor).
+def save_hf_model(model: PreTrainedModel, companion: PushToHubMixin, folder: Path, save_method: str) -> None:
+    """Write weights, model config and the companion (tokenizer or processor).
 
     Args:
         model: a plain PreTrainedModel.
-        companion: what has `save_pretrained(folder)`.
+        companion: has `save_pretrained(folder)`.
         folder: an existing, empty folder.
         save_method: one of SAVE_METHODS.
     """
@@ -36,8 +41,8 @@ def save_hf_model(model: Any, companion: Any, folder: Path, save_method: str) ->
     companion.save_pretrained(folder)
 
 
-def load_hf_model(auto_class: Any, folder: Path) -> Any:
-    """The model that `save_hf_model` wrote in any form but `full_torch_model`, in evaluation mode."""
+def load_hf_model(auto_class: type[_BaseAutoModelClass], folder: Path) -> PreTrainedModel:
+    """Load a model that `save_hf_model` wrote, except by `full_torch_model`, in evaluation mode."""
     from transformers import AutoConfig, GenerationConfig
 
     quiet_libraries()
@@ -46,7 +51,7 @@ def load_hf_model(auto_class: Any, folder: Path) -> Any:
         return auto_class.from_pretrained(folder, local_files_only=True, dtype="auto").eval()
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     model = auto_class.from_config(config)
-    # Assigned, not copied: a head that was untied from the embeddings is tied in the fresh model, and stays apart so.
+    # Assigned, not copied: a head that was untied from the embeddings is tied in the new model, and so becomes untied.
     model.load_state_dict(read_state_dict(folder / FILES[form]), assign=True)
     if (folder / GENERATION_FILE).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
@@ -54,7 +59,7 @@ def load_hf_model(auto_class: Any, folder: Path) -> Any:
 
 
 def loading_lines(auto_class: str, companion_class: str, companion: str, save_method: str) -> str:
-    """Python source that loads `model/` without adapt.
+    """Return Python source that loads `model/` without adapt.
 
     Args:
         auto_class: "AutoModelForSequenceClassification".
@@ -69,7 +74,7 @@ def loading_lines(auto_class: str, companion_class: str, companion: str, save_me
                 "import torch",
                 f"from transformers import {companion_class}",
                 "",
-                "# A pickle can run code when it is loaded: load it only if you trust where it comes from.",
+                "# A pickle can run code when it is loaded: load it only if you trust its source.",
                 'model = torch.load("model/model.pt", weights_only=False).eval()',
                 load_companion,
             ]

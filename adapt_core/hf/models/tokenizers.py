@@ -1,26 +1,29 @@
-"""Tokenizers: loaded, with a padding token, and the model's own limit of length."""
+"""Tokenizers with a padding token, and length limits of models."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import ModelSource
 from adapt_core.hf.models.pretrained import load_companion
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
 _UNLIMITED = 1_000_000
 
 
-def load_tokenizer(source: ModelSource, plan: Plan) -> Any:
-    """The model's tokenizer. One without a padding token (GPT-2, Llama) pads with its end token.
+def load_tokenizer(source: ModelSource, plan: Plan) -> PreTrainedTokenizerBase:
+    """Load the model's tokenizer. One without a padding token (GPT-2, Llama) pads with its end token.
 
     Raises:
         InputError: it cannot be loaded, or has neither padding nor end token.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = load_companion(AutoTokenizer.from_pretrained, source, plan)
+    tokenizer: PreTrainedTokenizerBase = load_companion(AutoTokenizer.from_pretrained, source, plan)
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise InputError(f"MODEL_PATH: the tokenizer of {source.given} has neither a padding nor an end token.")
@@ -28,11 +31,11 @@ def load_tokenizer(source: ModelSource, plan: Plan) -> Any:
     return tokenizer
 
 
-def length_limit(tokenizer: Any, config: Any, wanted: int | None) -> int:
-    """The longest input in tokens: what was asked for, within what tokenizer and model can take.
+def length_limit(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, wanted: int | None) -> int:
+    """Return the longest input in tokens: `wanted`, or the limit of tokenizer and model (512 where they have none).
 
     Raises:
-        InputError: more was asked for than the model's positions.
+        InputError: `wanted` exceeds the positions of the model.
     """
     positions = positions_of(config)
     limits = [
@@ -45,22 +48,24 @@ def length_limit(tokenizer: Any, config: Any, wanted: int | None) -> int:
     return wanted
 
 
-def positions_of(config: Any) -> int | None:
-    """The longest input that a model has positions for, or None where it has no such limit (relative positions)."""
+def positions_of(config: PreTrainedConfig) -> int | None:
+    """Return the number of positions of a model, or None where it has no such limit (relative positions)."""
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        positions -= config.pad_token_id + 1  # these models count positions from behind the padding index
+        positions -= config.pad_token_id + 1  # The positions of these models start after the padding index.
     return positions
 
 
-def require_fast(tokenizer: Any, source: ModelSource, why: str) -> Any:
-    """The tokenizer, where it can tell which characters each token came from.
+def require_fast(tokenizer: PreTrainedTokenizerBase, source: ModelSource, why: str) -> PreTrainedTokenizerBase:
+    """Return the tokenizer if it maps tokens to characters.
 
     Raises:
-        InputError: it cannot.
+        InputError: it does not.
     """
     if not tokenizer.is_fast:
-        raise InputError(f"MODEL_PATH: {why}, which the tokenizer of {source.given} cannot (it has no tokenizer.json).")
+        raise InputError(
+            f"MODEL_PATH: {why}, which the tokenizer of {source.given} does not support (it has no tokenizer.json)."
+        )
     return tokenizer

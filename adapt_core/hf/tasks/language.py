@@ -14,7 +14,7 @@ from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns
 from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.attention import attention_options, class_of
-from adapt_core.hf.models.gguf import check_gguf, converted
+from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, load_companion, load_pretrained
@@ -83,7 +83,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
     @cached_property
     def source(self) -> ModelSource:
         """The location of the base model. A GGUF file is first converted into a folder."""
-        return converted(locate(self.plan))
+        return convert_gguf(locate(self.plan))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

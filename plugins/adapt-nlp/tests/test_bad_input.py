@@ -197,7 +197,7 @@ def test_a_local_path_that_is_not_there_is_no_hub_look_up(refused: Any, tiny_enc
     [
         ("package:no_such_package/model", "pip install no-such-package"),
         ("package:adapt_core/model", "has no 'model'"),
-        ("package:adapt_core/../../x", "leads out of the package"),
+        ("package:adapt_core/../../x", "is outside the package"),
         ("package:os.path/x", "import name"),
     ],
 )

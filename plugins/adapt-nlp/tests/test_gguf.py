@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapt_core.errors import InputError
-from adapt_core.hf.models.gguf import check_gguf, converted
+from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.location import ModelSource
 from benchmarks.packaged_models import smollm2
 
@@ -42,10 +42,10 @@ def test_a_real_gguf_is_converted_once_and_speaks(
     monkeypatch.setattr(constants, "HF_HOME", str(tmp_path))
     source = ModelSource(str(smollm2_file), path=smollm2_file)
     check_gguf(source)
-    folder = converted(source).path
+    folder = convert_gguf(source).path
     assert folder is not None
     written = (folder / "model.safetensors").stat().st_mtime_ns
-    assert converted(source).path == folder
+    assert convert_gguf(source).path == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == written
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     prompt = tokenizer("The capital of France is", return_tensors="pt")

@@ -25,9 +25,9 @@ STEPS = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "NO_OF_CHECKPOIN
 @pytest.fixture
 def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], None]:
     """Does something at the end of a step of the next run, before that step's evaluation and checkpoint."""
-    from adapt_core.hf.loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import MetricsCallback
 
-    on_step_end = Figures.on_step_end
+    on_step_end = MetricsCallback.on_step_end
 
     def arrange(step: int, act: Callable[[], None]) -> None:
         def then(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None
             if state.global_step == step:
                 act()
 
-        monkeypatch.setattr(Figures, "on_step_end", then)
+        monkeypatch.setattr(MetricsCallback, "on_step_end", then)
 
     return arrange
 
@@ -135,7 +135,7 @@ def test_the_best_checkpoint_deleted_while_running(
     evaluations = {line["step"]: line["loss"] for line in lines if line["phase"] == "eval"}
     best = min(evaluations, key=lambda step: evaluations[step])
     assert best < 7
-    assert f"the best checkpoint, of step {best}, is gone: the model keeps the weights of step 8" in caplog.text
+    assert f"the best checkpoint (step {best}) was deleted: the model keeps the weights of step 8" in caplog.text
     assert result.metrics["after"]["loss"] == evaluations[8]
 
 

@@ -22,9 +22,9 @@ class Stopped(Exception):
 @pytest.fixture
 def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes the next run stop hard right after a step."""
-    from adapt_core.hf.loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import MetricsCallback
 
-    on_step_end = Figures.on_step_end
+    on_step_end = MetricsCallback.on_step_end
 
     def after(step: int) -> None:
         def stop(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
@@ -32,7 +32,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             if state.global_step == step:
                 raise Stopped
 
-        monkeypatch.setattr(Figures, "on_step_end", stop)
+        monkeypatch.setattr(MetricsCallback, "on_step_end", stop)
 
     return after
 

@@ -108,18 +108,18 @@ def test_a_stopped_and_resumed_run_equals_one_that_was_not_stopped(
     from safetensors.torch import load_file
     from torch import equal
 
-    from adapt_core.hf.loop.callbacks import Figures
+    from adapt_core.hf.loop.callbacks import MetricsCallback
 
     common = {"EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 4}
     whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
-    on_step_end = Figures.on_step_end
+    on_step_end = MetricsCallback.on_step_end
 
     def signal_at_5(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
         on_step_end(self, args, state, control, **options)
         if state.global_step == 5:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(Figures, "on_step_end", signal_at_5)
+    monkeypatch.setattr(MetricsCallback, "on_step_end", signal_at_5)
     with pytest.raises(InterruptedRunError, match=r"stopped by SIGTERM at step 5.*--resume"):
         run(**common)
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from torch.utils.data import DataLoader, RandomSampler
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from adapt_core.hf.loop.samplers import GroupedRows, KeepRowOrder
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, RowOrderCallback
 
 LENGTHS = [5 + 7 * row % 31 for row in range(48)]
 
@@ -30,7 +30,7 @@ def batches(rank: int, epoch: int, skipped: int, arguments: TrainingArguments) -
         data_seed=42,
     )
     state = TrainerState(epoch=epoch + skipped / 6)
-    KeepRowOrder().on_epoch_begin(arguments, state, TrainerControl(), train_dataloader=loader)
+    RowOrderCallback().on_epoch_begin(arguments, state, TrainerControl(), train_dataloader=loader)
     if skipped:
         loader = skip_first_batches(loader, skipped)
     loader.set_epoch(epoch)
@@ -55,9 +55,9 @@ def test_one_process_draws_what_transformers_draws_and_draws_it_again_after_a_re
     torch.manual_seed(3)
     expected = list(LengthGroupedSampler(8, lengths=LENGTHS))
     torch.manual_seed(3)
-    first = GroupedRows(LENGTHS, 8, processes=1)
+    first = ResumableLengthGroupedSampler(LENGTHS, 8, processes=1)
     assert list(first) == expected
-    resumed = GroupedRows(LENGTHS, 8, processes=1)
+    resumed = ResumableLengthGroupedSampler(LENGTHS, 8, processes=1)
     resumed.drawn = first.drawn
     torch.manual_seed(4)
     before = torch.get_rng_state()
