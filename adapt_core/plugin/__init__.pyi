@@ -32,6 +32,7 @@ from adapt_core.contracts import (
     TrainResult,
     Work,
 )
+from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError, ConfigError, DataError, DefectError, InputError, Problem
 from adapt_core.evaluation import PerClass, of_evaluation, spread
@@ -87,6 +88,7 @@ __all__ = [
     "Problem",
     "Quantizer",
     "QuantizerSpec",
+    "Replicated",
     "ResumeDecision",
     "RunCommand",
     "RunFolder",

@@ -200,7 +200,7 @@ def test_an_evaluation_that_fails_leaves_the_checkpoints(
 ) -> None:
     from adapt_core.hf.loop.loop import HuggingFaceLoop
 
-    scored, calls = HuggingFaceLoop._scored, []
+    scored, calls = HuggingFaceLoop._compute_metrics, []
 
     def fail_the_third(self: Any, prediction: Any) -> dict[str, float]:
         calls.append(0)
@@ -209,7 +209,7 @@ def test_an_evaluation_that_fails_leaves_the_checkpoints(
         return scored(self, prediction)
 
     whole = run(**STEPS, OUTPUT_DIR=str(tmp_path / "whole"))
-    monkeypatch.setattr(HuggingFaceLoop, "_scored", fail_the_third)
+    monkeypatch.setattr(HuggingFaceLoop, "_compute_metrics", fail_the_third)
     with pytest.raises(ZeroDivisionError):
         run(**STEPS)
     monkeypatch.undo()
