@@ -64,7 +64,9 @@ def differences(path: Path, content: Content | None, *, is_checkpoint: bool) -> 
     """Yield files in a path that are not as recorded, and the reason."""
     if is_checkpoint:
         listed = listed_files(path)
-        for file in sorted(path.rglob("*")) if listed is not None else ():
+        if listed is None:
+            return
+        for file in sorted(path.rglob("*")):
             if not file.is_dir() and str(file.relative_to(path)) not in listed:
                 yield str(file.relative_to(path)), ""
         return
