@@ -61,6 +61,8 @@ class Plan(Generic[ParamsT]):
         resume: None, "auto" for the newest complete checkpoint, or a checkpoint's path.
         disabled_plugins: names of disabled plugins, for worker processes.
         remarks: decisions to be logged once.
+        foreign: whether the config comes with a run folder, which may be somebody else's: without TRUST_REMOTE_CODE
+            nothing that it names is executed, a config in Python included.
     """
 
     task: Choice[ParamsT]
@@ -77,6 +79,7 @@ class Plan(Generic[ParamsT]):
     resume: str | None = None
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    foreign: bool = False
 
     def keys(self) -> dict[str, Any]:
         """Return every resolved key with its value, as in `config.yaml`. Running them again gives this plan."""

@@ -69,6 +69,7 @@ class FinishedRun:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
         plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
+        plan = attrs.evolve(plan, foreign=True)
         return cls(folder, plan, registry, make_task(plan))
 
     def model(self) -> nn.Module:

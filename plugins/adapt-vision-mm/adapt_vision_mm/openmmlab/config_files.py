@@ -77,6 +77,8 @@ def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
             raise InputError(
                 f"MODEL_PATH: {path} is not an OpenMMLab config (.py). A checkpoint goes to LOCAL_MODEL_PATH."
             )
+        if plan.foreign:
+            require_plain(path, trusted=plan.model.trust_remote_code)
         return ModelFiles(path.absolute(), weights)
     return ModelFiles(_by_name(given, package), weights)
 

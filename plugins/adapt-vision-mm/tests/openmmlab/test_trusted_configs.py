@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from adapt_core.errors import InputError
 
+from adapt_vision_mm.openmmlab.config_files import find_model
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
 
@@ -65,3 +68,19 @@ def test_a_run_on_a_foreign_folder_stops_before_anything_runs(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"config\.py:2: this is code"):
         adapt_core.check(keys)
     assert not mark.exists()
+
+
+def test_a_python_config_that_a_foreign_run_names_is_read_only_with_trust(tmp_path: Path) -> None:
+    config = written(tmp_path, f"open({str(tmp_path / 'it-ran')!r}, 'w')")
+
+    def plan(*, foreign: bool, trust: bool) -> Any:
+        model = SimpleNamespace(
+            trust_remote_code=trust, local_model_path=None, model_checkpoint=None, model_path=str(config)
+        )
+        return SimpleNamespace(model=model, foreign=foreign)
+
+    with pytest.raises(InputError, match=r"config\.py:2: this is code"):
+        find_model(plan(foreign=True, trust=False), "mmdet")
+    assert find_model(plan(foreign=True, trust=True), "mmdet").config == config
+    assert find_model(plan(foreign=False, trust=False), "mmdet").config == config
+    assert not (tmp_path / "it-ran").exists()
