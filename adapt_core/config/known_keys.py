@@ -65,6 +65,11 @@ _MACHINES = (
     "machine_timeout collective_timeout container_image volume_claim volume_path"
 )
 
+_LORA = (
+    "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "
+    "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern"
+)
+
 _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
         "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
@@ -86,8 +91,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "pose_detection": _MM_KEYS,
     },
     _PEFT: {
-        "LoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
-        "DoRA": "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules",
+        "LoRA": _LORA,
+        "DoRA": _LORA,
         "SSF": "target_modules init_ssf_weights ssf_shift_everywhere auto_select_modules",
         "peft": "peft_name peft_options target_modules auto_select_modules",
         "bnb_4bit": "load_in_4bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "

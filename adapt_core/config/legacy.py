@@ -12,6 +12,15 @@ ALIASES: dict[str, str] = {
     "resume": "resume_from_checkpoint",
     "library": "framework",
     "report_to": "trackers",
+    "merge_adapters": "merge_adapter",
+    "use_4bit": "load_in_4bit",
+    "use_8bit": "load_in_8bit",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "lora_r": "r",
+    "dataset_name": "dataset",
+    "data_path": "custom_dataset_path",
+    "custom_model_path": "local_model_path",
 }
 """Folded key -> the folded key that it is another spelling of."""
 
@@ -37,6 +46,14 @@ HONOURED: dict[str, str] = {
     "data_split": "the share of training rows held out",
     "squad_v2_format": "unanswerable questions",
     "dataset_text_field": "the name of the text column",
+    "merge_adapters": "MERGE_ADAPTER",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "lora_r": "r",
+    "dataset_name": "DATASET",
+    "data_path": "CUSTOM_DATASET_PATH",
+    "custom_model_path": "LOCAL_MODEL_PATH",
+    "text_column": "input_column; several columns, separated by commas, are joined by line breaks or FORMAT_STRING",
 }
 """Folded key -> what it does in adapt. Every one of these is declared by core or by a task."""
 
@@ -56,6 +73,23 @@ WITHOUT_EFFECT: dict[str, str] = {
     "dataset_format": "the former tool never applied it; columns and FORMAT_STRING decide",
     "save_strategy": "INTERVAL decides",
     "logging_strategy": "LOGGING_STEPS decides",
+    "id": "it numbered jobs of a hosted service",
+    "file_location": "it was a place of a hosted service; CUSTOM_DATASET_PATH decides",
+    "dataset_type": "it was a hosted service's number; the data's files decide",
+    "split": "splits are found by their names (train, validation, test); TRAIN_DIR, VAL_DIR and TEST_DIR name others",
+    "dest_root": "configs and checkpoints of models are read from installed packages or LOCAL_MODEL_PATH",
+    "work_dir": "mmengine's own logs are in OUTPUT_DIR",
+    "num_classes": "the data and class_list decide",
+    "train_img_file": "the folder of images is found in the data folder",
+    "val_img_file": "the folder of images is found in the data folder",
+    "train_seg_file": "the folder of segmentation maps is found in the data folder",
+    "val_seg_file": "the folder of segmentation maps is found in the data folder",
+    "use_dora": "the method decides; use_dora: true beside method LoRA is method DoRA",
+    "layer_replication": "adapters are trained on the model's own layers; build a deeper model first",
+    "megatron_config": "adapt does not train Megatron models",
+    "megatron_core": "adapt does not train Megatron models",
+    "fsdp_backward_prefetch": "FSDP version 2 always gathers the next layer's weights ahead",
+    "enable_cpu_affinity": "the operating system places the processes; numactl or taskset bind them",
 }
 """Folded key -> why it does nothing."""
 

@@ -27,11 +27,7 @@ OTHER_NAMES: dict[str, str] = {
     "torch_dtype": "DTYPE",
     "model_name_or_path": "MODEL_PATH",
     "pretrained_model_name_or_path": "MODEL_PATH",
-    "dataset_name": "DATASET",
     "dataset_path": "CUSTOM_DATASET_PATH",
     "train_file": "CUSTOM_DATASET_PATH",
-    "lora_r": "r",
-    "lora_alpha": "alpha",
-    "lora_dropout": "dropout",
 }
 """Folded key of transformers, peft or mmengine -> adapt's key."""

@@ -10,6 +10,7 @@ import attrs
 
 from adapt_core.config import reader
 from adapt_core.config.core_params import GROUPS
+from adapt_core.config.legacy_values import settle
 from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
@@ -62,7 +63,10 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     flat = flatten(config.entries, registry)
     given, _ = join(flat, None, config.overrides)
     given, problems = join(flat, chosen_method_name(given), config.overrides)
+    given, remarks, faults = settle(given)
+    problems += faults
     selection = select(given, registry)
+    selection.remarks += remarks
     owned = assign(given, selection, registry)
     problems += selection.problems + owned.problems
     if strict:

@@ -285,11 +285,11 @@ def test_keys_of_absent_plugins_are_known_not_unknown() -> None:
 
 
 def test_a_key_in_the_words_of_another_library_is_answered_with_adapt_s() -> None:
-    found = problems("learning_rate: 1e-4\nnum_train_epochs: 3\nlora_alpha: 16\n").splitlines()
+    found = problems("learning_rate: 1e-4\nnum_train_epochs: 3\noptim: sgd\n").splitlines()
     assert [line.rpartition("unknown key. ")[2] for line in found] == [
         "Here it is LR.",
         "Here it is EPOCHS.",
-        "Here it is alpha.",
+        "Here it is OPTIMIZER.",
     ]
     known = declared_keys(Registry.discover())
     assert set(OTHER_NAMES) & known == set()

@@ -36,6 +36,27 @@ class LoraParams(TargetParams):
         "Start of the update: true (zero), false (random), or a way of peft's own: gaussian, pissa, "
         "pissa_niter_N, olora, orthogonal.",
     )
+    use_rslora: bool = param(False, "Scale the update by alpha / sqrt(r) instead of alpha / r.")
+    bias: str = param(
+        "none",
+        "Which biases of the base train too: none, all, or those of adapted layers (lora_only).",
+        choices=("none", "all", "lora_only"),
+    )
+    modules_to_save: tuple[str, ...] | None = param(
+        None, "Further modules that train in full and are saved with the adapter: names or ends of names."
+    )
+    layers_to_transform: tuple[int, ...] | None = param(
+        None, "Numbers of the layers to adapt, from 0 (default: all of them).", ge=0
+    )
+    layers_pattern: tuple[str, ...] | None = param(
+        None, "With layers_to_transform: names of the list of layers (default: whatever comes before the number)."
+    )
+    rank_pattern: dict[str, object] | None = param(
+        None, "Module name or regular expression -> its own r, as in {q_proj: 4}."
+    )
+    alpha_pattern: dict[str, object] | None = param(
+        None, "Module name or regular expression -> its own alpha, as in {q_proj: 32}."
+    )
 
 
 @attrs.frozen

@@ -71,10 +71,11 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
             raise InputError("auto_select_modules: false needs target_modules, the names of the layers to adapt.")
         if context.quantized and not params.target_modules:
             self._refuse_foreign_layers(model)
-        saved = modules_to_save(model, context, self.name)
+        further = self.further_modules(model, context)
+        saved = modules_to_save(model, context, self.name, further)
         spared = [*context.head, *saved]
         targets = select_targets(model, params.target_modules, spared, self.by_default, self.refusal, self.name)
-        targets = self._without_saved(targets, saved)
+        targets = self._without_saved(self.narrow(targets), saved)
         adapted_heads = [name for name in context.head if name in targets]
         for untied in untie_head(model, [*[name for name in context.head if name in saved], *adapted_heads]):
             log.info(
@@ -85,13 +86,22 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         config = self.make_config(as_peft_targets(targets, model), layers, saved)
         attached = self._guarded(lambda: peft_models.attach(model, config))
         for name, parameter in attached.named_parameters():
-            if peft_models.in_saved_module(name) and not context.trains(peft_models.plain_name(name)):
+            plain = peft_models.plain_name(name)
+            if peft_models.in_saved_module(name) and not (context.trains(plain) or _inside(plain, further)):
                 parameter.requires_grad_(False)
         self._held = hold_batch_norms(attached)
         return attached
 
     def check_params(self, context: AttachContext) -> None:
         """Refuse parameters that are wrong for every model. Overridden where there are any."""
+
+    def further_modules(self, model: nn.Module, context: AttachContext) -> list[str]:
+        """Return full names of the modules that train in full by a parameter of the method."""
+        return []
+
+    def narrow(self, targets: list[str]) -> list[str]:
+        """Return the targets that the method's own parameters leave."""
+        return targets
 
     def _refuse_foreign_layers(self, model: nn.Module) -> None:
         for name, module in model.named_modules():
@@ -175,6 +185,10 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         if left:
             raise DefectError(f"classes of peft are left in the merged model: {', '.join(left)}.")
         return plain
+
+
+def _inside(name: str, modules: Sequence[str]) -> bool:
+    return any(name.startswith(f"{module}.") for module in modules)
 
 
 def _untie_adapted_head(model: nn.Module, folder: Path) -> None:

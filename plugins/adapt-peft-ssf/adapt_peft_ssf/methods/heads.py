@@ -10,8 +10,14 @@ from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 
-def modules_to_save(model: nn.Module, context: AttachContext, method: str) -> list[str]:
-    """Return full names of the modules to train in full: the head where it trains, and what the checkpoint lacks.
+def modules_to_save(model: nn.Module, context: AttachContext, method: str, further: Sequence[str] = ()) -> list[str]:
+    """Return full names of the modules to train in full: the head where it trains, what is new, and `further`.
+
+    Args:
+        model: the plain model.
+        context: where the method attaches.
+        method: the method's name, for messages.
+        further: full names of modules that the config names.
 
     Raises:
         InputError: a new parameter is in no module of its own, or peft could not distinguish the module from others.
@@ -25,6 +31,7 @@ def modules_to_save(model: nn.Module, context: AttachContext, method: str) -> li
                 "inside it can be saved with an adapter. Use method full or last_layer."
             )
         wanted.append(owner)
+    wanted += further
     outermost = [name for name in dict.fromkeys(wanted) if not any(name.startswith(f"{other}.") for other in wanted)]
     _refuse_ambiguous(model, outermost, method)
     return outermost

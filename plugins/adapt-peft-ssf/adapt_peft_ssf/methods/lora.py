@@ -16,6 +16,7 @@ from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from adapt_peft_ssf.methods.adapter import AdapterMethod
+from adapt_peft_ssf.methods.patterns import in_layers, named_modules, numbers_by_pattern
 from adapt_peft_ssf.params import LoraParams
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Lora(AdapterMethod[LoraParams]):
     def __init__(self, params: LoraParams) -> None:
         super().__init__(params)
         self._start = params.init_lora_weights
+        self._ranks: dict[str, int] = {}
+        self._alphas: dict[str, int] = {}
         if isinstance(self._start, str):
             self._start = self._start.strip().casefold()
 
@@ -57,6 +60,18 @@ class Lora(AdapterMethod[LoraParams]):
                 f"init_lora_weights: {start} rewrites the base weights, which cannot be done on a quantized base. "
                 "Use true or gaussian."
             )
+
+    def further_modules(self, model: nn.Module, context: AttachContext) -> list[str]:
+        """Return full names of the modules of modules_to_save."""
+        return named_modules(model, self.params.modules_to_save, context.head)
+
+    def narrow(self, targets: list[str]) -> list[str]:
+        """Return the targets in the layers of layers_to_transform; rank_pattern and alpha_pattern must match some."""
+        params: LoraParams = self.params
+        targets = in_layers(targets, params.layers_to_transform, params.layers_pattern)
+        self._ranks = numbers_by_pattern("rank_pattern", params.rank_pattern, targets)
+        self._alphas = numbers_by_pattern("alpha_pattern", params.alpha_pattern, targets)
+        return targets
 
     @property
     def changes_base(self) -> bool:
@@ -90,6 +105,10 @@ class Lora(AdapterMethod[LoraParams]):
             init_lora_weights=self._start,
             use_dora=self.decomposes,
             modules_to_save=saved or None,
+            use_rslora=params.use_rslora,
+            bias=params.bias,
+            rank_pattern=self._ranks,
+            alpha_pattern=self._alphas,
         )
 
     @contextmanager

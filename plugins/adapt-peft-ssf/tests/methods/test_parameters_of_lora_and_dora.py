@@ -204,3 +204,62 @@ def test_only_the_new_part_of_a_module_trains() -> None:
     model = Lora(LoraParams()).attach(case.seeded(), context)
     saved = {n: p.requires_grad for n, p in model.named_parameters() if "modules_to_save" in n}
     assert {name.rpartition(".")[2]: trains for name, trains in saved.items()} == {"weight": True, "bias": False}
+
+
+@pytest.mark.parametrize("method", [Lora, Dora])
+def test_rslora_divides_alpha_by_the_root_of_r(method: type) -> None:
+    assert next(iter(layers(attached(method=method, r=4, alpha=6, use_rslora=True)).values())).scaling["default"] == 3
+
+
+@pytest.mark.parametrize("case", ["bert", "conv net"])
+@pytest.mark.parametrize("bias", ["all", "lora_only"])
+def test_biases_train_and_come_back_from_the_adapter(case: str, bias: str, tmp_path: Any) -> None:
+    model = attached(case, bias=bias)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad and "bias" in name]
+    adapted = {f"base_model.model.{name}.base_layer.bias" for name in layers(model)}
+    assert adapted & set(trained)
+    assert (bias == "all") == bool({n for n in trained if "modules_to_save" not in n} - adapted)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1)
+    method, inputs = Lora(LoraParams(bias=bias)), CASES[case].inputs()
+    wanted = logits(model.eval(), inputs)
+    method.save_adapter(model, tmp_path)
+    loaded = method.load_adapter(CASES[case].seeded(), tmp_path).eval()
+    assert torch.allclose(logits(loaded, inputs), wanted, atol=1e-5)
+    assert torch.allclose(logits(method.merge(model, None).eval(), inputs), wanted, atol=1e-4)
+
+
+def test_modules_to_save_train_whole_beside_the_head(tmp_path: Any) -> None:
+    model = attached(modules_to_save=("pooler",))
+    saved = [n for n, p in model.named_parameters() if p.requires_grad and "modules_to_save" in n]
+    assert {name.split(".modules_to_save")[0].rpartition(".")[2] for name in saved} == {"pooler", "classifier"}
+    with pytest.raises(InputError, match=r"modules_to_save: 'poler' matches no module\. Did you mean pooler"):
+        attached(modules_to_save=("poler",))
+
+
+def test_modules_to_save_that_share_a_weight_are_refused() -> None:
+    with pytest.raises(InputError, match="shares its weight with"):
+        attached("t5", modules_to_save=("shared",))
+
+
+def test_layers_to_transform_names_the_layers() -> None:
+    assert {name.split(".layer.")[1][0] for name in layers(attached(layers_to_transform=(1,)))} == {"1"}
+    one = layers(attached(layers_to_transform=(1,), layers_pattern=("layer",)))
+    assert one.keys() == layers(attached(layers_to_transform=(1,))).keys()
+    with pytest.raises(InputError, match="there is no layer 9 to adapt"):
+        attached(layers_to_transform=(9,))
+    with pytest.raises(InputError, match="needs layers_to_transform"):
+        attached(layers_pattern=("layer",))
+
+
+def test_patterns_give_modules_their_own_r_and_alpha() -> None:
+    model = layers(attached(r=4, alpha=4, rank_pattern={"query": 2}, alpha_pattern={"query": "8"}))
+    for name, layer in model.items():
+        rank, scale = (2, 4) if name.endswith("query") else (4, 1)
+        assert (layer.r["default"], layer.scaling["default"]) == (rank, scale)
+    with pytest.raises(InputError, match="rank_pattern: 'q_proj' matches no adapted module"):
+        attached(rank_pattern={"q_proj": 2})
+    with pytest.raises(InputError, match="alpha_pattern: query must be a whole number"):
+        attached(alpha_pattern={"query": 0.5})
