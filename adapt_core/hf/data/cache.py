@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +62,23 @@ def cache_folder() -> Path:
 
 
 def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return a fingerprint of a tokenizer's behaviour. Take it before the tokenizer's first call."""
+    """Return a fingerprint of a tokenizer's behaviour. Take it before the tokenizer's first call.
+
+    It covers whatever shapes a row: the tokens, the special tokens, the chat template and its variables, the names of
+    the model's inputs, and the versions of the libraries.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        return _digest(backend.to_str())
-    return _digest(json.dumps([str(tokenizer.init_kwargs), sorted(tokenizer.get_vocab().items())]))
+    tokens = (
+        backend.to_str() if backend is not None else [str(tokenizer.init_kwargs), sorted(tokenizer.get_vocab().items())]
+    )
+    settings = {
+        "class": type(tokenizer).__name__,
+        "special tokens": tokenizer.special_tokens_map,
+        "chat template": tokenizer.chat_template,
+        "model inputs": list(tokenizer.model_input_names),
+        "versions": {name: version(name) for name in ("transformers", "tokenizers", "datasets")},
+    }
+    return _digest(json.dumps([tokens, settings], sort_keys=True, default=str))
 
 
 def _digest(text: str) -> str:
