@@ -24,6 +24,9 @@ ALIASES: dict[str, str] = {
 }
 """Folded key -> the folded key that it is another spelling of."""
 
+REWRITTEN: dict[str, str] = {"text_column": "input_column"}
+"""Folded key -> a folded key that `legacy_values` makes of it."""
+
 HONOURED: dict[str, str] = {
     "peft_method": "method",
     "peft_type": "method",

@@ -178,5 +178,5 @@ def test_use_dora_beside_lora_is_the_method_dora(registry: Registry) -> None:
 
 
 def test_num_classes_must_agree_with_class_list(registry: Registry) -> None:
-    with pytest.raises(ConfigError, match=r"num_classes is 3, and class_list .* has 2 classes"):
+    with pytest.raises(ConfigError, match=r"num_classes: is 3, and class_list .* has 2 classes"):
         resolved(registry, TASK="image_segmentation", MMLABS_ARGS={"num_classes": 3, "class_list": ["a", "b"]})
