@@ -67,7 +67,7 @@ TOLD_BY_HELP = {
     "num_nodes": "The same as num_machines",
     "num_machines": "default: 1",
     "num_processes": "2 on a CPU",
-    "mixed_precision": "what BF16 and FP16 say",
+    "mixed_precision": "follow BF16 and FP16",
     "PREFIX": "'translate English to Romanian: '",
 }
 """Keys without a fixed default -> what `adapt params` says instead of the specification's example or GPU default."""
