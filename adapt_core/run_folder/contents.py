@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from adapt_core.run_folder.files import digest_of
@@ -39,21 +39,32 @@ def remove(path: Path, content: Mapping[str, Any] | None) -> None:
             shutil.rmtree(path)
         return
     for name in listed:
-        (path / name).unlink(missing_ok=True)
+        if stays_inside(path, name):
+            (path / name).unlink(missing_ok=True)
     for inside, _, _ in os.walk(path, topdown=False):
         with suppress(OSError):
             os.rmdir(inside)
 
 
+def stays_inside(folder: Path, name: str) -> bool:
+    """Return whether a relative name leads to a place inside a folder: records may come from elsewhere."""
+    parts = PurePath(name).parts
+    if PurePath(name).is_absolute() or ".." in parts:
+        return False
+    return not any((folder / Path(*parts[:depth])).is_symlink() for depth in range(1, len(parts)))
+
+
 def listed_files(checkpoint: Path) -> list[str] | None:
     """Return the files of a complete checkpoint, its manifest the last, or None."""
     try:
-        return [*json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"]
+        files = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["files"]
+        return [*files, "manifest.json"] if all(stays_inside(checkpoint, name) for name in files) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def content_of(path: Path) -> Content:
+    """Return size and digest of each file of a path."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return {
         "" if file == path else str(file.relative_to(path)): [file.stat().st_size, digest_of(file)] for file in files

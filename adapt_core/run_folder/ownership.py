@@ -46,6 +46,8 @@ NAMES = (
 
 _FORMAT = 1
 _STEP = re.compile(r"checkpoint-\d+")
+_CHECKPOINT = re.compile(rf"{CHECKPOINTS}/checkpoint-\d+")
+_RUN = re.compile(r"[0-9a-f]{12}")
 _SHOWN = 6
 
 log = logging.getLogger(__name__)
@@ -112,10 +114,14 @@ class Ownership:
     def _of(cls, folder: Path, data: Mapping[str, Any]) -> Ownership:
         if data["format"] != _FORMAT:
             raise ValueError(f"its format is {data['format']}, this version of adapt knows {_FORMAT}")
+        written = {str(name): content for name, content in data["written"].items()}
+        strange = [name for name in written if name not in NAMES and not _CHECKPOINT.fullmatch(name)]
+        if strange or not _RUN.fullmatch(data["run"]):
+            raise ValueError(f"{(strange or [data['run']])[0]!r} is not a name that a run writes")
         return cls(
             folder,
-            str(data["run"]),
-            {str(name): content for name, content in data["written"].items()},
+            data["run"],
+            written,
             dict(data["inputs"]),
             data["earlier"],
             bool(data["moving"]),

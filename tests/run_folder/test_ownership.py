@@ -277,3 +277,39 @@ def test_an_incomplete_checkpoint_of_the_run_is_written_again(folder: RunFolder)
     assert not path.exists()
     path.mkdir()
     seal(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"written": {"../outside": None}},
+        {"written": {"notes.txt": None}},
+        {"written": {"checkpoints/../../outside": None}},
+        {"run": "../../outside"},
+    ],
+)
+def test_a_record_from_elsewhere_names_nothing_but_what_runs_write(folder: RunFolder, change: dict[str, Any]) -> None:
+    finished(folder)
+    record = json.loads((folder.path / MARKER).read_text())
+    (folder.path / MARKER).write_text(json.dumps({**record, **change}))
+    with pytest.raises(InputError, match="is not a name that a run writes"):
+        Ownership.read(folder.path)
+
+
+def test_files_outside_of_a_folder_stay_whatever_a_record_lists(folder: RunFolder, tmp_path: Path) -> None:
+    finished(folder)
+    outside = tmp_path / "mine" / "thesis.txt"
+    outside.parent.mkdir()
+    outside.write_text("mine")
+    (folder.model / "link").symlink_to(outside.parent)
+    saved = folder.checkpoints / "checkpoint-1"
+    saved.mkdir(parents=True)
+    (saved / "manifest.json").write_text(json.dumps({"files": {"../../../mine/thesis.txt": 4}}))
+    owner = Ownership.of(folder.path)
+    owner.written |= {
+        "model": {"../../mine/thesis.txt": [4, ""], "link/thesis.txt": [4, ""], str(outside): [4, ""]},
+        "checkpoints/checkpoint-1": None,
+    }
+    owner.remove_written()
+    assert outside.read_text() == "mine"
+    assert not saved.exists()
