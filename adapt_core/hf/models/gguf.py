@@ -76,8 +76,10 @@ def _convert(source: ModelSource, folder: Path) -> None:
     quiet_libraries()
     where, name = str(source.path.parent), source.path.name
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
-        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            where, gguf_file=name, dtype=torch.float32, trust_remote_code=False
+        )
     except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
         raise InputError(
             f"MODEL_PATH: {source.given} cannot be converted: {' '.join(str(error).split())[:300]}"

@@ -54,8 +54,8 @@ def load_pretrained(
     Raises:
         InputError: it cannot be loaded, with the reason and a remedy.
     """
-    model, info = _guarded(
-        source,
+    model, info = guarded(
+        source.given,
         lambda: auto_class.from_pretrained(
             source.name,
             dtype=_dtype(plan),
@@ -79,8 +79,8 @@ def load_companion(loader: Callable[..., T], source: ModelSource, plan: Plan, **
     Raises:
         InputError: as `load_pretrained`.
     """
-    return _guarded(
-        source,
+    return guarded(
+        source.given,
         lambda: loader(source.name, trust_remote_code=plan.model.trust_remote_code, **_hub_options(source), **options),
     )
 
@@ -101,7 +101,16 @@ def _dtype(plan: Plan) -> str:
     return "float32" if plan.trains_base else "auto"
 
 
-def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
+def guarded(given: str, load: Callable[[], T]) -> T:
+    """Return what `load` returns, with errors that name the model.
+
+    Args:
+        given: the model as the user wrote it.
+        load: calls a library.
+
+    Raises:
+        InputError: the model is damaged, or has code or a pickle that is not trusted.
+    """
     from safetensors import SafetensorError
 
     quiet_libraries()
@@ -111,7 +120,7 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
         raise
     except UnpicklingError as error:
         raise InputError(
-            f"MODEL_PATH: the weights of {source.given} are a pickle that could run code, and are not loaded. "
+            f"MODEL_PATH: the weights of {given} are a pickle that could run code, and are not loaded. "
             "Use weights in model.safetensors."
         ) from error
     except (
@@ -127,12 +136,9 @@ def _guarded(source: ModelSource, load: Callable[[], T]) -> T:
         text = " ".join(str(error).split())
         if "trust_remote_code" in text:
             raise InputError(
-                f"MODEL_PATH: {source.given} has its own code, which runs only if you trust it: "
-                "--set TRUST_REMOTE_CODE=true"
+                f"MODEL_PATH: {given} has its own code, which runs only if you trust it: --set TRUST_REMOTE_CODE=true"
             ) from error
-        raise InputError(
-            f"MODEL_PATH: {source.given} cannot be loaded: {text[:300] or type(error).__name__}"
-        ) from error
+        raise InputError(f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__}") from error
 
 
 def load_over(model: nn.Module, path: Path) -> frozenset[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.hf.models.pretrained import guarded
 from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
 if TYPE_CHECKING:
@@ -41,16 +42,31 @@ def save_hf_model(model: PreTrainedModel, companion: PushToHubMixin, folder: Pat
     companion.save_pretrained(folder)
 
 
-def load_hf_model(auto_class: type[_BaseAutoModelClass], folder: Path) -> PreTrainedModel:
-    """Load a model that `save_hf_model` wrote, except by `full_torch_model`, in evaluation mode."""
+def load_hf_model(auto_class: type[_BaseAutoModelClass], folder: Path, *, trust: bool) -> PreTrainedModel:
+    """Load a model that `save_hf_model` wrote, except by `full_torch_model`, in evaluation mode.
+
+    Args:
+        auto_class: a transformers Auto class.
+        folder: `model/`.
+        trust: TRUST_REMOTE_CODE; without it, code that comes with the model does not run.
+
+    Raises:
+        InputError: the model has its own code and is not trusted, or it cannot be loaded.
+    """
+    return guarded(str(folder), lambda: _load(auto_class, folder, trust=trust))
+
+
+def _load(auto_class: type[_BaseAutoModelClass], folder: Path, *, trust: bool) -> PreTrainedModel:
     from transformers import AutoConfig, GenerationConfig
 
     quiet_libraries()
     form = saved_form(folder)
     if form != "state_dict":
-        return auto_class.from_pretrained(folder, local_files_only=True, dtype="auto").eval()
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    model = auto_class.from_config(config)
+        # Without the argument transformers asks on the terminal, and a "y" in standard input would answer.
+        model = auto_class.from_pretrained(folder, local_files_only=True, dtype="auto", trust_remote_code=trust)
+        return model.eval()
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
+    model = auto_class.from_config(config, trust_remote_code=trust)
     # Assigned, not copied: a head that was untied from the embeddings is tied in the new model, and so becomes untied.
     model.load_state_dict(read_state_dict(folder / FILES[form]), assign=True)
     if (folder / GENERATION_FILE).is_file():

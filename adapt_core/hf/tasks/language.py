@@ -170,7 +170,9 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         from adapt_core.hf.models.save_formats import load_hf_model
 
-        model: nn.Module = load_hf_model(getattr(transformers, self.auto_class), folder)
+        model: nn.Module = load_hf_model(
+            getattr(transformers, self.auto_class), folder, trust=self.plan.model.trust_remote_code
+        )
         return model
 
     def loading_with(self, use: Sequence[str], save_method: str) -> str:
@@ -183,7 +185,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         """Return the tokenizer in a `model/` folder, or the base model's where the folder does not exist."""
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True) if folder.is_dir() else self.tokenizer
+        if not folder.is_dir():
+            return self.tokenizer
+        trust = self.plan.model.trust_remote_code
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""

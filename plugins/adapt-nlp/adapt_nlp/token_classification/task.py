@@ -73,7 +73,8 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             # Byte-level tokenizers (RoBERTa, GPT-2) take lists of words only with a space before each.
             from transformers import AutoTokenizer
 
-            return AutoTokenizer.from_pretrained(tokenizer.name_or_path, add_prefix_space=True)
+            trust = self.plan.model.trust_remote_code
+            return AutoTokenizer.from_pretrained(tokenizer.name_or_path, add_prefix_space=True, trust_remote_code=trust)
         return require_fast(tokenizer, self.source, "ner, pos and chunk align words with sub-tokens")
 
     def _limit(self, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> int:

@@ -97,7 +97,9 @@ class HuggingFaceBackend(Backend):
 
         from adapt_core.hf.models.save_formats import load_hf_model
 
-        model: nn.Module = load_hf_model(AutoModelForImageClassification, folder)
+        model: nn.Module = load_hf_model(
+            AutoModelForImageClassification, folder, trust=self.plan.model.trust_remote_code
+        )
         return model
 
     def loading_lines(self, save_method: str) -> str:
@@ -115,7 +117,9 @@ class HuggingFaceBackend(Backend):
 
         from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import ProcessorTransform
 
-        saved = folder.is_dir()
+        if not folder.is_dir():
+            return ProcessorTransform(self.processing_class)
+        trust = self.plan.model.trust_remote_code
         return ProcessorTransform(
-            AutoImageProcessor.from_pretrained(folder, local_files_only=True) if saved else self.processing_class
+            AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
         )

@@ -53,8 +53,9 @@ def make_model(
         **attention_options(plan, world, lambda: class_of(AutoModelForImageClassification, config)),
     }
     if quantizer is not None:
+        trust = plan.model.trust_remote_code
         with torch.device("meta"):
-            head = find_head(AutoModelForImageClassification.from_config(config))
+            head = find_head(AutoModelForImageClassification.from_config(config, trust_remote_code=trust))
         options.update(quantizer.hf_options(head, world.device))
     loaded = load_pretrained(AutoModelForImageClassification, source, plan, options)
     model_config: Any = loaded.model.config
