@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from adapt_core import api
-from adapt_core.estimate.ranks import Share
+from adapt_core.estimate.ranks import RankRange
 
 ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
 
 
-def estimated(keys: dict[str, Any]) -> dict[str, list[Share]]:
+def estimated(keys: dict[str, Any]) -> dict[str, list[RankRange]]:
     """Launcher -> its shares, in the order of their ranks."""
     found = api.estimate(api.check(keys))
     return {name: [share for share in found.launchers if share.launcher == name] for name in ("local", "ddp", "fsdp")}
