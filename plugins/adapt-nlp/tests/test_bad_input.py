@@ -31,7 +31,7 @@ def refused(run: Run, tmp_path: Path) -> Callable[..., str]:
         with pytest.raises(InputError) as caught:
             run(**changes)
         folder = Path(changes.get("OUTPUT_DIR", tmp_path / "run"))
-        assert {path.name for path in folder.iterdir()} <= {"log.txt"}
+        assert {path.name for path in folder.iterdir()} <= {"log.txt", ".adapt-run.json"}
         assert len(str(caught.value).splitlines()) <= 10
         assert str(caught.value).splitlines()[0] in (folder / "log.txt").read_text(encoding="utf-8")
         return str(caught.value)

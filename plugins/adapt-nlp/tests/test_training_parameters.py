@@ -307,7 +307,7 @@ def test_fp16_is_refused_where_the_device_cannot(run: Run, tmp_path: Path) -> No
         pytest.skip("this machine has a GPU")
     with pytest.raises(InputError, match=r"FP16: .* needs a GPU.*BF16: true"):
         run(FP16=True)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.txt"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.txt", ".adapt-run.json"}
 
 
 @pytest.mark.gpu
