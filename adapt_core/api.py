@@ -41,7 +41,7 @@ def run(
         the result, which is also in `result.json` of the run folder.
 
     Raises:
-        InputError: the config, data, model or folder is at fault; nothing but the log and the record of the run was written.
+        InputError: the config, data, model or folder is at fault; only the log and the record of the run were written.
         DefectError: adapt or a plugin is at fault.
         InterruptedRunError: Ctrl-C or SIGTERM came while it trained; a checkpoint was written.
         KeyboardInterrupt: one came at another time, or a second one.

@@ -6,8 +6,9 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Work
@@ -18,7 +19,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 
 from adapt_fsdp.devices import device_count
-from adapt_fsdp.launcher import ParamsT, ProcessLauncher
+from adapt_fsdp.params import ProcessParams
 from adapt_fsdp.process_group import run_store
 
 if TYPE_CHECKING:
@@ -29,9 +30,23 @@ if TYPE_CHECKING:
 _DECISION = "decision"
 
 
+class WorkerSettings(Protocol):
+    """What a process needs of its launcher to join the others."""
+
+    @property
+    def params(self) -> ProcessParams:
+        """The launcher's parameters."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Return environment variables of each process."""
+
+    def process_group(self, world: World) -> AbstractContextManager[None]:
+        """Return a context in which this process belongs to the group."""
+
+
 def run_as_worker(
     plan: Plan,
-    launcher: ProcessLauncher[ParamsT],
+    launcher: WorkerSettings,
     work: Work,
     decision: ResumeDecision | None,
     place: Place,
