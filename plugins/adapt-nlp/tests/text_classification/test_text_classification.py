@@ -224,14 +224,16 @@ def test_a_worker_process_runs_a_plan_that_comes_through_a_pipe(keys: dict[str, 
     from adapt_core.execution.worker_protocol import Report
     from adapt_core.plugin.registry import Registry
     from adapt_core.run_folder.paths import RunFolder
-    from adapt_core.run_folder.resume import decide_resume
+    from adapt_core.run_folder.resume import decide_resume, entered
 
     plan = resolve(RunConfig.read(keys), Registry.discover())
     folder = RunFolder(tmp_path / "run")
     folder.prepare()
-    with subprocess.Popen(
-        [sys.executable, "-m", "adapt_core.execution.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as worker:
+    command = [sys.executable, "-m", "adapt_core.execution.worker"]
+    with (
+        entered(plan, folder),
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker,
+    ):
         assert worker.stdin is not None
         assert worker.stdout is not None
         worker.stdin.write(message(plan, World(), decide_resume(plan, folder)))
