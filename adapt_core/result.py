@@ -95,7 +95,7 @@ class RunResult:
     output_dir: str
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str] = attrs.field(default=(), converter=tuple)
 
     def to_json(self) -> str:
         """Return the text of `result.json`; a number that is not finite is null, which JSON has."""
