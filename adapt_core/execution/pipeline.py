@@ -16,6 +16,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
 from adapt_core.distributed.world import World, local_main_process_first
+from adapt_core.errors import first_of
 from adapt_core.execution.components import Components
 from adapt_core.execution.export import export_run, size_of
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
@@ -137,8 +138,7 @@ class Run:
         log.info("model: %s, %s weights", type(loaded.model).__name__, loaded.dtype)
         if loaded.new_parameters:
             names = sorted(loaded.new_parameters)
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            log.info("new parameters (not in the checkpoint): %s%s", ", ".join(names[:_NAMED]), more)
+            log.info("new parameters (not in the checkpoint): %s", first_of(names, _NAMED))
         return loaded
 
     def attach(self, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:

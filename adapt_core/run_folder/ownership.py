@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 from adapt_core.run_folder.contents import CHECKPOINTS, Content, content_of, differences, move, remove
 from adapt_core.run_folder.files import write_text
 
@@ -286,10 +286,9 @@ class Ownership:
 def refuse(folder: Path, names: list[str]) -> None:
     """Raise InputError where a run folder contains files that no run wrote."""
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise InputError(
             f"OUTPUT_DIR {folder} contains files that were not written by a run of adapt and would be overwritten: "
-            f"{', '.join(names[:_SHOWN])}{more}. Move them away, or give another OUTPUT_DIR."
+            f"{first_of(names, _SHOWN)}. Move them away, or give another OUTPUT_DIR."
         )
 
 

@@ -33,6 +33,7 @@ def result(folder: Path) -> RunResult:
     empty: dict[str, Any] = {
         field.name: {} if "Mapping" in str(field.type) else "x" if field.type == "str" else 0
         for field in attrs.fields(RunResult)
+        if field.name != "warnings"
     }
     return RunResult(**{**empty, "status": "finished", "output_dir": str(folder)})
 
