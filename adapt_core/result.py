@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Required, TypedDict
 
 import attrs
 
 _EARLIER_KEYS = {"learning": "training_check"}
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    """Return texts as a tuple: JSON reads back lists, and results are compared."""
+    return tuple(values)
 
 
 class TrainingVerdict(TypedDict, total=False):
@@ -95,7 +100,7 @@ class RunResult:
     output_dir: str
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
-    warnings: Sequence[str] = attrs.field(default=(), converter=tuple)
+    warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     def to_json(self) -> str:
         """Return the text of `result.json`; a number that is not finite is null, which JSON has."""
