@@ -2,6 +2,7 @@
 
 files.py        atomic writes
 result.py       RunResult, result.json
+names.py       names that runs write, and how a run folder is recognised
 contents.py     files that a run wrote, moved and deleted
 ownership.py    the record of what a run wrote, which alone may be replaced
 inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from adapt_core.errors import InputError
-from adapt_core.run_folder.contents import CHECKPOINTS
 from adapt_core.run_folder.files import digest_of, write_text
+from adapt_core.run_folder.names import CHECKPOINTS
 from adapt_core.run_folder.ownership import Ownership
 
 MANIFEST = "manifest.json"

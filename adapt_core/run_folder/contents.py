@@ -11,8 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from adapt_core.run_folder.files import digest_of
-
-CHECKPOINTS = "checkpoints"
+from adapt_core.run_folder.names import CHECKPOINTS
 
 Content = dict[str, list[Any]]
 """Relative path -> [size, XXH3-128] of each file; "" for a file itself."""

@@ -10,7 +10,8 @@ import xxhash
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.run_folder.ownership import NAMES, is_run_folder
+from adapt_core.run_folder.files import digest_of
+from adapt_core.run_folder.names import NAMES, is_run_folder
 
 Digests = dict[str, dict[str, str]]
 """{"data": ..., "base": ...}, each a mapping from file to digest."""
@@ -124,13 +125,11 @@ def _files(path: Path, output: Path) -> Iterator[Path]:
 
 def _digest(path: Path, in_full: bool) -> str:
     size = path.stat().st_size
+    if in_full and size <= _WHOLE:
+        return digest_of(path)
     digest = xxhash.xxh3_128(str(size).encode())
     with path.open("rb") as file:
-        if in_full and size <= _WHOLE:
-            while block := file.read(1 << 22):
-                digest.update(block)
-        else:
-            for number in range(_SAMPLES):
-                file.seek(max(size - _BLOCK, 0) * number // (_SAMPLES - 1))
-                digest.update(file.read(_BLOCK))
+        for number in range(_SAMPLES):
+            file.seek(max(size - _BLOCK, 0) * number // (_SAMPLES - 1))
+            digest.update(file.read(_BLOCK))
     return digest.hexdigest()

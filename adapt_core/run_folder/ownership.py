@@ -22,27 +22,9 @@ from typing import Any
 import attrs
 
 from adapt_core.errors import InputError, first_of
-from adapt_core.run_folder.contents import CHECKPOINTS, Content, content_of, differences, move, remove
+from adapt_core.run_folder.contents import Content, content_of, differences, move, remove
 from adapt_core.run_folder.files import write_text
-
-MARKER = ".adapt-run.json"
-LOG = "log.txt"
-NAMES = (
-    "config.yaml",
-    "result.json",
-    "metrics.jsonl",
-    "evaluation.json",
-    CHECKPOINTS,
-    "adapter",
-    "model",
-    "report.html",
-    "README.md",
-    "tensorboard",
-    "samples",
-    "predictions",
-    LOG,
-)
-"""The names that runs and `adapt predict` write into a run folder."""
+from adapt_core.run_folder.names import CHECKPOINTS, LOG, MARKER, NAMES, is_run_folder
 
 _FORMAT = 1
 _STEP = re.compile(r"checkpoint-\d+")
@@ -51,19 +33,6 @@ _RUN = re.compile(r"[0-9a-f]{12}")
 _SHOWN = 6
 
 log = logging.getLogger(__name__)
-
-
-def is_run_folder(path: Path) -> bool:
-    """Return whether a folder belongs to a run."""
-    return (path / MARKER).is_file()
-
-
-def holds_runs(path: Path) -> bool:
-    """Return whether a folder is a run folder, or has run folders and nothing else (`runs/`)."""
-    if is_run_folder(path):
-        return True
-    inside = sorted(path.iterdir())
-    return bool(inside) and all(child.is_dir() and holds_runs(child) for child in inside)
 
 
 @attrs.define

@@ -16,9 +16,9 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.contents import CHECKPOINTS
 from adapt_core.run_folder.files import write_text
-from adapt_core.run_folder.ownership import LOG, Ownership
+from adapt_core.run_folder.names import CHECKPOINTS, LOG
+from adapt_core.run_folder.ownership import Ownership
 
 _LOCK = ".adapt-run.lock"
 

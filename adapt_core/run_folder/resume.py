@@ -16,9 +16,9 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
-from adapt_core.run_folder.contents import CHECKPOINTS
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs
-from adapt_core.run_folder.ownership import LOG, Ownership, refuse
+from adapt_core.run_folder.names import CHECKPOINTS, LOG
+from adapt_core.run_folder.ownership import Ownership, refuse
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
 log = logging.getLogger(__name__)

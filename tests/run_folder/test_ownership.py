@@ -14,7 +14,8 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import claim_checkpoint, prune, seal
 from adapt_core.run_folder.inputs import digest_inputs, refuse_overlap
-from adapt_core.run_folder.ownership import MARKER, NAMES, Ownership, claim, complete, seal_names
+from adapt_core.run_folder.names import MARKER, NAMES
+from adapt_core.run_folder.ownership import Ownership, claim, complete, seal_names
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 from adapt_core.run_folder.resume import decide_resume, entered, restoring

@@ -13,7 +13,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.tables.read import READERS, read_splits
 from adapt_core.hf.models.logging import quiet_libraries
-from adapt_core.run_folder.ownership import is_run_folder
+from adapt_core.run_folder.names import is_run_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

@@ -14,7 +14,7 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.tables import columnar, delimited, json_rows
 from adapt_core.hf.data.tables.dialect import Dialect, recognise
 from adapt_core.hf.data.tables.kinds import Kind, see_rows, storage
-from adapt_core.hf.data.tables.store import Rows, digest_of, stored
+from adapt_core.hf.data.tables.store import Rows, fingerprint_of, stored
 
 if TYPE_CHECKING:
     import pyarrow
@@ -52,9 +52,14 @@ def _reader(paths: Files) -> Read:
 
 
 def _delimited(splits: Splits) -> dict[str, Dataset]:
-    every = digest_of([path for paths in splits.values() for path in paths])
-    seen = _Cells(splits)
-    return {split: stored(digest_of(paths, every), partial(_cells, paths, seen)) for split, paths in splits.items()}
+    digests, seen = _joint_fingerprints(splits), _Cells(splits)
+    return {split: stored(digests[split], partial(_cells, paths, seen)) for split, paths in splits.items()}
+
+
+def _joint_fingerprints(splits: Splits) -> dict[str, str]:
+    """Return the fingerprint of each split, of which the others' rows decide how it is read."""
+    own = {split: fingerprint_of(paths) for split, paths in splits.items()}
+    return {split: fingerprint_of((), digest, *own.values()) for split, digest in own.items()}
 
 
 class _Cells:
@@ -88,11 +93,8 @@ def _cells(paths: Files, seen: _Cells) -> Rows:
 
 
 def _json(splits: Splits) -> dict[str, Dataset]:
-    every = digest_of([path for paths in splits.values() for path in paths])
-    seen = _Kinds(splits)
-    return {
-        split: stored(digest_of(paths, every), partial(_values, split, paths, seen)) for split, paths in splits.items()
-    }
+    digests, seen = _joint_fingerprints(splits), _Kinds(splits)
+    return {split: stored(digests[split], partial(_values, split, paths, seen)) for split, paths in splits.items()}
 
 
 class _Kinds:
@@ -126,7 +128,7 @@ def _values(split: str, paths: Files, seen: _Kinds) -> Rows:
 
 
 def _parquet(splits: Splits) -> dict[str, Dataset]:
-    return {split: stored(digest_of(paths), partial(_typed, paths)) for split, paths in splits.items()}
+    return {split: stored(fingerprint_of(paths), partial(_typed, paths)) for split, paths in splits.items()}
 
 
 def _typed(paths: Files) -> Rows:
@@ -135,7 +137,7 @@ def _typed(paths: Files) -> Rows:
 
 
 def _text(splits: Splits) -> dict[str, Dataset]:
-    return {split: stored(digest_of(paths), partial(_lines_of, paths)) for split, paths in splits.items()}
+    return {split: stored(fingerprint_of(paths), partial(_lines_of, paths)) for split, paths in splits.items()}
 
 
 def _lines_of(paths: Files) -> Rows:

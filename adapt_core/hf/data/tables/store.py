@@ -16,6 +16,7 @@ import attrs
 import xxhash
 
 from adapt_core.hf.data.cache import cache_folder
+from adapt_core.run_folder.files import digest_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,20 +24,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_VERSION = "1"
+_VERSION = "2"
 _REMARKS = b"adapt remarks"
-_BLOCK = 1 << 22
 
 
-def digest_of(paths: Sequence[Path], *how: str) -> str:
+def fingerprint_of(paths: Sequence[Path], *how: str) -> str:
     """Return the fingerprint of files' contents, in their order, and of how they are read."""
-    digest = xxhash.xxh3_128("\0".join((_VERSION, *how)).encode())
-    for path in paths:
-        digest.update(f"\0{path.suffix.casefold()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    return digest.hexdigest()
+    parts = [_VERSION, *how, *(f"{path.suffix.casefold()}:{digest_of(path)}" for path in paths)]
+    return xxhash.xxh3_128("\0".join(parts).encode()).hexdigest()
 
 
 @attrs.frozen
@@ -58,7 +53,7 @@ def stored(digest: str, read: Callable[[], Rows]) -> Dataset:
     """Return rows as a memory-mapped data set, read where no earlier run has read the same.
 
     Args:
-        digest: see `digest_of`; it becomes the data set's fingerprint.
+        digest: see `fingerprint_of`; it becomes the data set's fingerprint.
         read: called where they have not been read yet.
     """
     import pyarrow

@@ -11,7 +11,7 @@ from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
 from adapt_core.hf.data.tables.read import READERS
-from adapt_core.run_folder.ownership import holds_runs
+from adapt_core.run_folder.names import holds_runs
 
 from adapt_vision_mm.images.decoder import SUFFIXES
 
