@@ -113,6 +113,18 @@ class SupportsBatchPreview(Protocol):
 
 
 @runtime_checkable
+class SupportsRandomBatch(Protocol):
+    """A task that makes up inputs of its model. Optional; the merge of a finished run's adapter is checked on them."""
+
+    def random_batch(self, model: nn.Module) -> Mapping[str, Any]:
+        """Return a few random inputs, the same ones at each call, as the model takes them: CPU tensors by name.
+
+        Args:
+            model: the plain base model.
+        """
+
+
+@runtime_checkable
 class SupportsActivationMeasurement(Protocol):
     """A task whose model needs values to know its shapes, so that nothing can be traced. Optional."""
 

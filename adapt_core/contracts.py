@@ -35,6 +35,8 @@ class TaskData:
     Attributes:
         train, validation, test: map-style data sets of model inputs.
         labels: class names by id, where the task has classes.
+        facts: what the model takes from the data beside the class names, JSON-ready. A run keeps both with its adapter,
+            and `load_model` builds the same model from them alone, without splits.
         stats: statistics of the data for `result.json` and the log (rows, dropped rows, truncated share).
         rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
     """
@@ -43,6 +45,7 @@ class TaskData:
     validation: Any = None
     test: Any = None
     labels: tuple[str, ...] | None = None
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
     stats: dict[str, Any] = attrs.field(factory=dict)
     rows: Mapping[str, Any] = attrs.field(factory=dict)
 
@@ -252,6 +255,11 @@ class Task(Protocol[ParamsT]):
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load the base model, with a head for the data's labels.
+
+        Args:
+            data: what `load_data` returned; of a finished run its `labels` and `facts` alone.
+            quantizer: quantizes the model, or None.
+            world: the process.
 
         Raises:
             InputError: the model cannot be found or loaded, or does not fit the task.

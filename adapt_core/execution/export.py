@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import Task
+from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
+from adapt_core.execution.model_data import write_model_data
 from adapt_core.run_folder.files import atomic_folder
 from adapt_core.run_folder.ownership import Ownership, claim, seal_names
 from adapt_core.run_folder.paths import RunFolder
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def export_run(
-    plan: Plan, components: Components, model: nn.Module, folder: RunFolder, merge_check: MergeCheck
+    plan: Plan, components: Components, data: TaskData, model: nn.Module, folder: RunFolder, merge_check: MergeCheck
 ) -> tuple[dict[str, str], MergeOutcome | None]:
     """Write `adapter/` (where the method added one) and `model/`, each complete or not at all.
 
@@ -45,6 +46,8 @@ def export_run(
     claim(folder.path, folder.adapter.name, folder.model.name)
     with atomic_folder(folder.adapter) as temporary:
         has_adapter = method.save_adapter(model, temporary)
+        if has_adapter:
+            write_model_data(temporary, data)
     if has_adapter:
         seal_names(folder.path, folder.adapter.name)
         artifacts["adapter"] = folder.adapter.name

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.capabilities import SupportsRandomBatch
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.contracts import Task
+from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components, make_task
+from adapt_core.execution.model_data import read_model_data
 from adapt_core.nn.weights import FILES, load_pickled_model, saved_form
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.paths import RunFolder
@@ -78,8 +80,8 @@ class FinishedRun:
         An adapter that the run did not merge is merged now, and the merge checked.
 
         Raises:
-            InputError: the model is a pickle, which can run code, and the folder was opened without trust; or the
-                run's data is gone, which an adapter's base model is built from.
+            InputError: the model is a pickle, which can run code, and the folder was opened without trust; or the base
+                model of an adapter is gone.
             DefectError: the merged model does not compute what the unmerged one does.
         """
         if not self.folder.model.is_dir():
@@ -93,21 +95,16 @@ class FinishedRun:
         """Merge the run's adapter into its base model and check the merge. Raises as `model` does."""
         from adapt_core.distributed.devices import first_device
         from adapt_core.distributed.world import World
-        from adapt_core.execution.merge_inputs import merge_inputs
+        from adapt_core.nn.random_state import seed_everything
         from adapt_core.verification.merge import OutputComparison
 
         components = Components.of(self.plan, task=self.task)
-        try:
-            data = self.task.load_data()
-        except InputError as error:
-            raise InputError(
-                f"{error} {self.folder.path} has only an adapter, and the base model that it belongs to is built from "
-                "the run's data."
-            ) from error
+        data = self._model_data()
+        seed_everything(self.plan.training.seed)  # as the run did: what no checkpoint has, starts from random values
         loaded = self.task.load_model(data, components.quantizer, World(device=first_device()))
         base, quantizer = loaded.model, components.quantizer
-        inputs, source = merge_inputs(self.task, data, base)
-        check = OutputComparison(inputs, source, rounded=quantizer is not None or loaded.dtype != "float32")
+        inputs = self.task.random_batch(base) if isinstance(self.task, SupportsRandomBatch) else None
+        check = OutputComparison(inputs, "random", rounded=quantizer is not None or loaded.dtype != "float32")
         if quantizer is not None:
             base = quantizer.prepare(base, False)
         attached = components.method.load_adapter(base, self.folder.adapter)
@@ -117,3 +114,17 @@ class FinishedRun:
         if outcome is None:
             log.warning("the merge is not checked: there is no batch to compare outputs on.")
         return MergedModel(plain.cpu().eval(), outcome)
+
+    def _model_data(self) -> TaskData:
+        """Return what the adapter's base model takes from the data, with what the run counted in it."""
+        result = self.folder.finished()
+        kept = read_model_data(self.folder.adapter)
+        if kept is not None and result is not None:
+            return attrs.evolve(kept, stats=dict(result.data))
+        try:
+            return self.task.load_data()
+        except InputError as error:
+            raise InputError(
+                f"{error} {self.folder.path} has only an adapter, of a version of adapt that built its base model from "
+                "the run's data."
+            ) from error

@@ -120,7 +120,7 @@ class Run:
         )
         trained_model = strategy.gather_model(loop.unwrap_model())
         if self.world.is_main:
-            result = self.finish(trained_model, result, merge_check)
+            result = self.finish(trained_model, data, result, merge_check)
         self.recorder.finished(result)
         if self.world.is_main:
             complete(self.folder.path)
@@ -224,10 +224,10 @@ class Run:
             log.info("test: %s", format_metrics(test))
         return after, test
 
-    def finish(self, model: nn.Module, result: RunResult, merge_check: MergeCheck) -> RunResult:
+    def finish(self, model: nn.Module, data: TaskData, result: RunResult, merge_check: MergeCheck) -> RunResult:
         """Export, write the model card and the report, then `result.json`, which marks the run as finished."""
         folder = self.folder
-        artifacts, merge = export_run(self.plan, self.components, model, folder, merge_check)
+        artifacts, merge = export_run(self.plan, self.components, data, model, folder, merge_check)
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
         result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
         spec = self.registry.task_spec(self.plan.task.name)

@@ -2,7 +2,7 @@
 
 The unmerged model computes a batch right before the merge, the merged one right after it, and the largest difference of
 their outputs must be within a tolerance. A run takes the batch from its own evaluation (`MergeCheck`); `adapt export`
-takes one of the run's data (`adapt_core.execution.merge_inputs`).
+takes random inputs, which need no data (`adapt_core.capabilities.SupportsRandomBatch`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from adapt_core.hf.models.pretrained import check_source, load_companion, load_p
 from adapt_core.hf.models.tokenizers import load_tokenizer
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
-from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, spread_examples
+from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, random_texts, spread_examples
 
 if TYPE_CHECKING:
     import torch
@@ -138,6 +138,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return the longest training examples, padded."""
         return longest_batch(data, self.collator, self.plan.training.batch_size)
+
+    def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
+        """Return a few random texts as inputs of the model."""
+        return random_texts(self.tokenizer, model)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of at most `count` training examples, without labels."""

@@ -1,7 +1,8 @@
-"""The previews of a language task for `adapt check`: its largest batch, and examples as the model sees them."""
+"""Inputs of a language task's model: its largest batch, random texts, and examples as the model sees them."""
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,15 @@ from adapt_core.evaluation import spread
 from adapt_core.hf.data.columns import column_values
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
     from transformers import PreTrainedTokenizerBase
 
 LabelledTokens = list[tuple[str, str]]
 """(token, label) pairs of an example; the label is empty where a token has none."""
+
+
+_TEXTS, _TOKENS = 4, 16
 
 
 def longest_batch(data: TaskData, collate: Callable[[list[Any]], Mapping[str, Any]], size: int) -> Mapping[str, Any]:
@@ -30,6 +36,20 @@ def longest_batch(data: TaskData, collate: Callable[[list[Any]], Mapping[str, An
     lengths = numpy.fromiter((len(ids) for ids in column_values(data.train, "input_ids")), dtype=int)
     longest = numpy.argsort(-lengths, kind="stable")[:size]
     return collate([data.train[int(number)] for number in longest])
+
+
+def random_texts(tokenizer: PreTrainedTokenizerBase, model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return a few texts of random tokens as inputs of a model, a decoder's included; the same ones at each call."""
+    import torch
+
+    words = torch.tensor(sorted(set(range(len(tokenizer))) - set(tokenizer.all_special_ids)))
+    chosen = torch.randint(len(words), (_TEXTS, _TOKENS), generator=torch.Generator().manual_seed(0))
+    # From texts, so that the tokenizer adds its special tokens: some models look for them.
+    texts = tokenizer.batch_decode(words[chosen].tolist())
+    batch = dict(tokenizer(texts, truncation=True, max_length=_TOKENS, padding=True, return_tensors="pt"))
+    if "decoder_input_ids" in inspect.signature(model.forward).parameters:
+        batch["decoder_input_ids"] = batch["input_ids"]
+    return batch
 
 
 def spread_examples(data: TaskData, count: int) -> list[dict[str, Any]]:

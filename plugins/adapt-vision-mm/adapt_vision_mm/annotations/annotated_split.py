@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import attrs
+
+from adapt_core.errors import InputError
 
 Segmentation = list[list[float]] | Mapping[str, Any]
 """COCO polygons ([x, y, x, y, ...] each), or RLE with `size` and `counts`."""
@@ -109,3 +111,32 @@ class AnnotatedSplit:
             "images_without_annotations": sum(not image.annotations for image in self.images),
             **({"dropped": dict(self.dropped)} if self.dropped else {}),
         }
+
+
+def categories_to_data(categories: Iterable[Category]) -> list[dict[str, Any]]:
+    """Return categories as JSON-ready data."""
+    return [attrs.asdict(category) for category in categories]
+
+
+def categories_from_data(data: Any) -> tuple[Category, ...]:
+    """Return the categories that `categories_to_data` wrote, from a run folder that may be damaged.
+
+    Raises:
+        InputError: the data describes no categories.
+    """
+    try:
+        return tuple(
+            Category(
+                id=int(one["id"]),
+                name=str(one["name"]),
+                keypoints=tuple(map(str, one["keypoints"])),
+                skeleton=tuple((int(start), int(end)) for start, end in one["skeleton"]),
+                sigmas=tuple(map(float, one["sigmas"])),
+            )
+            for one in data
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"adapter/data.json of the run does not describe its categories ({error}). Restore it, or run the config "
+            "again."
+        ) from None

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from adapt_vision_mm.image_classification.backends.base import Backend
     from adapt_vision_mm.image_classification.transforms import Transforms
 
+_RANDOM = 4
+
 log = logging.getLogger(__name__)
 
 
@@ -154,6 +156,18 @@ class ImageClassification(HubUpload):
 
         rows = min(self.plan.training.batch_size, len(data.train))
         return self.backend.model_inputs(collate([data.train[row] for row in range(rows)]))
+
+    def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
+        """Return a few random images as inputs of the model."""
+        import numpy
+        from PIL import Image
+
+        from adapt_vision_mm.image_classification.collate import collate
+
+        pixels = numpy.random.default_rng(0).integers(0, 256, (_RANDOM, 64, 64, 3), dtype=numpy.uint8)
+        images = [self.transforms.evaluate(Image.fromarray(image)) for image in pixels]
+        batch = self.backend.model_inputs(collate([{"pixel_values": image, "labels": 0} for image in images]))
+        return {name: tensor for name, tensor in batch.items() if name != "labels"}
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Return the number of training images per class."""

@@ -13,7 +13,7 @@ from adapt_core.errors import InputError
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, categories_from_data, categories_to_data
 from adapt_vision_mm.annotations.image_files import image_defect
 from adapt_vision_mm.annotations.splits import require_objects, warn_of_dropped_rows
 from adapt_vision_mm.mm_params import MmParams
@@ -48,12 +48,17 @@ class MmTask(HubUpload, Generic[ParamsT]):
     def __init__(self, plan: Plan[ParamsT], components: TaskComponents) -> None:
         self.plan = plan
         self._components = components
-        self.models = ModelBuilder(plan, components.package, components.config, lambda: self.splits["train"])
+        self.models = ModelBuilder(plan, components.package, components.config, lambda: self._classes)
 
     @cached_property
     def splits(self) -> dict[str, AnnotatedSplit]:
         """The annotated splits by name: train, val, test."""
         return self._components.data.read_splits()
+
+    @cached_property
+    def _classes(self) -> AnnotatedSplit:
+        """The training split: the model takes the classes and keypoints from it, and nothing else."""
+        return self.splits["train"]
 
     def check(self) -> None:
         """Check installation, config, weights and data, every annotation included. Needs no torch."""
@@ -97,11 +102,16 @@ class MmTask(HubUpload, Generic[ParamsT]):
             validation=datasets.get("val"),
             test=datasets.get("test"),
             labels=self.splits["train"].names,
+            facts={"categories": categories_to_data(self.splits["train"].categories)},
             stats={name: split.stats() for name, split in self.splits.items()},
         )
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Return the config's model, with heads for the data's classes and the weights that fit."""
+        if data.train is None:
+            # A finished run: its classes are known, and its data may be gone.
+            categories = categories_from_data(data.facts.get("categories"))
+            self._classes = AnnotatedSplit(source="the adapter's data.json", images=(), categories=categories)
         return self.models.build(quantizer, world.device)
 
     def load_structure(self, data: TaskData) -> LoadedModel:
