@@ -4,10 +4,12 @@ The values of all maps of a split together show what they mean:
 
     - at most as many values as classes: CLASS maps. Value k is class k of class_list; each connected component of a
       class (pixels that touch, also at a corner) becomes one instance.
+    - one class, and no value but 0 and 255: CLASS maps, in which 255 is the class.
     - one class and more values: INSTANCE maps. Each value except 0 is one instance.
     - several classes and values from 1000 on: INSTANCE maps of several classes, as class x 1000 + number.
 
-0 is the background, and 255 means "ignore" in class maps. Maps saved in colour are read by `palette`.
+0 is the background. 255 means "ignore" (the outlines of Pascal VOC) in class maps, and in instance maps whose other
+values are 1, 2, 3 and so on without a gap. Maps saved in colour are read by `palette`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.label_values import BadMapError, are_interpolated, read_values
 from adapt_vision_mm.annotations.image_files import find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitSource
@@ -31,8 +34,8 @@ from adapt_vision_mm.annotations.sources import SplitSource
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    LabelMap = NDArray[numpy.int64]
-    """Values (height, width)."""
+    from adapt_vision_mm.annotations.formats.label_values import LabelMap
+
     Mask = NDArray[numpy.bool_]
     """(height, width)."""
 
@@ -57,6 +60,7 @@ class LabelMaps:
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the folders are found by their usual names where the config does not name them."""
         assert source.file is not None
+        options = attrs.evolve(options, class_list=[name.strip() for name in options.class_list])
         check_classes(options.class_list, options.palette)
         root = source.root
         usual = (path for path in (root / source.split, root / "images") if path.is_dir())
@@ -100,7 +104,11 @@ def read(names: Sequence[str], files: LabelMapFiles, options: ReadOptions) -> An
             rows.add(str(reason), f"image {name!r}")
             continue
         upright, stored = image_sizes(path)
-        values = _read_values(label, options.palette)
+        try:
+            values = read_values(label, options.palette)
+        except BadMapError as defect:
+            rows.add(str(defect), f"image {name!r}")
+            continue
         height, width = values.shape
         if (width, height) not in (upright, stored):
             rows.add(f"image is {upright[0]} x {upright[1]}, its label map {width} x {height}", f"image {name!r}")
@@ -110,7 +118,10 @@ def read(names: Sequence[str], files: LabelMapFiles, options: ReadOptions) -> An
     images = _with_annotations(maps, options.class_list, files.source, rows)
     dropped = rows.counts()
     if not any(image.annotations for image in images):
-        raise DataError(f"{files.source}: no label map contains an instance.")
+        raise DataError(
+            f"{files.source}: no label map contains an instance. 0 is the background, and 255 means ignore where there "
+            "are several classes."
+        )
     categories = tuple(Category(id=number, name=name) for number, name in enumerate(options.class_list, start=1))
     return AnnotatedSplit(source=files.source, images=images, categories=categories, dropped=dropped)
 
@@ -134,6 +145,8 @@ def check_classes(class_list: Sequence[str], palette: Sequence[Sequence[int]]) -
     Raises:
         InputError: no class, a repeated class, or a palette of another length or with other than three numbers.
     """
+    if not all(class_list):
+        raise InputError("class_list: a class name is empty.")
     if not class_list:
         raise InputError("class_list: label maps need the class names; the first is the class of value 1.")
     repeated = [name for name in class_list if list(class_list).count(name) > 1]
@@ -143,21 +156,6 @@ def check_classes(class_list: Sequence[str], palette: Sequence[Sequence[int]]) -
         raise InputError(f"palette has {len(palette)} colours for {len(class_list)} classes in class_list.")
     if any(len(colour) != 3 for colour in palette):
         raise InputError("palette: each colour is [red, green, blue].")
-
-
-def _read_values(path: Path, palette: Sequence[Sequence[int]]) -> LabelMap:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if image.mode not in ("RGB", "RGBA"):
-            return numpy.asarray(image).astype(numpy.int64)
-        if not palette:
-            raise DataError(f"{path}: the label map is in colour; set palette, one colour for each class.")
-        pixels = numpy.asarray(image.convert("RGB")).astype(numpy.int64)
-    values = numpy.zeros(pixels.shape[:2], dtype=numpy.int64)
-    for number, colour in enumerate(palette, start=1):
-        values[(pixels == numpy.asarray(colour)).all(-1)] = number
-    return values
 
 
 def _with_annotations(
@@ -181,13 +179,23 @@ def _choose_reading(
     maps: Sequence[LabelMap], classes: int, source: str
 ) -> Callable[[LabelMap], list[tuple[int, Mask]]]:
     """Return the function that splits a map into instances: (class number, mask) each."""
-    highest = max((int(values[values != _IGNORE].max(initial=0)) for values in maps), default=0)
-    largest = max((int(values.max(initial=0)) for values in maps), default=0)
-    if highest <= classes and largest <= _IGNORE:
+    present = {int(value) for values in maps for value in numpy.unique(values) if value}
+    if classes == 1 and present == {_IGNORE}:
+        return lambda values: _connected_components(values // _IGNORE)
+    highest = max(present - {_IGNORE}, default=0)
+    if highest <= classes and present <= set(range(_IGNORE + 1)):
         return _connected_components
-    if classes == 1 and largest < _BY_THOUSANDS:
-        return lambda values: [(1, values == value) for value in numpy.unique(values) if value]
-    if largest >= _BY_THOUSANDS:
+    if are_interpolated(maps):
+        raise DataError(
+            f"{source}: most of the {len(present)} values of its label maps are edges between others, as in a map that "
+            "was resized with interpolation. Resize label maps to the nearest neighbour (Image.NEAREST, "
+            "cv2.INTER_NEAREST)."
+        )
+    if classes == 1 and max(present) < _BY_THOUSANDS:
+        numbered = present == {*range(1, highest + 1), _IGNORE} and highest < _IGNORE - 1
+        left_out = (0, _IGNORE) if numbered else (0,)
+        return lambda values: [(1, values == value) for value in numpy.unique(values) if value not in left_out]
+    if max(present) >= _BY_THOUSANDS:
         return lambda values: [
             (int(value) // _BY_THOUSANDS, values == value) for value in numpy.unique(values) if value >= _BY_THOUSANDS
         ]

@@ -1,0 +1,119 @@
+"""Label maps as editors and other tools save them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from PIL import Image, ImageDraw
+
+from adapt_core.errors import DataError, InputError
+
+pytest.importorskip("pycocotools")
+
+from adapt_vision_mm.annotations.formats import label_maps
+from adapt_vision_mm.annotations.formats.contract import ReadOptions
+
+RED, BLUE = (200, 0, 0), (0, 0, 200)
+Read = Callable[..., list[tuple[int, float]]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Reads label maps, and returns the class and area of every instance."""
+
+    def read_maps(*maps: Image.Image, classes: list[str], palette: Any = ()) -> list[tuple[int, float]]:
+        for name in ("images", "labels"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        names = [f"m{number}" for number in range(len(maps))]
+        for name, one in zip(names, maps, strict=True):
+            Image.new("RGB", one.size).save(tmp_path / "images" / f"{name}.png")
+            one.save(tmp_path / "labels" / f"{name}.png")
+        files = label_maps.LabelMapFiles(images=tmp_path / "images", labels=tmp_path / "labels", source="train.txt")
+        found = label_maps.read(names, files, ReadOptions(skip=False, class_list=classes, palette=palette))
+        return [(a["category_id"], a["area"]) for image in found.images for a in image.annotations]
+
+    return read_maps
+
+
+def squares(*values: Any, mode: str = "L", background: Any = 0) -> Image.Image:
+    """A map with a square of 10 x 10 pixels for each value, apart from one another."""
+    image = Image.new(mode, (20 * len(values) + 10, 30), background)
+    for number, value in enumerate(values):
+        ImageDraw.Draw(image).rectangle((20 * number + 5, 5, 20 * number + 14, 14), fill=value)
+    return image
+
+
+def discs(method: Image.Resampling) -> list[Image.Image]:
+    """Maps of one disc, drawn at 192 pixels and resized to 96."""
+    found = []
+    for number in range(3):
+        image = Image.new("L", (192, 192))
+        ImageDraw.Draw(image).ellipse((30, 40, 130 + 10 * number, 150), fill=255)
+        found.append(image.resize((96, 96), method))
+    return found
+
+
+@pytest.mark.parametrize(
+    "method", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BOX]
+)
+def test_a_map_resized_with_interpolation_is_refused(read: Read, method: Image.Resampling) -> None:
+    with pytest.raises(DataError, match=r"resized with interpolation(.|\n)*nearest neighbour"):
+        read(*discs(method), classes=["cup"])
+
+
+def test_a_map_resized_to_the_nearest_neighbour_is_one_disc(read: Read) -> None:
+    assert [number for number, _ in read(*discs(Image.Resampling.NEAREST), classes=["cup"])] == [1, 1, 1]
+
+
+def test_many_objects_that_touch_are_no_interpolation(read: Read) -> None:
+    tiles = numpy.kron(numpy.arange(1, 101).reshape(10, 10), numpy.ones((4, 4))).astype("uint8")
+    assert read(Image.fromarray(tiles), classes=["cell"]) == [(1, 16.0)] * 100
+
+
+def test_255_is_the_class_where_it_is_the_only_value(read: Read) -> None:
+    assert read(squares(255, 255), classes=["cup"]) == [(1, 100.0), (1, 100.0)]
+
+
+def test_255_is_ignored_beside_the_class_and_beside_numbered_instances(read: Read) -> None:
+    assert read(squares(1, 255), classes=["cup"]) == [(1, 100.0)]
+    assert read(squares(1, 2, 3, 255), classes=["cup"]) == [(1, 100.0)] * 3
+    assert read(squares(7, 90, 255), classes=["cup"]) == [(1, 100.0)] * 3
+
+
+def test_0_and_255_of_two_classes_say_what_255_means(read: Read) -> None:
+    with pytest.raises(DataError, match="255 means ignore where there are several classes"):
+        read(squares(255), classes=["cup", "plate"])
+
+
+def test_grey_with_transparency_is_read(read: Read) -> None:
+    image = squares((1, 255), (2, 255), (2, 0), mode="LA", background=(0, 0))
+    assert read(image, classes=["cup", "plate"]) == [(1, 100.0), (2, 100.0)]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_grey_saved_in_three_channels_is_read_without_a_palette(read: Read, mode: str) -> None:
+    image = squares((1, 1, 1), (2, 2, 2), mode=mode, background=(0, 0, 0) if mode == "RGB" else (0, 0, 0, 0))
+    assert read(image, classes=["cup", "plate"]) == [(1, 100.0), (2, 100.0)]
+
+
+def test_a_colour_that_is_not_in_the_palette_is_refused_with_its_place(read: Read) -> None:
+    image = squares(RED, (9, 8, 7), mode="RGB")
+    with pytest.raises(DataError, match=r"m0.png has the colour \[9, 8, 7\], which is not in palette \(first at x 25"):
+        read(image, classes=["cup", "plate"], palette=(RED, BLUE))
+    assert read(squares(RED, BLUE, mode="RGB"), classes=["cup", "plate"], palette=(RED, BLUE)) == [(1, 100), (2, 100)]
+    with pytest.raises(DataError, match=r"m0.png is in colour: set palette"):
+        read(image, classes=["cup", "plate"])
+
+
+def test_transparent_pixels_are_background_whatever_their_colour(read: Read) -> None:
+    image = squares((*RED, 255), (9, 8, 7, 0), mode="RGBA", background=(255, 255, 255, 0))
+    assert read(image, classes=["cup"], palette=(RED,)) == [(1, 100.0)]
+
+
+def test_an_empty_class_name_is_refused() -> None:
+    with pytest.raises(InputError, match="class_list: a class name is empty"):
+        label_maps.check_classes(["cup", ""], [])
