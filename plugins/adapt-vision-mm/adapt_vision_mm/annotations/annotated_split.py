@@ -77,7 +77,8 @@ class AnnotatedSplit:
     Attributes:
         source: the file it was read from, for messages.
         images: in the order of the file.
-        categories: sorted by id; a category's position is its label in the model.
+        categories: those of the training split sorted by id, and of other splits in the same order of names; a
+            category's position is its label in the model.
         dropped: what SKIP_BAD_ROWS dropped: reason -> count.
     """
 

@@ -1,11 +1,14 @@
 """The files that a config names for a split.
 
 An annotation file is searched for in CUSTOM_DATASET_PATH/TRAIN_DIR (as nyuntam_adapt, the previous tool, did), then in
-CUSTOM_DATASET_PATH and in its folders `annotations` and `splits`. An absolute path is taken as it is.
+CUSTOM_DATASET_PATH and in its folders `annotations` and `splits`. An absolute path is taken as it is. Where the config
+names none and the task's default does not exist, the file that COCO (`annotations/instances_train2017.json`) or
+Roboflow (`train/_annotations.coco.json`) would write is read.
 """
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +21,13 @@ if TYPE_CHECKING:
 
     from adapt_vision_mm.mm_params import MmParams
 
+log = logging.getLogger(__name__)
+
 SplitName = Literal["train", "val", "test"]
+
+_FOLDERS: dict[SplitName, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
+"""What data sets call the folder of a split."""
+_ROBOFLOW = "_annotations.coco.json"
 
 
 class SplitNotFoundError(InputError):
@@ -36,6 +45,7 @@ class SplitSource:
         name: the annotation file as given, or SPLIT.json.
         searched: where the annotation file was searched for.
         file: the annotation file, or None where none was found.
+        given: whether the config names the annotation file.
     """
 
     split: SplitName
@@ -44,6 +54,7 @@ class SplitSource:
     name: str
     searched: tuple[Path, ...]
     file: Path | None
+    given: bool = True
 
     def not_found(self) -> SplitNotFoundError:
         """Return the error of an annotation file that does not exist: where it was searched for, and what is there."""
@@ -79,31 +90,51 @@ def dataset_root(plan: Plan[MmParams]) -> Path:
 
 
 def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
-    """Return the source of a split, or None for a test split that the config does not name.
+    """Return the source of a split, or None for a test split that neither the config nor a standard name has.
 
     Raises:
         InputError: a folder that the config names does not exist.
     """
-    root = dataset_root(plan)
-    file = {
-        "train": plan.task.params.train_ann_file,
-        "val": plan.task.params.val_ann_file,
-        "test": plan.task.params.test_ann_file,
-    }[split]
+    root, params = dataset_root(plan), plan.task.params
+    name = {"train": params.train_ann_file, "val": params.val_ann_file, "test": params.test_ann_file}[split]
     folder = {"train": plan.data.train_dir, "val": plan.data.val_dir, "test": plan.data.test_dir}[split]
-    if split == "test" and not (file or folder):
-        return None
     images = _image_folder(root, folder, split)
-    name = file or f"{split}.json"
+    given = name != _default_name(params, split)
+    keypoints = plan.task.name == "pose_detection"
+    if split == "test" and not (name or folder):
+        # Nobody has named it: it is scored where it belongs to a training split that is found by its standard name.
+        named = params.train_ann_file != _default_name(params, "train")
+        if named or (file := _find_standard(root, None, split, keypoints=keypoints)) is None:
+            return None
+        return SplitSource(
+            split=split, root=root, image_folder=None, name=file.name, searched=(file,), file=file, given=False
+        )
+    name = name or f"{split}.json"
     searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
+    found = next((path for path in searched if path.is_file()), None)
+    if found is None and not given:
+        found = _find_standard(root, images, split, keypoints=keypoints)
     return SplitSource(
-        split=split,
-        root=root,
-        image_folder=images,
-        name=name,
-        searched=searched,
-        file=next((path for path in searched if path.is_file()), None),
+        split=split, root=root, image_folder=images, name=name, searched=searched, file=found, given=given
     )
+
+
+def _default_name(params: MmParams, split: SplitName) -> object:
+    return attrs.fields_dict(type(params))[f"{split}_ann_file"].default
+
+
+def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoints: bool) -> Path | None:
+    """Return the file of a split that COCO's or Roboflow's name has, if there is one."""
+    prefix = "person_keypoints" if keypoints else "instances"
+    candidates = [
+        *([images / _ROBOFLOW] if images else []),
+        *(root / "annotations" / f"{prefix}_{split}{year}.json" for year in ("2017", "2014", "")),
+        *(root / name / _ROBOFLOW for name in _FOLDERS[split]),
+    ]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is not None:
+        log.info("%s_ann_file is not set: %s is read", split, found)
+    return found
 
 
 def _image_folder(root: Path, given: str | None, split: SplitName) -> Path | None:

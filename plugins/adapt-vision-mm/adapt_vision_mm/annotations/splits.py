@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
+import numpy
 
 from adapt_core.errors import DataError
+from adapt_core.hf.data.splits import DEFAULT_SHARE
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.sources import SplitName, SplitNotFoundError, SplitSource, find_source
@@ -30,12 +32,13 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     """Return the splits that the run needs, by name.
 
     Args:
-        plan: DO_EVAL, DATA_SPLIT, MAX_TRAIN_SAMPLES and MAX_EVAL_SAMPLES decide which.
+        plan: DO_EVAL, DATA_SPLIT, MAX_TRAIN_SAMPLES and MAX_EVAL_SAMPLES decide which. A validation split that neither
+            exists nor is named is held out from the training split.
         read: reads one split.
 
     Raises:
         InputError: a split does not exist.
-        DataError: a split cannot be used, or its classes are not those of the training split.
+        DataError: a split cannot be used, or has classes that the training split lacks.
     """
     found: dict[str, AnnotatedSplit] = {}
     for split in SPLITS:
@@ -47,12 +50,13 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         try:
             found[split] = read(source, found["train"].names if found else None)
         except SplitNotFoundError:
-            if split == "val" and plan.data.data_split and not plan.data.val_dir:
+            if split == "val" and not plan.data.val_dir and (plan.data.data_split or not source.given):
                 continue  # held out from the training split below
             raise
-        _require_same_classes(found[split], found["train"])
+        found[split] = match_classes(found[split], found["train"])
     if "val" not in found and plan.training.do_eval:
-        found["train"], found["val"] = hold_out(found["train"], plan.data.data_split or 0)
+        share = plan.data.data_split or DEFAULT_SHARE
+        found["train"], found["val"] = hold_out(found["train"], share, plan.training.seed)
     if plan.data.max_train_samples:
         found["train"] = found["train"].first(plan.data.max_train_samples)
     if plan.data.max_eval_samples and "val" in found:
@@ -61,12 +65,34 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     return found
 
 
-def _require_same_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> None:
-    if split.names != train.names:
+def match_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> AnnotatedSplit:
+    """Return a split with the classes of the training split in their order: names decide, ids may differ.
+
+    A class that only the training split lists has no object here. One that only this split lists is dropped if it has
+    none either (Roboflow lists a group of classes as a class).
+
+    Raises:
+        DataError: an object has a class that the training split does not list, or a class has other keypoints.
+    """
+    own = {category.name: category for category in split.categories}
+    counts = split.count_by_category()
+    foreign = [name for name, category in own.items() if name not in train.names and counts[category.id]]
+    if foreign:
         raise DataError(
-            f"{split.source}: its classes ({', '.join(split.names[:5])}, ...) are not those of "
-            f"{train.source} ({', '.join(train.names[:5])}, ...)."
+            f"{split.source}: {train.source} has no class {', '.join(map(repr, foreign[:5]))}. Its classes: "
+            f"{', '.join(train.names[:20])}."
         )
+    unused = max((category.id for category in split.categories), default=0) + 1
+    matched = []
+    for number, category in enumerate(train.categories):
+        here = own.get(category.name) or attrs.evolve(category, id=unused + number)
+        if here.keypoints != category.keypoints:
+            raise DataError(
+                f"{split.source}: class {category.name!r} has other keypoints, or in another order, than in "
+                f"{train.source}."
+            )
+        matched.append(here)
+    return attrs.evolve(split, categories=tuple(matched))
 
 
 def _warn_of_gaps(train: AnnotatedSplit) -> None:
@@ -99,9 +125,23 @@ def warn_of_dropped_rows(split: AnnotatedSplit) -> None:
         log.warning("%s: dropped %d: %s", split.source, count, reason)
 
 
-def hold_out(split: AnnotatedSplit, share: float) -> tuple[AnnotatedSplit, AnnotatedSplit]:
-    """Return a split without the last share of its images, and that share (at least one image in each)."""
+def hold_out(split: AnnotatedSplit, share: float, seed: int) -> tuple[AnnotatedSplit, AnnotatedSplit]:
+    """Return a split without a random share of its images, and that share: at least one image in each.
+
+    Args:
+        split: the training split.
+        share: DATA_SPLIT.
+        seed: SEED.
+
+    Raises:
+        DataError: it has one image only.
+    """
     count = len(split.images)
-    cut = min(max(1, round(count * (1 - share))), count - 1)
-    log.info("DATA_SPLIT: the last %d of %d training images are held out for validation", count - cut, count)
-    return attrs.evolve(split, images=split.images[:cut]), attrs.evolve(split, images=split.images[cut:])
+    if count < 2:
+        raise DataError(f"{split.source}: one image is too few to hold out others. Set DO_EVAL: false, or add images.")
+    held = min(max(1, round(count * share)), count - 1)
+    chosen = set(numpy.random.default_rng(seed).permutation(count)[:held].tolist())
+    log.info("there is no validation split: %d of %d images are held out (DATA_SPLIT %g)", held, count, share)
+    kept = tuple(image for number, image in enumerate(split.images) if number not in chosen)
+    others = tuple(image for number, image in enumerate(split.images) if number in chosen)
+    return attrs.evolve(split, images=kept), attrs.evolve(split, images=others)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import attrs
 
@@ -14,10 +15,21 @@ from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
+from adapt_vision_mm.annotations.formats.coco_fields import (
+    FieldError,
+    is_id,
+    read_area,
+    read_categories,
+    read_flag,
+    read_name,
+    read_size,
+)
 from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
 from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
+
+log = logging.getLogger(__name__)
 
 _TOLERANCE = 1.0
 """Pixels that a box may extend beyond its image (rounding); it is clipped."""
@@ -57,19 +69,28 @@ def read(path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None 
         DataError: with file, id and reason.
     """
     data = _load(path)
-    categories = _read_categories(data["categories"], path)
+    categories = read_categories(data["categories"], path)
     by_id = {category.id: category for category in categories}
     rows = BadRows(str(path), skip=skip)
     found = _read_images(data["images"], images, rows)
-    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and _is_id(entry.get("id"))}
+    known = {entry["id"] for entry in data["images"] if isinstance(entry, Mapping) and is_id(entry.get("id"))}
     members: dict[int, list[Annotation]] = defaultdict(list)
+    ignored = 0
     for number, entry in enumerate(data["annotations"], start=1):
         row = f"annotation {entry.get('id', f'number {number}') if isinstance(entry, Mapping) else number}"
-        reason = _annotation_defect(entry, found, known, by_id, check)
+        try:
+            if isinstance(entry, Mapping) and read_flag(entry, "ignore"):
+                ignored += 1
+                continue
+            reason = _annotation_defect(entry, found, known, by_id, check)
+            if reason is None and entry["image_id"] in found:
+                members[entry["image_id"]].append(_clip(entry, number, found[entry["image_id"]]))
+        except FieldError as defect:
+            reason = str(defect)
         if reason is not None:
             rows.add(reason, row)
-        elif entry["image_id"] in found:
-            members[entry["image_id"]].append(_clip(entry, number, found[entry["image_id"]]))
+    if ignored:
+        log.info("%s: %d annotations with ignore: 1 are left out, as mmdet does", path, ignored)
     dropped = rows.counts()
     if not any(members.values()):
         raise DataError(f"{path}: no image has an annotation that can be used.")
@@ -88,7 +109,15 @@ def _guess_image_folder(source: SplitSource, file: Path) -> Path:
         name = str(json.loads(file.read_text(encoding="utf-8"))["images"][0]["file_name"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return root  # `read` reports what is wrong with the file
-    folders = [root / split, root / f"{split}2017", root / "images", root / "images" / split, file.parent, root]
+    folders = [
+        root / split,
+        root / f"{split}2017",
+        root / f"{split}2014",
+        root / "images",
+        root / "images" / split,
+        file.parent,
+        root,
+    ]
     return next((folder for folder in folders if (folder / name).is_file()), folders[0])
 
 
@@ -106,30 +135,10 @@ def _load(path: Path) -> dict[str, list[Any]]:
     return cast("dict[str, list[Any]]", data)
 
 
-def _read_categories(entries: Sequence[Any], path: Path) -> tuple[Category, ...]:
-    for entry in entries:
-        if not isinstance(entry, Mapping) or not _is_id(entry.get("id")) or not _is_name(entry.get("name")):
-            raise DataError(f"{path}: a category needs an id (a whole number) and a name; not {str(entry)[:80]}.")
-    for key in ("name", "id"):
-        repeated = [value for value, count in Counter(entry[key] for entry in entries).items() if count > 1]
-        if repeated:
-            raise DataError(f"{path}: the class {key} {repeated[0]!r} is repeated in the categories.")
-    return tuple(
-        Category(
-            id=entry["id"],
-            name=str(entry["name"]),
-            keypoints=tuple(map(str, entry.get("keypoints", ()))),
-            skeleton=tuple((int(a) - 1, int(b) - 1) for a, b in entry.get("skeleton", ())),
-            sigmas=tuple(map(float, entry.get("sigmas", ()))),
-        )
-        for entry in sorted(entries, key=lambda entry: int(entry["id"]))
-    )
-
-
 def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[int, AnnotatedImage]:
     found: dict[int, AnnotatedImage] = {}
     for number, entry in enumerate(entries, start=1):
-        if not isinstance(entry, Mapping) or not _is_id(entry.get("id")) or not _is_name(entry.get("file_name")):
+        if not isinstance(entry, Mapping) or not is_id(entry.get("id")) or read_name(entry.get("file_name")) is None:
             rows.add("an image needs an id (a whole number) and a file_name", f"image number {number}")
             continue
         row = f"image {entry['id']} ({entry['file_name']})"
@@ -142,13 +151,13 @@ def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[in
             rows.add(reason, row)
             continue
         upright, stored = image_sizes(path)
-        annotated = (entry.get("width", upright[0]), entry.get("height", upright[1]))
-        if annotated not in (upright, stored):
-            rows.add(f"image is {upright[0]} x {upright[1]}, annotated as {annotated[0]} x {annotated[1]}", row)
+        try:
+            width, height = read_size(entry, upright, stored)
+        except FieldError as defect:
+            rows.add(str(defect), row)
             continue
-        width, height = annotated
         found[entry["id"]] = AnnotatedImage(
-            id=entry["id"], path=path, width=width, height=height, as_stored=annotated != upright
+            id=entry["id"], path=path, width=width, height=height, as_stored=(width, height) != upright
         )
     return found
 
@@ -163,9 +172,9 @@ def _annotation_defect(
     if not isinstance(entry, Mapping):
         return "it is not a mapping"
     image_id, category_id, box = (entry.get(key) for key in ("image_id", "category_id", "bbox"))
-    if not _is_id(image_id) or image_id not in known:
+    if not is_id(image_id) or image_id not in known:
         return f"unknown image id {image_id!r}"
-    if not _is_id(category_id) or category_id not in categories:
+    if not is_id(category_id) or category_id not in categories:
         return f"unknown category id {category_id!r}"
     if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
         return "no bbox [x, y, width, height]"
@@ -180,19 +189,14 @@ def _annotation_defect(
     return check(entry, categories[category_id], image) if check else None
 
 
-def _is_id(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, (str, int)) and bool(value)
-
-
 def _clip(entry: Mapping[str, Any], number: int, image: AnnotatedImage) -> Annotation:
     x, y, width, height = map(float, entry["bbox"])
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
     box = [left, top, right - left, bottom - top]
-    area = float(entry.get("area") or box[2] * box[3])
-    clipped = {**entry, "id": number, "bbox": box, "area": area, "iscrowd": int(entry.get("iscrowd", 0))}
+    area = read_area(entry, box[2] * box[3])
+    clipped = {**entry, "id": number, "bbox": box, "area": area, "iscrowd": int(read_flag(entry, "iscrowd"))}
+    if isinstance(entry.get("keypoints"), list):
+        # Writers leave num_keypoints out, and pycocotools and mmpose rely on it.
+        clipped["num_keypoints"] = sum(is_number(v) and v > 0 for v in entry["keypoints"][2::3])
     return cast("Annotation", clipped)

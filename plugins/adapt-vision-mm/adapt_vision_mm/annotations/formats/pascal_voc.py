@@ -1,10 +1,12 @@
-"""Pascal VOC: ImageSets/Main/SPLIT.txt (or every XML file), Annotations/*.xml and JPEGImages."""
+"""Pascal VOC: ImageSets/Main/SPLIT.txt (without lists, every XML file trains), Annotations/*.xml and JPEGImages."""
 
 from __future__ import annotations
 
+import logging
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import attrs
 
@@ -19,6 +21,11 @@ from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
 
+_FLAGS = {"": 0, "0": 0, "false": 0, "no": 0, "unspecified": 0, "1": 1, "true": 1, "yes": 1}
+"""What annotation tools write into <difficult>."""
+
+log = logging.getLogger(__name__)
+
 
 @attrs.frozen
 class PascalVoc:
@@ -28,16 +35,17 @@ class PascalVoc:
     kinds: frozenset[AnnotationKind] = frozenset({"boxes"})
 
     def recognise(self, source: SplitSource) -> bool:
-        """Return whether the dataset has VOC's folders, and no JSON file was found."""
+        """Return whether the dataset has VOC's folders, and no JSON file was found or asked for."""
         has_folders = (source.root / ANNOTATIONS).is_dir() and (source.root / IMAGES).is_dir()
-        return has_folders and (source.file is None or source.file.suffix != ".json")
+        asked = source.given and source.name.endswith(".json")
+        return has_folders and not asked and (source.file is None or source.file.suffix != ".json")
 
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
-        """See `read`; without a list for val or test, every XML file is read."""
+        """See `read`; where there is no list at all, every XML file is a training file."""
         names_file = _find_list(source)
         if names_file is None:
             folder = source.root / ANNOTATIONS
-            names, origin = sorted(path.stem for path in folder.glob("*.xml")), folder
+            names, origin = sorted(path.stem for path in folder.glob("[!.]*.xml")), folder
         else:
             names, origin = read_image_list(names_file), names_file
         return read(source.root, names, options.classes, str(origin), skip=options.skip)
@@ -61,12 +69,15 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
     """
     rows = BadRows(source, skip=skip)
     parsed: list[tuple[AnnotatedImage, list[_Object]]] = []
+    misnamed: list[str] = []
     for number, name in enumerate(names, start=1):
         try:
-            image, objects = _parse(root, name, number)
+            image, objects, given = _parse(root, name, number)
         except _BadFileError as defect:
             rows.add(str(defect), f"image {name!r}")
             continue
+        if given is not None:
+            misnamed.append(f"{name}.xml says {given}, and {image.path.name} is read")
         kept = []
         for position, item in enumerate(objects, start=1):
             reason = item.defect(image)
@@ -77,6 +88,11 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
             else:
                 kept.append(item)
         parsed.append((image, kept))
+    if misnamed:
+        log.warning(
+            "%s: %d XML files have a <filename> of another image; their own name counts (%s)",
+            *(source, len(misnamed), misnamed[0]),
+        )
     dropped = rows.counts()
     if classes is None:
         classes = sorted({item.name for _, objects in parsed for item in objects})
@@ -96,14 +112,28 @@ class _BadFileError(Exception):
 
 @attrs.frozen
 class _Object:
-    """An object of an XML file: its class, its left, top, right and bottom in pixels, and whether it is difficult."""
+    """An object of an XML file as it is written.
+
+    Attributes:
+        name: its class; empty where the file has none.
+        corners: left, top, right and bottom in pixels; None where the file has none.
+        difficult: 0 or 1; None where the file says neither.
+        written: what the file has as <difficult>.
+    """
 
     name: str
-    corners: tuple[float, float, float, float]
-    difficult: int
+    corners: tuple[float, float, float, float] | None
+    difficult: int | None
+    written: str
 
     def defect(self, image: AnnotatedImage) -> str | None:
-        """Return why the box cannot be used, or None."""
+        """Return why the object cannot be used, or None."""
+        if not self.name:
+            return "it has no <name>"
+        if self.corners is None:
+            return "it has no <bndbox> of four numbers"
+        if self.difficult is None:
+            return f"<difficult> is {self.written!r}; it is 0 or 1"
         left, top, right, bottom = self.corners
         if not (right > left and bottom > top):
             return f"box of zero area {list(self.corners)}"
@@ -112,33 +142,41 @@ class _Object:
         return None
 
     def clipped_box(self, image: AnnotatedImage) -> list[float]:
-        """Return [x, y, width, height] inside the image."""
+        """Return [x, y, width, height] inside the image, of an object without defect."""
+        assert self.corners is not None
         left, top, right, bottom = self.corners
         left, top = max(left, 0.0), max(top, 0.0)
         return [left, top, min(right, float(image.width)) - left, min(bottom, float(image.height)) - top]
 
 
 def _find_list(source: SplitSource) -> Path | None:
-    """Return the list of the split's images; None where every XML file counts.
+    """Return the list of the split's images; None for a training split of a data set that has no lists.
 
     Raises:
-        SplitNotFoundError: the config names a list that does not exist.
-        InputError: the training split has no list.
+        SplitNotFoundError: the list does not exist.
+        InputError: the training split has no list, and another split has one.
     """
-    named = not source.name.endswith(".json")
-    name = source.name if named else f"{source.split}.txt"
-    candidates = [source.root / name, source.root / "ImageSets" / "Main" / name]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None and named:
+    lists = source.root / "ImageSets" / "Main"
+    name = source.name if source.given and not source.name.endswith(".json") else f"{source.split}.txt"
+    found = next((path for path in (source.root / name, lists / name) if path.is_file()), None)
+    if found is not None:
+        return found
+    if source.split != "train" or (source.given and name == source.name):
         raise SplitNotFoundError(
             f"{source.split}_ann_file: {name} was not found in {source.root} nor in ImageSets/Main."
         )
-    if found is None and source.split == "train":
-        raise InputError(f"{source.root}: ImageSets/Main/train.txt (the names of the training images) is missing.")
-    return found
+    others = [path.name for path in sorted(lists.glob("*.txt"))]
+    others += [name for name in ("trainval.txt", "val.txt", "test.txt") if (source.root / name).is_file()]
+    if others:
+        raise InputError(
+            f"{source.root}: ImageSets/Main/train.txt (the names of the training images) is missing. Name a list in "
+            f"train_ann_file; there are {', '.join(others[:5])}."
+        )
+    return None
 
 
-def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Object]]:
+def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Object], str | None]:
+    """Return an image, its objects, and the <filename> where that is the name of another image."""
     file = f"{ANNOTATIONS}/{name}.xml"
     try:
         tree = ET.parse(root / file).getroot()  # noqa: S314 - external entities are not expanded
@@ -146,32 +184,62 @@ def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Ob
         raise _BadFileError(f"{file} is missing") from None
     except (OSError, ET.ParseError) as error:
         raise _BadFileError(f"{file} cannot be read ({error})") from None
-    folder = root / IMAGES
-    given = tree.findtext("filename")
-    named = folder / given if given and (folder / given).is_file() else None
-    path = named or find_image(folder, name) or folder / f"{name}.jpg"
+    path, other = _find_image(root / IMAGES, name, tree)
     reason = image_defect(path)
     if reason is not None:
         raise _BadFileError(reason)
     upright, stored = image_sizes(path)
-    size = (int(tree.findtext("size/width") or 0), int(tree.findtext("size/height") or 0))
-    width, height = size if all(size) else upright
-    if (width, height) not in (upright, stored):
-        raise _BadFileError(f"image is {upright[0]} x {upright[1]}, annotated as {width} x {height}")
+    size = (_read_side(tree, "width", file), _read_side(tree, "height", file))
+    width, height = next((own for own in (upright, stored) if _agrees(size, own)), (0, 0))
+    if not width:
+        shown = " x ".join(f"{side:g}" if side else "?" for side in size)
+        raise _BadFileError(f"image is {upright[0]} x {upright[1]}, annotated as {shown}")
     image = AnnotatedImage(id=number, path=path, width=width, height=height, as_stored=(width, height) != upright)
-    return image, [_parse_object(item, file) for item in tree.iter("object")]
+    return image, [_parse_object(item) for item in tree.iter("object")], other
 
 
-def _parse_object(item: ET.Element, file: str) -> _Object:
+def _find_image(folder: Path, name: str, tree: ET.Element) -> tuple[Path, str | None]:
+    """Return the image of an XML file, and its <filename> where that is another's.
+
+    The XML file's own name counts: tools copy XML files and leave <filename> as it was.
+    """
+    given = PureWindowsPath((tree.findtext("filename") or "").strip()).name  # with / or \\ between folders
+    if PureWindowsPath(given).stem == name and (folder / given).is_file():
+        return folder / given, None
+    own = find_image(folder, name)
+    if own is not None:
+        return own, given if given and name not in (given, PureWindowsPath(given).stem) else None
+    named = folder / given
+    return (named if given and named.is_file() else folder / f"{name}.jpg"), None
+
+
+def _read_side(tree: ET.Element, key: str, file: str) -> float:
+    """Return <width> or <height>, 0 where there is none."""
+    text = (tree.findtext(f"size/{key}") or "").strip()
+    try:
+        value = float(text or 0)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise _BadFileError(f"{file}: <{key}> is {text!r}, not a number")
+    return value
+
+
+def _agrees(size: tuple[float, float], own: tuple[int, int]) -> bool:
+    return all(side in (0, of_file) for side, of_file in zip(size, own, strict=True))
+
+
+def _parse_object(item: ET.Element) -> _Object:
     try:
         left, top, right, bottom = (
             float(item.findtext(f"bndbox/{key}") or "") for key in ("xmin", "ymin", "xmax", "ymax")
         )
+        # VOC counts pixels from 1 and both corners belong to the box; COCO's corners are between pixels.
+        corners = (left - 1, top - 1, right, bottom) if math.isfinite(left + top + right + bottom) else None
     except ValueError:
-        raise _BadFileError(f"{file}: an object has no bndbox") from None
-    # VOC counts pixels from 1 and both corners belong to the box; COCO's corners are between pixels.
-    corners = (left - 1, top - 1, right, bottom)
-    return _Object(str(item.findtext("name")), corners, int(item.findtext("difficult") or 0))
+        corners = None
+    written = (item.findtext("difficult") or "").strip()
+    return _Object((item.findtext("name") or "").strip(), corners, _FLAGS.get(written.casefold()), written)
 
 
 def _with_annotations(
@@ -191,7 +259,7 @@ def _with_annotations(
                     "category_id": ids[item.name],
                     "bbox": box,
                     "area": box[2] * box[3],
-                    "iscrowd": item.difficult,
+                    "iscrowd": int(item.difficult or 0),
                 }
             )
         images.append(attrs.evolve(image, annotations=tuple(annotations)))

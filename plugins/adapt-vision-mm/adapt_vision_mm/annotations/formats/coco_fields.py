@@ -1,0 +1,147 @@
+"""The fields of COCO JSON as writers leave them: null, absent, or of another type than COCO's own files have.
+
+A field that can mean one thing only is read as that; for any other value, `FieldError` says which and why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from adapt_core.errors import DataError
+
+from adapt_vision_mm.annotations.annotated_split import Category
+from adapt_vision_mm.annotations.mask_check import is_number
+
+_TEXT = 40
+"""Characters of a value that a message shows."""
+
+
+class FieldError(ValueError):
+    """A field has a value that means nothing; the message is the reason."""
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number, as ids are."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_name(value: object) -> str | None:
+    """Return a name without the white space around it; None where there is none."""
+    return str(value).strip() or None if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+
+
+def read_categories(entries: Sequence[Any], path: Path) -> tuple[Category, ...]:
+    """Return the classes in the order of their ids.
+
+    Raises:
+        DataError: one has no id or name, two have the same, or its keypoints cannot be used.
+    """
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not is_id(entry.get("id")) or read_name(entry.get("name")) is None:
+            raise DataError(f"{path}: a category needs an id (a whole number) and a name; not {str(entry)[:80]}.")
+    for key, values in (("name", [read_name(e["name"]) for e in entries]), ("id", [e["id"] for e in entries])):
+        repeated = [value for value, count in Counter(values).items() if count > 1]
+        if repeated:
+            raise DataError(f"{path}: the class {key} {repeated[0]!r} is repeated in the categories.")
+    try:
+        return tuple(_read_category(entry) for entry in sorted(entries, key=lambda entry: int(entry["id"])))
+    except FieldError as defect:
+        raise DataError(f"{path}: {defect}.") from None
+
+
+def _read_category(entry: Mapping[str, Any]) -> Category:
+    where = f"category {entry['id']}"
+    names = [read_name(name) for name in _read_list(entry, "keypoints", where)]
+    if None in names or len(set(names)) < len(names):
+        raise FieldError(f"{where}: keypoints has a name for each point, none twice; not {_shown(entry['keypoints'])}")
+    points = tuple(name for name in names if name is not None)
+    sigmas = _read_list(entry, "sigmas", where)
+    if not all(is_number(value) and value > 0 for value in sigmas):
+        raise FieldError(f"{where}: sigmas are numbers above 0, one for each point; not {_shown(sigmas)}")
+    return Category(
+        id=entry["id"],
+        name=str(read_name(entry["name"])),
+        keypoints=points,
+        skeleton=_read_skeleton(_read_list(entry, "skeleton", where), points, where),
+        sigmas=tuple(map(float, sigmas)),
+    )
+
+
+def _read_list(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    value = entry.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise FieldError(f"{where}: {key} is a list; not {_shown(value)}")
+    return value
+
+
+def _read_skeleton(links: list[Any], points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
+    """Return pairs of positions (0-based). COCO counts them from 1; a 0 among them means that a file counts from 0."""
+    pairs = [pair for pair in links if isinstance(pair, list) and len(pair) == 2]
+    ends = [end for pair in pairs for end in pair]
+    first = 0 if 0 in (end for end in ends if is_id(end)) else 1
+    known: dict[str | int, int] = {name: number for number, name in enumerate(points)}
+    known.update({number + first: number for number in range(len(points))})
+    unknown = [end for end in ends if not isinstance(end, (str, int)) or isinstance(end, bool) or end not in known]
+    if unknown or len(pairs) < len(links):
+        raise FieldError(
+            f"{where}: skeleton has pairs of keypoints, by number or by name; not "
+            f"{_shown(unknown[0] if unknown else links)}"
+        )
+    return tuple((known[a], known[b]) for a, b in pairs)
+
+
+def read_size(entry: Mapping[str, Any], upright: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) of an image's entry: the file's own where the entry has null, 0 or none.
+
+    Args:
+        entry: of the list "images".
+        upright: (width, height) of the file with its EXIF rotation.
+        stored: the same without.
+
+    Raises:
+        FieldError: it is not a number, or not that of the file.
+    """
+    given = (entry.get("width") or 0, entry.get("height") or 0)
+    for key, value in zip(("width", "height"), given, strict=True):
+        if not is_number(value):
+            kind = "text" if isinstance(value, str) else type(value).__name__
+            raise FieldError(f"{key} is {kind} ({_shown(value)}), not a number")
+    for size in (upright, stored):
+        if all(value in (0, own) for value, own in zip(given, size, strict=True)):
+            return size
+    shown = " x ".join(f"{value:g}" if value else "?" for value in given)
+    raise FieldError(f"image is {upright[0]} x {upright[1]}, annotated as {shown}")
+
+
+def read_flag(entry: Mapping[str, Any], key: str) -> bool:
+    """Return whether a field that is 0 or 1 is set; null and absent mean 0.
+
+    Raises:
+        FieldError: it is neither.
+    """
+    value = entry.get(key) or 0
+    if value not in (0, 1):
+        raise FieldError(f"{key} is {_shown(value)}; it is 0 or 1")
+    return bool(value)
+
+
+def read_area(entry: Mapping[str, Any], box_area: float) -> float:
+    """Return the area of an annotation in square pixels: that of its box where it has null, 0 or none.
+
+    Raises:
+        FieldError: it is not a number, or negative.
+    """
+    value = entry.get("area") or box_area
+    if not is_number(value) or value < 0:
+        raise FieldError(f"area is {_shown(value)}, not a number of square pixels")
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _TEXT else f"{text[:_TEXT]}..."

@@ -1,0 +1,196 @@
+"""The splits of a run: found by standard names, held out where there is no validation part, with the same classes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.errors import DataError, InputError
+from adapt_core.plugin.registry import Registry
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.instance_segmentation.data import SegmentationData
+from adapt_vision_mm.object_detection.data import DetectionData
+from adapt_vision_mm.pose_detection.data import PoseData
+
+DATA = {"object_detection": DetectionData, "instance_segmentation": SegmentationData, "pose_detection": PoseData}
+Read = Callable[..., Mapping[str, AnnotatedSplit]]
+CUP_AND_PLATE = ({"id": 1, "name": "cup"}, {"id": 2, "name": "plate"})
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """The splits of a task in the folder."""
+
+    def splits(task: str = "object_detection", **keys: Any) -> Mapping[str, AnnotatedSplit]:
+        given = {"TASK": task, "MODEL_PATH": "any", "CUSTOM_DATASET_PATH": str(tmp_path), **keys}
+        found: Mapping[str, AnnotatedSplit] = DATA[task](
+            resolve(RunConfig.read(given), Registry.discover())
+        ).read_splits()
+        return found
+
+    return splits
+
+
+def write_coco(
+    file: Path, images: Path, count: int = 1, categories: Any = CUP_AND_PLATE, used: tuple[int, ...] = (1, 2)
+) -> None:
+    """Write a COCO file with `count` images, each with an object of each class in `used`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    images.mkdir(parents=True, exist_ok=True)
+    entries, annotations = [], []
+    for number in range(1, count + 1):
+        name = f"{file.stem}-{number}.png"
+        Image.new("RGB", (40, 30)).save(images / name)
+        entries.append({"id": number, "file_name": name})
+        for category in used:
+            box = {"bbox": [2, 2, 18, 18], "segmentation": [[2, 2, 20, 2, 20, 20]], "keypoints": [5, 5, 2]}
+            annotations.append({"id": len(annotations), "image_id": number, "category_id": category, **box})
+    data = {"images": entries, "categories": list(categories), "annotations": annotations}
+    file.write_text(json.dumps(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
+@pytest.mark.parametrize("year", ["2017", "2014", ""])
+def test_the_files_of_coco_are_found_by_their_names(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture, task: str, year: str
+) -> None:
+    for split, count in (("train", 3), ("val", 2)):
+        write_coco(tmp_path / "annotations" / f"instances_{split}{year}.json", tmp_path / f"{split}{year}", count)
+    with caplog.at_level(logging.INFO):
+        found = read(task)
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
+    assert f"train_ann_file is not set: {tmp_path}/annotations/instances_train{year}.json is read" in caplog.text
+
+
+def test_the_keypoints_of_coco_are_found_by_their_names(read: Read, tmp_path: Path) -> None:
+    person = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
+    for split in ("train", "val"):
+        write_coco(tmp_path / "annotations" / f"instances_{split}2014.json", tmp_path / f"{split}2014")
+        file = tmp_path / "annotations" / f"person_keypoints_{split}2014.json"
+        write_coco(file, tmp_path / f"{split}2014", 2, person, (1,))
+    found = read("pose_detection", augment=False)
+    assert [split.names for split in found.values()] == [("person",), ("person",)]
+    assert [len(split.images) for split in found.values()] == [2, 2]
+
+
+@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
+def test_the_files_of_roboflow_are_found_by_their_names(read: Read, tmp_path: Path, task: str) -> None:
+    group = ({"id": 0, "name": "things"}, *CUP_AND_PLATE)
+    for folder, count in (("train", 3), ("valid", 2), ("test", 1)):
+        write_coco(tmp_path / folder / "_annotations.coco.json", tmp_path / folder, count, group)
+    found = read(task)
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2, "test": 1}
+    assert found["val"].images[0].path.parent.name == "valid"
+
+
+def test_a_file_that_the_config_names_goes_before_standard_names(read: Read, tmp_path: Path) -> None:
+    for name in ("train", "valid", "test"):
+        write_coco(tmp_path / name / "_annotations.coco.json", tmp_path / name)
+    write_coco(tmp_path / "own.json", tmp_path / "train", 4)
+    found = read(train_ann_file="own.json")
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 4, "val": 1}
+    with pytest.raises(InputError, match=r"train_ann_file: absent\.json was not found"):
+        read(train_ann_file="absent.json")
+
+
+@pytest.mark.parametrize(("share", "held"), [(None, 2), (0.25, 5), (0.999, 19)])
+def test_without_a_validation_part_a_share_is_held_out(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture, share: float | None, held: int
+) -> None:
+    write_coco(tmp_path / "train.json", tmp_path, 20)
+    with caplog.at_level(logging.INFO):
+        found = read(DATA_SPLIT=share)
+    assert [len(split.images) for split in found.values()] == [20 - held, held]
+    assert not {i.id for i in found["train"].images} & {i.id for i in found["val"].images}
+    assert f"there is no validation split: {held} of 20 images are held out" in caplog.text
+    again, other = read(DATA_SPLIT=share), read(DATA_SPLIT=share, SEED=7)
+    assert [i.id for i in again["val"].images] == [i.id for i in found["val"].images]
+    assert [i.id for i in other["val"].images] != [i.id for i in found["val"].images]
+    assert list(read(DO_EVAL=False)) == ["train"]
+
+
+def test_a_named_validation_file_that_is_missing_is_an_error(read: Read, tmp_path: Path) -> None:
+    write_coco(tmp_path / "train.json", tmp_path, 4)
+    with pytest.raises(InputError, match=r"val_ann_file: other\.json was not found"):
+        read(val_ann_file="other.json")
+
+
+def test_one_image_cannot_be_held_out(read: Read, tmp_path: Path) -> None:
+    write_coco(tmp_path / "train.json", tmp_path)
+    with pytest.raises(DataError, match=r"one image is too few to hold out others\. Set DO_EVAL: false"):
+        read()
+
+
+VOC = "<annotation><object><name>cup</name><bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>14</ymax></bndbox>"
+
+
+def write_voc(root: Path, count: int) -> None:
+    for folder in ("Annotations", "JPEGImages"):
+        (root / folder).mkdir()
+    for number in range(count):
+        Image.new("RGB", (40, 30)).save(root / "JPEGImages" / f"{number}.jpg")
+        (root / "Annotations" / f"{number}.xml").write_text(f"{VOC}</object></annotation>", encoding="utf-8")
+    (root / "Annotations" / "._0.xml").write_bytes(b"resource fork")
+
+
+def test_voc_without_a_list_of_validation_images_is_held_out(read: Read, tmp_path: Path) -> None:
+    write_voc(tmp_path, 10)
+    assert [len(split.images) for split in read().values()] == [9, 1]
+    (tmp_path / "train.txt").write_text("1\n2\n3\n4\n", encoding="utf-8")
+    assert [len(split.images) for split in read(DATA_SPLIT=0.5).values()] == [2, 2]
+    (tmp_path / "val.txt").write_text("5\n", encoding="utf-8")
+    assert [len(split.images) for split in read().values()] == [4, 1]
+
+
+def test_voc_with_another_list_than_train_is_not_trained_on_all_of_it(read: Read, tmp_path: Path) -> None:
+    write_voc(tmp_path, 4)
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("1\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"train\.txt .* is missing. Name a list in train_ann_file; there are val\.txt"
+    ):
+        read()
+
+
+def test_names_of_classes_decide_whatever_ids_a_split_has(read: Read, tmp_path: Path) -> None:
+    write_coco(tmp_path / "train.json", tmp_path, 2)
+    other = ({"id": 5, "name": "plate"}, {"id": 8, "name": "cup"})
+    write_coco(tmp_path / "val.json", tmp_path, 1, other, (8, 8, 5))
+    val = read()["val"]
+    assert val.names == ("cup", "plate")
+    assert val.label_of() == {8: 0, 5: 1}
+
+
+def test_a_class_that_only_training_lists_has_no_object_in_validation(read: Read, tmp_path: Path) -> None:
+    write_coco(tmp_path / "train.json", tmp_path, 2)
+    write_coco(tmp_path / "val.json", tmp_path, 1, ({"id": 7, "name": "plate"},), (7,))
+    val = read()["val"]
+    assert val.names == ("cup", "plate")
+    assert val.count_by_category()[val.categories[0].id] == 0
+
+
+def test_a_class_that_training_lacks_is_named(read: Read, tmp_path: Path) -> None:
+    write_coco(tmp_path / "train.json", tmp_path, 2)
+    write_coco(tmp_path / "val.json", tmp_path, 1, (*CUP_AND_PLATE, {"id": 3, "name": "fork"}), (1, 3))
+    with pytest.raises(DataError, match=r"val\.json: .*train\.json has no class 'fork'. Its classes: cup, plate"):
+        read()
+
+
+def test_keypoints_in_another_order_are_refused(read: Read, tmp_path: Path) -> None:
+    for name, points in (("train", ["nose", "tail"]), ("val", ["tail", "nose"])):
+        category = {"id": 1, "name": "cat", "keypoints": points}
+        write_coco(tmp_path / f"{name}.json", tmp_path, 1, (category,), (1,))
+        file = tmp_path / f"{name}.json"
+        data = json.loads(file.read_text(encoding="utf-8"))
+        data["annotations"][0]["keypoints"] = [5, 5, 2, 6, 6, 2]
+        file.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(DataError, match=r"val\.json: class 'cat' has other keypoints, or in another order"):
+        read("pose_detection", train_ann_file="train.json", val_ann_file="val.json")
