@@ -10,12 +10,14 @@ from adapt_core.errors import InputError
 from adapt_vision_mm.openmmlab.contracts import Step
 
 if TYPE_CHECKING:
+    import numpy
     from mmengine.config import Config
     from mmengine.model import BaseModel
     from mmpose.structures import PoseDataSample
+    from numpy.typing import NDArray
 
-    Inference = Callable[[BaseModel, str], list[PoseDataSample]]
-    """(model, image file) -> its data samples."""
+    Inference = Callable[[BaseModel, NDArray[numpy.uint8]], list[PoseDataSample]]
+    """(model, image in blue, green, red) -> its data samples."""
 
 Codec = dict[str, Any]
 """mmpose's encoder of training targets, with `input_size` (width, height) in pixels."""
@@ -26,7 +28,8 @@ _META = ("id", "img_id", "img_path", "category_id", "ori_shape", "img_shape", "i
 _META_OF_INSTANCES = (*_META, "input_scale", "flip", "flip_direction", "flip_indices", "raw_ann_info")
 _LOAD_IMAGE = {"type": "LoadImage"}
 _LOAD_INSTANCE = (_LOAD_IMAGE, {"type": "GetBBoxCenterScale"})
-_FLIP = {"type": "RandomFlip", "direction": "horizontal"}
+MIRROR: Step = {"type": "RandomFlip", "direction": "horizontal"}
+"""The transform that mirrors half of the training images."""
 _COLOUR = {"type": "mmdet.YOLOXHSVRandomAug"}
 
 
@@ -54,7 +57,7 @@ class PoseApproach(Protocol):
         """Return the pipeline of evaluation and prediction."""
 
     def inference(self) -> Inference:
-        """Return mmpose's function that predicts on an image file."""
+        """Return mmpose's function that predicts on an image."""
 
 
 def approach_of(config: Config) -> PoseApproach:
@@ -78,7 +81,7 @@ class TopDown:
     def augmented(self, codec: Codec) -> list[Step]:
         """Crop, mirror, scale by 0.75 to 1.25, rotate by up to 30 degrees and vary colours."""
         vary = {"type": "RandomBBoxTransform", "scale_factor": (0.75, 1.25), "rotate_factor": 30.0}
-        return [*_LOAD_INSTANCE, _FLIP, vary, _crop(codec), _COLOUR, *_targets(codec)]
+        return [*_LOAD_INSTANCE, MIRROR, vary, _crop(codec), _COLOUR, *_targets(codec)]
 
     def plain(self, codec: Codec) -> list[Step]:
         """Crop."""
@@ -110,7 +113,7 @@ class BottomUp:
 
     def augmented(self, codec: Codec) -> list[Step]:
         """Shift, scale by 0.75 to 1.25, rotate by up to 10 degrees, mirror and vary colours."""
-        return [_LOAD_IMAGE, _affine(codec, probability=1.0), _COLOUR, _FLIP, *_keep_visible(), *_targets(codec)]
+        return [_LOAD_IMAGE, _affine(codec, probability=1.0), _COLOUR, MIRROR, *_keep_visible(), *_targets(codec)]
 
     def plain(self, codec: Codec) -> list[Step]:
         """Scale to the input size."""

@@ -9,8 +9,9 @@ from adapt_core.errors import InputError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.openmmlab.contracts import Step
 from adapt_vision_mm.openmmlab.model_config import walk
-from adapt_vision_mm.pose_detection.approaches import Codec, approach_of
+from adapt_vision_mm.pose_detection.approaches import MIRROR, Codec, approach_of
 from adapt_vision_mm.pose_detection.metainfo import metainfo
+from adapt_vision_mm.pose_detection.mirrored_points import may_mirror
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -49,7 +50,9 @@ class PoseConfig:
             approach.resize(config, codec, self._params.image_size)
         for key in _REPLACED:
             config.pop(key, None)
-        config.train_pipeline = (approach.augmented if self._params.augment else approach.plain)(codec)
+        pipeline = (approach.augmented if self._params.augment else approach.plain)(codec)
+        mirrors = may_mirror(train.categories[0].keypoints)
+        config.train_pipeline = [step for step in pipeline if mirrors or step != MIRROR]
         config.test_pipeline = approach.testing(codec)
         # Plain mmpose reads the test dataset's mode and pipeline when it predicts.
         dataset = {"type": "CocoDataset", "data_mode": approach.data_mode, "pipeline": config.test_pipeline}
@@ -70,11 +73,12 @@ class PoseConfig:
                 calculator.sigmas = sigmas.clone()
 
     def dataset_meta(self, train: AnnotatedSplit) -> dict[str, Any]:
-        """Return mmpose's parsed description of the keypoints."""
+        """Return mmpose's parsed description of the keypoints, with the annotations' category id."""
         from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
         parsed = parse_pose_metainfo(metainfo(train))
         plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in parsed.items()}
+        plain["category_id"] = train.categories[0].id
         return {**plain, "skeleton_links": [list(map(int, link)) for link in plain["skeleton_links"]]}
 
 

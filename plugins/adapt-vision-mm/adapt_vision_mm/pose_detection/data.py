@@ -16,6 +16,7 @@ from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 from adapt_vision_mm.annotations.splits import read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
+from adapt_vision_mm.pose_detection.mirrored_points import report_mirroring
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -37,7 +38,10 @@ class PoseData:
         Raises:
             DataError: no class has keypoints, or several have.
         """
-        return read_splits(self._plan, self._read)
+        splits = read_splits(self._plan, self._read)
+        if self._plan.task.params.augment and self._plan.training.do_train:
+            report_mirroring(splits["train"].categories[0].keypoints)
+        return splits
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         options = ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes, check=keypoint_defect)

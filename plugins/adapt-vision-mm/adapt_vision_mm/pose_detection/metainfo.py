@@ -6,6 +6,7 @@ from typing import Any
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.average_precision import keypoint_sigmas
+from adapt_vision_mm.pose_detection.mirrored_points import mirrored
 
 _COLOUR = [51, 153, 255]
 
@@ -27,12 +28,3 @@ def metainfo(split: AnnotatedSplit) -> dict[str, Any]:
         "joint_weights": [1.0] * len(names),
         "sigmas": keypoint_sigmas(split),
     }
-
-
-def mirrored(name: str, names: list[str]) -> str:
-    """Return the keypoint that takes this one's place in a mirrored image ("leftear" for "rightear"), or ""."""
-    folded = {other.casefold(): other for other in names}
-    for one, other in (("left", "right"), ("right", "left")):
-        if one in name.casefold():
-            return folded.get(name.casefold().replace(one, other), "")
-    return ""

@@ -63,12 +63,6 @@ def test_points_that_cannot_be_are_named(triangles: Path, tmp_path: Path, points
         adapt_core.check(keys)
 
 
-def test_mirrored_points_are_found_by_their_names() -> None:
-    from adapt_vision_mm.pose_detection.metainfo import mirrored
-
-    assert [mirrored(name, POINTS) for name in POINTS] == ["", "right ear", "left ear"]
-
-
 def test_a_top_down_model_learns_the_points_and_predicts_them(
     run: Callable[..., Any], triangles: Path, tmp_path: Path
 ) -> None:
