@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import attrs
+
 from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
@@ -16,6 +18,14 @@ from adapt_core.run_folder.names import holds_runs
 from adapt_vision_mm.images.decoder import SUFFIXES
 
 log = logging.getLogger(__name__)
+
+_SYSTEM_FOLDERS = frozenset(
+    (
+        *("@eadir", "@__thumb", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),  # storage devices
+        *("__macosx", "$recycle.bin", "system volume information", "lost+found", "__pycache__"),
+    )
+)
+"""Case-folded names of folders that systems, not users, put next to files; hidden ones begin with a dot."""
 
 _KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
 
@@ -55,9 +65,12 @@ def _explicit(split: str, given: str, root: Path | None) -> Path:
 def _within(root: Path) -> dict[str, Path]:
     if _is_table(root):
         return {}
-    folders = {path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir() and not holds_runs(path)}
+    folders = {
+        path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir() and not is_foreign(path.name)
+    }
+    folders = {name: path for name, path in folders.items() if not holds_runs(path)}
     named = {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
-    splits = {split: path for split, path in named.items() if any(child.is_dir() for child in path.iterdir())}
+    splits = {split: path for split, path in named.items() if list_class_folders(path)}
     if "train" in named and len(named) > 1:
         # Next to another split, train is a split and not a class; without class folders in it, it is refused.
         splits.setdefault("train", named["train"])
@@ -84,7 +97,11 @@ def _require_classes(folder: Path, split: str) -> None:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.casefold() in SUFFIXES and path.is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.casefold() in SUFFIXES and path.is_file() and not is_foreign(path.name)
+    )
 
 
 def warn_of_unlabelled(data: DataParams, folders: Mapping[str, Path]) -> None:
@@ -109,9 +126,14 @@ def warn_of_unlabelled(data: DataParams, folders: Mapping[str, Path]) -> None:
 
 
 def list_class_folders(folder: Path) -> dict[str, Path]:
-    """Return class names and their folders, in alphabetical order, without hidden folders and run folders."""
-    folders = (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    """Return class names and their folders, in alphabetical order, without those of runs and of the system."""
+    folders = (path for path in sorted(folder.iterdir()) if path.is_dir() and not is_foreign(path.name))
     return {path.name: path for path in folders if not holds_runs(path)}
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether a file or folder is hidden, or a folder of the system: it is no data."""
+    return name.startswith(".") or name.casefold() in _SYSTEM_FOLDERS
 
 
 def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, str]]:
@@ -125,10 +147,17 @@ def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, st
         DataError: a class folder has no images.
     """
     for name, class_folder in list_class_folders(folder).items():
-        images, others = find_images(class_folder)
-        if others:
+        found = find_images(class_folder)
+        images = found.images
+        if found.others:
             log.info(
-                "%s: %d files that are not images are skipped (%s, ...)", class_folder, len(others), others[0].name
+                "%s: %d files that are not images are skipped (%s, ...)",
+                *(class_folder, len(found.others), found.others[0].name),
+            )
+        if found.foreign:
+            log.warning(
+                "%s: %d images in hidden or system folders, or hidden themselves, are skipped (%s, ...)",
+                *(class_folder, len(found.foreign), found.foreign[0].relative_to(class_folder)),
             )
         if not images:
             message = f"the class folder {class_folder} has no images ({', '.join(sorted(SUFFIXES))})"
@@ -139,16 +168,34 @@ def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, st
             yield image, name
 
 
-def find_images(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the images and the other files under a folder, sorted. Links are followed once."""
-    images: list[Path] = []
-    others: list[Path] = []
+@attrs.frozen(kw_only=True)
+class FoundFiles:
+    """The files under a folder, sorted.
+
+    Attributes:
+        images: those that count.
+        others: those that are not images.
+        foreign: images that are hidden, or in folders of the system.
+    """
+
+    images: list[Path]
+    others: list[Path]
+    foreign: list[Path]
+
+
+def find_images(folder: Path) -> FoundFiles:
+    """Return the files under a folder. Links are followed once."""
+    found = FoundFiles(images=[], others=[], foreign=[])
     seen: set[str] = set()
     for current, inner, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(current))
         inner[:] = [name for name in inner if os.path.realpath(os.path.join(current, name)) not in seen]
+        inside = any(map(is_foreign, Path(current).relative_to(folder).parts))
         for name in names:
-            if not name.startswith("."):
-                path = Path(current, name)
-                (images if path.suffix.casefold() in SUFFIXES else others).append(path)
-    return sorted(images), sorted(others)
+            path = Path(current, name)
+            is_image = path.suffix.casefold() in SUFFIXES
+            if not (inside or is_foreign(name)):
+                (found.images if is_image else found.others).append(path)
+            elif is_image:
+                found.foreign.append(path)
+    return FoundFiles(images=sorted(found.images), others=sorted(found.others), foreign=sorted(found.foreign))

@@ -31,7 +31,7 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     for argument in arguments:
         path = Path(argument).expanduser()
         if path.is_dir():
-            found, _ = find_images(path)
+            found = find_images(path).images
             if not found:
                 raise InputError(f"the folder {argument} has no images.")
             files.extend(found)

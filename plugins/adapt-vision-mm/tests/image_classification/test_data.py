@@ -56,6 +56,25 @@ def test_train_and_val_folders_with_classes_in_alphabetical_order(read: Run) -> 
     assert rows.stats["train_dropped"] == 0
 
 
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+def test_hidden_and_system_folders_are_left_out_and_counted(
+    read: Run, copy: Path, caplog: pytest.LogCaptureFixture, hidden: str
+) -> None:
+    inner = copy / "train" / "red" / hidden
+    shutil.copytree(copy / "train" / "red", inner)
+    shutil.copytree(copy / "train" / "blue", copy / "train" / hidden)  # no class either
+    (copy / "train" / "red" / "._0.jpg").write_bytes(b"resource fork")
+    rows = read(CUSTOM_DATASET_PATH=str(copy))
+    assert counts(rows) == {"train": 24, "validation": 12}
+    assert rows.labels.names == ("blue", "green", "red")
+    assert "9 images in hidden or system folders, or hidden themselves, are skipped" in caplog.text
+
+
+def test_a_folder_of_a_system_beside_the_splits_is_no_split(read: Run, copy: Path) -> None:
+    shutil.copytree(copy / "train", copy / "@eaDir")
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy))) == {"train": 24, "validation": 12}
+
+
 def test_one_folder_of_classes_is_split_by_data_split(read: Run, copy: Path) -> None:
     rows = read(CUSTOM_DATASET_PATH=str(copy / "train"), DATA_SPLIT=0.25)
     assert counts(rows) == {"train": 18, "validation": 6}
