@@ -108,14 +108,55 @@ class RunResult:
 
     @classmethod
     def from_json(cls, text: str) -> RunResult:
-        """Return the result that `to_json` wrote, also in an earlier version; keys of later versions are left out."""
+        """Return the result that `to_json` wrote, also in an earlier version; keys of later versions are left out.
+
+        Raises:
+            ValueError: the text is not a result; the message says why.
+        """
+        read = json.loads(text)
+        if not isinstance(read, dict):
+            raise ValueError("it is not a JSON object")
         known = {field.name for field in attrs.fields(cls)}
-        stored = {_EARLIER_KEYS.get(key, key): value for key, value in json.loads(text).items()}
+        stored = {_EARLIER_KEYS.get(key, key): value for key, value in read.items()}
+        _check(stored, attrs.fields(cls))
         stored["metrics"] = {
             moment: values and {name: math.nan if value is None else value for name, value in values.items()}
             for moment, values in stored["metrics"].items()
         }
         return cls(**{key: value for key, value in stored.items() if key in known})
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "str | None": (str, type(None)),
+    "int": int,
+    "float": (int, float, type(None)),
+    "MergeOutcome | None": (dict, type(None)),
+    "tuple[str, ...]": list,
+}
+"""Annotation of a field -> what JSON has for it; a mapping is not in the table. null is a number that is not finite."""
+
+
+def _check(stored: Mapping[str, Any], fields: Iterable[Any]) -> None:
+    """Check that a file has what a result has, of the right kinds.
+
+    Raises:
+        ValueError: with the key that has not.
+    """
+    for field in fields:
+        if field.name not in stored:
+            if field.default is attrs.NOTHING:
+                raise ValueError(f"it has no {field.name}")
+            continue
+        value = stored[field.name]
+        if not isinstance(value, _KINDS.get(str(field.type), dict)) or isinstance(value, bool):
+            raise ValueError(f"{field.name} is {value!r}")
+    for moment, measured in stored["metrics"].items():
+        if not isinstance(measured, dict | None):
+            raise ValueError(f"metrics of {moment} is {measured!r}")
+        for name, value in (measured or {}).items():
+            if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+                raise ValueError(f"{name} of {moment} is {value!r}")
 
 
 def without_nan(value: Any) -> Any:

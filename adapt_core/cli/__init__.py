@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -11,7 +12,9 @@ from importlib import import_module
 import click
 
 from adapt_core import __version__
+from adapt_core.cli.output import say
 from adapt_core.errors import EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED, AdaptError, InterruptedRunError
+from adapt_core.runtime.plain_text import ESCAPED
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
@@ -26,6 +29,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("adapt_core.cli.doctor:doctor", "Show versions, devices and optional dependencies."),
 }
 """Command -> (import string, one line for `adapt --help`)."""
+
+OTHER_COMMANDS = {
+    **dict.fromkeys(("train", "fit", "finetune", "fine-tune", "tune", "start", "resume"), "run CONFIG"),
+    **dict.fromkeys(("validate", "dry-run", "plan", "estimate"), "check CONFIG"),
+    **dict.fromkeys(("new", "config", "template"), "init TASK"),
+    **dict.fromkeys(("infer", "inference", "generate", "classify", "test", "eval", "evaluate"), "predict RUN INPUT"),
+    **dict.fromkeys(("merge", "save", "convert"), "export RUN --save-method M -o DIR"),
+    **dict.fromkeys(("list", "tasks", "methods", "models"), "plugins"),
+    **dict.fromkeys(("keys", "parameters", "options"), "params"),
+    **dict.fromkeys(("version", "env", "info"), "doctor"),
+}
+"""Another tool's command -> what does it here."""
 
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 """Errors of an output that cannot be written: a full disk, an exhausted quota, a broken device, a closed file."""
@@ -46,6 +61,15 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; say what it is called here where it is another tool's name."""
+        here = OTHER_COMMANDS.get(args[0].casefold())
+        if args[0] not in COMMANDS and here:
+            ctx.fail(f"No such command {args[0]!r}. Here it is: adapt {here}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -80,6 +104,9 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # The lowest free number, which is this one.
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ESCAPED)  # A terminal's encoding may lack the characters of a text.
 
 
 def _discard_output() -> None:
@@ -89,7 +116,7 @@ def _discard_output() -> None:
 
 def _complain(text: str) -> None:
     with suppress(OSError):
-        click.echo(text, err=True)
+        say(text, err=True)
 
 
 def main() -> None:
@@ -132,8 +159,8 @@ def main() -> None:
     except SystemExit as leave:
         if "--traceback" in sys.argv:
             raise
-        click.echo(f"defect: a plugin or a library ended the process (exit code {leave.code}).", err=True)
-        click.echo("Run the same command with --traceback to see which, or without it: adapt -p no:NAME.", err=True)
+        _complain(f"defect: a plugin or a library ended the process (exit code {leave.code}).")
+        _complain("Run the same command with --traceback to see which, or without it: adapt -p no:NAME.")
         sys.exit(EXIT_DEFECT)
     except Exception as error:
         if "--traceback" in sys.argv:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
 from adapt_core.config.plan import Plan
 from adapt_core.errors import ConfigError, InputError
 from adapt_core.run_folder.files import write_bytes
+from adapt_core.runtime.plain_text import in_one_line
 
 if TYPE_CHECKING:
     from adapt_core.estimate.estimate import Estimate
@@ -50,7 +52,7 @@ def check(
         plan = api.check(config, overrides=overrides, strict=strict, disable_plugins=disabled)
     except ConfigError as error:
         if as_json:
-            click.echo(json.dumps({"ok": False, "problems": [str(problem) for problem in error.problems]}, indent=2))
+            say(json.dumps({"ok": False, "problems": [str(problem) for problem in error.problems]}, indent=2))
             raise click.exceptions.Exit(error.exit_code) from None
         raise
     found = api.estimate(plan, pictures=draw is not None)
@@ -65,65 +67,65 @@ def check(
         known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "estimate": found.to_data()}
         if draw is not None:
             known["drawn"] = str(draw)
-        click.echo(json.dumps(known, indent=2))
+        say(json.dumps(known, indent=2))
         return
     _tell(plan)
-    click.echo()
+    say()
     _show_estimate(found)
     if draw is not None:
-        click.echo(f"drawn: {draw}")
-    click.echo("ok: the config can run.")
+        say(f"drawn: {draw}")
+    say("ok: the config can run.")
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:
     """Print a plan: every resolved key as JSON, or what differs from the defaults as a table."""
     if as_json:
-        click.echo(json.dumps({"ok": True, "config": plan.keys(), "remarks": plan.remarks}, indent=2))
+        say(json.dumps({"ok": True, "config": plan.keys(), "remarks": plan.remarks}, indent=2))
         return
     _tell(plan)
-    click.echo("ok: the config can run.")
+    say("ok: the config can run.")
 
 
 def _tell(plan: Plan) -> None:
-    from adapt_core.cli.tables import table
+    from adapt_core.cli.tables import paragraph, table
     from adapt_core.plugin.registry import Registry
     from adapt_core.report.configuration import settings
 
     choices = [("task", plan.task), ("method", plan.method), ("quantizer", plan.quantizer), ("launcher", plan.launcher)]
     rows = [["", "name", "from"]]
     rows += [[slot, choice.name, f"{choice.distribution} {choice.version}"] for slot, choice in choices if choice]
-    click.echo(table(rows))
-    click.echo()
+    say(table(rows))
+    say()
     every = settings(plan, Registry.discover(plan.disabled_plugins))
     changed = [[one.key, one.value, one.default] for one in every if one.changed]
     if changed:
-        click.echo(table([["key", "value", "default"], *changed]))
+        say(table([["key", "value", "default"], *changed]))
     for remark in plan.remarks:
-        click.echo(f"note: {remark}")
+        say(paragraph(f"note: {remark}"))
 
 
 def _show_estimate(found: Estimate) -> None:
-    from adapt_core.cli.tables import table
+    from adapt_core.cli.tables import paragraph, table
     from adapt_core.runtime.format import figure, size
 
     rows = [["data", ""], *([name.replace("_", " "), figure(value)] for name, value in found.data.items())]
-    click.echo(table(rows))
-    click.echo()
+    say(table(rows))
+    say()
     if found.classes:
         every = sum(found.classes.values()) or 1
         counts = sorted(found.classes.items(), key=lambda item: -item[1])
-        click.echo(table([["class", "train", "%"], *([n, f"{c:,}", f"{100 * c / every:.1f}"] for n, c in counts)]))
-        click.echo()
+        say(table([["class", "train", "%"], *([n, f"{c:,}", f"{100 * c / every:.1f}"] for n, c in counts)]))
+        say()
     for number, example in enumerate(found.examples, start=1):
-        click.echo(f"as the model sees it, {number}: {_in_line(example)}")
+        say(paragraph(f"as the model sees it, {number}: {in_one_line(_in_line(example))}"))
     rows = [["steps", ""], ["an epoch", f"{found.steps_per_epoch:,}"], ["in all", f"{found.steps:,}"]]
     if found.total_parameters is not None:
         rows += [
             ["parameters", f"{found.total_parameters:,}"],
             ["of them train", f"{found.trainable_parameters:,}"],
         ]
-    click.echo()
-    click.echo(table(rows))
+    say()
+    say(table(rows))
     if found.memory is not None:
         memory = found.memory
         estimate = "not known" if memory.activations is None else f"about {size(memory.activations)} (an estimate)"
@@ -138,15 +140,15 @@ def _show_estimate(found: Estimate) -> None:
             ["sum", f"{size(memory.total)} of {size(found.device_bytes)}"],
             ["on top, in main memory", f"{size(found.process_bytes)}: the process itself, as measured of this one"],
         ]
-        click.echo()
-        click.echo(table(rows))
+        say()
+        say(table(rows))
     if found.launchers:
-        click.echo()
-        click.echo(table(_by_launcher(found.launchers)))
+        say()
+        say(table(_by_launcher(found.launchers)))
     if found.disk_bytes is not None:
-        click.echo(f"\ndisk: up to {size(found.disk_bytes)}, of {size(found.disk_free)} free")
+        say(f"\ndisk: up to {size(found.disk_bytes)}, of {size(found.disk_free)} free")
     for warning in found.warnings:
-        click.echo(f"warning: {warning}")
+        say(paragraph(f"warning: {warning}"))
 
 
 def _by_launcher(shares: list[RankRange]) -> list[list[str]]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
+from adapt_core.runtime.plain_text import in_one_line
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from adapt_core.report.comparison import Comparison, Row
+    from adapt_core.report.comparison import Comparison
 
 
 @click.command()
@@ -48,11 +50,11 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
         except OSError as error:
             raise InputError(f"-o {output} cannot be written: {error.strerror or error}.") from None
     if as_json:
-        click.echo(json.dumps(compared.to_data(), indent=2))
+        say(json.dumps(compared.to_data(), indent=2))
         return
     _show(compared)
     if output is not None:
-        click.echo(f"page: {output}")
+        say(f"page: {output}")
 
 
 def _show(compared: Comparison) -> None:
@@ -65,16 +67,17 @@ def _show(compared: Comparison) -> None:
     for title, rows in (("", compared.figures), ("key", compared.settings)):
         if not rows:
             continue
-        table = Table(title, *(run.name for run in compared.runs), box=box.SIMPLE_HEAD)
+        table = Table(title, *(_cell(run.name) for run in compared.runs), box=box.SIMPLE_HEAD)
         for row in rows:
-            table.add_row(row.name, *_cells(row))
+            best = row.best or (False,) * len(row.cells)
+            table.add_row(_cell(row.name), *(_cell(cell, won=won) for cell, won in zip(row.cells, best, strict=True)))
         console.print(table)
     if not compared.settings and len(compared.runs) > 1:
         console.print("the runs have the same config.")
 
 
-def _cells(row: Row) -> list[Text]:
+def _cell(text: str, *, won: bool = False) -> Text:
+    """Return a cell. A string instead of a Text would be read as rich's markup: the run "lora[r=8]" lost its end."""
     from rich.text import Text
 
-    best = row.best or (False,) * len(row.cells)
-    return [Text(cell, style="bold green" if won else "") for cell, won in zip(row.cells, best, strict=True)]
+    return Text(in_one_line(text), style="bold green" if won else "")

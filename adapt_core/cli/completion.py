@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from adapt_core.cli import COMPLETE, cli, options
+from adapt_core.cli.output import say
 
 
 @click.command()
@@ -21,4 +22,4 @@ def completion(shell: str) -> None:
     """
     known = get_completion_class(shell)
     assert known is not None
-    click.echo(known(cli, {}, "adapt", COMPLETE).source())
+    say(known(cli, {}, "adapt", COMPLETE).source())

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
 from adapt_core.config.known_keys import DISTRIBUTIONS
 from adapt_core.plugin.registry import CORE, Registry
 from adapt_core.plugin.specs import OptionalDependency
@@ -29,20 +30,20 @@ def doctor(disabled: tuple[str, ...], as_json: bool) -> None:
     """
     report = diagnose(disabled)
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        say(json.dumps(report, indent=2))
         return
     from adapt_core.cli.tables import table
 
-    click.echo(table([["distribution", "version"], *([name, number] for name, number in report["versions"].items())]))
-    click.echo()
+    say(table([["distribution", "version"], *([name, number] for name, number in report["versions"].items())]))
+    say()
     for device in report["devices"]:
-        click.echo(f"device: {device}")
+        say(f"device: {device}")
     for dependency in report["parts"]:
         note = f", {dependency['note']}" if dependency["note"] else ""
         state = f"present{note}" if dependency["present"] else f"missing: {dependency['add']}"
-        click.echo(f"{dependency['name']} ({dependency['for']}): {state}")
+        say(f"{dependency['name']} ({dependency['for']}): {state}")
     for broken in report["broken"]:
-        click.echo(f"broken plugin: {broken}")
+        say(f"broken plugin: {broken}")
 
 
 def diagnose(disabled: Iterable[str] = ()) -> dict[str, Any]:

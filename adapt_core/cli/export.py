@@ -7,6 +7,7 @@ import json
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
 
 
 @click.command()
@@ -34,11 +35,11 @@ def export(run_dir: str, save_method: str, output: str, overrides: tuple[str, ..
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if as_json:
         content = {"folder": str(folder), "save_method": save_method, "files": files, "merge": outcome}
-        click.echo(json.dumps(content, indent=2))
+        say(json.dumps(content, indent=2))
         return
-    click.echo(f"exported: {folder}")
+    say(f"exported: {folder}")
     if outcome is not None:
         difference = f"{outcome['relative_difference']:.2g} of the largest (at most {outcome['tolerance']:g})"
-        click.echo(f"merged: outputs differ by {difference}, on {outcome['inputs']} inputs")
+        say(f"merged: outputs differ by {difference}, on {outcome['inputs']} inputs")
     elif exported.merged:
-        click.echo("merged: not checked, there is no batch to compare outputs on")
+        say("merged: not checked, there is no batch to compare outputs on")

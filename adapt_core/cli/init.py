@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say, write
 
 
 @click.command()
@@ -52,7 +53,7 @@ def init(
         task = click.prompt("task", type=click.Choice(names, case_sensitive=False), err=True)
     text = starter_config(str(task), method, overrides, registry)
     if str(output) == "-":
-        click.echo(text, nl=False)
+        write(text)
         return
     file = output or Path(f"{task}.yaml")
     if file.exists():
@@ -61,5 +62,5 @@ def init(
         write_text(file.absolute(), text)
     except OSError as error:
         raise InputError(f"-o {file} cannot be written: {error.strerror or error}.") from None
-    click.echo(f"written: {file}")
-    click.echo(f"next: fill in what is empty, then adapt check {file}")
+    say(f"written: {file}")
+    say(f"next: fill in what is empty, then adapt check {file}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
 from adapt_core.config.core_params import GROUPS, changed_by
 from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError
@@ -31,19 +32,19 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
     adapt params BATCH_SIZE --json
     """
     every = list(sections(Registry.discover(disabled)))
-    chosen = [section for name in names for section in _matching(name, every)] if names else every
+    chosen = _merged(section for name in names for section in _matching(name, every)) if names else _merged(every)
     if as_json:
         import json
 
-        tables = {title: [describe(p) for p in parameters] for title, _, parameters in chosen}
-        click.echo(json.dumps(tables, indent=2, default=str))
+        tables = {title: list(map(describe, parameters)) for title, parameters in chosen.items()}
+        say(json.dumps(tables, indent=2, default=str))
         return
-    from adapt_core.cli.tables import table
+    from adapt_core.cli.tables import paragraph, table
 
-    for title, _, parameters in chosen:
-        click.echo(title)
+    for title, parameters in chosen.items():
+        say(paragraph(title))
         if not parameters:
-            click.echo("  takes no parameters\n")
+            say("  takes no parameters\n")
             continue
         heading = ["key", "type", "default", "turned on by", "meaning"]
         rows = [[row["key"], row["type"], row["default"], row["on"], row["help"]] for row in map(describe, parameters)]
@@ -51,8 +52,8 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
             heading.pop(3)
             for row in rows:
                 row.pop(3)
-        click.echo(table([heading, *rows], indent="  "))
-        click.echo()
+        say(table([heading, *rows], indent="  "))
+        say()
 
 
 def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
@@ -64,6 +65,14 @@ def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
             yield title, item.spec.name, [*parameters_of(item.spec.params).values(), *changed]
+
+
+def _merged(sections: Iterable[tuple[str, str, list[Parameter]]]) -> dict[str, list[Parameter]]:
+    """Return parameters by title; several names can ask for keys of one section."""
+    merged: dict[str, dict[str, Parameter]] = {}
+    for title, _, parameters in sections:
+        merged.setdefault(title, {}).update({parameter.folded: parameter for parameter in parameters})
+    return {title: list(parameters.values()) for title, parameters in merged.items()}
 
 
 def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> list[tuple[str, str, list[Parameter]]]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
 from adapt_core.plugin.registry import Registry
 
 
@@ -24,22 +25,22 @@ def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
     """
     report = describe(Registry.discover(disabled))
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        say(json.dumps(report, indent=2))
         return
-    from adapt_core.cli.tables import table
+    from adapt_core.cli.tables import paragraph, table
 
     for plugin in report["plugins"]:
-        click.echo(f"{plugin['distribution']} {plugin['version']} ({plugin['name']})")
+        say(paragraph(f"{plugin['distribution']} {plugin['version']} ({plugin['name']})"))
         rows = [
             ["kind", "name", "what it is"],
             *([item["kind"], item["name"], item["summary"]] for item in plugin["provides"]),
         ]
-        click.echo(table(rows, indent="  ") if plugin["provides"] else "  registers nothing")
-        click.echo()
+        say(table(rows, indent="  ") if plugin["provides"] else "  registers nothing")
+        say()
     for name in report["disabled"]:
-        click.echo(f"switched off: {name}")
+        say(f"switched off: {name}")
     for broken in report["broken"]:
-        click.echo(f"broken: {broken['distribution']} {broken['version']} ({broken['name']}): {broken['cause']}")
+        say(paragraph(f"broken: {broken['distribution']} {broken['version']} ({broken['name']}): {broken['cause']}"))
 
 
 def describe(registry: Registry) -> dict[str, Any]:

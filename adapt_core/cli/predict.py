@@ -11,6 +11,8 @@ from typing import Any
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say
+from adapt_core.runtime.plain_text import in_one_line
 
 
 @click.command()
@@ -35,17 +37,17 @@ def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], a
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
         predictions = api.predict(run_dir, inputs, trust=options.trusted(overrides))
     if as_json:
-        click.echo(json.dumps(predictions, indent=2, ensure_ascii=False))
+        say(json.dumps(predictions, indent=2, ensure_ascii=False))
         return
     for prediction in predictions:
-        click.echo("\t".join(_in_words(value) for value in prediction.values()))
+        say("\t".join(_in_words(value) for value in prediction.values()))
 
 
 def _in_words(value: Any) -> str:
     """Return a value of a prediction as one line of text: `red 0.93, blue 0.05` for a mapping, its items for a list."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
+        return ", ".join(f"{in_one_line(str(key))} {_in_words(item)}" for key, item in value.items())
     if isinstance(value, list):
         between = "; " if any(isinstance(item, Mapping) for item in value) else " "
         return between.join(_in_words(item) for item in value)
-    return str(value)
+    return in_one_line(str(value))

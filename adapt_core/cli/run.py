@@ -8,6 +8,7 @@ import sys
 import click
 
 from adapt_core.cli import options
+from adapt_core.cli.output import say, write
 
 
 @click.command()
@@ -49,7 +50,7 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     if emit:
         from adapt_core.execution.launch_files import launch_file
 
-        click.echo(launch_file(emit, config, overrides, strict=strict, disable_plugins=disabled), nl=False)
+        write(launch_file(emit, config, overrides, strict=strict, disable_plugins=disabled))
         return
     if dry_run:
         from adapt_core.cli.check import show_plan
@@ -62,11 +63,11 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     if place is not None and place.rank > 0:
         return  # Rank 0's command prints the one result.
     if as_json:
-        click.echo(result.to_json(), nl=False)
+        write(result.to_json())
         return
     from adapt_core.cli.tables import metrics_table
 
     for warning in result.warnings:
-        click.echo(f"warning: {warning}")
-    click.echo(metrics_table(result))
-    click.echo(f"{result.status}: {result.output_dir}")
+        say(f"warning: {warning}")
+    say(metrics_table(result))
+    say(f"{result.status}: {result.output_dir}")

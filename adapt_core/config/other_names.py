@@ -1,4 +1,4 @@
-"""Other libraries' names for adapt's keys, for the hint of an unknown key."""
+"""Other libraries' names for adapt's keys, tasks and methods, for the hint of an unknown one."""
 
 from __future__ import annotations
 
@@ -29,5 +29,75 @@ OTHER_NAMES: dict[str, str] = {
     "pretrained_model_name_or_path": "MODEL_PATH",
     "dataset_path": "CUSTOM_DATASET_PATH",
     "train_file": "CUSTOM_DATASET_PATH",
+    "dataset_text_column": "input_column",
+    "text_field": "input_column",
+    "label_column": "target_column",
+    "label_field": "target_column",
+    "labels_column": "target_column",
+    "summary_column": "target_column",
+    "question_column": "input_question_column",
+    "context_column": "input_column",
+    "answer_column": "target_column",
+    "model_max_length": "max_seq_length",
+    "src_lang": "source_lang",
+    "tgt_lang": "target_lang",
+    "lora_target_modules": "target_modules",
+    "device": "CUDA_ID",
+    "gpu": "CUDA_ID",
+    "quantization_bit": "load_in_4bit",
+    "work_dir": "OUTPUT_DIR",
+    "save_dir": "OUTPUT_DIR",
 }
 """Folded key of transformers, peft or mmengine -> adapt's key."""
+
+_TAGS = "text_classification with subtask: {}"
+_QLORA = "method: LoRA with load_in_4bit: true"
+
+OTHER_TASKS: dict[str, str] = {
+    **{name: _TAGS.format(name) for name in ("ner", "pos", "chunk")},
+    "token_classification": f"{_TAGS.format('ner')}, pos or chunk",
+    "named_entity_recognition": _TAGS.format("ner"),
+    "sequence_classification": "text_classification",
+    "sentiment_analysis": "text_classification",
+    "causal_lm": "text_generation",
+    "language_modeling": "text_generation",
+    "sft": "text_generation",
+    "chat": "text_generation",
+    "qa": "question_answering",
+    "extractive_qa": "question_answering",
+    "seq2seq": "summarization or translation",
+    "classification": "text_classification or image_classification",
+    "detection": "object_detection",
+    "yolo": "object_detection",
+    "segmentation": "instance_segmentation",
+    "keypoint_detection": "pose_detection",
+    "pose_estimation": "pose_detection",
+}
+"""Folded name of a task elsewhere -> how adapt spells it."""
+
+OTHER_METHODS: dict[str, str] = {
+    "qlora": "LoRA with load_in_4bit: true",
+    "qdora": "DoRA with load_in_4bit: true",
+    "rslora": "LoRA with use_rslora: true",
+    "full_fine_tuning": "full",
+    "full_finetuning": "full",
+    "fft": "full",
+    "finetune": "full",
+    "sft": "full, or LoRA",
+    "head": "last_layer",
+    "linear_probe": "last_layer",
+    "linear_probing": "last_layer",
+    **{name.casefold(): f"peft with peft_name: {name}" for name in ("IA3", "LoHa", "LoKr", "VeRA", "OFT", "BOFT")},
+}
+"""Folded name of a method elsewhere -> how adapt spells it."""
+
+SETTINGS: dict[str, str] = {
+    "qlora": _QLORA,
+    "use_qlora": _QLORA,
+    "lora": "method: LoRA",
+    "use_lora": "method: LoRA",
+    "ner": f"TASK: {_TAGS.format('ner')}",
+    "pos": f"TASK: {_TAGS.format('pos')}",
+    "task_type": "TASK",
+}
+"""Folded key elsewhere -> the key with its value that does this here."""

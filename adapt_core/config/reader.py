@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,15 +174,33 @@ def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entr
 def read_overrides(pairs: Iterable[str]) -> list[Entry]:
     """Return entries of `--set KEY=VALUE` strings; VALUE is read as YAML, so lists and numbers work.
 
+    Several lines are text as they stand, unless YAML marks them: a quoted text, a block (|), [a list] or {a mapping}.
+
     Raises:
         ConfigError: a string has no '=' or its value is not YAML.
     """
     entries = []
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        where = Where("--set")
         if not equals or not key.strip():
             raise ConfigError([Problem(f"--set takes KEY=VALUE, not {pair!r}.")])
-        read = read_text(f"value: {value}" if "\n" not in value else f"value: |\n  {value}", f"--set {key.strip()}")
-        entries.append(Entry(key.strip(), read[0].value, where))
+        held = _lines(value) if "\n" in value else read_text(f"value: {value}", f"--set {key.strip()}")[0].value
+        entries.append(Entry(key.strip(), held, Where("--set")))
     return entries
+
+
+def _lines(value: str) -> Any:
+    """Return what several lines hold. YAML would join the lines of a plain text, and end it at a colon or a hash."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.nodes import ScalarNode
+
+    try:
+        node = YAML(typ="safe", pure=True).compose(value)
+    except (YAMLError, ValueError, RecursionError):
+        return value
+    if isinstance(node, ScalarNode):
+        marked = bool(node.style) or not str(node.tag).endswith(":str")
+    else:
+        marked = node is not None and bool(node.flow_style)
+    return read_text(f"value: {textwrap.indent(value, '  ').lstrip()}", "--set")[0].value if marked else value

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import known_keys, legacy
+from adapt_core.config.other_names import OTHER_METHODS, OTHER_TASKS
 from adapt_core.config.plan import Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool
@@ -202,10 +203,12 @@ def _look_up(
         message = f"{kind} {name!r} is not in the installed version of {distribution}."
     else:
         candidates = {n.casefold(): n for n in [*shelf.names(), *well_known]}
+        plain = folded.replace("-", "_").replace(" ", "_")
         near = get_close_matches(folded, candidates, n=1)
         known = ", ".join(sorted(shelf.names()))
         message = f"no {kind} {name!r} is registered (there are: {known})."
-        hint = f"Did you mean {candidates[near[0]]}?" if near else None
+        here = (OTHER_TASKS if kind == "task" else OTHER_METHODS if kind == "method" else {}).get(plain)
+        hint = f"Here it is {here}." if here else f"Did you mean {candidates[near[0]]}?" if near else None
         if registry.broken:
             hint = f"{hint or ''} Broken plugins: {', '.join(str(b.provenance) for b in registry.broken)}.".strip()
     selection.problems.append(Problem(message, hint=hint, **place))

@@ -14,7 +14,9 @@ from adapt_core.config.core_params import PACKAGED_BUILDERS
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
 from adapt_core.plugin.specs import TaskSpec
+from adapt_core.report import markdown
 from adapt_core.result import RunResult
+from adapt_core.runtime.plain_text import in_one_line
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
@@ -34,9 +36,10 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         *metadata(plan, spec, result).splitlines(),
         "---",
         "",
-        f"# {plan.task.name} with {plan.method.name}",
+        f"# {markdown.text(f'{plan.task.name} with {plan.method.name}')}",
         "",
-        f"`{base}`, adapted to `{_data(plan)}` with the method {plan.method.name} "
+        f"{markdown.code(str(base))}, adapted to {markdown.code(str(_data(plan)))} "
+        f"with the method {markdown.text(plan.method.name)} "
         f"by adapt {result.versions['adapt-core']}.",
         "",
         f"{result.trainable_parameters:,} of {result.total_parameters:,} parameters were trained, "
@@ -60,7 +63,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
             "",
         ]
     lines += ["```", "adapt predict . INPUT...", "```", "", "## Versions", ""]
-    lines += [f"- {name} {number}" for name, number in result.versions.items()]
+    lines += [f"- {markdown.text(f'{name} {number}')}" for name, number in result.versions.items()]
     lines += ["", "`config.yaml` has every parameter of the run; `adapt run config.yaml` repeats it.", ""]
     return "\n".join(lines)
 
@@ -87,8 +90,17 @@ def metadata(plan: Plan, spec: TaskSpec, result: RunResult) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False
     text = StringIO()
-    yaml.dump({key: value for key, value in known.items() if value is not None}, text)
+    yaml.dump({key: _shown(value) for key, value in known.items() if value is not None}, text)
     return text.getvalue()
+
+
+def _shown(value: Any) -> Any:
+    """Return metadata whose texts hold nothing that a page of the hub or a terminal obeys; YAML quotes the rest."""
+    if isinstance(value, str):
+        return in_one_line(value)
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return {key: _shown(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _on_hub(name: str | None) -> bool:
@@ -131,5 +143,6 @@ def _metrics_table(result: RunResult) -> list[str]:
     rows = ["| metric | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name in names:
         cells = [(result.metrics[column] or {}).get(name) for column in columns]
-        rows.append(f"| {name} | " + " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells) + " |")
+        figures = " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells)
+        rows.append(f"| {markdown.text(name)} | {figures} |")
     return [*rows, ""]

@@ -119,9 +119,11 @@ class RunFolder:
             return RunResult.from_json(self.result.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise InputError(
-                f"{self.result} cannot be read ({error}). Delete it, or give another OUTPUT_DIR."
+                f"{self.result} is no result of a run: {reason}. Restore it, or delete it and run again, or give "
+                "another OUTPUT_DIR."
             ) from None
 
     def started(self) -> bool:

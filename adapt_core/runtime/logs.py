@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError
+from adapt_core.runtime.plain_text import visible
 from adapt_core.runtime.progress import ProgressReporter, verbosity
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ FILE_ONLY = {"file_only": True}
 
 _LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Lines of a log file, which a terminal may show."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 class _ToScreen(logging.Handler):
@@ -101,7 +109,7 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
             to_file = _ToFile(file, reporter)
         except OSError as error:
             raise InputError(f"the log {file} cannot be written: {error.strerror or error}.") from None
-        to_file.setFormatter(logging.Formatter(_FORMAT))
+        to_file.setFormatter(_VisibleFormatter(_FORMAT))
         to_file.addFilter(_From(packages, others=logging.WARNING).filter)
         handlers.append(to_file)
     level = root.level

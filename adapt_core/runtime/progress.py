@@ -11,6 +11,8 @@ import sys
 import time
 from typing import Any, Protocol, TextIO
 
+from adapt_core.runtime.plain_text import in_one_line, visible
+
 
 class ProgressReporter(Protocol):
     """Shows messages and progress."""
@@ -49,7 +51,7 @@ def make_reporter(is_main: bool, stream: TextIO | None = None) -> ProgressReport
 
 
 def _figures(figures: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    return "  ".join(f"{in_one_line(name)} {value:.4g}" for name, value in figures.items())
 
 
 class SilentReporter:
@@ -79,7 +81,7 @@ class PlainReporter:
         if self._stream is None:
             return
         try:
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{visible(text)}\n")
             self._stream.flush()
         except (OSError, ValueError):
             self._stream = None
@@ -136,7 +138,7 @@ class LiveReporter:
 
     def message(self, text: str) -> None:
         try:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(visible(text), markup=False, soft_wrap=True)
         except (OSError, ValueError):
             self._console.quiet = True
 
@@ -145,10 +147,10 @@ class LiveReporter:
 
         self.close()
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=self._console, transient=True)

@@ -147,9 +147,24 @@ def test_what_is_no_run_folder_is_refused(adapt: Callable[..., Any], tmp_path: P
     assert "is not a run folder" in done.stderr
 
 
+@pytest.mark.parametrize(("word", "here"), [("train", "adapt run CONFIG"), ("infer", "adapt predict RUN INPUT")])
+def test_another_tool_s_command_is_answered_with_adapt_s(adapt: Callable[..., Any], word: str, here: str) -> None:
+    done = adapt(word, "c.yaml")
+    assert done.returncode == 2
+    assert f"No such command '{word}'. Here it is: {here}" in done.stderr
+
+
+def test_no_other_name_hides_a_command() -> None:
+    from adapt_core import cli
+
+    assert not set(cli.OTHER_COMMANDS) & set(cli.COMMANDS)
+    assert {here.split()[0] for here in cli.OTHER_COMMANDS.values()} <= set(cli.COMMANDS)
+
+
 def test_public_names_are_what_the_package_says() -> None:
     import adapt_core
 
+    assert dir(adapt_core) == sorted(adapt_core.__all__)
     for name in adapt_core.__all__:
         assert getattr(adapt_core, name) is not None
     with pytest.raises(AttributeError):

@@ -82,6 +82,24 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         read_file(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("Summarize:\n\n", "Summarize:\n\n"),
+        ("first: line\n# second\n\n", "first: line\n# second\n\n"),
+        ("- one\n- two", "- one\n- two"),
+        ("[1,\n2]", [1, 2]),
+        ("|\n  one\n  two", "one\ntwo"),
+        ("'one\n\n\ntwo'", "one\n\ntwo"),
+        ("0.1\n", 0.1),
+        ("\n", "\n"),
+    ],
+)
+def test_an_override_of_several_lines_is_text_unless_yaml_marks_it(value: str, read: object) -> None:
+    [entry] = read_overrides([f"key={value}"])
+    assert plain(entry.value) == read
+
+
 def test_overrides_are_yaml_values() -> None:
     entries = read_overrides(["LR=1e-3", "names=[a, b]", "EMPTY=", "TEXT=a: b=c"[:6]])
     assert [(e.key, plain(e.value), str(e.where)) for e in entries[:3]] == [

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from adapt_core.config.other_names import OTHER_NAMES
+from adapt_core.config.other_names import OTHER_METHODS, OTHER_NAMES, OTHER_TASKS, SETTINGS
 from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.reader import read_overrides, read_text
@@ -294,6 +294,32 @@ def test_a_key_in_the_words_of_another_library_is_answered_with_adapt_s() -> Non
     known = declared_keys(Registry.discover())
     assert set(OTHER_NAMES) & known == set()
     assert {key for key in OTHER_NAMES.values() if key.casefold() not in known} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("text_field: body", "Here it is input_column."),
+        ("qlora: true", "Here it is method: LoRA with load_in_4bit: true."),
+        ("ner: true", "Here it is TASK: text_classification with subtask: ner."),
+        ("method: qlora", "Here it is LoRA with load_in_4bit: true."),
+        ("method: QLoRA", "Here it is LoRA with load_in_4bit: true."),
+        ("method: ia3", "Here it is peft with peft_name: IA3."),
+        ("TASK: ner", "Here it is text_classification with subtask: ner."),
+        ("TASK: token-classification", "Here it is text_classification with subtask: ner, pos or chunk."),
+        ("TASK: detection", "Here it is object_detection."),
+        ("TASK: text_clasification", "Did you mean text_classification?"),
+    ],
+)
+def test_a_word_of_another_tool_is_answered_with_adapt_s(text: str, hint: str) -> None:
+    base = "MODEL_PATH: m\n" if text.startswith("TASK") else "TASK: text_classification\nMODEL_PATH: m\n"
+    assert hint in problems(text, Registry.discover(), base=base)
+
+
+def test_names_of_other_tools_are_not_adapt_s_own() -> None:
+    registry = Registry.discover()
+    assert not {*OTHER_TASKS, *SETTINGS} & {*declared_keys(registry), *map(str.casefold, registry.tasks.names())}
+    assert not set(OTHER_METHODS) & {name.casefold() for name in registry.methods.names()}
 
 
 def test_a_key_without_effect_is_not_suggested() -> None:

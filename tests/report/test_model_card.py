@@ -7,13 +7,19 @@ from typing import Any
 
 import attrs
 import pytest
+from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.report.model_card import metadata
+from adapt_core.report.model_card import metadata, model_card
+from adapt_core.runtime.plain_text import in_one_line
 
 from .. import fakes
 from .test_page import result
+
+
+class SavesNothing:
+    """A task of which a run saved no model, so that the card asks for no lines."""
 
 
 def data(tmp_path: Path, **keys: Any) -> dict[str, Any]:
@@ -48,6 +54,32 @@ def test_a_pipeline_may_depend_on_the_task_s_params_and_may_be_absent(tmp_path: 
     assert data(tmp_path, TASK="text_classification")["pipeline_tag"] == "text-classification"
     assert data(tmp_path, TASK="text_classification", subtask="ner")["pipeline_tag"] == "token-classification"
     assert not data(tmp_path, TASK="words").keys() & {"pipeline_tag", "library_name", "model-index"}
+
+
+NAMES = ["x: [y] #z", "- a", "'\"", "a\n---\nb: c", "[red]\x1b[31m", "\u202egpj", "<b>x</b>", "yes", "*a", "é大"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_s_name_stays_one_text_in_head_and_body(tmp_path: Path, name: str) -> None:
+    keys = {"MODEL_PATH": f"/models/{name}", "DATASET": None, "CUSTOM_DATASET_PATH": f"/data/{name}"}
+    shown = in_one_line(name)
+    entry = data(tmp_path, **keys)["model-index"][0]["results"][0]
+    assert entry["dataset"] == {"name": shown, "type": shown, "split": "validation"}
+    registry = fakes.registry_with_all()
+    plan = resolve(RunConfig.read({"TASK": "question_answering", "method": "LoRA", **keys, "DATASET": ""}), registry)
+    made = result(tmp_path, metrics={"before": None, "after": {"f1 | <i>[x](y)": 0.5}, "test": None})
+    card = model_card(plan, registry.task_spec(plan.task.name), SavesNothing(), made)  # type: ignore[arg-type]
+    parts = card.split("\n---\n")
+    assert len(parts) == 2
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").parse(parts[1])
+    spans = [child for token in body for child in token.children or ()]
+    codes = [child.content for child in spans if child.type == "code_inline"]
+    assert codes[:2] == [f"/models/{shown}", f"/data/{shown}"]
+    assert not {"html_inline", "link_open", "image"} & {child.type for child in spans}
+    assert "f1 | <i>[x](y)" in {child.content for child in spans} | {
+        "".join(child.content for child in token.children or ()) for token in body
+    }
+    assert not set("\x1b\u202e") & set(card)
 
 
 def test_the_hub_s_own_library_reads_it(tmp_path: Path) -> None:

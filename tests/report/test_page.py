@@ -109,6 +109,29 @@ def test_samples_stand_side_by_side_and_are_escaped(page: str) -> None:
     assert page.index("rooms (0.21)") < page.index("loans (0.93)")
 
 
+def test_text_of_labels_paths_and_metrics_is_escaped_everywhere(folder: RunFolder, tmp_path: Path) -> None:
+    bad = "<img src=x onerror=alert(1)>\"' {{ 7 * 7 }} \x1b[31m\u202egpj"
+    sample = {"input": {bad: bad}, "expected": [[bad, bad]], "predicted": bad}
+    table = {"labels": [bad, "b"], "figures": {bad: [0.5, 1.0]}, "confusion": [[2, 2], [0, 2]]}
+    folder.evaluation.write_text(json.dumps({"after": {"samples": [sample], "per_class": table}}), encoding="utf-8")
+    with folder.metrics.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"phase": "after", "step": 40, "epoch": 1.0, bad: 0.5}) + "\n")
+    chosen = plan(folder.path, MODEL_PATH=f"/models/{bad}", CUSTOM_DATASET_PATH=f"/data/{bad}")
+    told = result(folder.path, warnings=(bad,), data={bad: bad}, metrics={"before": None, "after": {bad: 0.5}})
+    page = report_page(chosen, fakes.registry_with_all(), folder, told)
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39; {{ 7 * 7 }} \\u001b[31m\\u202egpj") > 15
+    assert "<img" not in page
+    assert not set("\x1b\u202e") & set(page)
+
+
+def test_a_text_that_looks_like_the_address_of_a_picture_is_text(folder: RunFolder) -> None:
+    sample = {"input": "data:image/svg+xml,<svg/>", "expected": 'data:image/png;base64," x', "predicted": "a"}
+    folder.evaluation.write_text(json.dumps({"after": {"samples": [sample], "per_class": None}}), encoding="utf-8")
+    page = report_page(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path))
+    assert "<img" not in page
+    assert "data:image/svg+xml,&lt;svg/&gt;" in page
+
+
 def test_pictures_words_with_tags_and_mappings_are_shown(folder: RunFolder) -> None:
     picture = "data:image/png;base64,iVBORw0KGgo="
     tagged = {"input": {"question": "Who?"}, "expected": [["Ada", "B-PER"], ["was", "O"]], "predicted": picture}

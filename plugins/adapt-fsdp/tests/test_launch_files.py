@@ -193,3 +193,50 @@ def test_what_a_file_lacks_is_said_before_anything_is_printed(
     assert done.returncode == 2
     assert reason in done.stderr
     assert done.stdout == ""
+
+
+HOSTILE = (
+    'TAGS=$(touch fired) `touch fired`; "it\'s" \u202egpj.exe\u2028\x1b[31m\n#SBATCH --nodes=99 {name} $HOME $$(X)'
+)
+"""A value as a foreign config or folder could hold: shell, directives, variables, what acts on a terminal."""
+
+
+def fake(folder: Path, name: str, body: str) -> None:
+    (folder / name).write_text(f"#!/bin/bash\n{body}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "torchrun"])
+def test_a_word_reaches_the_command_as_it_was_and_runs_nothing(emit: Emit, tmp_path: Path, scheduler: str) -> None:
+    script = emit(scheduler, "--set", f"LOGGING_PATH={HOSTILE}")
+    assert not set("\u202e\u2028\x1b") & set(script)
+    assert not [line for line in script.splitlines() if line.startswith("#SBATCH") and "99" in line]
+    tools, elsewhere = tmp_path / "tools", tmp_path / "elsewhere"
+    tools.mkdir()
+    elsewhere.mkdir()
+    fake(tools, "scontrol", "echo node1")
+    fake(tools, "srun", 'shift; exec "$@"')
+    for command in ("adapt", "torchrun"):
+        fake(tools, command, f"printf '%s\\0' \"$@\" > {tmp_path}/received")
+    environment = {**on_path(tools), "SLURM_JOB_NODELIST": "node1", "SLURM_NODEID": "0", "SLURM_JOB_ID": "7"}
+    subprocess.run(["bash", "-c", script], env=environment, cwd=elsewhere, check=True)
+    received = (tmp_path / "received").read_text(encoding="utf-8").split("\0")
+    assert f"LOGGING_PATH={HOSTILE}" in received
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_manifest_holds_config_and_words_as_they_were(adapt: Adapt, tmp_path: Path) -> None:
+    config = tmp_path / "my config.yaml"
+    lines = [f"{key}: {json.dumps(value)}" for key, value in ELSEWHERE.items()]
+    content = "\n".join([*lines, "container_image: 'x: [y] #z'", "volume_claim: 'a \u2028 b'", ""])
+    config.write_text(content, encoding="utf-8-sig")
+    done = adapt("run", str(config), "--emit", "kubernetes", "--set", f"LOGGING_PATH={HOSTILE}")
+    assert done.returncode == 0, done.stderr
+    assert not set("\u202e\u2028\x1b") & set(done.stdout)
+    held, job = YAML(typ="safe", pure=True).load_all(done.stdout)
+    assert list(held["data"].values()) == [content]
+    trainer = job["spec"]["trainer"]
+    assert trainer["image"] == "x: [y] #z"
+    # Kubernetes reads $$ as $ and replaces $(NAME): https://pkg.go.dev/k8s.io/kubernetes/third_party/forked/golang/expansion
+    assert trainer["args"][-1].replace("$$", "$") == f"LOGGING_PATH={HOSTILE}"
+    assert "$(" not in trainer["args"][-1].replace("$$", "")

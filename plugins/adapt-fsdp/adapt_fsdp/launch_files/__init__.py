@@ -1,6 +1,7 @@
 """Launch files for existing schedulers: `adapt run CONFIG --emit slurm|kubernetes|torchrun`.
 
 resources.py   processes, cores and the job's name, for every file
+shell.py       words of a command in a script
 slurm.py       a batch script
 kubernetes.py  a TrainJob of Kubeflow Trainer
 torchrun.py    a line of shell

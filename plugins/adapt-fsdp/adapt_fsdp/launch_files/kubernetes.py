@@ -11,6 +11,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.runtime.plain_text import has_hidden
 
 from adapt_fsdp.launch_files.resources import RESTARTS, cores_per_machine, job_name, processes_per_machine
 from adapt_fsdp.params import ProcessParams
@@ -34,12 +35,12 @@ def train_job(plan: Plan, command: RunCommand) -> str:
     resources = {"cpu": str(cores_per_machine(plan, each))}
     if not params.use_cpu:
         resources["nvidia.com/gpu"] = str(each)
-    file = f"{name}{command.config.suffix}"
+    file = f"{name}.yaml"  # JSON is YAML
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name},
-        "data": {file: LiteralScalarString(command.config.read_text(encoding="utf-8"))},
+        "data": {file: _as_block(command.config.read_text(encoding="utf-8-sig"))},
     }
     job = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -56,7 +57,7 @@ def train_job(plan: Plan, command: RunCommand) -> str:
                     f"--max-restarts={RESTARTS}",
                     "--module",
                     "adapt_core",
-                    *command.words(f"{_FOLDER}/{file}"),
+                    *map(_argument, command.words(f"{_FOLDER}/{file}")),
                 ],
                 # torchrun starts Python with -m, which imports from the working directory first without it.
                 "env": [{"name": "PYTHONSAFEPATH", "value": "1"}],
@@ -66,6 +67,16 @@ def train_job(plan: Plan, command: RunCommand) -> str:
         },
     }
     return "---\n".join(_to_yaml(manifest) for manifest in (config_map, job))
+
+
+def _argument(word: str) -> str:
+    """Return a word as Kubernetes takes it: in arguments $(NAME) is a variable of the container, and $$ is $."""
+    return word.replace("$", "$$")
+
+
+def _as_block(text: str) -> str:
+    """Return text as it stands in a manifest: a block of lines, unless a line of YAML would end at what it hides."""
+    return text if has_hidden(text) else LiteralScalarString(text)
 
 
 def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
@@ -85,4 +96,9 @@ def _to_yaml(manifest: dict[str, Any]) -> str:
     yaml.representer.ignore_aliases = lambda _: True
     text = StringIO()
     yaml.dump(manifest, text)
-    return text.getvalue()
+    if not has_hidden(text.getvalue()):
+        return text.getvalue()
+    yaml.allow_unicode = False
+    escaped = StringIO()
+    yaml.dump(manifest, escaped)
+    return escaped.getvalue()

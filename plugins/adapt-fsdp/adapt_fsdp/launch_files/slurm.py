@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.plugin.params import parameters_of
 
+from adapt_fsdp.launch_files import shell
 from adapt_fsdp.launch_files.resources import cores_per_machine, job_name, processes_per_machine
 from adapt_fsdp.params import ProcessParams
 
@@ -54,5 +53,5 @@ def batch_script(plan: Plan, command: RunCommand) -> str:
         cores=cores_per_machine(plan, each),
         gpus="" if params.use_cpu else f"#SBATCH --gpus-per-node={each}\n",
         port=_PORTS if is_default else given,
-        command=shlex.join(["adapt", *command.words()]),
+        command=shell.line(["adapt", *command.words()]),
     )

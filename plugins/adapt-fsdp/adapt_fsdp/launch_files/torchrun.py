@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-
 from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
 from adapt_fsdp.devices import PROCESSES_ON_A_CPU
+from adapt_fsdp.launch_files import shell
 from adapt_fsdp.launch_files.resources import RESTARTS, SAFE_PATH, job_name
 from adapt_fsdp.params import ProcessParams
 
@@ -24,7 +23,7 @@ def torchrun_line(plan: Plan, command: RunCommand) -> str:
     words = [*SAFE_PATH, "torchrun", f"--nproc-per-node={each}", f"--max-restarts={RESTARTS}"]
     words += _rendezvous(params, job_name(command.config.stem)) if params.machines > 1 else ["--standalone"]
     words += ["--module", "adapt_core", *command.words()]
-    return shlex.join(words) + "\n"
+    return shell.line(words) + "\n"
 
 
 def _rendezvous(params: ProcessParams, job: str) -> list[str]:

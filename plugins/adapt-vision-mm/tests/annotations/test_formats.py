@@ -276,3 +276,31 @@ def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monk
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
     monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, "words"))
     assert read_split(_source(tmp_path, "train.words"), "boxes", ReadOptions(skip=False)).source == "words"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"data.yaml": "train: images/train\nval: images/val\nnames: [cell]\n"},
+        {"labels/train/a.txt": "0 0.5 0.5 0.2 0.1\n1 0.1 0.1 0.05 0.05\n"},
+        {"train/labels/a.txt": "0 0.1 0.1 0.2 0.1 0.2 0.2\n", "train/images/a.jpg": ""},
+    ],
+)
+def test_yolo_s_labels_are_recognised_and_what_is_read_is_said(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source = SplitSource("train", tmp_path, None, "train.json", (tmp_path / "train.json",), None)
+    with pytest.raises(
+        InputError, match=r"YOLO data set.* not read\. Convert them into COCO JSON or Pascal VOC"
+    ) as told:
+        read_split(source, "boxes", ReadOptions(skip=False))
+    assert next(iter(files)) in str(told.value)
+
+
+def test_other_texts_are_no_yolo_labels(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    (tmp_path / "config.yaml").write_text("names: [a]\n")
+    source = SplitSource("train", tmp_path, None, "train.json", (tmp_path / "train.json",), None)
+    with pytest.raises(SplitNotFoundError, match="was not found"):
+        read_split(source, "boxes", ReadOptions(skip=False))

@@ -13,6 +13,7 @@ from adapt_core.errors import InputError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.sources import SplitSource
+from adapt_vision_mm.annotations.yolo import find_yolo
 
 FORMATS = ("coco", "pascal_voc", "label_maps")
 """The modules of this package that hold a format, in the order in which they are asked to recognise a split."""
@@ -41,7 +42,13 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
     for candidate in formats:
         if candidate.recognise(source):
             return candidate.read(source, options)
+    known = " or ".join(candidate.summary for candidate in formats)
+    yolo = find_yolo(source.root) if source.file is None or source.file.suffix in (".yaml", ".yml", ".txt") else None
+    if yolo is not None:
+        raise InputError(
+            f"CUSTOM_DATASET_PATH: {source.root} is a YOLO data set (its {yolo.relative_to(source.root)} says so), and "
+            f"YOLO's labels are recognised, but not read. Convert them into {known}."
+        )
     if source.file is None:
         raise source.not_found()
-    known = " or ".join(candidate.summary for candidate in formats)
     raise InputError(f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known}).")
