@@ -58,11 +58,15 @@ def check(
     found = api.estimate(plan, pictures=draw is not None)
     if draw is not None:
         if found.pictures is None:
-            raise InputError(f"--draw: {plan.task.name} has no pictures of its training examples to show.")
+            raise InputError(
+                f"--draw: {plan.task.name} has no pictures of its training examples to show. Leave --draw out."
+            )
         try:
             write_bytes(draw.expanduser().absolute(), found.pictures)
         except OSError as error:
-            raise InputError(f"--draw {draw} cannot be written: {error.strerror or error}.") from None
+            raise InputError(
+                f"--draw {draw} cannot be written: {error.strerror or error}. Give --draw another file."
+            ) from None
     if as_json:
         known = {"ok": True, "config": plan.keys(), "remarks": plan.remarks, "estimate": found.to_data()}
         if draw is not None:

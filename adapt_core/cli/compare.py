@@ -48,7 +48,9 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
         try:
             write_text(output.expanduser().absolute(), compared.page())
         except OSError as error:
-            raise InputError(f"-o {output} cannot be written: {error.strerror or error}.") from None
+            raise InputError(
+                f"-o {output} cannot be written: {error.strerror or error}. Give -o another file."
+            ) from None
     if as_json:
         say(json.dumps(compared.to_data(), indent=2))
         return

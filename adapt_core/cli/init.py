@@ -47,7 +47,7 @@ def init(
     if task is None:
         names = sorted(registry.tasks.names())
         if not names:
-            raise InputError("no task is installed: pip install adapt-nlp adapt-vision-mm")
+            raise InputError("adapt init: no task is installed: pip install adapt-nlp adapt-vision-mm")
         if not sys.stdin.isatty():
             raise InputError(f"give a task: adapt init TASK. Tasks installed: {', '.join(names)}.")
         task = click.prompt("task", type=click.Choice(names, case_sensitive=False), err=True)
@@ -61,6 +61,6 @@ def init(
     try:
         write_text(file.absolute(), text)
     except OSError as error:
-        raise InputError(f"-o {file} cannot be written: {error.strerror or error}.") from None
+        raise InputError(f"-o {file} cannot be written: {error.strerror or error}. Give -o another file.") from None
     say(f"written: {file}")
     say(f"next: fill in what is empty, then adapt check {file}")

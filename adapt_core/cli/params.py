@@ -87,7 +87,8 @@ def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> li
     candidates = [section[1] for section in sections] + [p.key for section in sections for p in section[2]]
     near = get_close_matches(folded, [c.casefold() for c in candidates], n=1)
     raise InputError(
-        f"no task, method, quantizer, launcher or key {name!r}." + (f" Did you mean {near[0]}?" if near else "")
+        f"no task, method, quantizer, launcher or key {name!r}."
+        + (f" Did you mean {near[0]}?" if near else " See adapt params for all of them.")
     )
 
 

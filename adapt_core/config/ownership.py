@@ -82,7 +82,7 @@ def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
             holder = owners.get(key)
             if holder is not None and holder.slot in SLOTS:
                 message = f"both {holder.name} and {chosen.spec.name} ({chosen.provenance}) declare this key."
-                problems.append(Problem(message, key=parameter.key, hint="They cannot run together."))
+                problems.append(Problem(message, key=parameter.key, hint="Choose another of the two."))
             owners[key] = Owner(slot, chosen.spec.name, parameter)
     return owners, problems
 
@@ -107,7 +107,7 @@ def _hint(key: str, registry: Registry) -> str:
         return f"Here it is {here}."
     candidates = sorted(declared_keys(registry) - set(legacy.WITHOUT_EFFECT))
     near = get_close_matches(key, candidates, n=1, cutoff=0.6)
-    return f"Did you mean {spelling(near[0], registry)}?" if near else "adapt params lists the known keys."
+    return f"Did you mean {spelling(near[0], registry)}?" if near else "See adapt params for the known ones."
 
 
 def _readers(key: str, registry: Registry) -> list[str]:

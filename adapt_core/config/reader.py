@@ -56,13 +56,20 @@ def read_file(path: str | Path) -> list[Entry]:
     path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError([Problem(f"{path} is larger than {_MAX_BYTES >> 20} MiB: that is not a config file.")])
+            raise ConfigError(
+                [
+                    Problem(
+                        f"{path} is larger than {_MAX_BYTES >> 20} MiB: that is not a config file."
+                        " Give the config's own path."
+                    )
+                ]
+            )
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError([Problem(f"cannot read the config file {path}: {reason}.")]) from None
+        raise ConfigError([Problem(f"cannot read the config file {path}: {reason}. Correct its path.")]) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem(f"{path} is not UTF-8 text (byte {error.start}).")]) from None
+        raise ConfigError([Problem(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8.")]) from None
     return read_text(text, str(path))
 
 
@@ -79,16 +86,21 @@ def read_text(text: str, source: str) -> list[Entry]:
             raise ConfigError([Problem(f"{source} is empty. A config needs at least TASK and MODEL_PATH.")])
         if not isinstance(node, MappingNode):
             raise ConfigError(
-                [Problem("a config is a mapping of keys to values (KEY: value).", where=_place(node, source))]
+                [
+                    Problem(
+                        "a config is a mapping of keys to values (KEY: value). Write it as one.",
+                        where=_place(node, source),
+                    )
+                ]
             )
         return list(_Reader(yaml, source).entries(node, depth=0))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Where(source, mark.line + 1 if mark else None)
         message = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise ConfigError([Problem(f"not valid YAML: {message}.", where=where)]) from None
+        raise ConfigError([Problem(f"not valid YAML: {message}. Correct that line.", where=where)]) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError([Problem(f"not valid YAML: {error}.", where=Where(source))]) from None
+        raise ConfigError([Problem(f"not valid YAML: {error}. Correct the file.", where=Where(source))]) from None
 
 
 def _place(node: Node, source: str) -> Where:
@@ -125,7 +137,7 @@ class _Reader:
         from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
         if depth > _MAX_DEPTH:
-            message = f"nested more than {_MAX_DEPTH} levels deep (or an alias that contains itself)."
+            message = f"nested more than {_MAX_DEPTH} levels deep (or an alias that contains itself). Write it flatter."
             raise ConfigError([Problem(message, where=_place(node, self._source))])
         self._values += 1
         if self._values > _MAX_VALUES:
@@ -134,7 +146,8 @@ class _Reader:
         tag = str(node.tag)
         if tag not in _PLAIN_TAGS:
             message = (
-                f"the tag {tag} is not plain data; a config contains text, numbers, true/false, lists and mappings."
+                f"the tag {tag} is not plain data; a config contains text, numbers, true/false, lists and mappings. "
+                "Remove it."
             )
             raise ConfigError([Problem(message, where=_place(node, self._source))])
         if isinstance(node, MappingNode):
@@ -150,7 +163,7 @@ class _Reader:
 def _merged(value: object, where: Where) -> list[Entry]:
     if isinstance(value, tuple):
         return list(value)
-    raise ConfigError([Problem("'<<' merges a mapping.", where=where)])
+    raise ConfigError([Problem("'<<' merges a mapping. Give it one.", where=where)])
 
 
 def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entry]:

@@ -71,7 +71,11 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     problems += selection.problems + owned.problems
     if strict:
         problems += [
-            Problem(f"not used by this run ({reason}).", key=key, where=_place(key, given))
+            Problem(
+                f"not used by this run ({reason}). Remove it, or run without --strict.",
+                key=key,
+                where=_place(key, given),
+            )
             for key, reason in owned.unused.items()
         ]
     core = _core_values(owned, problems)

@@ -82,7 +82,7 @@ def _select_task(given: Mapping[str, Given], registry: Registry, selection: Sele
     entry = given.get("task")
     if entry is None:
         names = ", ".join(sorted(registry.tasks.names())) or "none (pip install adapt-nlp adapt-vision-mm)"
-        selection.problems.append(Problem(f"TASK is missing. Tasks installed: {names}."))
+        selection.problems.append(Problem(f"TASK is missing. Set it to one of the tasks installed: {names}."))
         selection.incomplete = True
         return
     name = str(entry.value).strip()
@@ -186,21 +186,21 @@ def _look_up(
     hint: str | None = None
     if claimants:
         names = " and ".join(str(provenance) for provenance in claimants)
-        hint = f"Switch one off: adapt -p no:{claimants[-1].plugin} ..."
-        selection.problems.append(Problem(f"{kind} {name!r} is registered by {names}.", hint=hint, **place))
+        off_switch = f"Switch one off: adapt -p no:{claimants[-1].plugin} ..."
+        selection.problems.append(Problem(f"{kind} {name!r} is registered by {names}.", hint=off_switch, **place))
         return None
     distribution = next((dist for known, dist in well_known.items() if known.casefold() == folded), None)
     broken = [b for b in registry.broken if b.provenance.distribution == distribution or folded in b.names]
     off = [plugin for plugin in registry.disabled if distribution and plugin in distribution]
     if broken:
-        message = f"{kind} {name!r} cannot be used: {broken[0].provenance} is broken ({broken[0].cause})."
-        hint = "adapt plugins shows more."
+        cause = f"{broken[0].provenance} is broken ({broken[0].cause})"
+        message = f"{kind} {name!r} cannot be used: {cause}. Install it again; adapt plugins shows more."
     elif off:
-        message = f"{kind} {name!r} is in the plugin {off[0]}, which is switched off."
+        message = f"{kind} {name!r} is in the plugin {off[0]}, which is switched off. Leave out -p no:{off[0]}."
     elif distribution is not None and distribution not in {p.distribution for p in registry.provenance.values()}:
         message = f"{kind} {name!r} is in {distribution}: pip install {distribution}"
     elif distribution is not None:
-        message = f"{kind} {name!r} is not in the installed version of {distribution}."
+        message = f"{kind} {name!r} is not in the installed version of {distribution}. Update it."
     else:
         candidates = {n.casefold(): n for n in [*shelf.names(), *well_known]}
         plain = folded.replace("-", "_").replace(" ", "_")

@@ -77,7 +77,10 @@ def check_task(plan: Plan, task: Task) -> None:
     if repo_id is None:
         return
     if not isinstance(task, SupportsHubUpload):
-        raise InputError(f"PUSH_TO_HUB: {plan.task.name} of {plan.task.distribution} cannot upload its models.")
+        raise InputError(
+            f"PUSH_TO_HUB: {plan.task.name} of {plan.task.distribution} cannot upload its models."
+            " Leave PUSH_TO_HUB out and upload model/ yourself."
+        )
     task.check_hub_upload(repo_id)
 
 

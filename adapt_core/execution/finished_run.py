@@ -66,7 +66,9 @@ class FinishedRun:
         """
         folder = RunFolder(Path(run_dir).expanduser().absolute())
         if not folder.started():
-            raise InputError(f"{folder.path} is not a run folder: it has no {folder.config.name}.")
+            raise InputError(
+                f"{folder.path} is not a run folder: it has no {folder.config.name}. Give the OUTPUT_DIR of a run."
+            )
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)

@@ -26,7 +26,10 @@ class Full(InPlace):
             InputError: the base is quantized.
         """
         if context.quantized:
-            raise InputError("method full trains every weight, and quantized weights cannot train.")
+            raise InputError(
+                "method full trains every weight, and quantized weights cannot train."
+                " Set method: LoRA, or turn load_in_4bit and load_in_8bit off."
+            )
         self._context = context
         for parameter in model.parameters():
             parameter.requires_grad_(True)

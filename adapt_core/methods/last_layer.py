@@ -37,6 +37,7 @@ class LastLayer(InPlace):
             raise InputError(
                 f"LAST_LAYERS: {self.params.last_layers}: on a quantized base the head alone can train, for it alone "
                 "is held in full precision."
+                " Set LAST_LAYERS: 1."
             )
         if not context.head:
             raise InputError(
@@ -61,6 +62,7 @@ class LastLayer(InPlace):
         if not trainable:
             raise InputError(
                 f"method last_layer: the head {', '.join(context.head)} contains no parameter that can train."
+                " Choose another method."
             )
         self._groups = {
             "head": [name for name in trainable if in_head(name)],

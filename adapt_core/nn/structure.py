@@ -81,6 +81,7 @@ def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[st
         raise InputError(
             f"LAST_LAYERS: {count} asks for more layers than {type(model).__name__} has: "
             f"the head and {len(repeated)} blocks ({repeated[0] if repeated else 'none found'} ...)."
+            " Lower it."
         )
     chosen = repeated[len(repeated) - (count - 1) :]
     order = [name for name, module in model.named_modules() if name and not list(module.children()) and _holds(module)]

@@ -58,15 +58,19 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
             return load_file(str(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
+        raise InputError(f"{path} does not exist. Correct the path.") from None
     except pickle.UnpicklingError as error:
         first = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a plain state dict and is not loaded: it could run code ({first}).") from None
+        raise InputError(
+            f"{path} is not a plain state dict and is not loaded: it could run code ({first}). Save it as safetensors."
+        ) from None
     except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{path} cannot be read as weights: {str(error).splitlines()[0]} (Save the weights again.)"
+        ) from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{path} does not contain a state dict (names to tensors).")
+        raise InputError(f"{path} does not contain a state dict (names to tensors). Save model.state_dict() there.")
     return state
 
 

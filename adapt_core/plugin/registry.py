@@ -116,7 +116,9 @@ class Registry:
         for name in asked:
             if _normalise(name) not in known:
                 plugins = ", ".join(entry.name for entry in found if entry.name != CORE) or "none"
-                raise InputError(f"-p no:{name}: no plugin of that name is installed. Installed: {plugins}.")
+                raise InputError(
+                    f"-p no:{name}: no plugin of that name is installed. Leave it out, or name one that is: {plugins}."
+                )
         for entry in found:
             if entry.name != CORE and any(_normalise(name) in off for name in _names(entry)):
                 registry.disabled.append(entry.name)

@@ -115,7 +115,7 @@ def _short_names(folders: Sequence[Path]) -> list[str]:
         names = ["/".join(path[-depth:]) for path in parts]
         if len(set(names)) == len(names):
             return names
-    raise InputError("the same run folder is given twice.")
+    raise InputError(f"{folders[0]}: each run folder must be given once, and one of these is given twice.")
 
 
 def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row]:

@@ -78,9 +78,14 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"OUTPUT_DIR {self.path} cannot be made: {error.strerror or error}.") from None
+            raise InputError(
+                f"OUTPUT_DIR {self.path} cannot be made: {error.strerror or error}. Give another OUTPUT_DIR."
+            ) from None
         if not os.access(self.path, os.W_OK | os.X_OK):
-            raise InputError(f"OUTPUT_DIR {self.path} cannot be written to: permission denied.")
+            raise InputError(
+                f"OUTPUT_DIR {self.path} cannot be written to: permission denied."
+                " Make it writable, or give another OUTPUT_DIR."
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -103,7 +108,10 @@ class RunFolder:
                 f"OUTPUT_DIR {self.path} is in use by another run. Wait for it, or give another OUTPUT_DIR."
             ) from None
         except OSError as error:
-            raise InputError(f"OUTPUT_DIR {self.path} cannot be written to: {error.strerror or error}.") from None
+            raise InputError(
+                f"OUTPUT_DIR {self.path} cannot be written to: {error.strerror or error}."
+                " Make it writable, or give another OUTPUT_DIR."
+            ) from None
         try:
             yield
         finally:

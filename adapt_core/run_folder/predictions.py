@@ -37,7 +37,7 @@ def fresh_predictions(run: Path, inputs: Iterable[Path]) -> Path:
         owner.claim(_NAME)
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}. Make it writable.") from None
     return folder
 
 

@@ -127,11 +127,17 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
     else:
         checkpoint = Path(plan.resume).expanduser().absolute()
         if not checkpoint.is_dir():
-            raise InputError(f"RESUME_FROM_CHECKPOINT: {checkpoint} is not a directory.")
+            raise InputError(
+                f"RESUME_FROM_CHECKPOINT: {checkpoint} is not a directory."
+                " Give a checkpoint's folder, or leave the key out."
+            )
         step_of(checkpoint)
         reason = fault(checkpoint)
         if reason:
-            raise InputError(f"RESUME_FROM_CHECKPOINT: {checkpoint} cannot be used: {reason}.")
+            raise InputError(
+                f"RESUME_FROM_CHECKPOINT: {checkpoint} cannot be used: {reason}."
+                " Give another checkpoint, or leave the key out."
+            )
         origin = RunFolder(checkpoint.parent.parent)
         for held in (folder, origin):
             if held.started():
@@ -166,6 +172,7 @@ def entered(plan: Plan, folder: RunFolder) -> Iterator[None]:
     except OSError as error:
         raise InputError(
             f"OUTPUT_DIR {folder.path} cannot be written to: {error.filename or ''} {error.strerror or error}."
+            " (Make it writable, or give another OUTPUT_DIR.)"
         ) from None
     yield
 

@@ -108,7 +108,10 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
         try:
             to_file = _ToFile(file, reporter)
         except OSError as error:
-            raise InputError(f"the log {file} cannot be written: {error.strerror or error}.") from None
+            raise InputError(
+                f"the log {file} cannot be written: {error.strerror or error}."
+                " Make it writable, or set another LOGGING_PATH."
+            ) from None
         to_file.setFormatter(_VisibleFormatter(_FORMAT))
         to_file.addFilter(_From(packages, others=logging.WARNING).filter)
         handlers.append(to_file)

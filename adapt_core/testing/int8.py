@@ -57,7 +57,10 @@ class Int8:
         Raises:
             InputError: always.
         """
-        raise InputError("load_in_int8: from_pretrained cannot load in int8; this quantizer converts models in memory.")
+        raise InputError(
+            "load_in_int8: from_pretrained cannot load in int8; this quantizer converts models in memory."
+            " Load the model in float32 first."
+        )
 
     def convert(self, model: nn.Module, skip: Sequence[str], device: str) -> nn.Module:
         """Replace the Linear layers of a model in place.
@@ -72,7 +75,9 @@ class Int8:
             if type(module) is nn.Linear and name and name not in skip and not name.startswith(kept)
         ]
         if not found:
-            raise InputError(f"load_in_int8: {type(model).__name__} has no Linear layer to quantize.")
+            raise InputError(
+                f"load_in_int8: {type(model).__name__} has no Linear layer to quantize. Turn load_in_int8 off."
+            )
         for name in found:
             plain = model.get_submodule(name)
             assert isinstance(plain, nn.Linear)

@@ -117,6 +117,7 @@ class TrainingCheck:
             if self._loss_was_zero:
                 raise InputError(
                     f"{named} does not learn: the loss is zero for every batch, so no row has anything to teach."
+                    " Check that the rows have targets that are not cut off or masked."
                 )
             raise DefectError(f"{named} stood still for {STEPS_TO_DECIDE} steps: it got no gradient and did not move.")
         if still:

@@ -122,7 +122,9 @@ def test_an_unknown_command_is_refused(adapt: Callable[..., Any]) -> None:
 def test_a_missing_config_is_one_line(adapt: Callable[..., Any]) -> None:
     done = adapt("run", "absent.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: cannot read the config file absent.yaml: No such file or directory.\n"
+    assert (
+        done.stderr == "error: cannot read the config file absent.yaml: No such file or directory. Correct its path.\n"
+    )
 
 
 def test_traceback_is_shown_only_when_asked_for(adapt: Callable[..., Any]) -> None:

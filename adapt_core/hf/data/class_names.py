@@ -52,6 +52,7 @@ def _cast(rows: Dataset, column: str, given: list[str], wanted: list[str], split
             raise DataError(
                 f"the {split} split uses the class {given[value]!r} in column {column!r}, which the training split "
                 f"does not name ({', '.join(wanted[:_SHOWN])})."
+                " Correct the label, or add rows of that class to the training split."
             )
         return numbers[given[value]]
 

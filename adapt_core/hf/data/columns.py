@@ -87,7 +87,9 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, *,
             "Fix the data, or --set SKIP_BAD_ROWS=true to drop such rows."
         )
     if len(bad) == len(dataset):
-        raise DataError(f"every row of the {split} split is bad; row 1: {faults[0]}.")
+        raise DataError(
+            f"every row of the {split} split is bad; row 1: {faults[0]}. Fix the data, or name its columns."
+        )
     dropped = set(bad)
     return dataset.select([row for row in range(len(dataset)) if row not in dropped]), len(bad)
 
@@ -103,7 +105,7 @@ def format_columns(data: DataParams) -> list[str]:
     for field in _fields(data.format_string or ""):
         column = field or next(names, None)
         if column is None:
-            raise InputError("FORMAT_STRING has more {} fields than FORMAT_NAMES has names.")
+            raise InputError("FORMAT_STRING has more {} fields than FORMAT_NAMES has names. Give each field a name.")
         columns.append(column)
     if data.format_string and not columns:
         raise InputError(f"FORMAT_STRING {data.format_string!r} uses no column; write them as {{column}}.")
@@ -114,7 +116,9 @@ def _fields(format_string: str) -> Iterator[str]:
     try:
         parsed = list(string.Formatter().parse(format_string))
     except ValueError as error:
-        raise InputError(f"FORMAT_STRING {format_string!r}: {error}.") from None
+        raise InputError(
+            f"FORMAT_STRING {format_string!r}: {error}. Correct its braces; write {{{{ for a brace of the text."
+        ) from None
     for _, field, spec, conversion in parsed:
         if field is None:
             continue

@@ -111,9 +111,12 @@ def read_labels(dataset: Dataset, column: str) -> Labels:
 
 
 def _values(dataset: Dataset, column: str) -> Iterable[object]:
-    for value in column_values(dataset, column):
+    for row, value in enumerate(column_values(dataset, column), start=1):
         if isinstance(value, (list, dict)):
-            raise DataError(f"column {column!r} contains {type(value).__name__}s: a label is text or a whole number.")
+            raise DataError(
+                f"training row {row}: column {column!r} contains {str(value)[:80]}: a label must be text or a whole "
+                "number."
+            )
         yield value
 
 
@@ -121,7 +124,7 @@ def _name(value: object, column: str) -> str | None:
     unset = value is None or (isinstance(value, str) and not value.strip())
     name = label_name(value)
     if name is None and not unset and not (isinstance(value, float) and not math.isfinite(value)):
-        raise DataError(f"column {column!r} contains {value!r}: a label is text or a whole number.")
+        raise DataError(f"column {column!r} contains {value!r}: a label must be text or a whole number.")
     return name
 
 

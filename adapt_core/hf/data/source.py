@@ -58,7 +58,9 @@ def local_root(data: DataParams) -> Path | None:
         given = data.dataset
     root = Path(given).expanduser() if given else None
     if root is not None and not root.exists():
-        raise InputError(f"CUSTOM_DATASET_PATH: {given} does not exist (looked for it at {root.absolute()}).")
+        raise InputError(
+            f"CUSTOM_DATASET_PATH: {given} does not exist (looked for it at {root.absolute()}). Correct the path."
+        )
     return root
 
 
@@ -83,6 +85,7 @@ def locate_files(data: DataParams) -> LocalFiles | None:
         given = data.custom_dataset_path or data.dataset
         raise InputError(
             f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
+            " Give the folder or file that holds the rows."
         )
     return LocalFiles(files=found)
 
@@ -98,12 +101,14 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
     inside = root / path if root is not None and not path.is_absolute() else path
     path = inside if inside.exists() else path
     if not path.exists():
-        raise InputError(f"{key}: {place} does not exist (looked for it at {inside.absolute()}).")
+        raise InputError(f"{key}: {place} does not exist (looked for it at {inside.absolute()}). Correct the path.")
     if path.is_file():
         return (_known(path),)
     files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
     if not files:
-        raise InputError(f"{key}: {path} contains no data file ({', '.join(READERS)}).")
+        raise InputError(
+            f"{key}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
+        )
     return files
 
 
@@ -175,7 +180,9 @@ def _from_disk(folder: Path) -> dict[str, Dataset]:
     try:
         loaded = datasets.load_from_disk(str(folder))
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder} cannot be read as a save_to_disk folder: {error}") from error
+        raise DataError(
+            f"{folder} cannot be read as a save_to_disk folder: {error} (Save the data set again.)"
+        ) from error
     return _by_split(loaded)
 
 
@@ -187,7 +194,10 @@ def _from_hub(data: DataParams) -> dict[str, Dataset]:
     try:
         loaded = datasets.load_dataset(str(data.dataset), name, **arguments)
     except (OSError, ValueError, TypeError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(f"DATASET: {data.dataset} cannot be loaded: {' '.join(str(error).split())[:400]}") from error
+        raise DataError(
+            f"DATASET: {data.dataset} cannot be loaded: {' '.join(str(error).split())[:400]}"
+            " (Check the name, the connection and the disk.)"
+        ) from error
     return _by_split(loaded)
 
 

@@ -36,7 +36,7 @@ def needed_splits(raw: Mapping[str, Dataset], training: TrainingParams) -> dict[
         raise DataError(f"the data has no training split; it has {', '.join(raw) or 'none'}. Name it with TRAIN_DIR.")
     for split, dataset in raw.items():
         if len(dataset) == 0:
-            raise DataError(f"the {split} split is empty.")
+            raise DataError(f"the {split} split is empty. Add rows, or leave the split out.")
     wanted = ["train", *(("validation", "test") if training.do_eval else ())]
     return {split: raw[split] for split in wanted if split in raw}
 

@@ -178,7 +178,9 @@ class HuggingFaceLoop:
                 callbacks=callbacks,
             )
         except (ValueError, ImportError) as error:
-            raise InputError(f"the training arguments do not fit: {' '.join(str(error).split())}") from error
+            raise InputError(
+                f"the training arguments do not fit: {' '.join(str(error).split())} (Correct the key it names.)"
+            ) from error
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
         self._strategy = job.strategy
@@ -239,7 +241,9 @@ class HuggingFaceLoop:
                 "GRADIENT_ACCUMULATION_STEPS), or set GRADIENT_CHECKPOINTING: true."
             ) from error
         except ImportError as error:
-            raise InputError(f"OPTIMIZER {trainer.args.optim}: {error}") from error
+            raise InputError(
+                f"OPTIMIZER {trainer.args.optim}: {error} (Install it, or choose another OPTIMIZER.)"
+            ) from error
         state = trainer.state
         final = self._final_step(state)
         return TrainResult(

@@ -32,11 +32,15 @@ def check_gguf(source: ModelSource) -> None:
     if source.path is None or source.path.is_dir():
         return
     if not is_gguf(source):
-        raise InputError(f"MODEL_PATH: {source.given} is a file; language models are folders, hub ids or .gguf files.")
+        raise InputError(
+            f"MODEL_PATH: {source.given} is a file; language models are folders, hub ids or .gguf files."
+            " Give one of them."
+        )
     with source.path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise InputError(
                 f"MODEL_PATH: {source.given} is not a GGUF file (it does not start with {_MAGIC.decode()})."
+                " Download it again, or give a model folder."
             )
     if find_spec("gguf") is None:
         raise InputError("MODEL_PATH: reading a GGUF file needs the package gguf: pip install gguf")
@@ -83,6 +87,7 @@ def _convert(source: ModelSource, folder: Path) -> None:
     except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
         raise InputError(
             f"MODEL_PATH: {source.given} cannot be converted: {' '.join(str(error).split())[:300]}"
+            " (Give a model folder instead.)"
         ) from error
     # The weights are not quantized any more; with these attributes transformers would refuse to save them.
     model.hf_quantizer = None

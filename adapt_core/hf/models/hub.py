@@ -50,10 +50,11 @@ def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str
     except GatedRepoError:
         raise InputError(f"{looked_up}, which requires you to accept its terms and log in (hf auth login).") from None
     except RevisionNotFoundError:
-        raise InputError(f"{looked_up}, which has no revision {revision!r} of it.") from None
+        raise InputError(f"{looked_up}, which has no revision {revision!r} of it. Name one that it has.") from None
     except (RepositoryNotFoundError, HFValidationError):
         raise InputError(
             f"{looked_up}, which has no such {kind} (or it is private: hf auth login). A local path looks like {local}."
+            " Correct the name."
         ) from None
     except Exception as error:  # noqa: BLE001 - offline mode, DNS, proxies, time-outs: each HTTP library has its own
         if _is_cached(repo_id, revision, kind):
@@ -62,6 +63,7 @@ def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str
         raise InputError(
             f"{looked_up}, which cannot be reached ({reason}), and it is not in the cache. "
             f"A local path looks like {local}."
+            " Correct it, or go online once."
         ) from None
     return False
 

@@ -60,7 +60,7 @@ def locate(plan: Plan) -> ModelSource:
     key = "LOCAL_MODEL_PATH" if plan.model.local_model_path else "MODEL_PATH"
     given = plan.model.local_model_path or plan.model.model_path
     if given is None:
-        raise InputError("MODEL_PATH: no model is given.")
+        raise InputError("MODEL_PATH: no model is given. Set MODEL_PATH to a folder or a hub id.")
     if given.startswith(PACKAGE_PREFIX):
         return ModelSource(given, path=_in_package(given, key))
     path = Path(given).expanduser()
@@ -68,7 +68,9 @@ def locate(plan: Plan) -> ModelSource:
         return ModelSource(given, path=path.absolute())
     match = _HUB_ID.fullmatch(given)
     if key == "LOCAL_MODEL_PATH" or match is None or given.startswith((".", "~", "/")):
-        raise InputError(f"{key}: {given} does not exist (looked for it at {path.absolute()}).{_nearby(path)}")
+        raise InputError(
+            f"{key}: {given} does not exist (looked for it at {path.absolute()}).{_nearby(path)} Correct the path."
+        )
     return ModelSource(given, hub_id=match["id"], revision=match["revision"])
 
 
@@ -82,7 +84,10 @@ def _nearby(path: Path) -> str:
 def _in_package(given: str, key: str) -> Path:
     name, _, inside = given.removeprefix(PACKAGE_PREFIX).partition("/")
     if not name.isidentifier():
-        raise InputError(f"{key}: {given}: after '{PACKAGE_PREFIX}' comes the import name of an installed package.")
+        raise InputError(
+            f"{key}: {given}: after '{PACKAGE_PREFIX}' comes the import name of an installed package."
+            " Write package:NAME/FOLDER."
+        )
     spec = importlib.util.find_spec(name)
     roots = list(spec.submodule_search_locations or ()) if spec else []
     if not roots:
@@ -93,11 +98,11 @@ def _in_package(given: str, key: str) -> Path:
     root = Path(roots[0]).resolve()
     path = (root / inside).resolve()
     if not path.is_relative_to(root):
-        raise InputError(f"{key}: {given} is outside the package.")
+        raise InputError(f"{key}: {given} is outside the package. Name a folder inside it.")
     if not path.exists():
         folders = sorted(str(p.parent.relative_to(root)) for p in root.rglob("config.json"))
         hint = f" Models in it: {', '.join(f'package:{name}/{f}' for f in folders)}." if folders else ""
-        raise InputError(f"{key}: the package {name!r} has no {inside!r}.{hint}")
+        raise InputError(f"{key}: the package {name!r} has no {inside!r}.{hint} Name a folder of the package.")
     return path
 
 
@@ -123,12 +128,16 @@ def check_model_folder(source: ModelSource, companions: tuple[str, ...], what: s
             if deeper
             else " A Hugging Face model folder contains config.json, weights and a tokenizer."
         )
-        raise InputError(f"MODEL_PATH: {source.given} has no config.json.{hint}")
+        raise InputError(f"MODEL_PATH: {source.given} has no config.json.{hint} Give such a folder.")
     try:
         json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"MODEL_PATH: {config} cannot be read as JSON: {error}.") from None
+        raise InputError(f"MODEL_PATH: {config} cannot be read as JSON: {error}. Restore the file.") from None
     if not any(path.stat().st_size for pattern in WEIGHT_PATTERNS for path in folder.glob(pattern)):
-        raise InputError(f"MODEL_PATH: {source.given} has no weights (model.safetensors or pytorch_model.bin).")
+        raise InputError(
+            f"MODEL_PATH: {source.given} has no weights (model.safetensors or pytorch_model.bin). Add them."
+        )
     if companions and not any((folder / name).is_file() for name in companions):
-        raise InputError(f"MODEL_PATH: {source.given} has no {what} ({', '.join(companions[:3])}, ...).")
+        raise InputError(
+            f"MODEL_PATH: {source.given} has no {what} ({', '.join(companions[:3])}, ...). Add the tokenizer's files."
+        )

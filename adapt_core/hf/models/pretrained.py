@@ -138,7 +138,9 @@ def guarded(given: str, load: Callable[[], T]) -> T:
             raise InputError(
                 f"MODEL_PATH: {given} has its own code, which runs only if you trust it: --set TRUST_REMOTE_CODE=true"
             ) from error
-        raise InputError(f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__}") from error
+        raise InputError(
+            f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__} (Check the model's files.)"
+        ) from error
 
 
 def load_over(model: nn.Module, path: Path) -> frozenset[str]:
@@ -160,7 +162,10 @@ def load_over(model: nn.Module, path: Path) -> frozenset[str]:
     state = max(state, under_the_head, key=lambda named: len(named.keys() & own.keys()))
     fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
     if not fits:
-        raise InputError(f"MODEL_CHECKPOINT: none of the {len(state)} tensors in {path} fits {type(model).__name__}.")
+        raise InputError(
+            f"MODEL_CHECKPOINT: none of the {len(state)} tensors in {path} fits {type(model).__name__}."
+            " Give a checkpoint of this model."
+        )
     model.load_state_dict(fits, strict=False)
     left = sorted(set(state) - set(fits))
     log.info(

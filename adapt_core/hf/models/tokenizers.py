@@ -26,7 +26,10 @@ def load_tokenizer(source: ModelSource, plan: Plan) -> PreTrainedTokenizerBase:
     tokenizer: PreTrainedTokenizerBase = load_companion(AutoTokenizer.from_pretrained, source, plan)
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
-            raise InputError(f"MODEL_PATH: the tokenizer of {source.given} has neither a padding nor an end token.")
+            raise InputError(
+                f"MODEL_PATH: the tokenizer of {source.given} has neither a padding nor an end token."
+                " Set pad_token in its tokenizer_config.json."
+            )
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -44,7 +47,7 @@ def length_limit(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, w
     if wanted is None:
         return min(limits, default=512)
     if positions is not None and positions < wanted:
-        raise InputError(f"max_seq_length {wanted} is more than the {positions} positions of the model.")
+        raise InputError(f"max_seq_length {wanted} is more than the {positions} positions of the model. Lower it.")
     return wanted
 
 
@@ -67,5 +70,6 @@ def require_fast(tokenizer: PreTrainedTokenizerBase, source: ModelSource, why: s
     if not tokenizer.is_fast:
         raise InputError(
             f"MODEL_PATH: {why}, which the tokenizer of {source.given} does not support (it has no tokenizer.json)."
+            " Use a model with a fast tokenizer."
         )
     return tokenizer

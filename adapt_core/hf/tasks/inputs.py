@@ -122,7 +122,7 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
     words = [row.split() if isinstance(row, str) else list(row or ()) for row in rows]
     for number, row in enumerate(words, start=1):
         if not row or not all(isinstance(word, str) and word.strip() for word in row):
-            raise InputError(f"input {number} is neither a text nor a list of words.")
+            raise InputError(f"input {number} is neither a text nor a list of words. Give one of them.")
     return words
 
 
@@ -146,7 +146,9 @@ def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str
             continue
         record = json_object(argument)
         if record is None:
-            raise InputError(f"{argument[:60]!r} is neither a file nor a JSON object with {' and '.join(columns)}.")
+            raise InputError(
+                f"{argument[:60]!r} is neither a file nor a JSON object with {' and '.join(columns)}. Give one of them."
+            )
         records.append(record)
     if not records:
         raise InputError("adapt predict needs at least one JSON object or file.")
@@ -176,5 +178,5 @@ def _require_texts(texts: list[Any]) -> list[str]:
         raise InputError("adapt predict needs at least one text or file.")
     for number, text in enumerate(texts, start=1):
         if text_fault(text):
-            raise InputError(f"input {number} {text_fault(text)}.")
+            raise InputError(f"input {number} {text_fault(text)}. Give a text.")
     return texts

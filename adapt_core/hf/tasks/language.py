@@ -78,7 +78,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         wanted = self.plan.training.metric_for_best
         known = ("loss", *reported)
         if wanted is not None and wanted.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
-            raise InputError(f"METRIC_FOR_BEST: this run reports {', '.join(known)}; not {wanted!r}.")
+            raise InputError(f"METRIC_FOR_BEST: this run reports {', '.join(known)}; not {wanted!r}. Name one of them.")
 
     @cached_property
     def source(self) -> ModelSource:

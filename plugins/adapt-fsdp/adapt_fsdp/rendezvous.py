@@ -85,7 +85,10 @@ class Rendezvous:
         while not self.has(key):
             self.raise_failure()
             if time.monotonic() > end:
-                raise InputError(f"no other machine sent {key} within {seconds:g} s.")
+                raise InputError(
+                    f"no other machine sent {key} within {seconds:g} s."
+                    " Start adapt run on each machine with the same main_process_ip, and check their network."
+                )
             time.sleep(_POLL_INTERVAL)
         return json.loads(self.store.get(key))
 
@@ -233,7 +236,10 @@ def _register(store: Store, params: ProcessParams) -> None:
     """Claim this machine's rank, once: users give ranks to machines."""
     key = f"machine {params.machine_rank}"
     if params.machine_rank >= params.machines:
-        raise InputError(f"machine_rank is {params.machine_rank}, and the {params.machines} machines count from 0.")
+        raise InputError(
+            f"machine_rank is {params.machine_rank}, and the {params.machines} machines count from 0."
+            " Give each machine its own number."
+        )
     try:
         claims = store.add(f"{key} claims", 1)
         if claims == 1:

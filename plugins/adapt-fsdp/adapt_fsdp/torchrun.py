@@ -92,6 +92,9 @@ def _wait_for_decision(store: Store, plan: Plan, seconds: float) -> ResumeDecisi
     end = time.monotonic() + seconds
     while not store.check([_DECISION]):
         if time.monotonic() > end:
-            raise InputError(f"rank 0 did not start the run within machine_timeout ({seconds:g} s).")
+            raise InputError(
+                f"rank 0 did not start the run within machine_timeout ({seconds:g} s)."
+                " Look at rank 0's output, or raise machine_timeout."
+            )
         time.sleep(0.1)
     return ResumeDecision.from_data(json.loads(store.get(_DECISION)), RunFolder(plan.output_dir))

@@ -55,6 +55,7 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
     if params.machine_rank >= params.machines:
         raise InputError(
             f"machine_rank is {params.machine_rank}, and the {params.machines} machines (num_machines) count from 0."
+            " Give each machine its own number."
         )
     if not params.same_network and params.rdzv_backend == "static":
         raise InputError(

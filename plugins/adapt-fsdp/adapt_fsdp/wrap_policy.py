@@ -32,6 +32,7 @@ def layers_to_wrap(model: nn.Module, wanted: Sequence[str] | None) -> list[str]:
         raise InputError(
             f"fsdp_transformer_layer_cls_to_wrap: the model has no layer of class {', '.join(unknown)}; "
             f"its own are {own}."
+            " Leave the key out."
         )
     return list(wanted)
 

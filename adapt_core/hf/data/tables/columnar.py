@@ -26,7 +26,9 @@ def features_of(path: Path) -> Any:
     try:
         return Features.from_arrow_schema(parquet.read_schema(path))
     except (ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())[:300]}") from None
+        raise DataError(
+            f"{path} cannot be read as parquet: {' '.join(str(error).split())[:300]} (Write the file again.)"
+        ) from None
 
 
 def batches(path: Path) -> Iterator[pyarrow.Table]:
@@ -43,4 +45,6 @@ def batches(path: Path) -> Iterator[pyarrow.Table]:
             for batch in file.iter_batches(batch_size=BATCH):
                 yield pyarrow.Table.from_batches([batch])
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from None
+        raise DataError(
+            f"{path} cannot be read: {' '.join(str(error).split())[:300]} (Write the file again.)"
+        ) from None

@@ -30,7 +30,7 @@ def header_of(path: Path, dialect: Dialect) -> list[str]:
     """
     names = [name.strip() for name in next((cells for _, cells in rows(path, dialect)), [])]
     if not names:
-        raise DataError(f"{path} is empty.")
+        raise DataError(f"{path} is empty. Add rows, or remove the file.")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{path}:1: the header names the column {twice[0]!r} twice. Rename one of them.")

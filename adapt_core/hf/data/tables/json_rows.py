@@ -40,9 +40,11 @@ def _lines(path: Path) -> Iterator[Row]:
                     f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
                 ) from None
             except ValueError as error:
-                raise DataError(f"{path}:{number}: not valid JSON: {error}.") from None
+                raise DataError(f"{path}:{number}: not valid JSON: {error}. Correct the line.") from None
             except RecursionError:
-                raise DataError(f"{path}:{number}: lists or objects are nested too deeply.") from None
+                raise DataError(
+                    f"{path}:{number}: lists or objects are nested too deeply. Write the row with fewer levels."
+                ) from None
 
 
 def _document(path: Path) -> Iterator[Row]:
@@ -55,9 +57,9 @@ def _document(path: Path) -> Iterator[Row]:
         if error.msg == "Extra data" and text[: error.pos].strip().endswith("}"):
             yield from _lines(path)
             return
-        raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}.") from None
+        raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}. Correct the line.") from None
     except RecursionError:
-        raise DataError(f"{path}: lists or objects are nested too deeply.") from None
+        raise DataError(f"{path}: lists or objects are nested too deeply. Write the rows with fewer levels.") from None
     if isinstance(document, dict):
         lists = [value for value in document.values() if isinstance(value, list)]
         document = lists[0] if len(lists) == 1 else [document]

@@ -44,10 +44,12 @@ def _reader(paths: Files) -> Read:
     suffixes = {path.suffix.casefold() for path in paths}
     found = {READERS[suffix] for suffix in suffixes}
     if len(found) > 1:
-        raise DataError(f"{paths[0].parent} mixes kinds of file in one split: {', '.join(sorted(suffixes))}.")
+        raise DataError(
+            f"{paths[0].parent} mixes kinds of file in one split: {', '.join(sorted(suffixes))}. Keep one kind."
+        )
     for path in paths:
         if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty.")
+            raise DataError(f"{path} is empty. Add rows, or remove the file.")
     return found.pop()
 
 
@@ -122,7 +124,7 @@ def _values(split: str, paths: Files, seen: _Kinds) -> Rows:
 
     kinds = seen.of(split)
     if not kinds:
-        raise DataError(f"{paths[0]} contains no row.")
+        raise DataError(f"{paths[0]} contains no row. Add rows, or remove the file.")
     features = Features({name: kind.feature() for name, kind in kinds.items()})
     return Rows(features, _Batches(paths, lambda path: json_rows.batches(path, kinds), features).tables)
 

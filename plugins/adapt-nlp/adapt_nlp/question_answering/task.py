@@ -63,7 +63,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         positions = positions_of(config)
         wanted = self.params.max_length
         if positions is not None and positions < wanted:
-            raise InputError(f"max_length {wanted} is more than the {positions} positions of the model.")
+            raise InputError(f"max_length {wanted} is more than the {positions} positions of the model. Lower it.")
         return wanted
 
     def load_data(self) -> TaskData:

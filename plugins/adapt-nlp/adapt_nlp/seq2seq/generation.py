@@ -98,5 +98,5 @@ def set_generation(model: nn.Module, max_length: int, num_beams: int | None) -> 
         generation.validate(strict=True)
     except ValueError as error:
         raise InputError(
-            f"MODEL_PATH: the model's generation_config.json: {' '.join(str(error).split())[:300]}"
+            f"MODEL_PATH: the model's generation_config.json: {' '.join(str(error).split())[:300]} (Correct the file.)"
         ) from error

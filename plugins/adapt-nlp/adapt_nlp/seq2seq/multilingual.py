@@ -67,5 +67,6 @@ def _code(key: str, wanted: str, codes: Mapping[str, int], tokenizer: PreTrained
         raise InputError(
             f"{key}: {type(tokenizer).__name__} of this model has no language {wanted!r}. "
             f"Nearest of its {len(codes)}: {near}."
+            " Choose one it has."
         )
     return found

@@ -109,7 +109,9 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         ):
             positions = positions_of(getattr(config, half, config))
             if positions is not None and wanted > positions:
-                raise InputError(f"{key} {wanted} is more than the {positions} positions of the model's {half}.")
+                raise InputError(
+                    f"{key} {wanted} is more than the {positions} positions of the model's {half}. Lower it."
+                )
         return Limits(params.max_input_length, params.max_target_length)
 
     def load_data(self) -> TaskData:

@@ -34,7 +34,7 @@ class Translation(Seq2SeqTask[TranslationParams]):
             InputError: one of them is at fault.
         """
         if self.params.source_lang.casefold() == self.params.target_lang.casefold():
-            raise InputError(f"source_lang and target_lang are both {self.params.source_lang!r}.")
+            raise InputError(f"source_lang and target_lang are both {self.params.source_lang!r}. Set two languages.")
         super().check()
 
     def find_fields(self, rows: Dataset, split: str) -> tuple[Source, TextField]:

@@ -65,20 +65,20 @@ def as_prompt(
     """
     if isinstance(given, str):
         if fault := text_fault(given):
-            raise InputError(f"{name} {fault}.")
+            raise InputError(f"{name} {fault}. Give a text.")
         return render(tokenizer, [{"role": "user", "content": given}], answer_follows=True) if is_chat else given
     data = plan.data
     if data.format_string and all(column in given for column in format_columns(data)):
         text = format_row(given, data)
         if text is None:
-            raise InputError(f"{name}: every column of FORMAT_STRING is empty.")
+            raise InputError(f"{name}: every column of FORMAT_STRING is empty. Fill one.")
         return text
     for column in (data.input_column, MESSAGES):
         if column and isinstance(given.get(column), list):
             return _conversation(given[column], column, tokenizer, name)
     if INSTRUCTION in given and not data.input_column:
         if fault := text_fault(given[INSTRUCTION]):
-            raise InputError(f"{name}: {INSTRUCTION!r} {fault}.")
+            raise InputError(f"{name}: {INSTRUCTION!r} {fault}. Give a text.")
         asked = instruction_text(given[INSTRUCTION], given.get(INSTRUCTION_INPUT))
         return as_prompt(asked, plan, tokenizer, name, is_chat=is_chat)
     return as_prompt(_row_prompt(given, plan, name), plan, tokenizer, name, is_chat=is_chat)
@@ -91,7 +91,7 @@ def _conversation(turns: list[Any], column: str, tokenizer: PreTrainedTokenizerB
     if fault is None and turns[-1]["role"] == "assistant":
         fault = "the last turn is the assistant's, so there is nothing to answer"
     if fault := fault or template_fault(tokenizer, turns):
-        raise InputError(f"{name}: {fault}.")
+        raise InputError(f"{name}: {fault}. Correct the turns; the last one must be the user's.")
     return render(tokenizer, turns, answer_follows=True)
 
 
@@ -104,7 +104,7 @@ def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name
             f"it has: {', '.join(given)}."
         )
     if fault := text_fault(given[column]):
-        raise InputError(f"{name}: {column!r} {fault}.")
+        raise InputError(f"{name}: {column!r} {fault}. Give a text.")
     return str(given[column])
 
 

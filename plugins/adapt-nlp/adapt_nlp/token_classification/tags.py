@@ -68,10 +68,14 @@ def read_tags(splits: Mapping[str, Dataset], plan: Plan[TextClassificationParams
             raise DataError(
                 f"{name} split: none of its tags in column {column!r} ({shown}) occurs in the training split. "
                 f"Do input_column ({input_column(plan)}) and target_column ({column}) name the right columns there?"
+                " Set them to the columns of words and tags."
             )
     unseen = sorted({tag for other in splits.values() for tag in _found(other, column)} - set(learned), key=_order)
     if not learned:
-        raise DataError(f"column {column!r} has no tag in the training split.")
+        for number, row in enumerate(column_values(first, column), start=1):
+            if _shape_fault(row, column):
+                raise DataError(f"training row {number}: {_shape_fault(row, column)}. Fix the data.")
+        raise DataError(f"column {column!r} has no tag in the training split. Check the column's name and its rows.")
     if unseen:
         shown = ", ".join(repr(tag) for tag in unseen[:5])
         log.warning("tags that never occur in the training split count as wrong in other splits: %s", shown)
@@ -93,8 +97,8 @@ def _order(tag: str | int) -> tuple[bool, str | int]:
 
 
 def _found(dataset: Dataset, column: str) -> list[str | int]:
-    found = {tag for row in column_values(dataset, column) if isinstance(row, list) for tag in row}
-    return sorted((tag for tag in found if isinstance(tag, (str, int))), key=_order)
+    rows = (row for row in column_values(dataset, column) if isinstance(row, list))
+    return sorted({tag for row in rows for tag in row if isinstance(tag, (str, int))}, key=_order)
 
 
 def row_faults(dataset: Dataset, plan: Plan[TextClassificationParams], tags: Tags) -> Iterator[str | None]:
@@ -102,7 +106,22 @@ def row_faults(dataset: Dataset, plan: Plan[TextClassificationParams], tags: Tag
     words_column, tags_column = input_column(plan), target_column(plan)
     words, rows = column_values(dataset, words_column), column_values(dataset, tags_column)
     for tokens, labels in zip(words, rows, strict=True):
-        yield _words_fault(tokens, labels, words_column, tags_column) or _tags_fault(labels, tags_column, tags)
+        yield (
+            _shape_fault(labels, tags_column)
+            or _words_fault(tokens, labels, words_column, tags_column)
+            or _tags_fault(labels, tags_column, tags)
+        )
+
+
+def _shape_fault(labels: object, column: str) -> str | None:
+    """Return what is wrong with tags that are no list of single values, such as spans (start, end, label)."""
+    wanted = "a list with one tag for each word: ['B-PER', 'O']"
+    for tag in labels if isinstance(labels, list) else [labels]:
+        if isinstance(tag, (list, dict)):
+            spans = isinstance(tag, list) or {"start", "end"} <= {*tag}
+            held = "spans of text, which are not read" if spans else "mappings"
+            return f"column {column!r} has {held} ({str(tag)[:80]}); give it {wanted}"
+    return None
 
 
 def _words_fault(tokens: object, labels: object, words_column: str, tags_column: str) -> str | None:
@@ -124,6 +143,6 @@ def _tags_fault(labels: Sequence[Any], column: str, tags: Tags) -> str | None:
     for number, tag in enumerate(labels, start=1):
         if tag is None:
             return f"tag {number} of column {column!r} is missing (null)"
-        if isinstance(tag, (list, dict)) or tag not in tags.ids:
+        if tag not in tags.ids:
             return f"tag {number} of column {column!r} is {tag!r}, outside the {len(tags.names)} known tags"
     return None

@@ -56,9 +56,12 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             InputError: one of them is at fault.
         """
         if self.plan.data.format_string:
-            raise InputError("FORMAT_STRING makes one text; the subtasks ner, pos and chunk take a column of words.")
+            raise InputError(
+                "FORMAT_STRING makes one text; the subtasks ner, pos and chunk take a column of words."
+                " Leave it out, and set input_column."
+            )
         if self.params.class_weights is not None:
-            raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask).")
+            raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
         self.require_metric(list(self._metrics))
         super().check()
 

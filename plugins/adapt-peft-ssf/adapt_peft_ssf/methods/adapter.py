@@ -130,6 +130,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         except (ValueError, NotImplementedError, TypeError) as error:
             raise InputError(
                 f"method {self.name} cannot be attached to this model: {' '.join(str(error).split())}"
+                " (Choose other target_modules, or another method.)"
             ) from (error)
         return model
 
@@ -178,7 +179,10 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         try:
             plain = peft_models.merge(model, quantizer)
         except (ValueError, NotImplementedError) as error:
-            raise InputError(f"the {self.name} adapter cannot be merged: {' '.join(str(error).split())}") from error
+            raise InputError(
+                f"the {self.name} adapter cannot be merged: {' '.join(str(error).split())}"
+                " (Set MERGE_ADAPTER: false to keep the adapter alone.)"
+            ) from error
         left = sorted(
             {type(m).__name__ for m in plain.modules() if type(m).__module__.startswith(("peft", __package__))}
         )

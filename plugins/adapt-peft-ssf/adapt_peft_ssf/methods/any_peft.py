@@ -36,7 +36,9 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
         fields = self._fields()
         for option in self._options:
             if option in _OURS:
-                raise InputError(f"peft_options: {option} is not an option; adapt sets it (target_modules is a key).")
+                raise InputError(
+                    f"peft_options: {option} is not an option; adapt sets it (target_modules is a key). Remove it."
+                )
             if option not in fields:
                 near = get_close_matches(option, fields, n=1)
                 hint = f" Did you mean {near[0]}?" if near else f" Options: {', '.join(sorted(fields))}."
@@ -83,5 +85,5 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
         try:
             config: PeftConfig = self._class()(target_modules=targets, modules_to_save=saved or None, **options)
         except (TypeError, ValueError) as error:
-            raise InputError(f"peft_options: {' '.join(str(error).split())}") from error
+            raise InputError(f"peft_options: {' '.join(str(error).split())} (Correct the option.)") from error
         return config

@@ -36,7 +36,7 @@ def in_layers(targets: list[str], numbers: Sequence[int] | None, lists: Sequence
             if places
             else ("no adapted module is in a numbered layer")
         )
-        raise InputError(f"layers_to_transform: there is no layer {absent[0]} to adapt ({known}).")
+        raise InputError(f"layers_to_transform: there is no layer {absent[0]} to adapt ({known}). Name other layers.")
     return [name for name, number in places.items() if number in numbers]
 
 
@@ -59,9 +59,11 @@ def numbers_by_pattern(key: str, patterns: Mapping[str, object] | None, targets:
         try:
             matched = any(re.match(rf"(.*\.)?({pattern})$", name) for name in targets)
         except re.error as error:
-            raise InputError(f"{key}: {pattern!r} is not a regular expression ({error}).") from error
+            raise InputError(f"{key}: {pattern!r} is not a regular expression ({error}). Correct it.") from error
         if not matched:
-            raise InputError(f"{key}: {pattern!r} matches no adapted module, such as {targets[0]}.")
+            raise InputError(
+                f"{key}: {pattern!r} matches no adapted module, such as {targets[0]}. Correct the pattern."
+            )
         checked[pattern] = number
     return checked
 
@@ -84,7 +86,7 @@ def named_modules(model: nn.Module, wanted: Sequence[str] | None, head: Sequence
         if not matched:
             near = get_close_matches(ending, {*names, *(name.rpartition(".")[2] for name in names)}, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
-            raise InputError(f"modules_to_save: {ending!r} matches no module.{hint}")
+            raise InputError(f"modules_to_save: {ending!r} matches no module.{hint} Correct the name.")
         found += matched
     for name in found:
         _refuse_shared(model, name, head)

@@ -53,7 +53,10 @@ def select_targets(
             log.info("%s leaves %d layers out (%s): %s", method, len(left_out), reason, first_of(left_out, _NAMED))
         chosen = [name for name in found if name not in left_out]
         if not chosen:
-            raise InputError(f"method {method}: {type(model).__name__} has no layer outside its head to adapt.")
+            raise InputError(
+                f"method {method}: {type(model).__name__} has no layer outside its head to adapt."
+                " Choose another method."
+            )
         return chosen
     named: set[str] = set()
     for pattern in _patterns(wanted):
@@ -85,7 +88,7 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
             found = [name for name in modules if re.fullmatch(pattern, name)]
         except re.error as error:
             raise InputError(
-                f"target_modules: {pattern!r} is neither a module name nor a regular expression ({error})."
+                f"target_modules: {pattern!r} is neither a module name nor a regular expression ({error}). Correct it."
             ) from (error)
     if not found:
         raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, takes)}")
@@ -93,7 +96,10 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
     usable = [name for name, reason in reasons.items() if reason is None]
     if not usable:
         name, reason = next(iter(reasons.items()))
-        raise InputError(f"target_modules: {pattern!r} matches {name}, but method {method} cannot adapt it: {reason}.")
+        raise InputError(
+            f"target_modules: {pattern!r} matches {name}, but method {method} cannot adapt it: {reason}."
+            " Name other modules."
+        )
     return usable
 
 

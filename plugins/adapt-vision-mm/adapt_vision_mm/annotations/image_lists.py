@@ -31,5 +31,5 @@ def read_image_list(path: Path) -> list[str]:
     names = [name[: -len(end)] if (end := Path(name).suffix).casefold() in SUFFIXES else name for name in names]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if not names or repeated:
-        raise DataError(f"{path} {'is empty' if not names else f'names {repeated[0]!r} twice'}.")
+        raise DataError(f"{path} {'is empty' if not names else f'names {repeated[0]!r} twice'}. Correct it.")
     return names

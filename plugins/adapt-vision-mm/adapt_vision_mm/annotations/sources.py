@@ -85,7 +85,7 @@ def dataset_root(plan: Plan[MmParams]) -> Path:
         )
     root = Path(given).expanduser().absolute()
     if not root.is_dir():
-        raise InputError(f"CUSTOM_DATASET_PATH: {root} is not a directory.")
+        raise InputError(f"CUSTOM_DATASET_PATH: {root} is not a directory. Correct the path.")
     return root
 
 
@@ -142,7 +142,7 @@ def _image_folder(root: Path, given: str | None, split: SplitName) -> Path | Non
         return None
     folder = root / Path(given).expanduser()
     if not folder.is_dir():
-        raise InputError(f"{split.upper()}_DIR: {folder} is not a directory.")
+        raise InputError(f"{split.upper()}_DIR: {folder} is not a directory. Correct the path.")
     return folder
 
 

@@ -116,6 +116,7 @@ def require_objects(split: AnnotatedSplit, items: int) -> None:
         raise DataError(
             f"{split.source}: none of the {len(split.images)} images used has an object to learn from "
             "(crowds and bodies without a visible keypoint do not count)."
+            " Add objects."
         )
 
 

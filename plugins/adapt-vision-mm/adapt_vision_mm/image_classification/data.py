@@ -117,7 +117,9 @@ def _undecoded(dataset: Dataset, image: str) -> Dataset:
         isinstance(feature, Value) and feature.dtype in ("string", "large_string", "binary", "large_binary")
     ):
         return dataset
-    raise DataError(f"column {image!r} contains {feature}, which is neither images nor image paths.")
+    raise DataError(
+        f"column {image!r} contains {feature}, which is neither images nor image paths. Name another input_column."
+    )
 
 
 def _base_folders(plan: Plan[ImageClassificationParams]) -> tuple[Path, ...]:

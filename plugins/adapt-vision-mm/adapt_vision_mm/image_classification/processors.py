@@ -25,10 +25,10 @@ def locate_processor(name: str) -> ModelSource:
     path = Path(name).expanduser()
     if path.is_dir():
         if not any((path / file).is_file() for file in PROCESSOR_FILES):
-            raise InputError(f"image_processor_path: {name} has no {PROCESSOR_FILES[0]}.")
+            raise InputError(f"image_processor_path: {name} has no {PROCESSOR_FILES[0]}. Add it.")
         return ModelSource(name, path=path.absolute())
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or name.startswith("."):
-        raise InputError(f"image_processor_path: {name} is neither a directory nor a hub id (ORG/NAME).")
+        raise InputError(f"image_processor_path: {name} is neither a directory nor a hub id (ORG/NAME). Correct it.")
     return ModelSource(name, hub_id=name)
 
 

@@ -52,7 +52,10 @@ class ImageClassification(HubUpload):
         if isinstance(weights, str) and weights.casefold() != "balanced":
             raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of class to weight; not {weights!r}.")
         if self.plan.data.format_string:
-            raise InputError("FORMAT_STRING builds a text from columns, and image_classification reads images.")
+            raise InputError(
+                "FORMAT_STRING builds a text from columns, and image_classification reads images."
+                " Leave FORMAT_STRING out."
+            )
         if find_split_folders(self.plan.data) is None:
             check_data_source(self.plan.data)
         self.backend.check_files()

@@ -37,7 +37,10 @@ def read_rgb(source: Path | bytes, name: str | None = None) -> Image:
     """
     defect, image = _decode(source)
     if image is None:
-        raise DataError(f"{name or (source if isinstance(source, Path) else 'an image')}: {defect}.")
+        raise DataError(
+            f"{name or (source if isinstance(source, Path) else 'an image')}: {defect}."
+            " Replace the file, or --set SKIP_BAD_ROWS=true."
+        )
     return image
 
 

@@ -58,7 +58,9 @@ def _explicit(split: str, given: str, root: Path | None) -> Path:
     inside = root / path if root is not None and not path.is_absolute() else path
     path = inside if inside.exists() else path
     if not path.exists():
-        raise InputError(f"{_KEYS[split]}: {given} does not exist (looked for it at {inside.absolute()}).")
+        raise InputError(
+            f"{_KEYS[split]}: {given} does not exist (looked for it at {inside.absolute()}). Correct the path."
+        )
     return path
 
 

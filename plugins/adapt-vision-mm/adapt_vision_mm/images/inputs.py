@@ -33,7 +33,7 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
         if path.is_dir():
             found = find_images(path).images
             if not found:
-                raise InputError(f"the folder {argument} has no images.")
+                raise InputError(f"the folder {argument} has no images. Give a folder that has some.")
             files.extend(found)
         elif path.suffix.casefold() in LISTS and path.is_file():
             files.extend(_read_list(path))
@@ -44,7 +44,7 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     for file in files:
         defect = find_defect(file)
         if defect:
-            raise InputError(f"{file} {defect}.")
+            raise InputError(f"{file} {defect}. Give an image, or a folder of them.")
     return files
 
 
@@ -58,8 +58,8 @@ def _path_of(line: str, where: str) -> str:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise InputError(f"{where}: not valid JSON: {error}.") from None
+        raise InputError(f"{where}: not valid JSON: {error}. Correct the line.") from None
     name = next((name for name in COLUMNS if isinstance(row, dict) and name in row), None)
     if name is None or not isinstance(row[name], str):
-        raise InputError(f"{where}: no image path in {', '.join(COLUMNS)}.")
+        raise InputError(f"{where}: no image path in {', '.join(COLUMNS)}. Add one.")
     return str(row[name])

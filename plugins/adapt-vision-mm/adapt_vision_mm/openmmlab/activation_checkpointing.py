@@ -30,7 +30,9 @@ def checkpointed_activations(model: BaseModel, *, enabled: bool) -> Iterator[Non
         return
     stages = list(_stages(model.backbone))
     if not stages:
-        raise InputError(f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to recompute.")
+        raise InputError(
+            f"GRADIENT_CHECKPOINTING: {type(model.backbone).__name__} has no stages to recompute. Set it to false."
+        )
     for stage in stages:
         vars(stage)["forward"] = partial(torch.utils.checkpoint.checkpoint, stage.forward, use_reentrant=False)
     try:

@@ -25,7 +25,10 @@ def augmented_item(dataset: BaseDataset, seed: int, index: int) -> dict[str, Any
     with _random_state_of(seed, epoch, number):
         data: dict[str, Any] | None = dataset.prepare_data(number)
     if data is None:
-        raise DataError(f"{dataset.get_data_info(number)['img_path']}: the pipeline dropped the image.")
+        raise DataError(
+            f"{dataset.get_data_info(number)['img_path']}: the pipeline dropped the image."
+            " Remove the step that drops it from the config's pipeline."
+        )
     return data
 
 

@@ -53,7 +53,7 @@ def weights_file(plan: Plan[MmParams], given: str) -> Path:
     else:
         path = Path(given).expanduser().absolute()
     if path is None or not path.is_file():
-        raise InputError(f"backbone_weights: {given} is not a file.")
+        raise InputError(f"backbone_weights: {given} is not a file. Correct the path.")
     return path
 
 
@@ -76,12 +76,12 @@ def use_timm(model: dict[str, Any], given: str, *, pretrained: bool) -> None:
     if not timm.is_model(name):
         near = get_close_matches(name.casefold(), timm.list_models(), n=3)
         hint = f" Did you mean {', '.join(near)}?" if near else ""
-        raise InputError(f"backbone: timm has no model {name!r}.{hint}")
+        raise InputError(f"backbone: timm has no model {name!r}.{hint} Correct the name.")
     levels = _levels(model)
     try:
         probe = timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AttributeError, ValueError, TypeError) as error:
-        raise InputError(f"backbone: timm's {name} has no feature maps: {error}") from error
+        raise InputError(f"backbone: timm's {name} has no feature maps: {error} (Choose another backbone.)") from error
     channels, available = list(probe.feature_info.channels()), list(probe.feature_info.get_dicts())
     if len(channels) < levels:
         raise InputError(f"backbone: timm's {name} has {len(channels)} feature levels; the config takes {levels}.")
@@ -140,6 +140,7 @@ def load_backbone(backbone: nn.Module, path: Path) -> frozenset[str]:
             raise InputError(
                 f"backbone_weights: {path} has {len(state)} tensors, and neither their names nor their order fits "
                 f"the backbone's {len(own)}."
+                " Give weights of this backbone."
             )
         log.info("backbone_weights: no name fits; loaded in order, since all shapes are equal")
     backbone.load_state_dict(fits, strict=False)

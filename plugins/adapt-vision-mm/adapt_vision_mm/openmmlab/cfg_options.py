@@ -56,4 +56,4 @@ def _require(config: Config, path: str) -> None:
             near = get_close_matches(name, known, n=1)
             where = ".".join(names[:depth]) or "the config"
             hint = f" Did you mean {near[0]}?" if near else f" It has {', '.join(known[:8])}."
-            raise InputError(f"cfg_options: {path}: {where} has no {name!r}.{hint}")
+            raise InputError(f"cfg_options: {path}: {where} has no {name!r}.{hint} Correct the name.")

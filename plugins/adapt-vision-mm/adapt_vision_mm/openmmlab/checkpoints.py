@@ -63,7 +63,7 @@ def read(checkpoint: Path) -> dict[str, Any]:
     """
     path = checkpoint / STATE
     if not path.is_file():
-        raise InputError(f"{checkpoint} is not a checkpoint of this task: it has no {STATE}.")
+        raise InputError(f"{checkpoint} is not a checkpoint of this task: it has no {STATE}. Give another checkpoint.")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
@@ -76,4 +76,7 @@ def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None
     """
     unexpected = model.load_state_dict(state, strict=False).unexpected_keys
     if unexpected:
-        raise InputError(f"the checkpoint has {len(unexpected)} tensors that this model does not have.")
+        raise InputError(
+            f"the checkpoint has {len(unexpected)} tensors that this model does not have."
+            " Give a checkpoint of this model."
+        )

@@ -60,7 +60,7 @@ def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
             weights = weights or _weights(str(local), "LOCAL_MODEL_PATH")
             local = None
         elif not local.exists():
-            raise InputError(f"LOCAL_MODEL_PATH: {local} does not exist.")
+            raise InputError(f"LOCAL_MODEL_PATH: {local} does not exist. Correct the path.")
     given = str(local) if local is not None and local.exists() else model.model_path
     if given is None:
         raise InputError("MODEL_PATH: a checkpoint needs its config: the config's name, or a .py file.")
@@ -76,6 +76,7 @@ def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
         if path.suffix != ".py":
             raise InputError(
                 f"MODEL_PATH: {path} is not an OpenMMLab config (.py). A checkpoint goes to LOCAL_MODEL_PATH."
+                " Give a config."
             )
         if plan.foreign:
             require_plain(path, trusted=plan.model.trust_remote_code)
@@ -95,7 +96,7 @@ def _weights(given: str | None, key: str) -> Path | None:
         return None
     path = Path(given).expanduser().absolute()
     if not path.exists():
-        raise InputError(f"{key}: {path} does not exist.")
+        raise InputError(f"{key}: {path} does not exist. Correct the path.")
     if path.is_dir():
         found = [path / name for name in (CHECKPOINT, "model.safetensors", "model_state_dict.pt")]
         path = next((candidate for candidate in found if candidate.is_file()), path / CHECKPOINT)
@@ -123,7 +124,10 @@ def _by_name(given: str, package: Package) -> Path:
     starting = [key for key in known if key.casefold().startswith(name.casefold())]
     near = starting[:3] or [folded[key] for key in get_close_matches(name.casefold(), folded, n=3, cutoff=0.4)]
     hint = f" Did you mean {', '.join(near)}?" if near else ""
-    raise InputError(f"MODEL_PATH: {given!r} is neither a file nor one of the {len(known)} configs of {package}.{hint}")
+    raise InputError(
+        f"MODEL_PATH: {given!r} is neither a file nor one of the {len(known)} configs of {package}.{hint}"
+        " Correct the name."
+    )
 
 
 def read_config(path: Path) -> Config:
@@ -138,5 +142,5 @@ def read_config(path: Path) -> Config:
         return Config.fromfile(str(path))
     except Exception as error:  # a config is Python code: anything can go wrong in it
         raise InputError(
-            f"MODEL_PATH: the config {path} cannot be read: {' '.join(str(error).split())[:300]}"
+            f"MODEL_PATH: the config {path} cannot be read: {' '.join(str(error).split())[:300]} (Correct the config.)"
         ) from error

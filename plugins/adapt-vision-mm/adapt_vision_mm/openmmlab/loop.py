@@ -238,7 +238,9 @@ class MmLoop:
                 experiment_name=f"adapt_{os.getpid()}_{time.monotonic_ns()}",
             )
         except (KeyError, ImportError, TypeError) as error:
-            raise InputError(f"the training options do not fit: {' '.join(str(error).split())[:300]}") from error
+            raise InputError(
+                f"the training options do not fit: {' '.join(str(error).split())[:300]} (Correct the key it names.)"
+            ) from error
 
     def _final_metrics(self) -> dict[str, float] | None:
         progress, folder = self._progress, self._job.folder.checkpoints

@@ -132,7 +132,9 @@ class ModelBuilder:
                 model.init_weights()
         except (TypeError, KeyError, ValueError, AssertionError, AttributeError, OSError) as error:
             text = " ".join(str(error).split())[:300]
-            raise InputError(f"MODEL_PATH: {self.files.config.stem} cannot be built: {text}") from error
+            raise InputError(
+                f"MODEL_PATH: {self.files.config.stem} cannot be built: {text} (Correct the config, or cfg_options.)"
+            ) from error
         return model
 
     def _load_weights(self, model: BaseModel) -> frozenset[str]:

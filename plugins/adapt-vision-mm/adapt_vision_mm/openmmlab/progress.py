@@ -88,7 +88,10 @@ class Progress:
         if state is None:
             return
         if len(state["random"]) != self.world.size:
-            raise InputError(f"the checkpoint was made by {len(state['random'])} processes, not {self.world.size}.")
+            raise InputError(
+                f"the checkpoint was made by {len(state['random'])} processes, not {self.world.size}."
+                " Resume with as many processes."
+            )
         runner.optim_wrapper.load_state_dict(state["optimizer"])
         for scheduler, saved in zip(runner.param_schedulers or (), state["schedulers"], strict=True):
             scheduler.load_state_dict(saved)

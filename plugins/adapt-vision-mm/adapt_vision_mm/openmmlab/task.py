@@ -72,6 +72,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
             raise InputError(
                 f"DTYPE: OpenMMLab models have float32 weights; not {self.plan.model.dtype}. "
                 "BF16: true trains in mixed precision."
+                " Leave DTYPE out."
             )
         _ = self.models.files
         backbones.check_backbone(self.plan)

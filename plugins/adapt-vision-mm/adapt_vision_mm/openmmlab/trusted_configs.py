@@ -37,7 +37,7 @@ def require_plain(config: Path, *, trusted: bool) -> None:
         source = config.read_text(encoding="utf-8")
         tree = ast.parse(source)
     except (SyntaxError, ValueError, OSError) as error:
-        raise InputError(f"{config} cannot be read as an OpenMMLab config: {error}.") from error
+        raise InputError(f"{config} cannot be read as an OpenMMLab config: {error}. Correct the config.") from error
     found = [(node.lineno, what) for node, what in _code(tree)]
     # mmengine replaces {{...}} in the text before it runs it, by whatever the braces say.
     found += [(n, "{{ }} is replaced by other text") for n, line in enumerate(source.splitlines(), 1) if "{{" in line]

@@ -28,7 +28,9 @@ def load_matching(model: nn.Module, path: Path) -> frozenset[str]:
     own = model.state_dict()
     fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
     if not fits:
-        raise InputError(f"none of the {len(state)} tensors in {path} fits {type(model).__name__}.")
+        raise InputError(
+            f"none of the {len(state)} tensors in {path} fits {type(model).__name__}. Give weights of this model."
+        )
     model.load_state_dict(fits, strict=False)
     log.info("%d of %d tensors loaded from %s", len(fits), len(own), path)
     for what, names in (

@@ -98,6 +98,7 @@ def set_keypoint_count(model: dict[str, Any], count: int) -> None:
         if "out_channels" not in head:
             raise InputError(
                 f"MODEL_PATH: the head {head.get('type')} has no number of keypoints (num_keypoints, out_channels)."
+                " Choose another config."
             )
         head["out_channels"] = count
     if isinstance(model.get("test_cfg"), dict) and "flip_test" in model["test_cfg"]:
@@ -115,4 +116,6 @@ def codec_of(config: Config) -> Codec:
             if step.get("type") == "GenerateTarget":
                 encoder = step["encoder"]
                 return dict(encoder[0] if isinstance(encoder, (list, tuple)) else encoder)
-    raise InputError(f"MODEL_PATH: {config.filename} generates no targets that adapt can train on.")
+    raise InputError(
+        f"MODEL_PATH: {config.filename} generates no targets that adapt can train on. Choose another config."
+    )

@@ -78,6 +78,7 @@ def _keep_keypoints(split: AnnotatedSplit) -> AnnotatedSplit:
     if len(candidates) != 1:
         raise DataError(
             f"{split.source}: {len(candidates)} categories have keypoints; a pose model has the keypoints of one."
+            " Keep the keypoints of one."
         )
     category = candidates[0]
     images = tuple(

@@ -51,4 +51,7 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         )
     if source.file is None:
         raise source.not_found()
-    raise InputError(f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known}).")
+    raise InputError(
+        f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known})."
+        " Convert it into one of these."
+    )

@@ -125,13 +125,15 @@ def _load(path: Path) -> dict[str, list[Any]]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}.") from None
+        raise DataError(f"{path} cannot be read as JSON: {error}. Write the file again.") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise DataError(f"{path} is not a COCO annotation file: it has no list {key!r}.")
+            raise DataError(
+                f"{path} is not a COCO annotation file: it has no list {key!r}. Add it, or name another file."
+            )
     for key in ("images", "categories"):
         if not data[key]:
-            raise DataError(f"{path}: the list {key!r} is empty.")
+            raise DataError(f"{path}: the list {key!r} is empty. Add to it.")
     return cast("dict[str, list[Any]]", data)
 
 

@@ -135,7 +135,7 @@ def find_label_folder(root: Path, images: Path) -> Path:
     candidates = [*(images.parent / name for name in _FOLDERS), *(root / name for name in _FOLDERS)]
     found = next((path for path in candidates if path.is_dir() and next(path.glob("*.png"), None)), None)
     if found is None:
-        raise InputError(f"no folder of PNG label maps in {root} (looked for {', '.join(_FOLDERS)}).")
+        raise InputError(f"no folder of PNG label maps in {root} (looked for {', '.join(_FOLDERS)}). Add one of them.")
     return found
 
 
@@ -151,11 +151,13 @@ def check_classes(class_list: Sequence[str], palette: Sequence[Sequence[int]]) -
         raise InputError("class_list: label maps need the class names; the first is the class of value 1.")
     repeated = [name for name in class_list if list(class_list).count(name) > 1]
     if repeated:
-        raise InputError(f"class_list names {repeated[0]!r} twice.")
+        raise InputError(f"class_list names {repeated[0]!r} twice. Remove one.")
     if palette and len(palette) != len(class_list):
-        raise InputError(f"palette has {len(palette)} colours for {len(class_list)} classes in class_list.")
+        raise InputError(
+            f"palette has {len(palette)} colours for {len(class_list)} classes in class_list. Give each class one."
+        )
     if any(len(colour) != 3 for colour in palette):
-        raise InputError("palette: each colour is [red, green, blue].")
+        raise InputError("palette: each colour is [red, green, blue]. Write three numbers from 0 to 255.")
 
 
 def _with_annotations(
@@ -202,6 +204,7 @@ def _choose_reading(
     raise DataError(
         f"{source}: its label maps have values up to {highest}, and class_list has {classes} classes. Class maps have "
         "1 to the number of classes; instance maps of several classes have class x 1000 + number."
+        " Correct class_list or the maps."
     )
 
 

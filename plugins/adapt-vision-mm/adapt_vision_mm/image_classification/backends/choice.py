@@ -69,7 +69,7 @@ def _locate_local(source: ModelSource, path: Path) -> tuple[Library, LocatedMode
     library = next((library for library in LIBRARIES if library.config_key in config), None)
     if library is None:
         keys = " nor ".join(f"{library.config_key} ({library.name})" for library in LIBRARIES)
-        raise InputError(f"{file} has neither {keys}.")
+        raise InputError(f"{file} has neither {keys}. Add one of them.")
     return library, LocatedModel(source=source, config=config)
 
 
@@ -85,5 +85,5 @@ def _read_config(file: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read as JSON: {error}.") from None
+        raise InputError(f"{file} cannot be read as JSON: {error}. Restore the file.") from None
     return config if isinstance(config, dict) else {}

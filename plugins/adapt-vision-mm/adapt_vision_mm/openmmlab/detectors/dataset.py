@@ -25,7 +25,7 @@ class LoadPhoto(LoadImageFromFile):
         flag = "color_ignore_orientation" if results.get("as_stored") else "color"
         image = mmcv.imread(results["img_path"], flag=flag, backend="cv2")
         if image is None:
-            raise DataError(f"{results['img_path']}: the image cannot be decoded.")
+            raise DataError(f"{results['img_path']}: the image cannot be decoded. Replace the file.")
         results["img"] = image
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results

@@ -42,7 +42,9 @@ class HuggingFaceBackend(Backend):
 
     def __init__(self, plan: Plan[ImageClassificationParams], model: LocatedModel) -> None:
         if model.source is None:
-            raise InputError(f"MODEL_PATH: {plan.model.model_path} is neither a directory nor a hub id (ORG/NAME).")
+            raise InputError(
+                f"MODEL_PATH: {plan.model.model_path} is neither a directory nor a hub id (ORG/NAME). Correct it."
+            )
         self.plan = plan
         self.source = model.source
         self._config = model.config
@@ -53,10 +55,12 @@ class HuggingFaceBackend(Backend):
             kind = self._config.get("model_type", "model")
             raise InputError(
                 f"FRAMEWORK: {params.framework} contradicts {self.source.given}, which is a Hugging Face {kind}."
+                " Leave FRAMEWORK out."
             )
         if params.model_type != DEFAULT_MODEL_TYPE and params.model_type.endswith(TIMM_SUFFIX):
             raise InputError(
                 f"model_type: {params.model_type} contradicts {self.source.given}, which is a Hugging Face model."
+                " Leave model_type out."
             )
 
     def check_files(self) -> None:

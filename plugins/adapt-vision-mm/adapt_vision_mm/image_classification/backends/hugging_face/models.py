@@ -44,7 +44,9 @@ def make_model(
     config = load_companion(AutoConfig.from_pretrained, source, plan)
     wanted = plan.task.params.model_type
     if wanted not in (DEFAULT_MODEL_TYPE, config.model_type):
-        raise InputError(f"model_type: {wanted} contradicts {source.given}, which is a {config.model_type}.")
+        raise InputError(
+            f"model_type: {wanted} contradicts {source.given}, which is a {config.model_type}. Leave model_type out."
+        )
     options: dict[str, Any] = {
         "num_labels": len(names),
         "id2label": dict(enumerate(names)),

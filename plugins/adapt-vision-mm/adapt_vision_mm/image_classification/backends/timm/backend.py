@@ -44,7 +44,9 @@ class TimmBackend(Backend):
         model_type = self.plan.task.params.model_type
         architecture, kind = self.reference.architecture, model_type.removesuffix(TIMM_SUFFIX)
         if model_type != DEFAULT_MODEL_TYPE and architecture is not None and not architecture.startswith(kind):
-            raise InputError(f"model_type: {model_type} contradicts the timm architecture {architecture}.")
+            raise InputError(
+                f"model_type: {model_type} contradicts the timm architecture {architecture}. Leave model_type out."
+            )
 
     def check_files(self) -> None:
         """Do nothing: the folder's config.json has been read, and `check_model` asks timm and the hub."""

@@ -52,6 +52,7 @@ def check_model(reference: TimmReference, *, published: bool) -> None:
         raise InputError(
             f"MODEL_PATH: timm has no architecture {architecture!r}.{hint} "
             "(A Hugging Face model is a folder or ORG/NAME.)"
+            " Correct the name."
         )
     if source is None and published:
         _require_published(architecture)
@@ -63,7 +64,9 @@ def _require_published(name: str) -> None:
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         tags = ", ".join(timm.list_pretrained(f"{name.partition('.')[0]}*")[:5]) or "none"
-        raise InputError(f"load_model: timm publishes no weights of {name} (similar names: {tags}).")
+        raise InputError(
+            f"load_model: timm publishes no weights of {name} (similar names: {tags}). Set load_model: false."
+        )
     hub_id = config.hf_hub_id
     if not hub_id or any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in _CACHED_WEIGHTS):
         return
@@ -127,6 +130,7 @@ def _create(name: str, **options: object) -> nn.Module:
     except (RuntimeError, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise InputError(
             f"MODEL_PATH: {name.partition(':')[2] or name} cannot be loaded: {' '.join(str(error).split())[:300]}"
+            " (Check the model's files.)"
         ) from error
     return model
 
@@ -135,7 +139,7 @@ def _weights_in(folder: Path) -> Path:
     names = (*(FILES[form] for form in ("safetensors", "state_dict")), "pytorch_model.bin")
     found = next((folder / name for name in names if (folder / name).is_file()), None)
     if found is None:
-        raise InputError(f"{folder} has no weights ({', '.join(names)}).")
+        raise InputError(f"{folder} has no weights ({', '.join(names)}). Add them.")
     return found
 
 
@@ -152,11 +156,11 @@ def _checkpoint_activations(model: nn.Module) -> None:
     enable: Any = getattr(model, "set_grad_checkpointing", None)
     try:
         if enable is None:
-            raise InputError("it has no set_grad_checkpointing")
+            raise AssertionError("it has no set_grad_checkpointing")
         enable(True)
-    except (AssertionError, InputError) as error:
+    except AssertionError as error:
         raise InputError(
-            f"GRADIENT_CHECKPOINTING: timm's {type(model).__name__} does not support it ({error})."
+            f"GRADIENT_CHECKPOINTING: timm's {type(model).__name__} does not support it ({error}). Set it to false."
         ) from None
 
 

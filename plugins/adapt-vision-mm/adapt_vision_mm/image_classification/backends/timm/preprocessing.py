@@ -47,7 +47,7 @@ def processor_config(processor: BaseImageProcessor, named: str) -> dict[str, Any
     height = crop.get("height") or size.get("height") or shortest
     width = crop.get("width") or size.get("width") or shortest
     if not height or not width:
-        raise InputError(f"image_processor_path: {named} has no usable size ({size}).")
+        raise InputError(f"image_processor_path: {named} has no usable size ({size}). Set its size.")
     share = getattr(processor, "crop_pct", None)
     if share is None:
         share = height / shortest if shortest else 1.0
