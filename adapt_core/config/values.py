@@ -35,6 +35,12 @@ def convert(value: object, parameter: Parameter, choices: tuple[object, ...] | N
         ValueProblem: with what was expected.
     """
     value = plain(value)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # Python's name of a file whose name is not UTF-8: no file of a run could hold it.
+            raise ValueProblem(f"must be Unicode text, not {_show(value)}. Rename what it names.") from None
     members = union_members(parameter.type)
     for member in members:
         try:

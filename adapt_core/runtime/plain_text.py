@@ -40,6 +40,11 @@ def has_hidden(text: str) -> bool:
     return visible(text) != text
 
 
+def has_surrogates(text: str) -> bool:
+    """Return whether a text holds half of a surrogate pair, as Python's name of a file does whose name is not UTF-8."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _encodable(text: str) -> str:
     return text.encode("utf-8", ESCAPED).decode("utf-8")
 

@@ -179,7 +179,8 @@ def _from_disk(folder: Path) -> dict[str, Dataset]:
 
     try:
         loaded = datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        # Its JSON files can hold anything, and datasets has no error of its own for it: TypeError, AttributeError, ...
         raise DataError(
             f"{folder} cannot be read as a save_to_disk folder: {error} (Save the data set again.)"
         ) from error

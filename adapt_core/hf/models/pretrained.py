@@ -9,7 +9,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapt_core.contracts import LoadedModel
-from adapt_core.errors import InputError
+from adapt_core.errors import AdaptError, InputError
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource, check_model_folder
 from adapt_core.hf.models.logging import quiet_libraries
@@ -111,35 +111,26 @@ def guarded(given: str, load: Callable[[], T]) -> T:
     Raises:
         InputError: the model is damaged, or has code or a pickle that is not trusted.
     """
-    from safetensors import SafetensorError
-
     quiet_libraries()
     try:
         return load()
-    except InputError:
+    except AdaptError:
         raise
     except UnpicklingError as error:
         raise InputError(
             f"MODEL_PATH: the weights of {given} are a pickle that could run code, and are not loaded. "
             "Use weights in model.safetensors."
         ) from error
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        KeyError,
-        ImportError,
-        TypeError,
-        AttributeError,
-        SafetensorError,
-    ) as error:
+    except Exception as error:
+        # A model's files can hold anything, and each library has errors of its own for it, assertions among them.
         text = " ".join(str(error).split())
         if "trust_remote_code" in text:
             raise InputError(
                 f"MODEL_PATH: {given} has its own code, which runs only if you trust it: --set TRUST_REMOTE_CODE=true"
             ) from error
         raise InputError(
-            f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__} (Check the model's files.)"
+            f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__} "
+            "(Check the model's files, and the space left for its cache.)"
         ) from error
 
 

@@ -140,6 +140,37 @@ def test_one_class_is_not_enough(refused: Any, tmp_path: Path) -> None:
     assert "classification needs two or more" in refused(CUSTOM_DATASET_PATH=str(data))
 
 
+@pytest.mark.parametrize("label", [["x", "y"], {"a": 1}, [{"start": 0, "end": 3, "label": "x"}]])
+def test_a_list_or_mapping_is_no_label_and_its_row_is_named(refused: Any, tmp_path: Path, label: object) -> None:
+    data = write(tmp_path / "train.jsonl", [{"text": f"message {number}", "label": label} for number in range(6)])
+    message = refused(CUSTOM_DATASET_PATH=str(data))
+    assert "training row 1: column 'label' contains " in message
+    assert "a label must be text or a whole number" in message
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"hidden_size": "wide"},
+        {"max_position_embeddings": None},
+        {"hidden_dropout_prob": "a"},
+        {"pad_token_id": 99999},
+        {"id2label": ["a"]},
+        {"hidden_act": "zz"},
+    ],
+)
+def test_a_config_json_that_a_library_refuses_is_the_model_s_fault(
+    refused: Any, tiny_encoder: Path, tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_encoder, model)
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (model / "config.json").write_text(json.dumps({**config, **damage}), encoding="utf-8")
+    message = refused(MODEL_PATH=str(model))
+    assert f"MODEL_PATH: {model} cannot be loaded: " in message
+    assert "Check the model's files" in message
+
+
 @pytest.mark.parametrize(
     ("removed", "message"),
     [

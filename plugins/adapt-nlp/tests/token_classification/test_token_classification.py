@@ -136,6 +136,11 @@ def test_each_word_is_asked_for_once_at_its_first_sub_token(tiny_encoder: Path) 
         ({"tokens": [], "ner_tags": []}, "is empty"),
         ({"tokens": ["a", " "], "ner_tags": ["O", "O"]}, "word 2"),
         ({"tokens": ["a"], "ner_tags": [None]}, "tag 1 of column 'ner_tags' is missing"),
+        ({"tokens": ["a"], "ner_tags": [{"start": 0, "end": 1, "label": "PER"}]}, "spans of text, which are not read"),
+        ({"tokens": ["a", "b"], "ner_tags": [[0, 1, "PER"]]}, "spans of text, which are not read"),
+        ({"tokens": ["a"], "ner_tags": {"a": 1}}, "column 'ner_tags' has mappings"),
+        ({"tokens": ["a"], "ner_tags": "B-PER"}, "must be a list of tags, not str"),
+        ({"tokens": [["a"]], "ner_tags": ["O"]}, "word 1 of column 'tokens'"),
     ],
 )
 def test_a_bad_row_is_named_or_dropped(tmp_path: Path, tiny_encoder: Path, row: dict[str, Any], words: str) -> None:
@@ -146,6 +151,13 @@ def test_a_bad_row_is_named_or_dropped(tmp_path: Path, tiny_encoder: Path, row: 
     result = train(tmp_path, tiny_encoder, data, SKIP_BAD_ROWS=True, MAX_STEPS=1, OVERWRITE_OUTPUT_DIR=True)
     assert result.data["train_dropped"] == 1
     assert result.data["train_rows"] == 8
+
+
+def test_spans_in_every_row_are_told_what_to_give_instead(tmp_path: Path, tiny_encoder: Path) -> None:
+    spans = [{"tokens": ["Ada", "lived"], "ner_tags": [{"start": 0, "end": 3, "label": "PER"}]}] * 6
+    data = write(tmp_path / "data", spans, spans)
+    with pytest.raises(InputError, match=r"training row 1: .*a list with one tag for each word: \['B-PER', 'O'\]"):
+        train(tmp_path, tiny_encoder, data)
 
 
 def test_an_id_outside_the_tag_names_is_named(tmp_path: Path, tiny_encoder: Path) -> None:

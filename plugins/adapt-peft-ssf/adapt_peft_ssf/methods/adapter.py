@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from adapt_core.contracts import AttachContext, Quantizer
 from adapt_core.distributed.sharding import restored_requires_grad
-from adapt_core.errors import DefectError, InputError
+from adapt_core.errors import AdaptError, DefectError, InputError
 from adapt_core.methods.requires_grad import hold_batch_norms
 from adapt_core.nn.structure import untie_head
 
@@ -131,7 +131,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
             raise InputError(
                 f"method {self.name} cannot be attached to this model: {' '.join(str(error).split())}"
                 " (Choose other target_modules, or another method.)"
-            ) from (error)
+            ) from error
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
@@ -164,7 +164,18 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         """Attach the adapter of a folder to its base model, quantized or not."""
         if not isinstance(model, PeftModel):
             _untie_adapted_head(model, folder)
-        return self._guarded(lambda: peft_models.load(model, folder))
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+                return peft_models.load(model, folder)
+        except AdaptError:
+            raise
+        except Exception as error:
+            # A folder's files can hold anything, and peft, safetensors and torch have errors of their own for it.
+            raise InputError(
+                f"the {self.name} adapter in {folder} cannot be loaded: "
+                f"{' '.join(str(error).split())[:300] or type(error).__name__} (Restore it, or run again.)"
+            ) from error
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
         """Return the trained model as a plain one, its base dequantized where a quantizer is given.

@@ -89,7 +89,7 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
         except re.error as error:
             raise InputError(
                 f"target_modules: {pattern!r} is neither a module name nor a regular expression ({error}). Correct it."
-            ) from (error)
+            ) from error
     if not found:
         raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, takes)}")
     reasons = {name: _refusal(name, modules, takes) for name in found}

@@ -14,6 +14,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
 from adapt_core.hf.data.tables.read import READERS
 from adapt_core.run_folder.names import holds_runs
+from adapt_core.runtime.plain_text import has_surrogates
 
 from adapt_vision_mm.images.decoder import SUFFIXES
 
@@ -167,6 +168,7 @@ def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, st
                 raise DataError(f"{message}. Remove it, add images, or --set SKIP_BAD_ROWS=true to skip the class.")
             log.warning("%s: the class is skipped.", message)
         for image in images:
+            _require_unicode(image)
             yield image, name
 
 

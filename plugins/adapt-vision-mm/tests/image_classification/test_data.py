@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -241,6 +242,17 @@ def test_an_empty_class_folder_is_named_or_left_out(read: Run, copy: Path) -> No
     with pytest.raises(DataError, match="train/yellow has no images"):
         read(CUSTOM_DATASET_PATH=str(copy))
     assert read(CUSTOM_DATASET_PATH=str(copy), SKIP_BAD_ROWS=True).labels.names == ("blue", "green", "red")
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"red/\xff.jpg"])
+def test_a_name_that_is_not_utf_8_is_said(read: Run, copy: Path, name: bytes) -> None:
+    old = copy / "train" / "red" if b"/" not in name else next((copy / "train" / "red").glob("*.jpg"))
+    try:
+        os.rename(old, os.fsencode(copy / "train") + b"/" + name)
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    with pytest.raises(InputError, match=r"is not UTF-8\. Rename it"):
+        read(CUSTOM_DATASET_PATH=str(copy))
 
 
 def test_a_class_only_in_validation_is_named(read: Run, copy: Path) -> None:
