@@ -170,6 +170,11 @@ def main() -> None:
             _complain(f"error: {error.filename or 'standard output'} cannot be written: {error.strerror}.")
             _discard_output()
             sys.exit(EXIT_INPUT)
+        from adapt_core.runtime.environment_errors import machine_error
+
+        if (told := machine_error(error)) is not None:
+            _complain(f"error: {told}")
+            sys.exit(told.exit_code)
         _complain(f"defect: {type(error).__name__}: {str(error).strip() or 'no message'}")
         _complain(
             "This is not a fault of your input. Please report it with the output of the same command and --traceback."

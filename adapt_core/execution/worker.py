@@ -22,6 +22,7 @@ from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
+from adapt_core.runtime.environment_errors import machine_error
 
 
 def message(plan: Plan, world: World, decision: ResumeDecision) -> str:
@@ -45,8 +46,12 @@ def main() -> int:
         code = EXIT_DEFECT
         report = Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
     except Exception as error:  # noqa: BLE001 - the launcher shows it
-        code = error.exit_code if isinstance(error, AdaptError) else EXIT_DEFECT
-        report = Report.of_error(error)
+        told = None if isinstance(error, AdaptError) else machine_error(error)
+        if told is not None:
+            told.__cause__ = error  # for the traceback in log.txt
+        shown = told or error
+        code = shown.exit_code if isinstance(shown, AdaptError) else EXIT_DEFECT
+        report = Report.of_error(shown)
     channel.write(report.to_line())
     channel.flush()
     return code

@@ -18,9 +18,16 @@ _CAUSES = {
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
     errno.EIO: "the device failed to read or write",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "links lead in a circle",
+    errno.ESTALE: "the network drive has lost it",
+    errno.ENOMEM: "memory is used up",
 }
 _NUMBER = re.compile(r"os error (\d+)|\[Errno (\d+)\]")
 _TORCH_WRITER = ("PytorchStreamWriter failed", "unexpected pos", "iostream error", "basic_ios::clear")
+_NO_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "not enough memory", "bad_alloc")
 _LITTLE = 1 << 20
 _WORKER = re.compile(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (\w[\w ]*)|exited)")
 
@@ -33,9 +40,25 @@ def environment_error(error: BaseException, folder: RunFolder) -> InputError | N
         folder: its run folder, whose checkpoints the message speaks of.
     """
     for cause in _chain(error):
-        found = _worker_killed(cause) or _not_written(cause, folder)
+        found = _worker_killed(cause) or _not_written(cause, folder) or _out_of_memory(cause)
         if found:
             return InputError(f"{found} {_what_is_kept(folder)}")
+    return None
+
+
+def machine_error(error: BaseException) -> InputError | None:
+    """Return what the user is told of an error outside a run that the machine is to blame for, or None.
+
+    A file that cannot be read or written, no space, no memory, too many open files.
+    """
+    for cause in _chain(error):
+        number = _number(cause)
+        if number in _CAUSES:
+            named = getattr(cause, "filename", None) or "a file"
+            return InputError(f"{named}: {_CAUSES[number]}. Change that, and run the command again.")
+        found = _worker_killed(cause) or _out_of_memory(cause)
+        if found:
+            return InputError(found)
     return None
 
 
@@ -56,6 +79,13 @@ def _worker_killed(error: BaseException) -> str | None:
         f"a data-loading process was killed{how} from outside. Where memory was short, lower NUM_WORKERS or "
         "BATCH_SIZE, or give /dev/shm more room."
     )
+
+
+def _out_of_memory(error: BaseException) -> str | None:
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, on any device
+    if not named and not (isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)):
+        return None
+    return "memory is used up: lower BATCH_SIZE or NUM_WORKERS, take a smaller model, or free memory."
 
 
 def _while_loading(error: BaseException) -> bool:

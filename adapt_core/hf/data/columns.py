@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
+from adapt_core.runtime.plain_text import has_surrogates
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -62,6 +63,8 @@ def text_fault(value: object) -> str | None:
         return "is missing (null)"
     if not isinstance(value, str):
         return f"is {type(value).__name__} {value!r}, not text"
+    if has_surrogates(value):
+        return "is not Unicode (it holds half of a surrogate pair)"
     return None if value.strip() else "is empty"
 
 

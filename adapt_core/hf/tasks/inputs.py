@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.errors import InputError
+from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
 from adapt_core.hf.data.source import load_raw
 from adapt_core.hf.data.tables.read import READERS
 from adapt_core.hf.data.texts import TextFieldParams, input_column
+from adapt_core.runtime.plain_text import has_surrogates
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -53,8 +54,18 @@ def file_rows(path: Path, plan: Plan) -> Dataset:
 
 
 def file_lines(path: Path) -> list[str]:
-    """Return the lines of a text file, empty ones left out."""
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    """Return the lines of a text file, empty ones left out.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Make it readable.") from None
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def file_column(path: Path, plan: Plan, column: str) -> list[Any]:
@@ -123,6 +134,8 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
     for number, row in enumerate(words, start=1):
         if not row or not all(isinstance(word, str) and word.strip() for word in row):
             raise InputError(f"input {number} is neither a text nor a list of words. Give one of them.")
+        if any(map(has_surrogates, row)):
+            raise InputError(f"input {number} is not Unicode (it holds half of a surrogate pair). Give a text.")
     return words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
@@ -17,7 +17,7 @@ from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
-from adapt_core.hf.models.pretrained import check_source, load_companion, load_pretrained
+from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained
 from adapt_core.hf.models.tokenizers import load_tokenizer
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
@@ -192,7 +192,8 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         if not folder.is_dir():
             return self.tokenizer
         trust = self.plan.model.trust_remote_code
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
+        load = partial(AutoTokenizer.from_pretrained, folder, local_files_only=True, trust_remote_code=trust)
+        return guarded(str(folder), load)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""

@@ -102,6 +102,13 @@ def test_a_run_without_merging_saves_the_adapter_alone_and_predicts(
     assert "model" not in result.artifacts
     exported = adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported")
     assert (exported / "model.safetensors").exists()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        kept = (tmp_path / "run" / "adapter" / name).read_bytes()
+        for damage in (b"", b"[]", b"{}"):
+            (tmp_path / "run" / "adapter" / name).write_bytes(damage)
+            with pytest.raises(InputError, match=r"the LoRA adapter in .*adapter cannot be loaded: "):
+                adapt_core.predict(tmp_path / "run", ["Where is my book?"])
+        (tmp_path / "run" / "adapter" / name).write_bytes(kept)
 
 
 def test_a_run_goes_on_from_a_checkpoint_of_its_adapter(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:

@@ -162,9 +162,9 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
         """Attach the adapter of a folder to its base model, quantized or not."""
-        if not isinstance(model, PeftModel):
-            _untie_adapted_head(model, folder)
         try:
+            if not isinstance(model, PeftModel):
+                _untie_adapted_head(model, folder)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
                 return peft_models.load(model, folder)

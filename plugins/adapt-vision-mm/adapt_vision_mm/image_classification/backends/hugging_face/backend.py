@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -119,11 +119,12 @@ class HuggingFaceBackend(Backend):
     def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
         from transformers import AutoImageProcessor
 
+        from adapt_core.hf.models.pretrained import guarded
+
         from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import ProcessorTransform
 
         if not folder.is_dir():
             return ProcessorTransform(self.processing_class)
         trust = self.plan.model.trust_remote_code
-        return ProcessorTransform(
-            AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trust)
-        )
+        load = partial(AutoImageProcessor.from_pretrained, folder, local_files_only=True, trust_remote_code=trust)
+        return ProcessorTransform(guarded(str(folder), load))

@@ -1,0 +1,76 @@
+"""What the machine is to blame for is no defect: each error is a real one, as Python, numpy or torch raises it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core.runtime.environment_errors import machine_error
+
+
+def memory_of_python(_: Path) -> object:
+    return bytearray(sys.maxsize)
+
+
+def memory_of_numpy(_: Path) -> object:
+    return pytest.importorskip("numpy").ones(1 << 57, dtype="uint8")
+
+
+def memory_of_torch(_: Path) -> object:
+    return pytest.importorskip("torch").empty(1 << 57, dtype=pytest.importorskip("torch").uint8)
+
+
+def long_name(folder: Path) -> object:
+    return (folder / ("n" * 5000)).read_text()
+
+
+def circle(folder: Path) -> object:
+    (folder / "a").symlink_to(folder / "b")
+    (folder / "b").symlink_to(folder / "a")
+    return (folder / "a").read_text()
+
+
+def full_device(_: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w", encoding="utf-8") as file:
+        file.write("x")
+
+
+def a_file_without_rights(folder: Path) -> object:
+    (folder / "file").write_text("x")
+    (folder / "file").chmod(0)
+    if os.access(folder / "file", os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder / "file"))  # root may read all
+    return (folder / "file").read_text()
+
+
+@pytest.mark.parametrize(
+    ("provoke", "told"),
+    [
+        (memory_of_python, "memory is used up"),
+        (memory_of_numpy, "memory is used up"),
+        (memory_of_torch, "memory is used up"),
+        (long_name, "the name is too long"),
+        (circle, "links lead in a circle"),
+        (full_device, "no space is left on the disk"),
+        (a_file_without_rights, "permission is denied"),
+    ],
+)
+def test_the_machine_s_errors_are_told_as_such(tmp_path: Path, provoke: Callable[[Path], Any], told: str) -> None:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - each has a type of its own
+        provoke(tmp_path)
+    found = machine_error(raised.value)
+    assert found is not None
+    assert told in str(found)
+
+
+def test_a_defect_stays_one() -> None:
+    for error in (KeyError("x"), RuntimeError("shapes do not match"), FileNotFoundError(errno.ENOENT, "x", "y")):
+        assert machine_error(error) is None
