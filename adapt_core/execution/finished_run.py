@@ -128,5 +128,5 @@ class FinishedRun:
         except InputError as error:
             raise InputError(
                 f"{error} {self.folder.path} has only an adapter, of a version of adapt that built its base model from "
-                "the run's data."
+                "the run's data. Give the data back their place."
             ) from error

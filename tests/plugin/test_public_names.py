@@ -28,7 +28,8 @@ PLUGIN = """
     SupportsClassCounts SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
     SupportsMetaInit SupportsPerClass SupportsRandomBatch SupportsRankMemory SupportsRowCount SupportsSamples
     SupportsTokenPreview Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except
-    hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
+    hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything spread
+    untouched_random_state write_text
 """
 HF = """
     HF_LOOP IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
