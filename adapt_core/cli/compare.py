@@ -69,7 +69,9 @@ def _show(compared: Comparison) -> None:
     for title, rows in (("", compared.figures), ("key", compared.settings)):
         if not rows:
             continue
-        table = Table(title, *(_cell(run.name) for run in compared.runs), box=box.SIMPLE_HEAD)
+        table = Table(title, box=box.SIMPLE_HEAD)
+        for run in compared.runs:
+            table.add_column(_cell(run.name))
         for row in rows:
             best = row.best or (False,) * len(row.cells)
             table.add_row(_cell(row.name), *(_cell(cell, won=won) for cell, won in zip(row.cells, best, strict=True)))

@@ -102,10 +102,10 @@ def test_tables_fit_the_terminal(adapt: Adapt) -> None:
 
 
 def test_keys_of_one_section_stay_together_and_none_is_lost(adapt: Adapt) -> None:
-    sections = json.loads(adapt("params", "EPOCHS", "LR", "epochs", "SEED", "--json").stdout)
+    sections = json.loads(adapt("params", "EPOCHS", "LR", "epochs", "OUTPUT_DIR", "--json").stdout)
     assert {title: [row["key"] for row in rows] for title, rows in sections.items()} == {
         "core: training": ["EPOCHS", "LR"],
-        "core: run": ["SEED"],
+        "core: run": ["OUTPUT_DIR"],
     }
     every = json.loads(adapt("params", "training", "LR", "--json").stdout)
     keys = [row["key"] for row in every["core: training"]]
