@@ -23,7 +23,7 @@ def read_image_list(path: Path) -> list[str]:
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a list of image names: {error}.") from None
+        raise DataError(f"{path} cannot be read as a list of image names: {error}. Write it as UTF-8 text.") from None
     pairs = [name.rsplit(maxsplit=1) for name in names]
     bare = [pair[0] for pair in pairs if len(pair) == 2 and pair[1] in _MARKS]
     if len(set(bare)) == len(names):

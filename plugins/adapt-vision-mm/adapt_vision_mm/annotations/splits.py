@@ -80,7 +80,7 @@ def match_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> AnnotatedSpli
     if foreign:
         raise DataError(
             f"{split.source}: {train.source} has no class {', '.join(map(repr, foreign[:5]))}. Its classes: "
-            f"{', '.join(train.names[:20])}."
+            f"{', '.join(train.names[:20])}. Add it there, or remove its objects here."
         )
     unused = max((category.id for category in split.categories), default=0) + 1
     matched = []
@@ -89,7 +89,7 @@ def match_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> AnnotatedSpli
         if here.keypoints != category.keypoints:
             raise DataError(
                 f"{split.source}: class {category.name!r} has other keypoints, or in another order, than in "
-                f"{train.source}."
+                f"{train.source}. Give both the same."
             )
         matched.append(here)
     return attrs.evolve(split, categories=tuple(matched))

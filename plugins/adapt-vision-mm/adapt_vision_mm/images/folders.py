@@ -172,6 +172,12 @@ def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, st
             yield image, name
 
 
+def _require_unicode(path: Path) -> None:
+    """Refuse a name that is not UTF-8: neither a table of paths nor the names of classes can hold it."""
+    if has_surrogates(str(path)):
+        raise DataError(f"{path}: its name, or that of a folder above it, is not UTF-8. Rename it.")
+
+
 @attrs.frozen(kw_only=True)
 class FoundFiles:
     """The files under a folder, sorted.

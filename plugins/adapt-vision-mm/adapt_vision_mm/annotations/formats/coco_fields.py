@@ -45,7 +45,9 @@ def read_categories(entries: Sequence[Any], path: Path) -> tuple[Category, ...]:
     for key, values in (("name", [read_name(e["name"]) for e in entries]), ("id", [e["id"] for e in entries])):
         repeated = [value for value, count in Counter(values).items() if count > 1]
         if repeated:
-            raise DataError(f"{path}: the class {key} {repeated[0]!r} is repeated in the categories.")
+            raise DataError(
+                f"{path}: the class {key} {repeated[0]!r} is repeated in the categories. Give each its own."
+            )
     try:
         return tuple(_read_category(entry) for entry in sorted(entries, key=lambda entry: int(entry["id"])))
     except FieldError as defect:

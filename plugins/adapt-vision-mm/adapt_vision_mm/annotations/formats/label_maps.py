@@ -146,7 +146,7 @@ def check_classes(class_list: Sequence[str], palette: Sequence[Sequence[int]]) -
         InputError: no class, a repeated class, or a palette of another length or with other than three numbers.
     """
     if not all(class_list):
-        raise InputError("class_list: a class name is empty.")
+        raise InputError("class_list: a class name is empty. Give each class one.")
     if not class_list:
         raise InputError("class_list: label maps need the class names; the first is the class of value 1.")
     repeated = [name for name in class_list if list(class_list).count(name) > 1]
