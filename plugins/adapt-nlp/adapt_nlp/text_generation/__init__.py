@@ -1,15 +1,19 @@
 """The task text_generation: continuations of prompts, with causal language models.
 
-task.py         the task
-row_formats.py  the formats of rows: text, pairs, instructions, messages
-chat.py         conversations rendered by a chat template
-data.py         rows -> documents
-packing.py      documents -> packs
-packs.py        whether and how a run trains on packs
-probe.py        whether a model separates the documents of a pack
-attention.py    attention within each document of a pack
-collate.py      batches of documents or packs
-metrics.py      perplexity and token accuracy
-predict.py      prompts and generated texts
-preview.py      examples for `adapt check`, samples for the report
+task.py                 the task
+row_formats.py          the formats of rows: text, pairs, instructions, messages
+row_texts.py            rows -> texts and what is learned of them
+templates.py            chat templates: the simple one, fixed dates, ends
+chat.py                 conversations rendered by a chat template
+conversation_faults.py  what is wrong with a conversation or its tools
+marked_text.py          texts with marked answers -> tokens
+data.py                 rows -> documents
+packing.py              documents -> packs
+packs.py                whether and how a run trains on packs
+probe.py                whether a model separates the documents of a pack
+attention.py            attention within each document of a pack
+collate.py              batches of documents or packs
+metrics.py              perplexity and token accuracy
+predict.py              prompts and generated texts
+preview.py              examples for `adapt check`, samples for the report
 """

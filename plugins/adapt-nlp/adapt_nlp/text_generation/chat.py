@@ -3,136 +3,240 @@
 from __future__ import annotations
 
 import logging
+import os.path
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_nlp.text_generation.marked_text import MarkedText, Span
+from adapt_nlp.text_generation.templates import end_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ROLES = ("system", "user", "assistant", "tool")
+ASSISTANT = "assistant"
 
-SIMPLE_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}{{ '### Assistant:\\n' + message['content'] + eos_token }}"
-    "{% else %}{{ '### ' + message['role'] | capitalize + ':\\n' + message['content'] }}{% endif %}"
-    "{{ '\\n\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### Assistant:\\n' }}{% endif %}"
-)
-"""The template for a tokenizer without one: a heading for each turn, and the end token after each answer."""
+_OURS = ("weight", "train")
+"""Keys of a turn that say whether it is learned, which no template sees."""
 
-Span = tuple[int, int]
-"""Characters, the second exclusive."""
-
-Turns = list[dict[str, Any]]
-"""A conversation: {"role", "content"} and further keys of each turn."""
+_CALLS = ("tool_calls", "function_call")
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+_PLACEHOLDER = "THE-ANSWER-BEGINS-HERE"
 
 log = logging.getLogger(__name__)
 
-
-def ensure_template(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Give a tokenizer without a chat template the simple one, which is saved with it."""
-    if not tokenizer.chat_template:
-        log.warning(
-            "the tokenizer has no chat template: a simple one is used, with a heading for each turn (### User:, "
-            "### Assistant:). It is saved with the model."
-        )
-        tokenizer.chat_template = SIMPLE_TEMPLATE
+Turns = list[dict[str, Any]]
+"""A conversation's turns: {"role", "content"} and further keys of each."""
 
 
-def chat_fault(value: object, column: str, *, needs_answer: bool) -> str | None:
-    """Return why a value is not a usable conversation, or None.
+@attrs.frozen
+class Conversation:
+    """The turns of a conversation, and the descriptions of the tools that the assistant may call.
 
-    Args:
-        value: should be a list of {"role", "content"}.
-        column: for the message.
-        needs_answer: whether a turn must be the assistant's.
+    Attributes:
+        turns: see `Turns`.
+        tools: JSON schemas; None where there are none.
     """
-    if value is None:
-        return f"column {column!r} is missing (null)"
-    if not isinstance(value, list):
-        return f"column {column!r} is {type(value).__name__}, not a list of turns with role and content"
-    if not value:
-        return f"column {column!r} has no turns"
-    for number, turn in enumerate(value, start=1):
-        if not isinstance(turn, Mapping):
-            return f"turn {number} is {type(turn).__name__} {turn!r}, not a mapping with role and content"
-        role, content = turn.get("role"), turn.get("content")
-        if role not in ROLES:
-            return f"turn {number} has the role {role!r}; roles are {', '.join(ROLES)}"
-        if not isinstance(content, str) or not content.strip():
-            if content is None or isinstance(content, str):
-                return f"turn {number} ({role}) has no content"
-            return f"turn {number} ({role}) has content that is not text ({content!r})"
-    if needs_answer and not any(turn["role"] == "assistant" for turn in value):
-        return "no turn is the assistant's, so there is no answer to learn"
-    return None
+
+    turns: Turns
+    tools: list[dict[str, Any]] | None = None
+
+    def before(self, number: int) -> Conversation:
+        """Return the conversation up to a turn, which is not in it."""
+        return attrs.evolve(self, turns=self.turns[:number])
 
 
-def template_fault(tokenizer: PreTrainedTokenizerBase, turns: Turns) -> str | None:
-    """Return why the chat template rejects a conversation, or None."""
-    from jinja2 import TemplateError
-
+def template_fault(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> str | None:
+    """Return why the chat template rejects a conversation, or leaves out one of its tool calls; None if neither."""
     try:
-        render(tokenizer, turns)
-    except TemplateError as error:
+        render(tokenizer, conversation)
+        for number, turn in enumerate(conversation.turns):
+            if turn["role"] == ASSISTANT and not (turn.get("content") or "").strip():
+                before = render(tokenizer, conversation.before(number)) if number else ""
+                until = render(tokenizer, conversation.before(number + 1))
+                if not any(name in until[_common(before, until) :] for name in _called(turn)):
+                    return f"turn {number + 1} (assistant) has no content, and the chat template leaves out its calls"
+    except _template_errors() as error:
         return f"the chat template rejects the conversation: {error}"
     return None
 
 
-def render(
-    tokenizer: PreTrainedTokenizerBase, turns: Sequence[Mapping[str, Any]], *, answer_follows: bool = False
-) -> str:
+def _template_errors() -> tuple[type[Exception], ...]:
+    """Return what rendering raises. Besides a template's own errors, a turn of another form causes others in it."""
+    from jinja2 import TemplateError
+
+    return TemplateError, TypeError, ValueError, LookupError, AttributeError
+
+
+def _called(turn: Mapping[str, Any]) -> Iterator[str]:
+    calls = turn.get("tool_calls") or [turn.get("function_call")]
+    for call in calls if isinstance(calls, list) else []:
+        if isinstance(call, Mapping):
+            function = call.get("function", call)
+            yield str(function.get("name") if isinstance(function, Mapping) else function)
+
+
+def render(tokenizer: PreTrainedTokenizerBase, conversation: Conversation, *, answer_follows: bool = False) -> str:
     """Return a conversation as the text that the model gets.
 
     Args:
         tokenizer: with a chat template.
-        turns: {"role", "content"} each; further keys are passed to the template where they are not None.
+        conversation: further keys of its turns are passed to the template where they are not None.
         answer_follows: end with the opening of the assistant's next turn.
     """
-    given = [{key: value for key, value in turn.items() if value is not None} for turn in turns]
-    text: str = tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=answer_follows)
+    given = [
+        {key: value for key, value in turn.items() if key not in _OURS and (value is not None or key == "content")}
+        for turn in conversation.turns
+    ]
+    text: str = tokenizer.apply_chat_template(
+        given, tools=conversation.tools, tokenize=False, add_generation_prompt=answer_follows
+    )
     return text
 
 
-def render_with_answers(tokenizer: PreTrainedTokenizerBase, turns: Turns) -> list[tuple[str, list[Span]]]:
-    """Return a conversation as texts, each with the characters of its answers, the end of an answer included.
+def is_learned(turn: Mapping[str, Any]) -> bool:
+    """Return whether a turn is an answer to learn: the assistant's, unless its weight is 0 or `train` is false."""
+    return turn["role"] == ASSISTANT and turn.get("weight") != 0 and turn.get("train") in (None, True)
+
+
+def marked_conversation(
+    tokenizer: PreTrainedTokenizerBase, conversation: Conversation, ends: tuple[str, ...], *, trains_all: bool
+) -> list[MarkedText]:
+    """Return a conversation as texts with their answers, the end of an answer included.
 
     It is one text where the template renders earlier turns the same whatever follows. Otherwise (templates that remove
-    the reasoning of earlier answers) it is one text for each answer, as the model sees it when it answers.
+    the reasoning of earlier answers) it is one text for each answer, as the model sees it when it answers. Where the
+    template marks no end of an answer, the end token follows the last one.
+
+    Args:
+        tokenizer: with a chat template.
+        conversation: one that the template takes.
+        ends: the tokens that may end an answer (`end_tokens`).
+        trains_all: learn all of the text but the answers that are not to be learned.
     """
-    whole = render(tokenizer, turns)
-    answers = list(_answers(tokenizer, turns))
-    if all(whole.startswith(text) for text, _ in answers):
-        return [(whole, [span for _, span in answers])]
-    return [(text, [span]) for text, span in answers]
+    whole = render(tokenizer, conversation)
+    answers = list(_answers(tokenizer, conversation))
+    if all(whole.startswith(text) for text, _, _ in answers):
+        texts = [(whole, [(span, learned) for _, span, learned in answers])]
+    else:
+        texts = [(text, [(span, learned)]) for text, span, learned in answers if learned or trains_all]
+    if trains_all:
+        # The texts of a conversation share their beginning: the last contains all of it.
+        text, spans = texts[-1]
+        goes_on = not spans or text[spans[-1][0][1] :].strip()
+        return [_learn_all(text, spans) if goes_on else _learn_all(*_ended(text, spans, ends, tokenizer.eos_token))]
+    return [_learn_answers(*_ended(*text, ends, tokenizer.eos_token)) for text in texts]
 
 
-def _answers(tokenizer: PreTrainedTokenizerBase, turns: Turns) -> Iterator[tuple[str, Span]]:
-    for number, turn in enumerate(turns):
-        if turn["role"] != "assistant":
+def marked_prompt(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> MarkedText:
+    """Return a conversation as a prompt, with its earlier answers as `marked_conversation` marks them."""
+    prompt = render(tokenizer, conversation, answer_follows=True)
+    answers = list(_answers(tokenizer, conversation))
+    same = all(prompt.startswith(text) for text, _, _ in answers)
+    return MarkedText(prompt, tuple(start for _, (start, _), _ in answers) if same else ())
+
+
+def _ended(
+    text: str, answers: list[tuple[Span, bool]], ends: tuple[str, ...], end: str | None
+) -> tuple[str, list[tuple[Span, bool]]]:
+    """Return a text, and its answers, with the end token behind the last answer where the template marks no end."""
+    learned = [place for place, (_, is_target) in enumerate(answers) if is_target]
+    if not learned or end is None:
+        return text, answers
+    start, stop = answers[learned[-1]][0]
+    if text[:stop].endswith(ends):
+        return text, answers
+    return text[:stop] + end, [*answers[: learned[-1]], ((start, stop + len(end)), True)]
+
+
+def _learn_answers(text: str, answers: Sequence[tuple[Span, bool]]) -> MarkedText:
+    return MarkedText(text, _starts(answers), tuple(span for span, is_target in answers if is_target))
+
+
+def _learn_all(text: str, answers: Sequence[tuple[Span, bool]]) -> MarkedText:
+    left_out = [span for span, is_target in answers if not is_target]
+    return MarkedText(text, _starts(answers), tuple(_between(left_out, len(text))) if left_out else None)
+
+
+def _starts(answers: Sequence[tuple[Span, bool]]) -> tuple[int, ...]:
+    return tuple(start for (start, _), _ in answers)
+
+
+def _between(spans: Sequence[Span], length: int) -> Iterator[Span]:
+    start = 0
+    for first, last in (*spans, (length, length)):
+        if first > start:
+            yield start, first
+        start = last
+
+
+def _answers(
+    tokenizer: PreTrainedTokenizerBase, conversation: Conversation
+) -> Iterator[tuple[str, Span, bool]]:
+    """Yield for each answer the conversation that ends with it, its characters there, and whether it is learned."""
+    for number, turn in enumerate(conversation.turns):
+        if turn["role"] != ASSISTANT:
             continue
-        until = render(tokenizer, turns[: number + 1])
-        yield until, (_start_of_answer(tokenizer, turns[:number], until), len(until.rstrip()))
+        until = render(tokenizer, conversation.before(number + 1))
+        start = _start_of_answer(tokenizer, conversation.before(number), turn, until)
+        yield until, (start, max(start, len(until.rstrip()))), is_learned(turn)
 
 
-def _start_of_answer(tokenizer: PreTrainedTokenizerBase, before: Turns, until: str) -> int:
-    """Return where the last turn of a rendered conversation begins: after the longest opening that it starts with."""
-    if not before:
-        return 0
-    for answer_follows in (True, False):
-        opening = render(tokenizer, before, answer_follows=answer_follows)
-        if until.startswith(opening):
-            return len(opening)
-    # The conversation begins with neither: what differs belongs to the turn.
-    differing = (place for place, (a, b) in enumerate(zip(opening, until, strict=False)) if a != b)
-    return next(differing, min(len(opening), len(until)))
+def _start_of_answer(
+    tokenizer: PreTrainedTokenizerBase, before: Conversation, turn: Mapping[str, Any], until: str
+) -> int:
+    """Return where the last turn of a rendered conversation begins: behind the opening that predictions begin with.
+
+    Where the conversation does not begin with that opening (there is no turn before it, or the opening has a
+    `<think>` that the answer lacks), the answer begins where the template puts the turn's text.
+    """
+    opening = _render_or_nothing(tokenizer, before, answer_follows=True) if before.turns else ""
+    if opening and until.startswith(opening):
+        return len(opening)
+    # Reasoning may stand before the content; calls are left out, which the template may put in its place.
+    texts = {key: _PLACEHOLDER for key in ("content", *_REASONING) if key == "content" or turn.get(key)}
+    other = {key: value for key, value in turn.items() if key not in _CALLS}
+    blank = attrs.evolve(before, turns=[*before.turns, {**other, **texts}])
+    rendered = _render_or_nothing(tokenizer, blank)
+    place = rendered.find(_PLACEHOLDER)
+    return _common(until, rendered[:place] if place >= 0 else opening)
+
+
+def _render_or_nothing(
+    tokenizer: PreTrainedTokenizerBase, conversation: Conversation, *, answer_follows: bool = False
+) -> str:
+    """Return a conversation that no row has, which the template may reject, as a text; "" if it does."""
+    try:
+        return render(tokenizer, conversation, answer_follows=answer_follows)
+    except _template_errors():
+        return ""
+
+
+def _common(first: str, second: str) -> int:
+    """Return the length of the beginning that two texts share."""
+    return len(os.path.commonprefix([first, second]))
 
 
 def end_of_answer(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the special token that ends an answer in the chat template (`<|im_end|>`), or None."""
-    text, spans = render_with_answers(
-        tokenizer, [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
-    )[0]
-    start, stop = spans[-1]
-    ids = tokenizer(text[start:stop], add_special_tokens=False)["input_ids"]
-    return int(ids[-1]) if ids and ids[-1] in tokenizer.all_special_ids else None
+    """Return the id of the token that ends an answer in the chat template (`<|im_end|>`), or None."""
+    turns = [{"role": "user", "content": "question"}, {"role": ASSISTANT, "content": "answer"}]
+    text = render(tokenizer, Conversation(turns)).rstrip()
+    ending = max((token for token in end_tokens(tokenizer) if text.endswith(token)), key=len, default=None)
+    return None if ending is None else int(tokenizer.convert_tokens_to_ids(ending))
+
+
+def say_how_answers_end(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Warn where the chat template marks no end of an answer."""
+    if end_of_answer(tokenizer) is not None:
+        return
+    if tokenizer.eos_token is None:
+        log.warning(
+            "the chat template marks no end of an answer and the tokenizer has no end token: adapt predict generates "
+            "until max_new_tokens."
+        )
+    else:
+        log.warning(
+            "the chat template marks no end of an answer: %s is learned behind the last answer of a conversation.",
+            tokenizer.eos_token,
+        )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy
 
 from adapt_core.config.plan import Plan
@@ -18,14 +19,11 @@ from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import load_splits
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import Span, ensure_template
-from adapt_nlp.text_generation.row_formats import (
-    RowFormat,
-    find_row_format,
-    read_columns,
-    row_faults,
-    trained_texts,
-)
+from adapt_nlp.text_generation.chat import render, say_how_answers_end
+from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
+from adapt_nlp.text_generation.row_formats import TOOLS, RowFormat, find_row_format
+from adapt_nlp.text_generation.row_texts import RowTexts
+from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -49,26 +47,31 @@ def prepare_documents(
 
     Args:
         plan: the plan.
-        tokenizer: not called before. It gets a chat template where it needs one and has none.
+        tokenizer: not called before. It gets a chat template where it needs one and has none, and one without the
+            date of the day.
         limit: the longest document in tokens.
 
     Raises:
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
-    row_format = find_row_format(plan, next(iter(raw.values())))
+    row_format = find_row_format(plan, next(iter(raw.values())), tokenizer)
     for split, rows in raw.items():
         require_columns(rows, row_format.columns, split)
     if row_format.is_chat:
-        ensure_template(tokenizer)
+        prepare_template(tokenizer)
+        say_how_answers_end(tokenizer)
+    reader = RowTexts(row_format, plan, tokenizer)
 
-    def encoding(rows: Dataset, _split: str) -> Encoding:
-        columns = read_columns(rows, row_format)
+    def encoding(rows: Dataset, split: str) -> Encoding:
+        columns = row_format.columns_of(rows)
+        if TOOLS in columns and TOOLS in row_format.optional:
+            _say_unused_tools(rows, reader, tokenizer, split)
 
         def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, list[Any]]:
             cells = zip(*(batch[column] for column in columns), strict=True)
             batch_rows = [dict(zip(columns, values, strict=True)) for values in cells]
-            texts = [text for row in batch_rows for text in trained_texts(row, row_format, plan, tokenizer)]
+            texts = [text for row in batch_rows for text in reader.learned(row)]
             return _encode_texts(texts, row_format, tokenizer, limit)
 
         return Encoding(encode=encode, key=key, finish=lambda encoded, split: _drop_untrained(encoded, split, limit))
@@ -76,51 +79,48 @@ def prepare_documents(
     key = {
         "template": tokenizer.chat_template if row_format.is_chat else None,
         "limit": limit,
-        "row format": [row_format.kind, row_format.names],
+        "row format": [row_format.kind, row_format.names, row_format.optional],
         "format": [plan.data.format_string, plan.data.format_names],
         "loss_on": plan.task.params.loss_on,
-        "version": 1,
+        "version": 2,
     }
-    data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, row_format, plan, tokenizer), encoding)
+    data = prepare_rows(plan, tokenizer, raw, lambda rows, _: reader.faults(rows), encoding)
     data.stats["form"] = row_format.kind
     return data, row_format
 
 
+def _say_unused_tools(rows: Dataset, reader: RowTexts, tokenizer: PreTrainedTokenizerBase, split: str) -> None:
+    """Warn where the chat template renders nothing of a column of tools."""
+    row = next((row for row in rows if row[TOOLS]), None)
+    if row is None:
+        return
+    conversation = reader.conversation(row)
+    if render(tokenizer, conversation) == render(tokenizer, attrs.evolve(conversation, tools=None)):
+        log.warning("%s split: the chat template renders no tools, so the column %r has no effect", split, TOOLS)
+
+
 def _encode_texts(
-    texts: Sequence[tuple[str, list[Span] | None]],
+    texts: Sequence[MarkedText],
     row_format: RowFormat,
     tokenizer: PreTrainedTokenizerBase,
     limit: int,
 ) -> dict[str, list[Any]]:
-    encoded = tokenizer(
-        [text for text, _ in texts],
-        # A chat template renders the special tokens itself.
-        add_special_tokens=not row_format.is_chat,
-        return_offsets_mapping=True,
-        return_attention_mask=False,
-        verbose=False,
-    )
+    # A chat template renders the special tokens itself.
+    before, behind = ([], []) if row_format.is_chat else added_tokens(tokenizer)
     end = None if row_format.is_chat else tokenizer.eos_token_id
     found: dict[str, list[Any]] = {"input_ids": [], "labels": [], "targets": [], "cut": []}
-    for number, (_, spans) in enumerate(texts):
-        ids = encoded["input_ids"][number]
-        labels = _labels(ids, encoded["offset_mapping"][number], spans)
-        if end is not None and ids[-1:] != [end]:
-            ids, labels = [*ids, end], [*labels, end]
-        for document in _documents(ids, labels, limit, split=spans is None and not row_format.is_chat):
+    for text, (ids, learned) in zip(texts, tokenize_marked(tokenizer, texts), strict=True):
+        labels = [token if is_target else IGNORED for token, is_target in zip(ids, learned, strict=True)]
+        if ids[: len(before)] != before:
+            ids, labels = [*before, *ids], [IGNORED] * len(before) + labels
+        for token in (*behind, end):
+            if token is not None and ids[-1:] != [token]:
+                ids, labels = [*ids, token], [*labels, token]
+        splits = text.learned is None and not row_format.is_chat
+        for document in _documents(ids, labels, limit, split=splits):
             for name, value in zip(found, document, strict=True):
                 found[name].append(value)
     return found
-
-
-def _labels(ids: list[int], offsets: list[Span], spans: list[Span] | None) -> list[int]:
-    if spans is None:
-        return list(ids)
-    labels = [IGNORED] * len(ids)
-    for token, (start, stop) in enumerate(offsets):
-        if stop > start and any(first <= start < last for first, last in spans):
-            labels[token] = ids[token]
-    return labels
 
 
 def _documents(

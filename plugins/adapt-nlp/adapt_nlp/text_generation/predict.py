@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns, format_row, text_fault
 from adapt_core.hf.tasks.inputs import data_file, file_lines, file_rows, json_object
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import chat_fault, render, template_fault
-from adapt_nlp.text_generation.row_formats import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, instruction_text
+from adapt_nlp.text_generation.chat import Conversation, marked_prompt, template_fault
+from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault
+from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
+from adapt_nlp.text_generation.row_formats import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, TOOLS
+from adapt_nlp.text_generation.row_texts import instruction_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,14 +52,22 @@ def _file_inputs(path: Path, plan: Plan) -> list[Given]:
     return list(file_rows(path, plan))
 
 
+@attrs.frozen
+class Prompt:
+    """An input as it was asked, and as the model gets it."""
+
+    asked: str
+    marked: MarkedText
+
+
 def as_prompt(
     given: Given, plan: Plan[TextGenerationParams], tokenizer: PreTrainedTokenizerBase, name: str, *, is_chat: bool
-) -> str:
-    """Return the prompt of an input, as the model gets it.
+) -> Prompt:
+    """Return the prompt of an input.
 
     Args:
-        given: a text, or a row: `messages`, `instruction` (and `input`), the columns of FORMAT_STRING, or the input
-            column (`prompt` or the text field where none is named).
+        given: a text, or a row: `messages` (and `tools`), `instruction` (and `input`), the columns of FORMAT_STRING,
+            or the input column (`prompt` or the text field where none is named).
         plan: the plan.
         tokenizer: of the adapted model.
         name: for messages ("input 3").
@@ -66,17 +79,23 @@ def as_prompt(
     if isinstance(given, str):
         if fault := text_fault(given):
             raise InputError(f"{name} {fault}. Give a text.")
-        return render(tokenizer, [{"role": "user", "content": given}], answer_follows=True) if is_chat else given
+        if not is_chat:
+            return Prompt(given, MarkedText(given))
+        return _conversation(Conversation([{"role": "user", "content": given}]), tokenizer, name)
     data = plan.data
     if data.format_string and all(column in given for column in format_columns(data)):
         text = format_row(given, data)
         if text is None:
             raise InputError(f"{name}: every column of FORMAT_STRING is empty. Fill one.")
-        return text
-    for column in (data.input_column, MESSAGES):
+        return Prompt(text, MarkedText(text))
+    for column in (data.input_column, plan.task.params.dataset_text_field, MESSAGES):
         if column and isinstance(given.get(column), list):
-            return _conversation(given[column], column, tokenizer, name)
-    if INSTRUCTION in given and not data.input_column:
+            turns = given[column]
+            fault = chat_fault(turns, column, needs_answer=False) or tools_fault(given.get(TOOLS), TOOLS)
+            if fault:
+                raise InputError(f"{name}: {fault}. Correct the turns or the tools.")
+            return _conversation(Conversation(turns, read_tools(given.get(TOOLS))), tokenizer, name)
+    if INSTRUCTION in given and data.input_column in (None, INSTRUCTION):
         if fault := text_fault(given[INSTRUCTION]):
             raise InputError(f"{name}: {INSTRUCTION!r} {fault}. Give a text.")
         asked = instruction_text(given[INSTRUCTION], given.get(INSTRUCTION_INPUT))
@@ -84,15 +103,17 @@ def as_prompt(
     return as_prompt(_row_prompt(given, plan, name), plan, tokenizer, name, is_chat=is_chat)
 
 
-def _conversation(turns: list[Any], column: str, tokenizer: PreTrainedTokenizerBase, name: str) -> str:
+def _conversation(conversation: Conversation, tokenizer: PreTrainedTokenizerBase, name: str) -> Prompt:
     if not tokenizer.chat_template:
         raise InputError(f"{name} is a conversation, and the model was trained on plain text: give a text.")
-    fault = chat_fault(turns, column, needs_answer=False)
-    if fault is None and turns[-1]["role"] == "assistant":
-        fault = "the last turn is the assistant's, so there is nothing to answer"
-    if fault := fault or template_fault(tokenizer, turns):
-        raise InputError(f"{name}: {fault}. Correct the turns; the last one must be the user's.")
-    return render(tokenizer, turns, answer_follows=True)
+    last = conversation.turns[-1]
+    if last["role"] == "assistant":
+        raise InputError(
+            f"{name}: the last turn is the assistant's, so there is nothing to answer. End with the user's turn."
+        )
+    if fault := template_fault(tokenizer, conversation):
+        raise InputError(f"{name}: {fault}. Correct the turns.")
+    return Prompt(last["content"], marked_prompt(tokenizer, conversation))
 
 
 def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name: str) -> str:
@@ -111,7 +132,7 @@ def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name
 def generate_texts(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Mapping[str, str],
+    prompts: Mapping[str, MarkedText],
     params: TextGenerationParams,
     *,
     is_chat: bool,
@@ -137,18 +158,18 @@ def generate_texts(
     from adapt_core.distributed.sharding import compute_device
 
     module: Any = model
-    encoded = tokenizer(
-        list(prompts.values()),
-        add_special_tokens=not is_chat,
-        padding=True,
-        padding_side="left",
-        return_tensors="pt",
-    )
+    before = [] if is_chat else added_tokens(tokenizer)[0]
+    tokens = [ids for ids, _ in tokenize_marked(tokenizer, list(prompts.values()))]
+    rows = [ids if ids[: len(before)] == before else [*before, *ids] for ids in tokens]
+    for name, ids in zip(prompts, rows, strict=True):
+        if not ids:
+            raise InputError(f"{name} has no tokens: give a text.")
+    encoded = tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt")
     longest = encoded["input_ids"].shape[1]
     positions = getattr(module.config.get_text_config(), "max_position_embeddings", None)
     room = positions - longest if isinstance(positions, int) and positions > 0 else params.max_new_tokens
     for name, length in zip(prompts, encoded["attention_mask"].sum(dim=1).tolist(), strict=True):
-        if length == 0 or (length == longest and room < 1):
+        if length == longest and room < 1:
             raise InputError(f"{name} has {length} tokens; the model takes prompts of 1 to {(positions or 2) - 1}.")
     sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
     device = compute_device(model)

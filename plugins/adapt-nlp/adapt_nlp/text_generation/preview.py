@@ -11,9 +11,9 @@ from adapt_core.hf.data.labels import IGNORED
 from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, spread_examples
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import render
 from adapt_nlp.text_generation.predict import generate_texts
-from adapt_nlp.text_generation.row_formats import RowFormat, conversation, trained_texts
+from adapt_nlp.text_generation.row_formats import RowFormat
+from adapt_nlp.text_generation.row_texts import RowTexts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,8 +23,6 @@ MAX_SAMPLES = 3
 """Few, because a model generates token by token while the run waits."""
 
 _MAX_NEW_TOKENS = 32
-_MAX_CHARACTERS = 400
-"""The longest prompt, and the longest expected continuation, of a plain text."""
 
 
 def labelled_documents(tokenizer: PreTrainedTokenizerBase, data: TaskData, count: int) -> list[LabelledTokens]:
@@ -54,34 +52,15 @@ def continuation_samples(
         row_format: of the rows.
         plan: for the decoding.
     """
-    pairs = [split_row(row, row_format, plan, tokenizer) for row in rows]
+    texts = RowTexts(row_format, plan, tokenizer)
+    pairs = [(prompt, expected) for prompt, expected in map(texts.split, rows) if prompt.text]
+    if not pairs:
+        return []
     prompts = {f"sample {number}": prompt for number, (prompt, _) in enumerate(pairs, start=1)}
     generated = generate_texts(
         model, tokenizer, prompts, plan.task.params, is_chat=row_format.is_chat, max_new_tokens=_MAX_NEW_TOKENS
     )
     return [
-        {"input": prompt, "expected": expected, "predicted": text}
+        {"input": prompt.text, "expected": expected, "predicted": text}
         for (prompt, expected), text in zip(pairs, generated, strict=True)
     ]
-
-
-def split_row(
-    row: Mapping[str, Any],
-    row_format: RowFormat,
-    plan: Plan[TextGenerationParams],
-    tokenizer: PreTrainedTokenizerBase,
-) -> tuple[str, str]:
-    """Return a row as prompt and continuation: its last answer, or the second half of a plain text."""
-    if row_format.is_chat:
-        turns = conversation(row, row_format)
-        last = max((number for number, turn in enumerate(turns) if turn["role"] == "assistant"), default=len(turns))
-        answer = turns[last]["content"] if last < len(turns) else ""
-        return render(tokenizer, turns[:last], answer_follows=True), answer
-    text, _ = trained_texts(row, row_format, plan, tokenizer)[0]
-    if row_format.kind == "pairs":
-        answer = str(row[row_format.names[-1]])
-        return text[: len(text) - len(answer)], answer
-    half = max(1, min(len(text) // 2, _MAX_CHARACTERS))
-    space = text.rfind(" ", 0, half)
-    start = space if space > 0 else half
-    return text[:start], text[start : start + _MAX_CHARACTERS]

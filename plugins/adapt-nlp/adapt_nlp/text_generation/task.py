@@ -23,9 +23,11 @@ from adapt_nlp.metrics import names
 from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import end_of_answer, ensure_template
 from adapt_nlp.text_generation.data import prepare_documents
+from adapt_nlp.text_generation.marked_text import added_tokens
 from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
 from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat
+from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
     import torch
@@ -162,6 +164,8 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
             ]
         else:
             prompt = ['inputs = tokenizer("Once upon a time", return_tensors="pt")']
+            if behind := added_tokens(self.tokenizer)[1]:  # text does not end where it is to go on
+                prompt.append(f"inputs = {{name: values[:, :-{len(behind)}] for name, values in inputs.items()}}")
         use = [
             *prompt,
             f"written = model.generate(**inputs, {self._decoding()}, pad_token_id=tokenizer.pad_token_id)",
@@ -179,18 +183,22 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         return read_prompts(arguments, self.plan)
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """Return {"prompt", "generated_text"} for each input; the prompt is what the model got."""
+        """Return {"prompt", "generated_text"} for each input; the prompt is the text or the turn that is answered."""
         from adapt_core.nn.random_state import seed_everything
 
         tokenizer = self.saved_tokenizer(folder)
         is_chat = self._trained_on_chat(folder)
+        if is_chat:
+            prepare_template(tokenizer)
         seed_everything(self.plan.training.seed)
         results = []
         for number, given in enumerate(inputs, start=1):
             name = f"input {number}"
             prompt = as_prompt(given, self.plan, tokenizer, name, is_chat=is_chat)
-            [text] = generate_texts(model, tokenizer, {name: prompt}, self.params, is_chat=is_chat)
-            results.append({"prompt": prompt, "generated_text": text})
+            [text] = generate_texts(model, tokenizer, {name: prompt.marked}, self.params, is_chat=is_chat)
+            results.append({"prompt": prompt.asked, "generated_text": text})
+            if not text.strip():
+                log.warning("%s: the model generates no text; its first token ends the answer.", name)
         return results
 
     def _trained_on_chat(self, folder: Path) -> bool:

@@ -134,7 +134,7 @@ def test_instructions_are_learned_by_heart_and_the_answer_stops(generate: Run, t
     turns = json.dumps({"messages": [{"role": "user", "content": "what comes after e"}]})
     found = predict(result.output_dir, ["what comes after a", str(rows), turns])
     assert [answer["generated_text"] for answer in found] == ["b", "d", "f"]
-    assert found[0]["prompt"] == "### User:\nwhat comes after a\n\n### Assistant:\n"
+    assert found[0]["prompt"] == "what comes after a"
     for argument, fault in (
         ('{"messages": []}', "input 1: column 'messages' has no turns"),
         ('{"question": "x"}', "input 1 has no 'prompt' or 'text', 'instruction' or 'messages'; it has: question"),

@@ -1,0 +1,124 @@
+"""What is wrong with a row, and its texts with the characters that are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from adapt_core.config.plan import Plan
+from adapt_core.hf.data.columns import format_row, text_fault
+
+from adapt_nlp.params import TextGenerationParams
+from adapt_nlp.text_generation.chat import Conversation, marked_conversation, marked_prompt, template_fault
+from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault
+from adapt_nlp.text_generation.marked_text import MarkedText
+from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, TOOLS, RowFormat
+from adapt_nlp.text_generation.templates import end_tokens
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+_MAX_CHARACTERS = 400
+"""The longest prompt, and the longest expected continuation, of a plain text."""
+
+
+def instruction_text(instruction: str, extra: str | None) -> str:
+    """Return an instruction, followed by its input where there is one."""
+    return f"{instruction}\n\n{extra}" if extra and extra.strip() else instruction
+
+
+class RowTexts:
+    """Reads the rows of a format as texts.
+
+    Args:
+        row_format: of the rows.
+        plan: the plan.
+        tokenizer: with the chat template of the training data, where the rows are conversations.
+    """
+
+    def __init__(
+        self, row_format: RowFormat, plan: Plan[TextGenerationParams], tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        self._format = row_format
+        self._plan = plan
+        self._tokenizer = tokenizer
+
+    @cached_property
+    def _ends(self) -> tuple[str, ...]:
+        return end_tokens(self._tokenizer)
+
+    @property
+    def _trains_all(self) -> bool:
+        return self._plan.task.params.loss_on == "all"
+
+    def faults(self, rows: Dataset) -> Iterator[str | None]:
+        """Yield for each row what is wrong with it, or None."""
+        for row in rows.select_columns(self._format.columns_of(rows)):
+            yield self._fault(row)
+
+    def _fault(self, row: Mapping[str, Any]) -> str | None:
+        names = self._format.names
+        if self._format.kind == "messages":
+            fault = chat_fault(row[names[0]], names[0], needs_answer=not self._trains_all)
+            fault = fault or tools_fault(row.get(TOOLS), TOOLS)
+            return fault or template_fault(self._tokenizer, self.conversation(row))
+        plain = names
+        if self._plan.data.format_string:
+            if format_row(row, self._plan.data) is None:
+                return "every column of FORMAT_STRING is empty"
+            plain = names[-1:] if self._format.kind == "pairs" else []
+        for name in plain:
+            if fault := text_fault(row[name]):
+                return f"column {name!r} {fault}"
+        if self._format.kind != "instructions":
+            return None
+        extra = row.get(INSTRUCTION_INPUT)
+        if extra is not None and not isinstance(extra, str):
+            return f"column {INSTRUCTION_INPUT!r} is {type(extra).__name__} {extra!r}, not text"
+        return template_fault(self._tokenizer, self.conversation(row))
+
+    def conversation(self, row: Mapping[str, Any]) -> Conversation:
+        """Return a row of "messages" or "instructions" as a conversation."""
+        names = self._format.names
+        if self._format.kind == "messages":
+            return Conversation([dict(turn) for turn in row[names[0]]], read_tools(row.get(TOOLS)))
+        question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
+        return Conversation([{"role": "user", "content": question}, {"role": "assistant", "content": row[names[-1]]}])
+
+    def learned(self, row: Mapping[str, Any]) -> list[MarkedText]:
+        """Return the texts of a row, with what is learned of each."""
+        if self._format.is_chat:
+            return marked_conversation(
+                self._tokenizer, self.conversation(row), self._ends, trains_all=self._trains_all
+            )
+        prompt = self._plain_prompt(row)
+        if self._format.kind == "text":
+            return [MarkedText(prompt, learned=None)]
+        text, start = prompt + row[self._format.names[-1]], len(prompt)
+        return [MarkedText(text, (start,), None if self._trains_all else ((start, len(text)),))]
+
+    def _plain_prompt(self, row: Mapping[str, Any]) -> str:
+        data = self._plan.data
+        return str(format_row(row, data) if data.format_string else row[self._format.names[0]])
+
+    def split(self, row: Mapping[str, Any]) -> tuple[MarkedText, str]:
+        """Return a row as prompt and continuation: its last answer, or the second half of a plain text."""
+        if self._format.is_chat:
+            whole = self.conversation(row)
+            turns = whole.turns
+            last = max((number for number, turn in enumerate(turns) if turn["role"] == "assistant"), default=len(turns))
+            answer = turns[last] if last < len(turns) else {}
+            expected = str(answer.get("content") or answer.get("tool_calls") or "")
+            if last == 0:  # templates refuse a conversation without turns
+                first = marked_conversation(self._tokenizer, whole, self._ends, trains_all=True)[0]
+                return MarkedText(first.text[: first.answers[0]]), expected
+            return marked_prompt(self._tokenizer, whole.before(last)), expected
+        text = self._plain_prompt(row)
+        if self._format.kind == "pairs":
+            return MarkedText(text), str(row[self._format.names[-1]])
+        half = max(1, min(len(text) // 2, _MAX_CHARACTERS))
+        space = text.rfind(" ", 0, half)
+        start = space if space > 0 else half
+        return MarkedText(text[:start]), text[start : start + _MAX_CHARACTERS]
