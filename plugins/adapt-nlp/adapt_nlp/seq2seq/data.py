@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from adapt_nlp.seq2seq.text_fields import Source, TextField
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 Fields = Callable[["Dataset", str], tuple[Source, TextField]]
 """(rows, split) -> where source and target are in them."""
@@ -69,7 +72,9 @@ def prepare_pairs(
             inputs = encode_sources(tokenizer, [str(source.text(row)) for row in rows], prefix, limits.source)
             texts = [target.text(row) for row in rows]
             targets = tokenizer(text_target=texts, max_length=limits.target, truncation=True)
-            return {**inputs, "labels": targets["input_ids"]}
+            end, adds_end = tokenizer.eos_token_id, _adds_end(tokenizer)
+            labels = [_ended_once(ids, end, limits.target, adds_end=adds_end) for ids in targets["input_ids"]]
+            return {**inputs, "labels": labels}
 
         key = {
             "languages": [str(getattr(tokenizer, name, None)) for name in ("src_lang", "tgt_lang")],
@@ -77,7 +82,7 @@ def prepare_pairs(
             "prefix": prefix,
             "format": [plan.data.format_string, plan.data.format_names],
             "fields": [[*field.columns, getattr(field, "language", None)] for field in (source, target)],
-            "version": 1,
+            "version": 2,
         }
         return Encoding(encode=encode, key=key, finish=finish)
 
@@ -87,7 +92,27 @@ def prepare_pairs(
             "targets_truncated": count_truncated(encoded, "labels", limits.target, f"{split} split: targets"),
         }
 
-    return prepare_rows(plan, tokenizer, raw, faults, encoding)
+    data = prepare_rows(plan, tokenizer, raw, faults, encoding)
+    if tokenizer.eos_token_id is not None and not _adds_end(tokenizer):
+        log.warning(
+            "the tokenizer adds no end to targets: they end with %s, where generation stops", tokenizer.eos_token
+        )
+    return data
+
+
+def _adds_end(tokenizer: PreTrainedTokenizerBase) -> bool:
+    return tokenizer.eos_token_id in tokenizer(text_target="a")["input_ids"]
+
+
+def _ended_once(ids: list[int], end: int | None, limit: int, *, adds_end: bool) -> list[int]:
+    """Return a target with the end token once, where the tokenizer knows one; other special tokens may follow it."""
+    if end is None:
+        return ids
+    if not adds_end:
+        ids = [*ids[: limit - 1], end]
+    while ids[-2:] == [end, end]:  # the text spelled it, too
+        ids = ids[:-1]
+    return ids
 
 
 def _column_names(source: Source, target: TextField) -> list[str]:

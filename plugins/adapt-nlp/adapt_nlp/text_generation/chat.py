@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os.path
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -171,9 +170,7 @@ def _between(spans: Sequence[Span], length: int) -> Iterator[Span]:
         start = last
 
 
-def _answers(
-    tokenizer: PreTrainedTokenizerBase, conversation: Conversation
-) -> Iterator[tuple[str, Span, bool]]:
+def _answers(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> Iterator[tuple[str, Span, bool]]:
     """Yield for each answer the conversation that ends with it, its characters there, and whether it is learned."""
     for number, turn in enumerate(conversation.turns):
         if turn["role"] != ASSISTANT:
@@ -215,7 +212,8 @@ def _render_or_nothing(
 
 def _common(first: str, second: str) -> int:
     """Return the length of the beginning that two texts share."""
-    return len(os.path.commonprefix([first, second]))
+    differing = (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
+    return next(differing, min(len(first), len(second)))
 
 
 def end_of_answer(tokenizer: PreTrainedTokenizerBase) -> int | None:

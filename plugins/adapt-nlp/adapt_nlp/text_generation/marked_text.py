@@ -8,6 +8,7 @@ answer. So prompt and answer are tokenized apart.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import attrs
@@ -58,10 +59,7 @@ def tokenize_marked(tokenizer: PreTrainedTokenizerBase, texts: Sequence[MarkedTe
     """
     cuts = [[0, *filter(None, text.answers), len(text.text)] for text in texts]
     pieces = [
-        (number, start, stop)
-        for number, places in enumerate(cuts)
-        for start, stop in zip(places, places[1:], strict=False)
-        if stop > start
+        (number, start, stop) for number, places in enumerate(cuts) for start, stop in pairwise(places) if stop > start
     ]
     found: list[Tokens] = [([], []) for _ in texts]
     strings = [texts[number].text[start:stop] for number, start, stop in pieces]
@@ -78,9 +76,7 @@ def tokenize_marked(tokenizer: PreTrainedTokenizerBase, texts: Sequence[MarkedTe
 def _is_learned(token: Span, learned: Sequence[Span], end_of_piece: int) -> bool:
     first, last = token
     # Tokens of white space have no width where a tokenizer trims its offsets.
-    return any(
-        begin < end_of_piece and first < end and (last > begin or first == begin) for begin, end in learned
-    )
+    return any(begin < end_of_piece and first < end and (last > begin or first == begin) for begin, end in learned)
 
 
 def _pieces(

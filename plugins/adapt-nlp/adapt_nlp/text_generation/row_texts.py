@@ -90,9 +90,7 @@ class RowTexts:
     def learned(self, row: Mapping[str, Any]) -> list[MarkedText]:
         """Return the texts of a row, with what is learned of each."""
         if self._format.is_chat:
-            return marked_conversation(
-                self._tokenizer, self.conversation(row), self._ends, trains_all=self._trains_all
-            )
+            return marked_conversation(self._tokenizer, self.conversation(row), self._ends, trains_all=self._trains_all)
         prompt = self._plain_prompt(row)
         if self._format.kind == "text":
             return [MarkedText(prompt, learned=None)]

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
+from ..chat_models import (
+    CHATML,
+    DEFAULT_SYSTEM,
+    KINDS,
+    NEWLINES,
+    NO_END,
+    THINKING,
+    TODAY,
+    TOOLS,
+    TWO_BRACKETS,
+    byte_level,
+)
 from adapt_nlp.text_generation.chat import Conversation, end_of_answer, marked_conversation, marked_prompt
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
 from adapt_nlp.text_generation.templates import end_tokens, prepare_template
-
-from ..chat_models import CHATML, DEFAULT_SYSTEM, KINDS, NEWLINES, NO_END, THINKING, TODAY, TOOLS, TWO_BRACKETS
-from ..chat_models import byte_level
 
 ANSWERS = ["positive", " the dog", "good  morning\n\nthere", "\n- cat\n- dog", "7", "ja, größer 🌧"]
 TEMPLATES = {
@@ -106,9 +115,7 @@ def test_turns_of_weight_0_are_read_and_not_learned() -> None:
         given[3][key] = value
         given[1]["weight"] = 1
         for trains_all, unlearned in ((False, "what comes?"), (True, "negative")):
-            (text,) = marked_conversation(
-                tokenizer, Conversation(given), end_tokens(tokenizer), trains_all=trains_all
-            )
+            (text,) = marked_conversation(tokenizer, Conversation(given), end_tokens(tokenizer), trains_all=trains_all)
             ids, learned = tokens(tokenizer, text)
             assert "negative" in tokenizer.decode(ids)
             assert "negative" not in tokenizer.decode(learned)
@@ -127,9 +134,7 @@ def test_calls_of_tools_are_learned_as_they_are_rendered_and_tools_reach_the_tem
         {"role": "assistant", "content": "It stays dry."},
     ]
     tools = [{"type": "function", "function": {"name": "weather"}}]
-    (text,) = marked_conversation(
-        tokenizer, Conversation(given, tools), end_tokens(tokenizer), trains_all=False
-    )
+    (text,) = marked_conversation(tokenizer, Conversation(given, tools), end_tokens(tokenizer), trains_all=False)
     assert text.text.startswith('<|im_start|>tools\n[{"type": "function"')
     rendered = 'CALL {"name": "weather", "arguments": {"place": "Paris", "unit": null}}<|im_end|>'
     assert tokenizer.decode(tokens(tokenizer, text)[1]) == f"{rendered}It stays dry.<|im_end|>"

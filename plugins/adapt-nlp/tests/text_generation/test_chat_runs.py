@@ -61,9 +61,7 @@ def test_questions_are_answered_with_the_template_and_the_answer_ends(
     tmp_path: Path, packing: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{"question": question, "answer": answer} for question, answer in PAIRS.items()]
-    result = trained(
-        tmp_path, rows, NO_END, input_column="question", target_column="answer", packing=packing
-    )
+    result = trained(tmp_path, rows, NO_END, input_column="question", target_column="answer", packing=packing)
     found = predict(result.output_dir, [*PAIRS, json.dumps(rows[1])])
     assert [answer["generated_text"] for answer in found] == [*PAIRS.values(), "positive"]
     assert [answer["prompt"] for answer in found] == [*PAIRS, "film"]

@@ -101,7 +101,7 @@ def test_tools_and_their_calls_are_rendered_as_they_are_written(
     assert '"place"' not in found[1][0]
     assert found[2][0].startswith("<|im_start|>user")
     assert "no effect" not in caplog.text
-    with pytest.raises(InputError, match="train row 1: column 'tools' is dict .*, not a list of tools"):
+    with pytest.raises(InputError, match=r"train row 1: column 'tools' is dict .*, not a list of tools"):
         read([{"messages": [ASKED, answered("two")], "tools": {"name": "add"}}])
     read.template = CHATML
     read(rows[1:])
