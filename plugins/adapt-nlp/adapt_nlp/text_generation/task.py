@@ -21,7 +21,7 @@ from adapt_core.run_folder.paths import RunFolder
 
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import end_of_answer, ensure_template
+from adapt_nlp.text_generation.chat import end_of_answer
 from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
 from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts
@@ -71,7 +71,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         ends = [] if known is None else [known] if isinstance(known, int) else list(known)
         further = [self.tokenizer.eos_token_id]
         if data.stats.get("form") in CHAT_KINDS:
-            ensure_template(self.tokenizer)
+            prepare_template(self.tokenizer)
             further.append(end_of_answer(self.tokenizer))
         ends = list(dict.fromkeys([*ends, *(token for token in further if token is not None)]))
         if ends:
