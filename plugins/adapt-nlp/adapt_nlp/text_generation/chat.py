@@ -54,7 +54,7 @@ def template_fault(tokenizer: PreTrainedTokenizerBase, conversation: Conversatio
             if turn["role"] == ASSISTANT and not (turn.get("content") or "").strip():
                 before = render(tokenizer, conversation.before(number)) if number else ""
                 until = render(tokenizer, conversation.before(number + 1))
-                if not any(name in until[_common(before, until) :] for name in _called(turn)):
+                if not any(name in until[common_length(before, until) :] for name in _called(turn)):
                     return f"turn {number + 1} (assistant) has no content, and the chat template leaves out its calls"
     except _template_errors() as error:
         return f"the chat template rejects the conversation: {error}"
@@ -197,7 +197,7 @@ def _start_of_answer(
     blank = attrs.evolve(before, turns=[*before.turns, {**other, **texts}])
     rendered = _render_or_nothing(tokenizer, blank)
     place = rendered.find(_PLACEHOLDER)
-    return _common(until, rendered[:place] if place >= 0 else opening)
+    return common_length(until, rendered[:place] if place >= 0 else opening)
 
 
 def _render_or_nothing(
@@ -210,7 +210,7 @@ def _render_or_nothing(
         return ""
 
 
-def _common(first: str, second: str) -> int:
+def common_length(first: str, second: str) -> int:
     """Return the length of the beginning that two texts share."""
     differing = (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     return next(differing, min(len(first), len(second)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,7 +19,7 @@ from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import load_splits
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import render, say_how_answers_end
+from adapt_nlp.text_generation.chat import common_length, render, say_how_answers_end
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
 from adapt_nlp.text_generation.row_formats import TOOLS, RowFormat, find_row_format
 from adapt_nlp.text_generation.row_texts import RowTexts
@@ -67,6 +67,8 @@ def prepare_documents(
         columns = row_format.columns_of(rows)
         if TOOLS in columns and TOOLS in row_format.optional:
             _say_unused_tools(rows, reader, tokenizer, split)
+        if row_format.is_chat and split == "train":
+            _say_other_opening(rows[0], reader)
 
         def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, list[Any]]:
             cells = zip(*(batch[column] for column in columns), strict=True)
@@ -97,6 +99,18 @@ def _say_unused_tools(rows: Dataset, reader: RowTexts, tokenizer: PreTrainedToke
     conversation = reader.conversation(row)
     if render(tokenizer, conversation) == render(tokenizer, attrs.evolve(conversation, tools=None)):
         log.warning("%s split: the chat template renders no tools, so the column %r has no effect", split, TOOLS)
+
+
+def _say_other_opening(row: Mapping[str, Any], reader: RowTexts) -> None:
+    """Warn where the chat template opens an answer to predict unlike those of the data (with a `<think>`)."""
+    prompt = reader.split(row)[0].text
+    begun = [common_length(text.text, prompt) for text in reader.learned(row)]
+    if begun and max(begun) < len(prompt):
+        log.warning(
+            "the chat template opens an answer to predict with %r, which the answers of the data do not have: what is "
+            "predicted begins unlike what is learned",
+            prompt[max(begun) :],
+        )
 
 
 def _encode_texts(

@@ -11,7 +11,7 @@ import pytest
 
 from adapt_core.errors import InputError
 
-from ..chat_models import CHATML, NO_END, TODAY, TOOLS, byte_level, llama
+from ..chat_models import CHATML, NO_END, THINKING, TODAY, TOOLS, byte_level, llama
 from ..read_documents import Read
 
 ASKED = {"role": "user", "content": "what comes?"}
@@ -139,3 +139,13 @@ def test_a_date_in_the_template_does_not_change_the_rows_of_another_day(reader: 
     ((text, learned),) = reader(template=TODAY)([{"messages": [ASKED, answered("dog")]}])
     assert text.startswith("Today is 26 Jul 2024\n<|im_start|>user")
     assert learned == "dog<|im_end|>"
+
+
+def test_an_opening_that_predictions_alone_have_is_told(
+    reader: Callable[..., Read], caplog: pytest.LogCaptureFixture
+) -> None:
+    read = reader(template=THINKING)
+    assert read([{"messages": [ASKED, answered("<think>\nhm</think>dog")]}])[0][1] == "hm</think>dog<|im_end|>"
+    assert "opens an answer" not in caplog.text
+    assert read([{"messages": [ASKED, answered("dog")]}])[0][1] == "dog<|im_end|>"
+    assert r"opens an answer to predict with '<think>\n', which the answers of the data do not have" in caplog.text
