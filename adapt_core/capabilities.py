@@ -76,7 +76,8 @@ class SupportsSamples(Protocol):
         """Return at most `count` validation rows, the same ones at each call: {"input", "expected", "predicted"}.
 
         A value is text, a mapping of names to texts, a list of [word, tag] pairs, or a picture as a
-        "data:image/...;base64,..." text.
+        "data:image/...;base64,..." text. A sample may say whether the prediction is right ("right", a bool), and how
+        many things were found in it ("found", an int; of 0 the report says so).
 
         Args:
             model: the attached model, in evaluation mode, on its device.

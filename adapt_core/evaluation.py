@@ -19,11 +19,27 @@ class PerClass:
         figures: a figure's name ("precision", "ap") to one number for each class.
         confusion: counts, a row for each true class and a column for each predicted one; None where that has no
             meaning, or where there are too many classes for a table.
+        predicted: predictions of each class, where there is no `confusion` to count them from; None where they are
+            not counted.
     """
 
     labels: tuple[str, ...]
     figures: Mapping[str, Sequence[float]] = attrs.field(factory=dict)
     confusion: Sequence[Sequence[int]] | None = None
+    predicted: Sequence[int] | None = None
+
+
+def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], wanted: str | None) -> str:
+    """Return the metric that decides what is best: METRIC_FOR_BEST, else the first of a task's that was measured.
+
+    Args:
+        values: what was measured.
+        directions: the task's metrics, each with "higher" or "lower".
+        wanted: METRIC_FOR_BEST.
+    """
+    folded = (wanted or "").removeprefix("eval_").casefold()
+    named = (name for name in values if name.casefold() == folded)
+    return next(named, next((name for name in values if name in directions and name != "loss"), "loss"))
 
 
 def spread(total: int, count: int) -> list[int]:

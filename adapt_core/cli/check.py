@@ -110,9 +110,9 @@ def _tell(plan: Plan) -> None:
 
 def _show_estimate(found: Estimate) -> None:
     from adapt_core.cli.tables import paragraph, table
-    from adapt_core.runtime.format import figure, size
+    from adapt_core.runtime.format import figure, in_rows, size
 
-    rows = [["data", ""], *([name.replace("_", " "), figure(value)] for name, value in found.data.items())]
+    rows = [["data", ""], *([name, figure(value)] for name, value in in_rows(found.data))]
     say(table(rows))
     say()
     if found.classes:

@@ -16,6 +16,7 @@ from adapt_core.runtime.plain_text import in_one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from adapt_core.plugin.specs import TaskSpec
     from adapt_core.report.comparison import Comparison
 
 
@@ -39,11 +40,11 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
 
     registry = Registry.discover(disabled)
 
-    def directions(task: str) -> dict[str, str]:
+    def spec_of(task: str) -> TaskSpec | None:
         item = registry.tasks.find(task)
-        return dict(item.spec.metrics) if item else {}
+        return item.spec if item else None
 
-    compared = comparison.compare(run_dirs, directions)
+    compared = comparison.compare(run_dirs, spec_of)
     if output is not None:
         try:
             write_text(output.expanduser().absolute(), compared.page())

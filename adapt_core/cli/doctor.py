@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -89,9 +88,9 @@ def _devices() -> list[str]:
     import torch
 
     from adapt_core.distributed.devices import has_gpu
+    from adapt_core.runtime.cores import usable_cores
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = [f"cpu: {cores} cores, {torch.get_num_threads()} threads"]
+    found = [f"cpu: {usable_cores()} cores, {torch.get_num_threads()} threads"]
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
         found.append(f"cuda:{number}: {properties.name}, {properties.total_memory / 2**30:.1f} GiB")

@@ -104,7 +104,11 @@ class TrainingParams:
     do_train: bool = param(True, "Train. false: the model is evaluated and exported as it is.", key="DO_TRAIN")
     do_eval: bool = param(True, "Evaluate, before and after training and at each INTERVAL.", key="DO_EVAL")
     num_workers: int = param(
-        4, "Worker processes for data loading.", key="NUM_WORKERS", ge=0, may_change_on_resume=True
+        4,
+        "Worker processes for data loading, at most as many as cores.",
+        key="NUM_WORKERS",
+        ge=0,
+        may_change_on_resume=True,
     )
     batch_size: int = param(16, "Training batch size, per process.", key="BATCH_SIZE", ge=1)
     eval_batch_size: int | None = param(

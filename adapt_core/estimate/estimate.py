@@ -31,6 +31,7 @@ from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.execution.components import Components
+from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything
 from adapt_core.plugin.registry import Registry
 from adapt_core.runtime.format import size
@@ -175,17 +176,16 @@ def _counts(
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
-    parameters = list(model.parameters())
     method = registry.methods.find(plan.method.name)
     adapter = method is not None and method.spec.is_peft
     merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
     disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
-    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    counts = count_parameters(model)
     counted = rank_ranges(plan, registry, model, quantized, memory)
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
-    return sum(p.numel() for p in parameters), trainable, own, counted, disk
+    return counts.total, counts.trainable, own, counted, disk
 
 
 def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:

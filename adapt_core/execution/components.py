@@ -34,11 +34,11 @@ class Components:
             task, launcher: used in place of new ones where they exist already.
 
         Raises:
-            DefectError: an implementation cannot be imported.
+            DefectError: an implementation cannot be imported, or lacks a method of its contract.
         """
         return cls(
             task=task or make_task(plan),
-            method=_implementation("method", plan.method)(plan.method.params),
+            method=_construct("method", plan.method, Method, plan.method.params),
             quantizer=make_quantizer(plan.quantizer) if plan.quantizer else None,
             launcher=launcher or make_launcher(plan),
         )
@@ -88,9 +88,9 @@ def make_task(plan: Plan) -> Task:
     """Construct the task of a plan.
 
     Raises:
-        DefectError: it cannot be imported; the message names its plugin.
+        DefectError: it cannot be imported, or lacks a method; the message names its plugin.
     """
-    task: Task = _implementation("task", plan.task)(plan)
+    task: Task = _construct("task", plan.task, Task, plan)
     return task
 
 
@@ -98,9 +98,9 @@ def make_quantizer(choice: Choice) -> Quantizer:
     """Construct the quantizer of a plan.
 
     Raises:
-        DefectError: it cannot be imported; the message names its plugin.
+        DefectError: it cannot be imported, or lacks a method; the message names its plugin.
     """
-    quantizer: Quantizer = _implementation("quantizer", choice)(choice.params)
+    quantizer: Quantizer = _construct("quantizer", choice, Quantizer, choice.params)
     return quantizer
 
 
@@ -108,16 +108,47 @@ def make_launcher(plan: Plan) -> Launcher:
     """Construct the launcher of a plan.
 
     Raises:
-        DefectError: it cannot be imported; the message names its plugin.
+        DefectError: it cannot be imported, or lacks a method; the message names its plugin.
     """
-    launcher: Launcher = _implementation("launcher", plan.launcher)(plan.launcher.params)
+    launcher: Launcher = _construct("launcher", plan.launcher, Launcher, plan.launcher.params)
     return launcher
 
 
-def _implementation(kind: str, choice: Choice) -> Any:
+def _construct(kind: str, choice: Choice, contract: type, argument: object) -> Any:
     try:
-        return load_object(choice.implementation)
+        implementation = load_object(choice.implementation)
     except (ImportError, AttributeError) as error:
         raise DefectError(
             f"{kind} {choice.name!r} of {choice.distribution} {choice.version} cannot be imported: {error}."
         ) from error
+    if isinstance(implementation, type):  # before it is constructed: Python refuses to construct an abstract class
+        require_answers(implementation, contract, kind, choice)
+    made = implementation(argument)
+    require_answers(made, contract, kind, choice)
+    return made
+
+
+def answers(contract: type) -> tuple[str, ...]:
+    """Return the methods that an implementation of a contract must have."""
+    return tuple(name for name, value in vars(contract).items() if callable(value) and not name.startswith("_"))
+
+
+def require_answers(implementation: object, contract: type, kind: str, choice: Choice) -> None:
+    """Check that an implementation has each method of its contract, none of them abstract.
+
+    Args:
+        implementation: a class or an object.
+        contract: a protocol of `adapt_core.contracts`.
+        kind: what it is, for the message.
+        choice: the spec that it comes from.
+
+    Raises:
+        DefectError: methods are missing.
+    """
+    held = {name: getattr(implementation, name, None) for name in answers(contract)}
+    missing = [n for n, method in held.items() if not callable(method) or getattr(method, "__isabstractmethod__", 0)]
+    if missing:
+        raise DefectError(
+            f"the {kind} of {choice.name!r} ({choice.implementation}, {choice.distribution} {choice.version}) has no "
+            f"{', '.join(missing)}: a {contract.__name__} must answer them, see docs/plugins.md."
+        )

@@ -17,8 +17,9 @@ from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, Parallel
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
-from adapt_core.execution.components import Components
+from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.export import export_run, size_of
+from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.versions import versions
@@ -30,6 +31,7 @@ from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.ownership import claim, complete
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
+from adapt_core.runtime.cores import loading_processes
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import ProgressReporter
 from adapt_core.runtime.recorder import MetricRecorder
@@ -88,22 +90,24 @@ class Run:
         model, context = self.attach(loaded)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
         strategy = self.components.launcher.parallel_strategy(self.world)
+        require_answers(strategy, ParallelStrategy, "parallel strategy", self.plan.launcher)
         loop = self.make_loop(data, model, training_check, strategy)
         merge_check = MergeCheck(model, rounded=self.is_rounded(loaded, context))
         self.components.launcher.verify(loop, self.world)
         self.start()
-        record = EvaluationRecord(self.components.task, data, self.folder, is_main=self.world.is_main)
+        record = self.evaluation_record(data)
         before = self.measure_before(loop, data, record)
         trained = self.train(loop)
         after, test = self.measure_after(loop, data, record, trained)
+        counts = count_parameters(model)
         result = RunResult(
             status="finished",
             task=self.plan.task.name,
             method=self.plan.method.name,
             quantization=self.plan.quantizer.name if self.plan.quantizer else None,
             launcher=self.plan.launcher.name,
-            total_parameters=sum(p.numel() for p in model.parameters()),
-            trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+            total_parameters=counts.total,
+            trainable_parameters=counts.trainable,
             metrics={"before": before, "after": after, "test": test},
             train_seconds=trained.seconds if trained else 0.0,
             samples_per_second=trained.samples_per_second if trained else 0.0,
@@ -144,14 +148,13 @@ class Run:
     def attach(self, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:
         """Attach the method to the base model."""
         model, context = self.components.attach(self.plan, loaded)
-        trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        total = sum(p.numel() for p in model.parameters())
+        counts = count_parameters(model)
         log.info(
             "method %s: %s of %s parameters train (%.3g %%)",
             self.plan.method.name,
-            f"{trainable:,}",
-            f"{total:,}",
-            100 * trainable / total,
+            f"{counts.trainable:,}",
+            f"{counts.total:,}",
+            counts.share,
         )
         return model, context
 
@@ -159,7 +162,10 @@ class Run:
         self, data: TaskData, model: nn.Module, training_check: TrainingCheck, strategy: ParallelStrategy
     ) -> Loop:
         """Build the task's training loop."""
-        return self.components.task.make_loop(
+        wanted, used = self.plan.training.num_workers, loading_processes(self.plan.training.num_workers)
+        if used < wanted and self.world.is_main:
+            log.info("NUM_WORKERS %d: there are %d cores, so %d processes load data.", wanted, used, used)
+        loop = self.components.task.make_loop(
             Job(
                 plan=self.plan,
                 world=self.world,
@@ -172,6 +178,8 @@ class Run:
                 strategy=strategy,
             )
         )
+        require_answers(loop, Loop, "loop", self.plan.task)
+        return loop
 
     def is_rounded(self, loaded: LoadedModel, context: AttachContext) -> bool:
         """Return whether any weight of the model or any activation has less than float32's precision."""
@@ -186,6 +194,17 @@ class Run:
             start_trackers(self.plan, self.registry)
         self.recorder.started(self.plan)
 
+    def evaluation_record(self, data: TaskData) -> EvaluationRecord:
+        """Return the record of this run's evaluations."""
+        return EvaluationRecord(
+            self.components.task,
+            data,
+            self.folder,
+            directions=self.registry.task_spec(self.plan.task.name).metrics,
+            wanted=self.plan.training.metric_for_best,
+            is_main=self.world.is_main,
+        )
+
     def measure_before(self, loop: Loop, data: TaskData, record: EvaluationRecord) -> dict[str, float] | None:
         """Evaluate the base model with its new head. Random state is kept; a resumed run reads the first run's."""
         if not self.plan.training.do_eval or data.validation is None:
@@ -194,8 +213,10 @@ class Run:
             return self.decision.before
         with untouched_random_state(), self.components.method.disable_adapter(loop.unwrap_model()):
             before = loop.evaluate(data.validation)
-            record.record("before", loop, before)
+            findings = record.record("before", loop, before)
         self.recorder.metrics("before", 0, 0.0, before)
+        if not self.plan.training.do_train:  # a new head's predictions say nothing of a model that will be trained
+            self.recorder.warn(findings)
         log.info("before: %s", format_metrics(before))
         return before
 
@@ -214,13 +235,15 @@ class Run:
         after = None
         if trained is not None and data.validation is not None:
             after = trained.after or loop.evaluate(data.validation)
-            record.record("after", loop, after)
+            findings = record.record("after", loop, after)
             self.recorder.metrics("after", step, training.epochs, after)
+            self.recorder.warn(findings)
             log.info("after: %s", format_metrics(after))
         test = None
         if data.test is not None:
             test = loop.evaluate(data.test)
             self.recorder.metrics("test", step, training.epochs, test)
+            self.recorder.warn(record.examine("test", loop, test))
             log.info("test: %s", format_metrics(test))
         return after, test
 

@@ -96,6 +96,8 @@ class TaskSpec(Spec):
         core_defaults: defaults of core keys that differ for this task (`{"MODEL_PATH": "densenet121"}`).
         metrics: the metrics it reports, the one that decides what is best first; each with whether "higher" or
             "lower" is better. `loss` is always there.
+        bounds: the least and the greatest value that a metric can have (`{"accuracy": (0, 1)}`), where a chart's axis
+            ends; an infinite one where it has none.
         pipeline: the hub's name of the task ("text-classification") for the model card, or a function that returns it
             from the task's params; None where the hub has none.
         library: the hub's name of the library that loads the saved model ("transformers"), for the model card.
@@ -103,6 +105,7 @@ class TaskSpec(Spec):
 
     loop: LoopSpec = attrs.field(validator=attrs.validators.instance_of(LoopSpec))
     metrics: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only)
+    bounds: Mapping[str, tuple[float, float]] = attrs.field(factory=dict, converter=_read_only)
     core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
     pipeline: str | Callable[[Any], str | None] | None = None
     library: str | None = None

@@ -17,6 +17,12 @@ _DOTTED = 40
 
 Points = Sequence[tuple[float, float]]
 
+Bounds = tuple[float, float]
+"""The least and the greatest value of a figure; infinite where it has none."""
+
+UNBOUNDED: Bounds = (-math.inf, math.inf)
+NOT_NEGATIVE: Bounds = (0.0, math.inf)
+
 
 @attrs.frozen
 class Tick:
@@ -70,12 +76,13 @@ class Chart:
     height: float = HEIGHT
 
 
-def line_chart(title: str, series: Sequence[tuple[str, Points]]) -> Chart | None:
+def line_chart(title: str, series: Sequence[tuple[str, Points]], bounds: Bounds = UNBOUNDED) -> Chart | None:
     """Return a chart of series over steps; None where there is nothing to draw.
 
     Args:
         title: of the chart.
         series: names to points (step, value); values that are not finite are left out.
+        bounds: least and greatest value that there can be. The axis of values ends at those that are finite.
     """
     clean = [(name, [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]) for name, points in series]
     drawn = [(number, name, sorted(points)) for number, (name, points) in enumerate(clean) if points]
@@ -83,7 +90,8 @@ def line_chart(title: str, series: Sequence[tuple[str, Points]]) -> Chart | None
         return None
     every = [point for _, _, points in drawn for point in points]
     x_scale, x_ticks = _axis((x for x, _ in every), _LEFT, WIDTH - _RIGHT, whole=True)
-    y_scale, y_ticks = _axis((y for _, y in every), HEIGHT - _BOTTOM, _TOP, whole=False)
+    finite = [bound for bound in bounds if math.isfinite(bound)]
+    y_scale, y_ticks = _axis([*(y for _, y in every), *finite], HEIGHT - _BOTTOM, _TOP, whole=False)
     lines = []
     for number, name, points in drawn:
         places = [(x_scale(x), y_scale(y)) for x, y in points]
@@ -101,8 +109,8 @@ def _axis(values: Iterable[float], start: float, end: float, *, whole: bool) -> 
     found = list(values)
     low, high = min(found), max(found)
     if low == high:
-        half = abs(low) / 2 or 0.5
-        low, high = (low - 1, high + 1) if whole else (low - half, high + half)
+        half = 1 if whole else abs(low) / 2 or 0.5
+        low, high = (low - half if low > 0 or not whole else low, high + half)
     step = _nice((high - low) / _TICKS)
     if whole:
         step = max(1.0, step)

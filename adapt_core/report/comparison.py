@@ -9,6 +9,8 @@ from typing import Any
 import attrs
 
 from adapt_core.errors import InputError
+from adapt_core.plugin.specs import TaskSpec
+from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
 from adapt_core.report.html import render
 from adapt_core.result import RunResult
@@ -47,11 +49,13 @@ class Comparison:
         runs: in the order given.
         figures: metrics after (and on the test split), speed, memory, sizes.
         settings: the config keys in which the runs differ.
+        bounds: metric -> the values that it can have.
     """
 
     runs: tuple[ComparedRun, ...]
     figures: tuple[Row, ...]
     settings: tuple[Row, ...]
+    bounds: Mapping[str, Bounds] = attrs.field(factory=dict)
 
     def page(self) -> str:
         """Return the comparison as an HTML page that needs no other file."""
@@ -61,7 +65,7 @@ class Comparison:
             runs=self.runs,
             figures=self.figures,
             settings=self.settings,
-            charts=overlaid([(run.name, run.lines) for run in self.runs]),
+            charts=overlaid([(run.name, run.lines) for run in self.runs], self.bounds),
         )
 
     def to_data(self) -> dict[str, Any]:
@@ -79,12 +83,12 @@ class Comparison:
         }
 
 
-def compare(folders: Sequence[Path], directions: Callable[[str], Mapping[str, str]]) -> Comparison:
+def compare(folders: Sequence[Path], spec_of: Callable[[str], TaskSpec | None]) -> Comparison:
     """Read and compare finished runs.
 
     Args:
         folders: run folders.
-        directions: task -> its metrics, each with "higher" or "lower".
+        spec_of: a task's name -> its spec; None where its plugin is not there.
 
     Raises:
         InputError: a folder contains no finished run.
@@ -92,10 +96,14 @@ def compare(folders: Sequence[Path], directions: Callable[[str], Mapping[str, st
     names = _short_names(folders)
     runs = tuple(_read(folder, name) for folder, name in zip(folders, names, strict=True))
     better = {"validation loss": "lower", "test loss": "lower"}
-    for task in {run.result.task for run in runs}:
-        for name, direction in directions(task).items():
+    bounds: dict[str, Bounds] = {}
+    for spec in map(spec_of, {run.result.task for run in runs}):
+        if spec is None:
+            continue
+        for name, direction in spec.metrics.items():
             better.update({f"validation {name}": direction, f"test {name}": direction})
-    return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)))
+        bounds.update(spec.bounds)
+    return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)), bounds)
 
 
 def _read(folder: Path, name: str) -> ComparedRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from adapt_core.report.charts import Chart, Points, line_chart
+from adapt_core.report.charts import NOT_NEGATIVE, UNBOUNDED, Bounds, Chart, Points, line_chart
 
 _PLACE = ("phase", "step", "epoch")
 _EVALUATIONS = ("before", "eval", "after")
@@ -23,8 +23,14 @@ def evaluated(lines: Iterable[Mapping[str, Any]]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in (*_PLACE, "loss")]
 
 
-def charts_of(lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """Return the loss, each evaluation metric, learning rate and gradient norm of one run."""
+def charts_of(lines: Sequence[Mapping[str, Any]], bounds: Mapping[str, Bounds]) -> list[Chart]:
+    """Return the loss, each evaluation metric, learning rate and gradient norm of one run.
+
+    Args:
+        lines: of `metrics.jsonl`.
+        bounds: metric -> the values that it can have, where they are known.
+    """
+    known = {**bounds, "learning rate": NOT_NEGATIVE, "grad norm": NOT_NEGATIVE}
     wanted: list[tuple[str, list[tuple[str, Points]]]] = [
         ("loss", [("training", series(lines, ["train"], "loss")), ("validation", series(lines, _EVALUATIONS, "loss"))]),
     ]
@@ -33,11 +39,17 @@ def charts_of(lines: Sequence[Mapping[str, Any]]) -> list[Chart]:
         (name.replace("_", " "), [("training", series(lines, ["train"], name))])
         for name in ("learning_rate", "grad_norm")
     ]
-    return [chart for chart in (line_chart(title, drawn) for title, drawn in wanted) if chart is not None]
+    made = (line_chart(title, drawn, known.get(title, UNBOUNDED)) for title, drawn in wanted)
+    return [chart for chart in made if chart is not None]
 
 
-def overlaid(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[Chart]:
-    """Return the loss and each evaluation metric of several runs, a line for each run."""
+def overlaid(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], bounds: Mapping[str, Bounds]) -> list[Chart]:
+    """Return the loss and each evaluation metric of several runs, a line for each run.
+
+    Args:
+        runs: names, and the lines of their `metrics.jsonl`.
+        bounds: metric -> the values that it can have, where they are known.
+    """
     names = list(dict.fromkeys(name for _, lines in runs for name in evaluated(lines)))
     wanted = [
         ("training loss", ["train"], "loss"),
@@ -45,6 +57,7 @@ def overlaid(runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[Ch
         *((f"validation {name}", _EVALUATIONS, name) for name in names),
     ]
     made = (
-        line_chart(title, [(run, series(lines, phases, name)) for run, lines in runs]) for title, phases, name in wanted
+        line_chart(title, [(run, series(lines, phases, name)) for run, lines in runs], bounds.get(name, UNBOUNDED))
+        for title, phases, name in wanted
     )
     return [chart for chart in made if chart is not None]

@@ -14,10 +14,11 @@ import attrs
 
 from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
 from adapt_core.contracts import Loop, Task, TaskData
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import PerClass, deciding_metric
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
 log = logging.getLogger(__name__)
 
@@ -36,24 +37,40 @@ class EvaluationRecord:
     Args:
         task, data: of the run.
         folder: whose `evaluation.json` is written.
+        directions: the task's metrics, each with "higher" or "lower".
+        wanted: METRIC_FOR_BEST.
         is_main: whether this is rank 0.
     """
 
-    def __init__(self, task: Task, data: TaskData, folder: RunFolder, is_main: bool) -> None:
+    def __init__(
+        self,
+        task: Task,
+        data: TaskData,
+        folder: RunFolder,
+        *,
+        directions: Mapping[str, str],
+        wanted: str | None,
+        is_main: bool,
+    ) -> None:
         self._task = task
         self._data = data
         self._folder = folder
+        self._directions = directions
+        self._wanted = wanted
         self._is_main = is_main
 
-    def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> None:
-        """Record the predictions and class scores of the model as it is.
+    def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
+        """Record the predictions and class scores of the model as it is on the validation split.
 
         Args:
             moment: "before" or "after".
             loop: that holds the model.
             metrics: of the evaluation of these weights, which has been made already.
+
+        Returns:
+            what is wrong with the predictions; see `adapt_core.verification.predictions`.
         """
-        table = loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
+        table = _table(loop, metrics)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -62,6 +79,16 @@ class EvaluationRecord:
         if self._is_main and any(taken.values()):
             claim(self._folder.path, self._folder.evaluation.name)
             write_text(self._folder.evaluation, json.dumps({**stored(self._folder), moment: taken}))
+        return self._findings(table, metrics, "validation") or text_findings(samples, "validation")
+
+    def examine(self, split: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
+        """Return what is wrong with the predictions of an evaluation that is not recorded, as `record` does."""
+        return self._findings(_table(loop, metrics), metrics, split)
+
+    def _findings(self, table: PerClass | None, metrics: Mapping[str, float], split: str) -> list[str]:
+        found = class_findings(table, split) if table is not None else []
+        name = deciding_metric(metrics, self._directions, self._wanted)
+        return found or score_findings(metrics, name, self._directions.get(name), split)
 
     def _samples(self, loop: Loop) -> list[dict[str, Any]]:
         if not isinstance(self._task, SupportsSamples):
@@ -91,6 +118,10 @@ def stored(folder: RunFolder) -> dict[str, Any]:
         log.warning("%s cannot be read (%s): what it had is left out of the report.", folder.evaluation, error)
         return {}
     return held if isinstance(held, dict) else {}
+
+
+def _table(loop: Loop, metrics: Mapping[str, float]) -> PerClass | None:
+    return loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
 
 
 def _plain(table: PerClass) -> dict[str, Any]:

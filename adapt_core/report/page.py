@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -14,10 +14,12 @@ from adapt_core.report.classes import class_section
 from adapt_core.report.configuration import settings
 from adapt_core.report.curves import charts_of
 from adapt_core.report.evaluation_record import stored
+from adapt_core.report.headline import headline
 from adapt_core.report.html import render
+from adapt_core.report.samples import samples_section
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, setting, size, span
+from adapt_core.runtime.format import figure, in_rows, setting, size, span
 
 
 def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
@@ -33,14 +35,16 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
     evidence = stored(folder)
     task = registry.tasks.find(plan.task.name)
     directions = {"loss": "lower", **(task.spec.metrics if task else {})}
+    bounds = task.spec.bounds if task else {}
     return render(
         "report.html.j2",
         title=f"{plan.task.name} with {plan.method.name}",
         summary=f"{plan.model.local_model_path or plan.model.model_path}, adapted to {data_of(plan)}",
         warnings=result.warnings,
+        headline=headline(result, directions, plan.training.metric_for_best),
         tiles=tiles(result),
-        metrics=metrics_section(result.metrics, directions),
-        charts=charts_of(folder.metric_lines()),
+        metrics=metrics_section(result.metrics, directions, doubtful=bool(result.warnings)),
+        charts=charts_of(folder.metric_lines(), bounds),
         samples=samples_section(evidence),
         classes=class_section(evidence),
         changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],
@@ -88,12 +92,13 @@ class MetricTable:
     changes: bool
 
 
-def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -> MetricTable:
+def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str], *, doubtful: bool) -> MetricTable:
     """Return the table of what was measured.
 
     Args:
         metrics: moment -> metrics, as in a result.
         directions: metric -> "higher" or "lower".
+        doubtful: whether a warning puts them in doubt, so that none is coloured as better.
     """
     columns = [name for name in ("before", "after", "test") if metrics.get(name)]
     names = dict.fromkeys(name for column in columns for name in metrics[column])
@@ -105,26 +110,15 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str]) -
         change = None if before is None or after is None else after - before
         better = (change or 0) > 0 if directions.get(name) == "higher" else (change or 0) < 0
         verdict = "" if not change or name not in directions else "better" if better else "worse"
+        verdict = "" if doubtful and better else verdict
         cells = ["" if value is None else f"{value:.4f}" for value in values]
         rows.append(MetricRow(name, cells, "" if change is None else f"{change:+.4f}", verdict))
     return MetricTable(columns, rows, both)
 
 
-def samples_section(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the validation rows, each with what was expected and what was predicted at each moment."""
-    moments = {name: taken["samples"] for name, taken in evidence.items() if taken["samples"]}
-    first: Sequence[Mapping[str, Any]] = next(iter(moments.values()), ())
-    found = []
-    for number, sample in enumerate(first):
-        answers = [("expected", sample["expected"])]
-        answers += [(name, rows[number]["predicted"]) for name, rows in moments.items() if number < len(rows)]
-        found.append({"input": sample["input"], "answers": answers})
-    return found
-
-
 def facts(result: RunResult) -> list[tuple[str, str]]:
     """Return further facts: the data, the training check, the merge, the files."""
-    rows = [(name.replace("_", " "), setting(value)) for name, value in result.data.items()]
+    rows = [(name, setting(value)) for name, value in in_rows(result.data)]
     check = result.training_check
     if check.get("moved_tensors") is not None:
         moved = f"{check['moved_tensors']} of {check['trained_tensors']} trained tensors moved"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def figure(value: object) -> str:
     """Return a number with four significant digits, whole ones with thousands set apart; anything else as text."""
@@ -10,6 +12,20 @@ def figure(value: object) -> str:
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
         return f"{int(value):,}"
     return f"{value:.4g}"
+
+
+def in_rows(values: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Return nested values as rows of a table: {"train": {"rows": 3}} as ("train rows", 3), a list as "a, b"."""
+    rows: list[tuple[str, object]] = []
+    for name, value in values.items():
+        title = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += [(f"{title} {inner}", part) for inner, part in in_rows(value)]
+        elif isinstance(value, (list, tuple)):
+            rows.append((title, ", ".join(figure(item) for item in value)))
+        else:
+            rows.append((title, value))
+    return rows
 
 
 def size(count: float) -> str:
@@ -38,4 +54,6 @@ def setting(value: object) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(setting(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {setting(item)}' for key, item in value.items())}}}"
     return str(value)

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pluggy import PluginManager
@@ -58,6 +58,13 @@ class MetricRecorder:
         with self._folder.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
         self._observe("adapt_metrics", {"phase": phase, "step": step, "epoch": epoch, "metrics": dict(values)})
+
+    def warn(self, findings: Iterable[str]) -> None:
+        """Warn of what a reader must know before the metrics; the result repeats the warnings."""
+        for finding in findings:
+            if self._is_main and finding not in self.warnings:
+                self.warnings.append(finding)
+                log.warning("%s", finding)
 
     def _warn_of_nan(self, phase: str, step: int, values: Mapping[str, float]) -> None:
         """Warn of evaluated numbers that are not finite; the result repeats the warnings."""

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from adapt_core.api import check, predict, run
 
 
+def documented_keys(page: Path, table: int = 0) -> set[str]:
+    """Return the keys of predictions that a page of documentation lists.
+
+    Args:
+        page: Markdown, with a table headed "| key of a prediction | meaning |".
+        table: which of several such tables, from 0.
+    """
+    rows = page.read_text(encoding="utf-8").split("| key of a prediction | meaning |\n")[table + 1].partition("\n\n")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE))
+
+
 class TaskContract:
-    """Derive a test class; give it `config` (data and a small model, without OUTPUT_DIR) and `inputs`."""
+    """Derive a test class; give it `config` (data and a small model, without OUTPUT_DIR) and `inputs`.
+
+    Attributes:
+        prediction_keys: the keys that the task's documentation promises; not compared where it is empty.
+    """
+
+    prediction_keys: ClassVar[Collection[str]] = ()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -54,6 +72,8 @@ class TaskContract:
         predictions = predict(finished, inputs)
         assert len(predictions) == len(inputs)
         assert json.loads(json.dumps(predictions)) == predictions
+        if self.prediction_keys:
+            assert [set(prediction) for prediction in predictions] == [set(self.prediction_keys)] * len(inputs)
 
     def test_the_loading_lines_of_the_model_card_work_without_adapt(self, finished: Path) -> None:
         card = (finished / "README.md").read_text(encoding="utf-8")

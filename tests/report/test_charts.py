@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapt_core.report.charts import line_chart
+from adapt_core.report.charts import Tick, line_chart
 from adapt_core.report.curves import charts_of, overlaid
 
 VALUES = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
@@ -58,7 +58,7 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 
 def test_a_run_s_curves_are_loss_metrics_learning_rate_and_gradients() -> None:
-    charts = {chart.title: chart for chart in charts_of(LINES)}
+    charts = {chart.title: chart for chart in charts_of(LINES, {"accuracy": (0, 1)})}
     assert list(charts) == ["loss", "accuracy", "learning rate", "grad norm"]
     assert [line.name for line in charts["loss"].lines] == ["training", "validation"]
     assert len(charts["accuracy"].lines[0].dots) == 2  # before, and after one epoch; the test split is no point of it
@@ -66,5 +66,24 @@ def test_a_run_s_curves_are_loss_metrics_learning_rate_and_gradients() -> None:
 
 @pytest.mark.parametrize("title", ["training loss", "validation loss", "validation accuracy"])
 def test_several_runs_share_a_chart(title: str) -> None:
-    chart = next(chart for chart in overlaid([("a", LINES), ("b", LINES)]) if chart.title == title)
+    chart = next(
+        chart for chart in overlaid([("a", LINES), ("b", LINES)], {"accuracy": (0, 1)}) if chart.title == title
+    )
     assert [line.name for line in chart.lines] == ["a", "b"]
+
+
+def test_an_axis_ends_at_what_a_metric_can_be() -> None:
+    whole = line_chart("accuracy", [("validation", [(0, 0.9), (10, 0.9)])], (0, 1))
+    assert whole is not None
+    assert [tick.label for tick in whole.y_ticks] == ["0", "0.5", "1"]
+    assert whole.y_ticks[-1].at == whole.top
+    assert whole.y_ticks[0].at == whole.bottom
+    perplexity = line_chart("perplexity", [("validation", [(0, 1.0), (10, 1.0)])], (1, math.inf))
+    assert perplexity is not None
+    assert perplexity.lines[0].dots[0].y <= perplexity.bottom
+
+
+def test_rates_begin_at_zero_and_steps_are_never_negative() -> None:
+    [rate] = [chart for chart in charts_of(LINES, {}) if chart.title == "learning rate"]
+    assert rate.y_ticks[0] == Tick(rate.bottom, "0")
+    assert all(float(tick.label) >= 0 for tick in rate.x_ticks)

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from adapt_core.errors import InputError
+from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.comparison import compare
 from adapt_core.run_folder.paths import RunFolder
 
+from .. import fakes
 from .test_page import plan, result
 
 
-def directions(_task: str) -> dict[str, str]:
-    return {"accuracy": "higher"}
+def spec_of(_task: str) -> TaskSpec:
+    return fakes.task(bounds={"accuracy": (0, 1)})
 
 
 def make_run(path: Path, accuracy: float, loss: float, **keys: Any) -> Path:
@@ -41,7 +43,7 @@ def runs(tmp_path: Path) -> list[Path]:
 
 
 def test_the_best_is_marked_by_each_metric_s_own_direction(runs: list[Path]) -> None:
-    rows = {row.name: row for row in compare(runs, directions).figures}
+    rows = {row.name: row for row in compare(runs, spec_of).figures}
     assert rows["validation accuracy"].best == (True, False)
     assert rows["validation loss"].best == (False, True)
     assert rows["validation accuracy"].cells == ("0.9000", "0.8000")
@@ -49,23 +51,23 @@ def test_the_best_is_marked_by_each_metric_s_own_direction(runs: list[Path]) -> 
 
 
 def test_only_what_differs_between_the_configs_is_told(runs: list[Path]) -> None:
-    settings = {row.name: row.cells for row in compare(runs, directions).settings}
+    settings = {row.name: row.cells for row in compare(runs, spec_of).settings}
     assert settings == {"LR": ("0.01", "0.02"), "r": ("8", "4")}
 
 
 def test_runs_of_one_name_are_told_apart_by_the_folders_above(runs: list[Path]) -> None:
-    assert [run.name for run in compare(runs, directions).runs] == ["a/run", "b/run"]
+    assert [run.name for run in compare(runs, spec_of).runs] == ["a/run", "b/run"]
     with pytest.raises(InputError, match="given twice"):
-        compare([runs[0], runs[0]], directions)
+        compare([runs[0], runs[0]], spec_of)
 
 
 def test_a_folder_without_a_finished_run_is_named(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"empty contains no finished run"):
-        compare([*runs, tmp_path / "empty"], directions)
+        compare([*runs, tmp_path / "empty"], spec_of)
 
 
 def test_the_page_holds_both_runs_and_needs_no_other_file(runs: list[Path]) -> None:
-    page = compare(runs, directions).page()
+    page = compare(runs, spec_of).page()
     assert page.count("a/run") >= 3  # two tables and the legends
     assert 'class="best better">0.9000' in page
     assert "<script" not in page

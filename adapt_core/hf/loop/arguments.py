@@ -8,6 +8,7 @@ from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
+from adapt_core.runtime.cores import loading_processes
 
 # The same arithmetic in one kernel, and transformers' own default: an AdamW step takes a quarter of the time.
 _KERNELS = {"adamw_torch": "adamw_torch_fused"}
@@ -56,7 +57,7 @@ def training_arguments(
         "logging_strategy": "steps",
         "logging_steps": training.logging_steps,
         "logging_nan_inf_filter": False,
-        "dataloader_num_workers": training.num_workers,
+        "dataloader_num_workers": loading_processes(training.num_workers),
         "dataloader_pin_memory": not on_cpu,
         "remove_unused_columns": plan.data.remove_unused_columns,
         "seed": training.seed,

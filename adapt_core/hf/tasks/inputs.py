@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +22,7 @@ from adapt_core.runtime.plain_text import has_surrogates
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_LONGEST_PATH = 4096
+log = logging.getLogger(__name__)
 
 
 class TextField(Protocol):
@@ -37,8 +39,13 @@ class TextField(Protocol):
 def data_file(argument: str) -> Path | None:
     """Return the path of the data file that an argument names, or None where the argument is itself an input."""
     path = Path(argument)
-    known = len(argument) < _LONGEST_PATH and path.suffix.casefold() in READERS
-    return path if known and path.is_file() else None
+    if path.suffix.casefold() not in READERS:
+        return None
+    if os.path.isfile(argument):  # Path.is_file raises where a text is longer than any file's name
+        return path
+    if not any(map(str.isspace, argument)):
+        log.warning("%s: there is no such file, so this is taken as the input itself.", argument[:80])
+    return None
 
 
 def file_rows(path: Path, plan: Plan) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -119,9 +120,9 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
             config.pad_token_id = self.tokenizer.pad_token_id
         return loaded
 
+    @abstractmethod
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load the task's model; see `adapt_core.contracts.Task`."""
-        raise NotImplementedError
 
     def load_structure(self, data: TaskData) -> LoadedModel:
         """Return the model of `load_model` on the meta device, without weights."""

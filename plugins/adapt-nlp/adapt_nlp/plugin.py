@@ -32,6 +32,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="text-generation",
             library="transformers",
             metrics=names.LANGUAGE_MODELING,
+            bounds={"perplexity": names.PERPLEXITY, "token_accuracy": names.SHARE},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
@@ -43,6 +44,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline=_classification_pipeline,
             library="transformers",
             metrics={**names.CLASSIFICATION, **names.ENTITIES},
+            bounds=dict.fromkeys([*names.CLASSIFICATION, *names.ENTITIES], names.SHARE),
         ),
         TaskSpec(
             name="question_answering",
@@ -53,6 +55,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="question-answering",
             library="transformers",
             metrics=names.SQUAD_V2,
+            bounds=dict.fromkeys(names.SQUAD_V2, names.PERCENT),
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
@@ -64,6 +67,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="summarization",
             library="transformers",
             metrics={**names.ROUGE, **names.BLEU},
+            bounds=dict.fromkeys([*names.ROUGE, *names.BLEU], names.SHARE),
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
@@ -75,6 +79,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="translation",
             library="transformers",
             metrics={**names.ROUGE, **names.SACREBLEU},
+            bounds={**dict.fromkeys(names.ROUGE, names.SHARE), "sacrebleu": names.PERCENT},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
     ]

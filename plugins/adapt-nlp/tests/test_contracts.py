@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from adapt_core.testing import PluginContract, TaskContract
+from adapt_core.testing.task import documented_keys
+
+PAGES = Path(__file__).parents[3] / "docs" / "tasks"
 
 
 class TestDistribution(PluginContract):
@@ -16,6 +19,8 @@ class TestDistribution(PluginContract):
 
 
 class TestTextClassification(TaskContract):
+    prediction_keys = documented_keys(PAGES / "text_classification.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_encoder: Path, inbox: Path) -> Mapping[str, Any]:

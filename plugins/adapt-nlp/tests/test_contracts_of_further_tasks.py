@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from adapt_core.testing import TaskContract
+from adapt_core.testing.task import documented_keys
 
 from .seq2seq_models import english, translations, write
 
 pytestmark = pytest.mark.slow
+
+PAGES = Path(__file__).parents[3] / "docs" / "tasks"
 
 Config = Mapping[str, Any]
 SMALL = {"EPOCHS": 1, "BATCH_SIZE": 4, "LR": 0.01, "NUM_WORKERS": 0}
@@ -21,6 +24,8 @@ SHORT = {"max_input_length": 32, "max_target_length": 8, "generation_max_length"
 
 
 class TestTags(TaskContract):
+    prediction_keys = documented_keys(PAGES / "text_classification.md", table=1)
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
@@ -36,6 +41,8 @@ class TestTags(TaskContract):
 
 
 class TestQuestionAnswering(TaskContract):
+    prediction_keys = documented_keys(PAGES / "question_answering.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
@@ -52,6 +59,8 @@ class TestQuestionAnswering(TaskContract):
 
 
 class TestSummarization(TaskContract):
+    prediction_keys = documented_keys(PAGES / "summarization.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_bart: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
@@ -67,6 +76,8 @@ class TestSummarization(TaskContract):
 
 
 class TestTranslation(TaskContract):
+    prediction_keys = documented_keys(PAGES / "translation.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_t5: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
@@ -80,6 +91,8 @@ class TestTranslation(TaskContract):
 
 
 class TestTextGeneration(TaskContract):
+    prediction_keys = documented_keys(PAGES / "text_generation.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, tiny_llama: Path, inbox: Path) -> Config:

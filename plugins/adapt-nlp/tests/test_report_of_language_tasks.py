@@ -179,3 +179,25 @@ def test_a_tracker_that_raises_stops_no_run(run: Run, tmp_path: Path, monkeypatc
     assert run(TRACKERS="tensorboard", LOGGING_STEPS=1).status == "finished"
     text = (tmp_path / "run" / "log.txt").read_text()
     assert text.count("the plugin tensorboard failed in adapt_metrics and is left out") == 1
+
+
+def test_a_model_that_predicts_one_class_is_told_at_the_top(run: Run, tmp_path: Path) -> None:
+    result = run(LR=0.0, EPOCHS=1)
+    [said] = result.warnings
+    table = evidence(tmp_path)["after"]["per_class"]
+    right = sum(row[number] for number, row in enumerate(table["confusion"]))
+    assert f"({right} are right)" in said or said.startswith(f"{right} of 32 predictions")
+    assert said in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert 0 < page.index("Warning: ") < page.index('class="tiles"')
+
+
+def test_entities_that_are_never_predicted_are_told() -> None:
+    from adapt_core.verification.predictions import class_findings
+
+    from adapt_nlp.token_classification.metrics import entity_table
+
+    truth = [["B-place", "O"], ["O", "B-person"]]
+    [said] = class_findings(entity_table(truth, [["O", "O"], ["O", "O"]]), "validation")
+    assert said.startswith("nothing was found in the validation split, which has person, place")
+    assert class_findings(entity_table(truth, [["B-place", "O"], ["O", "O"]]), "validation") == []

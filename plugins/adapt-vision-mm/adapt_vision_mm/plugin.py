@@ -11,6 +11,9 @@ from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, Im
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.spec import MM_LOOP
 
+_SHARE = (0.0, 1.0)
+"""The bounds of each metric of this plugin."""
+
 
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
@@ -24,6 +27,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="image-classification",
             library="transformers",
             metrics=METRICS,
+            bounds=dict.fromkeys(METRICS, _SHARE),
             core_defaults={"MODEL_PATH": DEFAULT_ARCHITECTURE},
         ),
         TaskSpec(
@@ -35,6 +39,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="object-detection",
             library="openmmlab",
             metrics=BOX_METRICS,
+            bounds=dict.fromkeys(BOX_METRICS, _SHARE),
         ),
         TaskSpec(
             name="instance_segmentation",
@@ -46,6 +51,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="image-segmentation",
             library="openmmlab",
             metrics=MASK_METRICS | BOX_METRICS,
+            bounds=dict.fromkeys(MASK_METRICS | BOX_METRICS, _SHARE),
         ),
         TaskSpec(
             name="pose_detection",
@@ -56,6 +62,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline="keypoint-detection",
             library="openmmlab",
             metrics=KEYPOINT_METRICS,
+            bounds=dict.fromkeys(KEYPOINT_METRICS, _SHARE),
         ),
     ]
 

@@ -6,6 +6,8 @@ computes it.
 
 from __future__ import annotations
 
+import math
+
 CLASSIFICATION = {"accuracy": "higher", "macro_f1": "higher"}
 ENTITIES = {"f1": "higher", "precision": "higher", "recall": "higher", "accuracy": "higher"}
 SQUAD = {"f1": "higher", "exact_match": "higher"}
@@ -19,3 +21,8 @@ ROUGE = {"rouge1": "higher", "rouge2": "higher", "rougeL": "higher", "rougeLsum"
 BLEU = {"bleu": "higher"}
 SACREBLEU = {"sacrebleu": "higher"}
 LANGUAGE_MODELING = {"perplexity": "lower", "token_accuracy": "higher"}
+
+SHARE = (0.0, 1.0)
+PERCENT = (0.0, 100.0)
+PERPLEXITY = (1.0, math.inf)
+"""The bounds of metrics: the least and the greatest value."""

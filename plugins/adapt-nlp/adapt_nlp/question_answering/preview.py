@@ -11,6 +11,7 @@ from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, spread_e
 
 from adapt_nlp.params import QuestionAnsweringParams
 from adapt_nlp.question_answering.data import columns, gold_answers
+from adapt_nlp.question_answering.metrics import exact_match
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,7 +35,7 @@ def labelled_windows(tokenizer: PreTrainedTokenizerBase, data: TaskData, count: 
 def as_samples(
     rows: Sequence[Mapping[str, Any]], predicted: Sequence[Answer], plan: Plan[QuestionAnsweringParams]
 ) -> list[dict[str, Any]]:
-    """Return {"input", "expected", "predicted"} of rows: question and context, first gold answer, the model's."""
+    """Return samples of rows: question and context, first gold answer, the model's; right if any gold one matches."""
     context, question, answers = columns(plan)
     samples = []
     for row, found in zip(rows, predicted, strict=True):
@@ -44,6 +45,7 @@ def as_samples(
                 "input": {"question": row[question], "context": row[context]},
                 "expected": gold[0][0] if gold else NO_ANSWER,
                 "predicted": found["answer"] or NO_ANSWER,
+                "right": any(exact_match(found["answer"], text) for text in ([text for text, _ in gold] or [""])),
             }
         )
     return samples

@@ -11,7 +11,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluation import spread
+from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.columns import text_fault
 from adapt_core.hf.models.tokenizers import positions_of, require_fast
 from adapt_core.hf.tasks.inputs import read_records
@@ -40,6 +40,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
     def __init__(self, plan: Plan[QuestionAnsweringParams]) -> None:
         super().__init__(plan)
         self._data = TaskData()
+        self._answers: tuple[list[bool], list[bool]] = ([], [])
 
     @property
     def _metrics(self) -> dict[str, str]:
@@ -91,6 +92,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         components = TrainerComponents(
             collate=self.collator,
             score=self._score,
+            per_class=self._answered if self.params.squad_v2_format else None,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
             processing_class=self.tokenizer,
@@ -105,7 +107,15 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         found = evaluated_answers(prediction.predictions[:2], windows, rows, self.plan)
         _, _, answers = columns(self.plan)
         gold = [[text for text, _ in gold_answers(row[answers])] for row in rows.select_columns([answers])]
-        return squad_scores([answer["answer"] for answer in found], gold, v2=self.params.squad_v2_format)
+        texts = [answer["answer"] for answer in found]
+        self._answers = ([not golden for golden in gold], [not text for text in texts])
+        return squad_scores(texts, gold, v2=self.params.squad_v2_format)
+
+    def _answered(self, _prediction: EvalPrediction, _windows: Dataset) -> PerClass:
+        """Return whether questions have an answer, in the data and by the model, as `_score` has just found."""
+        from adapt_core.hf.loop.per_class import class_table
+
+        return class_table(*self._answers, ("answer", "no answer"))
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of training windows, those of the answer labelled."""

@@ -30,13 +30,18 @@ def class_counts(data: TaskData) -> dict[str, int]:
 
 
 def as_samples(truth: Sequence[str], predicted: Sequence[ClassifiedText]) -> list[dict[str, Any]]:
-    """Return {"input", "expected", "predicted"} of texts; the last has the class's probability.
+    """Return {"input", "expected", "predicted", "right"} of texts; "predicted" has the class's probability.
 
     Args:
         truth: the class of each text.
         predicted: the model's.
     """
     return [
-        {"input": found["text"], "expected": label, "predicted": f"{found['label']} ({found['score']:.2f})"}
+        {
+            "input": found["text"],
+            "expected": label,
+            "predicted": f"{found['label']} ({found['score']:.2f})",
+            "right": found["label"] == label,
+        }
         for label, found in zip(truth, predicted, strict=True)
     ]

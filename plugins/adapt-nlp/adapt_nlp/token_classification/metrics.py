@@ -7,7 +7,7 @@ where its type and all of its words are right. seqeval (Nakayama, 2018) computes
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,11 +71,12 @@ def entity_table(truth: TagRows, predicted: TagRows) -> PerClass:
     from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
     with _without_warnings():
-        types = sorted({kind for rows in (truth, predicted) for kind, _, _ in get_entities(rows)})
+        found = Counter(kind for kind, _, _ in get_entities(predicted))
+        types = sorted({*found, *(kind for kind, _, _ in get_entities(truth))})
         figures = precision_recall_fscore_support(truth, predicted, average=None, zero_division=0)
     names = ("precision", "recall", "f1", "entities")
     table = {name: values.tolist() for name, values in zip(names, figures, strict=True)}
-    return PerClass(labels=tuple(types), figures=table)
+    return PerClass(labels=tuple(types), figures=table, predicted=[found[kind] for kind in types])
 
 
 def word_table(truth: TagRows, predicted: TagRows) -> PerClass:

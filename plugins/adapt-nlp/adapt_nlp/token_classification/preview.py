@@ -35,7 +35,7 @@ def tag_counts(data: TaskData) -> dict[str, int]:
 
 
 def as_samples(truth: Sequence[Sequence[str]], predicted: Sequence[TaggedWords]) -> list[dict[str, Any]]:
-    """Return {"input", "expected", "predicted"} of documents; the last two are [word, tag] pairs.
+    """Return the samples of documents; "expected" and "predicted" are [word, tag] pairs, "found" counts tags but O.
 
     Args:
         truth: the tags of each document.
@@ -46,6 +46,8 @@ def as_samples(truth: Sequence[Sequence[str]], predicted: Sequence[TaggedWords])
             "input": " ".join(found["tokens"]),
             "expected": [[word, tag] for word, tag in zip(found["tokens"], tags, strict=True)],
             "predicted": [[word, tag] for word, tag in zip(found["tokens"], found["tags"], strict=True)],
+            "right": list(tags) == found["tags"],
+            "found": sum(tag != "O" for tag in found["tags"]),
         }
         for tags, found in zip(truth, predicted, strict=True)
     ]

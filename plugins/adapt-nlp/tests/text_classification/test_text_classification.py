@@ -183,6 +183,16 @@ def test_the_command_line_runs_predicts_and_exports(
     assert "holds a finished run" in refused.stderr
     predicted = adapt("predict", str(tmp_path / "run"), "Where is my PIN?", "--json")
     assert json.loads(predicted.stdout)[0]["text"] == "Where is my PIN?"
+    piped = adapt("predict", "run", "-", input="\ufeffWhere is my PIN?\n\nSee \x1b[31mred.csv\n")
+    header, first, second = piped.stdout.splitlines()
+    assert header == "text\tlabel\tscore"
+    text, label, score = first.split("\t")
+    assert (text, label) == ("Where is my PIN?", json.loads(predicted.stdout)[0]["label"])
+    assert float(score) == pytest.approx(json.loads(predicted.stdout)[0]["score"], abs=5e-5)
+    assert second.startswith("See \\u001b[31mred.csv\t")
+    for given, message in (("", "standard input is empty"), (b"\xff\n".decode("latin-1"), "not UTF-8")):
+        refused = adapt("predict", "run", "-", input=given, encoding="latin-1")
+        assert (refused.returncode, message in refused.stderr) == (2, True)
     exported = adapt("export", str(tmp_path / "run"), "--save-method", "state_dict", "-o", "out")
     assert exported.returncode == 0, exported.stderr
     assert (tmp_path / "out" / "model_state_dict.pt").exists()

@@ -12,7 +12,7 @@ import torch
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.images.decoder import read_rgb
-from adapt_vision_mm.images.output_files import number_outputs
+from adapt_vision_mm.images.output_files import number_outputs, shown_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,7 +61,9 @@ def classify_files(
     ):
         label = next(iter(top))
         draw_label(path, f"{label} {top[label]:.2f}", drawn)
-        results.append({"image": str(path), "label": label, "score": top[label], "top": top, "drawn": str(drawn)})
+        results.append(
+            {"image": shown_path(path), "label": label, "score": top[label], "top": top, "drawn": shown_path(drawn)}
+        )
     write_text(output / "predictions.json", json.dumps(results, indent=1, ensure_ascii=False))
     return results
 

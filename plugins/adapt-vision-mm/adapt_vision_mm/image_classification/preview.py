@@ -22,11 +22,12 @@ LONGEST = 224
 
 
 class Sample(TypedDict):
-    """A validation image as a data URI, its class, and the predicted class with its probability."""
+    """A validation image as a data URI, its class, and the predicted class with its probability, right or not."""
 
     input: str
     expected: str
     predicted: str
+    right: bool
 
 
 def validation_samples(model: nn.Module, images: ImageDataset, names: Sequence[str], count: int) -> list[Sample]:
@@ -45,6 +46,7 @@ def validation_samples(model: nn.Module, images: ImageDataset, names: Sequence[s
             "input": to_data_uri(downscale(pil_to_tensor(images.image(row)), LONGEST)[0]),
             "expected": names[images.labels[row]],
             "predicted": f"{names[number]} ({score:.2f})",
+            "right": bool(number == images.labels[row]),
         }
         for row, number, score in zip(rows, best.tolist(), scores.tolist(), strict=True)
     ]

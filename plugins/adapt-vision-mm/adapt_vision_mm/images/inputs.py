@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     """
     files: list[Path] = []
     for argument in arguments:
-        path = Path(argument).expanduser()
-        if path.is_dir():
+        path = Path(os.path.expanduser(argument))
+        if os.path.isdir(path):  # Path.is_dir raises where an argument is longer than any file's name
             found = find_images(path).images
             if not found:
                 raise InputError(f"the folder {argument} has no images. Give a folder that has some.")

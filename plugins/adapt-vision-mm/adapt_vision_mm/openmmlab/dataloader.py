@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from adapt_core.config.core_params import TrainingParams
 from adapt_core.distributed.world import World
+from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.openmmlab.contracts import MmDataset
 
@@ -30,8 +31,9 @@ def evaluation_loader(dataset: MmDataset, training: TrainingParams, world: World
     )
 
 
-def worker_options(count: int) -> dict[str, Any]:
-    """Return the options of a DataLoader for NUM_WORKERS."""
+def worker_options(wanted: int) -> dict[str, Any]:
+    """Return the options of a DataLoader for NUM_WORKERS, of which there are at most as many as cores."""
+    count = loading_processes(wanted)
     # With a generator of its own a loader leaves torch's random state alone, so that a resumed run draws the same.
     options: dict[str, Any] = {"num_workers": count, "generator": torch.Generator()}
     return {**options, "worker_init_fn": _one_thread} if count else options

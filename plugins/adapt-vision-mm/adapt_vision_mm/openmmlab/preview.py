@@ -25,7 +25,7 @@ LONGEST = 400
 def validation_samples(
     model: BaseModel, dataset: MmDataset, count: int, scorer: Scorer, renderer: Renderer, threshold: float
 ) -> list[dict[str, Any]]:
-    """Return at most `count` images: {"input": file name, "expected", "predicted": images as data URIs}.
+    """Return at most `count` images: {"input": file name, "expected", "predicted": images as data URIs, "found"}.
 
     Args:
         model: in evaluation mode.
@@ -50,7 +50,7 @@ def validation_samples(
         sure = [result for result in found[image.id] if result["score"] >= threshold]
         expected = to_data_uri(renderer.draw(pixels, image.annotations, split, scale))
         predicted = to_data_uri(renderer.draw(pixels, sure, split, scale))
-        samples.append({"input": image.path.name, "expected": expected, "predicted": predicted})
+        samples.append({"input": image.path.name, "expected": expected, "predicted": predicted, "found": len(sure)})
     return samples
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from adapt_core.run_folder.files import write_text
 
-from adapt_vision_mm.images.output_files import number_outputs
+from adapt_vision_mm.images.output_files import number_outputs, shown_path
 from adapt_vision_mm.openmmlab import availability
 from adapt_vision_mm.pose_detection.results import pose_results
 
@@ -58,7 +58,7 @@ class PosePredictor:
             detections = [
                 {"score": round(pose["score"], 6), "keypoints": _by_name(pose["keypoints"], names)} for pose in poses
             ]
-            predictions.append({"image": str(path), "detections": detections, "drawn": str(drawn)})
+            predictions.append({"image": shown_path(path), "detections": detections, "drawn": shown_path(drawn)})
         write_text(output / "predictions.json", json.dumps(results, indent=1))
         return predictions
 

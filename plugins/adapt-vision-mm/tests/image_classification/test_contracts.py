@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from adapt_core.testing import TaskContract
+from adapt_core.testing.task import documented_keys
 
 Config = Mapping[str, Any]
 
 
 class ImageContract(TaskContract):
     """What both libraries' runs share."""
+
+    prediction_keys = documented_keys(Path(__file__).parents[4] / "docs" / "tasks" / "image_classification.md")
 
     @pytest.fixture(scope="class")
     @classmethod

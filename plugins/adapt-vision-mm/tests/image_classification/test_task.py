@@ -280,14 +280,19 @@ def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) 
 def test_the_command_line_prints_a_prediction_in_words(run: Run, tmp_path: Path, photo: Path) -> None:
     run()
     done = subprocess.run(
-        [sys.executable, "-m", "adapt_core", "predict", str(tmp_path / "run"), str(photo)],
+        [sys.executable, "-m", "adapt_core", "predict", "run", "-"],
+        input=f"\n{photo}\n",
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    image, label, score, top, drawn = done.stdout.rstrip("\n").split("\t")
-    assert (image, drawn) == (str(photo), str(tmp_path / "run" / "predictions" / "photo.png"))
+    header, row = done.stdout.splitlines()
+    assert header == "image\tlabel\tscore\ttop\tdrawn"
+    image, label, score, top, drawn = row.split("\t")
+    assert (image, drawn) == (photo.name, "run/predictions/photo.png")
+    assert len(score) <= len("0.1234")
     assert top.startswith(f"{label} {score}, ")
 
 

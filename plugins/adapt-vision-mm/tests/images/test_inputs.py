@@ -52,6 +52,7 @@ def test_what_is_wrong_is_named(folder: Path, fault: Fault) -> None:
     for arguments, message in (
         (["empty"], "has no images"),
         (["no.png"], "no.png "),
+        (["very " * 99 + "long.png"], "long.png "),
         (["absent.txt"], "no.png "),
         (["wrong.jsonl"], r"wrong.jsonl:2: no image path in image, file_name, path"),
         (["broken.jsonl"], r"broken.jsonl:1: not valid JSON"),

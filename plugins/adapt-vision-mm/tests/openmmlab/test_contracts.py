@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapt_core.testing import TaskContract
+from adapt_core.testing.task import documented_keys
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -16,6 +17,8 @@ from .detectors import SMALL_RTMDET
 
 
 class TestObjectDetection(TaskContract):
+    prediction_keys = documented_keys(Path(__file__).parents[4] / "docs" / "tasks" / "object_detection.md")
+
     @pytest.fixture(scope="class")
     @classmethod
     def config(cls, squares: Path) -> Mapping[str, Any]:

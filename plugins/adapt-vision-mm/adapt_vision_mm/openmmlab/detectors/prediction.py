@@ -12,7 +12,7 @@ import attrs
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.annotations.annotated_split import CocoResult
-from adapt_vision_mm.images.output_files import number_outputs
+from adapt_vision_mm.images.output_files import number_outputs, shown_path
 from adapt_vision_mm.openmmlab import availability
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class DetectorPredictor:
             height, width = sample.ori_shape
             predictions.append(
                 {
-                    "image": str(path),
+                    "image": shown_path(path),
                     "width": int(width),
                     "height": int(height),
                     "detections": [{"category": names[r["category_id"] - 1], **_rounded(r)} for r in found],
-                    "drawn": str(drawn),
+                    "drawn": shown_path(drawn),
                 }
             )
         write_text(output / "predictions.json", json.dumps(results, indent=1))

@@ -1,0 +1,71 @@
+"""The check of what a trained model predicts: findings that its metrics alone hide.
+
+A model that answers every row with the most frequent class scores that class's share, and its metric rises to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapt_core.evaluation import PerClass
+
+_ADVICE = "raise LR or EPOCHS (an adapter's usual LR is 1e-4 to 1e-3)"
+
+
+def class_findings(table: PerClass, split: str) -> list[str]:
+    """Return what is wrong with the predictions of classes: one class for all, or none, or no better than that.
+
+    Args:
+        table: of one evaluation.
+        split: its name, for the text: "validation".
+    """
+    if table.confusion is None:
+        nothing = table.predicted is not None and table.labels and not any(table.predicted)
+        return [f"nothing was found in the {split} split, which has {_joined(table.labels)}: {_ADVICE}"] * bool(nothing)
+    truth = [sum(row) for row in table.confusion]
+    rows = sum(truth)
+    if max(truth, default=0) == rows:
+        return []  # One class in the data: to answer with it is right.
+    right = sum(row[number] for number, row in enumerate(table.confusion))
+    most = max(range(len(truth)), key=truth.__getitem__)
+    predicted = [sum(row[number] for row in table.confusion) for number in range(len(truth))]
+    if max(predicted) == rows:
+        only = table.labels[predicted.index(rows)]
+        return [f"the model predicts {only!r} for all {rows} of the {split} split ({right} are right): {_ADVICE}"]
+    if right <= truth[most]:
+        return [
+            f"{right} of {rows} predictions on the {split} split are right, no better than always answering "
+            f"{table.labels[most]!r} ({truth[most]}): {_ADVICE}"
+        ]
+    return []
+
+
+def text_findings(samples: Sequence[Mapping[str, Any]], split: str) -> list[str]:
+    """Return that every text of the samples is empty, where one was expected.
+
+    Args:
+        samples: see `adapt_core.capabilities.SupportsSamples`.
+        split: its name.
+    """
+    texts = [(sample["expected"], sample["predicted"]) for sample in samples]
+    written = [(expected, text) for expected, text in texts if isinstance(expected, str) and isinstance(text, str)]
+    empty = written and any(expected.strip() for expected, _ in written) and not any(t.strip() for _, t in written)
+    return [f"the model writes nothing: all {len(written)} samples of the {split} split are empty"] * bool(empty)
+
+
+def score_findings(metrics: Mapping[str, float], name: str, direction: str | None, split: str) -> list[str]:
+    """Return that the metric which decides what is best has its worst value, 0.
+
+    Args:
+        metrics: of one evaluation.
+        name: of that metric.
+        direction: "higher" or "lower" is better; None where that is not known.
+        split: the split's name.
+    """
+    worst = direction == "higher" and metrics.get(name) == 0
+    return [f"{name} is 0 on the {split} split: no prediction is right: {_ADVICE}"] * worst
+
+
+def _joined(labels: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(labels[:limit]) + (" and others" if len(labels) > limit else "")
