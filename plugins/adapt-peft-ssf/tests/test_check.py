@@ -10,6 +10,7 @@ import pytest
 from adapt_core import api
 from adapt_core.distributed.world import World
 from adapt_core.execution.components import Components
+from adapt_core.nn.parameters import count_parameters
 
 
 @pytest.fixture
@@ -59,4 +60,5 @@ def test_weights_are_foretold_to_one_per_cent(keys: dict[str, Any], method: str,
     assert found.memory.weights == pytest.approx(held_bytes(model), rel=0.01)
     trainable = [p for p in model.parameters() if p.requires_grad]
     assert found.trainable_parameters == sum(p.numel() for p in trainable)
+    assert found.total_parameters == count_parameters(model).total  # as the run counts them, packed or not
     assert found.memory.gradients == sum(p.nbytes for p in trainable)
