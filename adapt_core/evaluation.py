@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import attrs
 
 Kept = TypeVar("Kept")
+
+
+class Sample(TypedDict):
+    """A validation row as the report shows it; see `adapt_core.capabilities.SupportsSamples`."""
+
+    input: Any
+    expected: Any
+    predicted: Any
+    right: NotRequired[bool]
+    found: NotRequired[int]
+
+
+class ClassTable(TypedDict):
+    """A `PerClass` as `evaluation.json` has it."""
+
+    labels: list[str]
+    figures: dict[str, list[float]]
+    confusion: list[list[int]] | None
+
+
+class RecordedEvaluation(TypedDict):
+    """What `evaluation.json` has of the evaluation before training, or of the one after."""
+
+    samples: list[Sample]
+    per_class: ClassTable | None
 
 
 @attrs.frozen(kw_only=True)

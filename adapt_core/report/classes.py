@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 
+from adapt_core.evaluation import ClassTable, RecordedEvaluation
 from adapt_core.runtime.format import figure
 
 LARGEST_MATRIX = 16
@@ -36,16 +36,16 @@ class ClassSection:
     confused: list[tuple[str, str, int]]
 
 
-def class_section(evidence: Mapping[str, Any]) -> ClassSection | None:
+def class_section(evidence: Mapping[str, RecordedEvaluation]) -> ClassSection | None:
     """Return the section for the last evaluation that reported classes; None where none did."""
     for moment in ("after", "before"):
-        table = evidence.get(moment, {}).get("per_class")
-        if table:
-            return _section(moment, table)
+        recorded = evidence.get(moment)
+        if recorded and recorded["per_class"]:
+            return _section(moment, recorded["per_class"])
     return None
 
 
-def _section(moment: str, table: Mapping[str, Any]) -> ClassSection:
+def _section(moment: str, table: ClassTable) -> ClassSection:
     labels = list(table["labels"])
     figures = table["figures"]
     rows = [(label, [_cell(values[number]) for values in figures.values()]) for number, label in enumerate(labels)]

@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
-
-import attrs
+from typing import Any, cast
 
 from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
 from adapt_core.contracts import Loop, Task, TaskData
-from adapt_core.evaluation import PerClass, deciding_metric
+from adapt_core.evaluation import ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
@@ -74,8 +72,8 @@ class EvaluationRecord:
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
-        samples = self._samples(loop) if kept is None else kept
-        taken = {"samples": samples, "per_class": table and _plain(table)}
+        samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
+        taken: RecordedEvaluation = {"samples": samples, "per_class": table and _plain(table)}
         if self._is_main and any(taken.values()):
             claim(self._folder.path, self._folder.evaluation.name)
             write_text(self._folder.evaluation, json.dumps({**stored(self._folder), moment: taken}))
@@ -108,10 +106,10 @@ class EvaluationRecord:
             return []
 
 
-def stored(folder: RunFolder) -> dict[str, Any]:
+def stored(folder: RunFolder) -> dict[str, RecordedEvaluation]:
     """Return the contents of a run folder's `evaluation.json`, by moment; empty where there is none."""
     try:
-        held: dict[str, Any] = json.loads(folder.evaluation.read_text(encoding="utf-8"))
+        held: dict[str, RecordedEvaluation] = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -124,6 +122,10 @@ def _table(loop: Loop, metrics: Mapping[str, float]) -> PerClass | None:
     return loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
 
 
-def _plain(table: PerClass) -> dict[str, Any]:
-    small = len(table.labels) <= LARGEST_CONFUSION
-    return attrs.asdict(table if small else attrs.evolve(table, confusion=None))
+def _plain(table: PerClass) -> ClassTable:
+    small = len(table.labels) <= LARGEST_CONFUSION and table.confusion is not None
+    return {
+        "labels": list(table.labels),
+        "figures": {name: list(values) for name, values in table.figures.items()},
+        "confusion": [list(row) for row in table.confusion or ()] if small else None,
+    }

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from adapt_core.evaluation import RecordedEvaluation, Sample
+
 NOTHING = "nothing found"
 _PICTURE = "data:image/"
 
@@ -29,7 +31,7 @@ class Answer:
 
 
 @attrs.frozen
-class Sample:
+class ShownSample:
     """A validation row with its answers, the expected one first."""
 
     input: Any
@@ -40,29 +42,30 @@ class Sample:
 class SampleSection:
     """The section of samples. `grid` says whether the inputs are pictures, which stand next to one another."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[ShownSample, ...]
     grid: bool
 
 
-def samples_section(evidence: Mapping[str, Any]) -> SampleSection | None:
+def samples_section(evidence: Mapping[str, RecordedEvaluation]) -> SampleSection | None:
     """Return the validation rows with their answers at each moment; None where there are none.
 
     Args:
         evidence: what `evaluation.json` has.
     """
     moments = {name: taken["samples"] for name, taken in evidence.items() if taken["samples"]}
-    first: Sequence[Mapping[str, Any]] = next(iter(moments.values()), ())
+    first: Sequence[Sample] = next(iter(moments.values()), ())
     samples = []
     for number, sample in enumerate(first):
         answers = [Answer("expected", _with_marks(sample["expected"], sample["expected"]))]
         answers += [_predicted(name, rows[number]) for name, rows in moments.items() if number < len(rows)]
-        samples.append(Sample(sample["input"], tuple(answers)))
+        samples.append(ShownSample(sample["input"], tuple(answers)))
     return SampleSection(tuple(samples), all(_is_picture(sample.input) for sample in samples)) if samples else None
 
 
-def _predicted(moment: str, sample: Mapping[str, Any]) -> Answer:
+def _predicted(moment: str, sample: Sample) -> Answer:
     value, found = sample["predicted"], sample.get("found")
-    verdict = {True: "right", False: "wrong"}.get(sample.get("right"), "")
+    right = sample.get("right")
+    verdict = "" if right is None else "right" if right else "wrong"
     empty = isinstance(value, str) and not value.strip()
     note = NOTHING if empty or found == 0 else f"{found} found" if found and _is_picture(value) else ""
     return Answer(moment, _with_marks(value, sample["expected"]), verdict, note)

@@ -6,9 +6,8 @@ A model that answers every row with the most frequent class scores that class's 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import PerClass, Sample
 
 _ADVICE = "raise LR or EPOCHS (an adapter's usual LR is 1e-4 to 1e-3)"
 
@@ -41,7 +40,7 @@ def class_findings(table: PerClass, split: str) -> list[str]:
     return []
 
 
-def text_findings(samples: Sequence[Mapping[str, Any]], split: str) -> list[str]:
+def text_findings(samples: Sequence[Sample], split: str) -> list[str]:
     """Return that every text of the samples is empty, where one was expected.
 
     Args:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from adapt_core.evaluation import Sample
 from adapt_core.report.page import report_page
 from adapt_core.report.samples import samples_section
 from adapt_core.run_folder.paths import RunFolder
@@ -50,10 +51,11 @@ def test_pictures_stand_in_a_grid_and_texts_in_rows(folder: RunFolder) -> None:
 
 
 def test_samples_of_an_earlier_version_have_no_verdict() -> None:
-    section = samples_section({"before": {"samples": [{"input": "x", "expected": "y", "predicted": "y"}]}})
+    row: Sample = {"input": "x", "expected": "y", "predicted": "y"}
+    section = samples_section({"before": {"samples": [row], "per_class": None}})
     assert section is not None
     assert [answer.verdict for answer in section.samples[0].answers] == ["", ""]
-    assert samples_section({"before": {"samples": []}}) is None
+    assert samples_section({"before": {"samples": [], "per_class": None}}) is None
 
 
 def test_the_page_leads_with_the_metric_that_decides(folder: RunFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapt_core.evaluation import PerClass, deciding_metric
+from adapt_core.evaluation import PerClass, Sample, deciding_metric
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
 
@@ -40,7 +40,7 @@ def test_nothing_found_names_what_there_was() -> None:
 
 
 def test_empty_texts_are_told_where_texts_were_expected() -> None:
-    empty = {"input": "Who?", "expected": "Ada", "predicted": " "}
+    empty: Sample = {"input": "Who?", "expected": "Ada", "predicted": " "}
     assert text_findings([empty, empty], "validation") == [
         "the model writes nothing: all 2 samples of the validation split are empty"
     ]
