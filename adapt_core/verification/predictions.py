@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from adapt_core.evaluation import PerClass, Sample
 
-_ADVICE = "raise LR or EPOCHS (an adapter's usual LR is 1e-4 to 1e-3)"
+_ADVICE = "raise EPOCHS or LR (adapters often need 5e-4 to 2e-3); lower LR if the training loss rose"
 
 
 def class_findings(table: PerClass, split: str) -> list[str]:
