@@ -146,7 +146,9 @@ def require_answers(implementation: object, contract: type, kind: str, choice: C
         DefectError: methods are missing.
     """
     held = {name: getattr(implementation, name, None) for name in answers(contract)}
-    missing = [n for n, method in held.items() if not callable(method) or getattr(method, "__isabstractmethod__", 0)]
+    missing = [
+        n for n, method in held.items() if not callable(method) or getattr(method, "__isabstractmethod__", False)
+    ]
     if missing:
         raise DefectError(
             f"the {kind} of {choice.name!r} ({choice.implementation}, {choice.distribution} {choice.version}) has no "

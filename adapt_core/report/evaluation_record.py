@@ -73,7 +73,7 @@ class EvaluationRecord:
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
-        taken: RecordedEvaluation = {"samples": samples, "per_class": table and _plain(table)}
+        taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
         if self._is_main and any(taken.values()):
             claim(self._folder.path, self._folder.evaluation.name)
             write_text(self._folder.evaluation, json.dumps({**stored(self._folder), moment: taken}))
