@@ -126,7 +126,8 @@ def test_answers_are_shown_beside_their_question(run: Run, tmp_path: Path) -> No
         doc_stride=16,
     )
     found = evidence(tmp_path)["after"]
-    assert found["per_class"] is None
+    assert found["per_class"]["labels"] == ["answer", "no answer"]
+    assert found["per_class"]["figures"]["rows"] == [8, 8]
     assert {sample["expected"] for sample in found["samples"]} == {"London", "(no answer)"}
     assert found["samples"][0]["input"]["context"] == context
     assert all(sample["predicted"] for sample in found["samples"])
