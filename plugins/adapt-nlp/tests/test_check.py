@@ -180,6 +180,7 @@ def test_the_command_tells_it_all_and_as_json(adapt: Callable[..., Any], keys: K
     assert told.returncode == 0, told.stderr
     for text in ("as the model sees it, 1: [CLS]", "of them train", "an estimate", "disk: up to", "ok: the config can"):
         assert text in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
     report = json.loads(adapt("check", "c.yaml", "--json").stdout)
     assert report["ok"] is True
     assert report["estimate"]["steps"] == 4
