@@ -30,10 +30,10 @@ SOURCES = sorted(
 VARIANTS = 64
 
 PLACE = re.compile(
-    r"\{\}|^[a-z_]+: |\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\b|(?:^| )--?[a-z]|\b[a-z]+_\w+\b|\badapt [a-z]+\b"
+    r"\{\}|^(?:[a-z_]+|-): |\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\b|(?:^| )--?[a-z]|\b[a-z]+_\w+\b|\badapt [a-z]+\b"
 )
 VERBS = """
-    accept add allow ask change check choose close continue convert copy correct cut declare delete download draw
+    accept add allow ask change check choose close continue convert copy correct cut declare delete download draw end
     fill fix free give go import install join keep leave list log load look lower make mark mend mount move name
     omit pip pick put raise read remove rename repair replace resize restore resume retry run save see select set
     shorten show split start stop store switch take train try turn unset update upgrade upload use wait write
