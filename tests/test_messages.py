@@ -30,7 +30,8 @@ SOURCES = sorted(
 VARIANTS = 64
 
 PLACE = re.compile(
-    r"\{\}|^(?:[a-z_]+|-): |\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\b|(?:^| )--?[a-z]|\b[a-z]+_\w+\b|\badapt [a-z]+\b"
+    r"\{\}|^(?:[a-z_]+|-): "
+    r"|\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b|\b[A-Z]{3,}\b|(?:^| )--?[a-z]|\b[a-z]+_\w+\b|\badapt [a-z]+\b"
 )
 VERBS = """
     accept add allow ask change check choose close continue convert copy correct cut declare delete download draw end
