@@ -22,6 +22,17 @@ def walk(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from walk(value, f"{path}.{number}")
 
 
+def separate_classes(model: dict[str, Any]) -> None:
+    """Make each NMS of predictions go through one class after the other.
+
+    mmcv shifts the boxes of class k by k x (1 + the largest coordinate) and runs one NMS on all. A box that begins left
+    of the image (YOLOX predicts such) then reaches into those of the class before, which can remove it.
+    """
+    for path, node in walk(model):
+        if "test_cfg" in path and path.endswith("nms") and "iou_threshold" in node:
+            node["split_thr"] = 0
+
+
 def fit_classes(model: dict[str, Any], classes: int) -> None:
     """Set `num_classes` wherever the config has one outside its backbone.
 

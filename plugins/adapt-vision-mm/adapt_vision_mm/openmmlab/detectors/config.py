@@ -26,9 +26,10 @@ def adapt_detector(config: Config, train: AnnotatedSplit, params: MmParams, *, w
         with_mask: whether the pipelines load masks.
     """
     from adapt_vision_mm.openmmlab.detectors import pipelines
-    from adapt_vision_mm.openmmlab.model_config import fit_classes
+    from adapt_vision_mm.openmmlab.model_config import fit_classes, separate_classes
 
     fit_classes(config.model, len(train.categories))
+    separate_classes(config.model)
     size = pipelines.image_size(config, params.image_size)
     for key in (*_REPLACED, *_REMOVED):
         config.pop(key, None)
