@@ -9,10 +9,20 @@ import torch
 from torchvision.transforms.functional import resize
 from torchvision.utils import draw_bounding_boxes, draw_keypoints, draw_segmentation_masks
 
+from adapt_vision_mm.images.captions import Caption, Colour, draw_captions
+
 Segmentation = list[list[float]] | Mapping[str, Any]
 """COCO's polygons ([x, y, x, y, ...] each), or RLE with `size` and `counts` (encoded or not)."""
 
-COLOURS = ((230, 57, 70), (29, 120, 200), (42, 157, 80), (244, 162, 40), (131, 56, 180), (0, 180, 180), (200, 80, 150))
+COLOURS: tuple[Colour, ...] = (
+    (230, 57, 70),
+    (29, 120, 200),
+    (42, 157, 80),
+    (244, 162, 40),
+    (131, 56, 180),
+    (0, 180, 180),
+    (200, 80, 150),
+)
 
 
 def draw_objects(
@@ -33,7 +43,7 @@ def draw_objects(
     """
     if not objects:
         return image
-    colours = [tuple(palette[i]) if i < len(palette) else COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    colours = [_colour(number, palette) for number in range(len(names))]
     chosen = [colours[item["label"]] for item in objects]
     if objects[0].get("segmentation"):
         height, width = (round(side / scale) for side in image.shape[-2:])
@@ -44,8 +54,16 @@ def draw_objects(
     corners = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in (item["bbox"] for item in objects)]) * scale
     scores = [f" {item['score']:.2f}" if "score" in item else "" for item in objects]
     words = [f"{names[item['label']]}{score}" for item, score in zip(objects, scores, strict=True)]
-    drawn: torch.Tensor = draw_bounding_boxes(image, corners, labels=words, colors=chosen, width=2)
-    return drawn
+    drawn: torch.Tensor = draw_bounding_boxes(image, corners, colors=chosen, width=2)
+    places = zip(words, corners.tolist(), chosen, strict=True)
+    return draw_captions(drawn, [Caption(word, left, top, colour) for word, (left, top, *_), colour in places])
+
+
+def _colour(label: int, palette: Sequence[Sequence[int]]) -> Colour:
+    if label >= len(palette):
+        return COLOURS[label % len(COLOURS)]
+    red, green, blue = palette[label]
+    return red, green, blue
 
 
 def decode_mask(segmentation: Segmentation, height: int, width: int) -> torch.Tensor:

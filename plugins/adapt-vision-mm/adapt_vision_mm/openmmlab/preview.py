@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from adapt_core.evaluation import spread
 
 from adapt_vision_mm.annotations.annotated_split import CocoResult
+from adapt_vision_mm.images.captions import draw_note
 from adapt_vision_mm.images.thumbnails import downscale, read_pixels, render_grid, to_data_uri
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Renderer, Scorer
@@ -48,9 +49,16 @@ def validation_samples(
     for image in chosen:
         pixels, scale = downscale(read_pixels(image.path, as_stored=image.as_stored), LONGEST)
         sure = [result for result in found[image.id] if result["score"] >= threshold]
-        expected = to_data_uri(renderer.draw(pixels, image.annotations, split, scale))
-        predicted = to_data_uri(renderer.draw(pixels, sure, split, scale))
-        samples.append({"input": image.path.name, "expected": expected, "predicted": predicted, "found": len(sure)})
+        expected = renderer.draw(pixels, image.annotations, split, scale)
+        predicted = renderer.draw(pixels, sure, split, scale)
+        samples.append(
+            {
+                "input": image.path.name,
+                "expected": to_data_uri(expected if image.annotations else draw_note(expected, "nothing annotated")),
+                "predicted": to_data_uri(predicted if sure else draw_note(predicted)),
+                "found": len(sure),
+            }
+        )
     return samples
 
 
