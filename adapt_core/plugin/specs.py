@@ -100,7 +100,8 @@ class TaskSpec(Spec):
             ends; an infinite one where it has none.
         pipeline: the hub's name of the task ("text-classification") for the model card, or a function that returns it
             from the task's params; None where the hub has none.
-        library: the hub's name of the library that loads the saved model ("transformers"), for the model card.
+        library: the hub's name of the library that loads the saved model ("transformers"), for the model card; or a
+            function (plan) -> name.
     """
 
     loop: LoopSpec = attrs.field(validator=attrs.validators.instance_of(LoopSpec))
@@ -108,11 +109,15 @@ class TaskSpec(Spec):
     bounds: Mapping[str, tuple[float, float]] = attrs.field(factory=dict, converter=_read_only)
     core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
     pipeline: str | Callable[[Any], str | None] | None = None
-    library: str | None = None
+    library: str | Callable[[Any], str | None] | None = None
 
     def pipeline_of(self, params: Any) -> str | None:
         """Return the hub's name of the task with these params."""
         return self.pipeline(params) if callable(self.pipeline) else self.pipeline
+
+    def library_of(self, plan: Any) -> str | None:
+        """Return the hub's name of the library that loads a model of this plan."""
+        return self.library(plan) if callable(self.library) else self.library
 
 
 @attrs.frozen(kw_only=True)

@@ -75,10 +75,13 @@ def metadata(plan: Plan, spec: TaskSpec, result: RunResult) -> str:
     """
     pipeline = spec.pipeline_of(plan.task.params)
     base = plan.model.model_path if not plan.model.local_model_path else None
+    library = spec.library_of(plan)
+    # Only transformers has models without an organisation; elsewhere a bare name is an architecture.
+    on_hub = base is not None and _on_hub(base) and ("/" in base or library == "transformers")
     known: dict[str, Any] = {
-        "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else spec.library,
+        "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else library,
         "pipeline_tag": pipeline,
-        "base_model": base.partition("@")[0] if base and _on_hub(base) else None,
+        "base_model": base.partition("@")[0] if base and on_hub else None,
         "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
         "tags": ["adapt", plan.task.name, plan.method.name],
         "metrics": [name for name in result.metrics.get("after") or {} if name != "loss"] or None,

@@ -120,8 +120,6 @@ class TrainingCheck:
                     " Check that the rows have targets that are not cut off or masked."
                 )
             raise DefectError(f"{named} stood still for {STEPS_TO_DECIDE} steps: it got no gradient and did not move.")
-        if still:
-            log.warning("%d tensors that should train stood still: %s.", len(still), first_of(sorted(still)))
 
     def _still(self, names: Iterable[str]) -> set[str]:
         """Return the tensors that have not passed. A tensor moved by gradients that are not finite has not passed."""
@@ -137,6 +135,9 @@ class TrainingCheck:
     def verdict(self) -> TrainingVerdict:
         """Return the counts for `result.json`. Call it when training is over.
 
+        Tensors that never moved are named now and not when the verdict falls: a detector's regression has no gradient
+        before the first object that it is responsible for.
+
         Raises:
             DefectError: a frozen tensor changed.
         """
@@ -147,6 +148,11 @@ class TrainingCheck:
             raise DefectError(f"{len(changed)} frozen tensors changed while training: {first_of(changed)}.")
         moved = len(self._moved(self._trained))
         still = self._still(self._trained)
+        if still and self._decided:
+            log.warning(
+                "%d of %d tensors that should train never did: no row of %d steps gave them a gradient (%s).",
+                *(len(still), len(self._trained), self._steps, first_of(sorted(still))),
+            )
         return {
             "verdict": "learned" if self._decided else f"not decided: fewer than {STEPS_TO_DECIDE} effective steps",
             "steps": self._steps,

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.plugin.registry import Registry
 from adapt_core.report.model_card import metadata, model_card
 from adapt_core.runtime.plain_text import in_one_line
 
@@ -41,6 +42,27 @@ def test_it_names_base_data_pipeline_and_results(tmp_path: Path) -> None:
     entry = found["model-index"][0]["results"][0]
     assert entry["dataset"] == {"name": "squad", "type": "squad", "split": "validation"}
     assert {metric["type"]: metric["value"] for metric in entry["metrics"]} == {"loss": 0.5, "accuracy": 0.2}
+
+
+def test_a_library_may_depend_on_the_plan_and_has_hub_ids_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("adapt_vision_mm", reason="needs adapt-vision-mm")
+    for model, library, base in (
+        ("resnet10t", "timm", None),
+        ("timm/resnet10t.c3_in1k", "timm", "timm/resnet10t.c3_in1k"),
+        ("google/vit-base-patch16-224", "transformers", "google/vit-base-patch16-224"),
+    ):
+        found = _classifier(tmp_path, model)
+        assert (found["library_name"], found.get("base_model")) == (library, base)
+    assert data(tmp_path, MODEL_PATH="gpt2")["base_model"] == "gpt2"
+
+
+def _classifier(folder: Path, model: str) -> dict[str, Any]:
+    registry = Registry.discover()
+    keys = {"TASK": "image_classification", "MODEL_PATH": model, "CUSTOM_DATASET_PATH": str(folder), "method": "full"}
+    plan = resolve(RunConfig.read(keys), registry)
+    text = metadata(plan, registry.task_spec("image_classification"), result(folder))
+    read: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return read
 
 
 def test_what_is_local_is_not_claimed_to_be_on_the_hub(tmp_path: Path) -> None:

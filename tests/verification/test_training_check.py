@@ -107,12 +107,25 @@ def test_a_loss_that_is_always_zero_is_the_data_s_fault() -> None:
         train(model, training_check, loss_of=lambda y: (y * 0.0).mean())
 
 
-def test_single_still_tensors_are_a_warning_with_names(caplog: pytest.LogCaptureFixture) -> None:
+def test_single_still_tensors_are_a_warning_with_names_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     model = Two()
     training_check = TrainingCheck(model, {"all": ["head.weight", "idle.weight"]}, "m")
     train(model, training_check)
-    assert "idle.weight" in caplog.text
+    assert caplog.text == ""
     assert training_check.verdict()["still_tensors"] == ["idle.bias", "idle.weight"]
+    assert "2 of 4 tensors that should train never did: no row of 3 steps gave them a gradient" in caplog.text
+    assert "idle.weight" in caplog.text
+
+
+def test_a_tensor_that_moves_after_the_verdict_has_trained(caplog: pytest.LogCaptureFixture) -> None:
+    model = Two()
+    training_check = TrainingCheck(model, {"all": ["head.weight", "idle.weight"]}, "m")
+    train(model, training_check)
+    for tensor in model.idle.parameters():
+        tensor.grad = torch.ones_like(tensor)
+    training_check.see_gradients()
+    assert training_check.verdict()["still_tensors"] == []
+    assert caplog.text == ""
 
 
 def test_a_frozen_tensor_that_changes_is_a_defect() -> None:

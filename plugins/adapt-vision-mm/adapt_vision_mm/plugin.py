@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
@@ -10,6 +12,9 @@ from adapt_vision_mm.image_classification.metrics import METRICS
 from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.spec import MM_LOOP
+
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
 
 _SHARE = (0.0, 1.0)
 """The bounds of each metric of this plugin."""
@@ -25,7 +30,7 @@ def adapt_tasks() -> list[TaskSpec]:
             params=ImageClassificationParams,
             loop=HF_LOOP,
             pipeline="image-classification",
-            library="transformers",
+            library=_classifier_library,
             metrics=METRICS,
             bounds=dict.fromkeys(METRICS, _SHARE),
             core_defaults={"MODEL_PATH": DEFAULT_ARCHITECTURE},
@@ -65,6 +70,12 @@ def adapt_tasks() -> list[TaskSpec]:
             bounds=dict.fromkeys(KEYPOINT_METRICS, _SHARE),
         ),
     ]
+
+
+def _classifier_library(plan: Plan[ImageClassificationParams]) -> str:
+    from adapt_vision_mm.image_classification.backends.choice import choose_backend
+
+    return choose_backend(plan).hub_library
 
 
 @hookimpl

@@ -121,6 +121,7 @@ def test_load_model_asks_for_published_weights(
     caplog.set_level(logging.WARNING)
     prepared()
     assert "resnet10t starts from random weights: load_model is false" in caplog.text
+    assert "--set load_model=true loads the weights that timm publishes" in caplog.text
     assert "nothing to adapt" not in caplog.text
     prepared(method="last_layer")
     assert "Method last_layer leaves most of them random: there is nothing to adapt" in caplog.text

@@ -58,12 +58,14 @@ class Backend(Protocol):
 
     Attributes:
         library: its name in LIBRARIES.
+        hub_library: the hub's name of the library that loads a saved model.
         trainer_class: "package.module:Class" of the Trainer.
         training_arguments: further arguments of transformers' TrainingArguments.
         returns_loss: whether a model in training returns its loss with its logits.
     """
 
     library: ClassVar[str]
+    hub_library: ClassVar[str]
     trainer_class: ClassVar[str]
     training_arguments: ClassVar[Mapping[str, Any]]
     returns_loss: ClassVar[bool]

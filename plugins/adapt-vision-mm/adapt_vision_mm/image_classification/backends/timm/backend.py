@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
 
+log = logging.getLogger(__name__)
+
+
 class TimmBackend(Backend):
     """timm models: by architecture, from a folder or file of weights, or from the hub.
 
@@ -31,6 +35,7 @@ class TimmBackend(Backend):
     """
 
     library: ClassVar[str] = "timm"
+    hub_library: ClassVar[str] = "timm"
     trainer_class: ClassVar[str] = f"{__package__}.trainer:TimmTrainer"
     # GRADIENT_CHECKPOINTING switches timm's own on instead, see `make_model`.
     training_arguments: ClassVar[Mapping[str, Any]] = {"activation_checkpointing": False}
@@ -49,7 +54,17 @@ class TimmBackend(Backend):
             )
 
     def check_files(self) -> None:
-        """Do nothing: the folder's config.json has been read, and `check_model` asks timm and the hub."""
+        """Warn where no weights are loaded. The folder's config.json has been read, and `check_model` asks the hub."""
+        params, model = self.plan.task.params, self.plan.model
+        if self.reference.source is not None or params.load_model or model.model_checkpoint:
+            return
+        method = self.plan.method.name
+        log.warning(
+            "%s starts from random weights: load_model is false and LOCAL_MODEL_PATH is not set.%s --set "
+            "load_model=true loads the weights that timm publishes.",
+            self.reference.architecture,
+            "" if method == "full" else f" Method {method} leaves most of them random: there is nothing to adapt.",
+        )
 
     def check_model(self) -> None:
         from adapt_vision_mm.image_classification.backends.timm import models
