@@ -8,7 +8,6 @@ _TAIL = 64
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
-_32_BIT_MODES = ("F", "I")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes that are tried where a format names images without one."""
 
@@ -27,9 +26,7 @@ def image_defect(path: Path) -> str | None:
     except OSError:
         return "image cannot be read"
     with Image.open(path) as image:
-        kind, mode = image.format or "", image.mode
-    if kind == "TIFF" and mode in _32_BIT_MODES:
-        return "image has samples of 32 bits, which OpenCV does not decode: save it with 8 or 16"
+        kind = image.format or ""
     if not _is_complete(path, kind):
         return "image is truncated"
     return None

@@ -3,7 +3,9 @@
 folders.py      class folders and split folders -> image files
 inputs.py       command-line arguments -> image files
 decoder.py      a file or bytes -> upright 8-bit RGB, or the reason why not
+captions.py     words on images
 overlays.py     boxes, masks and keypoints drawn over an image
 thumbnails.py   images for the report and for `adapt check`: downscaled, as data URIs, in a captioned grid
+usage.py        lines of a model card that read a photo
 output_files.py names of the images that `adapt predict` writes
 """

@@ -21,7 +21,7 @@ _FULL_16_BIT = 257.0
 """65535 / 255."""
 
 
-def read_rgb(source: Path | bytes, name: str | None = None) -> Image:
+def read_rgb(source: Path | bytes, name: str | None = None, *, as_stored: bool = False) -> Image:
     """Decode one image to 8-bit RGB, upright by its EXIF orientation.
 
     Transparent images are composited on white. 16-bit and 32-bit greyscale is scaled to 8 bits (32-bit images with no
@@ -31,11 +31,12 @@ def read_rgb(source: Path | bytes, name: str | None = None) -> Image:
     Args:
         source: a file, or its bytes.
         name: its name in messages (default: the path of a file).
+        as_stored: leave the pixels as they are stored, whatever the EXIF orientation.
 
     Raises:
         DataError: it cannot be decoded; the message has the name and the reason.
     """
-    defect, image = _decode(source)
+    defect, image = _decode(source, as_stored=as_stored)
     if image is None:
         raise DataError(
             f"{name or (source if isinstance(source, Path) else 'an image')}: {defect}."
@@ -53,7 +54,7 @@ def find_defect(source: Path | bytes, *, decode: bool = True) -> str | None:
             files.
     """
     if decode:
-        return _decode(source)[0]
+        return _decode(source, as_stored=False)[0]
     from PIL import Image
 
     missing = _missing(source)
@@ -79,7 +80,7 @@ def _stream(source: Path | bytes) -> io.BytesIO | Path:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
-def _decode(source: Path | bytes) -> tuple[str | None, Image | None]:
+def _decode(source: Path | bytes, *, as_stored: bool) -> tuple[str | None, Image | None]:
     from PIL import Image
 
     missing = _missing(source)
@@ -88,7 +89,7 @@ def _decode(source: Path | bytes) -> tuple[str | None, Image | None]:
     try:
         with Image.open(_stream(source)) as image:
             image.load()
-            return None, _rgb(_upright(image))
+            return None, _rgb(image if as_stored else _upright(image))
     except Exception as error:  # noqa: BLE001 - Pillow's format plugins raise whatever a broken file makes them raise
         return _reason(error), None
 

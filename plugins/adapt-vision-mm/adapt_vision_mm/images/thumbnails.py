@@ -9,7 +9,9 @@ from pathlib import Path
 
 import torch
 from torchvision.io import encode_jpeg
-from torchvision.transforms.functional import resize
+from torchvision.transforms.functional import pil_to_tensor, resize
+
+from adapt_vision_mm.images.decoder import read_rgb
 
 _QUALITY = 85
 """JPEG quality of data URIs."""
@@ -20,14 +22,10 @@ _GAP, _CAPTION = 4, 18
 def read_pixels(path: Path, *, as_stored: bool = False) -> torch.Tensor:
     """Read an image file as RGB, uint8 (3, height, width).
 
-    Args:
-        path: the file.
-        as_stored: ignore its EXIF orientation.
+    Args: as `read_rgb`.
     """
-    import cv2
-
-    flag = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION if as_stored else cv2.IMREAD_COLOR
-    return torch.from_numpy(cv2.cvtColor(cv2.imread(str(path), flag), cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+    pixels: torch.Tensor = pil_to_tensor(read_rgb(path, as_stored=as_stored))
+    return pixels
 
 
 def downscale(image: torch.Tensor, longest: int) -> tuple[torch.Tensor, float]:

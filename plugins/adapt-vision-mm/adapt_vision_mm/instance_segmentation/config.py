@@ -46,5 +46,5 @@ class SegmentationConfig:
         """Do nothing: the model takes everything from its config."""
 
     def dataset_meta(self, train: AnnotatedSplit) -> dict[str, Any]:
-        """Return the class names."""
-        return {"classes": list(train.names)}
+        """Return the class names, and the annotations' id of each."""
+        return {"classes": list(train.names), "category_ids": [category.id for category in train.categories]}

@@ -29,5 +29,5 @@ class DetectionConfig:
         """Do nothing: a detector takes everything from its config."""
 
     def dataset_meta(self, train: AnnotatedSplit) -> dict[str, Any]:
-        """Return the class names."""
-        return {"classes": list(train.names)}
+        """Return the class names, and the annotations' id of each."""
+        return {"classes": list(train.names), "category_ids": [category.id for category in train.categories]}

@@ -16,6 +16,7 @@ In the order of the flow:
     backbones                 timm backbones, and weights of a backbone
     timm_backbone             a timm model as mmengine's module
     weights                   weights of a checkpoint that fit
+    photo                     images as both packages take them
     detectors/                datasets, pipelines and predictions of mmdet
     augmentation_seed         augmentation as a function of seed, epoch and image
     sampler                   the order of training examples

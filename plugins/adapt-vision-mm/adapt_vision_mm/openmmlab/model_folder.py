@@ -10,6 +10,7 @@ from torch import nn
 
 from adapt_core.nn.weights import save_weights
 
+from adapt_vision_mm.images.usage import READ_PHOTO
 from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
 from adapt_vision_mm.openmmlab.contracts import Package
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from mmengine.model import BaseModel
 
 _OPERATORS, _TIMM, _KEYPOINTS = "mmcv_ops_shim.py", "timm_backbone.py", "xtcocotools_shim.py"
-_INIT: dict[Package, tuple[str, str]] = {
-    "mmdet": ("mmdet.apis", "init_detector"),
-    "mmpose": ("mmpose.apis", "init_model"),
+_APIS: dict[Package, tuple[str, str]] = {
+    "mmdet": ("init_detector", "inference_detector"),
+    "mmpose": ("init_model", "inference_topdown"),
 }
-"""Module and name of the function that loads a model in each package."""
+"""The functions of each package's `apis` that load a model and predict."""
 
 
 def save(model: BaseModel, folder: Path, save_method: str) -> None:
@@ -81,7 +82,14 @@ def loading_lines(save_method: str, package: Package) -> str:
         save_method: one of SAVE_METHODS.
         package: the package that loads it.
     """
-    module, function = _INIT[package]
+    load_function, predict_function = _APIS[package]
+    usage = [
+        READ_PHOTO,
+        "# import numpy",
+        f"# from {package}.apis import {predict_function}"
+        + ("  # inference_bottomup for a model of whole images" if package == "mmpose" else ""),
+        f"# {predict_function}(model, numpy.asarray(photo)[:, :, ::-1].copy())  # blue, green, red",
+    ]
     lines = [
         "import sys",
         "from pathlib import Path",
@@ -100,13 +108,15 @@ def loading_lines(save_method: str, package: Package) -> str:
                 "",
                 "# A pickle can run code when it is loaded: load it only if you trust where it comes from.",
                 'model = torch.load("model/model.pt", weights_only=False).eval()',
+                *usage,
             ]
         )
     return "\n".join(
         [
             *lines,
-            f"from {module} import {function}",
+            f"from {package}.apis import {load_function}",
             "",
-            f'model = {function}("model/config.py", "model/checkpoint.pth", device="cpu")',
+            f'model = {load_function}("model/config.py", "model/checkpoint.pth", device="cpu")',
+            *usage,
         ]
     )

@@ -191,7 +191,8 @@ class MmTask(HubUpload, Generic[ParamsT]):
 
         require_plain(folder / CONFIG, trusted=self.plan.model.trust_remote_code)
         availability.import_openmmlab(self._components.package)
-        return load(folder, self._components.package)
+        with availability.quiet_warnings():
+            return load(folder, self._components.package)
 
     def loading_lines(self, save_method: str) -> str:
         """Return Python source that loads model and config with plain OpenMMLab."""

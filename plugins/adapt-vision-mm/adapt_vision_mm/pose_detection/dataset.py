@@ -9,6 +9,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.openmmlab.augmentation_seed import augmented_item
 from adapt_vision_mm.openmmlab.contracts import Step
+from adapt_vision_mm.openmmlab.photo import load_photos
 from adapt_vision_mm.pose_detection.metainfo import metainfo
 
 
@@ -33,7 +34,7 @@ class PoseDataset(BaseCocoStyleDataset):
         super().__init__(
             metainfo=metainfo(annotated),
             data_mode=data_mode,
-            pipeline=pipeline,
+            pipeline=load_photos(pipeline),
             test_mode=not training,
             serialize_data=False,
         )
@@ -48,6 +49,11 @@ class PoseDataset(BaseCocoStyleDataset):
                 if parsed:
                     instances.append(parsed)
         return instances, images
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Return mmpose's data infos, each with `as_stored` of its image."""
+        as_stored = {image.id: image.as_stored for image in self.annotated.images}
+        return [{**info, "as_stored": as_stored[info["img_id"]]} for info in super().load_data_list()]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return the item `index % len`, augmented as in epoch `index // len`."""

@@ -34,27 +34,31 @@ class PosePredictor:
 
         A detection has "score" and "keypoints": name -> [x, y, score] in pixels. A top-down model takes the whole image
         as one instance. `drawn` is the image with its poses in `output`, where `predictions.json` has all poses as COCO
-        results.
+        results with the category id of the training annotations.
         """
         from torchvision.io import write_png
 
+        from adapt_vision_mm.images.captions import draw_note
         from adapt_vision_mm.images.overlays import draw_poses
         from adapt_vision_mm.images.thumbnails import read_pixels
+        from adapt_vision_mm.openmmlab.photo import read_bgr
         from adapt_vision_mm.pose_detection.approaches import approach_of
 
         infer = approach_of(model.cfg).inference()
         meta = model.dataset_meta
         names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
+        body = meta.get("category_id", 1)
         predictions, results = [], []
         for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
             with availability.quiet_warnings():
-                samples = infer(model, str(path))
+                samples = infer(model, read_bgr(path))
             for sample in samples:
                 sample.set_metainfo({"img_id": number})
-            poses = [pose for sample in samples for pose in pose_results(sample, 1) if pose["score"] >= self.threshold]
+            found = [pose for sample in samples for pose in pose_results(sample, body)]
+            poses = [pose for pose in found if pose["score"] >= self.threshold]
             results += [{**pose, "file_name": str(path)} for pose in poses]
             image = draw_poses(read_pixels(path), [pose["keypoints"] for pose in poses], meta["skeleton_links"])
-            write_png(image, str(drawn))
+            write_png(image if poses else draw_note(image), str(drawn))
             detections = [
                 {"score": round(pose["score"], 6), "keypoints": _by_name(pose["keypoints"], names)} for pose in poses
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -236,11 +237,13 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     folder = tmp_path / "run"
     (run if library == "timm" else run_hf)(SAVE_METHOD=save_method, EPOCHS=2)
     source = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    source = (
-        source.replace("# from PIL", "from PIL").replace("# inputs", "inputs").replace("# labels[", "name = labels[")
-    )
-    source = source.replace("# model.config", "name = model.config").replace("photo.jpg", str(photo))
-    script = f"import sys\n{source}\n{_PROBE}\nopen('name.txt', 'w').write(name)"
+    source = re.sub(r"^# (?=from |photo = |inputs = )", "", source, flags=re.MULTILINE)
+    source = re.sub(r"^# (?=labels\[|model\.config)", "name = ", source, flags=re.MULTILINE)
+    photo = _turned_and_transparent(photo)
+    source = source.replace("photo.jpg", str(photo))
+    logits = "model(transform(photo)[None])" if library == "timm" else "model(**inputs).logits"
+    score = f"open('name.txt', 'w').write(f'{{name}} {{{logits}.softmax(-1).max().item()}}')"
+    script = f"import sys\n{source}\n{_PROBE}\n{score}"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
     from adapt_core.execution.finished_run import FinishedRun
@@ -253,7 +256,20 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     from adapt_core.api import predict
 
     [found] = predict(folder, [str(photo)], trust=True)
-    assert found["label"] == (folder / "name.txt").read_text()
+    name, _, score = (folder / "name.txt").read_text().rpartition(" ")
+    assert found["label"] == name
+    assert found["score"] == pytest.approx(float(score), abs=1e-5)
+
+
+def _turned_and_transparent(photo: Path) -> Path:
+    """Return a copy of a picture that its EXIF turns, half of it transparent."""
+    with Image.open(photo) as image:
+        changed = image.convert("RGBA")
+    changed.paste((0, 0, 255, 0), (0, 0, changed.width // 2, changed.height))
+    exif = changed.getexif()
+    exif[0x0112] = 6
+    changed.save(photo.with_name("turned.png"), exif=exif)
+    return photo.with_name("turned.png")
 
 
 def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) -> None:

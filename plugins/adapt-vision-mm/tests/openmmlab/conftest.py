@@ -25,7 +25,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images, annotations = [], []
     for number in range(1, 17):
         pixels = numpy.full((64, 96, 3), 200, dtype=numpy.uint8)
-        for category, (left, colour) in enumerate(((0, (220, 20, 20)), (48, (20, 20, 220))), start=1):
+        for category, left, colour in ((4, 0, (220, 20, 20)), (9, 48, (20, 20, 220))):
             side = int(random.integers(18, 34))
             x, y = left + int(random.integers(0, 48 - side)), int(random.integers(0, 64 - side))
             pixels[y : y + side, x : x + side] = colour
@@ -43,7 +43,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         Image.fromarray(pixels).save(folder / f"{number}.png")
         images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
-    categories = [{"id": 1, "name": "red"}, {"id": 2, "name": "blue"}]
+    categories = [{"id": 4, "name": "red"}, {"id": 9, "name": "blue"}]
     data = {"images": images, "annotations": annotations, "categories": categories}
     for name in ("train.json", "val.json"):
         (folder / name).write_text(json.dumps(data), encoding="utf-8")

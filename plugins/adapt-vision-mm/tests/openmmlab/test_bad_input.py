@@ -155,7 +155,7 @@ def test_images_of_odd_modes_are_read_as_eight_bit_colours(
         assert stored.mode == mode
     adapt_core.check(keys)
     availability.import_openmmlab("mmdet")
-    from adapt_vision_mm.openmmlab.detectors.dataset import LoadPhoto
+    from adapt_vision_mm.openmmlab.photo import LoadPhoto
 
     pixels = LoadPhoto().transform({"img_path": str(tmp_path / f"a.{suffix}")})["img"]
     assert (pixels.shape, str(pixels.dtype)) == ((30, 40, 3), "uint8")

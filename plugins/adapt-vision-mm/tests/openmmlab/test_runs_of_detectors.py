@@ -45,6 +45,9 @@ def test_predict_gives_boxes_in_coco_terms_and_draws_them(trained: Path, squares
     assert Path(second["drawn"]).is_file()
     stored = json.loads((trained / "predictions" / "predictions.json").read_text())
     assert {"image_id", "category_id", "bbox", "score"} <= set(stored[0])
+    known = {"red": 4, "blue": 9}
+    assert all(d["category_id"] == known[d["category"]] for d in first["detections"] + second["detections"])
+    assert {item["category_id"] for item in stored} == {4, 9}
 
 
 def test_the_loaded_model_equals_the_one_that_was_measured(trained: Path, squares: Path) -> None:

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import mmcv
-from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import BaseDetDataset
-from mmdet.registry import DATASETS, TRANSFORMS
-
-from adapt_core.errors import DataError
+from mmdet.registry import DATASETS
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, Annotation
 from adapt_vision_mm.openmmlab.augmentation_seed import augmented_item
 from adapt_vision_mm.openmmlab.contracts import Step
-
-
-@TRANSFORMS.register_module()
-class LoadPhoto(LoadImageFromFile):
-    """Reads an image of any mode as BGR, with its EXIF rotation unless it was annotated without."""
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add `img` (height, width, 3; uint8), `img_shape` and `ori_shape`."""
-        flag = "color_ignore_orientation" if results.get("as_stored") else "color"
-        image = mmcv.imread(results["img_path"], flag=flag, backend="cv2")
-        if image is None:
-            raise DataError(f"{results['img_path']}: the image cannot be decoded. Replace the file.")
-        results["img"] = image
-        results["img_shape"] = results["ori_shape"] = image.shape[:2]
-        return results
+from adapt_vision_mm.openmmlab.photo import load_photos
 
 
 @DATASETS.register_module()
@@ -37,7 +19,7 @@ class AnnotatedDataset(BaseDetDataset):
 
     Args:
         annotated: the split.
-        pipeline: mmdet transforms; LoadImageFromFile becomes LoadPhoto.
+        pipeline: mmdet transforms.
         seed: SEED.
         training: leave out images without annotations, as mmdet does.
     """
@@ -49,7 +31,7 @@ class AnnotatedDataset(BaseDetDataset):
         self._seed = seed
         super().__init__(
             metainfo={"classes": annotated.names},
-            pipeline=[{"type": "LoadPhoto"} if step["type"] == "LoadImageFromFile" else step for step in pipeline],
+            pipeline=load_photos(pipeline),
             test_mode=not training,
             serialize_data=False,
         )

@@ -37,34 +37,38 @@ class DetectorPredictor:
     def predict(self, model: BaseModel, paths: Sequence[Path], output: Path) -> list[dict[str, Any]]:
         """Return {"image", "width", "height", "detections", "drawn"} for each image.
 
-        A detection has "category", "category_id" (label + 1), "bbox" [x, y, width, height] in pixels, "score", and
-        "segmentation" (RLE) where masks are predicted. `drawn` is the image with its detections in `output`, where
-        `predictions.json` has all detections as COCO results.
+        A detection has "category", "category_id" (that of the training annotations), "bbox" [x, y, width, height] in
+        pixels, "score", and "segmentation" (RLE) where masks are predicted. `drawn` is the image with its detections,
+        or the words "nothing found", in `output`, where `predictions.json` has all detections as COCO results.
         """
         from mmdet.apis import inference_detector
         from torchvision.io import write_png
 
+        from adapt_vision_mm.images.captions import draw_note
         from adapt_vision_mm.images.overlays import draw_objects
         from adapt_vision_mm.images.thumbnails import read_pixels
+        from adapt_vision_mm.openmmlab.photo import read_bgr
 
         names = list(model.dataset_meta["classes"])
+        category_ids = list(model.dataset_meta.get("category_ids") or range(1, len(names) + 1))
+        labels = {category: label for label, category in enumerate(category_ids)}
         predictions, results = [], []
         for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
             with availability.quiet_warnings():
-                sample = inference_detector(model, str(path))
+                sample = inference_detector(model, read_bgr(path))
             sample.set_metainfo({"img_id": number})
-            category_ids = range(1, len(names) + 1)
             found = [result for result in self.to_results(sample, category_ids) if result["score"] >= self.threshold]
             results += [{**result, "file_name": str(path)} for result in found]
-            labelled = [{**result, "label": result["category_id"] - 1} for result in found]
-            write_png(draw_objects(read_pixels(path), labelled, names, self.palette), str(drawn))
+            labelled = [{**result, "label": labels[result["category_id"]]} for result in found]
+            image = draw_objects(read_pixels(path), labelled, names, self.palette)
+            write_png(image if found else draw_note(image), str(drawn))
             height, width = sample.ori_shape
             predictions.append(
                 {
                     "image": shown_path(path),
                     "width": int(width),
                     "height": int(height),
-                    "detections": [{"category": names[r["category_id"] - 1], **_rounded(r)} for r in found],
+                    "detections": [{"category": names[labels[r["category_id"]]], **_rounded(r)} for r in found],
                     "drawn": shown_path(drawn),
                 }
             )

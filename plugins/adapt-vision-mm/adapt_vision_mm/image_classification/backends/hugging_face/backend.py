@@ -14,6 +14,7 @@ from adapt_core.errors import InputError
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
 from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX, ImageClassificationParams
+from adapt_vision_mm.images.usage import READ_PHOTO
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
-_USAGE = """\
-# from PIL import Image
-# inputs = processor(images=Image.open("photo.jpg").convert("RGB"), return_tensors="pt")
+_USAGE = f"""\
+{READ_PHOTO}
+# inputs = processor(images=photo, return_tensors="pt")
 # model.config.id2label[int(model(**inputs).logits.argmax())]"""
 
 
@@ -36,6 +37,7 @@ class HuggingFaceBackend(Backend):
     """
 
     library: ClassVar[str] = "huggingface"
+    hub_library: ClassVar[str] = "transformers"
     trainer_class: ClassVar[str] = "adapt_vision_mm.image_classification.trainer:ImageTrainer"
     training_arguments: ClassVar[Mapping[str, Any]] = {}
     returns_loss: ClassVar[bool] = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,10 +24,9 @@ from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_fo
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
 from adapt_vision_mm.image_classification.backends.timm.weights import load_weights
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.images.usage import READ_PHOTO
 
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-
-log = logging.getLogger(__name__)
 
 
 def check_model(reference: TimmReference, *, published: bool) -> None:
@@ -102,8 +100,6 @@ def make_model(
         new = load_weights(model, _weights_in(path) if path.is_dir() else path, by_order=by_order)
     else:
         new = _new_head_parameters(model)
-        if not pretrained:
-            _warn_of_random_weights(reference, plan)
     if plan.model.model_checkpoint:
         new -= load_over(model, Path(plan.model.model_checkpoint))
     if plan.model.dtype in ("float16", "bfloat16"):
@@ -113,15 +109,6 @@ def make_model(
     _set_config(model, {**config, "label_names": list(names), "num_classes": len(names)})
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return LoadedModel(model=model, new_parameters=new, dtype=dtype)
-
-
-def _warn_of_random_weights(reference: TimmReference, plan: Plan[ImageClassificationParams]) -> None:
-    method = plan.method.name
-    log.warning(
-        "%s starts from random weights: load_model is false and LOCAL_MODEL_PATH is not set.%s",
-        reference.architecture,
-        "" if method == "full" else f" Method {method} leaves most of them random: there is nothing to adapt.",
-    )
 
 
 def _create(name: str, **options: object) -> nn.Module:
@@ -242,7 +229,7 @@ def loading_lines(save_method: str) -> str:
             *lines,
             "transform = timm.data.create_transform(**timm.data.resolve_data_config(model=model))",
             'labels = model.pretrained_cfg["label_names"]',
-            "# from PIL import Image",
-            '# labels[int(model(transform(Image.open("photo.jpg").convert("RGB"))[None]).argmax())]',
+            READ_PHOTO,
+            "# labels[int(model(transform(photo)[None]).argmax())]",
         ]
     )

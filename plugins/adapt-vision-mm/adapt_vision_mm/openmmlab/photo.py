@@ -1,0 +1,47 @@
+"""Images as mmdet and mmpose take them, read as every task of this package reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from adapt_vision_mm.images.decoder import read_rgb
+from adapt_vision_mm.openmmlab.contracts import Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_READERS = ("LoadImageFromFile", "LoadImage")
+
+
+def read_bgr(path: Path, *, as_stored: bool = False) -> NDArray[numpy.uint8]:
+    """Return an image file as uint8 (height, width, 3) in the order blue, green, red.
+
+    Raises:
+        DataError: it cannot be decoded.
+    """
+    return numpy.ascontiguousarray(numpy.asarray(read_rgb(path, as_stored=as_stored))[:, :, ::-1])
+
+
+@TRANSFORMS.register_module()
+class LoadPhoto(BaseTransform):
+    """Reads an image by `read_bgr`: upright, unless its annotations refer to the stored pixels."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add `img` (height, width, 3; uint8), `img_shape` and `ori_shape`.
+
+        Args:
+            results: with `img_path`, and `as_stored` where it is not False.
+        """
+        image = read_bgr(Path(results["img_path"]), as_stored=bool(results.get("as_stored")))
+        return {**results, "img": image, "img_shape": image.shape[:2], "ori_shape": image.shape[:2]}
+
+
+def load_photos(pipeline: Iterable[Step]) -> list[Step]:
+    """Return a pipeline that reads images by `LoadPhoto`, where the package's own readers differ between tasks."""
+    return [{"type": "LoadPhoto"} if step["type"] in _READERS else step for step in pipeline]
