@@ -25,8 +25,8 @@ def walk(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 def separate_classes(model: dict[str, Any]) -> None:
     """Make each NMS of predictions go through one class after the other.
 
-    mmcv shifts the boxes of class k by k x (1 + the largest coordinate) and runs one NMS on all. A box that begins left
-    of the image (YOLOX predicts such) then reaches into those of the class before, which can remove it.
+    mmcv shifts the boxes of class k by k x (1 + the largest coordinate) and runs one NMS on all. A box that begins
+    above and left of the image (YOLOX predicts such) then reaches into those of the class before, which can remove it.
     """
     for path, node in walk(model):
         if "test_cfg" in path and path.endswith("nms") and "iou_threshold" in node:

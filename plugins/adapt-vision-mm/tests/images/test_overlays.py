@@ -20,6 +20,12 @@ def colours_of(image: torch.Tensor) -> set[tuple[int, ...]]:
     return set(map(tuple, image.flatten(1).T.tolist()))
 
 
+def has_near(image: torch.Tensor, colour: tuple[int, ...], distance: int = 24) -> bool:
+    """Whether an image has a colour, up to what the smooth edges of letters leave of it."""
+    apart = (image.flatten(1).T.int() - torch.tensor(colour)).abs().max(dim=1).values
+    return bool((apart <= distance).any())
+
+
 def plain(colour: tuple[int, ...], width: int = 120, height: int = 80) -> torch.Tensor:
     return torch.tensor(colour, dtype=torch.uint8)[:, None, None].repeat(1, height, width)
 
@@ -37,8 +43,9 @@ def test_letters_stand_out_from_their_plate(plate: tuple[int, int, int]) -> None
 @pytest.mark.parametrize("photo", [*COLOURS[:2], BLACK, WHITE, (128, 128, 128)])
 def test_a_label_is_readable_on_a_photo_of_any_colour(photo: tuple[int, int, int]) -> None:
     box = {"label": 0, "bbox": [20, 30, 60, 40], "score": 0.91}
-    found = colours_of(draw_objects(plain(photo), [box], ["cup"]))
-    assert {COLOURS[0], letter_colour(COLOURS[0])} <= found
+    found = draw_objects(plain(photo), [box], ["cup"])[:, :30]  # the label, above the box
+    assert COLOURS[0] in colours_of(found)
+    assert has_near(found, letter_colour(COLOURS[0]))
 
 
 @pytest.mark.parametrize(("x", "y"), [(-5, -5), (115, 0), (0, 79), (118, 79)])
@@ -49,5 +56,6 @@ def test_a_label_at_the_border_lies_inside_the_image(x: float, y: float) -> None
 
 @pytest.mark.parametrize("photo", [BLACK, WHITE])
 def test_a_note_is_readable_on_a_photo_of_any_colour(photo: tuple[int, int, int]) -> None:
-    assert {BLACK, WHITE} <= colours_of(draw_note(plain(photo)))
+    assert BLACK in colours_of(draw_note(plain(photo)))
+    assert has_near(draw_note(plain(photo)), WHITE)
     assert torch.equal(draw_objects(plain(photo), [], ["cup"]), plain(photo))

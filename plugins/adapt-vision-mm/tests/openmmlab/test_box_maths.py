@@ -47,7 +47,7 @@ def test_a_box_that_begins_outside_does_not_remove_one_of_another_class(plan: An
     availability.import_openmmlab("mmdet")
     from mmcv.ops import batched_nms
 
-    boxes = torch.tensor([[41.0, 0, 100, 50], [-60.0, 0, 40, 50], [-58.0, 0, 40, 50]])
+    boxes = torch.tensor([[41.0, 41, 100, 100], [-60.0, -60, 10, 10], [-58.0, -58, 10, 10]])
     scores, labels = torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 1, 1])
     kept = batched_nms(boxes, scores, labels, {**test.nms, "iou_threshold": 0.5})[1]
     assert sorted(kept.tolist()) == [0, 1]
