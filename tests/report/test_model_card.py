@@ -60,7 +60,8 @@ def _classifier(folder: Path, model: str) -> dict[str, Any]:
     registry = Registry.discover()
     keys = {"TASK": "image_classification", "MODEL_PATH": model, "CUSTOM_DATASET_PATH": str(folder), "method": "full"}
     plan = resolve(RunConfig.read(keys), registry)
-    text = metadata(plan, registry.task_spec("image_classification"), result(folder))
+    made = attrs.evolve(result(folder), artifacts={"model": "model"})
+    text = metadata(plan, registry.task_spec("image_classification"), made)
     read: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return read
 
