@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 READ_PHOTO = """\
-# Photos are turned as their EXIF says, and transparency becomes white, as in training and in adapt predict.
+# As in training, photos are turned as their EXIF says, and transparency becomes white.
 # from PIL import Image, ImageOps
 # photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")
 # photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")"""

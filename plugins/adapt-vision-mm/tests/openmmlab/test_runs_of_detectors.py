@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +20,15 @@ pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 from .detectors import SMALL_RTMDET, lines
 
 
-def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(trained: Path) -> None:
+def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(trained: Path, squares: Path) -> None:
     """The lines of the model card, in a fresh process."""
     card = (trained / "README.md").read_text(encoding="utf-8")
     code = card.split("```python\n")[1].split("```")[0]
     assert "adapt" not in code
+    code = re.sub(r"^# (?=from |import |photo = )", "", code, flags=re.MULTILINE)
+    code = re.sub(r"^# (?=inference_detector)", "found = ", code, flags=re.MULTILINE)
+    code = code.replace("photo.jpg", str(squares / "1.png"))
+    code += "\nprint('best', found.pred_instances.scores.max().item())"
     done = subprocess.run(
         [sys.executable, "-c", code + "\nprint(sorted(model.dataset_meta['classes']))"],
         cwd=trained,
@@ -33,6 +38,9 @@ def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(trained: Path)
     )
     assert done.returncode == 0, done.stderr
     assert "['blue', 'red']" in done.stdout
+    best = float(done.stdout.split("best ")[1].split()[0])
+    [predicted] = adapt_core.predict(trained, [str(squares / "1.png")])
+    assert max(item["score"] for item in predicted["detections"]) == pytest.approx(best, abs=1e-4)
 
 
 def test_predict_gives_boxes_in_coco_terms_and_draws_them(trained: Path, squares: Path) -> None:
