@@ -10,6 +10,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.execution.command import Command
 from adapt_core.execution.components import check_task, make_task
+from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.logs import logged_packages, logging_to
@@ -69,6 +70,7 @@ def check(
     return plan
 
 
+@weights_only()
 def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
     """Return an estimate of a plan's data, steps, memory and disk. Nothing is trained.
 
@@ -113,6 +115,7 @@ def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: 
     return export_finished(run_dir, save_method, output, trust=trust).folder
 
 
+@weights_only()
 def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) -> list[dict[str, Any]]:
     """Predict with a finished run's model.
 

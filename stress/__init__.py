@@ -1,1 +1,4 @@
-"""Fault injection: killed runs, killed ranks, corrupted data sets. `python -m stress.NAME --help`, from the root."""
+"""Fault injection: killed runs, killed ranks, corrupted data sets, hostile folders.
+
+`python -m stress.NAME --help`, from the root.
+"""

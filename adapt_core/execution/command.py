@@ -12,6 +12,7 @@ from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
+from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.inputs import refuse_overlap
@@ -94,6 +95,7 @@ class Command:
         with logging_to([], reporter, logged_packages(self.registry)):
             return self._launch(reporter, StopRequest(), None)
 
+    @weights_only()
     def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:
         require_trackers(self.plan)
         task = make_task(self.plan)

@@ -14,6 +14,7 @@ from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
 from adapt_core.execution.model_data import write_model_data
+from adapt_core.nn.pickles import weights_only
 from adapt_core.run_folder.files import atomic_folder
 from adapt_core.run_folder.ownership import Ownership, claim, seal_names
 from adapt_core.run_folder.paths import RunFolder
@@ -104,6 +105,7 @@ class Exported:
     merge: MergeOutcome | None
 
 
+@weights_only()
 def export_finished(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool) -> Exported:
     """Write a finished run's model in another form; see `adapt_core.export`."""
     from adapt_core.config.core_params import SAVE_METHODS

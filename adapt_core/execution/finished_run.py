@@ -16,6 +16,7 @@ from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components, make_task
 from adapt_core.execution.model_data import read_model_data
+from adapt_core.nn.pickles import weights_only
 from adapt_core.nn.weights import FILES, load_pickled_model, saved_form
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.paths import RunFolder
@@ -76,6 +77,7 @@ class FinishedRun:
         plan = attrs.evolve(plan, foreign=True)
         return cls(folder, plan, registry, make_task(plan))
 
+    @weights_only()
     def model(self) -> nn.Module:
         """Return the adapted model as a plain module, on the CPU, in evaluation mode.
 
@@ -93,6 +95,7 @@ class FinishedRun:
             return load_pickled_model(path, trusted=self.plan.model.trust_remote_code).eval()
         return self.task.load_model_folder(self.folder.model)
 
+    @weights_only()
     def merged(self) -> MergedModel:
         """Merge the run's adapter into its base model and check the merge. Raises as `model` does."""
         from adapt_core.distributed.devices import first_device

@@ -18,6 +18,7 @@ from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.distributed.world import World
 from adapt_core.errors import EXIT_DEFECT, AdaptError, DefectError
 from adapt_core.execution.worker_protocol import Report, receive, take_standard_output
+from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
@@ -57,6 +58,7 @@ def main() -> int:
     return code
 
 
+@weights_only()
 def _run(received: Mapping[str, Any]) -> RunResult | None:
     """Execute the run as one process of it. Return its result on rank 0, else None."""
     from adapt_core.execution.components import Components

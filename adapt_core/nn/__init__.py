@@ -3,6 +3,7 @@
 structure.py     blocks, heads and layers of a model
 weights.py       state dicts and tied weights
 parameters.py    counts of parameters, quantized or not
+pickles.py       what torch.load may read from a pickle
 modes.py         evaluation mode for a while
 random_state.py  seeds, and code that leaves random state untouched
 """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError
+from adapt_core.nn.pickles import foreign_part, full_unpickling
 
 if TYPE_CHECKING:
     import torch
@@ -47,31 +48,49 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: the file is missing, corrupt, or would run code when loaded.
     """
-    import pickle
-
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
-        if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
+        try:
             return load_file(str(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist. Correct the path.") from None
-    except pickle.UnpicklingError as error:
-        first = str(error).splitlines()[0]
-        raise InputError(
-            f"{path} is not a plain state dict and is not loaded: it could run code ({first}). Save it as safetensors."
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
-        raise InputError(
-            f"{path} cannot be read as weights: {str(error).splitlines()[0]} (Save the weights again.)"
-        ) from None
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist. Correct the path.") from None
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"{path} cannot be read as weights: {str(error).splitlines()[0]} (Save the weights again.)"
+            ) from None
+    state = read_torch_file(path)
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"{path} does not contain a state dict (names to tensors). Save model.state_dict() there.")
     return state
+
+
+def read_torch_file(path: Path) -> Any:
+    """Return what a torch file holds, on the CPU: tensors and plain Python values (`weights_only`).
+
+    Raises:
+        InputError: the file is missing, corrupt, or would run code when loaded.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist. Correct the path.") from None
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is not a plain state dict and is not loaded: it could run code, for it {foreign_part(error)}. "
+            "Save it as safetensors."
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as weights: {str(error).splitlines()[0]} (Save the weights again.)"
+        ) from None
 
 
 def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
@@ -87,5 +106,6 @@ def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
             f"{path} is a pickled model, and loading it can run code. If you trust it: --set TRUST_REMOTE_CODE=true "
             "(or export the run with another SAVE_METHOD, which can be loaded without)."
         )
-    model: nn.Module = torch.load(path, map_location="cpu", weights_only=False)
+    with full_unpickling():
+        model: nn.Module = torch.load(path, map_location="cpu", weights_only=False)
     return model

@@ -14,6 +14,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.nn.pickles import require_plain_metadata
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs
@@ -146,6 +147,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
         # A folder without a run may continue any run whose config was compared.
         known = {owner.run} if folder.started() or not origin.started() else {owner.run, first.run}
         _refuse_changes(plan, _changes(first, checkpoint, inputs, runs=known))
+    require_plain_metadata(checkpoint)
     _refuse_unreadable(folder)
     _refuse_read_only(folder, owner)
     log.info("resuming from %s (step %d)", checkpoint, step_of(checkpoint))

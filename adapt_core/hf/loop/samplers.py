@@ -12,6 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from adapt_core.nn.random_state import untouched_random_state
+from adapt_core.nn.weights import read_torch_file
 
 STATE = "training_order.pt"
 _ROUNDING = 1e-6
@@ -72,7 +73,7 @@ class RowOrderCallback(TrainerCallback):
         """Load the order of the epoch in which a checkpoint was written, where the checkpoint has one."""
         path = checkpoint / STATE
         if path.is_file():
-            self._resumed = torch.load(path, weights_only=True)
+            self._resumed = read_torch_file(path)
 
     def on_epoch_begin(
         self,

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from adapt_core.run_folder.ownership import MARKER
+
 from . import jobs
 from .held_bytes import counted
 from .reference_runs import alone, together
@@ -153,7 +155,7 @@ def test_sharded_checkpoints_resume_in_any_number_of_processes(
     whole = Path(config["OUTPUT_DIR"])
     cut = tmp_path / "cut"
     shutil.copytree(whole / "checkpoints" / "checkpoint-4", cut / "checkpoints" / "checkpoint-4")
-    for name in ("config.yaml", "metrics.jsonl"):
+    for name in (MARKER, "config.yaml", "metrics.jsonl"):
         shutil.copy(whole / name, cut)
     together([{**config, "OUTPUT_DIR": str(cut)}], tmp_path, processes)
     assert "checkpoint-4 (step 4)" in (cut / "log.txt").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ In the order of the flow:
     task                      a task as the pipeline sees it
     config_files              the files of MODEL_PATH
     trusted_configs           which configs may be read
+    known_types               what may be built from them
     model_builder             the model: config adapted, built, weights loaded
     model_config              changes to a config that every task needs
     cfg_options               the user's changes to a config

@@ -12,6 +12,7 @@ from torch import nn
 
 from adapt_core.distributed.devices import has_gpu
 from adapt_core.errors import InputError
+from adapt_core.nn.weights import read_torch_file
 from adapt_core.run_folder.checkpoints import claim_checkpoint, seal
 
 STATE = "state.pt"
@@ -64,7 +65,7 @@ def read(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / STATE
     if not path.is_file():
         raise InputError(f"{checkpoint} is not a checkpoint of this task: it has no {STATE}. Give another checkpoint.")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state: dict[str, Any] = read_torch_file(path)
     return state
 
 

@@ -35,10 +35,12 @@ class ModelFiles:
     Attributes:
         config: the config file.
         weights: a checkpoint to load, or None.
+        known_types_only: whether the config came with a model, and its user does not trust it.
     """
 
     config: Path
     weights: Path | None
+    known_types_only: bool = False
 
 
 def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
@@ -71,7 +73,8 @@ def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
             raise InputError(f"MODEL_PATH: {path} has no {CONFIG}; a folder must be the model/ of a run.")
         require_plain(config, trusted=plan.model.trust_remote_code)
         checkpoint = path / CHECKPOINT
-        return ModelFiles(config.absolute(), weights or (checkpoint.absolute() if checkpoint.is_file() else None))
+        weights = weights or (checkpoint.absolute() if checkpoint.is_file() else None)
+        return ModelFiles(config.absolute(), weights, known_types_only=not model.trust_remote_code)
     if path is not None:
         if path.suffix != ".py":
             raise InputError(
@@ -79,8 +82,8 @@ def find_model(plan: Plan[MmParams], package: Package) -> ModelFiles:
                 " Give a config."
             )
         if plan.foreign:
-            require_plain(path, trusted=plan.model.trust_remote_code)
-        return ModelFiles(path.absolute(), weights)
+            require_plain(path, trusted=model.trust_remote_code)
+        return ModelFiles(path.absolute(), weights, known_types_only=plan.foreign and not model.trust_remote_code)
     return ModelFiles(_by_name(given, package), weights)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import attrs
 
 from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.errors import InputError
+from adapt_core.nn.pickles import foreign_part
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.openmmlab import availability, backbones
@@ -71,6 +73,7 @@ class ModelBuilder:
     def adapted(self) -> AdaptedConfig:
         """The config, adapted to the data and changed by cfg_options."""
         from adapt_vision_mm.openmmlab import cfg_options, model_config
+        from adapt_vision_mm.openmmlab.known_types import require_known
 
         availability.import_openmmlab(self._package)
         config = read_config(self.files.config)
@@ -80,15 +83,19 @@ class ModelBuilder:
             backbones.use_timm(model, params.backbone, pretrained=keep_backbone)
         model_config.use_plain_norms(model)
         model_config.unfreeze(model)
-        model_config.remove_downloads(model, keep_backbone=keep_backbone)
+        model_config.remove_checkpoints(model, keep_backbone=keep_backbone)
         model_config.fit_images(model)
         base_batch_size = (config.get("auto_scale_lr") or {}).get("base_batch_size")
         for key in _REPLACED:
             config.pop(key, None)
         config.default_scope = self._package
         loss_pipeline = self._adapter.adapt(config, self._train())
+        if self.files.known_types_only:
+            require_known(config, self.files.config)
         options = cfg_options.flatten(params.cfg_options)
         cfg_options.apply(config, {path: value for path, value in options.items() if not path.startswith(_OF_LOOP)})
+        if self._plan.foreign and not self._plan.model.trust_remote_code:
+            require_known(config, self.files.config)  # cfg_options are of whoever made the run
         model_config.fit_detections(config.model)
         return AdaptedConfig(config=config, loss_pipeline=loss_pipeline, base_batch_size=base_batch_size)
 
@@ -130,6 +137,11 @@ class ModelBuilder:
             with availability.quiet_warnings():
                 model = build(config, self._package)
                 model.init_weights()
+        except UnpicklingError as error:
+            raise InputError(
+                f"MODEL_PATH: a checkpoint that {self.files.config} names is not loaded, for it could run code: it "
+                f"{foreign_part(error)}. Give weights by LOCAL_MODEL_PATH or backbone_weights."
+            ) from error
         except (TypeError, KeyError, ValueError, AssertionError, AttributeError, OSError) as error:
             text = " ".join(str(error).split())[:300]
             raise InputError(

@@ -9,6 +9,9 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _STRIDE = 32
+_CHECKPOINT_KEYS = ("pretrained", "checkpoint_path", "teacher_ckpt", "teacher_pretrained")
+_PRETRAINED = ("Pretrained", "PretrainedInit")
+"""The initializer that loads a checkpoint, by its name in the registry and its own."""
 
 
 def walk(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,24 +65,36 @@ def unfreeze(model: dict[str, Any]) -> None:
             node["requires_grad"] = True
 
 
-def remove_downloads(model: dict[str, Any], *, keep_backbone: bool) -> None:
-    """Remove `init_cfg` entries that would download a checkpoint, and log that of the backbone.
+def remove_checkpoints(model: dict[str, Any], *, keep_backbone: bool) -> None:
+    """Remove the checkpoints that a config names, in whichever form, and log that of the backbone.
 
     Args:
         model: the `model` of a config.
         keep_backbone: backbone_weights: pretrained.
     """
     for path, node in walk(model):
-        source = node.get("init_cfg")
-        if not isinstance(source, dict) or source.get("type") != "Pretrained":
+        if keep_backbone and path.partition(".")[0] == "backbone":
             continue
-        if keep_backbone and path.startswith("backbone"):
-            continue
-        node["init_cfg"] = None
-        if path.startswith("backbone"):
-            log.info(
-                "the backbone's pretrained weights (%s) are not loaded: see backbone_weights", source["checkpoint"]
-            )
+        init = node.get("init_cfg")
+        named = _named_checkpoints(init)
+        if named:
+            others = [item for item in init if not _named_checkpoints(item)] if isinstance(init, (list, tuple)) else []
+            node["init_cfg"] = others or None
+        for key in _CHECKPOINT_KEYS:
+            if node.get(key):
+                named.append(node[key])
+                node[key] = False if node[key] is True else None
+        if named and path == "backbone":
+            log.info("the backbone's pretrained weights (%s) are not loaded: see backbone_weights", named[0])
+
+
+def _named_checkpoints(init: object) -> list[Any]:
+    """Return the checkpoints in an `init_cfg`: a mapping or a list of them, which may override parts by others."""
+    return [
+        node.get("checkpoint")
+        for _, node in walk(init)
+        if "checkpoint" in node or str(node.get("type")).endswith(_PRETRAINED)
+    ]
 
 
 def fit_detections(model: dict[str, Any]) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from adapt_core.nn.weights import save_weights
+from adapt_core.nn.weights import read_torch_file, save_weights
 
 from adapt_vision_mm.images.usage import READ_PHOTO
-from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG
+from adapt_vision_mm.openmmlab.config_files import CHECKPOINT, CONFIG, read_config
 from adapt_vision_mm.openmmlab.contracts import Package
+from adapt_vision_mm.openmmlab.known_types import require_known
+from adapt_vision_mm.openmmlab.model_config import remove_checkpoints
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -50,14 +52,23 @@ def save(model: BaseModel, folder: Path, save_method: str) -> None:
         shutil.copyfile(Path(__file__).parent / name, folder / name)
 
 
-def load(folder: Path, package: Package) -> nn.Module:
-    """Load the model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as in `init_detector`."""
-    import torch
-    from mmengine.config import Config
+def load(folder: Path, package: Package, *, trusted: bool) -> nn.Module:
+    """Load the model that `save` wrote, in evaluation mode, with `cfg` and `dataset_meta` as in `init_detector`.
 
-    config = Config.fromfile(str(folder / CONFIG))
+    Args:
+        folder: a model folder.
+        package: what builds the model.
+        trusted: TRUST_REMOTE_CODE.
+
+    Raises:
+        InputError: the folder is damaged, or its config is not trusted and names more than layers, losses and heads.
+    """
+    config = read_config(folder / CONFIG)
+    if not trusted:
+        require_known(config, folder / CONFIG)
+    remove_checkpoints(config.model, keep_backbone=False)
     model = build(config, package)
-    saved: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    saved: dict[str, Any] = read_torch_file(folder / CHECKPOINT)
     model.load_state_dict(saved["state_dict"])
     model.cfg = config
     model.dataset_meta = saved["meta"]["dataset_meta"]

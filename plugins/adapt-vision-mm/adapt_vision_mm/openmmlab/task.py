@@ -189,10 +189,11 @@ class MmTask(HubUpload, Generic[ParamsT]):
         """Load the model that `save_model` wrote."""
         from adapt_vision_mm.openmmlab.model_folder import load
 
-        require_plain(folder / CONFIG, trusted=self.plan.model.trust_remote_code)
+        trusted = self.plan.model.trust_remote_code
+        require_plain(folder / CONFIG, trusted=trusted)
         availability.import_openmmlab(self._components.package)
         with availability.quiet_warnings():
-            return load(folder, self._components.package)
+            return load(folder, self._components.package, trusted=trusted)
 
     def loading_lines(self, save_method: str) -> str:
         """Return Python source that loads model and config with plain OpenMMLab."""

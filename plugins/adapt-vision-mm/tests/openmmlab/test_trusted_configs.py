@@ -10,7 +10,7 @@ import pytest
 
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.openmmlab.config_files import find_model
+from adapt_vision_mm.openmmlab.config_files import ModelFiles, find_model
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
 
@@ -81,6 +81,8 @@ def test_a_python_config_that_a_foreign_run_names_is_read_only_with_trust(tmp_pa
 
     with pytest.raises(InputError, match=r"config\.py:2: this is code"):
         find_model(plan(foreign=True, trust=False), "mmdet")
-    assert find_model(plan(foreign=True, trust=True), "mmdet").config == config
-    assert find_model(plan(foreign=False, trust=False), "mmdet").config == config
+    assert find_model(plan(foreign=True, trust=True), "mmdet") == ModelFiles(config, None)
+    assert find_model(plan(foreign=False, trust=False), "mmdet") == ModelFiles(config, None)
+    written(tmp_path, "model = dict()")
+    assert find_model(plan(foreign=True, trust=False), "mmdet") == ModelFiles(config, None, known_types_only=True)
     assert not (tmp_path / "it-ran").exists()
