@@ -189,6 +189,14 @@ class SupportsHubUpload(Protocol):
 
 
 @runtime_checkable
+class SupportsPickledModels(Protocol):
+    """A task whose models need more than an import of their module to be unpickled. Optional."""
+
+    def import_model_classes(self) -> None:
+        """Import the classes of the task's models, before a model that the user trusts is unpickled."""
+
+
+@runtime_checkable
 class SupportsMemoryEstimate(Protocol):
     """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from adapt_core.capabilities import SupportsRandomBatch
+from adapt_core.capabilities import SupportsPickledModels, SupportsRandomBatch
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.contracts import Task, TaskData
@@ -91,8 +91,10 @@ class FinishedRun:
         if not self.folder.model.is_dir():
             return self.merged().model
         if saved_form(self.folder.model) == "full_torch_model":
-            path = self.folder.model / FILES["full_torch_model"]
-            return load_pickled_model(path, trusted=self.plan.model.trust_remote_code).eval()
+            path, trusted = self.folder.model / FILES["full_torch_model"], self.plan.model.trust_remote_code
+            if trusted and isinstance(self.task, SupportsPickledModels):
+                self.task.import_model_classes()
+            return load_pickled_model(path, trusted=trusted).eval()
         return self.task.load_model_folder(self.folder.model)
 
     @weights_only()

@@ -76,7 +76,7 @@ def _file_of(error: BaseException) -> str:
         given = frame.f_locals.get("f")
         if code.co_name == "load" and code.co_filename.endswith("torch/serialization.py") and _is_path(given):
             return str(given)
-    return "a file of the model or of the checkpoint"
+    return "a file of MODEL_PATH or of a checkpoint"
 
 
 def _is_path(given: object) -> bool:

@@ -97,7 +97,7 @@ def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
     """Return a pickled model. Only where the user trusts it, for loading a pickle can run code.
 
     Raises:
-        InputError: it is not trusted.
+        InputError: it is not trusted, or it is of classes that cannot be imported here.
     """
     import torch
 
@@ -106,6 +106,12 @@ def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:
             f"{path} is a pickled model, and loading it can run code. If you trust it: --set TRUST_REMOTE_CODE=true "
             "(or export the run with another SAVE_METHOD, which can be loaded without)."
         )
-    with full_unpickling():
-        model: nn.Module = torch.load(path, map_location="cpu", weights_only=False)
+    try:
+        with full_unpickling():
+            model: nn.Module = torch.load(path, map_location="cpu", weights_only=False)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"{path} is a pickle of classes that cannot be imported here: {error}. Install what it was trained with; a "
+            "model with code of its own is better saved by another SAVE_METHOD."
+        ) from error
     return model

@@ -31,6 +31,7 @@ def test_pickles_of_a_language_run_are_refused_and_run_with_trust_alone(tmp_path
     assert found == {"a pickled model": {"predict": "refused", "export": "refused", "trust": "fired"}}
 
 
+@pytest.mark.slow
 def test_checkpoints_of_a_language_run_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
     found = tried(tmp_path, "--subject", "text", "--only", "of a", "--command", "resume")

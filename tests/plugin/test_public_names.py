@@ -26,9 +26,9 @@ PLUGIN = """
     ParallelStrategy PerClass Plan Problem Quantizer QuantizerSpec Replicated ResumeDecision RunCommand RunFolder
     RunResult StopRequest StoredBytes SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
     SupportsClassCounts SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
-    SupportsMetaInit SupportsPerClass SupportsRandomBatch SupportsRankMemory SupportsRowCount SupportsSamples
-    SupportsTokenPreview Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except
-    hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything spread
+    SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsRandomBatch SupportsRankMemory SupportsRowCount
+    SupportsSamples SupportsTokenPreview Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head
+    freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything spread
     untouched_random_state write_text
 """
 HF = """

@@ -36,6 +36,10 @@ def save_hf_model(model: PreTrainedModel, companion: PushToHubMixin, folder: Pat
         model.save_pretrained(folder, max_shard_size=_ONE_FILE)
     else:
         save_weights(model, folder, save_method)
+        if getattr(model, "_auto_class", None) is not None:
+            from transformers.dynamic_module_utils import custom_object_save
+
+            custom_object_save(model, str(folder), config=model.config)  # the model's own code, as save_pretrained does
         model.config.save_pretrained(folder)
         if getattr(model, "generation_config", None) is not None:
             model.generation_config.save_pretrained(folder)

@@ -195,6 +195,10 @@ class MmTask(HubUpload, Generic[ParamsT]):
         with availability.quiet_warnings():
             return load(folder, self._components.package, trusted=trusted)
 
+    def import_model_classes(self) -> None:
+        """Import mmdet (mmpose) with its replacements for what does not install everywhere."""
+        availability.import_openmmlab(self._components.package)
+
     def loading_lines(self, save_method: str) -> str:
         """Return Python source that loads model and config with plain OpenMMLab."""
         from adapt_vision_mm.openmmlab.model_folder import loading_lines

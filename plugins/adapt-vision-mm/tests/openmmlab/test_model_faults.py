@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,23 @@ def test_an_annotated_file_outside_of_the_data_is_no_image(check_mm: Run, tmp_pa
     (tmp_path / "train.json").write_text(text, encoding="utf-8")
     message = refused(check_mm, MODEL_PATH="rtmdet_tiny_8xb32-300e_coco")
     assert climbing in message
+
+
+_PREDICT = """
+import sys
+import adapt_core
+
+print("predicted:", len(adapt_core.predict(sys.argv[1], sys.argv[2:], trust=True)))
+"""
+
+
+def test_a_pickled_detector_predicts_with_trust_where_nothing_is_imported_yet(
+    run: Run, squares: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+    run(SAVE_METHOD="full_torch_model", INTERVAL="no", MAX_STEPS=1, DO_EVAL=False)
+    with pytest.raises(InputError, match="TRUST_REMOTE_CODE=true"):
+        adapt_core.predict(tmp_path / "run", [str(squares / "1.png")])
+    command = [sys.executable, "-c", _PREDICT, str(tmp_path / "run"), str(squares / "1.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "predicted: 1" in done.stdout, done.stderr[-3000:]
