@@ -45,7 +45,6 @@ OTHER_NAMES: dict[str, str] = {
     "device": "CUDA_ID",
     "gpu": "CUDA_ID",
     "quantization_bit": "load_in_4bit",
-    "work_dir": "OUTPUT_DIR",
     "save_dir": "OUTPUT_DIR",
 }
 """Folded key of transformers, peft or mmengine -> adapt's key."""
