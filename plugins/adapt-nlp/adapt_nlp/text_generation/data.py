@@ -81,7 +81,7 @@ def prepare_documents(
     key = {
         "template": tokenizer.chat_template if row_format.is_chat else None,
         "limit": limit,
-        "row format": [row_format.kind, row_format.names, row_format.optional],
+        "row format": attrs.astuple(row_format),
         "format": [plan.data.format_string, plan.data.format_names],
         "loss_on": plan.task.params.loss_on,
         "version": 2,

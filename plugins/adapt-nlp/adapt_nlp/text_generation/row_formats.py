@@ -34,11 +34,13 @@ class RowFormat:
         columns: required columns, each with the key that names it. FORMAT_STRING's come first; the completion of
             "pairs" and the answer of "instructions" come last.
         optional: columns that rows are read from where they have them: `input` of instructions, `tools` of messages.
+        has_filled_nulls: whether every turn has the keys of all turns, with null where it has none (Parquet).
     """
 
     kind: Literal["text", "pairs", "instructions", "messages"]
     columns: tuple[tuple[str, str], ...]
     optional: tuple[str, ...] = ()
+    has_filled_nulls: bool = False
 
     @property
     def is_chat(self) -> bool:
@@ -80,12 +82,12 @@ def find_row_format(
     if named:
         columns = ((named, "input_column" if data.input_column else "dataset_text_field"), *target)
         if not target:
-            return _conversations(columns) if _has_lists(dataset, named) else RowFormat("text", columns)
+            return _conversations(columns, dataset) if _has_lists(dataset, named) else RowFormat("text", columns)
         if tokenizer.chat_template and not _has_special_tokens(dataset, named, tokenizer):
             return _questions(columns)
         return RowFormat("pairs", columns)
     if MESSAGES in known:
-        return _conversations(((MESSAGES, "input_column"),))
+        return _conversations(((MESSAGES, "input_column"),), dataset)
     answer = data.target_column or OUTPUT
     if INSTRUCTION in known and answer in known:
         return _questions(((INSTRUCTION, "input_column"), (answer, "target_column")))
@@ -99,8 +101,11 @@ def find_row_format(
     )
 
 
-def _conversations(columns: tuple[tuple[str, str], ...]) -> RowFormat:
-    return RowFormat("messages", columns, (TOOLS,))
+def _conversations(columns: tuple[tuple[str, str], ...], dataset: Dataset) -> RowFormat:
+    from datasets import Json
+
+    turn = getattr(dataset.features[columns[0][0]], "feature", None)
+    return RowFormat("messages", columns, (TOOLS,), has_filled_nulls=not isinstance(turn, Json))
 
 
 def _questions(columns: tuple[tuple[str, str], ...]) -> RowFormat:

@@ -29,6 +29,12 @@ def instruction_text(instruction: str, extra: str | None) -> str:
     return f"{instruction}\n\n{extra}" if extra and extra.strip() else instruction
 
 
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 class RowTexts:
     """Reads the rows of a format as texts.
 
@@ -83,7 +89,12 @@ class RowTexts:
         """Return a row of "messages" or "instructions" as a conversation."""
         names = self._format.names
         if self._format.kind == "messages":
-            return Conversation([dict(turn) for turn in row[names[0]]], read_tools(row.get(TOOLS)))
+            turns, tools = [dict(turn) for turn in row[names[0]]], read_tools(row.get(TOOLS))
+            if self._format.has_filled_nulls:
+                # A null content is the data's own: it marks a turn that has calls alone.
+                turns = [{**_without_nulls(turn), "content": turn.get("content")} for turn in turns]
+                tools = _without_nulls(tools)
+            return Conversation(turns, tools)
         question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
         return Conversation([{"role": "user", "content": question}, {"role": "assistant", "content": row[names[-1]]}])
 

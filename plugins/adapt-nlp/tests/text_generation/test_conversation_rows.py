@@ -149,3 +149,17 @@ def test_an_opening_that_predictions_alone_have_is_told(
     assert "opens an answer" not in caplog.text
     assert read([{"messages": [ASKED, answered("dog")]}])[0][1] == "dog<|im_end|>"
     assert r"opens an answer to predict with '<think>\n', which the answers of the data do not have" in caplog.text
+
+
+def test_arguments_that_parquet_fills_with_null_are_not_learned(reader: Callable[..., Read], tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    calls = [{"function": {"name": "get", "arguments": arguments}} for arguments in ({"place": "Paris"}, {"size": 1})]
+    rows = [{"messages": [ASKED, {"role": "assistant", "content": None, "tool_calls": [call]}]} for call in calls]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
+    found = reader(template=TOOLS)(rows, CUSTOM_DATASET_PATH=str(tmp_path / "train.parquet"))
+    assert [learned for _, learned in found] == [
+        'CALL {"name": "get", "arguments": {"place": "Paris"}}<|im_end|>',
+        'CALL {"name": "get", "arguments": {"size": 1}}<|im_end|>',
+    ]
