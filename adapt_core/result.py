@@ -117,7 +117,7 @@ class RunResult:
         if not isinstance(read, dict):
             raise ValueError("it is not a JSON object")
         known = {field.name for field in attrs.fields(cls)}
-        stored = {_EARLIER_KEYS.get(key, key): value for key, value in read.items()}
+        stored: dict[str, Any] = {_EARLIER_KEYS.get(str(key), str(key)): value for key, value in read.items()}
         _check(stored, attrs.fields(cls))
         stored["metrics"] = {
             moment: values and {name: math.nan if value is None else value for name, value in values.items()}

@@ -28,9 +28,7 @@ def test_every_command_prints_through_the_one_place_that_escapes(module: Path) -
     assert not names & {"echo", "secho", "print_exception"}
 
 
-@pytest.mark.parametrize(
-    "name", ["lora[r=8]", "[bold red]x", "a\x1b[31mb", "gpj\u202egpj.exe", "é 大", "two\nlines"]
-)
+@pytest.mark.parametrize("name", ["lora[r=8]", "[bold red]x", "a\x1b[31mb", "gpj\u202egpj.exe", "é 大", "two\nlines"])
 def test_compare_shows_a_folder_s_name_as_it_is(adapt: Adapt, tmp_path: Path, name: str) -> None:
     runs = [make_run(tmp_path / name, 0.9, 0.5, LR=0.01), make_run(tmp_path / "full", 0.8, 0.4, LR=0.02)]
     done = adapt("compare", *map(str, runs))
