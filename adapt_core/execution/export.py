@@ -15,8 +15,8 @@ from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
 from adapt_core.execution.model_data import write_model_data
 from adapt_core.nn.pickles import weights_only
+from adapt_core.run_folder.claims import placed_folder
 from adapt_core.run_folder.files import atomic_folder
-from adapt_core.run_folder.ownership import Ownership, claim, seal_names
 from adapt_core.run_folder.paths import RunFolder
 
 if TYPE_CHECKING:
@@ -44,17 +44,13 @@ def export_run(
     """
     method, quantizer = components.method, components.quantizer
     artifacts: dict[str, str] = {}
-    claim(folder.path, folder.adapter.name, folder.model.name)
-    with atomic_folder(folder.adapter) as temporary:
+    with placed_folder(folder.path, folder.adapter.name) as temporary:
         has_adapter = method.save_adapter(model, temporary)
         if has_adapter:
             write_model_data(temporary, data)
     if has_adapter:
-        seal_names(folder.path, folder.adapter.name)
         artifacts["adapter"] = folder.adapter.name
         log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")
-    else:
-        Ownership.of(folder.path).forget(folder.adapter.name)
     merge = quantizer is None if plan.run.merge_adapter is None else plan.run.merge_adapter
     if has_adapter and not merge:
         log.info("only the adapter is saved; merge it later with: adapt export %s --save-method M -o DIR", folder.path)
@@ -70,8 +66,9 @@ def export_run(
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
     outcome = merge_check.after(plain) if has_adapter else None
-    save_model(components.task, plain, folder.model, plan.run.save_method)
-    seal_names(folder.path, folder.model.name)
+    with placed_folder(folder.path, folder.model.name) as temporary:
+        components.task.save_model(plain, temporary, plan.run.save_method)
+    _log_saved(folder.model, plan.run.save_method)
     artifacts["model"] = folder.model.name
     return artifacts, outcome
 
@@ -87,6 +84,10 @@ def save_model(task: Task, model: nn.Module, folder: Path, save_method: str) -> 
     """Write a plain model folder, complete or not at all."""
     with atomic_folder(folder) as temporary:
         task.save_model(model, temporary, save_method)
+    _log_saved(folder, save_method)
+
+
+def _log_saved(folder: Path, save_method: str) -> None:
     log.info("saved %s (%s, %s bytes)", folder, save_method, f"{size_of(folder):,}")
 
 

@@ -27,8 +27,8 @@ from adapt_core.report import report_run
 from adapt_core.report.evaluation_record import EvaluationRecord
 from adapt_core.report.model_card import model_card
 from adapt_core.result import RunResult
+from adapt_core.run_folder.claims import claim, complete, seal_names
 from adapt_core.run_folder.files import write_text
-from adapt_core.run_folder.ownership import claim, complete
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.cores import loading_processes
@@ -263,6 +263,8 @@ class Run:
         if self.plan.run.push_to_hub and isinstance(task, SupportsHubUpload):
             artifacts["hub"] = task.push_to_hub(self.plan.run.push_to_hub, folder)
         result = attrs.evolve(result, artifacts=artifacts)
+        written = (folder.card, folder.report, folder.evaluation)
+        seal_names(folder.path, *(path.name for path in written if path.is_file()))
         write_text(folder.result, result.to_json())
         return result
 

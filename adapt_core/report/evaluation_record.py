@@ -13,8 +13,8 @@ from typing import Any, cast
 from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
 from adapt_core.contracts import Loop, Task, TaskData
 from adapt_core.evaluation import ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
+from adapt_core.run_folder.claims import claim
 from adapt_core.run_folder.files import write_text
-from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 

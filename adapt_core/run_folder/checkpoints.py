@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 from adapt_core.errors import InputError
+from adapt_core.run_folder.contents import MANIFEST
 from adapt_core.run_folder.files import digest_of, write_text
 from adapt_core.run_folder.names import CHECKPOINTS
 from adapt_core.run_folder.ownership import Ownership
 
-MANIFEST = "manifest.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,9 @@ from typing import Any
 from adapt_core.run_folder.files import digest_of
 from adapt_core.run_folder.names import CHECKPOINTS
 
+MANIFEST = "manifest.json"
+"""The file in a checkpoint that lists its files and marks it as complete."""
+
 Content = dict[str, list[Any]]
 """Relative path -> [size, XXH3-128] of each file; "" for a file itself."""
 
@@ -38,8 +41,16 @@ def remove(path: Path, content: Mapping[str, Any] | None) -> None:
             shutil.rmtree(path)
         return
     for name in listed:
-        if stays_inside(path, name):
+        if name != MANIFEST and stays_inside(path, name):
             (path / name).unlink(missing_ok=True)
+    _remove_empty(path)
+    # The manifest tells a checkpoint's files from others: it stays as long as there are others.
+    if MANIFEST in listed and path.is_dir() and os.listdir(path) == [MANIFEST]:
+        (path / MANIFEST).unlink()
+        _remove_empty(path)
+
+
+def _remove_empty(path: Path) -> None:
     for inside, _, _ in os.walk(path, topdown=False):
         with suppress(OSError):
             os.rmdir(inside)
@@ -56,8 +67,8 @@ def stays_inside(folder: Path, name: str) -> bool:
 def listed_files(checkpoint: Path) -> list[str] | None:
     """Return the files of a complete checkpoint, its manifest the last, or None."""
     try:
-        files = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))["files"]
-        return [*files, "manifest.json"] if all(stays_inside(checkpoint, name) for name in files) else None
+        files = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return [*files, MANIFEST] if all(stays_inside(checkpoint, name) for name in files) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

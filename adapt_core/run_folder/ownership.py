@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -164,7 +163,8 @@ class Ownership:
             if path.is_symlink():
                 yield name, "a link"
             elif name not in self.written:
-                yield name, ""
+                if not (self.moving and self.earlier and name in self.earlier["written"]):
+                    yield name, ""
             elif contents:
                 for inside, reason in differences(
                     path, self.written[name], is_checkpoint=name.startswith(f"{CHECKPOINTS}/")
@@ -217,7 +217,8 @@ class Ownership:
         earlier = Ownership._of(self.folder, self.earlier)
         if self.aside.is_dir():
             for name in move(sorted(earlier.written), self.aside, self.folder):
-                del earlier.written[name]  # Somebody else's file is there: the replaced one stays aside.
+                del earlier.written[name]
+                log.warning("%s stays in %s: another file is in its place.", name, self.aside)
         earlier.written.setdefault(LOG, None)
         earlier.save()
         if self.aside.is_dir():
@@ -231,7 +232,15 @@ class Ownership:
         if self.earlier is None:
             return
         if self.aside.is_dir() and not self.aside.is_symlink():
-            shutil.rmtree(self.aside)
+            earlier = Ownership._of(self.aside, self.earlier)
+            for name in sorted(
+                {*earlier.written, CHECKPOINTS, MARKER}, reverse=True
+            ):  # checkpoints before their folder
+                remove(self.aside / name, earlier.written.get(name))
+            try:
+                self.aside.rmdir()
+            except OSError:
+                log.warning("%s is kept: it has files that no run of adapt wrote.", self.aside)
         self.earlier = None
         self.save()
 
@@ -259,29 +268,3 @@ def refuse(folder: Path, names: list[str]) -> None:
             f"OUTPUT_DIR {folder} contains files that were not written by a run of adapt and would be overwritten: "
             f"{first_of(names, _SHOWN)}. Move them away, or give another OUTPUT_DIR."
         )
-
-
-def claim(folder: Path, *names: str) -> None:
-    """List names in the record of a run folder that are about to be written; see `Ownership.claim`."""
-    Ownership.of(folder).claim(*names)
-
-
-def seal_names(folder: Path, *names: str) -> None:
-    """Record what is in names of a run folder that are complete."""
-    Ownership.of(folder).seal(*names)
-
-
-def complete(folder: Path) -> None:
-    """Seal what a finished run wrote, and delete the run that it replaced."""
-    owner = Ownership.of(folder)
-    open_names = [name for name, content in owner.written.items() if content is None]
-    for name in open_names:
-        if not os.path.lexists(folder / name):
-            del owner.written[name]
-        elif name != LOG and not name.startswith(CHECKPOINTS):
-            owner.written[name] = content_of(folder / name)
-    owner.save()
-    try:
-        owner.discard_replaced()
-    except OSError as error:
-        log.warning("%s, the run that was replaced, cannot be deleted: %s.", owner.aside, error.strerror or error)

@@ -22,6 +22,8 @@ from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership, refuse
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
+_WRITTEN_LAST = ("adapter", "model", "samples", "README.md", "report.html")
+
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +37,7 @@ class ResumeDecision:
         before: the "before" metrics of the run that is resumed.
         finished: the result of a finished run that `--resume` met: there is nothing to do.
         inputs: digests of the data and the base model, for later resumes.
+        replaces: whether a finished run is replaced by one that goes on from a checkpoint of elsewhere.
     """
 
     folder: RunFolder
@@ -42,6 +45,7 @@ class ResumeDecision:
     before: dict[str, float] | None = None
     finished: RunResult | None = None
     inputs: Digests = attrs.field(factory=dict)
+    replaces: bool = False
 
     def to_data(self) -> dict[str, Any]:
         """Return the JSON-ready form of a decision to run, for worker processes."""
@@ -49,6 +53,7 @@ class ResumeDecision:
             "checkpoint": self.checkpoint and str(self.checkpoint),
             "before": self.before,
             "inputs": self.inputs,
+            "replaces": self.replaces,
         }
 
     @classmethod
@@ -60,6 +65,7 @@ class ResumeDecision:
             checkpoint=Path(checkpoint) if checkpoint else None,
             before=data["before"],
             inputs=data["inputs"],
+            replaces=data["replaces"],
         )
 
     def begin(self, plan: Plan) -> None:
@@ -71,8 +77,8 @@ class ResumeDecision:
             InputError: the earlier run cannot be moved; everything is as before.
         """
         owner = Ownership.of(self.folder.path)
-        if self.checkpoint is None and owner.has_written:
-            if plan.resume is None:
+        if owner.has_written and (self.checkpoint is None or self.replaces):
+            if plan.resume is None or self.replaces:
                 refuse(self.folder.path, owner.foreign())
                 owner = owner.replace()
             else:
@@ -140,17 +146,24 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
                 " Give another checkpoint, or leave the key out."
             )
         origin = RunFolder(checkpoint.parent.parent)
-        for held in (folder, origin):
+        if finished:
+            _refuse_replacement(folder, checkpoint, overwrite=overwrite)
+            refuse(folder.path, owner.foreign())
+        fresh = finished is not None or not folder.started()
+        for held in (origin,) if fresh else (folder, origin):
             if held.started():
                 _refuse_other_arithmetic(plan, held)
         first = Ownership.of(origin.path)
         # A folder without a run may continue any run whose config was compared.
-        known = {owner.run} if folder.started() or not origin.started() else {owner.run, first.run}
+        known = {owner.run, first.run} if fresh and origin.started() else {owner.run}
         _refuse_changes(plan, _changes(first, checkpoint, inputs, runs=known))
     require_plain_metadata(checkpoint)
-    _refuse_unreadable(folder)
     _refuse_read_only(folder, owner)
     log.info("resuming from %s (step %d)", checkpoint, step_of(checkpoint))
+    if finished:
+        return ResumeDecision(folder=folder, checkpoint=checkpoint, inputs=inputs, replaces=True)
+    _refuse_unreadable(folder)
+    refuse(folder.path, owner.foreign(*_WRITTEN_LAST))
     return ResumeDecision(folder=folder, checkpoint=checkpoint, before=folder.stored_before(), inputs=inputs)
 
 
@@ -250,6 +263,20 @@ def _refuse_read_only(folder: RunFolder, owner: Ownership) -> None:
         path = folder.path / name
         if name != LOG and path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
             raise InputError(f"{path} cannot be written to. Make it writable, or give another OUTPUT_DIR.")
+
+
+def _refuse_replacement(folder: RunFolder, checkpoint: Path, *, overwrite: bool) -> None:
+    """Raise InputError where a resume from a named checkpoint must not replace the finished run of its folder."""
+    if checkpoint.resolve().is_relative_to(folder.path.resolve()):
+        raise InputError(
+            f"RESUME_FROM_CHECKPOINT: {checkpoint} is of the finished run in OUTPUT_DIR, which would be replaced. "
+            "Give another OUTPUT_DIR: the checkpoint is read where it is."
+        )
+    if not overwrite:
+        raise InputError(
+            f"OUTPUT_DIR {folder.path} holds a finished run. Give another OUTPUT_DIR, or --set "
+            "OVERWRITE_OUTPUT_DIR=true to replace it by one that goes on from RESUME_FROM_CHECKPOINT."
+        )
 
 
 def _refuse_other_arithmetic(plan: Plan, folder: RunFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError
+from adapt_core.run_folder.inputs import input_paths
+from adapt_core.run_folder.names import LOG, MARKER, NAMES
 from adapt_core.runtime.plain_text import visible
 from adapt_core.runtime.progress import ProgressReporter, verbosity
 
@@ -23,6 +26,8 @@ FILE_ONLY = {"file_only": True}
 
 _LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ")
+_HEAD = 200
 
 
 class _VisibleFormatter(logging.Formatter):
@@ -131,8 +136,42 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
 
 
 def log_files(plan: Plan, folder: RunFolder) -> list[Path]:
-    """Return the files that the run's log is written to."""
-    return [folder.log, *([Path(plan.run.logging_path).expanduser()] if plan.run.logging_path else [])]
+    """Return the files that the run's log is written to: `log.txt`, and LOGGING_PATH where it is another file.
+
+    Raises:
+        InputError: LOGGING_PATH is a file that is no log, or one that the run reads or writes otherwise.
+    """
+    if not plan.run.logging_path:
+        return [folder.log]
+    second = Path(plan.run.logging_path).expanduser().absolute()
+    reason = _why_not_a_log(second, plan, folder)
+    if reason:
+        raise InputError(f"LOGGING_PATH {second} {reason}. Give the path of a new file, or of an earlier log.")
+    return [folder.log] if second.resolve() == folder.log.resolve() else [folder.log, second]
+
+
+def _why_not_a_log(path: Path, plan: Plan, folder: RunFolder) -> str | None:
+    resolved, run = path.resolve(), folder.path.resolve()
+    if resolved.exists() and not resolved.is_file() and not resolved.is_dir():
+        return None  # a device or a pipe, such as /dev/stdout
+    if path.is_symlink():
+        return "is a link, and nothing is written through links"
+    if path.is_dir():
+        return "is a folder"
+    top = resolved.relative_to(run).parts[0] if resolved.is_relative_to(run) else ""
+    if (top in NAMES and top != LOG) or top.startswith((MARKER.removesuffix(".json"), ".replaced-")):
+        return f"is {top} of OUTPUT_DIR, which the run writes itself"
+    inputs = [given.resolve() for key, given in input_paths(plan).items() if key.startswith("MODEL")]
+    if any(resolved.is_relative_to(given) for given in inputs):
+        return "is in the folder of the base model"
+    try:
+        with path.open("rb") as file:
+            begun = file.read(_HEAD)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    return "is not a log of adapt, and would be written to" if begun and not _LINE.match(begun) else None
 
 
 def logged_packages(registry: Registry) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ import pytest
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import claim_checkpoint, prune, seal
+from adapt_core.run_folder.claims import claim, complete, seal_names
 from adapt_core.run_folder.inputs import digest_inputs, refuse_overlap
 from adapt_core.run_folder.names import MARKER, NAMES
-from adapt_core.run_folder.ownership import Ownership, claim, complete, seal_names
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
-from adapt_core.run_folder.resume import decide_resume, entered, restoring
+from adapt_core.run_folder.resume import decide_resume, entered
 
 from .test_run_folder import checkpoint, plan, result
 
@@ -92,52 +92,6 @@ def test_a_changed_file_of_a_run_is_somebody_elses(folder: RunFolder) -> None:
         begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))
 
 
-def test_the_replaced_run_is_deleted_when_the_new_one_has_finished(folder: RunFolder) -> None:
-    finished(folder)
-    begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))
-    assert [path.name for path in folder.path.glob(".replaced-*")]
-    assert not folder.model.exists()
-    finish(folder, b"new")
-    assert not list(folder.path.glob(".replaced-*"))
-    assert (folder.model / "model.pt").read_bytes() == b"new"
-
-
-def fail_in(folder: RunFolder, overwriting: Plan, *steps: Callable[[], object]) -> None:
-    with entered(overwriting, folder), restoring(folder):
-        decide_resume(overwriting, folder).begin(overwriting)
-        for step in steps:
-            step()
-        raise KeyboardInterrupt
-
-
-def test_a_failed_replacement_leaves_the_earlier_run(folder: RunFolder) -> None:
-    finished(folder)
-    before = snapshot(folder.path)
-    with pytest.raises(KeyboardInterrupt):
-        fail_in(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True), lambda: claim(folder.path, "evaluation.json"))
-    assert snapshot(folder.path) == before
-    assert folder.finished() is not None
-
-
-def test_a_killed_replacement_is_put_back_by_the_next_run(folder: RunFolder) -> None:
-    finished(folder)
-    begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))  # and here it is killed
-    assert folder.finished() is None
-    with entered(plan(folder.path), folder), pytest.raises(InputError, match="finished run"):
-        decide_resume(plan(folder.path), folder)
-    assert (folder.model / "model.pt").read_bytes() == b"weights"
-
-
-def test_a_replacement_with_a_checkpoint_can_be_resumed_and_keeps_the_earlier_run(folder: RunFolder) -> None:
-    finished(folder)
-    with pytest.raises(KeyboardInterrupt):
-        fail_in(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True), lambda: checkpoint(folder, 3))
-    (kept,) = folder.path.glob(".replaced-*")
-    assert RunFolder(kept).finished() is not None
-    with entered(plan(folder.path, resume=True), folder):
-        assert decide_resume(plan(folder.path, resume=True), folder).checkpoint == folder.checkpoints / "checkpoint-3"
-
-
 def test_pruning_touches_only_checkpoints_of_the_run_and_only_its_files(folder: RunFolder) -> None:
     begin(folder, plan(folder.path))
     for step in (1, 2, 3):
@@ -146,9 +100,11 @@ def test_pruning_touches_only_checkpoints_of_the_run_and_only_its_files(folder: 
     mine.mkdir()
     (mine / "a.bin").write_text("mine")
     (folder.checkpoints / "checkpoint-2" / "notes.txt").write_text("mine")
-    prune(folder.checkpoints, keep=1, best=None)
+    for _ in range(2):
+        prune(folder.checkpoints, keep=1, best=None)
     assert set(snapshot(folder.checkpoints)) == {
         "checkpoint-1-mine/a.bin",
+        "checkpoint-2/manifest.json",
         "checkpoint-2/notes.txt",
         *(f"checkpoint-3/{name}" for name in ("manifest.json", "model.safetensors", "trainer_state.json")),
     }

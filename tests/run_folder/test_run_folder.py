@@ -16,8 +16,8 @@ from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import MANIFEST, claim_checkpoint, fault, newest_complete, seal
+from adapt_core.run_folder.claims import claim
 from adapt_core.run_folder.files import atomic_folder, write_text
-from adapt_core.run_folder.ownership import claim
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume
 
