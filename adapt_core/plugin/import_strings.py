@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 
@@ -20,3 +22,10 @@ def load_object(import_string: str) -> Any:
     """
     module, _, name = import_string.partition(":")
     return getattr(import_module(module), name)
+
+
+def package_folder(name: str) -> Path | None:
+    """Return the folder of an installed top-level package, which is not imported, or None where there is none."""
+    spec = find_spec(name) if name.isidentifier() else None
+    roots = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(roots[0]).resolve() if roots else None

@@ -1,8 +1,9 @@
-"""The local files that a run reads: OUTPUT_DIR must not touch them, and a resumed run must find them unchanged."""
+"""What a run reads: OUTPUT_DIR must not touch local files of it, and a resumed run must find everything unchanged."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,11 +11,16 @@ import xxhash
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.plugin.import_strings import package_folder
 from adapt_core.run_folder.files import digest_of
 from adapt_core.run_folder.names import NAMES, is_run_folder
 
 Digests = dict[str, dict[str, str]]
-"""{"data": ..., "base": ...}, each a mapping from file to digest."""
+"""{"data": ..., "base": ...}, each a mapping from file to digest, or from hub id to "commit SHA"."""
+
+_PACKAGE = "package:"
+_COMMIT = "commit "
+_HUB_ID = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
 _WHOLE = 1 << 28
 _ALL_WHOLE = 1 << 33
@@ -63,7 +69,7 @@ def refuse_overlap(plan: Plan) -> None:
 
 
 def digest_inputs(plan: Plan) -> Digests:
-    """Return digests of the local data and base model of a plan, file by file.
+    """Return digests of the data and base model of a plan, file by file, and commits of what is cached of the hub.
 
     Files are read in full, except in data above 8 GiB and for files above 256 MiB: of those the size and 32 blocks are
     read.
@@ -79,7 +85,28 @@ def digest_inputs(plan: Plan) -> Digests:
         if len(found) > _NAMED:
             found = {f"one of {len(found)} files": xxhash.xxh3_128(repr(sorted(found.items())).encode()).hexdigest()}
         digests["base" if is_base else "data"].update({f"{key}/{name}": digest for name, digest in found.items()})
-    return digests
+    return with_commits(digests, plan)
+
+
+def with_commits(digests: Digests, plan: Plan) -> Digests:
+    """Return digests with the commits of what comes from the hub, as far as it is in the cache by now."""
+    found: Digests = {"data": dict(digests.get("data", {})), "base": dict(digests.get("base", {}))}
+    model = plan.model.local_model_path or plan.model.model_path
+    for kind, repo, key, given in (
+        ("base", "models", "MODEL_PATH", model),
+        ("data", "datasets", "DATASET", plan.data.dataset),
+    ):
+        commit = _commit(repo, given) if given and _existing(given) is None else None
+        if commit:
+            found[kind][f"{key}/{given}"] = _COMMIT + commit
+    return found
+
+
+def late_changes(stored: Digests, before: Digests, now: Digests) -> list[str]:
+    """Return what `changed_inputs` says of entries that are as they are since data and model were loaded."""
+    new = {kind: dict(now[kind].items() - before.get(kind, {}).items()) for kind in now}
+    known = {kind: {name: stored.get(kind, {}).get(name, value) for name, value in new[kind].items()} for kind in new}
+    return changed_inputs(known, new)
 
 
 def changed_inputs(stored: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -87,20 +114,45 @@ def changed_inputs(stored: Mapping[str, Mapping[str, str]], now: Mapping[str, Ma
     words = []
     for kind, name in (("data", "the data"), ("base", "the base model")):
         before, after = stored.get(kind, {}), now.get(kind, {})
-        files = sorted(file for file in {*before, *after} if before.get(file) != after.get(file))
+        files = sorted(file for file in {*before, *after} if _differ(before.get(file), after.get(file)))
         if files:
             more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
             words.append(f"{name} ({', '.join(files[:_SHOWN])}{more})")
     return words
 
 
+def _differ(before: str | None, after: str | None) -> bool:
+    """Return whether two digests differ. A commit that is not known yet, or was not, is compared once it is loaded."""
+    known = before is not None and after is not None
+    return before != after and (known or not (before or after or "").startswith(_COMMIT))
+
+
 def _existing(given: str | None) -> Path | None:
     if not given:
         return None
     try:
-        path = Path(given).expanduser()
+        if given.startswith(_PACKAGE):
+            name, _, inside = given.removeprefix(_PACKAGE).partition("/")
+            root = package_folder(name)
+            path = root / inside if root else Path(given)
+        else:
+            path = Path(given).expanduser()
         return path.absolute() if path.exists() else None
     except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _commit(repo: str, given: str) -> str | None:
+    """Return the commit of a hub id in the cache of the Hugging Face hub, or None."""
+    match = _HUB_ID.fullmatch(given)
+    if match is None:
+        return None
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"))
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+    try:
+        folder = cache / f"{repo}--{match['id'].replace('/', '--')}"
+        return (folder / "refs" / (match["revision"] or "main")).read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError):
         return None
 
 

@@ -17,7 +17,7 @@ from adapt_core.errors import InputError
 from adapt_core.nn.pickles import require_plain_metadata
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
-from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs
+from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, late_changes, with_commits
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership, refuse
 from adapt_core.run_folder.paths import RunFolder, differing_keys
@@ -74,17 +74,22 @@ class ResumeDecision:
         An earlier run whose place this one takes is moved aside; `config.yaml` is written.
 
         Raises:
-            InputError: the earlier run cannot be moved; everything is as before.
+            InputError: the earlier run cannot be moved, or the hub gave another commit of data or model than it gave
+                the run that is resumed; everything is as before.
         """
         owner = Ownership.of(self.folder.path)
+        inputs = self.inputs and with_commits(self.inputs, plan)
+        if inputs and self.checkpoint is not None and not self.replaces:
+            late = late_changes(owner.inputs, self.inputs, inputs)
+            _refuse_changes(plan, [f"{name} has changed" for name in late])
         if owner.has_written and (self.checkpoint is None or self.replaces):
             if plan.resume is None or self.replaces:
                 refuse(self.folder.path, owner.foreign())
                 owner = owner.replace()
             else:
                 owner.remove_written()
-        if self.inputs:
-            owner.inputs = self.inputs
+        if inputs:
+            owner.inputs = inputs
         owner.claim(self.folder.metrics.name)
         if self.checkpoint is not None:
             self.folder.rewind_metrics(step_of(self.checkpoint))

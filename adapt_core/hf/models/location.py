@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.plugin.import_strings import package_folder
 
 PACKAGE_PREFIX = "package:"
 WEIGHT_PATTERNS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.bin.index.json")
@@ -88,14 +88,12 @@ def _in_package(given: str, key: str) -> Path:
             f"{key}: {given}: after '{PACKAGE_PREFIX}' comes the import name of an installed package."
             " Write package:NAME/FOLDER."
         )
-    spec = importlib.util.find_spec(name)
-    roots = list(spec.submodule_search_locations or ()) if spec else []
-    if not roots:
+    root = package_folder(name)
+    if root is None:
         raise InputError(
             f"{key}: the package {name!r} is not installed here (distribution names often have dashes): "
             f"pip install {name.replace('_', '-')}"
         )
-    root = Path(roots[0]).resolve()
     path = (root / inside).resolve()
     if not path.is_relative_to(root):
         raise InputError(f"{key}: {given} is outside the package. Name a folder inside it.")
