@@ -84,7 +84,7 @@ def of_evaluation(kept: dict[tuple[tuple[str, float], ...], Kept], metrics: Mapp
         (
             found
             for scores, found in reversed(kept.items())
-            if all(metrics.get(name) == value for name, value in scores)
+            if all(metrics.get(name) is value or metrics.get(name) == value for name, value in scores)  # NaN is not NaN
         ),
         None,
     )

@@ -61,7 +61,9 @@ def _section(moment: str, table: ClassTable) -> ClassSection:
     )
 
 
-def _cell(value: float) -> str:
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "not finite"  # JSON has no NaN
     return figure(value) if isinstance(value, int) else f"{value:.4f}"
 
 

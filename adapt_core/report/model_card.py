@@ -5,6 +5,7 @@ It begins with the metadata that the Hugging Face hub reads.
 
 from __future__ import annotations
 
+import math
 import re
 from io import StringIO
 from pathlib import Path
@@ -47,6 +48,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         "",
         "## Results",
         "",
+        *(line for warning in result.warnings for line in (f"**Warning: {warning}**", "")),
         *_metrics_table(result),
         "## Use it",
         "",
@@ -114,7 +116,8 @@ def _on_hub(name: str | None) -> bool:
 
 def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[str, Any]] | None:
     split = "test" if result.metrics.get("test") else "validation"
-    measured = result.metrics.get("test") or result.metrics.get("after")
+    evaluated = result.metrics.get("test") or result.metrics.get("after") or {}
+    measured = {name: value for name, value in evaluated.items() if math.isfinite(value)}
     if not measured or pipeline is None:
         return None
     name = str(_data(plan)).rstrip("/").rpartition("/")[2]
@@ -146,6 +149,12 @@ def _metrics_table(result: RunResult) -> list[str]:
     rows = ["| metric | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name in names:
         cells = [(result.metrics[column] or {}).get(name) for column in columns]
-        figures = " | ".join("" if cell is None else f"{cell:.4f}" for cell in cells)
+        figures = " | ".join(_cell(cell) for cell in cells)
         rows.append(f"| {markdown.text(name)} | {figures} |")
     return [*rows, ""]
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if math.isfinite(value) else "not finite"
