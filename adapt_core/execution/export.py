@@ -17,6 +17,8 @@ from adapt_core.execution.model_data import write_model_data
 from adapt_core.nn.pickles import weights_only
 from adapt_core.run_folder.claims import placed_folder
 from adapt_core.run_folder.files import atomic_folder
+from adapt_core.run_folder.inputs import input_paths
+from adapt_core.run_folder.names import NAMES, is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
 if TYPE_CHECKING:
@@ -117,6 +119,9 @@ def export_finished(run_dir: str | Path, save_method: str, output: str | Path, *
     folder = Path(output).expanduser().absolute()
     _refuse_output(folder)
     finished = FinishedRun.open(run_dir, trust=trust)
+    for key, path in input_paths(finished.plan).items():
+        if key.startswith("MODEL") and folder.resolve().is_relative_to(path.resolve()):
+            raise InputError(f"{folder} is inside {key} ({path}) of the run. Give another -o.")
     merges = not finished.folder.model.is_dir()
     merged = finished.merged() if merges else None
     model = merged.model if merged else finished.model()
@@ -136,6 +141,9 @@ def _refuse_output(folder: Path) -> None:
         raise InputError(f"{folder} exists already and is not empty. Give another -o.")
     if os.path.ismount(folder):
         raise InputError(f"{folder} is a mount point, which cannot be replaced. Give a folder in it as -o.")
+    for place in (folder, *folder.parents):
+        if place.name in NAMES and is_run_folder(place.parent):
+            raise InputError(f"{folder} is in {place.name} of the run folder {place.parent}. Give another -o.")
     above = next(path for path in folder.parents if path.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise InputError(f"{folder} cannot be made: {above} cannot be written to. Give another -o.")

@@ -48,7 +48,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         "",
         "## Results",
         "",
-        *(line for warning in result.warnings for line in (f"**Warning: {warning}**", "")),
+        *(line for warning in result.warnings for line in (f"**Warning: {markdown.text(warning)}**", "")),
         *_metrics_table(result),
         "## Use it",
         "",

@@ -184,13 +184,19 @@ class Arrangement:
         self.findings.append(what)
 
 
-def try_arrangements(numbers: range, work: Path) -> dict[str, Any]:
-    """Try arrangements in new folders of a work folder, and return the counts and the findings."""
+def try_arrangements(numbers: range, work: Path, out: Path | None) -> dict[str, Any]:
+    """Try arrangements in new folders of a work folder, and return the counts and the findings.
+
+    Args:
+        numbers: of the arrangements.
+        work: an empty folder.
+        out: a JSON file that is written after each arrangement.
+    """
     torch.set_num_threads(1)
     install(work / "site")
     sys.path.insert(0, str(work / "site"))
     counts: Counter[str] = Counter()
-    findings: list[dict[str, Any]] = []
+    found: dict[str, Any] = {"arrangements": 0, "findings": []}
     try:
         _import_all(work / "first")
         for number in numbers:
@@ -200,20 +206,26 @@ def try_arrangements(numbers: range, work: Path) -> dict[str, Any]:
             arrangement.play()
             counts += arrangement.counts
             if arrangement.findings:
-                findings.append({"number": number, "findings": arrangement.findings, "commands": arrangement.said})
+                finding = {"number": number, "findings": arrangement.findings, "commands": arrangement.said}
+                found["findings"].append(finding)
+            found = {**found, **_totals(counts), "arrangements": found["arrangements"] + 1}
+            if out:
+                out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             shutil.rmtree(folder)
     finally:
         sys.path.remove(str(work / "site"))
-    commands = {name: count for name, count in sorted(counts.items()) if not name.startswith("put: ")}
+    return found
+
+
+def _totals(counts: Counter[str]) -> dict[str, Any]:
+    put = {name.removeprefix("put: "): count for name, count in counts.items() if name.startswith("put: ")}
+    ended = {name: count for name, count in counts.items() if not name.startswith("put: ")}
     return {
-        "arrangements": len(numbers),
-        "commands": sum(commands.values()),
-        "killed": sum(count for name, count in commands.items() if name.endswith("killed")),
-        "ended": commands,
-        "put": {
-            name.removeprefix("put: "): count for name, count in sorted(counts.items()) if name.startswith("put: ")
-        },
-        "findings": findings,
+        "commands": sum(ended.values()),
+        "killed": sum(count for name, count in ended.items() if name.endswith("killed")),
+        "disk_full": sum(count for name, count in ended.items() if name.endswith("disk full")),
+        "ended": ended,
+        "put": put,
     }
 
 
@@ -238,11 +250,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a JSON file for the counts")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        found = try_arrangements(range(given.seed, given.seed + given.arrangements), Path(temporary))
-    text = json.dumps(found, indent=1)
-    print(text)
-    if given.out:
-        given.out.write_text(text + "\n", encoding="utf-8")
+        found = try_arrangements(range(given.seed, given.seed + given.arrangements), Path(temporary), given.out)
+    print(json.dumps(found, indent=1, sort_keys=True))
     if found["findings"]:
         raise SystemExit(1)
 

@@ -13,7 +13,7 @@ from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
 from adapt_core.hf.data.tables.read import READERS
-from adapt_core.run_folder.names import holds_runs
+from adapt_core.run_folder.names import holds_runs, is_run_folder
 from adapt_core.runtime.plain_text import has_surrogates
 
 from adapt_vision_mm.images.decoder import SUFFIXES
@@ -194,12 +194,16 @@ class FoundFiles:
 
 
 def find_images(folder: Path) -> FoundFiles:
-    """Return the files under a folder. Links are followed once."""
+    """Return the files under a folder, without those of run folders. Links are followed once."""
     found = FoundFiles(images=[], others=[], foreign=[])
     seen: set[str] = set()
     for current, inner, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(current))
-        inner[:] = [name for name in inner if os.path.realpath(os.path.join(current, name)) not in seen]
+        inner[:] = [
+            name
+            for name in inner
+            if os.path.realpath(os.path.join(current, name)) not in seen and not is_run_folder(Path(current, name))
+        ]
         inside = any(map(is_foreign, Path(current).relative_to(folder).parts))
         for name in names:
             path = Path(current, name)

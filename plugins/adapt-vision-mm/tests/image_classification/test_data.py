@@ -126,6 +126,17 @@ def test_other_files_and_deeper_folders(read: Run, copy: Path, caplog: pytest.Lo
     assert "1 files that are not images are skipped (notes.txt" in caplog.text
 
 
+def test_pictures_of_a_run_folder_are_no_data(read: Run, copy: Path) -> None:
+    for place in ("train/red/run", "train/red/more/run", "train/run", "run"):
+        drawn = copy / place / "predictions" / "drawn.png"
+        drawn.parent.mkdir(parents=True)
+        picture("red", 5).save(drawn)
+        (copy / place / ".adapt-run.json").write_text("{}")
+    whole = counts(read(CUSTOM_DATASET_PATH=str(copy)))
+    assert whole["train"] == 24
+    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).labels
+
+
 def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a.jpg", "b.jpg"):
         picture("red", 5).save(copy / "train" / name)
