@@ -247,7 +247,10 @@ class RunParams:
         may_change_on_resume=True,
     )
     logging_path: str | None = param(
-        None, "Write the log to this file too.", key="LOGGING_PATH", may_change_on_resume=True
+        None,
+        "Write the log to this file too: a new one, or an earlier log.",
+        key="LOGGING_PATH",
+        may_change_on_resume=True,
     )
 
 

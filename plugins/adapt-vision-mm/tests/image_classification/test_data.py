@@ -134,7 +134,7 @@ def test_pictures_of_a_run_folder_are_no_data(read: Run, copy: Path) -> None:
         (copy / place / ".adapt-run.json").write_text("{}")
     whole = counts(read(CUSTOM_DATASET_PATH=str(copy)))
     assert whole["train"] == 24
-    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).labels
+    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).labels.names
 
 
 def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
