@@ -268,6 +268,8 @@ def _refuse_read_only(folder: RunFolder, owner: Ownership) -> None:
         path = folder.path / name
         if name != LOG and path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
             raise InputError(f"{path} cannot be written to. Make it writable, or give another OUTPUT_DIR.")
+        if name in _WRITTEN_LAST and os.path.ismount(path):
+            raise InputError(f"{path} is a mount point, which cannot be replaced. Give another OUTPUT_DIR.")
 
 
 def _refuse_replacement(folder: RunFolder, checkpoint: Path, *, overwrite: bool) -> None:

@@ -17,6 +17,8 @@ _CAUSES = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
+    errno.EBUSY: "it is in use, or a mount point",
+    errno.EXDEV: "it is on another file system",
     errno.EIO: "the device failed to read or write",
     errno.EMFILE: "too many files are open",
     errno.ENFILE: "too many files are open",

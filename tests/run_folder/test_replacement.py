@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume, entered, restoring
 
 from .test_ownership import begin, finish, finished, snapshot
-from .test_run_folder import checkpoint, plan
+from .test_run_folder import checkpoint, plan, result
 
 
 @pytest.fixture
@@ -158,3 +160,52 @@ def test_a_named_checkpoint_replaces_a_finished_run_only_where_asked(folder: Run
     assert (aside / "model" / "model.pt").read_bytes() == b"weights"
     finish(folder, b"new")
     assert not aside.exists()
+
+
+@pytest.fixture
+def mounted() -> Iterator[Callable[[Path], None]]:
+    """Makes a folder a file system of its own, with what is in it."""
+    made: list[Path] = []
+
+    def mount(path: Path) -> None:
+        kept = shutil.copytree(path, path.parent.parent / f"kept-{path.name}")
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"needs to mount: {done.stderr.strip()}")
+        made.append(path)
+        shutil.copytree(kept, path, dirs_exist_ok=True)
+
+    if shutil.which("mount") is None:
+        pytest.skip("needs the command mount")
+    yield mount
+    for path in made:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.mark.parametrize("name", ["model", "checkpoints"])
+def test_a_run_with_a_mount_point_is_not_replaced(
+    folder: RunFolder, mounted: Callable[[Path], None], name: str
+) -> None:
+    begin(folder, plan(folder.path))
+    checkpoint(folder, 1)
+    with placed_folder(folder.path, "model") as temporary:
+        (temporary / "model.pt").write_bytes(b"weights")
+    mounted(folder.path / name)
+    if name == "model":
+        with pytest.raises(InputError, match="model is a mount point"):
+            decide_resume(plan(folder.path, resume=True), folder)
+    claim(folder.path, "result.json")
+    folder.result.write_text(result(folder.path).to_json())
+    before = snapshot(folder.path)
+    with pytest.raises(InputError, match=rf"{name}.*(is a mount point|cannot be replaced)"):
+        begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))
+    assert snapshot(folder.path) == before
+    assert not list(folder.path.glob(".replaced-*"))
+
+
+def test_a_mounted_model_is_no_place_for_a_new_run(folder: RunFolder, mounted: Callable[[Path], None]) -> None:
+    folder.model.mkdir()
+    mounted(folder.model)
+    with pytest.raises(InputError, match=r"not written by a run of adapt.*: model"):
+        begin(folder, plan(folder.path))
