@@ -16,7 +16,7 @@ Files = dict[str, bytes]
 
 def files_of(run: Path) -> Files:
     """Return the files in a run folder that make up its result."""
-    found = {}
+    found: Files = {}
     for name in NAMES:
         path = run / name
         if name not in _NOT_COMPARED and not path.is_symlink():

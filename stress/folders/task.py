@@ -111,7 +111,8 @@ class LineLoop:
 
     def _loss(self) -> torch.Tensor:
         x, y = self._points[:, :1], self._points[:, 1:]
-        return ((self._job.model(x) - y) ** 2).mean()
+        loss: torch.Tensor = ((self._job.model(x) - y) ** 2).mean()
+        return loss
 
     def evaluate(self, split: Any) -> dict[str, float]:
         """Return the loss, and its root as the metric."""

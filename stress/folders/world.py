@@ -17,8 +17,17 @@ import torch
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, MARKER, NAMES, is_run_folder
 from stress.folders.task import BASE, POINTS, network
 
-_OTHER_NAMES = ("notes.txt", "src/main.py", "checkpoints/checkpoint-1-mine/a", "checkpoints/checkpoint-77/a", ".hidden")
-_OTHER_NAMES += (".model.abcdefgh/a", ".replaced-0123456789ab/a", "tensorboard/a", "model.bak/a")
+_OTHER_NAMES = [
+    "notes.txt",
+    "src/main.py",
+    "checkpoints/checkpoint-1-mine/a",
+    "checkpoints/checkpoint-77/a",
+    ".hidden",
+    ".model.abcdefgh/a",
+    ".replaced-0123456789ab/a",
+    "tensorboard/a",
+    "model.bak/a",
+]
 _APPENDED = (LOG, "metrics.jsonl", MARKER)
 
 
@@ -164,8 +173,9 @@ class World:
         for path, content in self.edited.items():
             path.write_bytes(content)
             del self.files[path]
+        inputs = (self.root / "data", self.root / "base")
         for path in [*self.files, *self.links]:
-            if path.is_relative_to(self.run) and path not in (self.root / "data" / POINTS, self.root / "base" / BASE):
+            if path.is_relative_to(self.run) and not any(path.is_relative_to(place) for place in inputs):
                 path.unlink(missing_ok=True)
                 for above in path.parents:
                     if above == self.run:
