@@ -197,6 +197,22 @@ class SupportsPickledModels(Protocol):
 
 
 @runtime_checkable
+class SupportsPlainAdapter(Protocol):
+    """A task whose adapters plain peft loads. Optional."""
+
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        """Write what an adapter's file does not hold: labels, tokenizer or processor.
+
+        Args:
+            model: with the adapter attached.
+            folder: that of the adapter.
+        """
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        """Return Python source that loads the adapter in a folder without adapt; run in the run folder."""
+
+
+@runtime_checkable
 class SupportsMemoryEstimate(Protocol):
     """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
 

@@ -82,6 +82,12 @@ class ModelParams:
         "Weights to load over those of MODEL_PATH: a .safetensors or .pt state dict, or a folder with one.",
         key="MODEL_CHECKPOINT",
     )
+    new_weights: tuple[str, ...] | None = param(
+        None,
+        "Tensors of the base model that may start from random values where the weights lack them or have another "
+        "shape: patterns of their names ('bert.embeddings.*'). Other tensors must be there; a new head need not.",
+        key="NEW_WEIGHTS",
+    )
     dtype: str = param(
         "auto",
         "Data type of the loaded weights. auto: float32 where those weights train, else the checkpoint's own.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.capabilities import SupportsPlainAdapter
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
@@ -50,6 +51,8 @@ def export_run(
         has_adapter = method.save_adapter(model, temporary)
         if has_adapter:
             write_model_data(temporary, data)
+        if has_adapter and isinstance(components.task, SupportsPlainAdapter):
+            components.task.save_beside_adapter(model, temporary)
     if has_adapter:
         artifacts["adapter"] = folder.adapter.name
         log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")

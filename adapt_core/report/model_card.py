@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from adapt_core.capabilities import SupportsPlainAdapter
 from adapt_core.config.core_params import PACKAGED_BUILDERS
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
@@ -59,6 +60,17 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
             "",
             "```python",
             task.loading_lines(plan.run.save_method).rstrip(),
+            "```",
+            "",
+            "With adapt:",
+            "",
+        ]
+    elif "adapter" in result.artifacts and isinstance(task, SupportsPlainAdapter):
+        lines += [
+            "In this folder, without adapt:",
+            "",
+            "```python",
+            task.adapter_loading_lines(Path(result.output_dir) / result.artifacts["adapter"]).rstrip(),
             "```",
             "",
             "With adapt:",

@@ -4,6 +4,7 @@ source.py   local files or a hub data set -> raw splits
 tables/     csv, json, parquet and text files, each cell as the file has it
 class_names.py  class numbers of every split by the names of the training split
 splits.py   the splits of a run: validated, held out, sampled
+selection.py  rows chosen at random, by a seed and by classes
 columns.py  required columns, bad rows, FORMAT_STRING
 texts.py    the text of a row
 labels.py   class labels and class weights

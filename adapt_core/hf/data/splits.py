@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy
-
 from adapt_core.config.core_params import DataParams, TrainingParams
 from adapt_core.config.plan import Plan
-from adapt_core.errors import DataError
-from adapt_core.hf.data.columns import drop_bad_rows, require_columns
+from adapt_core.errors import DataError, first_of
+from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
+from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.source import load_raw
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def hold_out(
         splits: the return value of `needed_splits`.
         data: for DATA_SPLIT.
         training: for DO_EVAL and SEED.
-        strata: the class of each training row: the same share of each class is held out, and one row of it stays.
+        strata: the class of each training row: the same share of each class is held out, see `held_out`.
 
     Raises:
         DataError: there are too few rows.
@@ -61,7 +59,7 @@ def hold_out(
         return splits
     train = splits["train"]
     share = data.data_split or DEFAULT_SHARE
-    held = _held_out(strata if strata is not None else [0] * len(train), share, training.seed)
+    held = held_out(strata if strata is not None else [0] * len(train), share, training.seed)
     if not held:
         raise DataError(
             f"{len(train)} rows are too few to hold out a share of {share:g} for validation. "
@@ -70,48 +68,65 @@ def hold_out(
     log.info(
         "the data has no validation split: %d of %d rows are held out (DATA_SPLIT %g)", len(held), len(train), share
     )
+    absent = sorted(map(str, set(strata) - {strata[row] for row in held})) if strata is not None else []
+    if absent:
+        log.warning("too few rows to hold any out, so validation has none of: %s", first_of(absent))
     kept = sorted(set(range(len(train))) - set(held))
     return {**splits, "train": train.select(kept), "validation": train.select(sorted(held))}
 
 
-def _held_out(strata: Sequence[Hashable], share: float, seed: int) -> list[int]:
-    random = numpy.random.default_rng(seed)
-    rows: dict[Hashable, list[int]] = defaultdict(list)
-    for row, stratum in enumerate(strata):
-        rows[stratum].append(row)
-    held: list[int] = []
-    for stratum in sorted(rows, key=str):
-        members = rows[stratum]
-        count = min(round(len(members) * share), len(members) - 1)
-        held.extend(int(row) for row in random.permutation(members)[:count])
-    if not held and len(strata) > 1:
-        largest = max(rows.values(), key=len)
-        held = [int(random.choice(largest))] if len(largest) > 1 else []
-    return held
-
-
-def sample_rows(dataset: Dataset, rows: int | None, seed: int) -> Dataset:
-    """Return a seeded random sample of at most `rows` rows, in their order; all rows where there are no more."""
-    if rows is None or len(dataset) <= rows:
-        return dataset
-    chosen = numpy.random.default_rng(seed).choice(len(dataset), size=rows, replace=False)
-    return dataset.select(sorted(int(row) for row in chosen))
-
-
-def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = ()) -> dict[str, Dataset]:
+def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str | None = None) -> dict[str, Dataset]:
     """Load the splits that a run needs, unchanged.
 
     Args:
         plan: the plan.
         columns: (required column, the key that names it) pairs.
+        target: the column of what is learned: a test split without it, or with nothing in it, is left out.
 
     Raises:
         DataError: see `needed_splits` and `require_columns`.
     """
     splits = needed_splits(load_raw(plan.data), plan.training)
+    if target is not None:
+        leave_out_unlabelled_test(splits, target)
     for split, dataset in splits.items():
         require_columns(dataset, columns, split)
     return splits
+
+
+_NO_LABEL = frozenset({None, "", "-1", "-100"})
+"""Cells of unlabelled rows; -1 is GLUE's."""
+
+
+def leave_out_unlabelled_test(splits: dict[str, Dataset], target: str) -> None:
+    """Remove a test split that has no labels, as competitions publish them, with a warning.
+
+    Args:
+        splits: changed in place.
+        target: the column of labels.
+    """
+    test, train = splits.get("test"), splits.get("train")
+    if test is None or train is None or target not in train.column_names:
+        return
+    if target in test.column_names:
+        values = {cell for value in column_values(test, target) for cell in _cells(value)}
+        if values - _NO_LABEL:
+            return
+        known = {cell for value in column_values(train, target) for cell in _cells(value)}
+        if values & known - {None, ""}:
+            return
+    log.warning(
+        "the test split has no labels in column %r, so it is left out. Once the run has finished, adapt predict writes "
+        "predictions for its file.",
+        target,
+    )
+    del splits["test"]
+
+
+def _cells(value: object) -> list[str | None]:
+    if isinstance(value, dict):
+        return ["a mapping"]
+    return [None if cell is None else str(cell).strip() for cell in (value if isinstance(value, list) else [value])]
 
 
 def clean_splits(
@@ -141,9 +156,14 @@ def clean_splits(
             dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows
         )
     good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
-    for split, rows in (("train", plan.data.max_train_samples), ("validation", plan.data.max_eval_samples)):
-        if split in good:
-            good[split] = sample_rows(good[split], rows, plan.training.seed)
+    for split, rows, key in (
+        ("train", plan.data.max_train_samples, "MAX_TRAIN_SAMPLES"),
+        ("validation", plan.data.max_eval_samples, "MAX_EVAL_SAMPLES"),
+    ):
+        if split in good and rows is not None and rows < len(good[split]):
+            of = strata(good[split]) if strata else None
+            log.info("%s split: a sample of %d of %d rows is used (%s)", split, rows, len(good[split]), key)
+            good[split] = good[split].select(sample(len(good[split]), rows, plan.training.seed, of))
     if not plan.training.do_train:
         good.pop("train", None)
     stats.update({f"{split}_rows": len(dataset) for split, dataset in good.items()})

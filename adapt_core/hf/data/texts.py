@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapt_core.config.plan import Plan
@@ -46,8 +46,16 @@ def batch_texts(batch: Mapping[str, Sequence[Any]], plan: Plan[TextFieldParams])
     return [row_text(dict(zip(names, row, strict=True)), plan) for row in rows]
 
 
-def text_faults(dataset: Dataset, plan: Plan[TextFieldParams]) -> Iterator[str | None]:
-    """Yield for each row what is wrong with its text, or None."""
+def text_faults(
+    dataset: Dataset, plan: Plan[TextFieldParams], further: Callable[[str], str | None] = lambda _text: None
+) -> Iterator[str | None]:
+    """Yield for each row what is wrong with its text, or None.
+
+    Args:
+        dataset: one split.
+        plan: the plan.
+        further: a text -> what a task finds wrong with it ("contains ..."), or None.
+    """
     texts: Iterable[object]
     if plan.data.format_string:
         rows = dataset.select_columns(format_columns(plan.data))
@@ -57,5 +65,5 @@ def text_faults(dataset: Dataset, plan: Plan[TextFieldParams]) -> Iterator[str |
         texts = column_values(dataset, input_column(plan))
         where = f"column {input_column(plan)!r}"
     for text in texts:
-        fault = text_fault(text)
+        fault = text_fault(text) or further(str(text))
         yield f"{where} {fault}" if fault else None

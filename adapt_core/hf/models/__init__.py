@@ -4,8 +4,11 @@ location.py      what MODEL_PATH names
 hub.py           requests to the Hugging Face hub
 gguf.py          GGUF files, converted to model folders
 pretrained.py    models, tokenizers and processors in memory
+base_weights.py  what a checkpoint must hold
+checkpoint.py    MODEL_CHECKPOINT
 attention.py     flash attention
 tokenizers.py    tokenizers and their length limits
 save_formats.py  SAVE_METHOD
+adapters.py      what plain peft needs beside an adapter
 logging.py       log messages and progress bars of the libraries
 """

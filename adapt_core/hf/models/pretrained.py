@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapt_core.contracts import LoadedModel
 from adapt_core.errors import AdaptError, InputError
+from adapt_core.hf.models.base_weights import require_base, shape_differences, wrapper_prefix
+from adapt_core.hf.models.checkpoint import load_over
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource, check_model_folder
 from adapt_core.hf.models.logging import quiet_libraries
-from adapt_core.nn.weights import read_state_dict
 
 if TYPE_CHECKING:
-    from torch import nn
     from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
     from adapt_core.config.plan import Plan
@@ -52,23 +53,32 @@ def load_pretrained(
         the model with the names of the parameters that the checkpoint does not have.
 
     Raises:
-        InputError: it cannot be loaded, with the reason and a remedy.
+        InputError: it cannot be loaded, with the reason and a remedy; or its weights lack a part of the base model.
     """
-    model, info = guarded(
-        source.given,
-        lambda: auto_class.from_pretrained(
-            source.name,
-            dtype=_dtype(plan),
-            trust_remote_code=plan.model.trust_remote_code,
-            output_loading_info=True,
-            **_hub_options(source),
-            **(options or {}),
-        ),
-    )
-    new = frozenset(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
+    arguments = {
+        "dtype": _dtype(plan),
+        "trust_remote_code": plan.model.trust_remote_code,
+        "output_loading_info": True,
+        **_hub_options(source),
+        **(options or {}),
+    }
+
+    def load(**renamed: Any) -> Any:
+        return guarded(source.given, lambda: auto_class.from_pretrained(source.name, **arguments, **renamed))
+
+    model, info = load()
+    prefix = wrapper_prefix(model, info)
+    if prefix is not None:
+        log.warning("MODEL_PATH: the names of %s's weights begin with %r, which is left out.", source.given, prefix)
+        model, info = load(key_mapping={f"^{re.escape(prefix)}": ""})
+        # transformers puts back on saving what a mapping took away; None stands for the conversions of the class.
+        model._weight_conversions = None
+    shapes = shape_differences(info)
+    new = frozenset(info["missing_keys"]) | shapes.keys()
     held = frozenset(name for name, _ in model.named_parameters(remove_duplicate=False))
     if plan.model.model_checkpoint:
         new -= load_over(model, Path(plan.model.model_checkpoint))
+    require_base(model, new, shapes, source.given, plan.model.new_weights)
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return LoadedModel(model=model, new_parameters=new & held, dtype=dtype)
 
@@ -132,34 +142,3 @@ def guarded(given: str, load: Callable[[], T]) -> T:
             f"MODEL_PATH: {given} cannot be loaded: {text[:300] or type(error).__name__} "
             "(Check the model's files, and the space left for its cache.)"
         ) from error
-
-
-def load_over(model: nn.Module, path: Path) -> frozenset[str]:
-    """Load MODEL_CHECKPOINT (a file, or a folder with one) over a model's weights, and return the names of its tensors.
-
-    A checkpoint of the base model alone (`encoder.layer.0...`) is loaded below the head (`bert.encoder.layer.0...`).
-
-    Raises:
-        InputError: it cannot be read, or none of it fits.
-    """
-    path = path.expanduser()
-    if path.is_dir():
-        found = [path / name for name in ("model.safetensors", "model_state_dict.pt", "pytorch_model.bin")]
-        path = next((candidate for candidate in found if candidate.exists()), path / "model.safetensors")
-    state = read_state_dict(path)
-    own = model.state_dict()
-    prefix = getattr(model, "base_model_prefix", "")
-    under_the_head = {f"{prefix}.{name}": tensor for name, tensor in state.items()}
-    state = max(state, under_the_head, key=lambda named: len(named.keys() & own.keys()))
-    fits = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
-    if not fits:
-        raise InputError(
-            f"MODEL_CHECKPOINT: none of the {len(state)} tensors in {path} fits {type(model).__name__}."
-            " Give a checkpoint of this model."
-        )
-    model.load_state_dict(fits, strict=False)
-    left = sorted(set(state) - set(fits))
-    log.info(
-        "MODEL_CHECKPOINT: %d tensors loaded from %s%s", len(fits), path, f", {len(left)} do not fit" if left else ""
-    )
-    return frozenset(fits)

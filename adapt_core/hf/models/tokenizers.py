@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 from adapt_core.hf.models.location import ModelSource
 from adapt_core.hf.models.pretrained import load_companion
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 _UNLIMITED = 1_000_000
@@ -73,3 +74,24 @@ def require_fast(tokenizer: PreTrainedTokenizerBase, source: ModelSource, why: s
             " Use a model with a fast tokenizer."
         )
     return tokenizer
+
+
+def require_embeddings(model: nn.Module, tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> None:
+    """Check that a model has an embedding for each token of its tokenizer.
+
+    Raises:
+        InputError: it does not; the message names a token without one.
+    """
+    module: Any = model
+    try:
+        rows = getattr(module.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:  # a model that embeds no tokens by number
+        return
+    vocabulary = tokenizer.get_vocab()
+    beyond = [] if rows is None else sorted(token for token, number in vocabulary.items() if number >= rows)
+    if beyond:
+        raise InputError(
+            f"MODEL_PATH: the tokenizer of {source.given} has {len(beyond)} tokens beyond the {rows:,} embeddings of "
+            f"the model: {first_of(map(repr, beyond), 3)}. Use the model's own tokenizer, or add embeddings: "
+            "model.resize_token_embeddings(len(tokenizer)), then save both in a folder for MODEL_PATH."
+        )

@@ -19,7 +19,7 @@ from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained
-from adapt_core.hf.models.tokenizers import load_tokenizer
+from adapt_core.hf.models.tokenizers import load_tokenizer, require_embeddings
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
 from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, random_texts, spread_examples
@@ -115,6 +115,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         if quantizer is not None:
             options.update(quantizer.hf_options(self.head_names, world.device))
         loaded = load_pretrained(auto_class, self.source, self.plan, options)
+        require_embeddings(loaded.model, self.tokenizer, self.source)
         config: Any = loaded.model.config
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = self.tokenizer.pad_token_id
@@ -179,6 +180,20 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
             getattr(transformers, self.auto_class), folder, trust=self.plan.model.trust_remote_code
         )
         return model
+
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        """Save the model's config, which has the labels, and the tokenizer beside an adapter."""
+        from adapt_core.hf.models.adapters import save_beside_adapter
+
+        save_beside_adapter(model, self.tokenizer, folder)
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        """Return Python lines that load base model and adapter with plain peft, followed by the task's own."""
+        from adapt_core.hf.models.adapters import adapter_loading_lines
+
+        names = (self.auto_class, "AutoTokenizer", "tokenizer")
+        use = self.loading_lines("save_pretrained").removeprefix(self.loading_with([], "save_pretrained"))
+        return "\n".join(adapter_loading_lines(*names, adapter)) + use
 
     def loading_with(self, use: Sequence[str], save_method: str) -> str:
         """Return Python lines that load model and tokenizer, followed by the task's own."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
+from peft import AutoPeftModelForSequenceClassification
 
 import adapt_core
 from adapt_core.cli import cli
@@ -109,6 +111,32 @@ def test_a_run_without_merging_saves_the_adapter_alone_and_predicts(
             with pytest.raises(InputError, match=r"the LoRA adapter in .*adapter cannot be loaded: "):
                 adapt_core.predict(tmp_path / "run", ["Where is my book?"])
         (tmp_path / "run" / "adapter" / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("method", ["LoRA", "SSF"])
+def test_the_card_s_lines_of_an_adapter_alone_give_the_labels_of_predict(
+    method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = config(tiny_encoder, inbox, tmp_path / "run", method=method, MERGE_ADAPTER=False, EPOCHS=4)
+    adapt_core.run(keys)
+    monkeypatch.chdir(tmp_path / "run")
+    lines = Path("README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    assert ("registers SSF with peft" in lines) == (method == "SSF")
+    texts = ["Where do I find the laser cutter?", "My card is broken.", "How do I renew my book?"]
+    expected = [found["label"] for found in adapt_core.predict(tmp_path / "run", texts)]
+    found = []
+    for text in texts:
+        names: dict[str, Any] = {}
+        exec(lines.replace("A text to classify.", text), names)
+        found.append(names["label"])
+    assert found == expected
+    assert not [label for label in found if label.startswith("LABEL_")]
+    if method == "LoRA":
+        auto = AutoPeftModelForSequenceClassification.from_pretrained(
+            "adapter", num_labels=len(names["model"].config.id2label)
+        )
+        wanted = names["model"](**names["inputs"]).logits
+        assert torch.allclose(auto.eval()(**names["inputs"]).logits, wanted, atol=1e-5)
 
 
 def test_a_run_goes_on_from_a_checkpoint_of_its_adapter(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:

@@ -21,18 +21,29 @@ def sacrebleu(predictions: Sequence[str], references: Sequence[str], language: s
         language: of the texts. It selects sacrebleu's tokenization: `zh` for Chinese; for Japanese and Korean that of
             MeCab where it is installed, otherwise by characters.
     """
-    from sacrebleu.metrics.bleu import BLEU
-
-    score = BLEU(tokenize=_tokenization(language)).corpus_score(list(predictions), [list(references)])
-    return {"sacrebleu": float(score.score)}
+    return {"sacrebleu": _corpus_score(predictions, references, tokenize=_tokenization(language))}
 
 
 def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     """Return corpus BLEU without smoothing (13a tokenization), from 0 to 1, as the metric `bleu` of evaluate does."""
+    return {"bleu": _corpus_score(predictions, references, smooth_method="none") / 100.0}
+
+
+def _corpus_score(predictions: Sequence[str], references: Sequence[str], **options: str) -> float:
+    """Return BLEU from 0 to 100.
+
+    Where no reference has four tokens, it is over the n-grams that references have (sacrebleu's effective order): over
+    four, exact texts would score 0.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
-    score = BLEU(smooth_method="none").corpus_score(list(predictions), [list(references)])
-    return {"bleu": float(score.score) / 100.0}
+    score = BLEU(**options).corpus_score(list(predictions), [list(references)])
+    if score.totals[-1] == 0 and references:
+        orders = sum(total > 0 for total in BLEU(**options).corpus_score(list(references), [list(references)]).totals)
+        if 0 < orders < len(score.totals):
+            log.warning("BLEU is over n-grams of 1 to %d tokens: no reference is longer.", orders)
+            score = BLEU(effective_order=True, **options).corpus_score(list(predictions), [list(references)])
+    return float(score.score)
 
 
 def _tokenization(language: str | None) -> str:

@@ -22,7 +22,8 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
     """Return the mean F-measures of ROUGE-1, -2, -L and -Lsum, from 0 to 1.
 
     On ASCII text the words are those of rouge_score's own tokenizer, which drops all other letters; here letters of
-    any script count. For rougeLsum texts are split into sentences, one a line, as rouge_score expects.
+    any script count. ROUGE-Lsum compares sentence by sentence. Lin's ROUGE-1.5.5 reads one sentence a line, and so does
+    rouge_score; here texts are split into such lines first, so that their own line breaks do not matter.
 
     Args:
         predictions: generated texts.
@@ -40,7 +41,13 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
 
 
 def split_sentences(text: str) -> str:
-    """Return a text with each sentence on its own line."""
+    """Return a text with each sentence on its own line.
+
+    Sentences end behind . ! ? before white space, behind 。！？, and at newlines.
+
+    An abbreviation ("Dr. Smith") counts as an end, alike in both texts. NLTK's splitter, which rouge_score offers as
+    `split_summaries`, would need a model from the network.
+    """
     return "\n".join(part for part in _SENTENCE_END.split(text) if part.strip())
 
 

@@ -46,7 +46,7 @@ def prepare_windows(plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTo
     context, question, answers = columns(plan)
     stride = plan.task.params.doc_stride
     keys = ("input_column", "input_question_column", "target_column")
-    raw = load_splits(plan, list(zip((context, question, answers), keys, strict=True)))
+    raw = load_splits(plan, list(zip((context, question, answers), keys, strict=True)), answers)
     room = limit - stride - tokenizer.num_special_tokens_to_add(pair=True)
 
     def encode(batch: Batch, numbers: Sequence[int]) -> dict[str, Any]:

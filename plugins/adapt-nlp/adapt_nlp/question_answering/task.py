@@ -18,6 +18,7 @@ from adapt_core.hf.tasks.inputs import read_records
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
+from adapt_nlp.head import set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import QuestionAnsweringParams
 from adapt_nlp.question_answering.data import columns, gold_answers, prepare_windows
@@ -75,7 +76,9 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load a model with two logits for each token: start and end of the answer."""
-        return self.load_base({}, quantizer, world)
+        loaded = self.load_base({}, quantizer, world)
+        set_decoder_start(loaded.model, self.tokenizer)
+        return loaded
 
     @property
     def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:

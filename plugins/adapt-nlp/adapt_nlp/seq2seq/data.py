@@ -13,7 +13,7 @@ from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.rows import Encoding, prepare_rows
-from adapt_core.hf.data.splits import count_truncated, load_splits
+from adapt_core.hf.data.splits import count_truncated, leave_out_unlabelled_test, load_splits
 
 from adapt_nlp.params import Seq2SeqParams
 from adapt_nlp.seq2seq.text_fields import Source, TextField
@@ -51,6 +51,8 @@ def prepare_pairs(
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
+    first = next(iter(raw))
+    leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column)
     fields = {split: find_fields(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
         require_columns(rows, [column for field in fields[split] for column in field.columns], split)

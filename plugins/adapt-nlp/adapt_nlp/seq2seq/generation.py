@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError
 
+from adapt_nlp.head import default_decoder_start
 from adapt_nlp.seq2seq.multilingual import Direction
 
 if TYPE_CHECKING:
@@ -41,12 +42,7 @@ def set_special_tokens(model: nn.Module, tokenizer: PreTrainedTokenizerBase, dir
             start = direction.target_id
             generation.forced_bos_token_id = None
     if start is None:
-        begin = tokenizer(text_target="a")["input_ids"][0]
-        starts = begin in tokenizer.all_special_ids and direction is None
-        start = begin if starts else tokenizer.pad_token_id if direction is None else end
-        log.info(
-            "the decoder starts from %r, since the model has no start token", tokenizer.convert_ids_to_tokens(start)
-        )
+        start = end if direction is not None else default_decoder_start(tokenizer)
     for name, value in (
         ("pad_token_id", _first_set("pad_token_id", config, generation, tokenizer.pad_token_id)),
         ("eos_token_id", _first_set("eos_token_id", config, generation, end)),

@@ -16,31 +16,38 @@ from adapt_core.hf.data.splits import count_truncated, load_splits
 from adapt_core.hf.data.texts import batch_texts, input_column, text_columns, text_faults
 
 from adapt_nlp.params import TextClassificationParams
+from adapt_nlp.text_classification.end_token import end_fault
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 
-def prepare_texts(plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int) -> TaskData:
+def prepare_texts(
+    plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int, end: str | None
+) -> TaskData:
     """Return the splits as token ids with label ids.
 
     Args:
         plan: the plan.
         tokenizer: not called before.
         limit: the longest input in tokens.
+        end: see `end_token`: no text may contain it.
 
     Raises:
         DataError: naming the split, row and column at fault.
     """
     target = target_column(plan)
-    raw = load_splits(plan, [*text_columns(plan), (target, "target_column")])
+    raw = load_splits(plan, [*text_columns(plan), (target, "target_column")], target)
     labels = read_labels(raw.get("train", raw.get("validation")), target)
 
     def faults(rows: Dataset, split: str) -> Iterator[str | None]:
         label_fault = labels.fault if split == "train" else labels.unseen_fault
-        for text_fault, label in zip(text_faults(rows, plan), column_values(rows, target), strict=True):
+        for text_fault, label in zip(text_faults(rows, plan, more), column_values(rows, target), strict=True):
             yield text_fault or label_fault(label)
+
+    def more(text: str) -> str | None:
+        return end_fault(text, end)
 
     def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, Any]:
         encoded = dict(tokenizer(batch_texts(batch, plan), truncation=True, max_length=limit))

@@ -11,14 +11,16 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.texts import row_text
+from adapt_core.hf.models.attention import class_of
 from adapt_core.hf.models.tokenizers import length_limit
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
-from adapt_nlp.head import head_options
+from adapt_nlp.head import head_options, set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextClassificationParams
 from adapt_nlp.text_classification.data import class_weights, prepare_texts
+from adapt_nlp.text_classification.end_token import end_fault, end_token
 from adapt_nlp.text_classification.preview import as_samples, class_counts, labelled_texts
 
 if TYPE_CHECKING:
@@ -50,13 +52,20 @@ class TextClassification(LanguageTask[TextClassificationParams]):
     def load_data(self) -> TaskData:
         """Return the splits as token ids (`input_ids`, `attention_mask`) with `labels` (int)."""
         limit = length_limit(self.tokenizer, self.config, self.params.max_seq_length)
-        return prepare_texts(self.plan, self.tokenizer, limit)
+        return prepare_texts(self.plan, self.tokenizer, limit, self._end_token())
+
+    def _end_token(self) -> str | None:
+        import transformers
+
+        auto_class = getattr(transformers, self.auto_class)
+        return end_token(class_of(auto_class, self.config), self.config, self.tokenizer)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load a sequence classifier with one logit for each class of the data."""
         loaded = self.load_base(head_options(data.labels or ()), quantizer, world)
         config: Any = loaded.model.config
         config.problem_type = "single_label_classification"
+        set_decoder_start(loaded.model, self.tokenizer)
         return loaded
 
     def make_loop(self, job: Job) -> Loop:
@@ -98,16 +107,23 @@ class TextClassification(LanguageTask[TextClassificationParams]):
 
     def loading_lines(self, save_method: str) -> str:
         """Return lines that load model and tokenizer and classify a text."""
+        limit = length_limit(self.tokenizer, self.config, self.params.max_seq_length)
         use = [
-            'inputs = tokenizer("A text to classify.", truncation=True, return_tensors="pt")',
+            f'inputs = tokenizer("A text to classify.", truncation=True, max_length={limit}, return_tensors="pt")',
             "label = model.config.id2label[int(model(**inputs).logits.argmax())]",
         ]
         return self.loading_with(use, save_method)
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """Return {"text", "label", "score"} for each text; the score is the softmax probability of the label."""
+        module: Any = model
         tokenizer = self.saved_tokenizer(folder)
-        return [dict(found) for found in self._classify(model, tokenizer, [str(text) for text in inputs])]
+        texts = [str(text) for text in inputs]
+        end = end_token(type(module), module.config, tokenizer)
+        for number, text in enumerate(texts, start=1):
+            if end_fault(text, end):
+                raise InputError(f"input {number} {end_fault(text, end)}.")
+        return [dict(found) for found in self._classify(model, tokenizer, texts)]
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation texts with their class and the model's."""

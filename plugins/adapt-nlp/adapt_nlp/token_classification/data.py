@@ -14,6 +14,7 @@ from adapt_core.hf.data.rows import Encoding, count_windows, prepare_rows
 from adapt_core.hf.data.splits import load_splits
 
 from adapt_nlp.params import TextClassificationParams
+from adapt_nlp.token_classification.schemes import as_entity_tags, warn_of_runs
 from adapt_nlp.token_classification.tags import Tags, input_column, read_tags, row_faults, target_column
 from adapt_nlp.token_classification.windows import cut_windows
 
@@ -41,8 +42,10 @@ def prepare_windows(
         DataError: naming the split, row and column at fault.
     """
     words, target = input_column(plan), target_column(plan)
-    raw = load_splits(plan, [(words, "input_column"), (target, "target_column")])
+    raw = load_splits(plan, [(words, "input_column"), (target, "target_column")], target)
     tags = read_tags(raw, plan)
+    if plan.task.params.subtask != "pos":
+        warn_of_runs(as_entity_tags(tags.names[: tags.learned]))
 
     def encode(batch: Batch, numbers: Sequence[int]) -> dict[str, list[Any]]:
         columns: dict[str, list[Any]] = {}

@@ -48,7 +48,7 @@ def entity_scores(truth: TagRows, predicted: TagRows) -> dict[str, float]:
     """Return precision, recall and F1 of entities over all types (micro), and accuracy of words.
 
     Args:
-        truth, predicted: tag names (B-X, I-X, O) of each document.
+        truth, predicted: tags of each document as `as_entity_tags` returns them.
     """
     from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 
@@ -67,7 +67,7 @@ def word_scores(truth: TagRows, predicted: TagRows) -> dict[str, float]:
 
 
 def entity_table(truth: TagRows, predicted: TagRows) -> PerClass:
-    """Return precision, recall, F1 and number of the entities of each type."""
+    """Return precision, recall, F1 and number of the entities of each type; tags as for `entity_scores`."""
     from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
     with _without_warnings():

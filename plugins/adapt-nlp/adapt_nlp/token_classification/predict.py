@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
@@ -68,11 +68,17 @@ def tag_documents(
     return results
 
 
-def find_entities(words: Sequence[str], tags: Sequence[str]) -> list[Entity]:
-    """Return the entities that B-, I- and O tags spell, as seqeval reads them."""
+def find_entities(words: Sequence[str], tags: Sequence[str], entity_tags: Mapping[str, str]) -> list[Entity]:
+    """Return the entities that tags spell, as seqeval reads them.
+
+    Args:
+        words: of a document.
+        tags: of the words.
+        entity_tags: the return value of `as_entity_tags` for all tags of the model.
+    """
     from seqeval.metrics.sequence_labeling import get_entities
 
     return [
         {"type": kind, "text": " ".join(words[start : end + 1]), "start": start, "end": end + 1}
-        for kind, start, end in get_entities(list(tags))
+        for kind, start, end in get_entities([entity_tags[tag] for tag in tags])
     ]

@@ -13,6 +13,7 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values
 
 from adapt_nlp.params import TextClassificationParams
+from adapt_nlp.token_classification.schemes import as_entity_tags
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,6 +37,13 @@ class Tags:
     names: tuple[str, ...]
     ids: Mapping[str | int, int]
     learned: int
+
+    @property
+    def entity_tags(self) -> tuple[str, ...]:
+        """The tags by id, in B-, I-, E-, S- and O. Those of training are read alike, whatever other splits have."""
+        learned = as_entity_tags(self.names[: self.learned])
+        every = {**as_entity_tags(self.names), **learned}
+        return tuple(every[name] for name in self.names)
 
 
 def input_column(plan: Plan[TextClassificationParams]) -> str:

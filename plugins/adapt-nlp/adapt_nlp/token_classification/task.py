@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,20 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, spread
-from adapt_core.hf.models.tokenizers import length_limit, require_fast
+from adapt_core.hf.models.tokenizers import length_limit, load_tokenizer, require_fast
 from adapt_core.hf.tasks.inputs import read_words
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
-from adapt_nlp.head import head_options
+from adapt_nlp.head import head_options, set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextClassificationParams
 from adapt_nlp.token_classification import metrics
 from adapt_nlp.token_classification.data import prepare_windows
 from adapt_nlp.token_classification.preview import as_samples, labelled_tokens, tag_counts
+from adapt_nlp.token_classification.schemes import as_entity_tags
 from adapt_nlp.token_classification.tags import Tags, input_column, target_column
+from adapt_nlp.token_classification.word_spaces import put_space_before_words
 
 if TYPE_CHECKING:
     import torch
@@ -67,25 +70,28 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
 
     def load_data(self) -> TaskData:
         """Return the splits as windows of sub-tokens with `labels`."""
-        tokenizer = self._for_words(self.tokenizer)
-        data, self._tags = prepare_windows(self.plan, tokenizer, self._limit(self.tokenizer, self.config))
+        limit = self._limit(self.tokenizer, self.config)
+        data, self._tags = prepare_windows(self.plan, self.tokenizer, limit)
         return data
 
-    def _for_words(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-        if getattr(tokenizer, "add_prefix_space", None) is False:
-            # Byte-level tokenizers (RoBERTa, GPT-2) take lists of words only with a space before each.
-            from transformers import AutoTokenizer
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of the base model, which reads a list of words as it reads their text."""
+        return self._for_words(load_tokenizer(self.source, self.plan))
 
-            trust = self.plan.model.trust_remote_code
-            return AutoTokenizer.from_pretrained(tokenizer.name_or_path, add_prefix_space=True, trust_remote_code=trust)
-        return require_fast(tokenizer, self.source, "ner, pos and chunk align words with sub-tokens")
+    def _for_words(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+        require_fast(tokenizer, self.source, "ner, pos and chunk align words with sub-tokens")
+        put_space_before_words(tokenizer)
+        return tokenizer
 
     def _limit(self, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> int:
         return length_limit(tokenizer, config, self.params.max_seq_length)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load a token classifier with one logit for each tag of the training split."""
-        return self.load_base(head_options(data.labels or ()), quantizer, world)
+        loaded = self.load_base(head_options(data.labels or ()), quantizer, world)
+        set_decoder_start(loaded.model, self.tokenizer)
+        return loaded
 
     @property
     def collator(self) -> Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]:
@@ -112,9 +118,9 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         return HuggingFaceLoop(job, components)
 
     def _tag_names(self, prediction: EvalPrediction, windows: Dataset) -> tuple[metrics.TagRows, metrics.TagRows]:
-        """Return the tag names of the documents of a split, truth and prediction."""
+        """Return the tags of the documents of a split, truth and prediction, as the subtask's metrics take them."""
         assert self._tags is not None
-        by_id = self._tags.names
+        by_id = self._tags.names if self._scores_words else self._tags.entity_tags
         ids = metrics.join_windows(
             prediction.predictions, list(windows["gold"]), list(windows["words"]), list(windows["document"])
         )
@@ -139,10 +145,15 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
 
     def loading_lines(self, save_method: str) -> str:
         """Return lines that load model and tokenizer and tag the words of a text."""
+        limit = self._limit(self.tokenizer, self.config)
         use = [
-            'inputs = tokenizer("Ada Lovelace lived in London .".split(), is_split_into_words=True, '
+            'words = "Ada Lovelace lived in London .".split()',
+            f"inputs = tokenizer(words, is_split_into_words=True, truncation=True, max_length={limit}, "
             'return_tensors="pt")',
-            "tags = [model.config.id2label[int(i)] for i in model(**inputs).logits[0].argmax(-1)]",
+            "ids = model(**inputs).logits[0].argmax(-1)",
+            "# The tag of a word is that of its first sub-token.",
+            "firsts = [inputs.word_to_tokens(0, word).start for word in range(len(words))]",
+            "tags = [model.config.id2label[int(ids[first])] for first in firsts]",
         ]
         return self.loading_with(use, save_method)
 
@@ -160,10 +171,13 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         module: Any = model
         tokenizer = self._for_words(self.saved_tokenizer(folder))
         documents = [list(words) for words in inputs]
+        entity_tags = as_entity_tags(module.config.id2label.values())
         results = []
         for found in tag_documents(model, tokenizer, documents, self._limit(tokenizer, module.config)):
-            entities = {} if self._scores_words else {"entities": find_entities(found["tokens"], found["tags"])}
-            results.append({**found, **entities})
+            result: dict[str, Any] = {**found}
+            if not self._scores_words:
+                result["entities"] = find_entities(found["tokens"], found["tags"], entity_tags)
+            results.append(result)
         return results
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
@@ -175,7 +189,6 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         rows = data.rows["validation"]
         chosen = rows.select(spread(len(rows), count))
         documents = [list(words) for words in chosen[input_column(self.plan)]]
-        tokenizer = self._for_words(self.tokenizer)
-        found = tag_documents(model, tokenizer, documents, self._limit(tokenizer, module.config))
+        found = tag_documents(model, self.tokenizer, documents, self._limit(self.tokenizer, module.config))
         by_id, ids = self._tags.names, self._tags.ids
         return as_samples([[by_id[ids[tag]] for tag in tags] for tags in chosen[target_column(self.plan)]], found)

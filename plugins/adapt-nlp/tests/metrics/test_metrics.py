@@ -82,6 +82,21 @@ def test_rouge_lsum_compares_sentence_by_sentence() -> None:
     assert scores["rougeL"] < 1.0
 
 
+def test_rouge_lsum_does_not_depend_on_line_breaks() -> None:
+    together, apart = "A is one. B is two! Is C?", "A is one.\nB is two!\nIs C?"
+    other = "Is C? B was two. A is one."
+    assert split_sentences(together) == split_sentences(apart) == apart
+    assert rouge([other], [together]) == rouge([other], [apart]) == rouge([other.replace("? ", "?\n")], [together])
+
+
+def test_bleu_of_exact_short_texts_is_full(caplog: pytest.LogCaptureFixture) -> None:
+    assert bleu(["yes", "no way"], ["yes", "no way"])["bleu"] == pytest.approx(1)
+    assert sacrebleu(["a b c"], ["a b c"])["sacrebleu"] == pytest.approx(100)
+    assert "n-grams of 1 to 3 tokens: no reference is longer" in caplog.text
+    assert bleu(["a b d"], ["a b c"])["bleu"] == 0.0, "no 3-gram is right, and nothing is smoothed"
+    assert bleu(["a b"], ["a b c d e"])["bleu"] == 0.0, "the reference has four tokens"
+
+
 def test_sacrebleu_is_sacrebleu_s_corpus_score(pairs: tuple[list[str], list[str]]) -> None:
     from sacrebleu import corpus_bleu
 

@@ -187,9 +187,11 @@ def test_the_model_folder_loads_in_plain_transformers_with_equal_tags(tmp_path: 
     assert [(e["entity_group"], e["word"]) for e in theirs] == [(e["type"], e["text"]) for e in ours["entities"]]
 
 
-def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(tmp_path: Path) -> None:
+@pytest.fixture(params=["roberta", "generic"])
+def byte_level(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A small RoBERTa whose byte-level tokenizer, of its own class or a generic one, puts no space before words."""
     from tokenizers import ByteLevelBPETokenizer
-    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel, RobertaTokenizerFast
 
     folder = tmp_path / "roberta"
     folder.mkdir()
@@ -198,12 +200,33 @@ def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(tmp_path: Path
     bpe.train_from_iterator([" ".join(r["tokens"]) for r in rows(4)] * 4, 300, 2, special_tokens=specials)
     bpe.save_model(str(folder))
     tokenizer = RobertaTokenizerFast.from_pretrained(folder, model_max_length=64)
+    if request.param == "generic":
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer.backend_tokenizer, pad_token="<pad>", model_max_length=64
+        )
     tokenizer.save_pretrained(folder)
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     RobertaModel(RobertaConfig(vocab_size=len(tokenizer), max_position_embeddings=70, **sizes)).save_pretrained(folder)
-    result = train(tmp_path, folder, write(tmp_path / "data", rows(64), rows(8)))
+    return folder
+
+
+def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(
+    tmp_path: Path, byte_level: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoTokenizer
+
+    result = train(tmp_path, byte_level, write(tmp_path / "data", rows(64), rows(8)))
     assert after(result)["f1"] > 0.9
     assert predict(result.output_dir, ["the red dog"])[0]["tags"] == ["O", "B-COL", "B-ANI"]
+    saved = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")
+    listed = saved(["red", "dog"], is_split_into_words=True, add_special_tokens=False).tokens()
+    assert listed == ["\u0120red", "\u0120dog"], "the saved tokenizer has what training changed"
+    monkeypatch.chdir(tmp_path / "run")
+    lines = Path("README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    for text in ("Ada Lovelace lived in London .", "the unusually red dog sees"):
+        names: dict[str, Any] = {}
+        exec(lines.replace("Ada Lovelace lived in London .", text), names)
+        assert names["tags"] == predict(result.output_dir, [text])[0]["tags"]
 
 
 def test_a_split_without_any_tag_of_training_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:

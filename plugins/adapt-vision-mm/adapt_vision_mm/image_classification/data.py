@@ -82,7 +82,7 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     else:
         image = str(plan.data.input_column or plan.task.params.dataset_text_field)
         label = str(plan.data.target_column or "label")
-        raw = load_splits(plan, [(image, "input_column"), (label, "target_column")])
+        raw = load_splits(plan, [(image, "input_column"), (label, "target_column")], label)
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
         base = _base_folders(plan)
     labels = read_labels(raw.get("train", raw.get("validation")), label)

@@ -11,7 +11,9 @@ import pytest
 
 pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
 
+from adapt_core.config.core_params import DataParams
 from adapt_core.errors import DataError
+from adapt_core.hf.data.columns import format_row
 from adapt_core.hf.data.tables.read import read_splits
 
 
@@ -88,6 +90,24 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | 
 def test_types_do_not_change_where_a_reader_would_begin_another_block(tmp_path: Path) -> None:
     rows = ["text,label", *(f"t,{label}" for label in ("007", "A12", "010") for _ in range(3334)), *["t,007"] * 3000]
     assert set(read(tmp_path / "a.csv", "\n".join(rows))["label"]) == {"007", "A12", "010"}
+
+
+def test_a_word_behind_ten_thousand_numbers_makes_the_column_text(tmp_path: Path) -> None:
+    labels = [*(str(number % 2) for number in range(10_001)), "other"]
+    assert read(tmp_path / "a.csv", "\n".join(["label", *labels]) + "\n") == {"label": labels}
+
+
+def test_times_in_json_lines_stay_text(tmp_path: Path) -> None:
+    times = ["2024-01-05", "2020-01-01T10:00:00+02:00", "10:30"]
+    lines = "".join(json.dumps({"date": time}) + "\n" for time in times)
+    assert read(tmp_path / "a.jsonl", lines) == {"date": times}
+
+
+def test_a_number_beside_an_empty_cell_is_written_into_a_text_as_it_is(tmp_path: Path) -> None:
+    columns = read(tmp_path / "a.csv", "name,age\nAda,34\nBo,\n")
+    params = DataParams(format_string="{name} is {age}")
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    assert [format_row(row, params) for row in rows] == ["Ada is 34", "Bo is "]
 
 
 def test_numbers_of_a_csv_are_decided_over_all_splits(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from torch import nn
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel
 from adapt_core.errors import InputError
+from adapt_core.hf.models.checkpoint import load_over
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource
-from adapt_core.hf.models.pretrained import load_over
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
