@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError, first_of
-from adapt_core.nn.structure import find_head
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,6 +56,8 @@ def require_base(
     Raises:
         InputError: a tensor of the base is absent, with its name.
     """
+    from adapt_core.nn.structure import find_head
+
     head = tuple(f"{name}." for name in find_head(model))
     learned = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     patterns = list(allowed or ())
