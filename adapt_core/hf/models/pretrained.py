@@ -55,7 +55,7 @@ def load_pretrained(
     Raises:
         InputError: it cannot be loaded, with the reason and a remedy; or its weights lack a part of the base model.
     """
-    arguments = {
+    arguments: dict[str, Any] = {
         "dtype": _dtype(plan),
         "trust_remote_code": plan.model.trust_remote_code,
         "output_loading_info": True,

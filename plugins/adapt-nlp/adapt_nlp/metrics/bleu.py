@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
 
 _BY_CHARACTER = {"ja": "ja-mecab", "ko": "ko-mecab"}
 _MECAB = {"ja": "MeCab", "ko": "mecab_ko"}
@@ -29,7 +30,7 @@ def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, flo
     return {"bleu": _corpus_score(predictions, references, smooth_method="none") / 100.0}
 
 
-def _corpus_score(predictions: Sequence[str], references: Sequence[str], **options: str) -> float:
+def _corpus_score(predictions: Sequence[str], references: Sequence[str], **options: Any) -> float:
     """Return BLEU from 0 to 100.
 
     Where no reference has four tokens, it is over the n-grams that references have (sacrebleu's effective order): over

@@ -45,4 +45,4 @@ def end_fault(text: str | None, end: str | None) -> str | None:
     """Return why a text cannot be read at its end token, or None."""
     if end is None or text is None or end not in text:
         return None
-    return f"contains {end!r}, the end token at which the model reads a text; take it out, or write it otherwise"
+    return f"contains {end!r}, the end token at which the model reads a text"

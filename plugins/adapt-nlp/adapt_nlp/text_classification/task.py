@@ -122,7 +122,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         end = end_token(type(module), module.config, tokenizer)
         for number, text in enumerate(texts, start=1):
             if end_fault(text, end):
-                raise InputError(f"input {number} {end_fault(text, end)}.")
+                raise InputError(f"input {number} {end_fault(text, end)}. Remove it from the text.")
         return [dict(found) for found in self._classify(model, tokenizer, texts)]
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
