@@ -96,10 +96,6 @@ class AnnotatedSplit:
         """Return the label of each category id."""
         return {category.id: label for label, category in enumerate(self.categories)}
 
-    def first(self, count: int | None) -> AnnotatedSplit:
-        """Return the split with its first `count` images only."""
-        return attrs.evolve(self, images=self.images[:count])
-
     def count_by_category(self) -> Counter[int]:
         """Count the annotations of each category id, crowds included."""
         return Counter(a["category_id"] for image in self.images for a in image.annotations)

@@ -10,6 +10,7 @@ import attrs
 import numpy
 
 from adapt_core.errors import DataError
+from adapt_core.hf.data.selection import sample
 from adapt_core.hf.data.splits import DEFAULT_SHARE
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
@@ -57,10 +58,11 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     if "val" not in found and plan.training.do_eval:
         share = plan.data.data_split or DEFAULT_SHARE
         found["train"], found["val"] = hold_out(found["train"], share, plan.training.seed)
+    seed = plan.training.seed
     if plan.data.max_train_samples:
-        found["train"] = found["train"].first(plan.data.max_train_samples)
+        found["train"] = sampled(found["train"], plan.data.max_train_samples, seed)
     if plan.data.max_eval_samples and "val" in found:
-        found["val"] = found["val"].first(plan.data.max_eval_samples)
+        found["val"] = sampled(found["val"], plan.data.max_eval_samples, seed)
     _warn_of_gaps(found["train"])
     return found
 
@@ -146,3 +148,25 @@ def hold_out(split: AnnotatedSplit, share: float, seed: int) -> tuple[AnnotatedS
     kept = tuple(image for number, image in enumerate(split.images) if number not in chosen)
     others = tuple(image for number, image in enumerate(split.images) if number in chosen)
     return attrs.evolve(split, images=kept), attrs.evolve(split, images=others)
+
+
+def sampled(split: AnnotatedSplit, count: int, seed: int) -> AnnotatedSplit:
+    """Return a random sample of a split's images in their order, all where there are no more.
+
+    Where there is room, each class has an image; an image stands for the rarest class in it.
+
+    Args:
+        split: any.
+        count: MAX_TRAIN_SAMPLES or MAX_EVAL_SAMPLES.
+        seed: SEED.
+    """
+    total = len(split.images)
+    if total <= count:
+        return split
+    objects = split.count_by_category()
+    rarest = [
+        min((a["category_id"] for a in image.annotations), key=lambda number: (objects[number], number), default=None)
+        for image in split.images
+    ]
+    log.info("%s: a sample of %d of %d images is used", split.source, count, total)
+    return attrs.evolve(split, images=tuple(split.images[row] for row in sample(total, count, seed, rarest)))

@@ -194,3 +194,20 @@ def test_keypoints_in_another_order_are_refused(read: Read, tmp_path: Path) -> N
         file.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(DataError, match=r"val\.json: class 'cat' has other keypoints, or in another order"):
         read("pose_detection", train_ann_file="train.json", val_ann_file="val.json")
+
+
+def test_a_sample_of_images_sorted_by_class_has_every_class(read: Read, tmp_path: Path) -> None:
+    categories = [{"id": number, "name": f"class {number}"} for number in range(1, 7)]
+    for split in ("train", "val"):
+        file = tmp_path / "annotations" / f"instances_{split}.json"
+        write_coco(file, tmp_path / split, 12, categories, used=(1,))
+        data = json.loads(file.read_text())
+        for number, annotation in enumerate(data["annotations"]):
+            annotation["category_id"] = 1 + number // 2
+        file.write_text(json.dumps(data))
+    found = read(MAX_TRAIN_SAMPLES=6, MAX_EVAL_SAMPLES=6, SEED=1)
+    for split in ("train", "val"):
+        assert sorted(found[split].count_by_category()) == [1, 2, 3, 4, 5, 6]
+        assert len(found[split].images) == 6
+    other = read(MAX_TRAIN_SAMPLES=6, SEED=2)
+    assert [image.annotations for image in other["train"].images] != [i.annotations for i in found["train"].images]
