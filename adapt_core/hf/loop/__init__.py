@@ -5,7 +5,9 @@ spec.py           optimizers and schedules of the loop, for checks
 arguments.py      a plan as TrainingArguments
 samplers.py       the order of training rows
 loss_scale.py     gradient accumulation and a model's own loss
+loss_items.py     losses as means over rows or tokens, whatever their batches
 losses.py         cross-entropy with class weights
+trainer.py        the Trainer of a job
 loop.py           the loop
 callbacks.py      training check, metrics, checkpoints, stop requests
 finite_losses.py  losses that are not finite

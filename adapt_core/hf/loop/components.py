@@ -24,6 +24,8 @@ class TrainerComponents:
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation needs little memory.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
+        weigh_loss: batch -> the weight of its loss in the loss of an evaluation, where that is not the number of its
+            labels (or rows): a tensor without dimensions.
         processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.
         arguments_class: "package.module:Class" of its arguments.
@@ -37,6 +39,7 @@ class TrainerComponents:
     metrics: Mapping[str, str]
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None
+    weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
     processing_class: Any = None
     trainer_class: str = "transformers:Trainer"
     arguments_class: str = "transformers:TrainingArguments"

@@ -16,7 +16,7 @@ from transformers.trainer_pt_utils import find_batch_size
 
 
 def own_row_count(trainer: Trainer, inputs: Mapping[str, Any]) -> int | None:
-    """Return the number of rows of an evaluated batch that are no padding, or None where all or none are padding."""
+    """Return the number of rows of an evaluated batch that are no padding, or None where none is padding."""
     size = find_batch_size(inputs)
     state = trainer.accelerator.gradient_state
     if size is None or trainer.args.world_size <= 1 or not state.in_dataloader or not state.end_of_dataloader:
@@ -24,7 +24,7 @@ def own_row_count(trainer: Trainer, inputs: Mapping[str, Any]) -> int | None:
     if state.remainder <= 0:
         return None
     own = int(state.remainder) - trainer.args.process_index * int(size)
-    return own if 0 < own < size else None
+    return max(own, 0) if own < size else None
 
 
 def first_rows(inputs: Mapping[str, Any], rows: int) -> dict[str, Any]:

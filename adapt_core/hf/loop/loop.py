@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
-    PreTrainedModel,
     PrinterCallback,
     ProgressCallback,
     Trainer,
     TrainerState,
 )
-from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 
 from adapt_core.contracts import Job, TrainResult
-from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, of_evaluation
 from adapt_core.hf.loop.arguments import training_arguments
@@ -37,97 +34,13 @@ from adapt_core.hf.loop.callbacks import (
 )
 from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.eval_order import restore_row_order
-from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
-from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, RowOrderCallback
+from adapt_core.hf.loop.samplers import RowOrderCallback
+from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.plugin.import_strings import load_object
-from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 log = logging.getLogger(__name__)
-
-
-def instrumented(trainer_class: type) -> type:
-    """Return a subclass of a Trainer that passes each training loss to the training check.
-
-    In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
-    are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
-    `order` its order of rows (by length, where training groups by length, else None), to match predictions with rows.
-    Checkpoints use the model's own parameter names: transformers would write the published names of models that it
-    renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
-    """
-
-    class Instrumented(trainer_class):
-        training_check_callback: TrainingCheckCallback
-        finite_losses: FiniteLossCallback
-        prepare_evaluation: Callable[[], None]
-        check_step: Callable[[nn.Module], None]
-        evaluated: Dataset[Any] | None = None
-        order: list[int] | None = None
-
-        def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
-            self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
-            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
-            return loader
-
-        def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
-            self.prepare_evaluation()
-            broadcast_batch_norm_buffers(self.model, self.args.world_size)
-            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
-            return metrics
-
-        def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
-            sampler: Sampler[int] | None = super()._get_train_sampler(*args, **kwargs)
-            if isinstance(sampler, LengthGroupedSampler):
-                return ResumableLengthGroupedSampler(sampler.lengths, sampler.batch_size, self.args.world_size)
-            return sampler
-
-        def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int] | list[int] | None:
-            sampler: Sampler[int] | None = super()._get_eval_sampler(eval_dataset)
-            # Drawn once: the sampler reads the length of every row to draw it.
-            self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
-            return self.order or sampler
-
-        def compute_loss(self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object) -> Any:
-            if self.args.world_size > 1 and not model.training:
-                # The mean of this process's batch, as one process computes it.
-                kwargs["num_items_in_batch"] = None
-            return super().compute_loss(model, inputs, *args, **kwargs)
-
-        def prediction_step(self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object) -> Any:
-            own = own_row_count(self, inputs)
-            if own is None:
-                return super().prediction_step(model, inputs, *args, **kwargs)
-            loss, *results = super().prediction_step(model, first_rows(inputs, own), *args, **kwargs)
-            return loss, *pad_rows(results, int(find_batch_size(inputs)))
-
-        def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
-            if self.is_world_process_zero():
-                claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
-            if self.args.world_size > 1:
-                torch.distributed.barrier()  # The others make the folder too.
-            super()._save_checkpoint(*args, **kwargs)
-
-        def _save(self, *args: object, **kwargs: object) -> None:
-            model = self.accelerator.unwrap_model(self.model)
-            if not isinstance(model, PreTrainedModel):
-                super()._save(*args, **kwargs)
-                return
-            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
-            try:
-                super()._save(*args, **kwargs)
-            finally:
-                del vars(model)["save_pretrained"]
-
-        def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
-            self.check_step(model)
-            loss: torch.Tensor = super().training_step(model, *args, **kwargs)
-            self.finite_losses.see_loss(self.state.global_step, loss)
-            self.training_check_callback.see_loss(loss)
-            return loss
-
-    Instrumented.__name__ = trainer_class.__name__
-    return Instrumented
 
 
 class HuggingFaceLoop:
@@ -183,6 +96,7 @@ class HuggingFaceLoop:
             ) from error
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
+        self._trainer.weigh_loss = components.weigh_loss
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step
@@ -201,6 +115,7 @@ class HuggingFaceLoop:
         else:
             assert components.compute_metrics is not None
             scores = components.compute_metrics(prediction)
+        self._trainer.reports_loss = "loss" in scores
         if components.per_class is not None:
             self._classes[tuple(scores.items())] = components.per_class(prediction, evaluated)
         return scores

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -34,3 +35,18 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
         return total.div(num_items_in_batch)
 
     return loss
+
+
+def class_weight_sum(weights: Sequence[float]) -> Callable[[Mapping[str, Any]], torch.Tensor]:
+    """Return a function of a batch with `labels` (rows,): the sum of their class weights, which its loss is divided by.
+
+    Args:
+        weights: by class id.
+    """
+    table = torch.tensor(weights, dtype=torch.float32)
+
+    def weigh(batch: Mapping[str, Any]) -> torch.Tensor:
+        labels: torch.Tensor = batch["labels"]
+        return table.to(labels.device)[labels].sum()
+
+    return weigh

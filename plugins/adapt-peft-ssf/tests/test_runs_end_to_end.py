@@ -352,3 +352,23 @@ def test_only_the_head_trains_on_a_quantized_base(tiny_encoder: Path, inbox: Pat
     keys = config(tiny_encoder, inbox, tmp_path / "run", method="last_layer", load_in_8bit=True, LAST_LAYERS=2)
     with pytest.raises(InputError, match="LAST_LAYERS: 2: on a quantized base the head alone can train"):
         adapt_core.run(keys)
+
+
+@pytest.mark.parametrize("method", ["SSF", "DoRA"])
+def test_weight_decay_leaves_scales_and_magnitudes_where_learning_puts_them(
+    method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
+) -> None:
+    """Decay of 0.2 a step would take the scales, which start at 1, to 0.2 in eight steps."""
+    from safetensors.torch import load_file
+
+    adapter_files = ("adapter_model.safetensors",)
+    learned = []
+    for decay in (0.0, 20.0):
+        keys = config(tiny_encoder, inbox, tmp_path / str(decay), method=method, WEIGHT_DECAY=decay, DO_EVAL=False)
+        adapt_core.run(keys)
+        [path] = [tmp_path / str(decay) / "adapter" / name for name in adapter_files]
+        learned.append({name: t for name, t in load_file(path).items() if "scale" in name or "magnitude" in name})
+    plain, decayed = learned
+    assert plain
+    for name, tensor in plain.items():
+        assert float((decayed[name] / tensor).mean()) > 0.8, name

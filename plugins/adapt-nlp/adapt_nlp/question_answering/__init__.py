@@ -4,6 +4,7 @@ task.py     the task
 data.py     questions, contexts and answers -> windows
 windows.py  overlapping windows, and an answer's tokens in one
 collate.py  batches of windows
+trainer.py  the loss of windows
 metrics.py  exact match and F1
 spans.py    the best spans over a question's windows
 predict.py  answers from logits

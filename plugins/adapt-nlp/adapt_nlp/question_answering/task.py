@@ -99,6 +99,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
             processing_class=self.tokenizer,
+            trainer_class="adapt_nlp.question_answering.trainer:AnswerTrainer",
         )
         return HuggingFaceLoop(job, components)
 

@@ -72,7 +72,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         """Return a Trainer that pads each batch to its longest text."""
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
-        from adapt_core.hf.loop.losses import weighted_cross_entropy
+        from adapt_core.hf.loop.losses import class_weight_sum, weighted_cross_entropy
         from adapt_core.hf.loop.per_class import class_table
 
         from adapt_nlp.metrics.classification import classification_scores, predicted_classes
@@ -93,6 +93,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
             metrics=names.CLASSIFICATION,
             preprocess_logits=predicted_classes,
             compute_loss=weighted_cross_entropy(weights) if weights else None,
+            weigh_loss=class_weight_sum(weights) if weights else None,
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, components)

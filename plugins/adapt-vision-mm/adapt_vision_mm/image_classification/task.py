@@ -112,7 +112,7 @@ class ImageClassification(HubUpload):
         from adapt_core.hf.data.labels import class_weights
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
-        from adapt_core.hf.loop.losses import weighted_cross_entropy
+        from adapt_core.hf.loop.losses import class_weight_sum, weighted_cross_entropy
         from adapt_core.hf.loop.per_class import class_table
 
         from adapt_vision_mm.image_classification.collate import collate
@@ -130,6 +130,7 @@ class ImageClassification(HubUpload):
             ),
             preprocess_logits=best_five,
             compute_loss=weighted_cross_entropy(weights) if weights or not self.backend.returns_loss else None,
+            weigh_loss=class_weight_sum(weights) if weights else None,
             processing_class=self.backend.processing_class,
             trainer_class=self.backend.trainer_class,
             arguments={

@@ -27,6 +27,7 @@ In the order of the flow:
     activation_checkpointing  GRADIENT_CHECKPOINTING
     loop                      one Runner of mmengine for one job
     optimizer                 OPTIMIZER as `optim_wrapper`
+    weight_decay              parameters that decay
     autocast                  bfloat16 mixed precision
     schedules                 the learning rate schedule
     train_loop                the train loop of the Runner

@@ -109,10 +109,11 @@ def optim_wrapper(
     paramwise = dict((base or {}).get("paramwise_cfg") or {})
     made: dict[str, Any] = {
         "type": "OptimWrapper",
+        "constructor": "MatrixDecayConstructor",
         "optimizer": optimizer,
         "accumulative_counts": training.gradient_accumulation_steps,
         "clip_grad": {"max_norm": training.max_grad_norm} if training.max_grad_norm else None,
-        "paramwise_cfg": {**paramwise, "norm_decay_mult": 0.0, "bias_decay_mult": 0.0, "bypass_duplicate": True},
+        "paramwise_cfg": {**paramwise, "bypass_duplicate": True},
     }
     precision = mixed_precision(plan)
     if precision == "float16":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import adapt_core
 from adapt_core.distributed.world import World
@@ -107,7 +108,6 @@ def test_the_optimizer_and_its_parameters(plan: Any) -> None:
     made = wrapper(plan(WEIGHT_DECAY=0.05, BETA1=0.8, BETA2=0.9, ADAM_EPS=1e-6, MAX_GRAD_NORM=0.5))
     assert made["optimizer"] == {"type": "AdamW", "lr": 0.1, "weight_decay": 0.05, "betas": (0.8, 0.9), "eps": 1e-6}
     assert made["clip_grad"] == {"max_norm": 0.5}
-    assert made["paramwise_cfg"]["norm_decay_mult"] == 0
     assert wrapper(plan(OPTIMIZER="sgd"))["optimizer"]["type"] == "SGD"
     assert wrapper(plan(OPTIMIZER="ademamix", BETA1=0.8))["optimizer"]["betas"] == (0.8, 0.999, 0.9999)
     assert wrapper(plan(MAX_GRAD_NORM=0))["clip_grad"] is None
@@ -117,6 +117,26 @@ def test_the_optimizer_and_its_parameters(plan: Any) -> None:
 def test_a_config_keeps_its_own_rates_for_parts_of_the_model(plan: Any) -> None:
     base = {"paramwise_cfg": {"custom_keys": {"backbone": {"lr_mult": 0.1}}}}
     assert wrapper(plan(), base=base)["paramwise_cfg"]["custom_keys"] == {"backbone": {"lr_mult": 0.1}}
+
+
+def test_no_vector_decays_in_parts_with_rates_of_their_own_either(plan: Any) -> None:
+    from mmengine.optim import build_optim_wrapper
+
+    import adapt_vision_mm.openmmlab.weight_decay  # noqa: F401 - registers the constructor
+
+    model = nn.ModuleDict(
+        {
+            "backbone": nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4)),
+            "head": nn.Linear(4, 2),
+        }
+    )
+    base = {"paramwise_cfg": {"custom_keys": {"backbone": {"lr_mult": 0.1}}}}
+    built: Any = build_optim_wrapper(model, wrapper(plan(WEIGHT_DECAY=0.05), base=base))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = {names[id(group["params"][0])]: group for group in built.optimizer.param_groups}
+    assert {name for name, group in groups.items() if group["weight_decay"]} == {"backbone.0.weight", "head.weight"}
+    assert groups["backbone.0.weight"]["lr"] == pytest.approx(0.01)
+    assert len(groups) == len(names)
 
 
 def test_auto_scale_lr_multiplies_by_the_batch_size(plan: Any) -> None:

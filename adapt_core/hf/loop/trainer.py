@@ -1,0 +1,151 @@
+"""The Trainer of a job: a subclass of transformers' Trainer, or of the one that a task names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+from transformers import PreTrainedModel
+from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
+from transformers.trainer_utils import EvalLoopOutput
+
+from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
+from adapt_core.hf.loop.callbacks import TrainingCheckCallback
+from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
+from adapt_core.hf.loop.finite_losses import FiniteLossCallback
+from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler
+from adapt_core.nn.weight_decay import decays
+from adapt_core.run_folder.checkpoints import claim_checkpoint
+
+
+def instrumented(trainer_class: type) -> type:
+    """Return a subclass of a Trainer that passes each training loss to the training check.
+
+    Losses are means over items, whatever the batches that they come in (see `loss_items`): `weigh_loss` is the weight
+    of a batch in the loss of an evaluation where that is not the number of its items, and `reports_loss` says that the
+    task computes that loss itself.
+
+    In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
+    are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
+    `order` its order of rows (by length, where training groups by length, else None), to match predictions with rows.
+    Checkpoints use the model's own parameter names: transformers would write the published names of models that it
+    renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
+    """
+
+    class Instrumented(trainer_class):
+        training_check_callback: TrainingCheckCallback
+        finite_losses: FiniteLossCallback
+        prepare_evaluation: Callable[[], None]
+        check_step: Callable[[nn.Module], None]
+        evaluated: Dataset[Any] | None = None
+        order: list[int] | None = None
+        weigh_loss: Callable[[Mapping[str, Any]], torch.Tensor] | None = None
+        reports_loss: bool = False
+
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)
+            self.loss_is_scaled_for_ga = True  # By the model, or by the shares.
+            self.shares = ItemShares(self.accelerator)
+            self.evaluated_items = EvaluatedItems(self.accelerator)
+
+        def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
+            self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
+            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+            return loader
+
+        def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
+            self.prepare_evaluation()
+            broadcast_batch_norm_buffers(self.model, self.args.world_size)
+            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            return metrics
+
+        def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+            parameters = dict(model.named_parameters())
+            return [name for name in super().get_decay_parameter_names(model) if decays(parameters[name])]
+
+        def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
+            sampler: Sampler[int] | None = super()._get_train_sampler(*args, **kwargs)
+            if isinstance(sampler, LengthGroupedSampler):
+                return ResumableLengthGroupedSampler(sampler.lengths, sampler.batch_size, self.args.world_size)
+            return sampler
+
+        def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int] | list[int] | None:
+            sampler: Sampler[int] | None = super()._get_eval_sampler(eval_dataset)
+            # Drawn once: the sampler reads the length of every row to draw it.
+            self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
+            return self.order or sampler
+
+        def _items(self, batch: Mapping[str, Any]) -> torch.Tensor:
+            return count_items(batch, shifted=self._loss_shifts_labels)
+
+        def _get_num_items_in_batch(self, batch_samples: list[Mapping[str, Any]], *args: object) -> Any:
+            self.shares.of_step([self._items(batch) for batch in batch_samples])
+            return super()._get_num_items_in_batch(batch_samples, *args)
+
+        def compute_loss(
+            self,
+            model: nn.Module,
+            inputs: Mapping[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: torch.Tensor | int | None = None,
+        ) -> Any:
+            if not model.training:
+                # The mean of this process's batch, as one process computes it.
+                return super().compute_loss(model, inputs, return_outputs, None)
+            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+            share = self.shares.next()
+            divided = self.model_accepts_loss_kwargs or self.compute_loss_func is not None
+            if not (divided and num_items_in_batch is not None) and share != 1:
+                loss = loss * share
+            return (loss, outputs) if return_outputs else loss
+
+        def prediction_step(self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object) -> Any:
+            own = own_row_count(self, inputs)
+            rows = first_rows(inputs, own) if own else inputs
+            weight = (self.weigh_loss or self._items)(rows)
+            loss, *results = super().prediction_step(model, rows, *args, **kwargs)
+            if loss is not None and own != 0:
+                self.evaluated_items.add(loss, weight)
+            return loss, *(pad_rows(results, int(find_batch_size(inputs))) if own else results)
+
+        def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+            self.evaluated_items = EvaluatedItems(self.accelerator)
+            output: EvalLoopOutput = super().evaluation_loop(*args, **kwargs)
+            loss = None if self.reports_loss else self.evaluated_items.mean()
+            if loss is not None and output.metrics is not None:
+                output.metrics[f"{kwargs['metric_key_prefix']}_loss"] = loss
+            return output
+
+        def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
+            if self.is_world_process_zero():
+                claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
+            if self.args.world_size > 1:
+                torch.distributed.barrier()  # The others make the folder too.
+            super()._save_checkpoint(*args, **kwargs)
+
+        def _save(self, *args: object, **kwargs: object) -> None:
+            model = self.accelerator.unwrap_model(self.model)
+            if not isinstance(model, PreTrainedModel):
+                super()._save(*args, **kwargs)
+                return
+            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
+            try:
+                super()._save(*args, **kwargs)
+            finally:
+                del vars(model)["save_pretrained"]
+
+        def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
+            self.check_step(model)
+            loss: torch.Tensor = super().training_step(model, *args, **kwargs)
+            self.finite_losses.see_loss(self.state.global_step, loss)
+            self.training_check_callback.see_loss(loss)
+            return loss
+
+    Instrumented.__name__ = trainer_class.__name__
+    return Instrumented
