@@ -277,6 +277,12 @@ def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monk
     assert read_split(_source(tmp_path, "train.words"), "boxes", ReadOptions(skip=False)).source == "words"
 
 
+def source_of(root: Path) -> SplitSource:
+    """The training split of a folder without an annotation file."""
+    searched = (root / "train.json",)
+    return SplitSource(split="train", root=root, image_folder=None, name="train.json", searched=searched, file=None)
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -289,7 +295,7 @@ def test_yolo_s_labels_are_recognised_and_what_is_read_is_said(tmp_path: Path, f
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    source = SplitSource("train", tmp_path, None, "train.json", (tmp_path / "train.json",), None)
+    source = source_of(tmp_path)
     with pytest.raises(
         InputError, match=r"YOLO data set.* not read\. Convert them into COCO JSON or Pascal VOC"
     ) as told:
@@ -300,6 +306,6 @@ def test_yolo_s_labels_are_recognised_and_what_is_read_is_said(tmp_path: Path, f
 def test_other_texts_are_no_yolo_labels(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a\nb\n")
     (tmp_path / "config.yaml").write_text("names: [a]\n")
-    source = SplitSource("train", tmp_path, None, "train.json", (tmp_path / "train.json",), None)
+    source = source_of(tmp_path)
     with pytest.raises(SplitNotFoundError, match="was not found"):
         read_split(source, "boxes", ReadOptions(skip=False))
