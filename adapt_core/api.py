@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
@@ -19,11 +19,13 @@ from adapt_core.runtime.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.estimate.estimate import Estimate
+    from adapt_core.execution.rows import Data, Rows
 
 
 def run(
     config: str | Path | Mapping[str, Any],
     *,
+    data: Data | None = None,
     overrides: Iterable[str] = (),
     resume: bool = False,
     strict: bool = False,
@@ -33,6 +35,8 @@ def run(
 
     Args:
         config: a YAML file, or a mapping of the same keys.
+        data: rows in place of the data that the config names: a list of dicts, a datasets.Dataset, a pandas DataFrame,
+            or a mapping of train, validation and test to one of these.
         overrides: "KEY=VALUE" strings on top, as `--set` takes them.
         resume: go on from the newest complete checkpoint in the run folder.
         strict: a documented key that this run does not use is an error.
@@ -48,26 +52,41 @@ def run(
         KeyboardInterrupt: one came at another time, or a second one.
     """
     registry = Registry.discover(disable_plugins)
-    return run_plan(resolve(RunConfig.read(config, overrides), registry, strict=strict, resume=resume), registry)
+    return run_plan(resolve(_read(config, data, overrides), registry, strict=strict, resume=resume), registry)
 
 
 def check(
     config: str | Path | Mapping[str, Any],
     *,
+    data: Data | None = None,
     overrides: Iterable[str] = (),
     strict: bool = False,
     disable_plugins: Iterable[str] = (),
 ) -> Plan:
     """Return the plan of a config, with every check made that needs neither torch nor the data's rows.
 
+    The arguments are those of `run`.
+
     Raises:
         InputError: what `run` would refuse.
     """
     registry = Registry.discover(disable_plugins)
-    plan = resolve(RunConfig.read(config, overrides), registry, strict=strict)
+    plan = resolve(_read(config, data, overrides), registry, strict=strict)
     require_trackers(plan)
     check_task(plan, make_task(plan))
     return plan
+
+
+def _read(config: str | Path | Mapping[str, Any], data: Data | None, overrides: Iterable[str]) -> RunConfig:
+    read = RunConfig.read(config, overrides)
+    return read if data is None else read.reading(_store(data).parent)
+
+
+def _store(data: Data) -> Path:
+    """Return the file of the first split of rows in memory."""
+    from adapt_core.execution.rows import store_rows
+
+    return next(iter(store_rows(data).values()))
 
 
 @weights_only()
@@ -94,11 +113,11 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
     return Command.of(plan, registry).execute()
 
 
-def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:
+def export(run: RunResult | str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:
     """Write a finished run's model in another form. An adapter that the run did not merge is merged and checked.
 
     Args:
-        run_dir: the run folder.
+        run: what `run` returned, or the run folder.
         save_method: one of `SAVE_METHODS`.
         output: the folder to make; it must not exist, or be empty.
         trust: load a pickled model (SAVE_METHOD full_torch_model), which can run code.
@@ -112,16 +131,19 @@ def export(run_dir: str | Path, save_method: str, output: str | Path, *, trust: 
     """
     from adapt_core.execution.export import export_finished
 
-    return export_finished(run_dir, save_method, output, trust=trust).folder
+    return export_finished(_folder_of(run), save_method, output, trust=trust).folder
 
 
 @weights_only()
-def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) -> list[dict[str, Any]]:
+def predict(
+    run: RunResult | str | Path, inputs: str | Path | Sequence[str | Path] | Rows, *, trust: bool = False
+) -> list[dict[str, Any]]:
     """Predict with a finished run's model.
 
     Args:
-        run_dir: the run folder.
-        inputs: raw texts, or paths of files that the task reads.
+        run: what `run` returned, or the run folder.
+        inputs: raw texts, or paths of files that the task reads; one or several. Or rows with the task's input columns,
+            as `run` takes them.
         trust: load a pickled model (SAVE_METHOD full_torch_model) or one with code of its own.
 
     Returns:
@@ -132,6 +154,19 @@ def predict(run_dir: str | Path, inputs: Sequence[str], *, trust: bool = False) 
     """
     from adapt_core.execution.finished_run import FinishedRun
 
-    run = FinishedRun.open(run_dir, trust=trust)
-    raw = run.task.read_inputs(inputs)
-    return run.task.predict(run.model(), run.folder.model, raw)
+    finished = FinishedRun.open(_folder_of(run), trust=trust)
+    raw = finished.task.read_inputs(_as_arguments(inputs))
+    return finished.task.predict(finished.model(), finished.folder.model, raw)
+
+
+def _folder_of(run: RunResult | str | Path) -> str | Path:
+    return run.output_dir if isinstance(run, RunResult) else run
+
+
+def _as_arguments(inputs: str | Path | Sequence[str | Path] | Rows) -> list[str]:
+    """Return inputs as `adapt predict` takes them: texts and paths. Rows become a file."""
+    if isinstance(inputs, (str, Path)):
+        return [str(inputs)]
+    if isinstance(inputs, Sequence) and all(isinstance(item, (str, Path)) for item in inputs):
+        return [str(item) for item in inputs]
+    return [str(_store(cast("Rows", inputs)))]

@@ -54,7 +54,8 @@ def assign(given: Mapping[str, Given], selection: Selection, registry: Registry)
         if task is not None and owner.slot in GROUPS and key in task.core_defaults and key not in given:
             owned.values[owner.slot][owner.parameter.attribute] = task.core_defaults[key]
     for key, item in given.items():
-        found = owners.get(key)
+        # What this run declares is no other spelling of another key: a name means what its owner says.
+        found = owners.get(item.written.strip().casefold()) or owners.get(key)
         if found is None:
             _judge(key, item, owned, selection, registry)
             continue

@@ -20,6 +20,8 @@ from adapt_core.config.selection import Selection, choice_of, chosen_method_name
 from adapt_core.errors import ConfigError, Problem
 from adapt_core.plugin.registry import Registry
 
+_DATA_KEYS = ("DATASET", "DATASET_SUBNAME", "DATASET_CONFIG", "TRAIN_DIR", "VAL_DIR", "TEST_DIR")
+
 
 @attrs.frozen
 class RunConfig:
@@ -46,6 +48,11 @@ class RunConfig:
         if isinstance(config, Mapping):
             return cls(tuple(reader.read_mapping(config)), over)
         return cls(tuple(reader.read_file(config)), over, Path(config).stem)
+
+    def reading(self, folder: Path) -> RunConfig:
+        """Return the config with the data of a folder in place of the data that it names."""
+        keys = {**dict.fromkeys(_DATA_KEYS), "CUSTOM_DATASET_PATH": str(folder)}
+        return attrs.evolve(self, overrides=(*self.overrides, *reader.read_mapping(keys, "data")))
 
 
 def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resume: bool = False) -> Plan:

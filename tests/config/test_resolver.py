@@ -16,6 +16,7 @@ from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.sections import declared_keys
 from adapt_core.errors import ConfigError
 from adapt_core.hf import HF_LOOP
+from adapt_core.plugin.params import param
 from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.specs import LoopSpec
 
@@ -421,3 +422,18 @@ def test_the_resolved_keys_give_the_same_plan_again() -> None:
 def test_the_hash_ignores_where_results_go_but_not_what_is_computed() -> None:
     assert plan("OUTPUT_DIR: a\n").config_sha256 == plan("OUTPUT_DIR: b\n").config_sha256
     assert plan("LR: 1\n").config_sha256 != plan("LR: 2\n").config_sha256
+
+
+@attrs.frozen
+class LibraryParams:
+    """Parameters of a task that declares a name which is another spelling of a key elsewhere."""
+
+    library: str | None = param(None, "The shelf that the words are on.")
+    resume: int = param(0, "The word to begin at.")
+
+
+def test_a_name_that_the_task_declares_is_no_other_spelling_of_another_key() -> None:
+    registry = fakes.registry(adapt_tasks=[fakes.task(params=LibraryParams)])
+    found = plan("library: upstairs\nresume: 7\n", registry)
+    assert found.task.params == LibraryParams(library="upstairs", resume=7)
+    assert found.run.resume_from_checkpoint is False

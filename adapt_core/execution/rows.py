@@ -1,0 +1,130 @@
+"""Rows in memory as data files: written into the cache under a digest of their content, and read as any other data.
+
+So worker processes read them too, a resumed run notices other rows, and what was tokenized is found again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import xxhash
+
+from adapt_core.errors import InputError
+from adapt_core.run_folder.files import digest_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from pandas import DataFrame
+
+_BATCH = 10_000
+
+SPLITS = ("train", "validation", "test")
+
+Rows: TypeAlias = "Sequence[Mapping[str, Any]] | Dataset | DataFrame"
+"""Rows of a table: a list of dicts, a datasets.Dataset or a pandas DataFrame."""
+
+Data: TypeAlias = "Rows | Mapping[str, Rows]"
+"""Rows to train on, or the rows of each split: train, validation, test."""
+
+
+def store_rows(data: Data) -> dict[str, Path]:
+    """Write rows into files of the cache, unless they are there.
+
+    A list of dicts becomes a jsonl file, and one with values that JSON lacks (bytes, images) parquet, as Dataset and
+    DataFrame do.
+
+    Returns:
+        the file of each split, all in one folder.
+
+    Raises:
+        InputError: the data has no rows, a split has another name, or rows do not make up a table.
+    """
+    from datasets import config
+
+    splits: Mapping[str, Rows] = data if isinstance(data, Mapping) else {"train": data}
+    strange = [str(name) for name in splits if name not in SPLITS]
+    if strange or not splits:
+        raise InputError(
+            f"data: {strange[0] if strange else 'an empty mapping'!r} is no split. Give rows, or a mapping of "
+            f"{', '.join(SPLITS)} to rows."
+        )
+    cache = Path(config.HF_DATASETS_CACHE) / "adapt"
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=cache, prefix=".rows."))
+    try:
+        files = [_write(rows, unfinished, name) for name, rows in splits.items()]
+        digest = xxhash.xxh3_128(repr([(file.name, digest_of(file)) for file in files]).encode()).hexdigest()
+        folder = cache / f"data-{digest}"
+        if not folder.is_dir():
+            os.rename(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return {file.stem: folder / file.name for file in files}
+
+
+def _write(rows: Rows, folder: Path, split: str) -> Path:
+    if isinstance(rows, Sequence) and not isinstance(rows, str):
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row, Mapping):
+                raise InputError(f"data: row {number} of {split} is {type(row).__name__}, not a dict of columns.")
+        lines = _json_lines(rows)
+        if lines is not None:
+            file = folder / f"{split}.jsonl"
+            file.write_text(lines, encoding="utf-8")
+            return _not_empty(file, len(rows), split)
+    table = _table(rows, split)
+    file = folder / f"{split}.parquet"
+    _write_parquet(table, file)
+    return _not_empty(file, len(table), split)
+
+
+def _not_empty(file: Path, rows: int, split: str) -> Path:
+    if not rows:
+        raise InputError(f"data: the {split} split has no rows.")
+    return file
+
+
+def _write_parquet(table: Dataset, file: Path) -> None:
+    """Write a table with its features. Its chunks do not count: they would give the same rows another digest."""
+    from pyarrow.parquet import ParquetWriter
+
+    schema = table.features.arrow_schema
+    with ParquetWriter(file, schema) as writer:
+        for batch in table.with_format("arrow").iter(_BATCH):
+            writer.write_table(batch.combine_chunks().replace_schema_metadata(schema.metadata))
+
+
+def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return rows as JSON lines, or None where a value is not JSON's."""
+    try:
+        return "".join(json.dumps(dict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    except (TypeError, ValueError):
+        return None
+
+
+def _table(rows: Rows, split: str) -> Dataset:
+    from datasets import Dataset
+    from pyarrow import ArrowException
+
+    try:
+        if isinstance(rows, Dataset):
+            return rows.with_format(None)
+        if isinstance(rows, Sequence) and not isinstance(rows, str):
+            names = dict.fromkeys(name for row in rows for name in row)
+            return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
+        if hasattr(rows, "select_dtypes"):  # a DataFrame: pandas need not be installed
+            frame: Any = rows
+            categories = dict.fromkeys(frame.select_dtypes("category").columns, object)
+            return Dataset.from_pandas(frame.astype(categories), preserve_index=False)
+    except (ArrowException, TypeError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"data: the rows of {split} are no table ({reason}). Give each column one type.") from None
+    raise InputError(
+        f"data: {split} is {type(rows).__name__}. Give a list of dicts, a datasets.Dataset or a pandas DataFrame."
+    )
