@@ -243,7 +243,7 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     source = source.replace("photo.jpg", str(photo))
     logits = "model(transform(photo)[None])" if library == "timm" else "model(**inputs).logits"
     score = f"open('name.txt', 'w').write(f'{{name}} {{{logits}.softmax(-1).max().item()}}')"
-    script = f"import sys\n{source}\n{_PROBE}\n{score}"
+    script = f"import sys\n{source}\n{score}\n{_PROBE}"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
     from adapt_core.execution.finished_run import FinishedRun
