@@ -187,6 +187,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         save_beside_adapter(model, self.tokenizer, folder)
 
+    @abstractmethod
+    def loading_lines(self, save_method: str) -> str:
+        """Return Python lines that load the saved model and use it, without adapt."""
+
     def adapter_loading_lines(self, adapter: Path) -> str:
         """Return Python lines that load base model and adapter with plain peft, followed by the task's own."""
         from adapt_core.hf.models.adapters import adapter_loading_lines
