@@ -125,6 +125,22 @@ def test_class_label_features_keep_their_names_and_ids(run: Run, tmp_path: Path)
     assert list(config["id2label"].values()) == ["zebra", "ape", "unused"]
 
 
+def test_splits_that_number_their_classes_apart_are_learned_and_scored_by_name(keys: Any, tmp_path: Path) -> None:
+    from datasets import ClassLabel
+
+    import adapt_core
+    from adapt_core.execution.components import make_task
+
+    for split, names in (("train", ["red", "green", "blue"]), ("validation", ["blue", "red"])):
+        rows = [{"text": f"{name} {number}", "label": names.index(name)} for number in range(3) for name in names]
+        dataset(rows).cast_column("label", ClassLabel(names=names)).to_parquet(str(tmp_path / f"{split}.parquet"))
+    data = make_task(adapt_core.check({**keys, "CUSTOM_DATASET_PATH": str(tmp_path)})).load_data()
+    assert data.labels == ("red", "green", "blue")
+    for split in ("train", "validation"):
+        said = [text.split()[0] for text in data.rows[split]["text"]]
+        assert [data.labels[number] for number in getattr(data, split)["labels"]] == said
+
+
 def test_columns_go_by_their_names(run: Run, tmp_path: Path) -> None:
     rows = [{"subject": row["text"], "queue": row["label"]} for row in ROWS]
     as_csv(tmp_path / "a.csv", rows)

@@ -1,8 +1,9 @@
-"""Data in memory: rows, a Dataset, a DataFrame, and splits of these become data files by their content."""
+"""Data in memory trains as the same data in files does: rows, a Dataset, a DataFrame, and splits of these."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,20 @@ def keys(tiny_encoder: Path, tmp_path: Path) -> Keys:
     }
 
 
+def test_every_form_trains_as_files_do(keys: Keys, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, rows in (("train", TRAIN), ("validation", VALIDATION)):
+        (data / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    expected = adapt_core.run({**keys, "CUSTOM_DATASET_PATH": str(data)}).metrics
+    for name, form in FORMS.items():
+        result = adapt_core.run(keys, data={"train": form(TRAIN), "validation": form(VALIDATION)})
+        assert result.metrics == expected, name
+        assert [found["text"] for found in adapt_core.predict(result, form(VALIDATION))] == [
+            row["text"] for row in VALIDATION
+        ]
+
+
 def test_rows_take_the_place_of_the_data_that_a_config_names(keys: Keys) -> None:
     named = {"DATASET": "imdb", "DATASET_SUBNAME": "plain", "TRAIN_DIR": "nowhere", "VAL_DIR": "neither"}
     plan = adapt_core.check({**keys, **named}, data=TRAIN, overrides=["MAX_STEPS=1"])
@@ -70,6 +85,22 @@ def test_chunks_of_a_dataset_are_not_its_content(keys: Keys) -> None:
         range(len(VALIDATION), len(VALIDATION + TRAIN))
     )
     assert len({adapt_core.check(keys, data=rows).config_sha256 for rows in (whole, pieces, chosen)}) == 1
+
+
+def test_a_run_resumes_with_its_rows_and_with_no_others(keys: Keys, tmp_path: Path) -> None:
+    keys = {**keys, "INTERVAL": "steps", "INTERVAL_STEPS": 1, "DO_EVAL": False}
+    adapt_core.run(keys, data=TRAIN)
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(InputError, match="cannot be resumed with other values of CUSTOM_DATASET_PATH"):
+        adapt_core.run(keys, data=TRAIN[:-1], resume=True)
+    assert adapt_core.run(keys, data=list(TRAIN), resume=True).steps == 3
+
+
+def test_the_rows_are_not_needed_once_the_run_is_finished(keys: Keys, tmp_path: Path) -> None:
+    result = adapt_core.run(keys, data=as_dataset(TRAIN))
+    shutil.rmtree(adapt_core.check(keys, data=as_dataset(TRAIN)).data.custom_dataset_path or "")
+    assert adapt_core.predict(result, "green 1") == adapt_core.predict(tmp_path / "run", ["green 1"])
+    assert adapt_core.export(result, "safetensors", tmp_path / "exported").is_dir()
 
 
 @pytest.mark.parametrize(

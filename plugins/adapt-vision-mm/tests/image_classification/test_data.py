@@ -189,6 +189,19 @@ def test_tables_with_an_image_column(read: Run, tmp_path: Path, pictures: Path, 
     assert rows.labels.names == ("blue", "green", "red")
 
 
+def test_splits_that_number_their_classes_apart_agree_by_name(read: Run, tmp_path: Path) -> None:
+    import datasets
+
+    for split, names in (("train", ["red", "green", "blue"]), ("validation", ["blue", "red"])):
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
+        pixels = [{"bytes": encoded(name, number), "path": None} for number, name in enumerate(names)]
+        table = datasets.Dataset.from_dict({"image": pixels, "label": list(range(len(names)))}, features=features)
+        table.to_parquet(str(tmp_path / f"{split}.parquet"))
+    rows = read(CUSTOM_DATASET_PATH=str(tmp_path))
+    assert rows.labels.names == ("red", "green", "blue")
+    assert [rows.labels.names[number] for number in rows.columns("validation")[1]] == ["blue", "red"]
+
+
 def test_a_table_of_images_trains(run: Run, tmp_path: Path) -> None:
     import datasets
 
