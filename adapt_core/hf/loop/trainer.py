@@ -66,7 +66,7 @@ def instrumented(trainer_class: type) -> type:
             return metrics
 
         def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-            parameters = dict(model.named_parameters())
+            parameters = dict(model.named_parameters(remove_duplicate=False))  # Tied ones have a name each.
             return [name for name in super().get_decay_parameter_names(model) if decays(parameters[name])]
 
         def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
