@@ -94,13 +94,15 @@ def test_prompts_are_gone_on_from_together_as_alone(keys: Keys, family: str, req
     """Three prompts of other lengths, padded on their left, in one pass for each token."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from adapt_nlp.text_generation.marked_text import MarkedText
     from adapt_nlp.text_generation.predict import generate_texts
 
     folder = request.getfixturevalue(family)
     plan = api.check({**keys, "TASK": "text_generation", "MODEL_PATH": str(folder), "temperature": 0})
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    prompts = {"one": "Can I", "two": "The reading room is open until nine", "three": "Please keep the book"}
+    texts = {"one": "Can I", "two": "The reading room is open until nine", "three": "Please keep the book"}
+    prompts = {name: MarkedText(text) for name, text in texts.items()}
     together = generate_texts(model, tokenizer, prompts, plan.task.params, is_chat=False, max_new_tokens=12)
     assert together == [
         generate_texts(model, tokenizer, {name: text}, plan.task.params, is_chat=False, max_new_tokens=12)[0]

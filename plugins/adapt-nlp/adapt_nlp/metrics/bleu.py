@@ -33,18 +33,19 @@ def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, flo
 def _corpus_score(predictions: Sequence[str], references: Sequence[str], **options: Any) -> float:
     """Return BLEU from 0 to 100.
 
-    Where no reference has four tokens, it is over the n-grams that references have (sacrebleu's effective order): over
-    four, exact texts would score 0.
+    Where no reference has four tokens, it is over the n-grams that references have: over four, exact texts would score
+    0. A prediction's own length never lowers the order, or one right word would score as much as the whole text.
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    score = BLEU(**options).corpus_score(list(predictions), [list(references)])
-    if score.totals[-1] == 0 and references:
-        orders = sum(total > 0 for total in BLEU(**options).corpus_score(list(references), [list(references)]).totals)
-        if 0 < orders < len(score.totals):
-            log.warning("BLEU is over n-grams of 1 to %d tokens: no reference is longer.", orders)
-            score = BLEU(effective_order=True, **options).corpus_score(list(predictions), [list(references)])
-    return float(score.score)
+    expected = list(references)
+    metric = BLEU(**options)
+    of_references = metric.corpus_score(expected, [expected]).totals if expected else []
+    orders = sum(total > 0 for total in of_references)
+    if 0 < orders < len(of_references):
+        log.warning("BLEU is over n-grams of 1 to %d tokens: no reference is longer.", orders)
+        metric = BLEU(max_ngram_order=orders, **options)
+    return float(metric.corpus_score(list(predictions), [expected]).score)
 
 
 def _tokenization(language: str | None) -> str:

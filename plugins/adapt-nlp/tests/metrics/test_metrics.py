@@ -95,6 +95,10 @@ def test_bleu_of_exact_short_texts_is_full(caplog: pytest.LogCaptureFixture) -> 
     assert "n-grams of 1 to 3 tokens: no reference is longer" in caplog.text
     assert bleu(["a b d"], ["a b c"])["bleu"] == 0.0, "no 3-gram is right, and nothing is smoothed"
     assert bleu(["a b"], ["a b c d e"])["bleu"] == 0.0, "the reference has four tokens"
+    assert bleu(["a"], ["a b c"])["bleu"] == 0.0, "the reference has three tokens"
+    assert sacrebleu(["a"], ["a b c"])["sacrebleu"] == 0.0
+    # Precisions 3/4, 2/3 and 1/2 whether or not the prediction is longer than every reference.
+    assert bleu(["a b c d"], ["a b c"])["bleu"] == pytest.approx((3 / 4 * 2 / 3 * 1 / 2) ** (1 / 3))
 
 
 def test_sacrebleu_is_sacrebleu_s_corpus_score(pairs: tuple[list[str], list[str]]) -> None:

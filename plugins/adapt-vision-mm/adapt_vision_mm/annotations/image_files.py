@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _TAIL = 64
@@ -19,7 +20,7 @@ def image_defect(path: Path) -> str | None:
     """
     from PIL import Image
 
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a path is longer than any file's
         return "image is missing"
     try:
         image_sizes(path)
@@ -49,7 +50,7 @@ def image_sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
 def find_image(folder: Path, name: str) -> Path | None:
     """Return the image of a name without suffix, or None if there is none."""
     candidates = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _is_complete(path: Path, kind: str) -> bool:

@@ -56,11 +56,14 @@ class SplitSource:
     file: Path | None
     given: bool = True
 
+    def json_files(self) -> list[str]:
+        """Return the JSON files in the root and its folders, relative to the root."""
+        found = [*self.root.glob("*.json"), *self.root.glob("*/*.json")]
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
     def not_found(self) -> SplitNotFoundError:
         """Return the error of an annotation file that does not exist: where it was searched for, and what is there."""
-        found = sorted(
-            str(path.relative_to(self.root)) for path in [*self.root.glob("*.json"), *self.root.glob("*/*.json")]
-        )
+        found = self.json_files()
         return SplitNotFoundError(
             "\n".join(
                 [

@@ -141,7 +141,7 @@ def image_source(value: ImageValue, base: Sequence[Path]) -> Path | bytes:
         return value
     path = Path(str(value)).expanduser()
     if not path.is_absolute():
-        path = next((folder / path for folder in base if (folder / path).exists()), path)
+        path = next((folder / path for folder in base if os.path.exists(folder / path)), path)
     return path
 
 
@@ -174,7 +174,7 @@ def _find_faults(
 
 def _size(source: Path | bytes | None) -> int:
     if isinstance(source, Path):
-        return source.stat().st_size if source.is_file() else 0
+        return source.stat().st_size if os.path.isfile(source) else 0
     return len(source or b"")
 
 

@@ -31,12 +31,12 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     files: list[Path] = []
     for argument in arguments:
         path = Path(os.path.expanduser(argument))
-        if os.path.isdir(path):  # Path.is_dir raises where an argument is longer than any file's name
+        if os.path.isdir(path):  # the methods of Path raise where an argument is longer than any file's name
             found = find_images(path).images
             if not found:
                 raise InputError(f"the folder {argument} has no images. Give a folder that has some.")
             files.extend(found)
-        elif path.suffix.casefold() in LISTS and path.is_file():
+        elif path.suffix.casefold() in LISTS and os.path.isfile(path):
             files.extend(_read_list(path))
         else:
             files.append(path)

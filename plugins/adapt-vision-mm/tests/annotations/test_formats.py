@@ -101,6 +101,11 @@ def test_a_bad_image_is_named(broken: Broken, change: Callable[[Path], None], sa
     assert said in str(raised.value)
 
 
+def test_an_image_whose_name_is_longer_than_any_file_s_is_missing(broken: Broken) -> None:
+    with pytest.raises(DataError, match=r"image 7 \(a{300}.jpg\).*: image is missing"):
+        read(broken(lambda data: data["images"][0].update(file_name="a" * 300 + ".jpg")))
+
+
 def test_an_image_of_another_size_than_annotated_is_named(broken: Broken) -> None:
     folder = broken(lambda data: data["images"][0].update(width=41))
     with pytest.raises(DataError, match="image is 40 x 30, annotated as 41 x 30"):
@@ -275,37 +280,3 @@ def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monk
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
     monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, "words"))
     assert read_split(_source(tmp_path, "train.words"), "boxes", ReadOptions(skip=False)).source == "words"
-
-
-def source_of(root: Path) -> SplitSource:
-    """The training split of a folder without an annotation file."""
-    searched = (root / "train.json",)
-    return SplitSource(split="train", root=root, image_folder=None, name="train.json", searched=searched, file=None)
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"data.yaml": "train: images/train\nval: images/val\nnames: [cell]\n"},
-        {"labels/train/a.txt": "0 0.5 0.5 0.2 0.1\n1 0.1 0.1 0.05 0.05\n"},
-        {"train/labels/a.txt": "0 0.1 0.1 0.2 0.1 0.2 0.2\n", "train/images/a.jpg": ""},
-    ],
-)
-def test_yolo_s_labels_are_recognised_and_what_is_read_is_said(tmp_path: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    source = source_of(tmp_path)
-    with pytest.raises(
-        InputError, match=r"YOLO data set.* not read\. Convert them into COCO JSON or Pascal VOC"
-    ) as told:
-        read_split(source, "boxes", ReadOptions(skip=False))
-    assert next(iter(files)) in str(told.value)
-
-
-def test_other_texts_are_no_yolo_labels(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text("a\nb\n")
-    (tmp_path / "config.yaml").write_text("names: [a]\n")
-    source = source_of(tmp_path)
-    with pytest.raises(SplitNotFoundError, match="was not found"):
-        read_split(source, "boxes", ReadOptions(skip=False))

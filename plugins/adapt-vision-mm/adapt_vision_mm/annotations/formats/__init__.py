@@ -43,7 +43,7 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         if candidate.recognise(source):
             return candidate.read(source, options)
     known = " or ".join(candidate.summary for candidate in formats)
-    yolo = find_yolo(source.root) if source.file is None or source.file.suffix in (".yaml", ".yml", ".txt") else None
+    yolo = find_yolo(source.root) if _may_be_yolo(source) else None
     if yolo is not None:
         raise InputError(
             f"CUSTOM_DATASET_PATH: {source.root} is a YOLO data set (its {yolo.relative_to(source.root)} says so), and "
@@ -55,3 +55,9 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known})."
         " Convert it into one of these."
     )
+
+
+def _may_be_yolo(source: SplitSource) -> bool:
+    """Return whether nothing but YOLO's files can be a training split: a stray `data.yaml` may lie beside others."""
+    unread = source.file is None or source.file.suffix in (".yaml", ".yml", ".txt")
+    return source.split == "train" and unread and not source.json_files()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -118,7 +119,7 @@ def _guess_image_folder(source: SplitSource, file: Path) -> Path:
         file.parent,
         root,
     ]
-    return next((folder for folder in folders if (folder / name).is_file()), folders[0])
+    return next((folder for folder in folders if os.path.isfile(folder / name)), folders[0])
 
 
 def _load(path: Path) -> dict[str, list[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
@@ -204,13 +205,13 @@ def _find_image(folder: Path, name: str, tree: ET.Element) -> tuple[Path, str | 
     The XML file's own name counts: tools copy XML files and leave <filename> as it was.
     """
     given = PureWindowsPath((tree.findtext("filename") or "").strip()).name  # with / or \\ between folders
-    if PureWindowsPath(given).stem == name and (folder / given).is_file():
+    if PureWindowsPath(given).stem == name and os.path.isfile(folder / given):
         return folder / given, None
     own = find_image(folder, name)
     if own is not None:
         return own, given if given and name not in (given, PureWindowsPath(given).stem) else None
     named = folder / given
-    return (named if given and named.is_file() else folder / f"{name}.jpg"), None
+    return (named if given and os.path.isfile(named) else folder / f"{name}.jpg"), None
 
 
 def _read_side(tree: ET.Element, key: str, file: str) -> float:
