@@ -13,7 +13,7 @@ import torch
 
 from adapt_core.errors import InputError
 from adapt_core.nn.pickles import full_unpickling, require_plain_metadata, weights_only
-from adapt_core.nn.weights import load_pickled_model, read_torch_file
+from adapt_core.nn.weights import load_pickled_model, read_state_dict, read_torch_file
 
 _SWITCHES = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 
@@ -67,6 +67,14 @@ def test_a_file_that_the_user_trusts_is_unpickled_inside_of_it(marking: Path, ma
         with pytest.raises(InputError, match=r"marking\.pt .*could run code"):
             read_torch_file(marking)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x02", b"no weights"])
+def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, content: bytes) -> None:
+    for name in ("empty.pt", "empty.safetensors"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=rf"{name} (cannot be read as weights: \w|is not a plain state dict)"):
+            read_state_dict(tmp_path / name)
 
 
 def test_a_pickled_model_is_loaded_with_trust_alone(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from adapt_nlp.text_classification.preview import as_samples, class_counts, labe
 if TYPE_CHECKING:
     from datasets import Dataset
     from torch import nn
-    from transformers import EvalPrediction, PreTrainedTokenizerBase
+    from transformers import EvalPrediction, PreTrainedConfig, PreTrainedTokenizerBase
 
     from adapt_nlp.text_classification.predict import ClassifiedText
 
@@ -52,13 +52,14 @@ class TextClassification(LanguageTask[TextClassificationParams]):
     def load_data(self) -> TaskData:
         """Return the splits as token ids (`input_ids`, `attention_mask`) with `labels` (int)."""
         limit = length_limit(self.tokenizer, self.config, self.params.max_seq_length)
-        return prepare_texts(self.plan, self.tokenizer, limit, self._end_token())
+        return prepare_texts(self.plan, self.tokenizer, limit, self._end_token(self.config, self.tokenizer))
 
-    def _end_token(self) -> str | None:
+    def _end_token(self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> str | None:
         import transformers
 
+        # By the config, for an adapter or a compiled model hides the class of what it wraps.
         auto_class = getattr(transformers, self.auto_class)
-        return end_token(class_of(auto_class, self.config), self.config, self.tokenizer)
+        return end_token(class_of(auto_class, config), config, tokenizer)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load a sequence classifier with one logit for each class of the data."""
@@ -120,7 +121,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         module: Any = model
         tokenizer = self.saved_tokenizer(folder)
         texts = [str(text) for text in inputs]
-        end = end_token(type(module), module.config, tokenizer)
+        end = self._end_token(module.config, tokenizer)
         for number, text in enumerate(texts, start=1):
             if end_fault(text, end):
                 raise InputError(f"input {number} {end_fault(text, end)}. Remove it from the text.")

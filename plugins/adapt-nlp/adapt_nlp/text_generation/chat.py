@@ -108,6 +108,9 @@ def marked_conversation(
     the reasoning of earlier answers) it is one text for each answer, as the model sees it when it answers. Where the
     template marks no end of an answer, the end token follows the last one.
 
+    To learn all of a rewritten conversation, its last text is enough where every answer is learned. Where one is not,
+    its place in that text is unknown, and the answers that are learned have a text each.
+
     Args:
         tokenizer: with a chat template.
         conversation: one that the template takes.
@@ -120,12 +123,14 @@ def marked_conversation(
         texts = [(whole, [(span, learned) for _, span, learned in answers])]
     else:
         texts = [(text, [(span, learned)]) for text, span, learned in answers if learned or trains_all]
-    if trains_all:
-        # The texts of a conversation share their beginning: the last contains all of it.
-        text, spans = texts[-1]
+    learned = [text for text in texts if any(is_target for _, is_target in text[1])]
+    if trains_all and (len(texts) == 1 or len(learned) in (0, len(texts))):
+        # The texts of a conversation share their beginning: the last contains all of it. Where nothing is learned of
+        # any answer, the first contains no answer that is not known by its place.
+        text, spans = texts[-1] if learned else texts[0]
         goes_on = not spans or text[spans[-1][0][1] :].strip()
         return [_learn_all(text, spans) if goes_on else _learn_all(*_ended(text, spans, ends, tokenizer.eos_token))]
-    return [_learn_answers(*_ended(*text, ends, tokenizer.eos_token)) for text in texts]
+    return [_learn_answers(*_ended(*text, ends, tokenizer.eos_token)) for text in learned]
 
 
 def marked_prompt(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> MarkedText:

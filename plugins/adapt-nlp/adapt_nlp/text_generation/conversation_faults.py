@@ -59,7 +59,10 @@ def read_tools(value: object) -> list[dict[str, Any]] | None:
     Raises:
         ValueError: it is neither.
     """
-    found = json.loads(value) if isinstance(value, str) and value.strip() else value
+    try:
+        found = json.loads(value) if isinstance(value, str) and value.strip() else value
+    except ValueError as error:
+        raise ValueError(f"text that is not JSON ({error})") from None
     if not found:
         return None
     if not isinstance(found, list) or not all(isinstance(tool, Mapping) for tool in found):

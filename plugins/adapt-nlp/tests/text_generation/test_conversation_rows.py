@@ -103,6 +103,8 @@ def test_tools_and_their_calls_are_rendered_as_they_are_written(
     assert "no effect" not in caplog.text
     with pytest.raises(InputError, match=r"train row 1: column 'tools' is dict .*, not a list of tools"):
         read([{"messages": [ASKED, answered("two")], "tools": {"name": "add"}}])
+    with pytest.raises(InputError, match=r"column 'tools' is text that is not JSON \(Expecting value: line 1 column 2"):
+        read([{"messages": [ASKED, answered("two")], "tools": "[add]"}])
     read.template = CHATML
     read(rows[1:])
     assert "train split: the chat template renders no tools, so the column 'tools' has no effect" in caplog.text
@@ -123,9 +125,10 @@ def test_a_turn_of_weight_0_is_read_and_not_learned(reader: Callable[..., Read])
         {"messages": [ASKED, answered("dog", train=False), ASKED, answered("cat")]},
         {"messages": [ASKED, answered("cat"), ASKED, answered("dog", weight=0)]},
     ]
-    for text, learned in read(rows):
-        assert learned == "cat<|im_end|>"
-        assert ("dog" in text) != text.endswith("cat<|im_end|>") or text.index("dog") < text.index("cat")
+    asked, answer = "<|im_start|>user\nwhat comes?<|im_end|>\n", "<|im_start|>assistant\n"
+    dog_first = f"{asked}{answer}dog<|im_end|>\n{asked}{answer}cat<|im_end|>"
+    cat_first = f"{asked}{answer}cat<|im_end|>"  # what follows the last learned token changes nothing
+    assert read(rows) == [(text, "cat<|im_end|>") for text in (dog_first, dog_first, cat_first)]
     for bad, fault in (
         ([ASKED, answered("dog", weight=0.5)], r"turn 2 \(assistant\) has the weight 0.5; it is 0"),
         ([ASKED, answered("dog", train="no")], r"turn 2 \(assistant\) has train 'no'; it is true or false"),

@@ -93,6 +93,21 @@ def test_a_template_that_rewrites_earlier_answers_gives_a_document_for_each(read
     assert "assistant: good morning<|end|>user: and now" in found[1][0]
 
 
+def test_an_earlier_answer_of_weight_0_is_never_learned_where_a_template_rewrites_it(read: Read) -> None:
+    read.template = LAST_ONLY
+    left_out = [{**turn, "weight": 0} if turn["content"] == "good morning" else turn for turn in CHAT]
+    ((text, learned),) = read([{"messages": left_out}], loss_on="all")
+    assert "assistant: good morning<|end|>user: and now" in text
+    assert learned == "(thought) good night<|end|>"
+    ((text, learned),) = read([{"messages": CHAT}], loss_on="all")
+    assert learned == text[1:], "nothing comes before the first token, so it has no loss"
+    assert "assistant: good morning<|end|>user: and now" in learned
+    neither = [{**turn, "weight": 0} for turn in CHAT]
+    ((text, learned),) = read([{"messages": neither}], loss_on="all")
+    assert learned == text[1:]
+    assert learned.endswith("user: hello there<|end|>assistant: ")
+
+
 def test_long_text_goes_on_in_a_further_document(read: Read) -> None:
     text = "abcdefghijklmnopqrstuvwxyz" * 4
     found = read([{"text": text}], max_seq_length=20)

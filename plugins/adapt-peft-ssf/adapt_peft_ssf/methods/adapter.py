@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,14 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import torch
 from peft import PeftConfig, PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from adapt_core.contracts import AttachContext, Quantizer
 from adapt_core.distributed.sharding import restored_requires_grad
-from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.errors import DefectError, InputError
 from adapt_core.methods.requires_grad import hold_batch_norms
 from adapt_core.nn.structure import untie_head
 
@@ -30,6 +33,19 @@ from adapt_peft_ssf.weights import is_foreign_quantized_layer
 log = logging.getLogger(__name__)
 
 TargetParamsT = TypeVar("TargetParamsT", bound=TargetParams)
+
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    pickle.UnpicklingError,
+)
+"""What peft, safetensors and torch raise for a folder whose files hold something else than the model's adapter."""
 
 
 class AdapterMethod(ABC, Generic[TargetParamsT]):
@@ -124,8 +140,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
 
     def _guarded(self, attach: Callable[[], nn.Module]) -> nn.Module:
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+            with _quiet_about_transposed_layers():
                 model = attach()
         except (ValueError, NotImplementedError, TypeError) as error:
             raise InputError(
@@ -161,17 +176,19 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         return True
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
-        """Attach the adapter of a folder to its base model, quantized or not."""
+        """Attach the adapter of a folder to its base model, quantized or not.
+
+        Raises:
+            InputError: the folder is damaged, or its adapter is for another model.
+        """
         try:
             if not isinstance(model, PeftModel):
                 _untie_adapted_head(model, folder)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+            with _quiet_about_transposed_layers():
                 return peft_models.load(model, folder)
-        except AdaptError:
-            raise
-        except Exception as error:
-            # A folder's files can hold anything, and peft, safetensors and torch have errors of their own for it.
+        except torch.OutOfMemoryError:
+            raise  # a RuntimeError, and no fault of the folder
+        except _UNREADABLE as error:
             raise InputError(
                 f"the {self.name} adapter in {folder} cannot be loaded: "
                 f"{' '.join(str(error).split())[:300] or type(error).__name__} (Restore it, or run again.)"
@@ -200,6 +217,14 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         if left:
             raise DefectError(f"classes of peft are left in the merged model: {', '.join(left)}.")
         return plain
+
+
+@contextmanager
+def _quiet_about_transposed_layers() -> Iterator[None]:
+    """Hide peft's warning that it sets fan_in_fan_out by the kind of a layer, which is what is wanted."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        yield
 
 
 def _inside(name: str, modules: Sequence[str]) -> bool:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy
 
 from adapt_core.errors import DataError
-from adapt_core.hf.data.selection import sample
+from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.splits import DEFAULT_SHARE
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
@@ -131,6 +130,9 @@ def warn_of_dropped_rows(split: AnnotatedSplit) -> None:
 def hold_out(split: AnnotatedSplit, share: float, seed: int) -> tuple[AnnotatedSplit, AnnotatedSplit]:
     """Return a split without a random share of its images, and that share: at least one image in each.
 
+    The share is that of each class, by `held_out`, as far as that is possible; an image stands for the rarest class in
+    it.
+
     Args:
         split: the training split.
         share: DATA_SPLIT.
@@ -142,9 +144,9 @@ def hold_out(split: AnnotatedSplit, share: float, seed: int) -> tuple[AnnotatedS
     count = len(split.images)
     if count < 2:
         raise DataError(f"{split.source}: one image is too few to hold out others. Set DO_EVAL: false, or add images.")
-    held = min(max(1, round(count * share)), count - 1)
-    chosen = set(numpy.random.default_rng(seed).permutation(count)[:held].tolist())
-    log.info("there is no validation split: %d of %d images are held out (DATA_SPLIT %g)", held, count, share)
+    # Where every image stands for a class of its own, any image may be chosen.
+    chosen = set(held_out(_rarest_classes(split), share, seed) or held_out([None] * count, share, seed))
+    log.info("there is no validation split: %d of %d images are held out (DATA_SPLIT %g)", len(chosen), count, share)
     kept = tuple(image for number, image in enumerate(split.images) if number not in chosen)
     others = tuple(image for number, image in enumerate(split.images) if number in chosen)
     return attrs.evolve(split, images=kept), attrs.evolve(split, images=others)
@@ -163,10 +165,15 @@ def sampled(split: AnnotatedSplit, count: int, seed: int) -> AnnotatedSplit:
     total = len(split.images)
     if total <= count:
         return split
+    rarest = _rarest_classes(split)
+    log.info("%s: a sample of %d of %d images is used", split.source, count, total)
+    return attrs.evolve(split, images=tuple(split.images[row] for row in sample(total, count, seed, rarest)))
+
+
+def _rarest_classes(split: AnnotatedSplit) -> list[int | None]:
+    """Return for each image the id of the rarest class in it; None where it has no object."""
     objects = split.count_by_category()
-    rarest = [
+    return [
         min((a["category_id"] for a in image.annotations), key=lambda number: (objects[number], number), default=None)
         for image in split.images
     ]
-    log.info("%s: a sample of %d of %d images is used", split.source, count, total)
-    return attrs.evolve(split, images=tuple(split.images[row] for row in sample(total, count, seed, rarest)))

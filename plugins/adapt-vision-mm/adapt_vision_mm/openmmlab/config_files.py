@@ -145,5 +145,5 @@ def read_config(path: Path) -> Config:
         return Config.fromfile(str(path))
     except Exception as error:  # a config is Python code: anything can go wrong in it
         raise InputError(
-            f"MODEL_PATH: the config {path} cannot be read: {' '.join(str(error).split())[:300]} (Correct the config.)"
+            f"the config {path} cannot be read: {' '.join(str(error).split())[:300]} (Correct the config.)"
         ) from error

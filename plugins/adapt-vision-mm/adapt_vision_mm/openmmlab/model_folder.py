@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from adapt_core.errors import InputError
 from adapt_core.nn.weights import read_torch_file, save_weights
 
 from adapt_vision_mm.images.usage import READ_PHOTO
@@ -66,12 +67,20 @@ def load(folder: Path, package: Package, *, trusted: bool) -> nn.Module:
     config = read_config(folder / CONFIG)
     if not trusted:
         require_known(config, folder / CONFIG)
-    remove_checkpoints(config.model, keep_backbone=False)
-    model = build(config, package)
     saved: dict[str, Any] = read_torch_file(folder / CHECKPOINT)
-    model.load_state_dict(saved["state_dict"])
+    try:
+        remove_checkpoints(config.model, keep_backbone=False)
+        model = build(config, package)
+        model.load_state_dict(saved["state_dict"])
+        model.dataset_meta = saved["meta"]["dataset_meta"]
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # What mmengine and torch raise where a config builds no model, or not the one that the checkpoint is of.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(
+            f"{folder} cannot be loaded: {CONFIG} and {CHECKPOINT} are not of one model: {type(error).__name__}: "
+            f"{reason} (Restore the folder, or run again.)"
+        ) from error
     model.cfg = config
-    model.dataset_meta = saved["meta"]["dataset_meta"]
     evaluating: nn.Module = model.eval()
     return evaluating
 

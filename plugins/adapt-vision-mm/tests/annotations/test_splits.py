@@ -117,6 +117,28 @@ def test_without_a_validation_part_a_share_is_held_out(
     assert list(read(DO_EVAL=False)) == ["train"]
 
 
+def write_cups_and_last_plates(folder: Path, count: int, plates: int) -> None:
+    """Write train.json of `count` images with a cup each, but a plate in the last ones."""
+    file = folder / "train.json"
+    write_coco(file, folder, count, used=(1,))
+    data = json.loads(file.read_text(encoding="utf-8"))
+    for annotation in data["annotations"][-plates:]:
+        annotation["category_id"] = 2
+    file.write_text(json.dumps(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_class_is_in_both_parts(read: Read, tmp_path: Path, seed: int) -> None:
+    write_cups_and_last_plates(tmp_path, 40, plates=2)
+    found = read(SEED=seed)
+    assert [split.count_by_category() for split in found.values()] == [{1: 34, 2: 1}, {1: 4, 2: 1}]
+
+
+def test_images_that_each_stand_for_another_class_can_be_held_out(read: Read, tmp_path: Path) -> None:
+    write_cups_and_last_plates(tmp_path, 2, plates=1)
+    assert [len(split.images) for split in read().values()] == [1, 1]
+
+
 def test_a_named_validation_file_that_is_missing_is_an_error(read: Read, tmp_path: Path) -> None:
     write_coco(tmp_path / "train.json", tmp_path, 4)
     with pytest.raises(InputError, match=r"val_ann_file: other\.json was not found"):

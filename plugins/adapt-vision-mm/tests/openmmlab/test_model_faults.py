@@ -54,6 +54,31 @@ def test_an_annotated_file_outside_of_the_data_is_no_image(check_mm: Run, tmp_pa
     assert climbing in message
 
 
+def test_a_damaged_model_folder_is_named_with_its_file(run: Run, squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
+    run(INTERVAL="no", MAX_STEPS=1, DO_EVAL=False)
+    folder = tmp_path / "run" / "model"
+    config = (folder / "config.py").read_bytes()
+    for damaged in (
+        b"",
+        b"x = 1",
+        b"model = ",
+        b"model = dict(type='RTMDet')",
+        b"\xff",
+    ):
+        (folder / "config.py").write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"{folder}.*config\.py.*(Correct|Restore)"):
+            adapt_core.predict(tmp_path / "run", [str(squares / "1.png")])
+    (folder / "config.py").write_bytes(config)
+    for saved in ([], {}, {"state_dict": {}}, {"state_dict": {}, "meta": {}}, torch.ones(2)):
+        torch.save(saved, folder / "checkpoint.pth")
+        with pytest.raises(InputError, match=rf"{folder} cannot be loaded: .*checkpoint\.pth.*Restore the folder"):
+            adapt_core.predict(tmp_path / "run", [str(squares / "1.png")])
+    (folder / "checkpoint.pth").write_bytes(b"")
+    with pytest.raises(InputError, match=r"checkpoint\.pth cannot be read as weights"):
+        adapt_core.predict(tmp_path / "run", [str(squares / "1.png")])
+
+
 _PREDICT = """
 import sys
 import adapt_core
