@@ -29,7 +29,7 @@ def compare(run: Path, subject: Subject, trust: bool) -> None:
     """Put the run beside the one that it was made of."""
     from adapt_core.report import comparison
 
-    comparison.compare([run, subject.run], lambda task: {})
+    comparison.compare([run, subject.run], lambda task: None)
 
 
 def resume(run: Path, subject: Subject, trust: bool) -> None:

@@ -20,6 +20,7 @@ NOT_RUN = {
     "GPU": "it needs a GPU",
     "cluster": "it needs several machines",
     "hub": "it fetches from a hub",
+    "elsewhere": "it needs a run folder of somebody else",
     "stays": "it serves until it is stopped",
 }
 """The reasons that a fence may give in `data-not-run`."""

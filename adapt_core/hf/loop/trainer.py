@@ -84,9 +84,10 @@ def instrumented(trainer_class: type) -> type:
         def _items(self, batch: Mapping[str, Any]) -> torch.Tensor:
             return count_items(batch, shifted=self._loss_shifts_labels)
 
-        def _get_num_items_in_batch(self, batch_samples: list[Mapping[str, Any]], *args: object) -> Any:
-            self.shares.of_step([self._items(batch) for batch in batch_samples])
-            return super()._get_num_items_in_batch(batch_samples, *args)
+        def get_batch_samples(self, *args: object, **kwargs: object) -> Any:
+            batches, items = super().get_batch_samples(*args, **kwargs)
+            self.shares.of_step([self._items(batch) for batch in batches])
+            return batches, items
 
         def compute_loss(
             self,

@@ -101,13 +101,17 @@ class HubUpload:
             ) from None
 
     def push_to_hub(self, repo_id: str, folder: RunFolder) -> str:
-        """Upload `model/` and `adapter/` with the model card; return the repository's address."""
+        """Upload the model card, what is in `model/`, and `adapter/`; return the repository's address.
+
+        The adapter's config is another than the model's, so it stays in a folder of its own.
+        """
         from huggingface_hub import HfApi
 
         api = HfApi()
-        for part in (folder.model, folder.adapter):
+        for part, place in ((folder.model, ""), (folder.adapter, folder.adapter.name)):
             if part.is_dir():
-                api.upload_folder(repo_id=repo_id, folder_path=part, commit_message=f"adapt: {part.name}")
+                message = f"adapt: {part.name}"
+                api.upload_folder(repo_id=repo_id, folder_path=part, path_in_repo=place, commit_message=message)
         card = folder.card
         message = "adapt: model card"
         api.upload_file(repo_id=repo_id, path_or_fileobj=card, path_in_repo=card.name, commit_message=message)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from torch import nn
+
+pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
 
 
 class Mixed(nn.Module):
