@@ -72,7 +72,9 @@ def _write(rows: Rows, folder: Path, split: str) -> Path:
     if isinstance(rows, Sequence) and not isinstance(rows, str):
         for number, row in enumerate(rows, start=1):
             if not isinstance(row, Mapping):
-                raise InputError(f"data: row {number} of {split} is {type(row).__name__}, not a dict of columns.")
+                raise InputError(
+                    f"data: row {number} of {split} is {type(row).__name__}: give each row as a dict of columns."
+                )
         lines = _json_lines(rows)
         if lines is not None:
             file = folder / f"{split}.jsonl"
@@ -86,7 +88,7 @@ def _write(rows: Rows, folder: Path, split: str) -> Path:
 
 def _not_empty(file: Path, rows: int, split: str) -> Path:
     if not rows:
-        raise InputError(f"data: the {split} split has no rows.")
+        raise InputError(f"data: the {split} split has no rows: give at least one, or leave the split out.")
     return file
 
 
