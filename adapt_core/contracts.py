@@ -257,7 +257,7 @@ class Task(Protocol[ParamsT]):
         """Load the base model, with a head for the data's labels.
 
         Args:
-            data: what `load_data` returned; of a finished run its `labels` and `facts` alone.
+            data: what `load_data` returned; of a finished run its `labels`, `facts` and `stats`, without rows.
             quantizer: quantizes the model, or None.
             world: the process.
 

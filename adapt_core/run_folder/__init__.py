@@ -1,11 +1,10 @@
 """The folder of a run.
 
 files.py        atomic writes
-result.py       RunResult, result.json
-names.py       names that runs write, and how a run folder is recognised
+names.py        names that runs write, and how a run folder is recognised
 contents.py     files that a run wrote, moved and deleted
 ownership.py    the record of what a run wrote, which alone may be replaced
-claims.py      what a run is about to write, and what is complete
+claims.py       what a run is about to write, and what is complete
 inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume
 predictions.py  predictions/ of the last adapt predict
 paths.py        names, lock, config and metrics of a run folder

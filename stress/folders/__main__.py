@@ -4,11 +4,11 @@
 
 An arrangement is a run folder with files, links and read-only parts of somebody else in our names and between our
 files, and a few commands (`adapt run`, with `--resume`, OVERWRITE_OUTPUT_DIR, RESUME_FROM_CHECKPOINT or LOGGING_PATH;
-`adapt export -o`; `adapt predict`). Most are killed (SIGKILL), or find the disk full, at a random one of the changes
-that they make on the disk. After each, no byte of somebody else's may have changed or be gone; the result that was
-there or a new one must be whole; and a command that was not killed must end with code 0, or with 2 and a message. In
-the end, without the files of somebody else, a resume must finish. Prints the counts; exits with 1 where there are
-findings.
+`adapt export -o`; `adapt predict`). Three in four are set to be killed (SIGKILL) or to find the disk full at a random
+one of the changes on the disk; those that make fewer changes end by themselves. After each, no byte of somebody
+else's may have changed or be gone; the result that was there or a new one must be whole; and a command that was not
+killed must end with code 0, or with 2 and a message. In the end, without the files of somebody else, a resume must
+finish. Prints the counts; exits with 1 where there are findings.
 """
 
 from __future__ import annotations
