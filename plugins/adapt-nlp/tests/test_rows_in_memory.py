@@ -110,7 +110,7 @@ def test_the_rows_are_not_needed_once_the_run_is_finished(keys: Keys, tmp_path: 
         ({}, "an empty mapping"),
         ({"vaildation": TRAIN}, "vaildation.* is no split. Give rows, or a mapping of train, validation, test"),
         ({"text": ["a"], "label": ["b"]}, "text.* is no split"),
-        (["a text"], "row 1 of train is str, not a dict of columns"),
+        (["a text"], "row 1 of train is str: give each row as a dict of columns"),
         ({"train": "rows.csv"}, "train is str. Give a list of dicts, a datasets.Dataset or a pandas DataFrame"),
         ([{"text": b"a", "label": 1}, {"text": {"b": 1}, "label": 2}], "the rows of train are no table"),
     ],
