@@ -142,8 +142,8 @@ def predict(
 
     Args:
         run: what `run` returned, or the run folder.
-        inputs: raw texts, or paths of files that the task reads; one or several. Or rows with the task's input columns,
-            as `run` takes them.
+        inputs: raw texts, or paths of files that the task reads; one or several. Or, for a language task, rows with its
+            input columns, as `run` takes them; images are given as paths.
         trust: load a pickled model (SAVE_METHOD full_torch_model) or one with code of its own.
 
     Returns:

@@ -59,12 +59,12 @@ def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], 
 
     Args:
         values: what was measured.
-        directions: the task's metrics, each with "higher" or "lower".
+        directions: the task's metrics, each with "higher" or "lower", in the order in which it declares them.
         wanted: METRIC_FOR_BEST.
     """
     folded = (wanted or "").removeprefix("eval_").casefold()
     named = (name for name in values if name.casefold() == folded)
-    return next(named, next((name for name in values if name in directions and name != "loss"), "loss"))
+    return next(named, next((name for name in directions if name in values and name != "loss"), "loss"))
 
 
 def spread(total: int, count: int) -> list[int]:

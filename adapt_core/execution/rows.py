@@ -62,10 +62,18 @@ def store_rows(data: Data) -> dict[str, Path]:
         digest = xxhash.xxh3_128(repr([(file.name, digest_of(file)) for file in files]).encode()).hexdigest()
         folder = cache / f"data-{digest}"
         if not folder.is_dir():
-            os.rename(unfinished, folder)
+            _rename(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return {file.stem: folder / file.name for file in files}
+
+
+def _rename(unfinished: Path, folder: Path) -> None:
+    try:
+        os.rename(unfinished, folder)
+    except OSError:
+        if not folder.is_dir():  # Another process wrote the same rows meanwhile.
+            raise
 
 
 def _write(rows: Rows, folder: Path, split: str) -> Path:
@@ -78,7 +86,7 @@ def _write(rows: Rows, folder: Path, split: str) -> Path:
         lines = _json_lines(rows)
         if lines is not None:
             file = folder / f"{split}.jsonl"
-            file.write_text(lines, encoding="utf-8")
+            file.write_bytes(lines)
             return _not_empty(file, len(rows), split)
     table = _table(rows, split)
     file = folder / f"{split}.parquet"
@@ -102,10 +110,11 @@ def _write_parquet(table: Dataset, file: Path) -> None:
             writer.write_table(batch.combine_chunks().replace_schema_metadata(schema.metadata))
 
 
-def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return rows as JSON lines, or None where a value is not JSON's."""
+def _json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
+    """Return rows as JSON lines in UTF-8, or None where a value is not JSON's."""
     try:
-        return "".join(json.dumps(dict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        lines = "".join(json.dumps(dict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        return lines.encode()  # A ValueError for half a surrogate pair.
     except (TypeError, ValueError):
         return None
 

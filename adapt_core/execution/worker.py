@@ -23,7 +23,7 @@ from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
-from adapt_core.runtime.environment_errors import machine_error
+from adapt_core.runtime.environment_errors import environment_error, machine_error
 
 
 def message(plan: Plan, world: World, decision: ResumeDecision) -> str:
@@ -74,13 +74,20 @@ def _run(received: Mapping[str, Any]) -> RunResult | None:
     reporter = make_reporter(world.is_main)
     files = log_files(plan, folder) if world.is_main else []
     with logging_to(files, reporter, logged_packages(registry)):
-        components = Components.of(plan)
-        run = Run(
-            plan=plan, world=world, components=components, registry=registry, reporter=reporter, decision=decision
-        )
         try:
+            components = Components.of(plan)
+            run = Run(
+                plan=plan, world=world, components=components, registry=registry, reporter=reporter, decision=decision
+            )
             with components.launcher.process_group(world):
                 result = run.execute()
+        except AdaptError:
+            raise
+        except Exception as error:
+            found = environment_error(error, folder)
+            if found is None:
+                raise
+            raise found from error
         finally:
             reporter.close()
     return result if world.is_main else None

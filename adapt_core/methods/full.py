@@ -27,8 +27,8 @@ class Full(InPlace):
         """
         if context.quantized:
             raise InputError(
-                "method full trains every weight, and quantized weights cannot train."
-                " Set method: LoRA, or turn load_in_4bit and load_in_8bit off."
+                "method: full trains every weight, and quantized weights cannot train."
+                " Choose another method, or a base that is not quantized."
             )
         self._context = context
         for parameter in model.parameters():

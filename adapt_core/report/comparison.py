@@ -15,7 +15,7 @@ from adapt_core.report.curves import overlaid
 from adapt_core.report.html import render
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, setting, size, span
+from adapt_core.runtime.format import figure, score, setting, size, span
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
 """Keys that say where results go, not what was done."""
@@ -136,7 +136,7 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
         measured = [run.result.metrics.get(moment) or {} for run in runs]
         for name in dict.fromkeys(name for metrics in measured for name in metrics):
             values = tuple(metrics.get(name) for metrics in measured)
-            cells = tuple("" if value is None else f"{value:.4f}" for value in values)
+            cells = tuple("" if value is None else score(value) for value in values)
             title = f"{label} {name}"
             rows.append(Row(title, cells, values, _best(values, better.get(title))))
     measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [

@@ -8,6 +8,7 @@ import attrs
 
 from adapt_core.evaluation import deciding_metric
 from adapt_core.result import RunResult
+from adapt_core.runtime.format import score
 
 
 @attrs.frozen
@@ -37,5 +38,5 @@ def headline(result: RunResult, directions: Mapping[str, str], wanted: str | Non
     if not measured:
         return None
     name = deciding_metric(measured.get("after") or next(iter(measured.values())), directions, wanted)
-    values = tuple((moment, f"{found[name]:.4f}") for moment, found in measured.items() if name in found)
+    values = tuple((moment, score(found[name])) for moment, found in measured.items() if name in found)
     return Headline(name, directions.get(name, ""), values)

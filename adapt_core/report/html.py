@@ -25,11 +25,12 @@ def render(template: str, **values: Any) -> str:
         finalize=_visible,
         keep_trailing_newline=True,
     )
-    environment.tests["picture"] = _is_picture
+    environment.tests["picture"] = is_picture
     return environment.get_template(template).render(**values)
 
 
-def _is_picture(value: Any) -> bool:
+def is_picture(value: Any) -> bool:
+    """Return whether a value of a sample is a picture: a data URI from beginning to end."""
     return isinstance(value, str) and bool(_PICTURE.fullmatch(value))
 
 

@@ -18,6 +18,7 @@ from adapt_core.contracts import Task
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
 from adapt_core.result import RunResult
+from adapt_core.runtime.format import score
 from adapt_core.runtime.plain_text import in_one_line
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -167,6 +168,4 @@ def _metrics_table(result: RunResult) -> list[str]:
 
 
 def _cell(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if math.isfinite(value) else "not finite"
+    return "" if value is None else score(value)

@@ -19,7 +19,7 @@ from adapt_core.report.html import render
 from adapt_core.report.samples import samples_section
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, in_rows, setting, size, span
+from adapt_core.runtime.format import figure, in_rows, score, setting, size, span
 
 
 def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
@@ -111,8 +111,8 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str], *
         better = (change or 0) > 0 if directions.get(name) == "higher" else (change or 0) < 0
         verdict = "" if not change or name not in directions else "better" if better else "worse"
         verdict = "" if doubtful and better else verdict
-        cells = ["" if value is None else f"{value:.4f}" for value in values]
-        rows.append(MetricRow(name, cells, "" if change is None else f"{change:+.4f}", verdict))
+        cells = ["" if value is None else score(value) for value in values]
+        rows.append(MetricRow(name, cells, "" if change is None else score(change, "+"), verdict))
     return MetricTable(columns, rows, both)
 
 

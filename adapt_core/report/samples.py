@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from adapt_core.evaluation import RecordedEvaluation, Sample
+from adapt_core.report.html import is_picture
 
 NOTHING = "nothing found"
-_PICTURE = "data:image/"
 
 
 @attrs.frozen
@@ -59,7 +59,7 @@ def samples_section(evidence: Mapping[str, RecordedEvaluation]) -> SampleSection
         answers = [Answer("expected", _with_marks(sample["expected"], sample["expected"]))]
         answers += [_predicted(name, rows[number]) for name, rows in moments.items() if number < len(rows)]
         samples.append(ShownSample(sample["input"], tuple(answers)))
-    return SampleSection(tuple(samples), all(_is_picture(sample.input) for sample in samples)) if samples else None
+    return SampleSection(tuple(samples), all(is_picture(sample.input) for sample in samples)) if samples else None
 
 
 def _predicted(moment: str, sample: Sample) -> Answer:
@@ -67,7 +67,7 @@ def _predicted(moment: str, sample: Sample) -> Answer:
     right = sample.get("right")
     verdict = "" if right is None else "right" if right else "wrong"
     empty = isinstance(value, str) and not value.strip()
-    note = NOTHING if empty or found == 0 else f"{found} found" if found and _is_picture(value) else ""
+    note = NOTHING if empty or found == 0 else f"{found} found" if found and is_picture(value) else ""
     return Answer(moment, _with_marks(value, sample["expected"]), verdict, note)
 
 
@@ -77,7 +77,3 @@ def _with_marks(value: Any, expected: Any) -> Any:
         return value
     truth = expected if isinstance(expected, list) and len(expected) == len(value) else value
     return [[word, tag, tag != wanted] for (word, tag), (_, wanted) in zip(value, truth, strict=True)]
-
-
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(_PICTURE)

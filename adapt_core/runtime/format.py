@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 
@@ -57,3 +58,13 @@ def setting(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key}: {setting(item)}' for key, item in value.items())}}}"
     return str(value)
+
+
+def score(value: float, sign: str = "") -> str:
+    """Return a metric with four decimals; "not finite" for NaN and infinity.
+
+    Args:
+        value: of the metric.
+        sign: "+" writes the sign of positive numbers too.
+    """
+    return f"{value:{sign}.4f}" if math.isfinite(value) else "not finite"

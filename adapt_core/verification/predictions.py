@@ -63,7 +63,7 @@ def score_findings(metrics: Mapping[str, float], name: str, direction: str | Non
         split: the split's name.
     """
     worst = direction == "higher" and metrics.get(name) == 0
-    return [f"{name} is 0 on the {split} split: no prediction is right: {_ADVICE}"] * worst
+    return [f"{name} is 0 on the {split} split, so no prediction is right: {_ADVICE}"] * worst
 
 
 def _joined(labels: Sequence[str], limit: int = 5) -> str:

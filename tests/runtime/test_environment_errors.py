@@ -74,3 +74,15 @@ def test_the_machine_s_errors_are_told_as_such(tmp_path: Path, provoke: Callable
 def test_a_defect_stays_one() -> None:
     for error in (KeyError("x"), RuntimeError("shapes do not match"), FileNotFoundError(errno.ENOENT, "x", "y")):
         assert machine_error(error) is None
+
+
+def test_an_error_that_was_dealt_with_is_no_cause() -> None:
+    def deal_with_it() -> None:
+        try:
+            os.stat("x" * 10_000)
+        except OSError:
+            raise KeyError("a defect") from None
+
+    with pytest.raises(KeyError) as raised:
+        deal_with_it()
+    assert machine_error(raised.value) is None

@@ -57,8 +57,9 @@ def test_a_deciding_metric_of_zero_is_told() -> None:
     assert score_findings({"loss": 0.0}, "loss", "lower", "test") == []
 
 
-def test_the_deciding_metric_is_the_wanted_one_or_the_first_that_was_measured() -> None:
+def test_the_deciding_metric_is_the_wanted_one_or_the_first_declared_that_was_measured() -> None:
     directions = {"accuracy": "higher", "f1": "higher"}
-    assert deciding_metric({"loss": 1.0, "f1": 0.2, "accuracy": 0.9}, directions, None) == "f1"
+    assert deciding_metric({"loss": 1.0, "f1": 0.2, "accuracy": 0.9}, directions, None) == "accuracy"
+    assert deciding_metric({"loss": 1.0, "f1": 0.2}, directions, None) == "f1"
     assert deciding_metric({"loss": 1.0, "f1": 0.2, "accuracy": 0.9}, directions, "eval_Accuracy") == "accuracy"
     assert deciding_metric({"loss": 1.0}, directions, None) == "loss"

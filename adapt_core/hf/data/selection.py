@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy
 
@@ -55,14 +55,26 @@ def sample(count: int, wanted: int, seed: int, strata: Sequence[Hashable] | None
 
 def _share_out(rows: dict[Hashable, list[int]], wanted: int, seed: int) -> list[int]:
     random = numpy.random.default_rng(seed)
-    total = sum(len(members) for members in rows.values())
-    counts = dict.fromkeys(rows, 1)
-    for _ in range(wanted - len(rows)):
-        # The class that lacks most of its share (largest remainder).
-        open_classes = [stratum for stratum in rows if counts[stratum] < len(rows[stratum])]
-        counts[max(open_classes, key=lambda stratum: len(rows[stratum]) * wanted / total - counts[stratum])] += 1
+    counts = _counts({stratum: len(members) for stratum, members in rows.items()}, wanted)
     chosen = (random.permutation(rows[stratum])[: counts[stratum]] for stratum in sorted(rows, key=str))
     return sorted(int(row) for members in chosen for row in members)
+
+
+def _counts(sizes: Mapping[Hashable, int], wanted: int) -> dict[Hashable, int]:
+    """Return how many rows of each class to take: its share by the largest remainder, and one at least.
+
+    The classes that get one on top of their share take it from those with most above theirs.
+    """
+    total = sum(sizes.values())
+    shares = {stratum: size * wanted / total for stratum, size in sizes.items()}
+    counts = {stratum: max(1, size * wanted // total) for stratum, size in sizes.items()}
+    by_lack = sorted(shares, key=lambda stratum: shares[stratum] - counts[stratum], reverse=True)
+    missing = wanted - sum(counts.values())
+    for stratum in by_lack[: max(missing, 0)]:
+        counts[stratum] += 1
+    for _ in range(-missing):
+        counts[max((one for one in counts if counts[one] > 1), key=lambda one: counts[one] - shares[one])] -= 1
+    return counts
 
 
 def _by_class(strata: Sequence[Hashable]) -> dict[Hashable, list[int]]:

@@ -44,3 +44,15 @@ def test_a_stratified_sample_keeps_the_shares() -> None:
 def test_a_sample_without_classes_is_a_plain_choice() -> None:
     assert len(set(sample(100, 10, 0))) == 10
     assert sample(100, 10, 0) == sample(100, 10, 0, ["one"] * 100)
+
+
+def test_many_classes_share_exactly_the_rows_that_are_wanted() -> None:
+    sizes = {0: 900, **dict.fromkeys(range(1, 60), 2), **dict.fromkeys(range(60, 100), 11)}
+    classes = [number for number, size in sizes.items() for _ in range(size)]
+    for wanted in (100, 101, 150, 300):
+        rows = sample(len(classes), wanted, 0, classes)
+        taken = Counter(classes[row] for row in rows)
+        assert len(set(rows)) == len(rows) == wanted
+        assert len(taken) == 100
+        assert all(count <= sizes[number] for number, count in taken.items())
+        assert max(taken, key=taken.__getitem__) == 0 or wanted <= 101

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import torch
 from torchvision.transforms.functional import pil_to_tensor
 
-from adapt_core.evaluation import spread
+from adapt_core.evaluation import Sample, spread
 
 from adapt_vision_mm.image_classification.dataset import ImageDataset
 from adapt_vision_mm.image_classification.predict import class_probabilities
@@ -21,17 +21,8 @@ LONGEST = 224
 """Longer side of an image in the report, in pixels."""
 
 
-class Sample(TypedDict):
-    """A validation image as a data URI, its class, and the predicted class with its probability, right or not."""
-
-    input: str
-    expected: str
-    predicted: str
-    right: bool
-
-
 def validation_samples(model: nn.Module, images: ImageDataset, names: Sequence[str], count: int) -> list[Sample]:
-    """Return a few validation images with the model's predictions.
+    """Return a few validation images as data URIs, with their class and the predicted one with its probability.
 
     Args:
         model: in evaluation mode; see `class_probabilities`.
