@@ -55,12 +55,17 @@ def classify_files(
     Returns:
         predictions in the order of the inputs.
     """
+    from torchvision.io import write_png
+
+    from adapt_vision_mm.images.captions import draw_note
+    from adapt_vision_mm.images.thumbnails import read_pixels
+
     results: list[Prediction] = []
     for path, top, drawn in zip(
         inputs, _best_classes(model, transform, names, inputs), number_outputs(output, inputs), strict=True
     ):
         label = next(iter(top))
-        draw_label(path, f"{label} {top[label]:.2f}", drawn)
+        write_png(draw_note(read_pixels(path), f"{label} {top[label]:.2f}"), str(drawn))
         results.append(
             {"image": shown_path(path), "label": label, "score": top[label], "top": top, "drawn": shown_path(drawn)}
         )
@@ -90,16 +95,3 @@ def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     output = model(pixels.to(weights.device, weights.dtype))
     probabilities: torch.Tensor = getattr(output, "logits", output).float().softmax(dim=-1)
     return probabilities
-
-
-def draw_label(path: Path, text: str, output: Path) -> None:
-    """Write a copy of an image with a line of text along its upper edge."""
-    from PIL import ImageDraw, ImageFont
-
-    image = read_rgb(path)
-    font = ImageFont.load_default(max(10, image.height // 16))
-    canvas = ImageDraw.Draw(image)
-    left, top, right, bottom = canvas.textbbox((4, 2), text, font=font)
-    canvas.rectangle((left - 4, top - 2, right + 4, bottom + 2), fill=(20, 20, 20))
-    canvas.text((4, 2), text, font=font, fill=(255, 255, 255))
-    image.save(output)

@@ -155,12 +155,16 @@ def iterate_images(folder: Path, *, skip_empty: bool) -> Iterator[tuple[Path, st
         if found.others:
             log.info(
                 "%s: %d files that are not images are skipped (%s, ...)",
-                *(class_folder, len(found.others), found.others[0].name),
+                class_folder,
+                len(found.others),
+                found.others[0].name,
             )
         if found.foreign:
             log.warning(
                 "%s: %d images in hidden or system folders, or hidden themselves, are skipped (%s, ...)",
-                *(class_folder, len(found.foreign), found.foreign[0].relative_to(class_folder)),
+                class_folder,
+                len(found.foreign),
+                found.foreign[0].relative_to(class_folder),
             )
         if not images:
             message = f"the class folder {class_folder} has no images ({', '.join(sorted(SUFFIXES))})"

@@ -23,7 +23,7 @@ from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
-import adapt_vision_mm.openmmlab.autocast
+import adapt_vision_mm.openmmlab.autocast  # registers the wrapper
 import adapt_vision_mm.openmmlab.weight_decay  # noqa: F401 - registers the constructor
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
+import torch
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
@@ -26,6 +27,11 @@ def read_bgr(path: Path, *, as_stored: bool = False) -> NDArray[numpy.uint8]:
         DataError: it cannot be decoded.
     """
     return numpy.ascontiguousarray(numpy.asarray(read_rgb(path, as_stored=as_stored))[:, :, ::-1])
+
+
+def as_pixels(photo: NDArray[numpy.uint8]) -> torch.Tensor:
+    """Return what `read_bgr` returned as RGB, uint8 (3, height, width)."""
+    return torch.from_numpy(photo[:, :, ::-1].copy()).permute(2, 0, 1).contiguous()
 
 
 @TRANSFORMS.register_module()

@@ -53,7 +53,7 @@ def report_mirroring(names: Sequence[str]) -> None:
         log.info("augment: in mirrored images these keypoints change places: %s", pairs)
         return
     alone = one_sided(names)
-    reason = f"{', '.join(alone[:5])} have no counterpart" if alone else "no name says left or right"
+    reason = f"no counterpart for: {', '.join(alone[:5])}" if alone else "no name says left or right"
     log.warning(
         "augment: training images are not mirrored, since it is unknown which keypoints would change places (%s). "
         "Names such as left_eye and right_eye, L_eye and R_eye, or eye.l and eye.r are recognised.",

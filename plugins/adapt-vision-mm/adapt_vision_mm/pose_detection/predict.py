@@ -40,8 +40,7 @@ class PosePredictor:
 
         from adapt_vision_mm.images.captions import draw_note
         from adapt_vision_mm.images.overlays import draw_poses
-        from adapt_vision_mm.images.thumbnails import read_pixels
-        from adapt_vision_mm.openmmlab.photo import read_bgr
+        from adapt_vision_mm.openmmlab.photo import as_pixels, read_bgr
         from adapt_vision_mm.pose_detection.approaches import approach_of
 
         infer = approach_of(model.cfg).inference()
@@ -50,14 +49,15 @@ class PosePredictor:
         body = meta.get("category_id", 1)
         predictions, results = [], []
         for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
+            photo = read_bgr(path)
             with availability.quiet_warnings():
-                samples = infer(model, read_bgr(path))
+                samples = infer(model, photo)
             for sample in samples:
                 sample.set_metainfo({"img_id": number})
             found = [pose for sample in samples for pose in pose_results(sample, body)]
             poses = [pose for pose in found if pose["score"] >= self.threshold]
-            results += [{**pose, "file_name": str(path)} for pose in poses]
-            image = draw_poses(read_pixels(path), [pose["keypoints"] for pose in poses], meta["skeleton_links"])
+            results += [{**pose, "file_name": shown_path(path)} for pose in poses]
+            image = draw_poses(as_pixels(photo), [pose["keypoints"] for pose in poses], meta["skeleton_links"])
             write_png(image if poses else draw_note(image), str(drawn))
             detections = [
                 {"score": round(pose["score"], 6), "keypoints": _by_name(pose["keypoints"], names)} for pose in poses

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture
+def copy(pictures: Path, tmp_path: Path) -> Path:
+    """A copy of the pictures to spoil."""
+    return Path(shutil.copytree(pictures, tmp_path / "data"))
+
+
+@pytest.fixture
+def read(keys: dict[str, Any]) -> Callable[..., Any]:
+    """The rows of the config with changes, without a model."""
+    from adapt_core.config.resolver import RunConfig, resolve
+    from adapt_core.plugin.registry import Registry
+
+    from adapt_vision_mm.image_classification.data import load_rows
+    from adapt_vision_mm.image_classification.task import ImageClassification
+
+    def rows(**changes: Any) -> Any:
+        plan = resolve(RunConfig.read({**keys, **changes}), Registry.discover())
+        ImageClassification(plan).check()
+        return load_rows(plan)
+
+    return rows
 
 
 @pytest.fixture

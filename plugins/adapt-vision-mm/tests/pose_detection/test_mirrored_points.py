@@ -84,7 +84,7 @@ def test_the_pairs_are_listed_before_training(plan: MakePlan, caplog: pytest.Log
 
 @pytest.mark.parametrize(
     ("points", "said"),
-    [(["nose", "tail"], "no name says left or right"), (["nose", "L_eye"], "L_eye have no counterpart")],
+    [(["nose", "tail"], "no name says left or right"), (["nose", "L_eye"], "no counterpart for: L_eye")],
 )
 def test_that_nothing_is_mirrored_is_said(
     plan: MakePlan, caplog: pytest.LogCaptureFixture, points: list[str], said: str

@@ -92,7 +92,9 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
     if misnamed:
         log.warning(
             "%s: %d XML files have a <filename> of another image; their own name counts (%s)",
-            *(source, len(misnamed), misnamed[0]),
+            source,
+            len(misnamed),
+            misnamed[0],
         )
     dropped = rows.counts()
     if classes is None:
@@ -204,7 +206,7 @@ def _find_image(folder: Path, name: str, tree: ET.Element) -> tuple[Path, str | 
 
     The XML file's own name counts: tools copy XML files and leave <filename> as it was.
     """
-    given = PureWindowsPath((tree.findtext("filename") or "").strip()).name  # with / or \\ between folders
+    given = PureWindowsPath((tree.findtext("filename") or "").strip()).name  # with / or \ between folders
     if PureWindowsPath(given).stem == name and os.path.isfile(folder / given):
         return folder / given, None
     own = find_image(folder, name)

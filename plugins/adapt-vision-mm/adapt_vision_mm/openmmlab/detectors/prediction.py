@@ -46,21 +46,21 @@ class DetectorPredictor:
 
         from adapt_vision_mm.images.captions import draw_note
         from adapt_vision_mm.images.overlays import draw_objects
-        from adapt_vision_mm.images.thumbnails import read_pixels
-        from adapt_vision_mm.openmmlab.photo import read_bgr
+        from adapt_vision_mm.openmmlab.photo import as_pixels, read_bgr
 
         names = list(model.dataset_meta["classes"])
         category_ids = list(model.dataset_meta.get("category_ids") or range(1, len(names) + 1))
         labels = {category: label for label, category in enumerate(category_ids)}
         predictions, results = [], []
         for number, (path, drawn) in enumerate(zip(paths, number_outputs(output, paths), strict=True), start=1):
+            photo = read_bgr(path)
             with availability.quiet_warnings():
-                sample = inference_detector(model, read_bgr(path))
+                sample = inference_detector(model, photo)
             sample.set_metainfo({"img_id": number})
             found = [result for result in self.to_results(sample, category_ids) if result["score"] >= self.threshold]
-            results += [{**result, "file_name": str(path)} for result in found]
+            results += [{**result, "file_name": shown_path(path)} for result in found]
             labelled = [{**result, "label": labels[result["category_id"]]} for result in found]
-            image = draw_objects(read_pixels(path), labelled, names, self.palette)
+            image = draw_objects(as_pixels(photo), labelled, names, self.palette)
             write_png(image if found else draw_note(image), str(drawn))
             height, width = sample.ori_shape
             predictions.append(

@@ -141,14 +141,16 @@ def _new_head_parameters(model: nn.Module) -> frozenset[str]:
 
 def _checkpoint_activations(model: nn.Module) -> None:
     enable: Any = getattr(model, "set_grad_checkpointing", None)
-    try:
-        if enable is None:
-            raise AssertionError("it has no set_grad_checkpointing")
-        enable(True)
-    except AssertionError as error:
+    reason = "it has no set_grad_checkpointing" if enable is None else None
+    if enable is not None:
+        try:
+            enable(True)
+        except AssertionError as error:  # what timm raises for a model without it
+            reason = str(error)
+    if reason is not None:
         raise InputError(
-            f"GRADIENT_CHECKPOINTING: timm's {type(model).__name__} does not support it ({error}). Set it to false."
-        ) from None
+            f"GRADIENT_CHECKPOINTING: timm's {type(model).__name__} does not support it ({reason}). Set it to false."
+        )
 
 
 def data_config_of(reference: TimmReference) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""Class folders: which are splits and classes, what is left out, and what is said of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core.errors import InputError
+
+from ..pictures import COLOURS, counts, picture
+from adapt_vision_mm.images.folders import find_split_folders
+
+Run = Callable[..., Any]
+
+
+def test_train_and_val_folders_with_classes_in_alphabetical_order(read: Run) -> None:
+    rows = read()
+    assert counts(rows) == {"train": 24, "validation": 12}
+    assert rows.labels.names == ("blue", "green", "red")
+    assert rows.stats["train_dropped"] == 0
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+def test_hidden_and_system_folders_are_left_out_and_counted(
+    read: Run, copy: Path, caplog: pytest.LogCaptureFixture, hidden: str
+) -> None:
+    inner = copy / "train" / "red" / hidden
+    shutil.copytree(copy / "train" / "red", inner)
+    shutil.copytree(copy / "train" / "blue", copy / "train" / hidden)  # no class either
+    (copy / "train" / "red" / "._0.jpg").write_bytes(b"resource fork")
+    rows = read(CUSTOM_DATASET_PATH=str(copy))
+    assert counts(rows) == {"train": 24, "validation": 12}
+    assert rows.labels.names == ("blue", "green", "red")
+    assert "9 images in hidden or system folders, or hidden themselves, are skipped" in caplog.text
+
+
+def test_a_folder_of_a_system_beside_the_splits_is_no_split(read: Run, copy: Path) -> None:
+    shutil.copytree(copy / "train", copy / "@eaDir")
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy))) == {"train": 24, "validation": 12}
+
+
+def test_one_folder_of_classes_is_split_by_data_split(read: Run, copy: Path) -> None:
+    rows = read(CUSTOM_DATASET_PATH=str(copy / "train"), DATA_SPLIT=0.25)
+    assert counts(rows) == {"train": 18, "validation": 6}
+    held = [Path(path).parent.name for path in rows.splits["validation"]["image"]]
+    assert {held.count(name) for name in COLOURS} == {2}
+
+
+def test_train_dir_val_dir_and_test_dir_name_the_folders(read: Run, copy: Path) -> None:
+    (copy / "train").rename(copy / "one")
+    rows = read(CUSTOM_DATASET_PATH=str(copy), TRAIN_DIR="one", VAL_DIR=str(copy / "val"), TEST_DIR="val")
+    assert counts(rows) == {"train": 24, "validation": 12, "test": 12}
+
+
+def test_max_samples_limit_the_rows(read: Run) -> None:
+    assert counts(read(MAX_TRAIN_SAMPLES=10, MAX_EVAL_SAMPLES=5)) == {"train": 10, "validation": 5}
+
+
+def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -> None:
+    import attrs
+
+    from adapt_core.config.core_params import DataParams
+
+    for image in sorted((copy / "train").rglob("*.jpg")):
+        image.rename(copy / "train" / f"{image.parent.name}-{image.name}")
+    for name in COLOURS:
+        (copy / "train" / name).rmdir()
+    with pytest.raises(InputError, match=r"train\) contains images, but no class folders"):
+        find_split_folders(attrs.evolve(DataParams(), custom_dataset_path=str(copy)))
+
+
+def test_a_class_that_is_called_train_is_a_class(copy: Path) -> None:
+    import attrs
+
+    from adapt_core.config.core_params import DataParams
+
+    (copy / "train" / "red").rename(copy / "train" / "train")
+    data = attrs.evolve(DataParams(), custom_dataset_path=str(copy / "train"))
+    assert find_split_folders(data) == {"train": copy / "train"}
+
+
+def test_other_files_and_deeper_folders(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (copy / "train" / "red" / "notes.txt").write_text("x")
+    (copy / "train" / "red" / ".DS_Store").write_text("x")
+    (copy / "train" / "red" / "more").mkdir()
+    picture("red", 5).save(copy / "train" / "red" / "more" / "deep.PNG")
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy)))["train"] == 25
+    assert "1 files that are not images are skipped (notes.txt" in caplog.text
+
+
+def test_pictures_of_a_run_folder_are_no_data(read: Run, copy: Path) -> None:
+    for place in ("train/red/run", "train/red/more/run", "train/run", "run"):
+        drawn = copy / place / "predictions" / "drawn.png"
+        drawn.parent.mkdir(parents=True)
+        picture("red", 5).save(drawn)
+        (copy / place / ".adapt-run.json").write_text("{}")
+    whole = counts(read(CUSTOM_DATASET_PATH=str(copy)))
+    assert whole["train"] == 24
+    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).labels.names
+
+
+def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        picture("red", 5).save(copy / "train" / name)
+    picture("red", 5).save(copy / "c.jpg")
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy)))["train"] == 24
+    said = [record.getMessage() for record in caplog.records if "are in no class folder" in record.getMessage()]
+    assert [line.rpartition("/")[2] for line in said] == [
+        "data: 1 images are in no class folder and are skipped (c.jpg)",
+        "train: 2 images are in no class folder and are skipped (a.jpg, ...)",
+    ]
