@@ -307,7 +307,7 @@ def test_the_command_line_prints_a_prediction_in_words(run: Run, tmp_path: Path,
     header, row = done.stdout.splitlines()
     assert header == "image\tlabel\tscore\ttop\tdrawn"
     image, label, score, top, drawn = row.split("\t")
-    assert (image, drawn) == (photo.name, "run/predictions/photo.png")
+    assert (image, drawn) == (str(photo.relative_to(tmp_path)), "run/predictions/photo.png")
     assert len(score) <= len("0.1234")
     assert top.startswith(f"{label} {score}, ")
 
