@@ -177,12 +177,13 @@ def test_a_loss_that_is_not_finite_names_step_and_rows_and_reaches_no_checkpoint
     compute_loss = Trainer.compute_loss
 
     def burst(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        loss = compute_loss(self, model, inputs, *args, **kwargs)
+        computed = compute_loss(self, model, inputs, *args, **kwargs)
         if model.training:
             seen.append(inputs["input_ids"])
             if len(seen) == 6:
-                return loss * float("nan")
-        return loss
+                loss, outputs = computed
+                return loss * float("nan"), outputs
+        return computed
 
     monkeypatch.setattr(Trainer, "compute_loss", burst)
     with pytest.raises(InputError, match=r"not finite at step 6, in training rows \d+") as caught:
