@@ -184,7 +184,7 @@ def _named(name: str) -> Callable[[Path, Path], str]:
     return lambda folder, data: name
 
 
-_SMALL_RTMDET = {
+SMALL_RTMDET = {
     "model.backbone.widen_factor": 0.125,
     "model.neck.in_channels": [32, 64, 128],
     "model.neck.out_channels": 32,
@@ -233,7 +233,7 @@ JOBS = [
             "train_ann_file": "annotations/instances_train.json",
             "val_ann_file": "annotations/instances_val.json",
             "image_size": 96,
-            "cfg_options": _SMALL_RTMDET,
+            "cfg_options": SMALL_RTMDET,
         },
         model=_named("rtmdet_tiny_8xb32-300e_coco"),
     ),
@@ -247,7 +247,7 @@ JOBS = [
             "train_ann_file": "annotations/instances_train.json",
             "val_ann_file": "annotations/instances_val.json",
             "image_size": 96,
-            "cfg_options": {**_SMALL_RTMDET, "model.bbox_head.num_prototypes": 4},
+            "cfg_options": {**SMALL_RTMDET, "model.bbox_head.num_prototypes": 4},
         },
         model=_named("rtmdet-ins_tiny_8xb32-300e_coco"),
     ),

@@ -10,15 +10,10 @@ from typing import Any
 
 import attrs
 
+from benchmarks.small_jobs import SMALL_RTMDET
+
 ROOT = Path(__file__).parents[2]
 
-_SMALL_RTMDET = {
-    "model.backbone.widen_factor": 0.125,
-    "model.neck.in_channels": [32, 64, 128],
-    "model.neck.out_channels": 32,
-    "model.bbox_head.in_channels": 32,
-    "model.bbox_head.feat_channels": 32,
-}
 _RUN: dict[str, Any] = {
     "BATCH_SIZE": 4,
     "MAX_STEPS": 2,
@@ -99,7 +94,7 @@ def detector(work: Path) -> Subject:
     keys = {
         "TASK": "object_detection",
         "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
-        "cfg_options": _SMALL_RTMDET,
+        "cfg_options": SMALL_RTMDET,
         "image_size": 64,
         "SAVE_METHOD": "state_dict",
     }
