@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError, first_of
+from adapt_core.hf.models.checkpoint import common_prefixes
 
 if TYPE_CHECKING:
     from torch import nn
 
-_DEEPEST_WRAPPER = 3
 _NAMED = 3
 _STATISTICS = (".running_mean", ".running_var")
 _OPTIONAL = re.compile(r"(^|\.)pooler\.")
@@ -30,11 +30,7 @@ def wrapper_prefix(model: nn.Module, info: Mapping[str, Any]) -> str | None:
     if not unexpected or 2 * len(missing) < len(list(model.parameters())):
         return None
     base_prefix = getattr(model, "base_model_prefix", "")
-    parts = min(unexpected).split(".")
-    for depth in range(1, min(_DEEPEST_WRAPPER, len(parts) - 1) + 1):
-        prefix = ".".join(parts[:depth]) + "."
-        if not all(name.startswith(prefix) for name in unexpected):
-            return None
+    for prefix in common_prefixes(unexpected):
         plain = {name.removeprefix(prefix) for name in unexpected}
         if missing & (plain | {f"{base_prefix}.{name}" for name in plain}):
             return prefix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,12 +89,16 @@ def read_folder(folder: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def common_prefixes(names: Collection[str]) -> list[str]:
+    """Return what begins every name, of one to three parts: "module.", "module.model."."""
+    parts = min(names).split(".") if names else [""]
+    prefixes = [".".join(parts[:depth]) + "." for depth in range(1, min(_DEEPEST_WRAPPER, len(parts) - 1) + 1)]
+    return [prefix for prefix in prefixes if all(name.startswith(prefix) for name in names)]
+
+
 def _namings(state: Mapping[str, object], base_prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield what may be left out before every name, and the names that then result -> those in the checkpoint."""
-    parts = min(state).split(".") if state else [""]
-    prefixes = [".".join(parts[:depth]) + "." for depth in range(1, min(_DEEPEST_WRAPPER, len(parts) - 1) + 1)]
-    for prefix in ("", *prefixes):
-        if all(name.startswith(prefix) for name in state):
-            plain = {name.removeprefix(prefix): name for name in state}
-            yield prefix, plain
-            yield prefix, {f"{base_prefix}.{name}": given for name, given in plain.items()}
+    for prefix in ("", *common_prefixes(state)):
+        plain = {name.removeprefix(prefix): name for name in state}
+        yield prefix, plain
+        yield prefix, {f"{base_prefix}.{name}": given for name, given in plain.items()}
