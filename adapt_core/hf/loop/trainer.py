@@ -86,8 +86,13 @@ def instrumented(trainer_class: type) -> type:
 
         def get_batch_samples(self, *args: object, **kwargs: object) -> Any:
             batches, items = super().get_batch_samples(*args, **kwargs)
-            self.shares.of_step([self._items(batch) for batch in batches])
+            if not self._divides(items):
+                self.shares.of_step([self._items(batch) for batch in batches])
             return batches, items
+
+        def _divides(self, items: torch.Tensor | int | None) -> bool:
+            """Return whether the loss of a batch comes divided by the items of the whole step."""
+            return items is not None and (self.model_accepts_loss_kwargs or self.compute_loss_func is not None)
 
         def compute_loss(
             self,
@@ -100,9 +105,8 @@ def instrumented(trainer_class: type) -> type:
                 # The mean of this process's batch, as one process computes it.
                 return super().compute_loss(model, inputs, return_outputs, None)
             loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-            share = self.shares.next()
-            divided = self.model_accepts_loss_kwargs or self.compute_loss_func is not None
-            if not (divided and num_items_in_batch is not None) and share != 1:
+            share = 1.0 if self._divides(num_items_in_batch) else self.shares.next()
+            if share != 1:
                 loss = loss * share
             return (loss, outputs) if return_outputs else loss
 
