@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def byte_pairs(texts: Iterable[str], specials: Sequence[str], words: int = 400, **templates: str) -> Any:
@@ -91,10 +94,14 @@ def bert(folder: Path, texts: Iterable[str], **config: Any) -> Path:
 
 
 def llama(folder: Path, texts: Iterable[str], **config: Any) -> Path:
-    """Save a Llama with grouped queries and 256 positions."""
+    """Save a Llama with grouped queries and 256 positions, and a tokenizer trained on texts."""
+    return llama_for(folder, end_marked_tokenizer(texts), **{"bos_token_id": 0, "eos_token_id": 0, **config})
+
+
+def llama_for(folder: Path, tokenizer: PreTrainedTokenizerFast, **config: Any) -> Path:
+    """Save a tokenizer and a Llama for it, with grouped queries and 256 positions."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = end_marked_tokenizer(texts)
     tokenizer.save_pretrained(folder)
     sizes = {
         "vocab_size": len(tokenizer),
@@ -104,8 +111,6 @@ def llama(folder: Path, texts: Iterable[str], **config: Any) -> Path:
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "max_position_embeddings": 256,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
     }
     torch.manual_seed(0)
     LlamaForCausalLM(LlamaConfig(**{**sizes, **config})).save_pretrained(folder)

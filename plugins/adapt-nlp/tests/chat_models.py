@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from adapt_core.testing import small_models
+
 SPECIALS = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 
 CHATML = (
@@ -109,22 +111,5 @@ KINDS = {
 
 def llama(folder: Path, tokenizer: Any) -> Path:
     """A Llama (2 layers, 32 wide) for a tokenizer, which is saved with it."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=1,
-        eos_token_id=2,
-        initializer_range=0.2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    sizes = {"max_position_embeddings": 512, "initializer_range": 0.2}
+    return small_models.llama_for(folder, tokenizer, bos_token_id=1, eos_token_id=2, **sizes)
