@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from adapt_core.run_folder.contents import content_of
+from adapt_core.run_folder.files import temporary_folder
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership, refuse
 
@@ -28,9 +27,7 @@ def placed_folder(folder: Path, name: str) -> Iterator[Path]:
         InputError: the folder in its place has files of somebody else.
     """
     path = folder / name
-    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}."))
-    temporary.chmod(0o755)
-    try:
+    with temporary_folder(path) as temporary:
         yield temporary
         owner = Ownership.of(folder)
         refuse(folder, owner.foreign(name))
@@ -42,9 +39,6 @@ def placed_folder(folder: Path, name: str) -> Iterator[Path]:
             os.replace(temporary, path)
         else:
             temporary.rmdir()
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def claim(folder: Path, *names: str) -> None:

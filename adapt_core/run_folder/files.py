@@ -46,14 +46,24 @@ def digest_of(path: Path) -> str:
 
 
 @contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, which vanishes when the block does not end well."""
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+@contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     A folder at `path` is replaced as a whole: the caller checks that it may be.
     """
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    temporary.chmod(0o755)
-    try:
+    with temporary_folder(path) as temporary:
         yield temporary
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
             earlier = Path(f"{temporary}.replaced")
@@ -62,6 +72,3 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(earlier, ignore_errors=True)
         else:
             os.replace(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
