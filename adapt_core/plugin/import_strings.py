@@ -7,6 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+PACKAGE_PREFIX = "package:"
+"""What begins a place inside an installed package: "package:NAME/path"."""
+
 
 def is_import_string(text: str) -> bool:
     """Return whether a text has the form "package.module:Name"."""

@@ -11,14 +11,13 @@ import xxhash
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.plugin.import_strings import package_folder
+from adapt_core.plugin.import_strings import PACKAGE_PREFIX, package_folder
 from adapt_core.run_folder.files import digest_of
 from adapt_core.run_folder.names import NAMES, is_run_folder
 
 Digests = dict[str, dict[str, str]]
 """{"data": ..., "base": ...}, each a mapping from file to digest, or from hub id to "commit SHA"."""
 
-_PACKAGE = "package:"
 _COMMIT = "commit "
 _HUB_ID = re.compile(r"(?P<id>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
@@ -131,8 +130,8 @@ def _existing(given: str | None) -> Path | None:
     if not given:
         return None
     try:
-        if given.startswith(_PACKAGE):
-            name, _, inside = given.removeprefix(_PACKAGE).partition("/")
+        if given.startswith(PACKAGE_PREFIX):
+            name, _, inside = given.removeprefix(PACKAGE_PREFIX).partition("/")
             root = package_folder(name)
             path = root / inside if root else Path(given)
         else:

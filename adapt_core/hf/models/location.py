@@ -11,9 +11,8 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.plugin.import_strings import package_folder
+from adapt_core.plugin.import_strings import PACKAGE_PREFIX, package_folder
 
-PACKAGE_PREFIX = "package:"
 WEIGHT_PATTERNS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model*.bin.index.json")
 TOKENIZER_FILES = (
     "tokenizer.json",

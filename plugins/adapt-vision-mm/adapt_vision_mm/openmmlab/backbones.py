@@ -11,8 +11,9 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
+from adapt_core.hf.models.location import locate
 from adapt_core.nn.weights import read_state_dict
+from adapt_core.plugin.import_strings import PACKAGE_PREFIX
 
 if TYPE_CHECKING:
     import torch

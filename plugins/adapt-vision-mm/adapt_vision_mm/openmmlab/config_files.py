@@ -14,7 +14,8 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.hf.models.location import PACKAGE_PREFIX, locate
+from adapt_core.hf.models.location import locate
+from adapt_core.plugin.import_strings import PACKAGE_PREFIX
 
 from adapt_vision_mm.openmmlab.contracts import Package
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
 
-from adapt_core.hf.models.location import PACKAGE_PREFIX
+from adapt_core.plugin.import_strings import PACKAGE_PREFIX
 
 if TYPE_CHECKING:
     import torch
