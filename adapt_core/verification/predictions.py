@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from adapt_core.errors import first_of
 from adapt_core.evaluation import PerClass, Sample
 
 _ADVICE = "raise EPOCHS or LR (adapters often need 5e-4 to 2e-3); lower LR if the training loss rose"
@@ -21,7 +22,9 @@ def class_findings(table: PerClass, split: str) -> list[str]:
     """
     if table.confusion is None:
         nothing = table.predicted is not None and table.labels and not any(table.predicted)
-        return [f"nothing was found in the {split} split, which has {_joined(table.labels)}: {_ADVICE}"] * bool(nothing)
+        return [f"nothing was found in the {split} split, which has {first_of(table.labels)}: {_ADVICE}"] * bool(
+            nothing
+        )
     truth = [sum(row) for row in table.confusion]
     rows = sum(truth)
     if max(truth, default=0) == rows:
@@ -64,7 +67,3 @@ def score_findings(metrics: Mapping[str, float], name: str, direction: str | Non
     """
     worst = direction == "higher" and metrics.get(name) == 0
     return [f"{name} is 0 on the {split} split, so no prediction is right: {_ADVICE}"] * worst
-
-
-def _joined(labels: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(labels[:limit]) + (" and others" if len(labels) > limit else "")
