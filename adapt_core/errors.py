@@ -99,6 +99,11 @@ class ConfigError(InputError):
         return "\n".join(lines)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or the name of its type where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def first_of(items: Iterable[object], limit: int = 5) -> str:
     """Return the first items, separated by commas, and how many more there are: "a, b and 3 more"."""
     every = [str(item) for item in items]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_line
 
 _FORCE, _FORCE_NOT = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """What torch.load asks at each call, whatever `weights_only` its caller gives."""
@@ -129,7 +129,7 @@ def require_plain_metadata(checkpoint: Path) -> None:
         except Exception as error:  # a broken pickle fails in whatever way its bytes say
             raise InputError(
                 f"{path} cannot be read as the metadata of a sharded checkpoint ({type(error).__name__}: "
-                f"{_first_line(error)}). Resume from another checkpoint."
+                f"{first_line(error)}). Resume from another checkpoint."
             ) from error
 
 
@@ -151,7 +151,3 @@ class _MetadataUnpickler(pickle.Unpickler):
             if isinstance(found, torch.dtype):
                 return found
         raise _ForeignGlobalError(f"{module}.{name}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

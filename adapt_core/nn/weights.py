@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_line
 from adapt_core.nn.pickles import foreign_part, full_unpickling
 
 if TYPE_CHECKING:
@@ -42,10 +42,6 @@ def saved_form(folder: Path) -> str | None:
     return next((method for method, name in FILES.items() if (folder / name).exists()), None)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """Return a state dict from a .safetensors or torch file, tensors only (`weights_only`).
 
@@ -63,7 +59,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
             raise InputError(f"{path} does not exist. Correct the path.") from None
         except (OSError, SafetensorError) as error:
             raise InputError(
-                f"{path} cannot be read as weights: {_first_line(error)} (Save the weights again.)"
+                f"{path} cannot be read as weights: {first_line(error)} (Save the weights again.)"
             ) from None
     state = read_torch_file(path)
     state = state.get("state_dict", state) if isinstance(state, dict) else state
@@ -92,7 +88,7 @@ def read_torch_file(path: Path) -> Any:
             "Save it as safetensors."
         ) from None
     except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as weights: {_first_line(error)} (Save the weights again.)") from None
+        raise InputError(f"{path} cannot be read as weights: {first_line(error)} (Save the weights again.)") from None
 
 
 def load_pickled_model(path: Path, *, trusted: bool) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_line
 from adapt_core.hf.models.location import ModelSource
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _require(repo_id: str, revision: str | None, kind: str, key: str, local: str
     except Exception as error:  # noqa: BLE001 - offline mode, DNS, proxies, time-outs: each HTTP library has its own
         if _is_cached(repo_id, revision, kind):
             return True
-        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"no connection: {_first_line(error)}"
+        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"no connection: {first_line(error)}"
         raise InputError(
             f"{looked_up}, which cannot be reached ({reason}), and it is not in the cache. "
             f"A local path looks like {local}."
@@ -77,10 +77,6 @@ def _is_cached(repo_id: str, revision: str | None, kind: str) -> bool:
     )
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
 class HubUpload:
     """Upload to the Hugging Face hub, as `adapt_core.capabilities.SupportsHubUpload`; a base of tasks."""
 
@@ -96,7 +92,7 @@ class HubUpload:
             HfApi().create_repo(repo_id, exist_ok=True, private=True)
         except Exception as error:  # noqa: BLE001 - no login, no right, no network: the reason is shown
             raise InputError(
-                f"PUSH_TO_HUB: the hub repository {repo_id!r} cannot be written to ({_first_line(error)}). "
+                f"PUSH_TO_HUB: the hub repository {repo_id!r} cannot be written to ({first_line(error)}). "
                 "Log in with hf auth login, or leave PUSH_TO_HUB out and upload model/ later."
             ) from None
 
