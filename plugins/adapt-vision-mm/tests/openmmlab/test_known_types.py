@@ -13,7 +13,7 @@ from adapt_core.errors import InputError
 from adapt_core.nn.pickles import weights_only
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
-pytest.importorskip("mmpose", reason="needs adapt-vision-mm[pose]")
+pytest.importorskip("mmpose", reason="needs mmpose")
 
 from mmengine.config import Config
 
