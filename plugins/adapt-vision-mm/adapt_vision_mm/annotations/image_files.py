@@ -47,6 +47,28 @@ def image_sizes(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
     return (stored[::-1] if turned else stored), stored
 
 
+class SizeError(ValueError):
+    """The annotated size of an image is not that of its file; the message says both."""
+
+
+def annotated_size(given: tuple[float, float], upright: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) of a file that its annotation means: with the EXIF rotation where both agree.
+
+    Args:
+        given: the annotated size; a side of 0 is not annotated.
+        upright: the file's with the EXIF rotation.
+        stored: the file's without.
+
+    Raises:
+        SizeError: it agrees with neither.
+    """
+    for size in (upright, stored):
+        if all(side in (0, own) for side, own in zip(given, size, strict=True)):
+            return size
+    shown = " x ".join(f"{side:g}" if side else "?" for side in given)
+    raise SizeError(f"image is {upright[0]} x {upright[1]}, annotated as {shown}")
+
+
 def find_image(folder: Path, name: str) -> Path | None:
     """Return the image of a name without suffix, or None if there is none."""
     candidates = (folder / f"{name}{suffix}" for suffix in SUFFIXES)

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import Category
+from adapt_vision_mm.annotations.image_files import SizeError, annotated_size
 from adapt_vision_mm.annotations.mask_check import is_number
 
 _TEXT = 40
@@ -113,11 +114,10 @@ def read_size(entry: Mapping[str, Any], upright: tuple[int, int], stored: tuple[
         if not is_number(value):
             kind = "text" if isinstance(value, str) else type(value).__name__
             raise FieldError(f"{key} is {kind} ({_shown(value)}), not a number")
-    for size in (upright, stored):
-        if all(value in (0, own) for value, own in zip(given, size, strict=True)):
-            return size
-    shown = " x ".join(f"{value:g}" if value else "?" for value in given)
-    raise FieldError(f"image is {upright[0]} x {upright[1]}, annotated as {shown}")
+    try:
+        return annotated_size(given, upright, stored)
+    except SizeError as error:
+        raise FieldError(str(error)) from None
 
 
 def read_flag(entry: Mapping[str, Any], key: str) -> bool:

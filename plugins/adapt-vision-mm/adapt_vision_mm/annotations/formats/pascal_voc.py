@@ -16,7 +16,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
-from adapt_vision_mm.annotations.image_files import find_image, image_defect, image_sizes
+from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
 
@@ -193,10 +193,10 @@ def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Ob
         raise _BadFileError(reason)
     upright, stored = image_sizes(path)
     size = (_read_side(tree, "width", file), _read_side(tree, "height", file))
-    width, height = next((own for own in (upright, stored) if _agrees(size, own)), (0, 0))
-    if not width:
-        shown = " x ".join(f"{side:g}" if side else "?" for side in size)
-        raise _BadFileError(f"image is {upright[0]} x {upright[1]}, annotated as {shown}")
+    try:
+        width, height = annotated_size(size, upright, stored)
+    except SizeError as error:
+        raise _BadFileError(str(error)) from None
     image = AnnotatedImage(id=number, path=path, width=width, height=height, as_stored=(width, height) != upright)
     return image, [_parse_object(item) for item in tree.iter("object")], other
 
@@ -226,10 +226,6 @@ def _read_side(tree: ET.Element, key: str, file: str) -> float:
     if not math.isfinite(value):
         raise _BadFileError(f"{file}: <{key}> is {text!r}, not a number")
     return value
-
-
-def _agrees(size: tuple[float, float], own: tuple[int, int]) -> bool:
-    return all(side in (0, of_file) for side, of_file in zip(size, own, strict=True))
 
 
 def _parse_object(item: ET.Element) -> _Object:
