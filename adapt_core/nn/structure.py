@@ -6,6 +6,7 @@ No list of model names: a Hugging Face model says what its base is, and every de
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterable
 
 from torch import nn
@@ -48,27 +49,73 @@ def _holds(module: nn.Module) -> bool:
 
 
 def blocks(model: nn.Module, head: Iterable[str] = ()) -> list[str]:
-    """Return full names of a model's repeated blocks in order: the longest list of like modules outside the head.
+    """Return full names of a model's blocks outside the head, in the order of definition, which is that of the forward.
 
-    Empty where nothing repeats.
+    Blocks are the like modules that a network applies one after the other: the layers of a transformer, an encoder's
+    before a decoder's; the residual blocks of all stages of a convolutional network. A stage is not one itself. Empty
+    where nothing repeats.
     """
     heads = tuple(head)
-    best: list[str] = []
-    for name, module in model.named_modules():
-        if not isinstance(module, (nn.ModuleList, nn.Sequential)) or _inside(name, heads):
-            continue
-        children = [(child_name, child) for child_name, child in module.named_children() if _holds(child)]
-        kinds = {type(child) for _, child in children}
-        composite = all(list(child.children()) for _, child in children)
-        if len(kinds) == 1 and composite and len(children) > len(best):
-            best = [f"{name}.{child_name}" if name else child_name for child_name, _ in children]
-    return best
+
+    def below(name: str, module: nn.Module) -> list[str]:
+        """Return the blocks inside a module that is none."""
+        children = [(full, child) for full, child in _children(name, module) if not _inside(full, heads)]
+        if isinstance(module, _SERIES):
+            return [block for full, child in children for block in _unrolled(full, child)]
+        kinds = Counter(type(child) for _, child in children if _is_deep(child))
+        found: list[str] = []
+        for full, child in children:
+            inner = below(full, child)
+            if not inner and kinds[type(child)] > 1 and not isinstance(child, _SERIES):
+                inner = [full]  # like modules side by side, as attributes (RegNet, Inception)
+            found += inner
+        return found
+
+    return below("", model)
+
+
+_SERIES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+def _children(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(f"{name}.{key}" if name else key, child) for key, child in module.named_children() if _holds(child)]
+
+
+def _unrolled(name: str, module: nn.Module) -> list[str]:
+    """Return the blocks of a module in a series: those of its own series if it is a stage, else the module itself."""
+    children = _children(name, module)
+    if isinstance(module, _SERIES):
+        inner = children if any(_is_deep(child) for _, child in children) else []
+    else:
+        lists = [(full, child) for full, child in children if _is_list_of_blocks(child)]
+        # A stage is little more than its list; of a MobileBERT layer, less than half is in that of its feed-forwards.
+        is_stage = 2 * sum(_matrices(child) for _, child in lists) > _matrices(module)
+        inner = lists if is_stage else []
+    if inner:
+        return [block for full, child in inner for block in _unrolled(full, child)]
+    return [name] if _is_deep(module) else []
+
+
+def _is_list_of_blocks(module: nn.Module) -> bool:
+    """Return whether a kind repeats; the attention and the feed-forward in the list of a T5 block differ."""
+    members = [child for _, child in _children("", module)]
+    kinds = {type(child) for child in members}
+    return isinstance(module, _SERIES) and 0 < len(kinds) < max(2, len(members)) and all(map(_is_deep, members))
+
+
+def _is_deep(module: nn.Module) -> bool:
+    """Return whether a module has several matrices: a convolution with its norm is a layer of a block, not a block."""
+    return _matrices(module) > 1
+
+
+def _matrices(module: nn.Module) -> int:
+    return sum(parameter.ndim > 1 for parameter in module.parameters())
 
 
 def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[str, ...]:
     """Return full names of the modules that make up the last `count` layers: the head, then blocks from the end.
 
-    Modules between the last block and the head (a final norm, a pooler) belongs to the blocks' side: it is
+    Modules between the last block and the head (a final norm, a pooler) belong to the blocks' side: they are
     included as soon as one block is.
 
     Raises:

@@ -95,6 +95,49 @@ def test_more_last_layers_take_blocks_from_the_end_and_what_lies_behind_them() -
         last_layers(model, head, 5)
 
 
+@pytest.mark.parametrize("kind", ["t5", "bart"])
+def test_the_last_block_of_an_encoder_and_decoder_is_the_decoders(kind: str) -> None:
+    model = hf("AutoModelForSeq2SeqLM", kind)
+    found = blocks(model, find_head(model))
+    assert len(found) == 6
+    assert ["encoder" in name for name in found] == [True] * 3 + [False] * 3
+    assert not any("encoder." in name for name in last_layers(model, find_head(model), 2) if "decoder" not in name)
+
+
+def test_stages_are_not_blocks_and_downsampling_is_none() -> None:
+    def block() -> nn.Module:
+        return nn.TransformerEncoderLayer(4, 1, 4)
+
+    class Stage(nn.Module):
+        def __init__(self, depth: int) -> None:
+            super().__init__()
+            self.downsample = nn.Linear(4, 4)
+            self.blocks = nn.ModuleList(block() for _ in range(depth))
+
+    model = nn.Sequential()
+    model.stages = nn.ModuleList([Stage(3), Stage(1)])
+    model.norm = nn.LayerNorm(4)
+    model.head = nn.Linear(4, 2)
+    found = blocks(model, ("head",))
+    assert found == ["stages.0.blocks.0", "stages.0.blocks.1", "stages.0.blocks.2", "stages.1.blocks.0"]
+    assert last_layers(model, ("head",), 2) == ("stages.1.blocks.0", "norm", "head")
+
+
+def test_layers_with_lists_inside_are_blocks_themselves() -> None:
+    """A MobileBERT layer repeats its feed-forward, and one of Mixtral its experts."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {**SIZES["bert"], "vocab_size": 50}
+    options = {"embedding_size": 8, "intra_bottleneck_size": 16, "num_feedforward_networks": 4}
+    config = transformers.AutoConfig.for_model("mobilebert", **sizes, **options)
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    assert blocks(model, find_head(model)) == [f"mobilebert.encoder.layer.{n}" for n in range(3)]
+    experts = {"num_local_experts": 3, "num_key_value_heads": 2, "pad_token_id": 0}
+    model = transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model("mixtral", **sizes, **experts)
+    )
+    assert blocks(model, find_head(model)) == [f"model.layers.{n}" for n in range(3)]
+
+
 def test_a_tied_head_is_untied_to_be_trained_alone() -> None:
     model = hf("AutoModelForCausalLM", "gpt2")
     assert model.lm_head.weight is model.transformer.wte.weight

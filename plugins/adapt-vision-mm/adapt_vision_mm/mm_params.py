@@ -22,7 +22,12 @@ class MmParams:
         0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0
     )
     end: int = param(50, "Epoch at which the schedule stops; beyond EPOCHS it is clipped to EPOCHS.", key="END", ge=1)
-    t_max: int = param(0, "Cosine schedules: epochs from LR down to 0; 0 means END - BEGIN.", key="T_MAX", ge=0)
+    t_max: int = param(
+        0,
+        "Cosine schedules: epochs from LR down to 0, where it stays or restarts; 0 means END - BEGIN.",
+        key="T_MAX",
+        ge=0,
+    )
     warmup: bool = param(
         False, "Start below LR, at WARMUP_RATIO of it, and reach it after WARMUP_ITERS steps.", key="WARMUP"
     )
@@ -31,7 +36,10 @@ class MmParams:
     )
     warmup_iters: int = param(50, "With WARMUP: steps until LR is reached.", key="WARMUP_ITERS", ge=1)
     milestones: tuple[int, ...] = param(
-        (), "MultiStepLR: epochs at which the learning rate is multiplied by GAMMA.", key="MILESTONES", ge=0
+        (),
+        "MultiStepLR: epochs, from the beginning of the run, at which the learning rate is multiplied by GAMMA.",
+        key="MILESTONES",
+        ge=0,
     )
     gamma: float = param(0.1, "MultiStepLR: the factor at each of MILESTONES.", key="GAMMA", gt=0)
     amp: bool = param(False, "Mixed precision in float16 (needs a GPU): another spelling of FP16.")

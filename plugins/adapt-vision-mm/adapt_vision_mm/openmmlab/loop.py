@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
 from adapt_vision_mm.openmmlab.sampler import EpochSampler
-from adapt_vision_mm.openmmlab.schedules import schedulers
+from adapt_vision_mm.openmmlab.schedules import schedulers, surprises
 from adapt_vision_mm.openmmlab.train_loop import SteppedTrainLoop, count_batches
 from adapt_vision_mm.openmmlab.validation_loss import batch_losses
 
@@ -121,12 +122,13 @@ class MmLoop:
     def _add_training_to_config(self) -> None:
         assert self._progress is not None
         plan, config, progress = self._job.plan, self._components.config, self._progress
-        steps_per_epoch = progress.batches_per_epoch / progress.accumulation
+        steps_per_epoch = Fraction(progress.batches_per_epoch, progress.accumulation)
         wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, self._components.base_batch_size)
         for key in ("optim_wrapper", "param_scheduler", "train_cfg"):
             config.pop(key, None)
         config.optim_wrapper = wrapper
         config.param_scheduler = schedulers(plan, steps_per_epoch, progress.total_steps)
+        self._job.recorder.warn(surprises(plan, steps_per_epoch, progress.total_steps))
         config.train_cfg = {"total_batches": progress.total_batches, "batch_size": plan.training.batch_size}
         cfg_options.apply(config, plan.task.params.cfg_options)
 

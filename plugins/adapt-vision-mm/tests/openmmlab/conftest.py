@@ -74,6 +74,33 @@ def run(squares: Path, tmp_path: Path) -> Callable[..., Any]:
     return run_with
 
 
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[..., Any]:
+    """A checked plan of object_detection on one image, with changes; 4 epochs of 10 steps where steps matter."""
+    from PIL import Image
+
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    data = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12], "area": 120}],
+    }
+    for name in ("train", "val", "other"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+
+    def make(**changes: Any) -> Any:
+        keys = {
+            "TASK": "object_detection",
+            "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+            "CUSTOM_DATASET_PATH": str(tmp_path),
+            "EPOCHS": 4,
+            "LR": 0.1,
+        }
+        return adapt_core.check({**keys, **changes})
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of a small RTMDet that has learned the squares."""

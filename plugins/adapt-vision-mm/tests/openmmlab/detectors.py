@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def lines(folder: Path, phase: str) -> list[dict[str, Any]]:
     return [line for line in found if line["phase"] == phase]
 
 
-def rates(plan: Any, steps: int = 4 * PER_EPOCH) -> list[float]:
-    """The learning rate of each step, by mmengine's own schedulers, where an epoch has PER_EPOCH steps."""
+def rates(plan: Any, steps: int = 4 * PER_EPOCH, per_epoch: Fraction | int = PER_EPOCH) -> list[float]:
+    """The learning rate of each step, by mmengine's own schedulers."""
     import mmengine.optim  # noqa: F401 - registers the schedulers
     import torch
     from mmengine.registry import PARAM_SCHEDULERS
@@ -35,7 +36,7 @@ def rates(plan: Any, steps: int = 4 * PER_EPOCH) -> list[float]:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=plan.training.lr)
     made = [
         PARAM_SCHEDULERS.build({**scheduler, "optimizer": optimizer})
-        for scheduler in schedulers(plan, PER_EPOCH, steps)
+        for scheduler in schedulers(plan, per_epoch, steps)
     ]
     seen = []
     for _ in range(steps):

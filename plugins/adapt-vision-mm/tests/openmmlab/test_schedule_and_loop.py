@@ -2,102 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from torch import nn
 
-import adapt_core
 from adapt_core.distributed.world import World
 from adapt_core.errors import ConfigError, InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
-from .detectors import PER_EPOCH, rates
 from adapt_vision_mm.openmmlab import cfg_options
 from adapt_vision_mm.openmmlab.detectors import pipelines
 from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper, refuse_impossible_amp
-from adapt_vision_mm.openmmlab.schedules import schedulers
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Callable[..., Any]:
-    """A checked plan of object_detection on one image, with changes; 4 epochs of 10 steps where steps matter."""
-    from PIL import Image
-
-    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
-    data = {
-        "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}],
-        "categories": [{"id": 1, "name": "cell"}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12], "area": 120}],
-    }
-    for name in ("train", "val", "other"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
-
-    def make(**changes: Any) -> Any:
-        keys = {
-            "TASK": "object_detection",
-            "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
-            "CUSTOM_DATASET_PATH": str(tmp_path),
-            "EPOCHS": 4,
-            "LR": 0.1,
-        }
-        return adapt_core.check({**keys, **changes})
-
-    return make
-
-
-def test_linear_goes_from_lr_to_zero_over_the_run(plan: Any) -> None:
-    seen = rates(plan())
-    assert seen[0] == pytest.approx(0.1)
-    assert seen[20] == pytest.approx(0.05, rel=0.06)
-    assert seen[-1] < 0.005
-
-
-def test_begin_holds_lr_and_end_stops_the_schedule(plan: Any) -> None:
-    seen = rates(plan(BEGIN=1, END=3))
-    assert seen[:10] == pytest.approx([0.1] * 10)
-    assert seen[10] > seen[15] > seen[25]
-    assert seen[31:] == [seen[31]] * 9
-
-
-def test_t_max_is_the_epochs_of_half_a_cosine(plan: Any) -> None:
-    whole, half = rates(plan(SCHEDULER_TYPE="CosineAnnealingLR")), rates(plan(SCHEDULER_TYPE="cosine", T_MAX=2))
-    assert whole[20] == pytest.approx(0.05, rel=1e-3)
-    assert half[20] == pytest.approx(0.0, abs=1e-6)
-    assert half[-1] > 0.09
-
-
-def test_warmup_starts_at_a_ratio_and_takes_a_number_of_steps(plan: Any) -> None:
-    off = rates(plan(SCHEDULER_TYPE="constant", WARMUP_ITERS=8))
-    on = rates(plan(SCHEDULER_TYPE="constant", WARMUP=True, WARMUP_ITERS=8, WARMUP_RATIO=0.2))
-    assert off == [0.1] * 40
-    assert on[0] == pytest.approx(0.02)
-    assert on[6] < 0.1
-    assert on[8:] == pytest.approx([0.1] * 32)
-
-
-def test_milestones_multiply_by_gamma(plan: Any) -> None:
-    seen = rates(plan(SCHEDULER_TYPE="MultiStepLR", MILESTONES=[1, 3], GAMMA=0.5))
-    assert (seen[9], seen[11], seen[29], seen[31]) == pytest.approx((0.1, 0.05, 0.05, 0.025))
-
-
-def test_every_scheduler_of_the_tables_can_be_built(plan: Any) -> None:
-    names = ("linear", "constant", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup")
-    firsts = {name: rates(plan(SCHEDULER_TYPE=name))[0] for name in (*names, "LinearLR")}
-    assert firsts.pop("constant_with_warmup") == pytest.approx(0.01)
-    assert firsts.pop("LinearLR") == pytest.approx(0.1 / 3)
-    assert set(firsts.values()) == {0.1}
-
-
-def test_end_beyond_epochs_is_said_once(plan: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="adapt_vision_mm")
-    schedulers(plan(), PER_EPOCH, 40)
-    schedulers(plan(END=4), PER_EPOCH, 40)
-    assert sum("END 50 is beyond EPOCHS 4" in record.message for record in caplog.records) == 1
 
 
 def wrapper(plan: Any, **more: Any) -> dict[str, Any]:
