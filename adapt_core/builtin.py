@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from adapt_core.methods.params import LastLayerParams
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, hookimpl
-from adapt_core.plugin.versions import installed_version
 
 _OPTIONAL = (
     ("transformers", "the Hugging Face loop", "pip install 'adapt-core[hf]'"),
@@ -51,6 +50,8 @@ def adapt_launchers() -> list[LauncherSpec]:
 
 @hookimpl
 def adapt_optional_dependencies() -> list[OptionalDependency]:
+    from adapt_core.plugin.versions import installed_version  # Only `adapt doctor` asks, and it imports much.
+
     return [
         OptionalDependency(name=name, purpose=purpose, present=installed_version(name) is not None, add=command)
         for name, purpose, command in _OPTIONAL

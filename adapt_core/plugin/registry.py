@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -17,6 +16,7 @@ from pluggy import PluginManager, PluginValidationError
 
 from adapt_core.errors import InputError
 from adapt_core.plugin import hookspecs
+from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
 from adapt_core.plugin.specs import HOOK_API, LauncherSpec, MethodSpec, QuantizerSpec, Spec, TaskSpec
 
 ENTRY_POINT_GROUP = "adapt"
@@ -108,7 +108,7 @@ class Registry:
                 ignored: a variable may serve several environments.)
         """
         registry = cls()
-        found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name != CORE, e.name))
+        found = sorted(plugin_entries(ENTRY_POINT_GROUP), key=lambda e: (e.name != CORE, e.name))
         asked = [name.strip() for name in disabled if name.strip()]
         from_environment = os.environ.get(DISABLE_VARIABLE, "").split(",")
         off = {_normalise(name) for name in [*asked, *from_environment] if name.strip()}
@@ -126,12 +126,11 @@ class Registry:
                 registry._load(entry)
         return registry
 
-    def _load(self, entry: EntryPoint) -> None:
-        distribution = entry.dist
+    def _load(self, entry: PluginEntry) -> None:
         provenance = Provenance(
             plugin=entry.name,
-            distribution=distribution.name if distribution else "unknown distribution",
-            version=distribution.version if distribution else "unknown",
+            distribution=entry.distribution or "unknown distribution",
+            version=entry.version or "unknown",
         )
         try:
             plugin = entry.load()
@@ -227,8 +226,8 @@ class Registry:
         return str(name).partition(".")[0]
 
 
-def _names(entry: EntryPoint) -> tuple[str, ...]:
-    return (entry.name, entry.dist.name) if entry.dist else (entry.name,)
+def _names(entry: PluginEntry) -> tuple[str, ...]:
+    return (entry.name, entry.distribution) if entry.distribution else (entry.name,)
 
 
 def _normalise(name: str) -> str:

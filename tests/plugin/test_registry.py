@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,8 @@ from adapt_core.errors import ConfigError, InputError
 from adapt_core.hf import HF_LOOP
 from adapt_core.plugin import registry as registry_module
 from adapt_core.plugin import specs
-from adapt_core.plugin.registry import ENTRY_POINT_GROUP, Provenance, Registry
+from adapt_core.plugin.entry_points import PluginEntry
+from adapt_core.plugin.registry import Provenance, Registry
 from adapt_core.plugin.specs import MethodSpec, TaskSpec, hookimpl
 
 from .. import fakes
@@ -67,8 +67,8 @@ def test_a_broken_plugin_is_kept_apart_with_its_cause(plugin: Any, cause: str) -
 def test_a_plugin_that_exits_when_it_is_imported_is_kept_apart(monkeypatch: Any, tmp_path: Any) -> None:
     (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    entry = EntryPoint("leaving", "leaving", ENTRY_POINT_GROUP)
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [entry])
+    entry = PluginEntry("leaving", "leaving")
+    monkeypatch.setattr(registry_module, "plugin_entries", lambda group: [entry])
     assert broken_causes(Registry.discover()) == ["unknown distribution unknown: import failed: SystemExit: 0"]
 
 
