@@ -114,6 +114,28 @@ def adapt(tmp_path: Path) -> Adapt:
     return run
 
 
+@pytest.fixture
+def forked_adapt(tmp_path: Path) -> Adapt:
+    """Return `adapt` for commands that load a model: in processes with their imports done, which saves seconds."""
+    from adapt_core.testing.forks import COMMAND, LOOP, fork_server_of
+
+    def run(*arguments: str, input: str = "", encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:  # noqa: A002 - subprocess.run's word
+        return fork_server_of(*LOOP).run(COMMAND, *arguments, folder=tmp_path, given=input.encode(encoding))
+
+    return run
+
+
+Python = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def python() -> Python:
+    """Return a function that runs `python -c CODE ARGUMENTS...` in a folder, with nothing of adapt imported."""
+    from adapt_core.testing.forks import LIBRARIES, fork_server_of
+
+    return fork_server_of(*LIBRARIES).run
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Yield a headless Chromium; skip the tests without one."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from adapt_core.api import check, predict, run
+from adapt_core.testing.forks import LIBRARIES, fork_server_of
 
 
 def documented_keys(page: Path, table: int = 0) -> set[str]:
@@ -79,4 +80,5 @@ class TaskContract:
         card = (finished / "README.md").read_text(encoding="utf-8")
         lines = card.partition("```python\n")[2].partition("```")[0]
         code = f"{lines}\nimport sys\nassert not any(name.startswith('adapt_') for name in sys.modules)\n"
-        subprocess.run([sys.executable, "-c", code], cwd=finished, check=True, timeout=300)
+        done = fork_server_of(*LIBRARIES).run(code, folder=finished)
+        assert done.returncode == 0, done.stderr

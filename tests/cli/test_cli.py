@@ -88,21 +88,22 @@ def test_params_shows_defaults_bounds_and_what_turns_a_switch_on(adapt: Callable
     assert "Did you mean batch_size?" in unknown.stderr
 
 
-def test_doctor_shows_versions_devices_and_missing_dependencies(adapt: Callable[..., Any]) -> None:
-    report = json.loads(adapt("doctor", "--json").stdout)
+def test_doctor_shows_versions_devices_and_missing_dependencies(forked_adapt: Callable[..., Any]) -> None:
+    report = json.loads(forked_adapt("doctor", "--json").stdout)
     assert {"adapt-core", "torch", "click"} <= set(report["versions"])  # core and what it requires
     assert report["devices"][0].startswith("cpu: ")
     missing = [part for part in report["parts"] if not part["present"]]
     assert all(part["add"].startswith("pip install") for part in missing)
-    assert "flash-attn" in adapt("doctor").stdout
+    assert "flash-attn" in forked_adapt("doctor").stdout
 
 
-def test_doctor_asks_core_and_each_plugin_for_its_optional_dependencies(adapt: Callable[..., Any]) -> None:
-    named = {part["name"] for part in json.loads(adapt("doctor", "--json").stdout)["parts"]}
+def test_doctor_asks_core_and_each_plugin_for_its_optional_dependencies(forked_adapt: Callable[..., Any]) -> None:
+    report = json.loads(forked_adapt("doctor", "--json").stdout)
+    named = {part["name"] for part in report["parts"]}
     assert named >= {*DISTRIBUTIONS, *(dependency.name for dependency in builtin.adapt_optional_dependencies())}
-    if "adapt-vision-mm" in json.loads(adapt("doctor", "--json").stdout)["versions"]:
+    if "adapt-vision-mm" in report["versions"]:
         assert "mmdet" in named
-        without = json.loads(adapt("-p", "no:vision-mm", "doctor", "--json").stdout)["parts"]
+        without = json.loads(forked_adapt("-p", "no:vision-mm", "doctor", "--json").stdout)["parts"]
         assert "mmdet" not in {part["name"] for part in without}
 
 
@@ -142,9 +143,9 @@ def test_check_lists_every_problem_as_json(adapt: Callable[..., Any], tmp_path: 
 
 
 @pytest.mark.parametrize("command", ["predict", "export"])
-def test_what_is_no_run_folder_is_refused(adapt: Callable[..., Any], tmp_path: Path, command: str) -> None:
+def test_what_is_no_run_folder_is_refused(forked_adapt: Callable[..., Any], tmp_path: Path, command: str) -> None:
     rest = ["text"] if command == "predict" else ["--save-method", "safetensors", "-o", "out"]
-    done = adapt(command, str(tmp_path), *rest)
+    done = forked_adapt(command, str(tmp_path), *rest)
     assert done.returncode == 2
     assert "is not a run folder" in done.stderr
 

@@ -35,8 +35,8 @@ def keys_of(value: Any, depth: int) -> set[str]:
 
 
 @pytest.mark.parametrize(("command", "depth"), [("plugins", 2), ("doctor", 1)])
-def test_what_is_printed_is_what_is_promised(adapt: Adapt, command: str, depth: int) -> None:
-    printed = keys_of(json.loads(adapt(command, "--json").stdout), depth)
+def test_what_is_printed_is_what_is_promised(forked_adapt: Adapt, command: str, depth: int) -> None:
+    printed = keys_of(json.loads(forked_adapt(command, "--json").stdout), depth)
     assert promised(command) == printed
 
 

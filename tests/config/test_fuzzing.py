@@ -30,6 +30,8 @@ from adapt_core.plugin.registry import Registry
 from .. import fakes
 
 EXAMPLES = int(os.environ.get("ADAPT_FUZZ_EXAMPLES", "100"))
+EVERY = 1 if EXAMPLES > 100 else 3
+"""The short form leaves out every third line of a legacy config, the long form each of them in turn."""
 FUZZING = settings(max_examples=EXAMPLES, deadline=5000, suppress_health_check=list(HealthCheck), derandomize=True)
 SWITCHES = {"full": {}, "last_layer": {}, "4 bit": {"load_in_4bit": "true"}, "8 bit": {"load_in_8bit": "true"}}
 # Keys that choose what runs, or stand in for others: another value of theirs asks for another plan.
@@ -210,11 +212,11 @@ def test_a_damaged_file_never_ends_in_a_traceback(
         assert all(str(problem).strip() for problem in plan.problems)
 
 
-def test_every_legacy_config_with_any_one_line_lost_is_read_or_refused(
+def test_every_legacy_config_with_one_line_lost_is_read_or_refused(
     registry: Registry, counts: Counter[str], shared: Path
 ) -> None:
     for file in sorted((shared / "legacy_configs").iterdir()):
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        for number in range(len(lines)):
+        for number in range(0, len(lines), EVERY):
             text = "".join(lines[:number] + lines[number + 1 :])
             outcome(text, registry, counts, "DATASET=", "CUSTOM_DATASET_PATH=./d", "MODEL_PATH=./m")

@@ -69,7 +69,10 @@ def test_losses_in_mixed_precision_are_as_fine_as_in_one_process(
     assert (found != found.to(torch.bfloat16).to(torch.float64)).all()
 
 
-@pytest.mark.parametrize("changes", [{"GRADIENT_CHECKPOINTING": True}, {"fsdp_activation_checkpointing": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"GRADIENT_CHECKPOINTING": True}, pytest.param({"fsdp_activation_checkpointing": True}, marks=pytest.mark.slow)],
+)
 def test_an_adapter_trains_with_recomputed_activations(
     fsdp: dict[str, Any], ended: Run, tmp_path: Path, changes: dict[str, Any]
 ) -> None:

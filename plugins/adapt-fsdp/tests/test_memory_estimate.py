@@ -75,11 +75,11 @@ def test_what_is_gathered_follows_the_wrap_policy(keys: dict[str, Any], changes:
 
 
 def test_the_table_names_launchers_and_ranks(
-    adapt: Callable[..., subprocess.CompletedProcess[str]], keys: dict[str, Any], tmp_path: Path
+    forked_adapt: Callable[..., subprocess.CompletedProcess[str]], keys: dict[str, Any], tmp_path: Path
 ) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(keys), encoding="utf-8")
-    done = adapt("check", str(config))
+    done = forked_adapt("check", str(config))
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     table = {(row[0], row[1]) for row in rows if len(row) > 2}

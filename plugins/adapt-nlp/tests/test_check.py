@@ -174,14 +174,14 @@ def test_too_little_memory_or_disk_is_a_warning(
     assert any("disk: " in warning and "lower NO_OF_CHECKPOINTS" in warning for warning in warnings)
 
 
-def test_the_command_tells_it_all_and_as_json(adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:
+def test_the_command_tells_it_all_and_as_json(forked_adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(json.dumps(keys), encoding="utf-8")
-    told = adapt("check", "c.yaml")
+    told = forked_adapt("check", "c.yaml")
     assert told.returncode == 0, told.stderr
     for text in ("as the model sees it, 1: [CLS]", "of them train", "an estimate", "disk: up to", "ok: the config can"):
         assert text in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80
-    report = json.loads(adapt("check", "c.yaml", "--json").stdout)
+    report = json.loads(forked_adapt("check", "c.yaml", "--json").stdout)
     assert report["ok"] is True
     assert report["estimate"]["steps"] == 4
     assert report["estimate"]["memory"]["activations_are_an_estimate"] is True

@@ -218,10 +218,12 @@ def test_an_evaluation_that_fails_leaves_the_checkpoints(
     assert run(**STEPS, resume=True).metrics == whole.metrics
 
 
-def test_two_runs_on_one_folder(run: Run, keys: dict[str, Any], tmp_path: Path, adapt: Any, at_step: Any) -> None:
+def test_two_runs_on_one_folder(
+    run: Run, keys: dict[str, Any], tmp_path: Path, forked_adapt: Any, at_step: Any
+) -> None:
     second: list[Any] = []
     (tmp_path / "c.json").write_text(json.dumps(keys), encoding="utf-8")
-    at_step(2, lambda: second.append(adapt("run", "c.json", "--set", "OVERWRITE_OUTPUT_DIR=true")))
+    at_step(2, lambda: second.append(forked_adapt("run", "c.json", "--set", "OVERWRITE_OUTPUT_DIR=true")))
     assert run().status == "finished"
     assert second[0].returncode == 2
     assert "is in use by another run" in second[0].stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,54 +14,44 @@ import pytest
 
 from adapt_core.errors import InterruptedRunError
 from adapt_core.run_folder.checkpoints import newest_complete, step_of
+from adapt_core.testing.forks import COMMAND, LOOP, Forked, fork_server_of
 
 Run = Callable[..., Any]
 LONG = {"EPOCHS": 100_000, "INTERVAL": "no", "DO_EVAL": False, "LOGGING_STEPS": 1}
 
 
-def take_signals() -> None:
-    """In the child: a test's own process may have been started with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def begun(program: Any, tmp_path: Path) -> Any:
+    """Return the program once it has trained three steps."""
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    while not metrics.is_file() or metrics.read_text(encoding="utf-8").count("\n") < 3:
+        assert program.poll() is None, program.stderr
+        time.sleep(0.02)
+    return program
 
 
 @pytest.fixture
-def start(keys: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `adapt run` with changes and waits until it has trained three steps."""
-    begun: list[subprocess.Popen[str]] = []
+def start(keys: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., Forked]]:
+    """Starts `adapt run` with changes, its imports done, and waits until it has trained three steps."""
+    started: list[Forked] = []
 
-    def begin(**changes: Any) -> subprocess.Popen[str]:
-        config = tmp_path / "c.json"
-        config.write_text(json.dumps({**keys, **LONG, **changes}), encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "adapt_core", "run", str(config)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=take_signals,
-        )
-        begun.append(process)
-        metrics = tmp_path / "run" / "metrics.jsonl"
-        while not metrics.is_file() or metrics.read_text(encoding="utf-8").count("\n") < 3:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
-        return process
+    def begin(**changes: Any) -> Forked:
+        (tmp_path / "c.json").write_text(json.dumps({**keys, **LONG, **changes}), encoding="utf-8")
+        started.append(fork_server_of(*LOOP).start(COMMAND, "run", "c.json", folder=tmp_path))
+        return begun(started[-1], tmp_path)
 
     yield begin
-    for process in begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    for program in started:
+        program.kill()
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
 def test_a_signal_ends_the_run_with_a_checkpoint(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals, name: str
+    start: Callable[..., Forked], tmp_path: Path, number: signal.Signals, name: str
 ) -> None:
-    process = start(NUM_WORKERS=1)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 130, errors
+    program = start(NUM_WORKERS=1)
+    program.send_signal(number)
+    code, errors = program.wait(240), program.stderr
+    assert code == 130, errors
     assert f"{name}: stopping after this step with a checkpoint" in errors
     last = errors.strip().splitlines()[-1]
     checkpoint = newest_complete(tmp_path / "run" / "checkpoints")
@@ -73,33 +61,28 @@ def test_a_signal_ends_the_run_with_a_checkpoint(
     assert "Traceback" not in errors
 
 
-def test_a_second_signal_ends_at_once(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
-    slow = tmp_path / "slow"
-    slow.mkdir()
-    (slow / "sitecustomize.py").write_text(
-        "import time, transformers.trainer as trainer\n"
-        "whole = trainer.Trainer.training_step\n"
-        "def training_step(self, *args, **kwargs):\n"
-        "    while self.state.global_step >= 3:\n"
-        "        time.sleep(0.01)\n"
-        "    return whole(self, *args, **kwargs)\n"
-        "trainer.Trainer.training_step = training_step\n",
-        encoding="utf-8",
-    )
-    os.environ["PYTHONPATH"] = str(slow)
-    try:
-        process = start()
-    finally:
-        del os.environ["PYTHONPATH"]
-    assert process.stderr is not None
-    process.send_signal(signal.SIGINT)
-    while "Once more ends at once" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert errors.rstrip().endswith("interrupted.")
-    assert "Traceback" not in errors
+HANGING = (
+    "import time, transformers.trainer as trainer\n"
+    "whole = trainer.Trainer.training_step\n"
+    "def training_step(self, *args, **kwargs):\n"
+    "    while self.state.global_step >= 3:\n"
+    "        time.sleep(0.01)\n"
+    "    return whole(self, *args, **kwargs)\n"
+    "trainer.Trainer.training_step = training_step\n"
+)
+
+
+def test_a_second_signal_ends_at_once(keys: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(json.dumps({**keys, **LONG}), encoding="utf-8")
+    program = fork_server_of(*LOOP).start(HANGING + COMMAND, "run", "c.json", folder=tmp_path)
+    begun(program, tmp_path).send_signal(signal.SIGINT)
+    while "Once more ends at once" not in program.stderr:
+        assert program.poll() is None
+        time.sleep(0.02)
+    program.send_signal(signal.SIGINT)
+    assert program.wait(60) == 130, program.stderr
+    assert program.stderr.rstrip().endswith("interrupted.")
+    assert "Traceback" not in program.stderr
 
 
 def test_a_stopped_and_resumed_run_equals_one_that_was_not_stopped(

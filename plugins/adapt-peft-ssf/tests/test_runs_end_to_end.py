@@ -17,6 +17,7 @@ from peft import AutoPeftModelForSequenceClassification
 import adapt_core
 from adapt_core.cli import cli
 from adapt_core.errors import InputError
+from adapt_core.testing.forks import LIBRARIES, fork_server_of
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
@@ -86,8 +87,7 @@ def test_the_adapter_loads_with_plain_peft_in_a_fresh_process(
 ) -> None:
     adapt_core.run(config(tiny_encoder, inbox, tmp_path / "run", method=method, EPOCHS=1))
     script = LOAD.format(register="import adapt_peft_ssf.ssf" if method == "SSF" else "")
-    command = [sys.executable, "-c", script, str(tmp_path / "run"), str(tiny_encoder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = fork_server_of(*LIBRARIES, "peft").run(script, "run", str(tiny_encoder), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["difference"] <= 1e-5 * max(1.0, seen["largest"])
@@ -307,13 +307,7 @@ print(json.dumps([type(model).__name__, dtype, hasattr(model.config, "quantizati
 """
     card = (tmp_path / "run" / "README.md").read_text()
     (tmp_path / "lines.py").write_text(card.partition("```python\n")[2].partition("```")[0])
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "lines.py")],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path / "run",
-    )
+    done = fork_server_of(*LIBRARIES, "peft").run(script, str(tmp_path / "lines.py"), folder=tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == ["BertForSequenceClassification", "torch.float32", False]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,12 +79,11 @@ print(json.dumps([globals()[answer], [name for name in sys.modules if name.start
 """
 
 
-def plainly(folder: Path, example: str, given: str, answer: str) -> str:
+def plainly(python: Callable[..., Any], folder: Path, example: str, given: str, answer: str) -> str:
     """What the model card's loading lines, run in a fresh process without adapt, generate for a text."""
     card = (folder / "README.md").read_text(encoding="utf-8")
     (folder / "lines.py").write_text(card.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
-    command = [sys.executable, "-c", PLAIN, "lines.py", example, given, answer]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    done = python(PLAIN, "lines.py", example, given, answer, folder=folder)
     assert done.returncode == 0, done.stderr
     found, adapts = json.loads(done.stdout.splitlines()[-1])
     assert adapts == []
@@ -96,7 +93,9 @@ def plainly(folder: Path, example: str, given: str, answer: str) -> str:
 # --- whole runs --------------------------------------------------------------------------------------------------
 
 
-def test_a_translation_is_learned_and_plain_transformers_gives_the_same(translate: Run, tmp_path: Path) -> None:
+def test_a_translation_is_learned_and_plain_transformers_gives_the_same(
+    translate: Run, tmp_path: Path, python: Callable[..., Any]
+) -> None:
     data = write(tmp_path / "many", train=translations(400), validation=translations(24, 500))
     result = translate(
         CUSTOM_DATASET_PATH=str(data), MAX_STEPS=None, EPOCHS=14, LR=5e-3, WARMUP_RATIO=0.1, PREFIX="translate: "
@@ -107,13 +106,13 @@ def test_a_translation_is_learned_and_plain_transformers_gives_the_same(translat
     (found,) = predict(result.output_dir, [text])
     assert set(found) == {"text", "translation"}
     assert set(found["translation"].split()) & {word for n in range(12) for word in romanian(n).split()}
-    assert plainly(tmp_path / "run", "A text to translate.", text, "translation") == found["translation"]
+    assert plainly(python, tmp_path / "run", "A text to translate.", text, "translation") == found["translation"]
 
 
 @pytest.mark.parametrize("model", ["tiny_t5", "tiny_bart", "tiny_bert2bert"])
 @pytest.mark.parametrize("method", ["full", "last_layer"])
 def test_every_family_runs_under_both_methods_and_loads_again(
-    summarize: Run, tmp_path: Path, request: pytest.FixtureRequest, model: str, method: str
+    summarize: Run, tmp_path: Path, request: pytest.FixtureRequest, model: str, method: str, python: Callable[..., Any]
 ) -> None:
     form = "state_dict" if method == "last_layer" else "save_pretrained"
     result = summarize(
@@ -124,12 +123,12 @@ def test_every_family_runs_under_both_methods_and_loads_again(
     text = english(77)
     (found,) = predict(result.output_dir, [text])
     assert set(found) == {"text", "summary"}
-    assert plainly(tmp_path / "run", "A text to summarize.", text, "summary") == found["summary"]
+    assert plainly(python, tmp_path / "run", "A text to summarize.", text, "summary") == found["summary"]
 
 
 @pytest.mark.parametrize(("make", "begins"), [(nllb, True), (mbart, False)], ids=["nllb", "mbart"])
 def test_multilingual_models_generate_in_the_target_language(
-    translate: Run, tmp_path: Path, make: Callable[[], Any], begins: bool
+    translate: Run, tmp_path: Path, make: Callable[[], Any], begins: bool, python: Callable[..., Any]
 ) -> None:
     import torch
     from transformers import M2M100Config, M2M100ForConditionalGeneration, MBartConfig, MBartForConditionalGeneration
@@ -153,7 +152,7 @@ def test_multilingual_models_generate_in_the_target_language(
     assert saved.get("forced_bos_token_id") == (target if begins else None)
     assert (saved["decoder_start_token_id"] == target) is not begins
     (found,) = predict(result.output_dir, ["red cat"])
-    assert plainly(tmp_path / "run", "A text to translate.", "red cat", "translation") == found["translation"]
+    assert plainly(python, tmp_path / "run", "A text to translate.", "red cat", "translation") == found["translation"]
     data = write(tmp_path / "odd", train=[{"a": "x", "b": "y"}] * 20)
     with pytest.raises(InputError, match=r"target_lang: .* has no language 'tlh'"):
         translate(
@@ -373,11 +372,11 @@ def test_a_bad_document_is_named_by_its_row_or_dropped(
     assert summarize(CUSTOM_DATASET_PATH=data, SKIP_BAD_ROWS=True).data["train_dropped"] == 1
 
 
-def test_a_bad_row_ends_the_command_with_exit_code_2(adapt: Any, tiny_t5: Path, tmp_path: Path) -> None:
+def test_a_bad_row_ends_the_command_with_exit_code_2(forked_adapt: Any, tiny_t5: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "bad", train=[*translations(3), {"translation": {"en": "red"}}])
     keys = {"TASK": "translation", "MODEL_PATH": str(tiny_t5), "CUSTOM_DATASET_PATH": str(data)}
     (tmp_path / "c.yaml").write_text(json.dumps(keys), encoding="utf-8")
-    done = adapt("run", "c.yaml")
+    done = forked_adapt("run", "c.yaml")
     assert done.returncode == 2, done.stderr
     assert "train row 4: column 'translation', language 'ro': missing (null)" in done.stderr
     assert "Traceback" not in done.stderr

@@ -100,7 +100,9 @@ def test_a_test_split_is_scored_once_at_the_end(run: Run, tmp_path: Path, inbox:
 
 
 @pytest.mark.parametrize("save_method", SAVE_METHODS)
-def test_each_saved_form_loads_without_adapt_and_predicts_the_same(run: Run, tmp_path: Path, save_method: str) -> None:
+def test_each_saved_form_loads_without_adapt_and_predicts_the_same(
+    run: Run, tmp_path: Path, python: Callable[..., Any], save_method: str
+) -> None:
     run(SAVE_METHOD=save_method)
     folder = tmp_path / "run"
     texts = ["Can I renew my books?", "The 3D printer jams.", "Where is the key of the hall?"]
@@ -118,7 +120,7 @@ def test_each_saved_form_loads_without_adapt_and_predicts_the_same(run: Run, tmp
         f"print(json.dumps([score(text) for text in {texts!r}]))\n"
         "assert not any(name.startswith(('adapt_', 'peft')) for name in sys.modules if sys.modules[name])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
+    done = python(program, folder=folder)
     assert done.returncode == 0, done.stderr
     for mine, (label, score) in zip(ours, json.loads(done.stdout.splitlines()[-1]), strict=True):
         assert mine["label"] == label
@@ -166,8 +168,9 @@ def test_predict_reads_texts_and_files(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_command_line_runs_predicts_and_exports(
-    adapt: Callable[..., Any], keys: dict[str, Any], tmp_path: Path
+    forked_adapt: Callable[..., Any], keys: dict[str, Any], tmp_path: Path
 ) -> None:
+    adapt = forked_adapt
     (tmp_path / "c.yaml").write_text("".join(f"{key}: {value}\n" for key, value in keys.items()), encoding="utf-8")
     done = adapt("run", "c.yaml", "--json")
     assert done.returncode == 0, done.stderr
@@ -217,12 +220,14 @@ def test_ctrl_c_ends_a_run_with_its_own_exit_code(keys: dict[str, Any], tmp_path
     assert not (tmp_path / "run" / "result.json").exists()
 
 
-def test_check_and_dry_run_accept_what_can_run(adapt: Callable[..., Any], keys: dict[str, Any], tmp_path: Path) -> None:
+def test_check_and_dry_run_accept_what_can_run(
+    forked_adapt: Callable[..., Any], keys: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "c.yaml").write_text("".join(f"{key}: {value}\n" for key, value in keys.items()), encoding="utf-8")
-    checked = adapt("check", "c.yaml")
+    checked = forked_adapt("check", "c.yaml")
     assert checked.returncode == 0, checked.stderr
     assert "ok: the config can run." in checked.stdout
-    dry = adapt("run", "c.yaml", "--dry-run", "--json")
+    dry = forked_adapt("run", "c.yaml", "--dry-run", "--json")
     assert json.loads(dry.stdout)["config"]["LR"] == 0.01
     assert not (tmp_path / "run").exists()
 

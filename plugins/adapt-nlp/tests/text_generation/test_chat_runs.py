@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +41,17 @@ def trained(tmp_path: Path, rows: list[dict[str, str]], template: str | None, **
     )
 
 
-def as_the_card_writes(folder: Path, old: str, new: str) -> str:
+def as_the_card_writes(python: Callable[..., Any], folder: Path, old: str, new: str) -> str:
     code = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
     assert old in code
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code.replace(old, new)}\nprint(repr(text))"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    done = python(f"{code.replace(old, new)}\nprint(repr(text))", folder=folder)
+    assert done.returncode == 0, done.stderr
     return str(eval(done.stdout.splitlines()[-1], {}))  # what repr wrote
 
 
 @pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
 def test_questions_are_answered_with_the_template_and_the_answer_ends(
-    tmp_path: Path, packing: bool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, packing: bool, capsys: pytest.CaptureFixture[str], python: Callable[..., Any]
 ) -> None:
     rows = [{"question": question, "answer": answer} for question, answer in PAIRS.items()]
     result = trained(tmp_path, rows, NO_END, input_column="question", target_column="answer", packing=packing)
@@ -66,15 +59,15 @@ def test_questions_are_answered_with_the_template_and_the_answer_ends(
     assert [answer["generated_text"] for answer in found] == [*PAIRS.values(), "positive"]
     assert [answer["prompt"] for answer in found] == [*PAIRS, "film"]
     if packing:
-        assert as_the_card_writes(Path(result.output_dir), "Name three rivers.", "film") == "positive"
+        assert as_the_card_writes(python, Path(result.output_dir), "Name three rivers.", "film") == "positive"
 
 
-def test_a_completion_behind_a_space_is_predicted(tmp_path: Path) -> None:
+def test_a_completion_behind_a_space_is_predicted(tmp_path: Path, python: Callable[..., Any]) -> None:
     rows = [{"prompt": f"review: {text}\nsentiment: ", "completion": answer} for text, answer in PAIRS.items()]
     result = trained(tmp_path, rows, None)
     found = predict(result.output_dir, [row["prompt"] for row in rows])
     assert [answer["generated_text"] for answer in found] == list(PAIRS.values())
-    written = as_the_card_writes(Path(result.output_dir), '"Once upon a time"', repr(rows[1]["prompt"]))
+    written = as_the_card_writes(python, Path(result.output_dir), '"Once upon a time"', repr(rows[1]["prompt"]))
     assert written == "positive"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,17 +179,12 @@ print(repr(text), [m for m in sys.modules if m.startswith("adapt")])
 
 
 @pytest.mark.parametrize("save_method", SAVE_METHODS)
-def test_the_card_s_lines_write_the_same_without_adapt(generate: Run, tmp_path: Path, save_method: str) -> None:
+def test_the_card_s_lines_write_the_same_without_adapt(
+    generate: Run, python: Callable[..., Any], save_method: str
+) -> None:
     result = generate(SAVE_METHOD=save_method, MAX_STEPS=3, DO_EVAL=False, INTERVAL="no")
     (ours,) = predict(result.output_dir, ["please send"], trust=True)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, "README.md", "please send"],
-        cwd=result.output_dir,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = python(LOAD, "README.md", "please send", folder=Path(result.output_dir))
     assert done.stdout.splitlines()[-1:] == [f"{ours['generated_text']!r} []"], done.stderr
 
 

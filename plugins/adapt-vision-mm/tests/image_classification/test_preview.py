@@ -72,12 +72,12 @@ def test_check_foretells_what_the_run_counts(config: Keys) -> None:
     assert found.memory.activations
 
 
-def test_the_command_writes_the_drawing(adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:
+def test_the_command_writes_the_drawing(forked_adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(json.dumps(keys), encoding="utf-8")
-    told = adapt("check", "c.yaml", "--draw", "seen.png")
+    told = forked_adapt("check", "c.yaml", "--draw", "seen.png")
     assert told.returncode == 0, told.stderr
     assert "drawn: seen.png" in told.stdout
     assert Image.open(tmp_path / "seen.png").format == "PNG"
-    refused = adapt("check", "c.yaml", "--draw", "no/such/folder/seen.png")
+    refused = forked_adapt("check", "c.yaml", "--draw", "no/such/folder/seen.png")
     assert refused.returncode == 2
     assert "--draw no/such/folder/seen.png cannot be written" in refused.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,7 +230,7 @@ torch.save(getattr(output, "logits", output), "probe.pt")
 @pytest.mark.parametrize("save_method", ["state_dict", "safetensors", "full_torch_model", "save_pretrained"])
 @pytest.mark.parametrize("library", ["timm", "hf"])
 def test_the_model_card_s_lines_load_the_model_without_adapt(
-    run: Run, run_hf: Run, tmp_path: Path, photo: Path, library: str, save_method: str
+    run: Run, run_hf: Run, tmp_path: Path, photo: Path, python: Callable[..., Any], library: str, save_method: str
 ) -> None:
     folder = tmp_path / "run"
     (run if library == "timm" else run_hf)(SAVE_METHOD=save_method, EPOCHS=2)
@@ -244,7 +242,7 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     logits = "model(transform(photo)[None])" if library == "timm" else "model(**inputs).logits"
     score = f"open('name.txt', 'w').write(f'{{name}} {{{logits}.softmax(-1).max().item()}}')"
     script = f"import sys\n{source}\n{score}\n{_PROBE}"
-    loaded = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+    loaded = python(script, folder=folder)
     assert loaded.returncode == 0, loaded.stderr
     from adapt_core.execution.finished_run import FinishedRun
 
@@ -293,16 +291,11 @@ def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) 
             predict(tmp_path / "run", [str(wrong)])
 
 
-def test_the_command_line_prints_a_prediction_in_words(run: Run, tmp_path: Path, photo: Path) -> None:
+def test_the_command_line_prints_a_prediction_in_words(
+    run: Run, tmp_path: Path, photo: Path, forked_adapt: Callable[..., Any]
+) -> None:
     run()
-    done = subprocess.run(
-        [sys.executable, "-m", "adapt_core", "predict", "run", "-"],
-        input=f"\n{photo}\n",
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked_adapt("predict", "run", "-", input=f"\n{photo}\n")
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.splitlines()
     assert header == "image\tlabel\tscore\ttop\tdrawn"

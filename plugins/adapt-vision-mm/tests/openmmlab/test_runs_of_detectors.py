@@ -20,7 +20,9 @@ pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 from .detectors import SMALL_RTMDET, lines
 
 
-def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(trained: Path, squares: Path) -> None:
+def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(
+    trained: Path, squares: Path, python: Callable[..., Any]
+) -> None:
     """The lines of the model card, in a fresh process."""
     card = (trained / "README.md").read_text(encoding="utf-8")
     code = card.split("```python\n")[1].split("```")[0]
@@ -29,13 +31,7 @@ def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(trained: Path,
     code = re.sub(r"^# (?=inference_detector)", "found = ", code, flags=re.MULTILINE)
     code = code.replace("photo.jpg", str(squares / "1.png"))
     code += "\nprint('best', found.pred_instances.scores.max().item())"
-    done = subprocess.run(
-        [sys.executable, "-c", code + "\nprint(sorted(model.dataset_meta['classes']))"],
-        cwd=trained,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python(code + "\nprint(sorted(model.dataset_meta['classes']))", folder=trained)
     assert done.returncode == 0, done.stderr
     assert "['blue', 'red']" in done.stdout
     best = float(done.stdout.split("best ")[1].split()[0])

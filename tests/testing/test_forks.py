@@ -1,0 +1,85 @@
+"""A forked program behaves as one that `python -c` runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapt_core.testing.forks import COMMAND, ForkServer
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    started = ForkServer("decimal", "no_such_module")
+    yield started
+    started.close()
+
+
+PROGRAM = """\
+import json, os, sys
+print(json.dumps([sys.argv, os.getcwd(), os.environ.get("COLOUR"), sys.path[0], __name__, sys.stdin.read()]))
+print("a remark", file=sys.stderr)
+sys.exit(3)
+"""
+
+
+def test_it_sees_and_answers_what_a_process_of_its_own_would(server: ForkServer, tmp_path: Path) -> None:
+    given = "one\ntwo\n"
+    forked = server.run(PROGRAM, "a", "b c", folder=tmp_path, environment={"COLOUR": "red"}, given=given.encode())
+    plain = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "a", "b c"],
+        cwd=tmp_path,
+        env={"COLOUR": "red"},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (forked.returncode, forked.stdout, forked.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert json.loads(forked.stdout) == [["-c", "a", "b c"], str(tmp_path), "red", "", "__main__", given]
+
+
+def test_its_imports_are_done_and_nothing_of_adapt_among_them(server: ForkServer, tmp_path: Path) -> None:
+    code = "import sys; print('decimal' in sys.modules, any(name.startswith('adapt') for name in sys.modules))"
+    assert server.run(code, folder=tmp_path).stdout == "True False\n"
+
+
+def test_what_one_program_changes_no_other_sees(server: ForkServer, tmp_path: Path) -> None:
+    server.run("import decimal; decimal.mark = 1", folder=tmp_path)
+    assert server.run("import decimal; print(hasattr(decimal, 'mark'))", folder=tmp_path).stdout == "False\n"
+
+
+def test_an_exception_ends_it_with_1_and_a_traceback(server: ForkServer, tmp_path: Path) -> None:
+    done = server.run("import atexit; atexit.register(print, 'the end'); raise KeyError('lost')", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "the end\n")
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("KeyError: 'lost'\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+def test_a_signal_ends_it(server: ForkServer, tmp_path: Path, number: int, code: int) -> None:
+    program = server.start("import time; print('ready', flush=True); time.sleep(60)", folder=tmp_path)
+    while "ready" not in program.stdout:
+        assert program.poll() is None
+        time.sleep(0.01)
+    program.send_signal(number)
+    assert program.wait(30) == code
+    assert ("KeyboardInterrupt" in program.stderr) == (number == signal.SIGINT)
+
+
+def test_one_that_does_not_end_in_time_is_killed(server: ForkServer, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.run("import time; time.sleep(60)", folder=tmp_path, timeout=0.2)
+
+
+def test_the_command_runs_in_it(server: ForkServer, tmp_path: Path) -> None:
+    done = server.run(COMMAND, "no-such-command", folder=tmp_path)
+    assert done.returncode == 2
+    assert "no-such-command" in done.stderr
