@@ -2,6 +2,30 @@
 
 The public Python API is in `__init__.pyi`. Its names load on first use: importing this package costs nothing, and torch
 is imported only when a run starts. `adapt_core.plugin` and `adapt_core.hf` are the public names for plugin authors.
+
+api.py           run, check, predict, export
+contracts.py     the protocols Task, Method, Quantizer, Launcher, Loop
+capabilities.py  optional protocols: what an implementation may support
+evaluation.py    data classes that loops and reports share
+result.py        RunResult and the types in it
+errors.py        errors with exit codes
+lazy.py          names that load on first use
+builtin.py       the hook module of what core provides
+plugin/          hooks, specs, parameters, registry
+config/          from YAML to a plan
+run_folder/      paths, checkpoints, resume
+runtime/         progress, logs, signals, trackers
+nn/              structure and weights of torch modules
+distributed/     processes, devices, sharding
+verification/    training check, merge check
+execution/       a run from top to bottom
+methods/         full, last_layer
+launchers/       local
+report/          report.html, the model card, adapt compare
+estimate/        adapt check
+cli/             one module per command
+testing/         contract tests and small models for plugin authors
+hf/              what tasks on Hugging Face models share
 """
 
 from __future__ import annotations

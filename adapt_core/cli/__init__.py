@@ -1,4 +1,19 @@
-"""The `adapt` command. Each subcommand's module is imported when it is called, and none of them imports torch."""
+"""The `adapt` command. Each subcommand's module is imported when it is called, and none of them imports torch.
+
+run.py         adapt run
+check.py       adapt check
+init.py        adapt init
+predict.py     adapt predict
+export.py      adapt export
+compare.py     adapt compare
+plugins.py     adapt plugins
+params.py      adapt params
+completion.py  adapt completion
+doctor.py      adapt doctor
+options.py     options that several commands share
+output.py      what a command prints
+tables.py      plain text tables
+"""
 
 from __future__ import annotations
 

@@ -13,5 +13,6 @@ core_params.py  the keys that core owns
 known_keys.py   every documented key and the distribution that owns it
 other_names.py  names of other tools for our keys
 legacy.py       keys of nyuntam_adapt that changed or have no effect
+legacy_values.py  values of its files, as adapt reads them
 starter.py      `adapt init`: a starter config
 """

@@ -1,1 +1,8 @@
-"""Estimates of a run's steps, memory and disk: `adapt check`."""
+"""Estimates of a run's steps, memory and disk: `adapt check`.
+
+estimate.py     the estimate of a plan: model inputs, steps, parameters, memory and disk
+memory.py       the bytes of a run's tensors
+optimizers.py   the state that each optimizer keeps for a parameter
+activations.py  activations kept for the backward pass
+ranks.py        the memory of each process, under every launcher
+"""

@@ -1,1 +1,4 @@
-"""Built-in launchers."""
+"""Built-in launchers.
+
+local.py  the run takes place in this process
+"""

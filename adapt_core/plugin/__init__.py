@@ -6,6 +6,7 @@
 params.py        a parameter's declaration: type, default, bounds, help
 specs.py         what a plugin registers; HOOK_API, hookimpl
 hookspecs.py     the hooks that a plugin may implement
+import_strings.py  "package.module:Name"
 versions.py      versions of adapt, its plugins and the libraries underneath
 entry_points.py  which plugins are installed
 registry.py      discovery: what is registered by whom, broken plugins kept apart

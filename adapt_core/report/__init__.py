@@ -1,4 +1,18 @@
-"""`report.html`: what a run did, on one page that opens from disk."""
+"""`report.html`: what a run did, on one page that opens from disk.
+
+page.py               the report of one run, gathered for the template
+headline.py           the metric that decides what is best, before and after
+samples.py            validation rows with what was expected and predicted
+classes.py            scores of the classes, and confusions
+curves.py             the curves of metrics.jsonl
+charts.py             line charts as numbers
+configuration.py      the resolved config, with what differs from the defaults
+evaluation_record.py  predictions and class scores, before and after training
+html.py               the page templates, filled in
+comparison.py         adapt compare: several runs side by side
+model_card.py         README.md of a run folder
+markdown.py           text of others in Markdown
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 They use the same hooks as a plugin's. A third party's tracker is a plugin that implements these hooks, and needs no
 key: it observes wherever it is installed (`adapt -p no:NAME` leaves it out).
+
+tensorboard.py  event files for TensorBoard
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 plugin.py           the hooks
 params.py           parameters of the launchers
 launcher.py         what both launchers share
-ddp.py, fsdp.py     the launchers
+ddp.py              the launcher ddp
+fsdp.py             the launcher fsdp
 validation.py       plans that they refuse
 devices.py          GPUs and processes of this machine
 rendezvous.py       machines meet at one store

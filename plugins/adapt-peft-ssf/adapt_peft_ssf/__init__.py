@@ -1,1 +1,9 @@
-"""adapt-peft-ssf: see README.md."""
+"""adapt-peft-ssf: see README.md.
+
+plugin.py    the hook module
+params.py    the parameters of each method and quantizer
+methods/     LoRA, DoRA, SSF and any other method of peft
+ssf/         SSF as a tuner of peft's
+quantizers/  4 and 8 bits
+weights.py   the weights of layers, as adapters find them
+"""

@@ -2,6 +2,7 @@
 
 adapter.py      the base of all: attach, trainable groups, files, merge
 targets.py      the modules that get an adapter
+patterns.py     LoRA's parameters that choose modules by name
 heads.py        the modules that train in full and are saved with it
 peft_models.py  adapters on Hugging Face models and on any other module, in one file format
 lora.py         LoRA

@@ -2,6 +2,10 @@
 
 Importing this package makes peft know the type "SSF": `get_peft_model`, `PeftModel.from_pretrained` and the rest then
 work as with peft's own methods.
+
+config.py  the config, as peft keeps it in adapter_config.json
+layer.py   layers whose output is scaled and shifted
+model.py   the tuner
 """
 
 from __future__ import annotations

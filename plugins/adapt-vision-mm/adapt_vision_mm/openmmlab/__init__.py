@@ -25,6 +25,7 @@ In the order of the flow:
     preview                   drawn images for the report and `adapt check`
     activation_memory         bytes that a forward pass keeps
     activation_checkpointing  GRADIENT_CHECKPOINTING
+    spec                      the optimizers and schedules of the loop
     loop                      one Runner of mmengine for one job
     optimizer                 OPTIMIZER as `optim_wrapper`
     weight_decay              parameters that decay

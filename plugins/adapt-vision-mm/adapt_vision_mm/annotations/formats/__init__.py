@@ -4,9 +4,11 @@ A new format is a module of this package that ends in `FORMAT: AnnotationFormat 
 task that needs what its annotations hold (boxes, masks or keypoints) then reads it.
 
     contract        what a format is
-    coco            COCO JSON, with coco_fields: its entries' fields, each as what it means or with its defect
+    coco            COCO JSON
+    coco_fields     the fields of its entries, each as what it means or with its defect
     pascal_voc      Pascal VOC's XML files
-    label_maps      PNG label maps, with label_values: classes and instances by the values of pixels
+    label_maps      PNG label maps
+    label_values    classes and instances by the values of pixels
 """
 
 from __future__ import annotations

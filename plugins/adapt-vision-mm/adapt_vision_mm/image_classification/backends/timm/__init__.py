@@ -1,6 +1,7 @@
 """timm models.
 
 backend.py       the backend
+reference.py     the model that a config means
 models.py        architectures and published weights -> a classifier; saving, loading
 weights.py       a file of weights -> a model
 preprocessing.py timm's data config -> transforms
