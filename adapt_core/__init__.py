@@ -4,7 +4,7 @@ The public Python API is in `__init__.pyi`. Its names load on first use: importi
 is imported only when a run starts. `adapt_core.plugin` and `adapt_core.hf` are the public names for plugin authors.
 
 api.py           run, check, predict, export
-contracts.py     the protocols Task, Method, Quantizer, Launcher, Loop
+contracts/       the protocols Task, Method, Quantizer, Launcher, Loop
 capabilities.py  optional protocols: what an implementation may support
 evaluation.py    data classes that loops and reports share
 result.py        RunResult and the types in it

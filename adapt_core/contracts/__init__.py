@@ -1,0 +1,30 @@
+"""The protocols of a plugin's implementations.
+
+The pipeline (`adapt_core.execution.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
+nothing of tasks, tasks nothing of methods, neither of launchers.
+
+task.py      Task: data, model, metrics, saved formats, predictions
+model.py     Quantizer and Method, and what they get: the loaded model, the facts that a method attaches by
+loop.py      Loop and what it gets: the data, the job, how processes share the model
+launcher.py  Launcher: the processes of a run
+"""
+
+from adapt_core.contracts.launcher import Launcher, Work
+from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, TrainResult
+from adapt_core.contracts.model import AttachContext, LoadedModel, Method, Quantizer
+from adapt_core.contracts.task import Task
+
+__all__ = [
+    "AttachContext",
+    "Job",
+    "Launcher",
+    "LoadedModel",
+    "Loop",
+    "Method",
+    "ParallelStrategy",
+    "Quantizer",
+    "Task",
+    "TaskData",
+    "TrainResult",
+    "Work",
+]
