@@ -1,22 +1,17 @@
-"""Image classification end to end: models of both libraries, every method, every form of saving, prediction, resume."""
+"""Image classification end to end: models of both libraries, every method, the same again after a resume."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from adapt_core.errors import InputError
-
-from ..pictures import picture
 
 Run = Callable[..., Any]
 
@@ -28,14 +23,6 @@ def lines(folder: Path, phase: str) -> list[dict[str, Any]]:
 
 def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in lines(folder, "train")]
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photos" / "photo.png"
-    path.parent.mkdir()
-    picture("red", 999).save(path)
-    return path
 
 
 # --- learning ----------------------------------------------------------------------------------------------------
@@ -213,108 +200,3 @@ def test_a_cut_run_resumed_equals_the_whole(
     assert resumed.steps == 6
     whole, again = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], again[name]) for name in whole)
-
-
-# --- saved, loaded, used -----------------------------------------------------------------------------------------
-
-_PROBE = """
-import torch
-inputs = torch.linspace(-1, 1, 2 * 3 * 32 * 32).view(2, 3, 32, 32)
-with torch.no_grad():
-    output = model(inputs)
-assert not [name for name in sys.modules if name.partition(".")[0] in ("adapt_core", "adapt_vision_mm", "peft")]
-torch.save(getattr(output, "logits", output), "probe.pt")
-"""
-
-
-@pytest.mark.parametrize("save_method", ["state_dict", "safetensors", "full_torch_model", "save_pretrained"])
-@pytest.mark.parametrize("library", ["timm", "hf"])
-def test_the_model_card_s_lines_load_the_model_without_adapt(
-    run: Run, run_hf: Run, tmp_path: Path, photo: Path, python: Callable[..., Any], library: str, save_method: str
-) -> None:
-    folder = tmp_path / "run"
-    (run if library == "timm" else run_hf)(SAVE_METHOD=save_method, EPOCHS=2)
-    source = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    source = re.sub(r"^# (?=from |photo = |inputs = )", "", source, flags=re.MULTILINE)
-    source = re.sub(r"^# (?=labels\[|model\.config)", "name = ", source, flags=re.MULTILINE)
-    photo = _turned_and_transparent(photo)
-    source = source.replace("photo.jpg", str(photo))
-    logits = "model(transform(photo)[None])" if library == "timm" else "model(**inputs).logits"
-    score = f"open('name.txt', 'w').write(f'{{name}} {{{logits}.softmax(-1).max().item()}}')"
-    script = f"import sys\n{source}\n{score}\n{_PROBE}"
-    loaded = python(script, folder=folder)
-    assert loaded.returncode == 0, loaded.stderr
-    from adapt_core.execution.finished_run import FinishedRun
-
-    model = FinishedRun.open(folder, trust=True).model()
-    inputs = torch.linspace(-1, 1, 2 * 3 * 32 * 32).view(2, 3, 32, 32)
-    with torch.no_grad():
-        output = model(inputs)
-    assert torch.equal(torch.load(folder / "probe.pt"), getattr(output, "logits", output))
-    from adapt_core.api import predict
-
-    [found] = predict(folder, [str(photo)], trust=True)
-    name, _, score = (folder / "name.txt").read_text().rpartition(" ")
-    assert found["label"] == name
-    assert found["score"] == pytest.approx(float(score), abs=1e-5)
-
-
-def _turned_and_transparent(photo: Path) -> Path:
-    """Return a copy of a picture that its EXIF turns, half of it transparent."""
-    with Image.open(photo) as image:
-        changed = image.convert("RGBA")
-    changed.paste((0, 0, 255, 0), (0, 0, changed.width // 2, changed.height))
-    exif = changed.getexif()
-    exif[0x0112] = 6
-    changed.save(photo.with_name("turned.png"), exif=exif)
-    return photo.with_name("turned.png")
-
-
-def test_prediction_of_files_and_folders(run: Run, tmp_path: Path, photo: Path) -> None:
-    from adapt_core.api import predict
-
-    run(EPOCHS=4, augmentation=False)
-    shutil.copy(photo, photo.parent / "again.png")
-    results = predict(tmp_path / "run", [str(photo), str(photo.parent)])
-    assert [Path(result["image"]).name for result in results] == ["photo.png", "again.png", "photo.png"]
-    assert results[0]["label"] == "red"
-    assert results[0]["score"] == max(results[0]["top"].values())
-    assert sum(results[0]["top"].values()) == pytest.approx(1, abs=1e-4)
-    drawn = [Path(result["drawn"]) for result in results]
-    assert [path.name for path in drawn] == ["photo.png", "again.png", "photo-2.png"]
-    assert drawn[0].parent == tmp_path / "run" / "predictions"
-    with Image.open(photo) as plain, Image.open(drawn[0]) as marked:
-        assert (marked.size, marked.tobytes() == plain.tobytes()) == (plain.size, False)
-    assert json.loads((drawn[0].parent / "predictions.json").read_text(encoding="utf-8")) == results
-    for wrong, message in ((tmp_path / "no.jpg", "cannot be opened"), (tmp_path / "run" / "checkpoints", "no images")):
-        with pytest.raises(InputError, match=message):
-            predict(tmp_path / "run", [str(wrong)])
-
-
-def test_the_command_line_prints_a_prediction_in_words(
-    run: Run, tmp_path: Path, photo: Path, forked_adapt: Callable[..., Any]
-) -> None:
-    run()
-    done = forked_adapt("predict", "run", "-", input=f"\n{photo}\n")
-    assert done.returncode == 0, done.stderr
-    header, row = done.stdout.splitlines()
-    assert header == "image\tlabel\tscore\ttop\tdrawn"
-    image, label, score, top, drawn = row.split("\t")
-    assert (image, drawn) == (str(photo.relative_to(tmp_path)), "run/predictions/photo.png")
-    assert len(score) <= len("0.1234")
-    assert top.startswith(f"{label} {score}, ")
-
-
-@pytest.mark.parametrize("library", ["timm", "hf"])
-def test_an_unmerged_adapter_predicts_and_exports(
-    run: Run, run_hf: Run, tmp_path: Path, photo: Path, library: str
-) -> None:
-    pytest.importorskip("adapt_peft_ssf")
-    import adapt_core
-    from adapt_core.api import predict
-
-    (run if library == "timm" else run_hf)(method="LoRA", MERGE_ADAPTER=False, LR=0.02)
-    [unmerged] = predict(tmp_path / "run", [str(photo)])
-    adapt_core.export(tmp_path / "run", "save_pretrained", tmp_path / "exported")
-    assert (tmp_path / "exported" / "model.safetensors").exists()
-    assert unmerged["label"] in ("blue", "green", "red")
