@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from adapt_core.plugin.registry import Registry
@@ -24,11 +25,14 @@ def versions(registry: Registry) -> dict[str, str]:
 
 
 def installed_version(distribution: str) -> str | None:
-    """Return the version of an installed distribution, or None."""
+    """Return the version of an installed distribution, or None. Each is read once: several runs of a process ask."""
     try:
-        return version(distribution)
+        return _version(distribution)
     except PackageNotFoundError:
         return None
+
+
+_version = cache(version)
 
 
 def _requirements(distribution: str) -> set[str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.runtime.plain_text import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PICTURE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+")
 """A picture as a task's samples hold it. Text of a data set is shown as text, whatever it begins with."""
@@ -16,6 +20,12 @@ def render(template: str, **values: Any) -> str:
 
     Control characters and overrides of direction in a value are shown as escapes, as on a terminal.
     """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates, which are compiled once in a process that makes several reports."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,7 +36,7 @@ def render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.tests["picture"] = is_picture
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def is_picture(value: Any) -> bool:
