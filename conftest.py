@@ -33,6 +33,11 @@ def _leave_modules_out_of_collections() -> None:
         gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Give the end of the interpreter what was left out: a library's binding reports what it does not find."""
+    gc.unfreeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip `no_gpu` tests on a machine with a GPU, whose kernels sum in varying order."""
     _leave_modules_out_of_collections()

@@ -10,6 +10,7 @@ its answer:
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -56,7 +57,8 @@ if __name__ == "__main__":
     for module in sys.argv[1:]:
         with suppress(ImportError):  # What is not installed here, no program here imports.
             importlib.import_module(module)
-    gc.freeze()  # Collections in a child pass over what was imported.
+    gc.freeze()  # Collections in a child pass over what was imported,
+    atexit.register(gc.unfreeze)  # and the end of the interpreter does not.
     if (wanted := serve()) is not None:
         become(wanted)
         sys.modules["__main__"] = types.ModuleType("__main__")
