@@ -103,7 +103,7 @@ def test_flash_attention_is_not_used_where_it_cannot_be_and_said(
 
 
 def test_gradient_checkpointing_gives_the_same_gradients(run: Run, tmp_path: Path) -> None:
-    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": None, "image_processor_path": None}
+    vit = {"MODEL_PATH": "test_vit", "model_type": None, "image_processor_path": None}
     settings = {**vit, "MAX_STEPS": 1, "MAX_TRAIN_SAMPLES": 8, "DO_EVAL": False, "OPTIMIZER": "sgd", "LR": 0.1}
     files = []
     for name, on in (("off", False), ("on", True)):

@@ -79,7 +79,7 @@ def test_linear_layers_are_quantized_in_both_libraries(run: Run, run_hf: Run, sw
     pytest.importorskip("adapt_peft_ssf")
     hf = run_hf(**{"method": "LoRA", switch: True, "LR": 0.01})
     assert hf.training_check["verdict"] == "learned"
-    vit = {"MODEL_PATH": "vit_tiny_patch16_224", "model_type": "vit_timm", "image_processor_path": None}
+    vit = {"MODEL_PATH": "test_vit", "model_type": None, "image_processor_path": None}  # timm's own for tests
     timm = run(**{"method": "LoRA", switch: True, **vit, "MAX_STEPS": 3, "OVERWRITE_OUTPUT_DIR": True})
     assert timm.quantization == hf.quantization
     assert timm.training_check["verdict"] == "learned"
