@@ -27,8 +27,7 @@ from adapt_core.report import report_run
 from adapt_core.report.evaluation_record import EvaluationRecord
 from adapt_core.report.model_card import model_card
 from adapt_core.result import RunResult
-from adapt_core.run_folder.claims import claim, complete, seal_names
-from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.claims import complete, make_empty_folder, place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.cores import loading_processes
@@ -190,7 +189,8 @@ class Run:
         if self.world.is_main:
             self.decision.begin(self.plan)
             if self.plan.run.trackers:
-                claim(self.folder.path, *self.plan.run.trackers)
+                for name in self.plan.run.trackers:
+                    make_empty_folder(self.folder.path, name)
             start_trackers(self.plan, self.registry)
         self.recorder.started(self.plan)
 
@@ -254,8 +254,7 @@ class Run:
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
         result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
         spec = self.registry.task_spec(self.plan.task.name)
-        claim(folder.path, folder.card.name, folder.report.name, folder.result.name)
-        write_text(folder.card, model_card(self.plan, spec, self.components.task, result))
+        place_text(folder.path, folder.card.name, model_card(self.plan, spec, self.components.task, result))
         artifacts["model card"] = folder.card.name
         if report_run(self.plan, self.registry, folder, result):
             artifacts["report"] = folder.report.name
@@ -263,9 +262,7 @@ class Run:
         if self.plan.run.push_to_hub and isinstance(task, SupportsHubUpload):
             artifacts["hub"] = task.push_to_hub(self.plan.run.push_to_hub, folder)
         result = attrs.evolve(result, artifacts=artifacts)
-        written = (folder.card, folder.report, folder.evaluation)
-        seal_names(folder.path, *(path.name for path in written if path.is_file()))
-        write_text(folder.result, result.to_json())
+        place_text(folder.path, folder.result.name, result.to_json())
         return result
 
 

@@ -33,12 +33,12 @@ def report_run(plan: Plan, registry: Registry, folder: RunFolder, result: RunRes
     Returns:
         the file, or None where it could not be written.
     """
-    from adapt_core.run_folder.files import write_text
+    from adapt_core.run_folder.claims import place_text
 
     try:
         from adapt_core.report.page import report_page
 
-        write_text(folder.report, report_page(plan, registry, folder, result))
+        place_text(folder.path, folder.report.name, report_page(plan, registry, folder, result))
     except Exception as error:
         log.warning("%s could not be written: %s: %s", folder.report.name, type(error).__name__, error)
         log.debug("traceback of the report", exc_info=True)

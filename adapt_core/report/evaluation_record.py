@@ -14,8 +14,7 @@ from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, Sup
 from adapt_core.contracts import Loop, Task, TaskData
 from adapt_core.evaluation import ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
 from adapt_core.result import without_nan
-from adapt_core.run_folder.claims import claim
-from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
@@ -76,9 +75,8 @@ class EvaluationRecord:
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
         taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
         if self._is_main and any(taken.values()):
-            claim(self._folder.path, self._folder.evaluation.name)
             held = without_nan({**stored(self._folder), moment: taken})
-            write_text(self._folder.evaluation, json.dumps(held, allow_nan=False))
+            place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))
         return self._findings(table, metrics, "validation") or text_findings(samples, "validation")
 
     def examine(self, split: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:

@@ -3,6 +3,7 @@
 files.py        atomic writes
 names.py        names that runs write, and how a run folder is recognised
 contents.py     files that a run wrote, moved and deleted
+placements.py   names that are being put into place
 ownership.py    the record of what a run wrote, which alone may be replaced
 claims.py       what a run is about to write, and what is complete
 inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from adapt_core.errors import InputError
+from adapt_core.run_folder.claims import make_empty_folder
 from adapt_core.run_folder.contents import MANIFEST
 from adapt_core.run_folder.files import digest_of, write_text
 from adapt_core.run_folder.names import CHECKPOINTS
@@ -36,19 +37,21 @@ def run_of(checkpoint: Path) -> str | None:
 
 
 def claim_checkpoint(checkpoint: Path) -> None:
-    """List a checkpoint that is about to be written in the record of its run folder.
+    """Make the empty folder of a checkpoint, and list it in the record of its run folder.
 
     An incomplete one of the same step, which an interrupted run left, is deleted.
 
     Raises:
         InputError: the folder exists and no run wrote it, or a link is in the way.
     """
-    owner = Ownership.of(checkpoint.parent.parent)
-    name = f"{CHECKPOINTS}/{checkpoint.name}"
-    owner.claim(CHECKPOINTS, name)
+    folder, name = checkpoint.parent.parent, f"{CHECKPOINTS}/{checkpoint.name}"
+    owner = Ownership.of(folder)
+    owner.claim(CHECKPOINTS)
+    owner.require_own(name)
     if checkpoint.exists():
         owner.forget(name)
-        owner.claim(name)
+    checkpoint.parent.mkdir(exist_ok=True)
+    make_empty_folder(folder, name)
 
 
 def prune(folder: Path, keep: int, best: Path | None) -> None:

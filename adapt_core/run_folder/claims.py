@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from adapt_core.run_folder.contents import content_of
-from adapt_core.run_folder.files import temporary_folder
-from adapt_core.run_folder.names import CHECKPOINTS, LOG
+from adapt_core.run_folder.files import digest_of, make_hidden, make_hidden_folder, temporary_folder
+from adapt_core.run_folder.names import CHECKPOINTS, LOG, is_run_folder
 from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.placements import Placement
 
 log = logging.getLogger(__name__)
 
@@ -26,29 +27,63 @@ def placed_folder(folder: Path, name: str) -> Iterator[Path]:
     Raises:
         InputError: the folder in its place has files of somebody else.
     """
-    path = folder / name
-    with temporary_folder(path) as temporary:
+    with temporary_folder(folder / name) as temporary:
+        owner = Ownership.of(folder)
+        owner.placements[name] = Placement(temporary.name)
+        owner.save()
         yield temporary
         owner = Ownership.of(folder)
         refuse(folder, owner.foreign(name))
         owner.forget(name)
         if any(temporary.iterdir()):
-            owner.claim(name)
-            owner.written[name] = content_of(temporary)
-            owner.save()
-            os.replace(temporary, path)
+            owner.require_own(name)
+            owner.place(name, temporary, content_of(temporary))
         else:
             temporary.rmdir()
+            del owner.placements[name]
+            owner.save()
+
+
+def place_text(folder: Path, name: str, text: str) -> None:
+    """Write a file of the run at once, as `write_text` does, with its content recorded before it takes its place.
+
+    Raises:
+        InputError: a file of somebody else is in its place.
+    """
+    owner = Ownership.of(folder)
+    owner.require_own(name)
+    hidden = make_hidden(folder / name)
+    try:
+        hidden.write_text(text, encoding="utf-8", newline="")
+        owner.place(name, hidden, {"": [len(text.encode()), digest_of(hidden)]})
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+
+
+def make_empty_file(folder: Path, name: str) -> None:
+    """Make a file that the run will append to, where there is none yet; see `place_text`."""
+    _make(folder, name, make_hidden)
+
+
+def make_empty_folder(folder: Path, name: str) -> None:
+    """Make a folder that the run will write into, where there is none yet; see `place_text`."""
+    _make(folder, name, make_hidden_folder)
+
+
+def _make(folder: Path, name: str, make: Callable[[Path], Path]) -> None:
+    owner = Ownership.of(folder)
+    if os.path.lexists(folder / name):
+        owner.claim(name)
+        return
+    if not is_run_folder(folder):
+        owner.save()
+    owner.place(name, make(folder / name), {})
 
 
 def claim(folder: Path, *names: str) -> None:
     """List names in the record of a run folder that are about to be written; see `Ownership.claim`."""
     Ownership.of(folder).claim(*names)
-
-
-def seal_names(folder: Path, *names: str) -> None:
-    """Record what is in names of a run folder that are complete."""
-    Ownership.of(folder).seal(*names)
 
 
 def complete(folder: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import xxhash
 
 _CHUNK = 1 << 22
+_UNFINISHED = ".adapt-unfinished"
+"""A file in the temporary folder of a living process, which holds a lock of it."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,11 +48,25 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def make_hidden(path: Path) -> Path:
+    """Make an empty file of a new hidden name beside `path`, and return it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.fchmod(handle, 0o644)  # as any other file, not for the owner alone
+    os.close(handle)
+    return Path(name)
+
+
+def make_hidden_folder(path: Path) -> Path:
+    """Make an empty folder of a new hidden name beside `path`, and return it."""
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    folder.chmod(0o755)
+    return folder
+
+
 @contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
     """A new folder beside `path`, which vanishes when the block does not end well."""
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    temporary.chmod(0o755)
+    temporary = make_hidden_folder(path)
     try:
         yield temporary
     except BaseException:
@@ -61,10 +78,16 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    A folder at `path` is replaced as a whole: the caller checks that it may be.
+    A folder at `path` is replaced as a whole: the caller checks that it may be. What killed calls for the same path
+    left is deleted: folders with a file `.adapt-unfinished` that no living process has locked.
     """
+    from filelock import FileLock
+
+    _delete_unfinished(path)
     with temporary_folder(path) as temporary:
-        yield temporary
+        with FileLock(temporary / _UNFINISHED):
+            yield temporary
+            (temporary / _UNFINISHED).unlink(missing_ok=True)
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
             earlier = Path(f"{temporary}.replaced")
             os.rename(path, earlier)
@@ -72,3 +95,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(earlier, ignore_errors=True)
         else:
             os.replace(temporary, path)
+
+
+def _delete_unfinished(path: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        held = folder / _UNFINISHED
+        if folder.is_symlink() or held.is_symlink() or not held.is_file():
+            continue
+        with suppress(Timeout), FileLock(held, blocking=False):  # another call for this path writes it
+            shutil.rmtree(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 MARKER = ".adapt-run.json"
 LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
+PREDICTIONS = "predictions"
 NAMES = (
     "config.yaml",
     "result.json",
@@ -19,7 +20,7 @@ NAMES = (
     "README.md",
     "tensorboard",
     "samples",
-    "predictions",
+    PREDICTIONS,
     LOG,
 )
 """The names that runs and `adapt predict` write into a run folder."""

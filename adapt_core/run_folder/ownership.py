@@ -24,6 +24,7 @@ from adapt_core.errors import InputError, first_of
 from adapt_core.run_folder.contents import Content, content_of, differences, move, remove
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, MARKER, NAMES, is_run_folder
+from adapt_core.run_folder.placements import Placement, delete_hidden
 
 _FORMAT = 1
 _STEP = re.compile(r"checkpoint-\d+")
@@ -43,6 +44,7 @@ class Ownership:
         run: the run's id.
         written: names that the run wrote or is writing; None until they are sealed.
         inputs: digests of the run's data and base model (see `adapt_core.run_folder.inputs`).
+        placements: what is being put into place, by name; see `adapt_core.run_folder.placements`.
         earlier: the record of the run that this one replaces, until it has finished.
         moving: whether files are being moved to or from the folder of the replaced run.
     """
@@ -51,6 +53,7 @@ class Ownership:
     run: str = attrs.field(factory=lambda: uuid.uuid4().hex[:12])
     written: dict[str, Content | None] = attrs.field(factory=dict)
     inputs: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    placements: dict[str, Placement] = attrs.field(factory=dict)
     earlier: dict[str, Any] | None = None
     moving: bool = False
 
@@ -83,17 +86,14 @@ class Ownership:
         if data["format"] != _FORMAT:
             raise ValueError(f"its format is {data['format']}, this version of adapt knows {_FORMAT}")
         written = {str(name): content for name, content in data["written"].items()}
-        strange = [name for name in written if name not in NAMES and not _CHECKPOINT.fullmatch(name)]
+        placements = {str(name): Placement.of(name, held) for name, held in data.get("placements", {}).items()}
+        strange = [name for name in (*written, *placements) if name not in NAMES and not _CHECKPOINT.fullmatch(name)]
         if strange or not _RUN.fullmatch(data["run"]):
             raise ValueError(f"{(strange or [data['run']])[0]!r} is not a name that a run writes")
-        return cls(
-            folder,
-            data["run"],
-            written,
-            dict(data["inputs"]),
-            data["earlier"],
-            bool(data["moving"]),
-        )
+        waiting = {name: held for name, held in placements.items() if held.is_waiting(folder, name)}
+        arrived = {name: held.content or None for name, held in placements.items() if name not in waiting}
+        rest = (dict(data["inputs"]), waiting, data["earlier"], bool(data["moving"]))
+        return cls(folder, data["run"], {**written, **arrived}, *rest)
 
     def save(self) -> None:
         """Write the record."""
@@ -107,6 +107,41 @@ class Ownership:
         """The folder of the run that this one replaces."""
         return self.folder / f".replaced-{self.run}"
 
+    def settle(self) -> None:
+        """Delete what a killed command left under hidden names. The caller holds the lock of the folder."""
+        delete_hidden(self.folder, self.placements)
+        if self.placements:
+            self.placements = {}
+            self.save()
+
+    def place(self, name: str, hidden: Path, content: Content | None) -> None:
+        """Rename what was made under a hidden name, which is recorded first; see `Placement`.
+
+        Args:
+            name: its place, which nothing of somebody else's has.
+            hidden: beside its place.
+            content: of what takes the place, or {} of something that will grow.
+        """
+        self.placements[name] = Placement(hidden.name, content)
+        self.save()
+        os.replace(hidden, self.folder / name)
+        del self.placements[name]
+        self.written[name] = content or None
+        self.save()
+
+    def require_own(self, name: str) -> None:
+        """Check that a name is free, or has something that the run wrote.
+
+        Raises:
+            InputError: it exists and no run wrote it, or it is a link.
+        """
+        path = self.folder / name
+        if path.is_symlink() or (name not in self.written and os.path.lexists(path)):
+            raise InputError(
+                f"{path} was not written by a run of adapt and would be overwritten. Move it away, or give another "
+                "OUTPUT_DIR."
+            )
+
     def claim(self, *names: str) -> None:
         """List names that are about to be written.
 
@@ -114,16 +149,11 @@ class Ownership:
             names: top-level names, or "checkpoints/checkpoint-STEP".
 
         Raises:
-            InputError: one exists already and no run wrote it, or it is a link.
+            InputError: see `require_own`.
         """
         before = dict(self.written)
         for name in names:
-            path = self.folder / name
-            if path.is_symlink() or (name not in self.written and os.path.lexists(path)):
-                raise InputError(
-                    f"{path} was not written by a run of adapt and would be overwritten. Move it away, or give another "
-                    "OUTPUT_DIR."
-                )
+            self.require_own(name)
             self.written[name] = None
         if self.written != before or not is_run_folder(self.folder):
             self.save()
@@ -233,9 +263,8 @@ class Ownership:
             return
         if self.aside.is_dir() and not self.aside.is_symlink():
             earlier = Ownership._of(self.aside, self.earlier)
-            for name in sorted(
-                {*earlier.written, CHECKPOINTS, MARKER}, reverse=True
-            ):  # checkpoints before their folder
+            names = {*earlier.written, CHECKPOINTS, MARKER}
+            for name in sorted(names, reverse=True):  # checkpoints before their folder
                 remove(self.aside / name, earlier.written.get(name))
             try:
                 self.aside.rmdir()

@@ -16,9 +16,9 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
+from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
-from adapt_core.run_folder.ownership import Ownership
 
 _LOCK = ".adapt-run.lock"
 
@@ -159,12 +159,8 @@ class RunFolder:
         yaml.sort_base_mapping_type_on_output = False
         text = StringIO()
         yaml.dump(plan.keys(), text)
-        owner = Ownership.of(self.path)
-        owner.claim(self.config.name)
-        write_text(
-            self.config, f"# Every parameter of this run, resolved. adapt run {self.config.name}\n{text.getvalue()}"
-        )
-        owner.seal(self.config.name)
+        head = f"# Every parameter of this run, resolved. adapt run {self.config.name}\n"
+        place_text(self.path, self.config.name, head + text.getvalue())
 
     def stored_before(self) -> dict[str, float] | None:
         """Return the "before" metrics that the first run of this folder measured, or None."""

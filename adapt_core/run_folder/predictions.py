@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapt_core.errors import InputError
+from adapt_core.run_folder.claims import make_empty_folder
+from adapt_core.run_folder.names import PREDICTIONS
 from adapt_core.run_folder.ownership import Ownership
-
-_NAME = "predictions"
 
 
 def fresh_predictions(run: Path, inputs: Iterable[Path]) -> Path:
@@ -21,21 +21,20 @@ def fresh_predictions(run: Path, inputs: Iterable[Path]) -> Path:
     Raises:
         InputError: it has files of somebody else's or one of the inputs, is a link, or cannot be written.
     """
-    folder = run / _NAME
+    folder = run / PREDICTIONS
     if any(path.resolve().is_relative_to(folder.resolve()) for path in inputs):
         raise InputError(
             f"{folder} is replaced by each call of adapt predict: copy the inputs in it to another folder."
         )
     try:
         owner = Ownership.of(run)
-        foreign = owner.foreign(_NAME)
+        foreign = owner.foreign(PREDICTIONS)
         if foreign:
             raise InputError(
                 f"{run} has files that adapt predict did not write: {', '.join(foreign[:5])}. Move them elsewhere."
             )
-        owner.forget(_NAME)
-        owner.claim(_NAME)
-        folder.mkdir(exist_ok=True)
+        owner.forget(PREDICTIONS)
+        make_empty_folder(run, PREDICTIONS)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}. Make it writable.") from None
     return folder
@@ -43,4 +42,4 @@ def fresh_predictions(run: Path, inputs: Iterable[Path]) -> Path:
 
 def seal_predictions(run: Path) -> None:
     """Record what a call of `adapt predict` wrote."""
-    Ownership.of(run).seal(_NAME)
+    Ownership.of(run).seal(PREDICTIONS)

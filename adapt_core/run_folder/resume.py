@@ -17,6 +17,7 @@ from adapt_core.errors import InputError
 from adapt_core.nn.pickles import require_plain_metadata
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
+from adapt_core.run_folder.claims import claim, make_empty_file
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, late_changes, with_commits
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership, refuse
@@ -90,11 +91,10 @@ class ResumeDecision:
                 owner.remove_written()
         if inputs:
             owner.inputs = inputs
-        owner.claim(self.folder.metrics.name)
+            owner.save()
+        make_empty_file(self.folder.path, self.folder.metrics.name)
         if self.checkpoint is not None:
             self.folder.rewind_metrics(step_of(self.checkpoint))
-        else:
-            self.folder.metrics.touch()
         self.folder.write_config(plan)
 
 
@@ -144,8 +144,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
                 " Give a checkpoint's folder, or leave the key out."
             )
         step_of(checkpoint)
-        reason = fault(checkpoint)
-        if reason:
+        if reason := fault(checkpoint):
             raise InputError(
                 f"RESUME_FROM_CHECKPOINT: {checkpoint} cannot be used: {reason}."
                 " Give another checkpoint, or leave the key out."
@@ -168,7 +167,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
     if finished:
         return ResumeDecision(folder=folder, checkpoint=checkpoint, inputs=inputs, replaces=True)
     _refuse_unreadable(folder)
-    refuse(folder.path, owner.foreign(*_WRITTEN_LAST))
+    refuse(folder.path, owner.foreign(*_WRITTEN_LAST, folder.evaluation.name))
     return ResumeDecision(folder=folder, checkpoint=checkpoint, before=folder.stored_before(), inputs=inputs)
 
 
@@ -181,6 +180,7 @@ def entered(plan: Plan, folder: RunFolder) -> Iterator[None]:
     """
     try:
         owner = Ownership.of(folder.path)
+        owner.settle()
         if owner.moving:
             owner = owner.restore()
         if plan.resume is None:
@@ -188,7 +188,8 @@ def entered(plan: Plan, folder: RunFolder) -> Iterator[None]:
         if folder.result.exists():
             owner.discard_replaced()
         refuse(folder.path, owner.unclaimed())
-        owner.claim(LOG, CHECKPOINTS)  # transformers makes the folder as soon as it has its arguments.
+        make_empty_file(folder.path, LOG)
+        claim(folder.path, CHECKPOINTS)  # transformers makes the folder as soon as it has its arguments.
     except OSError as error:
         raise InputError(
             f"OUTPUT_DIR {folder.path} cannot be written to: {error.filename or ''} {error.strerror or error}."
@@ -291,8 +292,7 @@ def _refuse_other_arithmetic(plan: Plan, folder: RunFolder) -> None:
         raise InputError(
             f"{folder.config} has changed since the run wrote it. Restore it, or start again in another OUTPUT_DIR."
         )
-    differing = differing_keys(folder.stored_keys(), plan)
-    if differing:
+    if differing := differing_keys(folder.stored_keys(), plan):
         raise InputError(
             f"the run in {folder.path} cannot be resumed with other values of {'; '.join(differing[:5])}. "
             "Give the same values, or another OUTPUT_DIR."

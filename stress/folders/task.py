@@ -146,6 +146,5 @@ class LineLoop:
 
     def _save(self, checkpoint: Path, step: int) -> None:
         claim_checkpoint(checkpoint)
-        checkpoint.mkdir(parents=True)
         torch.save({"step": step, "model": self._job.model.state_dict()}, checkpoint / "state.pt")
         seal(checkpoint)

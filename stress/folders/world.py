@@ -104,8 +104,8 @@ class World:
         kind = dice.choice(
             ("name", "name", "folder", "link", "link", "other", "other", "inside", "inside", "edit", "freeze")
         )
-        # A name that a killed command had announced, or was writing, counts as the run's.
-        name = dice.choice([name for name in NAMES if name not in _written(run)] or [".hidden"])
+        # A name that a killed command had only announced is free.
+        name = dice.choice([name for name in NAMES if not os.path.lexists(run / name)] or [".hidden"])
         places = [place for above in (run, *run.glob(".replaced-*")) for place in _complete_folders(above)]
         if kind == "name":
             self.write(run / name)

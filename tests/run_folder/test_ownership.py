@@ -12,7 +12,7 @@ import pytest
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import claim_checkpoint, prune, seal
-from adapt_core.run_folder.claims import claim, complete, seal_names
+from adapt_core.run_folder.claims import claim, complete
 from adapt_core.run_folder.inputs import digest_inputs, refuse_overlap
 from adapt_core.run_folder.names import MARKER, NAMES
 from adapt_core.run_folder.ownership import Ownership
@@ -45,7 +45,7 @@ def finish(folder: RunFolder, weights: bytes = b"weights") -> None:
     claim(folder.path, "model", "README.md", "result.json")
     folder.model.mkdir(exist_ok=True)
     (folder.model / "model.pt").write_bytes(weights)
-    seal_names(folder.path, "model")
+    Ownership.of(folder.path).seal("model")
     folder.card.write_text("card")
     folder.result.write_text(result(folder.path).to_json())
     complete(folder.path)
@@ -231,8 +231,7 @@ def test_an_incomplete_checkpoint_of_the_run_is_written_again(folder: RunFolder)
     begin(folder, plan(folder.path))
     path = checkpoint(folder, 1, sealed=False)
     claim_checkpoint(path)
-    assert not path.exists()
-    path.mkdir()
+    assert list(path.iterdir()) == []
     seal(path)
 
 

@@ -43,7 +43,6 @@ def result(folder: Path) -> RunResult:
 def checkpoint(folder: RunFolder, step: int, sealed: bool = True) -> Path:
     path = folder.checkpoints / f"checkpoint-{step}"
     claim_checkpoint(path)
-    path.mkdir(parents=True)
     (path / "model.safetensors").write_bytes(os.urandom(1000))
     (path / "trainer_state.json").write_text("{}")
     if sealed:

@@ -50,7 +50,6 @@ def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write checkpoint-STEP and its manifest, and return its folder."""
     checkpoint = folder / f"checkpoint-{step}"
     claim_checkpoint(checkpoint)
-    checkpoint.mkdir(parents=True)
     torch.save(state, checkpoint / STATE)
     seal(checkpoint)
     return checkpoint
