@@ -62,7 +62,7 @@ class Quantizer(Protocol[ParamsT]):
         """Keyword arguments for a Hugging Face `from_pretrained`.
 
         Args:
-            skip: names of modules that stay in full precision (the head).
+            skip: names of modules that stay in full precision (the head, and what the checkpoint lacks).
             device: where the model will live.
         """
 
