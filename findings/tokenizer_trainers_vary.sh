@@ -2,11 +2,11 @@
 # tokenizer_trainers_vary: two trainings of one WordPiece or Unigram vocabulary on one text differ
 # packages: tokenizers==0.23.3
 # guess: Training has no random part, so the same text and settings give the same vocabulary.
-# seen: BPE is the same each time. WordPiece gives other ids at each call, within one process too, and, where pairs tie,
-#   keeps other pieces and cuts one text in several ways. Unigram keeps the pieces and gives them other ids. There is no
-#   seed to set.
-# matters: A run that trains its tokenizer anew when it resumes has another vocabulary than its checkpoint; ids that fit
-#   the embedding by their number are other pieces. Train once and save the file with the weights.
+# seen: BPE is the same each time. WordPiece gives other ids at each call, within one process too, and, where pairs
+#   tie, keeps other pieces and cuts one text in several ways. Unigram keeps the pieces and gives them other ids.
+#   There is no seed to set.
+# matters: A run that trains its tokenizer anew when it resumes has another vocabulary than its checkpoint; ids that
+#   fit the embedding by their number are other pieces. Train once and save the file with the weights.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"
 
@@ -34,9 +34,7 @@ def word_piece():
 
 
 def unigram():
-    trainer = trainers.UnigramTrainer(
-        vocab_size=60, special_tokens=["[UNK]"], unk_token="[UNK]", show_progress=False
-    )
+    trainer = trainers.UnigramTrainer(vocab_size=60, special_tokens=["[UNK]"], unk_token="[UNK]", show_progress=False)
     return models.Unigram(), trainer
 
 
