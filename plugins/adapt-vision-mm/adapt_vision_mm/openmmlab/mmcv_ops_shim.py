@@ -41,7 +41,10 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset:
     boxes = boxes.float()
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
-    kept: torch.Tensor = torchvision_nms(boxes, scores.float(), iou_threshold)
+    # torchvision compares overlaps in float32 with a float64 threshold, mmcv with one in float32: an overlap of exactly
+    # 0.6 is above torchvision's 0.6 and not above mmcv's.
+    threshold = torch.tensor(iou_threshold, dtype=torch.float32).item()
+    kept: torch.Tensor = torchvision_nms(boxes, scores.float(), threshold)
     return kept
 
 

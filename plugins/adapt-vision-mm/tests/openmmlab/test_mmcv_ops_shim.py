@@ -23,6 +23,13 @@ def test_nms_keeps_the_best_of_boxes_that_overlap() -> None:
     assert served.nms(BOXES, SCORES, 0.9, 0).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("tenths", range(1, 10))
+def test_nms_keeps_a_box_whose_overlap_is_the_threshold(tenths: int) -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 1], [0, 0, tenths, 1]])
+    assert served.nms(boxes, SCORES[:2], tenths / 10, 0).tolist() == [0, 1]
+    assert served.nms(boxes, SCORES[:2], tenths / 10 - 0.01, 0).tolist() == [0]
+
+
 def test_soft_nms_lowers_scores_instead() -> None:
     dets = torch.zeros(3, 5)
     kept = served.softnms(BOXES, SCORES, dets, 0.3, 0.5, 0.01, 1, 0)
