@@ -9,6 +9,9 @@ import attrs
 
 Kept = TypeVar("Kept")
 
+LARGEST_CONFUSION = 100
+"""Classes up to which the counts of confusions are kept (they grow with the square)."""
+
 
 class Sample(TypedDict):
     """A validation row as the report shows it; see `adapt_core.capabilities.SupportsSamples`."""
@@ -43,15 +46,31 @@ class PerClass:
         labels: class names, in the order of all that follows.
         figures: a figure's name ("precision", "ap") to one number for each class.
         confusion: counts, a row for each true class and a column for each predicted one; None where that has no
-            meaning, or where there are too many classes for a table.
-        predicted: predictions of each class, where there is no `confusion` to count them from; None where they are
-            not counted.
+            meaning, or where there are more than LARGEST_CONFUSION classes.
+        true: rows of each class. Like the next two it follows from `confusion`, where that is given; None where rows
+            are not counted.
+        predicted: predictions of each class.
+        right: predictions of each class that are right.
     """
 
     labels: tuple[str, ...]
     figures: Mapping[str, Sequence[float]] = attrs.field(factory=dict)
     confusion: Sequence[Sequence[int]] | None = None
-    predicted: Sequence[int] | None = None
+    true: Sequence[int] | None = attrs.field()
+    predicted: Sequence[int] | None = attrs.field()
+    right: Sequence[int] | None = attrs.field()
+
+    @true.default
+    def _rows(self) -> Sequence[int] | None:
+        return None if self.confusion is None else [sum(row) for row in self.confusion]
+
+    @predicted.default
+    def _columns(self) -> Sequence[int] | None:
+        return None if self.confusion is None else [sum(column) for column in zip(*self.confusion, strict=True)]
+
+    @right.default
+    def _diagonal(self) -> Sequence[int] | None:
+        return None if self.confusion is None else [row[number] for number, row in enumerate(self.confusion)]
 
 
 def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], wanted: str | None) -> str:

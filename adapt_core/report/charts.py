@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import attrs
 
@@ -14,6 +15,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
 _TICKS = 4
 _DOTTED = 40
 """Points up to which each is drawn as a dot."""
+_STROKES = 4
+"""Points of a line in each unit of width, above which it is drawn by its extremes."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -95,14 +98,33 @@ def line_chart(title: str, series: Sequence[tuple[str, Points]], bounds: Bounds 
     lines = []
     for number, name, points in drawn:
         places = [(x_scale(x), y_scale(y)) for x, y in points]
-        path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in _visible(places))
+        dotted = 0 if len(points) <= _DOTTED else len(points) - 1
         dots = tuple(
             Dot(round(px, 1), round(py, 1), f"{name}, step {figure(x)}: {figure(y)}")
-            for (px, py), (x, y) in zip(places, points, strict=True)
+            for (px, py), (x, y) in zip(places[dotted:], points[dotted:], strict=True)
         )
-        lines.append(Line(name, number, path, dots if len(dots) <= _DOTTED else dots[-1:]))
+        lines.append(Line(name, number, path, dots))
     words = [f"{name} from {figure(points[0][1])} to {figure(points[-1][1])}" for _, name, points in drawn]
     return Chart(title, f"{title}: {'; '.join(words)}.", tuple(lines), x_ticks, y_ticks)
+
+
+def _visible(places: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """Return the places that a line needs to look as it does through all of them.
+
+    Of very many, those in one column (a view box unit wide) are a stroke from the least to the greatest; the first and
+    the last lead to its neighbours.
+    """
+    if len(places) <= _STROKES * WIDTH:
+        return places
+    kept: list[tuple[float, float]] = []
+    for _, column in groupby(places, key=lambda place: int(place[0])):
+        points = list(column)
+        extremes = {0, len(points) - 1}
+        for choose in (min, max):
+            extremes.add(choose(range(len(points)), key=lambda number: points[number][1]))
+        kept += [points[number] for number in sorted(extremes)]
+    return kept
 
 
 def _axis(values: Iterable[float], start: float, end: float, *, whole: bool) -> tuple[_Scale, tuple[Tick, ...]]:

@@ -12,6 +12,9 @@ from adapt_core.runtime.format import figure
 LARGEST_MATRIX = 16
 """Classes up to which the confusions are shown as a matrix; of more, the most frequent ones are listed."""
 
+LARGEST_TABLE = 1000
+"""Classes that the table of scores shows; `evaluation.json` has them all."""
+
 _LISTED = 15
 
 
@@ -22,7 +25,8 @@ class ClassSection:
     Attributes:
         moment: "before" or "after".
         names: of the figures.
-        rows: a class with its figures, in words.
+        rows: a class with its figures, in words; of very many classes the first ones.
+        count: of all classes.
         labels: the classes of the matrix.
         matrix: a class with (count, share of its row) for each predicted class.
         confused: (true class, predicted class, count), the most frequent first.
@@ -31,6 +35,7 @@ class ClassSection:
     moment: str
     names: list[str]
     rows: list[tuple[str, list[str]]]
+    count: int
     labels: list[str]
     matrix: list[tuple[str, list[tuple[int, float]]]]
     confused: list[tuple[str, str, int]]
@@ -48,13 +53,17 @@ def class_section(evidence: Mapping[str, RecordedEvaluation]) -> ClassSection | 
 def _section(moment: str, table: ClassTable) -> ClassSection:
     labels = list(table["labels"])
     figures = table["figures"]
-    rows = [(label, [_cell(values[number]) for values in figures.values()]) for number, label in enumerate(labels)]
+    rows = [
+        (label, [_cell(values[number]) for values in figures.values()])
+        for number, label in enumerate(labels[:LARGEST_TABLE])
+    ]
     counts = table["confusion"] or []
     small = len(labels) <= LARGEST_MATRIX
     return ClassSection(
         moment=moment,
         names=list(figures),
         rows=rows,
+        count=len(labels),
         labels=labels,
         matrix=[(label, _shares(row)) for label, row in zip(labels, counts, strict=bool(counts))] if small else [],
         confused=[] if small else _most_confused(labels, counts),

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
 from adapt_core.contracts import Loop, Task, TaskData
-from adapt_core.evaluation import ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
+from adapt_core.evaluation import LARGEST_CONFUSION, ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
@@ -22,9 +22,6 @@ log = logging.getLogger(__name__)
 
 SAMPLES = 6
 """Validation rows that are shown."""
-
-LARGEST_CONFUSION = 100
-"""Classes up to which the counts of confusions are kept (they grow with the square)."""
 
 
 class EvaluationRecord:

@@ -7,6 +7,7 @@ Source", CVE-2021-42574). Each is written as its JSON escape, so that JSON stays
 from __future__ import annotations
 
 import codecs
+import re
 
 ESCAPED = "adapt.escaped"
 """The error handler of an encoding that writes what it lacks as JSON escapes, as `visible` does."""
@@ -15,6 +16,8 @@ _CONTROLS = (*range(0x00, 0x20), *range(0x7F, 0xA0))
 _SEPARATORS = (0x2028, 0x2029)
 _DIRECTIONS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """Embeddings, overrides and isolates. The marks of Arabic and Hebrew text (U+200E, U+200F) reorder no other text."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*_CONTROLS, *_SEPARATORS, *_DIRECTIONS)}
 _ESCAPES |= {ord(char): escape for char, escape in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"))}
@@ -42,7 +45,7 @@ def has_hidden(text: str) -> bool:
 
 def has_surrogates(text: str) -> bool:
     """Return whether a text holds half of a surrogate pair, as Python's name of a file does whose name is not UTF-8."""
-    return any("\ud800" <= char <= "\udfff" for char in text)
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def _encodable(text: str) -> str:

@@ -20,24 +20,22 @@ def class_findings(table: PerClass, split: str) -> list[str]:
         table: of one evaluation.
         split: its name, for the text: "validation".
     """
-    if table.confusion is None:
+    truth, right = table.true, table.right
+    if table.predicted is None or truth is None or right is None:
         nothing = table.predicted is not None and table.labels and not any(table.predicted)
         return [f"nothing was found in the {split} split, which has {first_of(table.labels)}: {_ADVICE}"] * bool(
             nothing
         )
-    truth = [sum(row) for row in table.confusion]
-    rows = sum(truth)
+    rows, hits = sum(truth), sum(right)
     if max(truth, default=0) == rows:
         return []  # One class in the data: to answer with it is right.
-    right = sum(row[number] for number, row in enumerate(table.confusion))
     most = max(range(len(truth)), key=truth.__getitem__)
-    predicted = [sum(row[number] for row in table.confusion) for number in range(len(truth))]
-    if max(predicted) == rows:
-        only = table.labels[predicted.index(rows)]
-        return [f"the model predicts {only!r} for all {rows} of the {split} split ({right} are right): {_ADVICE}"]
-    if right <= truth[most]:
+    if max(table.predicted) == rows:
+        only = table.labels[table.predicted.index(rows)]
+        return [f"the model predicts {only!r} for all {rows} of the {split} split ({hits} are right): {_ADVICE}"]
+    if hits <= truth[most]:
         return [
-            f"{right} of {rows} predictions on the {split} split are right, no better than always answering "
+            f"{hits} of {rows} predictions on the {split} split are right, no better than always answering "
             f"{table.labels[most]!r} ({truth[most]}): {_ADVICE}"
         ]
     return []

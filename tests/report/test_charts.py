@@ -46,6 +46,22 @@ def test_one_point_and_equal_values_are_drawn() -> None:
         assert line_chart("loss", [("training", points)]) is not None
 
 
+def test_a_line_of_very_many_points_keeps_its_extremes_and_ends() -> None:
+    points = [(step, 2.0 + math.sin(step / 50) / 10) for step in range(100_000)]
+    points[33_333] = (33_333, 9.0)
+    points[66_666] = (66_666, -4.0)
+    chart = line_chart("loss", [("training", points)])
+    assert chart is not None
+    [line] = chart.lines
+    assert len(line.path) < 30_000, "an SVG of so many points would be more than a megabyte"
+    places = [tuple(map(float, place.split())) for place in line.path[1:].split(" L")]
+    assert places == sorted(places, key=lambda place: place[0])
+    assert min(y for _, y in places) == pytest.approx(chart.top, abs=0.1), "9 is the greatest value"
+    assert max(y for _, y in places) == pytest.approx(chart.bottom, abs=0.1), "-4 is the least"
+    assert (places[0][0], places[-1][0]) == pytest.approx((chart.left, chart.right), abs=0.1)
+    assert [dot.label for dot in line.dots] == [f"training, step 99,999: {points[-1][1]:.4g}"]
+
+
 def test_nothing_finite_is_no_chart() -> None:
     assert line_chart("loss", [("training", [(0, math.nan), (1, math.inf)])]) is None
     assert line_chart("loss", []) is None

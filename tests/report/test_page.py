@@ -155,6 +155,17 @@ def test_confusions_are_a_matrix_or_a_list_of_the_most_frequent(folder: RunFolde
     assert re.search(row, many)
 
 
+def test_of_ten_thousand_classes_the_first_are_shown(folder: RunFolder) -> None:
+    labels = [f"class {number}" for number in range(10_000)]
+    table = {"labels": labels, "figures": {"recall": [0.5] * 10_000, "rows": [3] * 10_000}, "confusion": None}
+    folder.evaluation.write_text(json.dumps({"after": {"samples": [], "per_class": table}}))
+    page = report_page(plan(folder.path), fakes.registry_with_all(), folder, result(folder.path))
+    assert ">class 999<" in page
+    assert ">class 1000<" not in page
+    assert "The first 1000 of 10000 classes; evaluation.json has them all." in page
+    assert len(page) < 500_000
+
+
 def test_what_differs_from_the_defaults_is_marked(page: str) -> None:
     assert re.search(r"<code>LR</code></td><td class=\"text\">0\.005</td><td class=\"text soft\">0\.0001", page)
     marked = re.findall(r"class=\"changed\">.*?<code>(\w+)</code>", page, re.DOTALL)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, first_of
 from adapt_core.hf.data.columns import column_values
 
 if TYPE_CHECKING:
@@ -167,6 +167,6 @@ def class_weights(
     if strange or missing:
         raise DataError(
             f"CLASS_WEIGHTS must name each class once; "
-            f"{'missing: ' + ', '.join(sorted(missing)) if missing else 'unknown: ' + ', '.join(sorted(strange))}."
+            f"{f'missing: {first_of(sorted(missing))}' if missing else f'unknown: {first_of(sorted(strange))}'}."
         )
     return [float(str(wanted[name])) for name in names]

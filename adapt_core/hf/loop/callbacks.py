@@ -93,6 +93,7 @@ class MetricsCallback(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: object,
     ) -> None:
+        state.log_history.clear()  # It grows with the run, in memory and in each checkpoint; metrics.jsonl has it.
         if self.quiet or not logs:
             return
         figures = {key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm") if logs.get(key) is not None}

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import LARGEST_CONFUSION, PerClass
 
 
 def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> PerClass:
-    """Return precision, recall, F1 (0 where undefined) and rows of each class, and the confusion matrix.
+    """Return precision, recall, F1 (0 where undefined) and rows of each class; of few classes the confusion matrix.
 
     Args:
         truth, predicted: class ids, int arrays (rows,).
         labels: class names by id.
     """
     count = len(labels)
-    pairs = numpy.asarray(truth).astype(int) * count + numpy.asarray(predicted).astype(int)
-    confusion = numpy.bincount(pairs, minlength=count * count).reshape(count, count)
-    right, rows, guesses = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    true_ids, predicted_ids = numpy.asarray(truth).astype(int), numpy.asarray(predicted).astype(int)
+    rows, guesses = (numpy.bincount(ids, minlength=count) for ids in (true_ids, predicted_ids))
+    right = numpy.bincount(true_ids[true_ids == predicted_ids], minlength=count)
     figures = {
         "precision": right / numpy.maximum(guesses, 1),
         "recall": right / numpy.maximum(rows, 1),
@@ -30,5 +30,14 @@ def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -
     return PerClass(
         labels=tuple(labels),
         figures={name: values.tolist() for name, values in figures.items()},
-        confusion=confusion.tolist(),
+        confusion=_confusion(true_ids, predicted_ids, count) if count <= LARGEST_CONFUSION else None,
+        true=rows.tolist(),
+        predicted=guesses.tolist(),
+        right=right.tolist(),
     )
+
+
+def _confusion(truth: NDArray[numpy.int_], predicted: NDArray[numpy.int_], count: int) -> list[list[int]]:
+    pairs = numpy.bincount(truth * count + predicted, minlength=count * count)
+    table: list[list[int]] = pairs.reshape(count, count).tolist()
+    return table
