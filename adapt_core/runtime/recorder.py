@@ -40,6 +40,7 @@ class MetricRecorder:
         self._folder = folder
         self._observers = observers
         self._failed: set[str] = set()
+        self._not_finite: set[tuple[str, str]] = set()
         self._is_main = is_main
         self.reporter = reporter
         self.warnings: list[str] = []
@@ -67,15 +68,15 @@ class MetricRecorder:
                 log.warning("%s", finding)
 
     def _warn_of_nan(self, phase: str, step: int, values: Mapping[str, float]) -> None:
-        """Warn of evaluated numbers that are not finite; the result repeats the warnings."""
+        """Warn of evaluated numbers that are not finite, of each once a phase; the result repeats the warnings."""
         moment = _MOMENTS.get(phase)
         for name, value in values.items():
-            if moment is None or math.isfinite(value):
+            if moment is None or math.isfinite(value) or (phase, name) in self._not_finite:
                 continue
+            self._not_finite.add((phase, name))
             warning = f"the {moment.format(step=step)} {name} is not finite ({value})"
-            if warning not in self.warnings:
-                self.warnings.append(warning)
-                log.warning("%s: look for extreme values in those rows, or lower LR.", warning)
+            self.warnings.append(warning)
+            log.warning("%s: look for extreme values in those rows, or lower LR.", warning)
 
     def finished(self, result: RunResult) -> None:
         """Announce that the run is over and `result.json` is written."""

@@ -77,6 +77,16 @@ def test_the_warnings_name_the_moment_the_figure_and_its_value(recorded: RunResu
     )
 
 
+def test_a_run_with_many_such_evaluations_says_so_once_for_each_figure(folder: RunFolder) -> None:
+    recorder = MetricRecorder(folder, make_reporter(is_main=True), Registry().manager, is_main=True)
+    for step in range(10, 1000, 10):
+        recorder.metrics("eval", step, 1.0, {"loss": math.nan, "f1": math.nan if step > 500 else 0.5})
+    assert recorder.warnings == [
+        "the validation at step 10: loss is not finite (nan)",
+        "the validation at step 510: f1 is not finite (nan)",
+    ]
+
+
 def test_they_stand_above_the_metrics_on_the_page_and_the_card(folder: RunFolder, recorded: RunResult) -> None:
     chosen, registry = plan(folder.path), fakes.registry_with_all()
     page = report_page(chosen, registry, folder, recorded)

@@ -37,6 +37,7 @@ from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.samplers import RowOrderCallback
+from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.plugin.import_strings import load_object
 
@@ -55,7 +56,7 @@ class HuggingFaceLoop:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
         self._components = components
-        self._classes: dict[tuple[tuple[str, float], ...], PerClass] = {}
+        self._classes: dict[tuple[tuple[str, float], ...], tuple[int, PerClass]] = {}
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
@@ -69,6 +70,7 @@ class HuggingFaceLoop:
             self._metrics,
             training_check,
             self._row_order,
+            ScheduleCallback(training, job.recorder),
             SealCallback(world, training.no_of_checkpoints),
             StopCallback(job.stop),
         ]
@@ -117,12 +119,21 @@ class HuggingFaceLoop:
             scores = components.compute_metrics(prediction)
         self._trainer.reports_loss = "loss" in scores
         if components.per_class is not None:
-            self._classes[tuple(scores.items())] = components.per_class(prediction, evaluated)
+            self._keep_classes(scores, components.per_class(prediction, evaluated))
         return scores
+
+    def _keep_classes(self, scores: Mapping[str, float], table: PerClass) -> None:
+        """Keep the table of an evaluation; of those before it only the latest and that of the best step."""
+        state = self._trainer.state
+        before = [*self._classes.items()]
+        kept = [item for item in before if item is before[-1] or item[1][0] == state.best_global_step]
+        self._classes = dict(kept)
+        self._classes[tuple(scores.items())] = (int(state.global_step), table)
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the results by class of the evaluation with these metrics, or None where there are none."""
-        return of_evaluation(self._classes, metrics)
+        found = of_evaluation(self._classes, metrics)
+        return found[1] if found else None
 
     @property
     def trainer(self) -> Trainer:

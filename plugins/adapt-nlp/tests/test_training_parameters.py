@@ -182,6 +182,35 @@ def test_warm_up_starts_low(run: Run, tmp_path: Path, warmup: dict[str, Any]) ->
     assert rates == pytest.approx([0.0, 0.005, 0.01, 0.01])
 
 
+EACH_STEP = {"DO_EVAL": False, "INTERVAL": "no", "LOGGING_STEPS": 1, "LR": 0.01}
+
+
+@pytest.mark.parametrize("warmup", [{"WARMUP_ITERS": 4}, {"WARMUP_ITERS": 40}, {"WARMUP_RATIO": 0.9}])
+def test_a_warm_up_that_the_run_does_not_end_is_told(run: Run, tmp_path: Path, warmup: dict[str, Any]) -> None:
+    [(key, value)] = warmup.items()
+    lasting = value if value > 1 else 4  # 0.9 of four steps, rounded up
+    result = run(**EACH_STEP, SCHEDULER_TYPE="linear", **warmup)
+    rates = [line["learning_rate"] for line in metric_lines(tmp_path / "run", "train")]
+    assert rates == pytest.approx([0.01 * step / lasting for step in range(4)])
+    assert [warning for warning in result.warnings if key in warning] == [
+        f"{key}: the learning rate warms up for {lasting} steps, and the run has 4: it ends at {3 / lasting:.2g} of "
+        f"LR. Lower {key}."
+    ]
+
+
+def test_a_warm_up_under_accumulation_counts_optimizer_steps(run: Run, tmp_path: Path) -> None:
+    parts = {"BATCH_SIZE": 4, "GRADIENT_ACCUMULATION_STEPS": 4, "SCHEDULER_TYPE": "linear", "LR": 0.01}
+    assert learning_rates(run, tmp_path / "run", WARMUP_ITERS=2, **parts) == pytest.approx([0.0, 0.005, 0.01, 0.005])
+
+
+def test_a_warm_up_of_a_constant_rate_is_told_to_be_without_effect(run: Run, tmp_path: Path) -> None:
+    result = run(**EACH_STEP, SCHEDULER_TYPE="constant", WARMUP_ITERS=2)
+    assert [line["learning_rate"] for line in metric_lines(tmp_path / "run", "train")] == [0.01] * 4
+    assert [warning for warning in result.warnings if "WARMUP" in warning] == [
+        "SCHEDULER_TYPE: constant has no warm-up, so WARMUP_ITERS is without effect. Choose constant_with_warmup."
+    ]
+
+
 # --- evaluation, checkpoints, and which weights are kept ---------------------------------------------------------
 
 
@@ -387,3 +416,11 @@ def test_a_learning_rate_that_bursts_the_model_is_told_as_such(run: Run) -> None
 def test_logging_path_gets_a_copy_of_the_log(run: Run, tmp_path: Path) -> None:
     run(DO_TRAIN=False, LOGGING_PATH=str(tmp_path / "copy.log"))
     assert (tmp_path / "copy.log").read_text() == (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_a_checkpoint_does_not_grow_with_the_steps_that_are_logged(run: Run, tmp_path: Path) -> None:
+    """transformers keeps every logged line in each checkpoint, and in memory; metrics.jsonl has them."""
+    run(LOGGING_STEPS=1, INTERVAL="steps", INTERVAL_STEPS=2, NO_OF_CHECKPOINTS=2)
+    states = [tmp_path / "run" / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json" for step in (2, 4)]
+    assert [json.loads(state.read_text(encoding="utf-8"))["log_history"] for state in states] == [[], []]
+    assert [line["step"] for line in metric_lines(tmp_path / "run", "train")] == [1, 2, 3, 4]
