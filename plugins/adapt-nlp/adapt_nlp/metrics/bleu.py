@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from adapt_nlp.metrics.canonical import canonical
+
 _BY_CHARACTER = {"ja": "ja-mecab", "ko": "ko-mecab"}
 _MECAB = {"ja": "MeCab", "ko": "mecab_ko"}
 
@@ -31,21 +33,21 @@ def bleu(predictions: Sequence[str], references: Sequence[str]) -> dict[str, flo
 
 
 def _corpus_score(predictions: Sequence[str], references: Sequence[str], **options: Any) -> float:
-    """Return BLEU from 0 to 100.
+    """Return BLEU from 0 to 100 of texts whose letters are spelled alike, composed or not.
 
     Where no reference has four tokens, it is over the n-grams that references have: over four, exact texts would score
     0. A prediction's own length never lowers the order, or one right word would score as much as the whole text.
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    expected = list(references)
+    expected = [canonical(text) for text in references]
     metric = BLEU(**options)
     of_references = metric.corpus_score(expected, [expected]).totals if expected else []
     orders = sum(total > 0 for total in of_references)
     if 0 < orders < len(of_references):
         log.warning("BLEU is over n-grams of 1 to %d tokens: no reference is longer.", orders)
         metric = BLEU(max_ngram_order=orders, **options)
-    return float(metric.corpus_score(list(predictions), [expected]).score)
+    return float(metric.corpus_score([canonical(text) for text in predictions], [expected]).score)
 
 
 def _tokenization(language: str | None) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from adapt_nlp.metrics.canonical import canonical
 from adapt_nlp.metrics.names import ROUGE
 
 if TYPE_CHECKING:
     from rouge_score.tokenizers import Tokenizer
 
-# Letters and digits of any script. In scripts without spaces (Chinese, Japanese) each character is a word.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+_IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _STEMMED_FROM = 4
 
@@ -22,8 +25,9 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
     """Return the mean F-measures of ROUGE-1, -2, -L and -Lsum, from 0 to 1.
 
     On ASCII text the words are those of rouge_score's own tokenizer, which drops all other letters; here letters of
-    any script count. ROUGE-Lsum compares sentence by sentence. Lin's ROUGE-1.5.5 reads one sentence a line, and so does
-    rouge_score; here texts are split into such lines first, so that their own line breaks do not matter.
+    any script count, with the signs on them (vowels of Indic scripts), composed or not. ROUGE-Lsum compares sentence
+    by sentence. Lin's ROUGE-1.5.5 reads one sentence a line, and so does rouge_score; here texts are split into such
+    lines first, so that their own line breaks do not matter.
 
     Args:
         predictions: generated texts.
@@ -51,6 +55,17 @@ def split_sentences(text: str) -> str:
     return "\n".join(part for part in _SENTENCE_END.split(text) if part.strip())
 
 
+@cache
+def _word() -> re.Pattern[str]:
+    """Return the pattern of a word: letters and digits of any script, with the signs on them.
+
+    `\\w` leaves out combining signs, so that it splits Indic words at their vowels. In scripts without spaces (Chinese,
+    Japanese) each character is a word.
+    """
+    signs = "".join(sign for sign in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(sign).startswith("M"))
+    return re.compile(rf"[{_IDEOGRAPHS}]|[^\W_{_IDEOGRAPHS}](?:[^\W_{_IDEOGRAPHS}]|[{signs}])*")
+
+
 def _words(*, use_stemmer: bool) -> Tokenizer:
     from rouge_score.tokenizers import Tokenizer
 
@@ -61,7 +76,7 @@ def _words(*, use_stemmer: bool) -> Tokenizer:
 
     class Words(Tokenizer):
         def tokenize(self, text: str) -> list[str]:
-            words = _WORD.findall(text.lower())
+            words = _word().findall(canonical(text.lower()))
             return [stem(word) if len(word) >= _STEMMED_FROM else word for word in words] if use_stemmer else words
 
     return Words()

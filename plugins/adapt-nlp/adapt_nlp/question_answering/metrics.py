@@ -10,13 +10,18 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
+from adapt_nlp.metrics.canonical import canonical
+
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalize(text: str) -> str:
-    """Return a text in lower case, without ASCII punctuation and English articles, with single spaces."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    """Return a text in lower case, without ASCII punctuation and English articles, with single spaces.
+
+    Letters are composed, which the official scripts leave to the data.
+    """
+    return " ".join(_ARTICLES.sub(" ", canonical(text).lower().translate(_PUNCTUATION)).split())
 
 
 def exact_match(predicted: str, gold: str) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from adapt_nlp.metrics.bleu import bleu, sacrebleu
 from adapt_nlp.metrics.rouge import rouge, split_sentences
+from adapt_nlp.question_answering.metrics import exact_match, overlap_f1
 from adapt_nlp.token_classification.metrics import entity_scores
 
 WORDS = [
@@ -74,6 +75,53 @@ def test_rouge_counts_words_of_every_script() -> None:
     assert rouge(["Männer mögen Bücher"], ["Männer mögen Tiere"])["rouge1"] == pytest.approx(2 / 3)
     assert rouge(["мама мыла раму"], ["мама мыла окно"])["rouge1"] == pytest.approx(2 / 3)
     assert rouge(["我喜欢书"], ["我喜欢猫"])["rouge1"] == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize(
+    ("script", "one", "other"),
+    [
+        ("Devanagari", "\u0915\u093f\u0932\u093e", "\u0915\u0941\u0932\u0940"),  # the same consonants, other vowels
+        ("Tamil", "\u0b95\u0bbe\u0bb2\u0bcd", "\u0b95\u0bb2\u0bcd\u0bb2\u0bc8"),
+        ("Bengali", "\u09a6\u09bf\u09a8", "\u09a6\u09be\u09a8"),
+        ("Thai", "\u0e1b\u0e34\u0e14", "\u0e1b\u0e38\u0e14"),
+        ("Hebrew with points", "\u05d3\u05b8\u05d1", "\u05d3\u05b9\u05d1"),
+        ("Latin without a composed form", "q\u0307", "q\u0323"),
+    ],
+)
+def test_rouge_tells_words_apart_that_differ_in_their_signs(script: str, one: str, other: str) -> None:
+    assert rouge([one], [other])["rouge1"] == 0.0, script
+    assert rouge([one], [one])["rouge1"] == 1.0
+    assert rouge([f"{one} {other}"], [f"{one} {one}"])["rouge1"] == pytest.approx(1 / 2), "a word is not split at signs"
+
+
+def test_composed_and_decomposed_letters_are_the_same_in_every_metric_of_texts() -> None:
+    composed, apart = "Une \u00e9t\u00e9 \u00e0 Li\u00e8ge", "Une e\u0301te\u0301 a\u0300 Lie\u0300ge"
+    assert composed != apart
+    for ours, theirs in ((composed, apart), (apart, composed)):
+        assert set(rouge([ours], [theirs]).values()) == {1.0}
+        assert bleu([ours], [theirs])["bleu"] == pytest.approx(1)
+        assert sacrebleu([ours], [theirs])["sacrebleu"] == pytest.approx(100)
+        assert exact_match(ours, theirs) == overlap_f1(ours, theirs) == 1.0
+    assert rouge(["\u0915\u094d\u200d\u0937"], ["\u0915\u094d\u0937"])["rouge1"] == 1.0, "a joiner is no letter"
+    assert rouge(["\u304b\u3099"], ["\u304c"])["rouge1"] == 1.0, "kana with its mark apart"
+
+
+@pytest.mark.parametrize("outside", ["O", "ORG"])
+def test_tags_without_a_prefix_are_entities_whatever_letter_they_begin_with(outside: str) -> None:
+    """seqeval reads `ORG` as O, for it looks at the first letter alone."""
+    from adapt_nlp.token_classification.schemes import as_entity_tags
+
+    tags = as_entity_tags(["ORG", "PER", "O"])
+    truth = [[tags[name] for name in ("ORG", "ORG", "O", "PER")]]
+    found = [[tags[name] for name in (outside, outside, "O", "PER")]]
+    scores = entity_scores(truth, found)
+    assert (scores["precision"], scores["recall"]) == ((1.0, 0.5) if outside == "O" else (1.0, 1.0))
+
+
+def test_seqeval_itself_takes_org_for_outside() -> None:
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    assert get_entities(["ORG", "ORG", "O"]) != [("ORG", 0, 1)]
 
 
 def test_rouge_lsum_compares_sentence_by_sentence() -> None:
