@@ -1,0 +1,83 @@
+"""Run jobs with very much of something, and hold what they use against what a user expects.
+
+    python -m stress.scale                 all of them: hours
+    python -m stress.scale steps rows      some
+    python -m stress.scale --short --out FILE    a few hundred rows each: minutes
+    python -m stress.scale --page          only the table of docs/scale.md, from stress/results/scale.json
+
+Data and models are made. Each run is stopped (Ctrl-C) after 2 % and 96 % of its steps and resumed, and watched: memory
+must stay flat (slope by least squares), the speed at the end be that at the start, checkpoints not pile up, a resume
+near the end take no longer than one near the start, and the report stay under 5 MiB. Seconds are the process's own.
+Prints a JSON object for each run and exits with 1 where one is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from stress.scale.figures import figures, findings
+from stress.scale.jobs import JOBS, Scale
+from stress.scale.page import with_table
+from stress.scale.watch import run
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "stress" / "results" / "scale.json"
+PAGE = ROOT / "docs" / "scale.md"
+
+
+def measure(job: Scale, rows: int, steps: int, work: Path) -> dict[str, Any]:
+    """Make a job's data and model, run it and return its record."""
+    begun = time.perf_counter()
+    job.data(work / "data", rows)
+    config = job.config(work / "data", job.model(work / "model"), work / "run", steps)
+    found = figures(run(config, work), work / "run")
+    wall = round(time.perf_counter() - begun)
+    return {"rows": rows, "wall_seconds": wall, "findings": findings(found), **found}
+
+
+def store(file: Path, name: str, record: dict[str, Any]) -> None:
+    """Write a job's record beside those of the others."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    kept[name] = record
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure the chosen jobs, and write record and page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"of {', '.join(job.name for job in JOBS)}")
+    parser.add_argument("--short", action="store_true", help="a few hundred rows, to try the harness")
+    parser.add_argument("--out", type=Path, default=RECORD, help="the record")
+    parser.add_argument("--work", type=Path, help="the folder for temporary files")
+    parser.add_argument("--page", action="store_true", help="write the table of docs/scale.md and run nothing")
+    given = parser.parse_args()
+    unknown = set(given.jobs) - {job.name for job in JOBS}
+    if unknown:
+        parser.error(f"no job {', '.join(sorted(unknown))}; there are: {', '.join(job.name for job in JOBS)}")
+    if given.short and given.out == RECORD:
+        parser.error("--short needs --out, so that it does not replace the record of whole runs")
+    faults = False
+    for job in JOBS if not given.page else []:
+        if given.jobs and job.name not in given.jobs:
+            continue
+        rows, steps = job.short if given.short else (job.rows, job.steps)
+        with tempfile.TemporaryDirectory(dir=given.work) as temporary:
+            record = measure(job, rows, steps, Path(temporary))
+        print(json.dumps({"job": job.name, **record}), flush=True)
+        faults = faults or bool(record["findings"])
+        store(given.out, job.name, record)
+    if given.out == RECORD and PAGE.is_file():
+        measured = json.loads(RECORD.read_text(encoding="utf-8"))
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    if faults:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

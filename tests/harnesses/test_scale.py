@@ -1,0 +1,107 @@
+"""A short form of `python -m stress.scale`, and the figures that it holds against what a user expects."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
+
+from stress.scale.figures import findings, slope, steps_a_second, trained
+from stress.scale.jobs import JOBS
+from stress.scale.page import with_table
+from stress.scale.watch import Look
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "stress" / "results" / "scale.json"
+
+
+def looks(growth: float = 0.0, slowing: float = 0.0) -> list[Look]:
+    """Looks at 10,000 steps with noise of 1 MiB, growing by so many MiB and becoming slower by so large a share."""
+    found, seconds = [], 0.0
+    for number in range(1, 201):
+        seconds += 1 + slowing * number / 200
+        noise = 1.0 if number % 2 else -1.0
+        own = 100 + noise + growth * number / 200
+        found.append(Look(step=number * 50, seconds=seconds, own_mib=own, disk_mib=10))
+    return found
+
+
+def test_the_slope_is_that_of_least_squares() -> None:
+    assert slope(looks())[0] == pytest.approx(0, abs=1e-9)
+    growth, error = slope(looks(growth=20))
+    assert growth == pytest.approx(2, rel=0.01)
+    assert error < 0.1
+
+
+def test_speed_is_in_seconds_of_the_process() -> None:
+    even, slower = looks(), looks(slowing=1)
+    assert steps_a_second(even[:40]) == pytest.approx(steps_a_second(even[-40:])) == pytest.approx(50)
+    assert steps_a_second(slower[:40]) > 1.5 * steps_a_second(slower[-40:])
+
+
+def test_training_is_from_the_first_step_to_the_last() -> None:
+    before = [Look(step=0, seconds=0.5, own_mib=1, disk_mib=0)]
+    after = [attrs_step(look, 10_000) for look in looks()[:3]]
+    assert trained([*before, *looks(), *after]) == looks()
+
+
+def attrs_step(look: Look, step: int) -> Look:
+    return Look(step=step, seconds=look.seconds + 1000, own_mib=look.own_mib, disk_mib=look.disk_mib)
+
+
+GOOD = {
+    "growth_mib_per_1000_steps": 0.01,
+    "growth_error": 0.02,
+    "grown_share": 0.001,
+    "steps_per_second_at_start": 50.0,
+    "steps_per_second_at_end": 49.0,
+    "resume_at_start_seconds": 20.0,
+    "resume_at_end_seconds": 21.0,
+    "checkpoints": 2,
+    "report_mib": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"growth_mib_per_1000_steps": 3.0, "grown_share": 0.2}, "memory grows"),
+        ({"steps_per_second_at_end": 20.0}, "slower at the end"),
+        ({"resume_at_end_seconds": 60.0}, "a resume near the end"),
+        ({"checkpoints": 9}, "9 checkpoints"),
+        ({"report_mib": 7.5}, "the report has 7.5 MiB"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_a_finding(change: dict[str, float], said: str) -> None:
+    assert findings(GOOD) == []
+    [finding] = findings({**GOOD, **change})
+    assert said in finding
+
+
+def test_the_page_has_the_record() -> None:
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert page == with_table(page, json.loads(RECORD.read_text(encoding="utf-8")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("job", [job.name for job in JOBS])
+def test_a_short_run_is_stopped_twice_resumed_and_measured(job: str, tmp_path: Path) -> None:
+    if job == "images":
+        pytest.importorskip("adapt_vision_mm")
+    out = tmp_path / "record.json"
+    command = [sys.executable, "-m", "stress.scale", job, "--short", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert out.is_file(), done.stdout + done.stderr
+    found = json.loads(out.read_text(encoding="utf-8"))[job]
+    [whole] = [each for each in JOBS if each.name == job]
+    assert (found["rows"], found["steps"]) == whole.short
+    assert found["checkpoints"] <= 2
+    assert 0 < found["report_mib"] < 5
+    assert found["first_step_seconds"] > 0
+    assert found["resume_at_end_seconds"] > 0
