@@ -4,15 +4,18 @@ python docs/generate.py            write docs/parameters.md, docs/commands.md, a
 python docs/generate.py --check    exit 1 where they differ from what the code says, or a link is broken
 
 A page marks a table with two comments: `<!-- made from: method LoRA -->` and `<!-- end -->`. The mark is a kind (task,
-method, quantizer, launcher) and a name, or `legacy honoured` or `legacy gone`: keys of nyuntam_adapt.
+method, quantizer, launcher) and a name, `legacy honoured` or `legacy gone` (keys of nyuntam_adapt), or
+`behaviours known` or `behaviours found` (docs/behaviours.toml, and the scripts in findings/ that it does not name).
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,6 +28,10 @@ from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.specs import TaskSpec
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from findings.table import read_head, scripts  # noqa: E402
+
 DOCS = ROOT / "docs"
 WHOLE_PAGES = ("parameters.md", "commands.md")
 MADE = re.compile(r"(<!-- made from: (\w+ \w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -82,7 +89,37 @@ def made_parts(registry: Registry) -> dict[str, str]:
     gone = [f"| `{key.upper()}` | {reason} |" for key, reason in legacy.WITHOUT_EFFECT.items()]
     parts["legacy honoured"] = "\n".join(["| key | now |", "|---|---|", *honoured, ""])
     parts["legacy gone"] = "\n".join(["| key | why |", "|---|---|", *gone, ""])
+    known = tomllib.loads((DOCS / "behaviours.toml").read_text(encoding="utf-8"))["behaviour"]
+    parts["behaviours known"] = "\n".join(_behaviours(known))
+    parts["behaviours found"] = "\n".join(_findings({row.get("finding") for row in known}))
     return parts
+
+
+def _behaviours(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of a table for each topic of docs/behaviours.toml."""
+    topic = None
+    for row in rows:
+        if row["topic"] != topic:
+            yield from () if topic is None else ("",)
+            topic = row["topic"]
+            yield from (f"## {topic}", "", "| behaviour | seen with | adapt | tests |", "|---|---|---|---|")
+        seen = "<br>".join(f"{package} {version}" for package, version in row["versions"].items())
+        if "finding" in row:
+            seen += f"<br>`findings/{row['finding']}.sh`"
+        tests = "<br>".join(f"`{test.rpartition('/')[2]}`" for test in row["tests"])
+        cells = (row["what"], seen, row["adapt"], tests)
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
+
+
+def _findings(named: set[str | None]) -> Iterator[str]:
+    """Yield the lines of a table of the scripts in findings/ but those named: their heads say what was seen."""
+    yield from ("| script | what was seen | seen with |", "|---|---|---|")
+    for head in map(read_head, scripts()):
+        if head.name not in named:
+            cells = (f"`findings/{head.name}.sh`: {head.title}", head.seen, head.packages)
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
 
 
 def _without_version(title: str) -> str:
