@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -26,6 +26,8 @@ class TrainerComponents:
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
         weigh_loss: batch -> the weight of its loss in the loss of an evaluation, where that is not the number of its
             labels (or rows): a tensor without dimensions.
+        rows_of: (the training examples, indices of some) -> the indices of the rows that are in them, where an example
+            is no row of its own but a window or a pack.
         processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.
         arguments_class: "package.module:Class" of its arguments.
@@ -40,6 +42,7 @@ class TrainerComponents:
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None
     weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
+    rows_of: Callable[[Any, Sequence[int]], Iterable[int]] | None = None
     processing_class: Any = None
     trainer_class: str = "transformers:Trainer"
     arguments_class: str = "transformers:TrainingArguments"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,9 +19,13 @@ class FiniteLossCallback(TrainerCallback):
     """Checks the loss of every batch: at once on a CPU, on a GPU when metrics are logged or a checkpoint is due.
 
     Reading a loss blocks the GPU, so losses are kept there until then.
+
+    Args:
+        rows_of: indices of training examples -> the indices of the rows that are in them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows_of: Callable[[Sequence[int]], Iterable[int]]) -> None:
+        self._rows_of = rows_of
         self._waiting: list[tuple[int, torch.Tensor]] = []
 
     def see_loss(self, step: int, loss: torch.Tensor) -> None:
@@ -37,7 +42,7 @@ class FiniteLossCallback(TrainerCallback):
     ) -> None:
         at_once = all(loss.device.type == "cpu" for _, loss in self._waiting)
         if at_once or control.should_log or control.should_save:
-            self._check(args, state, train_dataloader)
+            self._check(args, train_dataloader)
 
     def on_epoch_end(
         self,
@@ -47,22 +52,23 @@ class FiniteLossCallback(TrainerCallback):
         train_dataloader: DataLoader[Any] | None = None,
         **_: object,
     ) -> None:
-        self._check(args, state, train_dataloader)
+        self._check(args, train_dataloader)
 
-    def _check(self, args: TrainingArguments, state: TrainerState, loader: DataLoader[Any] | None) -> None:
+    def _check(self, args: TrainingArguments, loader: DataLoader[Any] | None) -> None:
         """Raise InputError at the first loss that is not finite."""
         waiting, self._waiting = self._waiting, []
         for step, loss in waiting:
             if not bool(torch.isfinite(loss)):
+                rows = sorted({row + 1 for row in self._rows_of(_examples(args, loader, step))})
                 raise InputError(
-                    f"the training loss is not finite at step {step + 1}, in {_rows(args, state, loader, step)}: "
+                    f"the training loss is not finite at step {step + 1}, in training rows {first_of(rows, _SHOWN)}: "
                     "lower LR, raise WARMUP_RATIO, or look for extreme values in those rows. "
                     "Earlier checkpoints are kept."
                 )
 
 
-def _rows(args: TrainingArguments, state: TrainerState, loader: DataLoader[Any] | None, step: int) -> str:
-    """The training examples of an optimizer step, counted from 1, as text. Draws the order of its epoch again."""
+def _examples(args: TrainingArguments, loader: DataLoader[Any] | None, step: int) -> list[int]:
+    """The indices of the training examples of an optimizer step. Draws the order of its epoch again."""
     assert loader is not None
     accumulation = args.gradient_accumulation_steps
     steps_per_epoch = -(-len(loader) // accumulation)
@@ -71,5 +77,4 @@ def _rows(args: TrainingArguments, state: TrainerState, loader: DataLoader[Any] 
         loader.set_epoch(epoch)
     assert loader.batch_sampler is not None
     batches = islice(iter(loader.batch_sampler), inside * accumulation, (inside + 1) * accumulation)
-    rows = [row + 1 for batch in batches for row in batch]
-    return f"training rows {first_of(rows, _SHOWN)}"
+    return [example for batch in batches for example in batch]

@@ -64,7 +64,8 @@ class HuggingFaceLoop:
         self._metrics = MetricsCallback(job.recorder, world, training.batch_size * training.gradient_accumulation_steps)
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()
-        finite = FiniteLossCallback()
+        rows_of = components.rows_of
+        finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
         callbacks = [
             finite,
             self._metrics,

@@ -98,6 +98,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
             per_class=self._answered if self.params.squad_v2_format else None,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
+            rows_of=lambda windows, numbers: windows.select(numbers)["row"],
             processing_class=self.tokenizer,
             trainer_class="adapt_nlp.question_answering.trainer:AnswerTrainer",
         )

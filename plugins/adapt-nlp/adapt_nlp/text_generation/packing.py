@@ -6,6 +6,7 @@ Best-fit packing (Ding et al., 2024: Fewer Truncations Improve Language Modeling
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -76,9 +77,16 @@ class Packs:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, number: int) -> dict[str, list[int]]:
+    def documents_of(self, numbers: Iterable[int]) -> list[int]:
+        """Return the indices of the documents in some packs."""
+        return [int(document) for number in numbers for document in self._in_pack(number)]
+
+    def _in_pack(self, number: int) -> NDArray[numpy.int64]:
         start = self._ends[number - 1] if number else 0
-        rows = self._documents[self._by_pack[start : self._ends[number]]]
+        return self._by_pack[start : self._ends[number]]
+
+    def __getitem__(self, number: int) -> dict[str, list[int]]:
+        rows = self._documents[self._in_pack(number)]
         return {
             "input_ids": [token for ids in rows["input_ids"] for token in ids],
             "labels": [label for labels in rows["labels"] for label in labels],

@@ -138,6 +138,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
             compute_metrics=language_metrics,
             metrics=names.LANGUAGE_MODELING,
             preprocess_logits=token_sums,
+            rows_of=(lambda packs, numbers: packs.documents_of(numbers)) if packed else None,
             processing_class=self.tokenizer,
             # Packs have nearly the same length, so grouping by length would only take away random order.
             arguments={"train_sampling_strategy": "random"} if packed else {},

@@ -113,6 +113,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             per_class=self._per_class,
             metrics=self._metrics,
             preprocess_logits=predicted_classes,
+            rows_of=lambda windows, numbers: windows.select(numbers)["document"],
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, components)

@@ -94,6 +94,16 @@ def test_packs_hold_each_document_once_and_no_more_than_fits(lengths: list[int])
     assert not any(a + b <= 40 for i, a in enumerate(sizes) for b in sizes[:i])
 
 
+def test_the_documents_of_packs_are_known() -> None:
+    from datasets import Dataset
+
+    rows = Dataset.from_dict({"input_ids": [[1], [2, 3], [4], [5]], "labels": [[1], [2, 3], [4], [5]]})
+    packs = Packs(rows, [1, 0, 1, 2], [1, 2, 1, 1])
+    assert packs.documents_of([1]) == [0, 2]
+    assert packs.documents_of([2, 0]) == [3, 1]
+    assert packs[1]["input_ids"] == [1, 4]
+
+
 def test_a_pack_s_positions_start_anew_with_each_document() -> None:
     from datasets import Dataset
 
