@@ -22,7 +22,8 @@ def with_table(page: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     lines = ["| | " + " | ".join(job.name for job in jobs) + " |", "|---|" + "---:|" * len(jobs)]
     for title, cell in _ROWS.items():
         lines.append(f"| {title} | " + " | ".join(cell(measured[job.name]) for job in jobs) + " |")
-    return page.split(MARK)[0] + MARK + "\n".join(["", *about, "", *lines] if jobs else []) + "\n" * bool(jobs)
+    made = ["", *about, "", *lines] if jobs else ["", "No run is on record yet."]
+    return page.split(MARK)[0] + MARK + "\n".join(made) + "\n"
 
 
 _ROWS = {
