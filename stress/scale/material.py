@@ -27,10 +27,10 @@ def labelled_texts(folder: Path, rows: int, classes: int) -> None:
     Args:
         folder: to be made.
         rows: of training; a hundredth of them, at least 64 and a row for each of 1,000 classes, is the validation.
-        classes: named c0, c1, ...; each has a training row where there are as many rows.
+        classes: named c0, c1, ...; at most as many as rows, so that each has a training row.
     """
     folder.mkdir(parents=True)
-    words = vocabulary()
+    words, classes = vocabulary(), min(classes, rows)
     for seed, (split, count) in enumerate((("train", rows), ("validation", max(rows // 100, 64, min(classes, 1000))))):
         choose = random.Random(seed)
         with (folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
