@@ -41,7 +41,7 @@ def environment_error(error: BaseException, folder: RunFolder) -> InputError | N
         error: what ended a run.
         folder: its run folder, whose checkpoints the message speaks of.
     """
-    for cause in _chain(error):
+    for cause in _reasons(error):
         found = _worker_killed(cause) or _not_written(cause, folder) or _out_of_memory(cause)
         if found:
             return InputError(f"{found} {_what_is_kept(folder)}")
@@ -53,7 +53,7 @@ def machine_error(error: BaseException) -> InputError | None:
 
     A file that cannot be read or written, no space, no memory, too many open files.
     """
-    for cause in _chain(error):
+    for cause in _reasons(error):
         number = _number(cause)
         if number in _CAUSES:
             named = getattr(cause, "filename", None) or "a file"
@@ -64,11 +64,17 @@ def machine_error(error: BaseException) -> InputError | None:
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _reasons(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised for: its `from`, or an error in whose handling it repeats the text.
+
+    Any other error that was being handled is not the reason: code that deals with a missing file may have a defect.
+    """
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+        handled = None if seen.__suppress_context__ else seen.__context__
+        is_repeated = handled is not None and str(handled) and str(handled) in str(seen)
+        seen = seen.__cause__ or (handled if is_repeated else None)
 
 
 def _worker_killed(error: BaseException) -> str | None:

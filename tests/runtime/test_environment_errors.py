@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from adapt_core.runtime.environment_errors import machine_error
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.runtime.environment_errors import environment_error, machine_error
 
 
 def memory_of_python(_: Path) -> object:
@@ -76,13 +77,43 @@ def test_a_defect_stays_one() -> None:
         assert machine_error(error) is None
 
 
-def test_an_error_that_was_dealt_with_is_no_cause() -> None:
-    def deal_with_it() -> None:
+def explicit(error: OSError) -> None:
+    raise RuntimeError("the file cannot be read") from error
+
+
+def repeated(error: OSError) -> None:
+    raise RuntimeError(f"while reading: {error}")
+
+
+def set_aside(error: OSError) -> None:
+    raise KeyError("a defect") from None
+
+
+def by_the_way(error: OSError) -> None:
+    {}["a defect"]
+
+
+def without_text(error: OSError) -> None:
+    try:
+        raise OSError  # as some libraries do
+    except OSError:
+        raise RuntimeError("a defect")  # noqa: B904
+
+
+@pytest.mark.parametrize(
+    ("deal_with", "is_the_machine_s"),
+    [(explicit, True), (repeated, True), (set_aside, False), (by_the_way, False), (without_text, False)],
+)
+def test_an_error_counts_only_as_the_reason_of_the_one_that_ended_all(
+    tmp_path: Path, deal_with: Callable[[OSError], None], is_the_machine_s: bool
+) -> None:
+    def provoke() -> None:
         try:
             os.stat("x" * 10_000)
-        except OSError:
-            raise KeyError("a defect") from None
+        except OSError as error:
+            deal_with(error)
 
-    with pytest.raises(KeyError) as raised:
-        deal_with_it()
-    assert machine_error(raised.value) is None
+    with pytest.raises((KeyError, RuntimeError)) as raised:
+        provoke()
+    assert (machine_error(raised.value) is not None) == is_the_machine_s
+    assert (environment_error(raised.value, RunFolder(tmp_path)) is not None) == is_the_machine_s
