@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
@@ -153,20 +153,12 @@ def predict(
         InputError: the run is not finished, an input cannot be read, or the model is not trusted.
     """
     from adapt_core.execution.finished_run import FinishedRun
+    from adapt_core.execution.rows import as_arguments
 
     finished = FinishedRun.open(_folder_of(run), trust=trust)
-    raw = finished.task.read_inputs(_as_arguments(inputs))
+    raw = finished.task.read_inputs(as_arguments(inputs))
     return finished.task.predict(finished.model(), finished.folder.model, raw)
 
 
 def _folder_of(run: RunResult | str | Path) -> str | Path:
     return run.output_dir if isinstance(run, RunResult) else run
-
-
-def _as_arguments(inputs: str | Path | Sequence[str | Path] | Rows) -> list[str]:
-    """Return inputs as `adapt predict` takes them: texts and paths. Rows become a file."""
-    if isinstance(inputs, (str, Path)):
-        return [str(inputs)]
-    if isinstance(inputs, Sequence) and all(isinstance(item, (str, Path)) for item in inputs):
-        return [str(item) for item in inputs]
-    return [str(_store(cast("Rows", inputs)))]

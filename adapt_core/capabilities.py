@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
     from adapt_core.contracts import LoadedModel, TaskData
     from adapt_core.evaluation import PerClass
+    from adapt_core.execution.rows import Rows
     from adapt_core.run_folder.paths import RunFolder
 
 
@@ -186,6 +187,14 @@ class SupportsHubUpload(Protocol):
 
     def push_to_hub(self, repo_id: str, folder: RunFolder) -> str:
         """Upload model, adapter and model card of a finished run; return the repository's address."""
+
+
+@runtime_checkable
+class SupportsTestPrediction(Protocol):
+    """A task that predicts its test split when the run has finished. Optional; DO_PREDICT needs it."""
+
+    def test_inputs(self) -> Rows | None:
+        """Return the rows of the test split, with or without labels; None where the data has none."""
 
 
 @runtime_checkable

@@ -239,6 +239,12 @@ class RunParams:
         key="MERGE_ADAPTER",
         may_change_on_resume=True,
     )
+    do_predict: bool = param(
+        False,
+        "Predict the test split, with or without labels, when the run has finished, into predictions/test.jsonl.",
+        key="DO_PREDICT",
+        may_change_on_resume=True,
+    )
     push_to_hub: str | None = param(
         None,
         "Upload the adapted model to this hub repository at the end.",

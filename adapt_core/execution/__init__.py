@@ -5,6 +5,7 @@ components.py       the implementations that a plan names
 pipeline.py         `Run`: one process of a run, from data to result
 export.py           trained models saved: adapter, merged, other formats
 finished_run.py     a finished run opened again
+test_split.py       the test split predicted with a finished run's model
 rows.py             rows in memory as data files
 model_data.py       what a model takes from the data, kept beside its adapter
 launch_files.py     launch files for schedulers (`--emit`)

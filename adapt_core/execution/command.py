@@ -12,6 +12,7 @@ from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
+from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
@@ -70,7 +71,9 @@ class Command:
                 log.info("%s with %s -> %s", self.plan.task.name, self.plan.method.name, folder.path)
                 for remark in self.plan.remarks:
                     log.info("%s", remark)
-                return self._launch(reporter, stop, decision)
+                result = self._launch(reporter, stop, decision)
+                predict_test_split(self.plan, result)
+                return result
             except AdaptError as error:
                 log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a traceback does not help with a user's error
                 raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.capabilities import SupportsHubUpload
+from adapt_core.capabilities import SupportsHubUpload, SupportsTestPrediction
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError, InputError
@@ -67,12 +67,18 @@ class Components:
 
 
 def check_task(plan: Plan, task: Task) -> None:
-    """Run the checks of a plan's task, and those of PUSH_TO_HUB. Needs no torch.
+    """Run the checks of a plan's task, and those of DO_PREDICT and PUSH_TO_HUB. Needs no torch.
 
     Raises:
-        InputError: data, model or hub repository cannot be used, or the task cannot upload its models.
+        InputError: data, model or hub repository cannot be used, or the task cannot predict its test split or upload
+            its models.
     """
     task.check()
+    if plan.run.do_predict and not isinstance(task, SupportsTestPrediction):
+        raise InputError(
+            f"DO_PREDICT: {plan.task.name} does not predict its test split. Leave the key out, and give the files to "
+            "adapt predict when the run has finished."
+        )
     repo_id = plan.run.push_to_hub
     if repo_id is None:
         return

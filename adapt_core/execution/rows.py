@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import xxhash
 
@@ -66,6 +66,15 @@ def store_rows(data: Data) -> dict[str, Path]:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return {file.stem: folder / file.name for file in files}
+
+
+def as_arguments(inputs: str | Path | Sequence[str | Path] | Rows) -> list[str]:
+    """Return inputs as `adapt predict` takes them: texts and paths. Rows become a file."""
+    if isinstance(inputs, (str, Path)):
+        return [str(inputs)]
+    if isinstance(inputs, Sequence) and all(isinstance(item, (str, Path)) for item in inputs):
+        return [str(item) for item in inputs]
+    return [str(file) for file in store_rows(cast("Rows", inputs)).values()]
 
 
 def _rename(unfinished: Path, folder: Path) -> None:

@@ -18,6 +18,7 @@ from adapt_core.capabilities import (
     SupportsRankMemory,
     SupportsRowCount,
     SupportsSamples,
+    SupportsTestPrediction,
     SupportsTokenPreview,
 )
 from adapt_core.config.plan import Choice, Plan
@@ -114,6 +115,7 @@ __all__ = [
     "SupportsRankMemory",
     "SupportsRowCount",
     "SupportsSamples",
+    "SupportsTestPrediction",
     "SupportsTokenPreview",
     "Task",
     "TaskData",

@@ -88,7 +88,7 @@ def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str
     """
     splits = needed_splits(load_raw(plan.data), plan.training)
     if target is not None:
-        leave_out_unlabelled_test(splits, target)
+        leave_out_unlabelled_test(splits, target, plan)
     for split, dataset in splits.items():
         require_columns(dataset, columns, split)
     return splits
@@ -98,12 +98,13 @@ _NO_LABEL = frozenset({None, "", "-1", "-100"})
 """Cells of unlabelled rows; -1 is GLUE's."""
 
 
-def leave_out_unlabelled_test(splits: dict[str, Dataset], target: str) -> None:
+def leave_out_unlabelled_test(splits: dict[str, Dataset], target: str, plan: Plan) -> None:
     """Remove a test split that has no labels, as competitions publish them, with a warning.
 
     Args:
         splits: changed in place.
         target: the column of labels.
+        plan: for DO_PREDICT.
     """
     test, train = splits.get("test"), splits.get("train")
     if test is None or train is None or target not in train.column_names:
@@ -116,9 +117,11 @@ def leave_out_unlabelled_test(splits: dict[str, Dataset], target: str) -> None:
         if values & known - {None, ""}:
             return
     log.warning(
-        "the test split has no labels in column %r, so it is left out. Once the run has finished, adapt predict writes "
-        "predictions for its file.",
+        "the test split has no labels in column %r, so it is left out of the evaluation. %s",
         target,
+        "It is predicted when the run has finished."
+        if plan.run.do_predict
+        else "DO_PREDICT: true predicts it when the run has finished, and adapt predict its file at any time.",
     )
     del splits["test"]
 

@@ -13,7 +13,7 @@ from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns
-from adapt_core.hf.data.source import check_data_source
+from adapt_core.hf.data.source import check_data_source, load_raw
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
     from typing_extensions import TypeVar
+
+    from adapt_core.execution.rows import Rows
 
     TextParamsT = TypeVar("TextParamsT", bound=TextParams, default=Any)
 else:  # typing's own TypeVar takes a default from Python 3.13 on
@@ -214,6 +216,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         trust = self.plan.model.trust_remote_code
         load = partial(AutoTokenizer.from_pretrained, folder, local_files_only=True, trust_remote_code=trust)
         return guarded(str(folder), load)
+
+    def test_inputs(self) -> Rows | None:
+        """Return the rows of the test split, with or without labels; None where the data has none."""
+        return load_raw(self.plan.data).get("test")
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""

@@ -52,7 +52,7 @@ def prepare_pairs(
     """
     raw = load_splits(plan)
     first = next(iter(raw))
-    leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column)
+    leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column, plan)
     fields = {split: find_fields(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
         require_columns(rows, [column for field in fields[split] for column in field.columns], split)

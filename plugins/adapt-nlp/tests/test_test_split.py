@@ -1,0 +1,118 @@
+"""DO_PREDICT: the test split, with or without labels, is predicted when the run has finished."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.testing import small_models
+
+Keys = dict[str, Any]
+Folder = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Folder:
+    """Writes splits of rows and returns the key that names their folder."""
+
+    def write(**splits: list[dict[str, Any]]) -> dict[str, Any]:
+        folder = tmp_path / "data"
+        folder.mkdir()
+        for split, rows in splits.items():
+            (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return {"CUSTOM_DATASET_PATH": str(folder), "MAX_TRAIN_SAMPLES": None, "MAX_EVAL_SAMPLES": None}
+
+    return write
+
+
+def predicted(result: Any) -> list[dict[str, Any]]:
+    lines = (Path(result.output_dir) / "predictions" / "test.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+FILMS = [{"id": n, "text": "good film" if n % 2 else "bad film", "label": "pos" if n % 2 else "neg"} for n in range(20)]
+
+
+def unlabelled(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in names} for row in rows]
+
+
+def test_texts_without_labels_are_predicted_as_adapt_predict_does(
+    run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = data(train=FILMS, test=unlabelled(FILMS[:5], "label"))
+    result = run(**keys, DO_PREDICT=True)
+    found = predicted(result)
+    again = adapt_core.predict(result, [row["text"] for row in FILMS[:5]])
+    assert found == [{"id": n, **answer} for n, answer in enumerate(again)]
+    assert "It is predicted when the run has finished" in caplog.text
+    assert result.metrics["test"] is None
+    assert run(**keys, DO_PREDICT=True, resume=True).steps == result.steps  # finished: nothing is written again
+
+
+def test_a_labelled_split_is_evaluated_and_predicted(run: Callable[..., Any], data: Folder) -> None:
+    result = run(**data(train=FILMS, test=FILMS[:4]), DO_PREDICT=True, SAVE_METHOD="full_torch_model")
+    assert result.metrics["test"]["accuracy"] >= 0
+    assert [(row["id"], row["label"] in ("pos", "neg")) for row in predicted(result)] == [(n, True) for n in range(4)]
+
+
+def test_without_the_key_nothing_is_predicted_and_the_log_names_it(
+    run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = run(**data(train=FILMS, test=unlabelled(FILMS[:4], "label")))
+    assert not (Path(result.output_dir) / "predictions").exists()
+    assert "DO_PREDICT: true predicts it when the run has finished" in caplog.text
+
+
+def test_a_row_that_cannot_be_predicted_does_not_fail_the_finished_run(
+    run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = run(**data(train=FILMS, test=[{"text": "a film"}, {"text": ""}]), DO_PREDICT=True)
+    assert result.steps
+    assert "the test split is not predicted: input 2 is empty" in caplog.text
+
+
+def test_no_test_split_is_said(run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    run(**data(train=FILMS), DO_PREDICT=True)
+    assert "DO_PREDICT: the data has no test split" in caplog.text
+
+
+def test_tags_answers_and_written_texts(
+    run: Callable[..., Any], keys: Keys, data: Folder, tmp_path: Path, tiny_llama: Path
+) -> None:
+    words = [{"id": f"w{n}", "tokens": ["Ada", "sees"], "ner_tags": ["B-PER", "O"]} for n in range(20)]
+    result = run(**data(train=words, test=unlabelled(words[:2], "ner_tags")), DO_PREDICT=True, subtask="ner")
+    assert [row["id"] for row in predicted(result)] == ["w0", "w1"]
+
+    context = "Ada sees a film in Paris"
+    asked = [
+        {"id": f"q{n}", "question": "who?", "context": context, "answers": {"text": ["Ada"], "answer_start": [0]}}
+        for n in range(20)
+    ]
+    (tmp_path / "data").rename(tmp_path / "words")
+    given = data(train=asked, test=unlabelled(asked[:2], "answers"))
+    short = {"max_length": 64, "doc_stride": 16, "OUTPUT_DIR": str(tmp_path / "qa")}
+    result = run(**given, **short, DO_PREDICT=True, TASK="question_answering")
+    assert [(row["id"], row["answer"] in context) for row in predicted(result)] == [("q0", True), ("q1", True)]
+
+    texts = [{"id": n, "document": f"a film {n}", "summary": "a film"} for n in range(20)]
+    (tmp_path / "data").rename(tmp_path / "asked")
+    given = data(train=texts, test=unlabelled(texts[:2], "summary"))
+    t5 = str(small_models.t5(tmp_path / "t5", ["a film"]))
+    changes = {"TASK": "summarization", "MODEL_PATH": t5, "OUTPUT_DIR": str(tmp_path / "texts"), "DO_EVAL": False}
+    assert [row["id"] for row in predicted(run(**given, **changes, DO_PREDICT=True, max_target_length=8))] == [0, 1]
+
+    turns = [{"role": "user", "content": "good?"}, {"role": "assistant", "content": "film"}]
+    chats = [{"id": n, "messages": turns} for n in range(20)]
+    (tmp_path / "data").rename(tmp_path / "texts-data")
+    given = data(train=chats, test=chats[:2])
+    changes = {"TASK": "text_generation", "MODEL_PATH": str(tiny_llama), "OUTPUT_DIR": str(tmp_path / "chats")}
+    found = predicted(run(**given, **changes, DO_PREDICT=True, max_new_tokens=2))
+    assert [(row["id"], row["prompt"]) for row in found] == [(0, "good?"), (1, "good?")]
