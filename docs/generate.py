@@ -4,12 +4,14 @@ python docs/generate.py            write docs/parameters.md, docs/commands.md, a
 python docs/generate.py --check    exit 1 where they differ from what the code says, or a link is broken
 
 A page marks a table with two comments: `<!-- made from: method LoRA -->` and `<!-- end -->`. The mark is a kind (task,
-method, quantizer, launcher) and a name, `legacy honoured` or `legacy gone` (keys of nyuntam_adapt), or
-`behaviours known` or `behaviours found` (docs/behaviours.toml, and the scripts in findings/ that it does not name).
+method, quantizer, launcher) and a name; `contract NAME`: what a protocol of `adapt_core.contracts` must answer;
+`example NAME`: the modules of a plugin in examples/plugins; `legacy honoured` or `legacy gone`: keys of nyuntam_adapt;
+`behaviours known` or `behaviours found`: docs/behaviours.toml, and the scripts in findings/ that it does not name.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import tomllib
@@ -23,6 +25,8 @@ from adapt_core.cli import COMMANDS, cli
 from adapt_core.cli.params import describe, sections
 from adapt_core.config import legacy
 from adapt_core.config.core_params import changed_by
+from adapt_core.contracts import Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
+from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter
 from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.specs import TaskSpec
@@ -34,7 +38,9 @@ from findings.table import read_head, scripts  # noqa: E402
 
 DOCS = ROOT / "docs"
 WHOLE_PAGES = ("parameters.md", "commands.md")
-MADE = re.compile(r"(<!-- made from: (\w+ \w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+EXAMPLES = ROOT / "examples" / "plugins"
+CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy)
+MADE = re.compile(r"(<!-- made from: (\w+ [\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 LINKED_PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md", "examples/**/*.md")
 
 
@@ -87,6 +93,8 @@ def made_parts(registry: Registry) -> dict[str, str]:
         parts[_without_version(title)] = "\n".join([*about, *own, ""])
     honoured = [f"| `{key.upper()}` | {meaning} |" for key, meaning in legacy.HONOURED.items()]
     gone = [f"| `{key.upper()}` | {reason} |" for key, reason in legacy.WITHOUT_EFFECT.items()]
+    parts |= {f"contract {contract.__name__}": contract_table(contract) for contract in CONTRACTS}
+    parts["example adapt-text-regression"] = example_code("adapt-text-regression")
     parts["legacy honoured"] = "\n".join(["| key | now |", "|---|---|", *honoured, ""])
     parts["legacy gone"] = "\n".join(["| key | why |", "|---|---|", *gone, ""])
     known = tomllib.loads((DOCS / "behaviours.toml").read_text(encoding="utf-8"))["behaviour"]
@@ -120,6 +128,27 @@ def _findings(named: set[str | None]) -> Iterator[str]:
             cells = (f"`findings/{head.name}.sh`: {head.title}", head.seen, head.packages)
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
+
+
+def contract_table(contract: type) -> str:
+    """Return a Markdown table of what an implementation of a contract must answer."""
+    lines = ["| method | what it must do |", "|---|---|"]
+    for name in answers(contract):
+        method = getattr(contract, name)
+        arguments = ", ".join(list(inspect.signature(method).parameters)[1:])
+        first = (inspect.getdoc(method) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        lines.append(f"| `{name}({arguments})` | {first} |")
+    return "\n".join([*lines, ""])
+
+
+def example_code(name: str) -> str:
+    """Return the hook module and the implementation of an example plugin as fences of the files that they are."""
+    package = name.replace("-", "_")
+    sources = [EXAMPLES / name / package / f"{module}.py" for module in ("plugin", "task")]
+    fences = [
+        f'```python title="{package}/{source.name}"\n{source.read_text(encoding="utf-8")}```\n' for source in sources
+    ]
+    return "\n".join(fences)
 
 
 def _without_version(title: str) -> str:
