@@ -39,6 +39,8 @@ OTHER_NAMES: dict[str, str] = {
     "context_column": "input_column",
     "answer_column": "target_column",
     "model_max_length": "max_seq_length",
+    "enable_thinking": "chat_template_kwargs",
+    "template_kwargs": "chat_template_kwargs",
     "src_lang": "source_lang",
     "tgt_lang": "target_lang",
     "lora_target_modules": "target_modules",

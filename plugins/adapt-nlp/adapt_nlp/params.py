@@ -26,6 +26,11 @@ class TextGenerationParams(TextParams):
         "alone, or all of the text.",
         choices=("answers", "all"),
     )
+    chat_template_kwargs: dict[str, object] | None = param(
+        None,
+        "Variables of the chat template for all rows (enable_thinking: false). A column of this name, or of the "
+        "variable's, gives those of a row.",
+    )
     max_new_tokens: int = param(
         128, "Most tokens that adapt predict generates from a prompt.", ge=1, may_change_on_resume=True
     )

@@ -5,6 +5,7 @@ row_formats.py          the formats of rows: text, pairs, instructions, messages
 row_texts.py            rows -> texts and what is learned of them
 templates.py            chat templates: the simple one, fixed dates, ends
 chat.py                 conversations rendered by a chat template
+template_variables.py   variables of the chat template: the config's and a row's
 conversation_faults.py  what is wrong with a conversation or its tools
 marked_text.py          texts with marked answers -> tokens
 data.py                 rows -> documents

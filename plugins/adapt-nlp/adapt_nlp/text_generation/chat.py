@@ -14,7 +14,7 @@ from adapt_nlp.text_generation.templates import end_tokens
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ASSISTANT = "assistant"
+ASSISTANT, USER = "assistant", "user"
 
 _OURS = ("weight", "train")
 """Keys of a turn that say whether it is learned, which no template sees."""
@@ -31,15 +31,17 @@ Turns = list[dict[str, Any]]
 
 @attrs.frozen
 class Conversation:
-    """The turns of a conversation, and the descriptions of the tools that the assistant may call.
+    """The turns of a conversation, the descriptions of the tools that the assistant may call, and the template's rest.
 
     Attributes:
         turns: see `Turns`.
         tools: JSON schemas; None where there are none.
+        variables: further variables of the chat template (`enable_thinking`, `documents`).
     """
 
     turns: Turns
     tools: list[dict[str, Any]] | None = None
+    variables: Mapping[str, Any] = attrs.field(factory=dict)
 
     def before(self, number: int) -> Conversation:
         """Return the conversation up to a turn, which is not in it."""
@@ -89,7 +91,11 @@ def render(tokenizer: PreTrainedTokenizerBase, conversation: Conversation, *, an
         for turn in conversation.turns
     ]
     text: str = tokenizer.apply_chat_template(
-        given, tools=conversation.tools, tokenize=False, add_generation_prompt=answer_follows
+        given,
+        tools=conversation.tools,
+        tokenize=False,
+        add_generation_prompt=answer_follows,
+        **conversation.variables,
     )
     return text
 
@@ -221,17 +227,22 @@ def common_length(first: str, second: str) -> int:
     return next(differing, min(len(first), len(second)))
 
 
-def end_of_answer(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the id of the token that ends an answer in the chat template (`<|im_end|>`), or None."""
+def end_of_answer(tokenizer: PreTrainedTokenizerBase, variables: Mapping[str, Any] | None = None) -> int | None:
+    """Return the id of the token that ends an answer in the chat template (`<|im_end|>`), or None.
+
+    Args:
+        tokenizer: with a chat template.
+        variables: those of the config.
+    """
     turns = [{"role": "user", "content": "question"}, {"role": ASSISTANT, "content": "answer"}]
-    text = render(tokenizer, Conversation(turns)).rstrip()
+    text = _render_or_nothing(tokenizer, Conversation(turns, variables=variables or {})).rstrip()
     ending = max((token for token in end_tokens(tokenizer) if text.endswith(token)), key=len, default=None)
     return None if ending is None else int(tokenizer.convert_tokens_to_ids(ending))
 
 
-def say_how_answers_end(tokenizer: PreTrainedTokenizerBase) -> None:
+def say_how_answers_end(tokenizer: PreTrainedTokenizerBase, variables: Mapping[str, Any] | None = None) -> None:
     """Warn where the chat template marks no end of an answer."""
-    if end_of_answer(tokenizer) is not None:
+    if end_of_answer(tokenizer, variables) is not None:
         return
     if tokenizer.eos_token is None:
         log.warning(

@@ -11,6 +11,31 @@ from adapt_nlp.text_generation.chat import ASSISTANT, is_learned
 ROLES = ("system", "user", "assistant", "tool")
 
 
+_SENDERS = {"human": "user", "gpt": ASSISTANT, "function_call": ASSISTANT, "observation": "tool"}
+"""Roles in the form of ShareGPT that have another name here."""
+
+
+def turns_of(cell: object, role: str | None = None) -> Any:
+    """Return the turns of a cell: {"role", "content"}, also where they are {"from", "value"}, as ShareGPT has them.
+
+    Args:
+        cell: turns; anything that is none stays as it is.
+        role: of a text, which then is one turn; None leaves texts as they are.
+    """
+    if isinstance(cell, str) and role is not None:
+        return [{"role": role, "content": cell}]
+    return [_named(turn) for turn in cell] if isinstance(cell, list) else cell
+
+
+def _named(turn: object) -> object:
+    if not isinstance(turn, Mapping) or "role" in turn or not {"from", "value"} <= turn.keys():
+        return turn
+    sender = turn["from"]
+    role = _SENDERS.get(sender, sender) if isinstance(sender, str) else sender
+    rest = {key: value for key, value in turn.items() if key not in ("from", "value")}
+    return {"role": role, "content": turn["value"], **rest}
+
+
 def chat_fault(value: object, column: str, *, needs_answer: bool) -> str | None:
     """Return why a value is not a usable conversation, or None.
 

@@ -23,6 +23,12 @@ from adapt_nlp.text_generation.chat import common_length, render, say_how_answer
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
 from adapt_nlp.text_generation.row_formats import TOOLS, RowFormat, find_row_format
 from adapt_nlp.text_generation.row_texts import RowTexts
+from adapt_nlp.text_generation.template_variables import (
+    KNOWN_VARIABLES,
+    TEMPLATE_VARIABLES,
+    has_variable,
+    read_variables,
+)
 from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
@@ -59,14 +65,13 @@ def prepare_documents(
     for split, rows in raw.items():
         require_columns(rows, row_format.columns, split)
     if row_format.is_chat:
-        prepare_template(tokenizer)
-        say_how_answers_end(tokenizer)
+        _prepare_conversations(plan, tokenizer)
     reader = RowTexts(row_format, plan, tokenizer)
 
     def encoding(rows: Dataset, split: str) -> Encoding:
         columns = row_format.columns_of(rows)
-        if TOOLS in columns and TOOLS in row_format.optional:
-            _say_unused_tools(rows, reader, tokenizer, split)
+        if row_format.is_chat:
+            _say_unused_columns(rows, row_format, reader, tokenizer, split)
         if row_format.is_chat and split == "train":
             _say_other_opening(rows[0], reader)
 
@@ -80,20 +85,39 @@ def prepare_documents(
 
     key = {
         "template": tokenizer.chat_template if row_format.is_chat else None,
+        "template variables": plan.task.params.chat_template_kwargs,
         "limit": limit,
         "row format": attrs.astuple(row_format),
         "format": [plan.data.format_string, plan.data.format_names],
         "loss_on": plan.task.params.loss_on,
-        "version": 2,
+        "version": 3,
     }
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: reader.faults(rows), encoding)
     data.stats["form"] = row_format.kind
     return data, row_format
 
 
-def _say_unused_tools(rows: Dataset, reader: RowTexts, tokenizer: PreTrainedTokenizerBase, split: str) -> None:
-    """Warn where the chat template renders nothing of a column of tools."""
-    row = next((row for row in rows if row[TOOLS]), None)
+def _prepare_conversations(plan: Plan[TextGenerationParams], tokenizer: PreTrainedTokenizerBase) -> None:
+    prepare_template(tokenizer)
+    common = plan.task.params.chat_template_kwargs or {}
+    if unknown := [name for name in common if not has_variable(tokenizer, name)]:
+        log.warning("%s: the chat template has no variable %s", TEMPLATE_VARIABLES, ", ".join(map(repr, unknown)))
+    say_how_answers_end(tokenizer, common)
+
+
+def _say_unused_columns(
+    rows: Dataset, row_format: RowFormat, reader: RowTexts, tokenizer: PreTrainedTokenizerBase, split: str
+) -> None:
+    """Warn where the chat template renders nothing of a column of tools, or has no variable of a column's name."""
+    columns = row_format.columns_of(rows)
+    unknown = [name for name in columns if name in KNOWN_VARIABLES and not has_variable(tokenizer, name)]
+    if TEMPLATE_VARIABLES in columns:
+        column = (TEMPLATE_VARIABLES,)
+        own = (read_variables(row, column, None) for row in rows.select_columns(list(column)))
+        unknown += dict.fromkeys(name for given in own for name in given if not has_variable(tokenizer, name))
+    for name in dict.fromkeys(unknown):
+        log.warning("%s split: the chat template has no variable %r, so the data's has no effect", split, name)
+    row = next((row for row in rows if row[TOOLS]), None) if TOOLS in columns else None
     if row is None:
         return
     conversation = reader.conversation(row)

@@ -14,11 +14,12 @@ from adapt_core.hf.data.columns import format_columns, format_row, text_fault
 from adapt_core.hf.tasks.inputs import data_file, file_lines, file_rows, json_object
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import Conversation, marked_prompt, template_fault
-from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault
+from adapt_nlp.text_generation.chat import ASSISTANT, USER, Conversation, Turns, marked_prompt, template_fault
+from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault, turns_of
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
-from adapt_nlp.text_generation.row_formats import INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, TOOLS
+from adapt_nlp.text_generation.row_formats import CONVERSATIONS, INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, TOOLS
 from adapt_nlp.text_generation.row_texts import instruction_text
+from adapt_nlp.text_generation.template_variables import read_variables, variable_columns, variables_fault
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,8 +67,9 @@ def as_prompt(
     """Return the prompt of an input.
 
     Args:
-        given: a text, or a row: `messages` (and `tools`), `instruction` (and `input`), the columns of FORMAT_STRING,
-            or the input column (`prompt` or the text field where none is named).
+        given: a text, or a row: `messages`, `conversations`, `prompt` of turns, `instruction` (`input`), the columns of
+            FORMAT_STRING, or the input column (`prompt` or the text field where none is named); with each, `tools` and
+            variables of the chat template.
         plan: the plan.
         tokenizer: of the adapted model.
         name: for messages ("input 3").
@@ -79,41 +81,75 @@ def as_prompt(
     if isinstance(given, str):
         if fault := text_fault(given):
             raise InputError(f"{name} {fault}. Give a text.")
-        if not is_chat:
-            return Prompt(given, MarkedText(given))
-        return _conversation(Conversation([{"role": "user", "content": given}]), tokenizer, name)
+        return _asked(given, {}, plan, tokenizer, name, is_chat=is_chat)
     data = plan.data
     if data.format_string and all(column in given for column in format_columns(data)):
         text = format_row(given, data)
         if text is None:
             raise InputError(f"{name}: every column of FORMAT_STRING is empty. Fill one.")
         return Prompt(text, MarkedText(text))
-    for column in (data.input_column, plan.task.params.dataset_text_field, MESSAGES):
+    for column in (data.input_column, plan.task.params.dataset_text_field, MESSAGES, CONVERSATIONS, PROMPT):
         if column and isinstance(given.get(column), list):
-            turns = given[column]
-            fault = chat_fault(turns, column, needs_answer=False) or tools_fault(given.get(TOOLS), TOOLS)
-            if fault:
-                raise InputError(f"{name}: {fault}. Correct the turns or the tools.")
-            return _conversation(Conversation(turns, read_tools(given.get(TOOLS))), tokenizer, name)
+            turns = turns_of(given[column])
+            if fault := chat_fault(turns, column, needs_answer=False):
+                raise InputError(f"{name}: {fault}. Correct the turns.")
+            return _conversation(turns, given, plan, tokenizer, name)
     if INSTRUCTION in given and data.input_column in (None, INSTRUCTION):
         if fault := text_fault(given[INSTRUCTION]):
             raise InputError(f"{name}: {INSTRUCTION!r} {fault}. Give a text.")
         asked = instruction_text(given[INSTRUCTION], given.get(INSTRUCTION_INPUT))
-        return as_prompt(asked, plan, tokenizer, name, is_chat=is_chat)
-    return as_prompt(_row_prompt(given, plan, name), plan, tokenizer, name, is_chat=is_chat)
+    else:
+        asked = _row_prompt(given, plan, name)
+    return _asked(asked, given, plan, tokenizer, name, is_chat=is_chat)
 
 
-def _conversation(conversation: Conversation, tokenizer: PreTrainedTokenizerBase, name: str) -> Prompt:
+def _asked(
+    text: str,
+    row: Mapping[str, Any],
+    plan: Plan[TextGenerationParams],
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+    *,
+    is_chat: bool,
+) -> Prompt:
+    if not is_chat:
+        return Prompt(text, MarkedText(text))
+    return _conversation([{"role": USER, "content": text}], row, plan, tokenizer, name)
+
+
+def without_last_answer(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose conversation ends with the turn that is to be answered."""
+    return {name: _until_asked(turns_of(cell)) if isinstance(cell, list) else cell for name, cell in row.items()}
+
+
+def _until_asked(turns: list[Any]) -> list[Any]:
+    answers = [isinstance(turn, Mapping) and turn.get("role") == ASSISTANT for turn in turns]
+    stop = len(turns) - next((number for number, is_answer in enumerate(reversed(answers)) if not is_answer), 0)
+    return turns[:stop]
+
+
+def _conversation(
+    turns: Turns,
+    row: Mapping[str, Any],
+    plan: Plan[TextGenerationParams],
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+) -> Prompt:
+    """Return turns as a prompt, with the tools and the variables of the chat template that their row has."""
     if not tokenizer.chat_template:
         raise InputError(f"{name} is a conversation, and the model was trained on plain text: give a text.")
-    last = conversation.turns[-1]
-    if last["role"] == "assistant":
+    if turns[-1]["role"] == ASSISTANT:
         raise InputError(
             f"{name}: the last turn is the assistant's, so there is nothing to answer. End with the user's turn."
         )
+    columns = variable_columns(tokenizer)
+    if fault := tools_fault(row.get(TOOLS), TOOLS) or variables_fault(row, columns):
+        raise InputError(f"{name}: {fault}. Correct the column.")
+    variables = read_variables(row, columns, plan.task.params.chat_template_kwargs)
+    conversation = Conversation(turns, read_tools(row.get(TOOLS)), variables)
     if fault := template_fault(tokenizer, conversation):
         raise InputError(f"{name}: {fault}. Correct the turns.")
-    return Prompt(last["content"], marked_prompt(tokenizer, conversation))
+    return Prompt(turns[-1]["content"], marked_prompt(tokenizer, conversation))
 
 
 def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name: str) -> str:

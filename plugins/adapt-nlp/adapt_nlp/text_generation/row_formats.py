@@ -11,12 +11,13 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values, format_columns
 
 from adapt_nlp.params import TextGenerationParams
+from adapt_nlp.text_generation.template_variables import variable_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-MESSAGES, TOOLS = "messages", "tools"
+MESSAGES, CONVERSATIONS, TOOLS = "messages", "conversations", "tools"
 INSTRUCTION, INSTRUCTION_INPUT, OUTPUT = "instruction", "input", "output"
 PROMPT, COMPLETION = "prompt", "completion"
 
@@ -30,16 +31,19 @@ class RowFormat:
 
     Attributes:
         kind: "text" (all of it is trained on), "pairs" (prompt, completion), "instructions" (question and answer, as a
-            conversation of two turns), or "messages" (a conversation).
+            conversation of two turns), or "messages" (a conversation, in one column or in two, of which the second goes
+            on and alone is learned).
         columns: required columns, each with the key that names it. FORMAT_STRING's come first; the completion of
-            "pairs" and the answer of "instructions" come last.
+            "pairs" and "messages" and the answer of "instructions" come last.
         optional: columns that rows are read from where they have them: `input` of instructions, `tools` of messages.
+        variables: columns of variables of the chat template, likewise.
         has_filled_nulls: whether every turn has the keys of all turns, with null where it has none (Parquet).
     """
 
     kind: Literal["text", "pairs", "instructions", "messages"]
     columns: tuple[tuple[str, str], ...]
     optional: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     has_filled_nulls: bool = False
 
     @property
@@ -54,7 +58,7 @@ class RowFormat:
 
     def columns_of(self, rows: Dataset) -> list[str]:
         """Return the columns that rows are read from."""
-        optional = [column for column in self.optional if column in rows.column_names]
+        optional = [column for column in (*self.optional, *self.variables) if column in rows.column_names]
         return list(dict.fromkeys([*self.names, *optional]))
 
 
@@ -64,9 +68,9 @@ def find_row_format(
     """Return the format of a data set's rows, from the config's keys and the data's columns.
 
     It is the first that exists of: FORMAT_STRING, input_column, the column `dataset_text_field`, `messages`,
-    `instruction` and `output`, `prompt` and `completion`. With target_column only the target is trained on; where the
-    tokenizer has a chat template, a column of questions and one of answers are conversations. A column of lists is a
-    conversation.
+    `conversations`, `instruction` and `output`, `prompt` and `completion`. With target_column only the target is
+    trained on; where the tokenizer has a chat template, a column of questions and one of answers are conversations. A
+    column of lists is a conversation, also where the other column of a pair is text.
 
     Raises:
         DataError: none of them exists.
@@ -76,24 +80,30 @@ def find_row_format(
     if data.format_string:
         columns = tuple((name, "FORMAT_STRING") for name in format_columns(data))
         return RowFormat("pairs" if target else "text", (*columns, *target))
+    chat = _Conversations(dataset, tokenizer)
     known = dataset.column_names
     field = plan.task.params.dataset_text_field
     named = data.input_column or (field if field in known else None)
     if named:
         columns = ((named, "input_column" if data.input_column else "dataset_text_field"), *target)
+        if any(_has_lists(dataset, column) for column, _ in columns):
+            return chat.of_turns(*columns)
         if not target:
-            return _conversations(columns, dataset) if _has_lists(dataset, named) else RowFormat("text", columns)
+            return RowFormat("text", columns)
         if tokenizer.chat_template and not _has_special_tokens(dataset, named, tokenizer):
-            return _questions(columns)
+            return chat.of_questions(*columns)
         return RowFormat("pairs", columns)
-    if MESSAGES in known:
-        return _conversations(((MESSAGES, "input_column"),), dataset)
+    for name in (MESSAGES, CONVERSATIONS):
+        if name in known:
+            return chat.of_turns((name, "input_column"))
     answer = data.target_column or OUTPUT
     if INSTRUCTION in known and answer in known:
-        return _questions(((INSTRUCTION, "input_column"), (answer, "target_column")))
+        return chat.of_questions((INSTRUCTION, "input_column"), (answer, "target_column"))
     answer = data.target_column or COMPLETION
     if PROMPT in known and answer in known:
-        return RowFormat("pairs", ((PROMPT, "input_column"), (answer, "target_column")))
+        columns = ((PROMPT, "input_column"), (answer, "target_column"))
+        has_turns = any(_has_lists(dataset, column) for column, _ in columns)
+        return chat.of_turns(*columns) if has_turns else RowFormat("pairs", columns)
     raise DataError(
         f"dataset_text_field: the data has no column {field!r}; it has: {', '.join(known[:12])}. Text is read from "
         f"{field!r}, {MESSAGES!r}, {INSTRUCTION!r} with {OUTPUT!r}, or {PROMPT!r} with {COMPLETION!r}; "
@@ -101,15 +111,29 @@ def find_row_format(
     )
 
 
-def _conversations(columns: tuple[tuple[str, str], ...], dataset: Dataset) -> RowFormat:
-    from datasets import Json
+@attrs.frozen
+class _Conversations:
+    """Makes the formats that go through the chat template."""
 
-    turn = getattr(dataset.features[columns[0][0]], "feature", None)
-    return RowFormat("messages", columns, (TOOLS,), has_filled_nulls=not isinstance(turn, Json))
+    dataset: Dataset
+    tokenizer: PreTrainedTokenizerBase
 
+    def of_turns(self, *columns: tuple[str, str]) -> RowFormat:
+        """Return the format of a conversation, in one column or in two."""
+        from datasets import Json
 
-def _questions(columns: tuple[tuple[str, str], ...]) -> RowFormat:
-    return RowFormat("instructions", columns, (INSTRUCTION_INPUT,) if columns[0][0] == INSTRUCTION else ())
+        features = [self.dataset.features.get(column) for column, _ in columns]
+        filled = any(hasattr(each, "feature") and not isinstance(each.feature, Json) for each in features)
+        return RowFormat("messages", columns, (TOOLS,), self._variables(columns), has_filled_nulls=filled)
+
+    def of_questions(self, *columns: tuple[str, str]) -> RowFormat:
+        """Return the format of a question and its answer."""
+        optional = (INSTRUCTION_INPUT,) if columns[0][0] == INSTRUCTION else ()
+        return RowFormat("instructions", columns, (*optional, TOOLS), self._variables(columns))
+
+    def _variables(self, columns: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+        taken = [INSTRUCTION_INPUT, *(column for column, _ in columns)]
+        return tuple(name for name in variable_columns(self.tokenizer) if name not in taken)
 
 
 def _has_special_tokens(dataset: Dataset, column: str, tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -10,10 +10,18 @@ from adapt_core.config.plan import Plan
 from adapt_core.hf.data.columns import format_row, text_fault
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import Conversation, marked_conversation, marked_prompt, template_fault
-from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault
+from adapt_nlp.text_generation.chat import (
+    ASSISTANT,
+    USER,
+    Conversation,
+    marked_conversation,
+    marked_prompt,
+    template_fault,
+)
+from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault, turns_of
 from adapt_nlp.text_generation.marked_text import MarkedText
 from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, TOOLS, RowFormat
+from adapt_nlp.text_generation.template_variables import read_variables, variables_fault
 from adapt_nlp.text_generation.templates import end_tokens
 
 if TYPE_CHECKING:
@@ -66,10 +74,16 @@ class RowTexts:
 
     def _fault(self, row: Mapping[str, Any]) -> str | None:
         names = self._format.names
+        if self._format.is_chat:
+            fault = tools_fault(row.get(TOOLS), TOOLS) or variables_fault(row, self._format.variables)
+            if fault:
+                return fault
         if self._format.kind == "messages":
-            fault = chat_fault(row[names[0]], names[0], needs_answer=not self._trains_all)
-            fault = fault or tools_fault(row.get(TOOLS), TOOLS)
-            return fault or template_fault(self._tokenizer, self.conversation(row))
+            for name in names:
+                is_learned = name == names[-1] and not self._trains_all
+                if fault := chat_fault(self._turns(row, name), name, needs_answer=is_learned):
+                    return fault if len(names) == 1 or fault.startswith("column") else f"column {name!r}: {fault}"
+            return template_fault(self._tokenizer, self.conversation(row))
         plain = names
         if self._plan.data.format_string:
             if format_row(row, self._plan.data) is None:
@@ -88,15 +102,26 @@ class RowTexts:
     def conversation(self, row: Mapping[str, Any]) -> Conversation:
         """Return a row of "messages" or "instructions" as a conversation."""
         names = self._format.names
-        if self._format.kind == "messages":
-            turns, tools = [dict(turn) for turn in row[names[0]]], read_tools(row.get(TOOLS))
-            if self._format.has_filled_nulls:
-                # A null content is the data's own: it marks a turn that has calls alone.
-                turns = [{**_without_nulls(turn), "content": turn.get("content")} for turn in turns]
-                tools = _without_nulls(tools)
-            return Conversation(turns, tools)
-        question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
-        return Conversation([{"role": "user", "content": question}, {"role": "assistant", "content": row[names[-1]]}])
+        variables = read_variables(row, self._format.variables, self._plan.task.params.chat_template_kwargs)
+        tools = read_tools(row.get(TOOLS))
+        if self._format.kind == "instructions":
+            question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
+            asked, answered = {"role": USER, "content": question}, {"role": ASSISTANT, "content": row[names[-1]]}
+            return Conversation([asked, answered], tools, variables)
+        turns = [dict(turn) for name in names for turn in self._turns(row, name)]
+        if len(names) > 1 and not self._trains_all:
+            for turn in turns[: len(self._turns(row, names[0]))]:
+                turn["train"] = False
+        if self._format.has_filled_nulls:
+            # A null content is the data's own: it marks a turn that has calls alone.
+            turns = [{**_without_nulls(turn), "content": turn.get("content")} for turn in turns]
+            tools, variables = _without_nulls(tools), _without_nulls(variables)
+        return Conversation(turns, tools, variables)
+
+    def _turns(self, row: Mapping[str, Any], name: str) -> Any:
+        """Return the turns of a column; a text of two columns is the turn of the user, or of the assistant."""
+        role = USER if name == self._format.names[0] else ASSISTANT
+        return turns_of(row[name], role if len(self._format.names) > 1 else None)
 
     def learned(self, row: Mapping[str, Any]) -> list[MarkedText]:
         """Return the texts of a row, with what is learned of each."""

@@ -13,6 +13,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
+from adapt_core.errors import InputError
 from adapt_core.evaluation import spread
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.language import LanguageTask
@@ -24,14 +25,17 @@ from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import end_of_answer
 from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
-from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts
+from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts, without_last_answer
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
 from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat
+from adapt_nlp.text_generation.template_variables import TEMPLATE_VARIABLES, names_fault
 from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from adapt_core.execution.rows import Rows
 
 _DEFAULT_LIMIT = attrs.fields(TextGenerationParams).max_seq_length.default
 
@@ -47,6 +51,12 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
     def __init__(self, plan: Plan[TextGenerationParams]) -> None:
         super().__init__(plan)
         self._row_format: RowFormat | None = None
+
+    def check(self) -> None:
+        """Check data and model, and the names of the chat template's variables; see `LanguageTask.check`."""
+        if fault := names_fault(self.params.chat_template_kwargs or {}):
+            raise InputError(f"{TEMPLATE_VARIABLES} is {fault}. Remove it.")
+        super().check()
 
     @cached_property
     def _limit(self) -> int:
@@ -72,7 +82,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         further = [self.tokenizer.eos_token_id]
         if data.stats.get("form") in CHAT_KINDS:
             prepare_template(self.tokenizer)
-            further.append(end_of_answer(self.tokenizer))
+            further.append(end_of_answer(self.tokenizer, self.params.chat_template_kwargs))
         ends = list(dict.fromkeys([*ends, *(token for token in further if token is not None)]))
         if ends:
             model.generation_config.eos_token_id = ends[0] if len(ends) == 1 else ends
@@ -158,9 +168,13 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
     def loading_lines(self, save_method: str) -> str:
         """Return lines that load model and tokenizer and generate from a prompt."""
         if self._row_format is not None and self._row_format.is_chat:
+            given = self.params.chat_template_kwargs or {}
+            variables = [f"variables = {dict(given)!r}"] if given else []
+            options = "tokenize=False, add_generation_prompt=True" + (", **variables" if given else "")
             prompt = [
                 'messages = [{"role": "user", "content": "Name three rivers."}]',
-                "prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)",
+                *variables,
+                f"prompt = tokenizer.apply_chat_template(messages, {options})",
                 'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")',
             ]
         else:
@@ -178,6 +192,11 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         params = self.params
         sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
         return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"
+
+    def test_inputs(self) -> Rows | None:
+        """Return the rows of the test split, conversations without their last answer; None where there is none."""
+        rows = super().test_inputs()
+        return None if rows is None else [without_last_answer(row) for row in rows]
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return prompts: texts, JSON objects, the lines of .txt files, or the rows of other files."""

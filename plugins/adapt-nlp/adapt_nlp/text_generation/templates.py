@@ -63,17 +63,18 @@ def _fix_date(tokenizer: PreTrainedTokenizerBase) -> None:
             "the same on another day.",
             FIXED_DATE,
         )
-    if "strftime_now(" in _source(tokenizer):
+    if "strftime_now(" in template_source(tokenizer):
         log.warning("the chat template writes today's date, so what is learned differs from day to day.")
 
 
-def _source(tokenizer: PreTrainedTokenizerBase) -> str:
-    given = tokenizer.chat_template
+def template_source(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return the text of a tokenizer's chat template; of several, all in one; "" where it has none."""
+    given = tokenizer.chat_template or ""
     return "\n".join(given.values()) if isinstance(given, dict) else given
 
 
 def end_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Return the tokens that may end an answer: special ones, and others of the vocabulary that the template names."""
-    template = _source(tokenizer)
+    template = template_source(tokenizer)
     named = [token.content for token in tokenizer.added_tokens_decoder.values() if token.content in template]
     return tuple(dict.fromkeys([*tokenizer.all_special_tokens, *named]))
