@@ -230,7 +230,7 @@ class SupportsMemoryEstimate(Protocol):
 
         Args:
             model: not quantized; its tensors may be on the device "meta".
-            skip: names of modules that stay in full precision (the head).
+            skip: names of modules that stay in full precision (the head, and what the checkpoint lacks).
 
         Raises:
             InputError: there is nothing to quantize.

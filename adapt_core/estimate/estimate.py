@@ -162,7 +162,9 @@ def _counts(
     quantized: Mapping[str, StoredBytes] = {}
     quantizer: object = components.quantizer
     if isinstance(quantizer, SupportsMemoryEstimate):
-        quantized = quantizer.quantized_bytes(loaded.model, head)
+        from adapt_core.nn.structure import full_precision_modules
+
+        quantized = quantizer.quantized_bytes(loaded.model, full_precision_modules(head, loaded.new_parameters))
     if quantized:
         for parameter in loaded.model.parameters():
             parameter.requires_grad_(False)

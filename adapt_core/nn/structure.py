@@ -137,6 +137,15 @@ def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[st
     return (*chosen, *behind, *head)
 
 
+def full_precision_modules(head: Iterable[str], new_parameters: Iterable[str]) -> tuple[str, ...]:
+    """Return full names of the modules that are not quantized with a base: its head, and the owners of new parameters.
+
+    A parameter that the checkpoint does not have starts from random values and trains, which codes cannot.
+    """
+    owners = (name.rpartition(".")[0] for name in sorted(new_parameters))
+    return tuple(dict.fromkeys([*head, *(owner for owner in owners if owner)]))
+
+
 def _inside(name: str, modules: tuple[str, ...]) -> bool:
     return any(name == module or name.startswith(f"{module}.") for module in modules)
 

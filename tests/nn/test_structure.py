@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from adapt_core.errors import InputError
-from adapt_core.nn.structure import blocks, find_head, last_layers, untie_head
+from adapt_core.nn.structure import blocks, find_head, full_precision_modules, last_layers, untie_head
 
 SIZES: dict[str, dict[str, Any]] = {
     "bert": {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16},
@@ -169,3 +169,8 @@ def test_an_untied_head_survives_saving(tmp_path: Any, auto: str, kind: str, sav
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = torch.arange(3, 7)[None]
     assert torch.equal(again(**inputs).logits, model(**inputs).logits)
+
+
+def test_what_is_not_quantized_is_the_head_and_what_is_new() -> None:
+    new = ("pooler.dense.weight", "pooler.dense.bias", "head.bias", "scale")
+    assert full_precision_modules(("head",), new) == ("head", "pooler.dense")

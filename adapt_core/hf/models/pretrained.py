@@ -9,7 +9,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from adapt_core.contracts import LoadedModel
+import attrs
+
+from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.errors import AdaptError, InputError
 from adapt_core.hf.models.base_weights import require_base, shape_differences, wrapper_prefix
 from adapt_core.hf.models.checkpoint import load_over
@@ -55,26 +57,89 @@ def load_pretrained(
     Raises:
         InputError: it cannot be loaded, with the reason and a remedy; or its weights lack a part of the base model.
     """
+    found = _load(auto_class, source, plan, options or {})
+    prefix = wrapper_prefix(found.model, found.info)
+    if prefix is not None:
+        found = _load(auto_class, source, plan, {**(options or {}), **_without(prefix)})
+    return _checked(found, prefix, source, plan)
+
+
+def load_quantized(
+    auto_class: type[_BaseAutoModelClass],
+    source: ModelSource,
+    plan: Plan,
+    quantizer: Quantizer,
+    device: str,
+    options: Mapping[str, Any],
+) -> LoadedModel:
+    """Load a model by its Auto class with its layers quantized, but for the head and what the checkpoint lacks.
+
+    What the checkpoint lacks is found by loading the model's structure first, without its values. Weights of
+    MODEL_CHECKPOINT are loaded in full precision and quantized then.
+
+    Args:
+        auto_class, source, plan: see `load_pretrained`.
+        quantizer: what quantizes.
+        device: where the model will live.
+        options: further arguments of `from_pretrained`.
+
+    Raises:
+        InputError: see `load_pretrained`; or there is nothing to quantize.
+    """
+    from adapt_core.nn.structure import find_head, full_precision_modules
+
+    if plan.model.model_checkpoint:
+        loaded = load_pretrained(auto_class, source, plan, options)
+        quantizer.convert(loaded.model, full_precision_modules(find_head(loaded.model), loaded.new_parameters), device)
+        return loaded
+    on_meta = {**options, "device_map": {"": "meta"}}
+    structure = _load(auto_class, source, plan, on_meta)
+    prefix = wrapper_prefix(structure.model, structure.info)
+    renaming = {} if prefix is None else _without(prefix)
+    if prefix is not None:
+        structure = _load(auto_class, source, plan, {**on_meta, **renaming})
+    whole = full_precision_modules(find_head(structure.model), structure.absent)
+    quantized = {**options, **quantizer.hf_options(whole, device), **renaming}
+    return _checked(_load(auto_class, source, plan, quantized), prefix, source, plan)
+
+
+@attrs.frozen
+class _Loaded:
+    """What `from_pretrained` returns: a model, and the info on what of it the checkpoint has."""
+
+    model: Any
+    info: Mapping[str, Any]
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The names of what the checkpoint lacks or has in another shape."""
+        return frozenset(self.info["missing_keys"]) | shape_differences(self.info).keys()
+
+
+def _load(
+    auto_class: type[_BaseAutoModelClass], source: ModelSource, plan: Plan, options: Mapping[str, Any]
+) -> _Loaded:
     arguments: dict[str, Any] = {
         "dtype": _dtype(plan),
         "trust_remote_code": plan.model.trust_remote_code,
         "output_loading_info": True,
         **_hub_options(source),
-        **(options or {}),
+        **options,
     }
+    return _Loaded(*guarded(source.given, lambda: auto_class.from_pretrained(source.name, **arguments)))
 
-    def load(**renamed: Any) -> Any:
-        return guarded(source.given, lambda: auto_class.from_pretrained(source.name, **arguments, **renamed))
 
-    model, info = load()
-    prefix = wrapper_prefix(model, info)
+def _without(prefix: str) -> dict[str, Any]:
+    return {"key_mapping": {f"^{re.escape(prefix)}": ""}}
+
+
+def _checked(found: _Loaded, prefix: str | None, source: ModelSource, plan: Plan) -> LoadedModel:
+    model = found.model
     if prefix is not None:
         log.warning("MODEL_PATH: the names of %s's weights begin with %r, which is left out.", source.given, prefix)
-        model, info = load(key_mapping={f"^{re.escape(prefix)}": ""})
         # transformers puts back on saving what a mapping took away; None stands for the conversions of the class.
         model._weight_conversions = None
-    shapes = shape_differences(info)
-    new = frozenset(info["missing_keys"]) | shapes.keys()
+    shapes, new = shape_differences(found.info), found.absent
     held = frozenset(name for name, _ in model.named_parameters(remove_duplicate=False))
     if plan.model.model_checkpoint:
         new -= load_over(model, Path(plan.model.model_checkpoint))

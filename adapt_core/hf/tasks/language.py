@@ -18,7 +18,7 @@ from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
-from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained
+from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained, load_quantized
 from adapt_core.hf.models.tokenizers import load_tokenizer, require_embeddings
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
@@ -46,11 +46,9 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     Attributes:
         auto_class: the transformers Auto class of the task's models.
-        head_names: modules that are not quantized with the base model.
     """
 
     auto_class: ClassVar[str]
-    head_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, plan: Plan[TextParamsT]) -> None:
         self.plan = plan
@@ -114,9 +112,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         options = {**options, **attention_options(self.plan, world, lambda: class_of(auto_class, self.config))}
         if world.device == "meta":
             options["device_map"] = {"": "meta"}
-        if quantizer is not None:
-            options.update(quantizer.hf_options(self.head_names, world.device))
-        loaded = load_pretrained(auto_class, self.source, self.plan, options)
+        if quantizer is None:
+            loaded = load_pretrained(auto_class, self.source, self.plan, options)
+        else:
+            loaded = load_quantized(auto_class, self.source, self.plan, quantizer, world.device, options)
         require_embeddings(loaded.model, self.tokenizer, self.source)
         config: Any = loaded.model.config
         if getattr(config, "pad_token_id", None) is None:

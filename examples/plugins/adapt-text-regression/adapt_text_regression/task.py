@@ -15,7 +15,6 @@ class TextRegression(hf.LanguageTask[TextRegressionParams]):
     """The task text_regression."""
 
     auto_class = "AutoModelForSequenceClassification"
-    head_names = ("classifier", "score", "pre_classifier", "classification_head")
 
     def load_data(self) -> TaskData:
         """Return the splits as token ids with `labels` (float)."""

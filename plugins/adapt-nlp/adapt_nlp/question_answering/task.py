@@ -36,7 +36,6 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
     """The task question_answering."""
 
     auto_class = "AutoModelForQuestionAnswering"
-    head_names = ("qa_outputs",)
 
     def __init__(self, plan: Plan[QuestionAnsweringParams]) -> None:
         super().__init__(plan)

@@ -43,7 +43,6 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
     """
 
     auto_class = "AutoModelForSeq2SeqLM"
-    head_names = ("lm_head", "predictions.decoder")
     answer: ClassVar[str]
     example: ClassVar[str]
     _scores: TextScores | None = None

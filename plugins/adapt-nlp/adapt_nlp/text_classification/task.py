@@ -35,7 +35,6 @@ class TextClassification(LanguageTask[TextClassificationParams]):
     """The task text_classification without `subtask`."""
 
     auto_class = "AutoModelForSequenceClassification"
-    head_names = ("classifier", "score", "pre_classifier", "classification_head")
 
     def check(self) -> None:
         """Check data, model and CLASS_WEIGHTS.

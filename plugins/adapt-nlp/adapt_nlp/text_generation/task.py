@@ -46,7 +46,6 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
     """The task text_generation."""
 
     auto_class = "AutoModelForCausalLM"
-    head_names = ("lm_head", "embed_out")
 
     def __init__(self, plan: Plan[TextGenerationParams]) -> None:
         super().__init__(plan)

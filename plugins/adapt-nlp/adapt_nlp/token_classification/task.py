@@ -38,7 +38,6 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
     """The task text_classification with `subtask: ner`, `pos` or `chunk`."""
 
     auto_class = "AutoModelForTokenClassification"
-    head_names = ("classifier", "score")
 
     def __init__(self, plan: Plan[TextClassificationParams]) -> None:
         super().__init__(plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -58,3 +59,43 @@ def test_it_trains_loads_again_and_merges(case: Case, name: str, bits: int, tmp_
     largest = reference.abs().max()
     assert (outputs - reference).abs().max() <= 1e-5 * largest
     assert (outputs - unmerged).abs().max() <= (1e-4 if bits == 4 else 5e-2) * largest
+
+
+FORMS: list[tuple[int, dict[str, Any]]] = [
+    (4, {}),
+    (4, {"bnb_4bit_use_double_quant": True}),
+    (4, {"bnb_4bit_quant_storage": "bfloat16"}),
+    (4, {"bnb_4bit_quant_storage": "float16", "bnb_4bit_use_double_quant": True}),
+    (4, {"bnb_4bit_quant_storage": "float32", "bnb_4bit_quant_type": "fp4"}),
+    (8, {}),
+]
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("bits", "form"), FORMS)
+def test_a_merge_of_nothing_gives_the_base(bits: int, form: dict[str, Any], name: str) -> None:
+    """Whatever the codes are stored as; packed weights are no floats, though their type may be one."""
+    case = CASES["bert"]
+    base = dequantize(quantized(case, bits, **form), torch.float32).state_dict()
+    method = make(name)
+    model = method.attach(quantized(case, bits, **form), context(case))
+    merged = method.merge(model, quantizer(bits, **form)).state_dict()
+    assert merged.keys() == base.keys()
+    for key, tensor in base.items():
+        if name == "DoRA":  # its magnitude times the weight's direction is the weight up to rounding
+            torch.testing.assert_close(merged[key], tensor, rtol=1e-5, atol=1e-7)
+        else:
+            assert torch.equal(merged[key], tensor), key
+
+
+@pytest.mark.parametrize("storage", ["uint8", "float16", "bfloat16", "float32"])
+def test_packed_weights_are_not_cast_whatever_they_are_stored_as(storage: str) -> None:
+    case = CASES["bert"]
+    outputs = []
+    for stored in ("uint8", storage):
+        method = make("LoRA")
+        model = method.attach(quantized(case, 4, bnb_4bit_quant_storage=stored), context(case))
+        torch.manual_seed(0)
+        train(model, case.inputs(), steps=3)
+        outputs.append(logits(method.merge(model, quantizer(4, bnb_4bit_quant_storage=stored)).eval(), case.inputs()))
+    assert torch.equal(*outputs)

@@ -110,6 +110,8 @@ class ModelBuilder:
             InputError: the config cannot be built, a checkpoint does not fit, or an adapter has no trained weights to
                 adapt.
         """
+        from adapt_core.nn.structure import full_precision_modules
+
         from adapt_vision_mm.openmmlab import weights
 
         config = self.adapted.config
@@ -126,7 +128,7 @@ class ModelBuilder:
         model.cfg = config
         model.dataset_meta = self._adapter.dataset_meta(self._train())
         if quantizer is not None:
-            model = quantizer.convert(model, head_names(model), device)
+            model = quantizer.convert(model, full_precision_modules(head_names(model), new), device)
         self._adapter.adapt_model(model, self._train())
         return LoadedModel(model=model, new_parameters=new)
 

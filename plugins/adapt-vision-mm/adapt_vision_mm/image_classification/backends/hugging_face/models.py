@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification, ConvNextImageProcessor
 
 from adapt_core.config.plan import Plan
@@ -14,8 +13,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
-from adapt_core.hf.models.pretrained import load_companion, load_pretrained
-from adapt_core.nn.structure import find_head
+from adapt_core.hf.models.pretrained import load_companion, load_pretrained, load_quantized
 
 from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR, ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import load_named_processor
@@ -54,12 +52,10 @@ def make_model(
         "ignore_mismatched_sizes": True,
         **attention_options(plan, world, lambda: class_of(AutoModelForImageClassification, config)),
     }
-    if quantizer is not None:
-        trust = plan.model.trust_remote_code
-        with torch.device("meta"):
-            head = find_head(AutoModelForImageClassification.from_config(config, trust_remote_code=trust))
-        options.update(quantizer.hf_options(head, world.device))
-    loaded = load_pretrained(AutoModelForImageClassification, source, plan, options)
+    if quantizer is None:
+        loaded = load_pretrained(AutoModelForImageClassification, source, plan, options)
+    else:
+        loaded = load_quantized(AutoModelForImageClassification, source, plan, quantizer, world.device, options)
     model_config: Any = loaded.model.config
     model_config.problem_type = "single_label_classification"
     return loaded

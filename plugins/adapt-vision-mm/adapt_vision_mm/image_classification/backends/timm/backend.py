@@ -89,13 +89,14 @@ class TimmBackend(Backend):
         return timm_transforms(self._data_config, augmentation=augmentation)
 
     def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
-        from adapt_core.nn.structure import find_head
+        from adapt_core.nn.structure import find_head, full_precision_modules
 
         from adapt_vision_mm.image_classification.backends.timm.models import make_model
 
         loaded = make_model(self.reference, self.plan, names, self._data_config)
         if quantizer is not None:
-            quantizer.convert(loaded.model, find_head(loaded.model), world.device)
+            whole = full_precision_modules(find_head(loaded.model), loaded.new_parameters)
+            quantizer.convert(loaded.model, whole, world.device)
         return loaded
 
     @property
