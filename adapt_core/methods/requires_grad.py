@@ -19,9 +19,10 @@ def _stay_in_evaluation(module: nn.Module, _inputs: tuple[object, ...]) -> None:
 
 
 def hold_batch_norms(model: nn.Module) -> list[RemovableHandle]:
-    """Keep BatchNorm layers whose parameters are frozen in evaluation mode, however the loop sets the model.
+    """Keep BatchNorm layers that do not train in full in evaluation mode, however the loop sets the model.
 
-    `requires_grad=False` alone does not: running statistics would go on moving with every batch.
+    `requires_grad=False` alone does not: running statistics would go on moving with every batch, and an adapter's file
+    has no place for them. The same goes for a layer of which the bias alone trains.
 
     Returns:
         handles to remove once training is over.
@@ -30,5 +31,5 @@ def hold_batch_norms(model: nn.Module) -> list[RemovableHandle]:
         module.register_forward_pre_hook(_stay_in_evaluation)
         for module in model.modules()
         if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and not any(parameter.requires_grad for parameter in module.parameters())
+        and not (module.affine and all(parameter.requires_grad for parameter in module.parameters()))
     ]

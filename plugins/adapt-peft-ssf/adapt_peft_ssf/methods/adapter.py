@@ -26,7 +26,7 @@ from adapt_core.nn.structure import untie_head
 
 from adapt_peft_ssf.methods import peft_models
 from adapt_peft_ssf.methods.heads import modules_to_save
-from adapt_peft_ssf.methods.targets import as_peft_targets, select_targets
+from adapt_peft_ssf.methods.targets import as_peft_targets, select_targets, sharing
 from adapt_peft_ssf.params import TargetParams
 from adapt_peft_ssf.weights import is_foreign_quantized_layer
 
@@ -92,7 +92,8 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         spared = [*context.head, *saved]
         targets = select_targets(model, params.target_modules, spared, self.by_default, self.refusal, self.name)
         targets = self._without_saved(self.narrow(targets), saved)
-        adapted_heads = [name for name in context.head if name in targets]
+        shared = sharing(model)
+        adapted_heads = [name for name in context.head if {name, *shared.get(name, ())} & set(targets)]
         for untied in untie_head(model, [*[name for name in context.head if name in saved], *adapted_heads]):
             log.info(
                 "the head %s shared its weight with the embeddings; it is untied so that it can be trained separately.",
@@ -232,15 +233,16 @@ def _inside(name: str, modules: Sequence[str]) -> bool:
 
 
 def _untie_adapted_head(model: nn.Module, folder: Path) -> None:
-    """Untie an adapted output layer from the embeddings, so that a merge leaves the embeddings as they are."""
+    """Untie output layer and embeddings where one of them is adapted, so that a merge leaves the other as it is."""
     output = getattr(model, "get_output_embeddings", lambda: None)()
     name = next((name for name, module in model.named_modules() if output is not None and module is output), None)
     if name is None:
         return
     targets = PeftConfig.from_pretrained(str(folder)).target_modules
+    tied = (name, *sharing(model).get(name, ()))
     if isinstance(targets, str):
-        targeted = name in {part.replace("\\", "") for part in targets.split("|")}
+        targeted = {part.replace("\\", "") for part in targets.split("|")} & set(tied)
     else:
-        targeted = any(name == target or name.endswith(f".{target}") for target in targets or ())
+        targeted = {n for n in tied for target in targets or () if n == target or n.endswith(f".{target}")}
     if targeted:
         untie_head(model, [name])

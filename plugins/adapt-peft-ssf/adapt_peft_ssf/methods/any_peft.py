@@ -43,6 +43,12 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
                 near = get_close_matches(option, fields, n=1)
                 hint = f" Did you mean {near[0]}?" if near else f" Options: {', '.join(sorted(fields))}."
                 raise InputError(f"peft_options: {self.params.peft_name} has no option {option!r}.{hint}")
+        start = str(self._options.get("init_lora_weights", "")).casefold()
+        if start.startswith(("pissa", "olora")):
+            raise InputError(
+                f"peft_options: init_lora_weights: {start} moves a part of the base into the adapter. Use method LoRA "
+                "or DoRA, which take this start and save an adapter for the base as it is published."
+            )
 
     def _class(self) -> Any:
         named = {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 from peft import LoraConfig, PeftConfig
 from torch import nn
@@ -15,6 +16,8 @@ from transformers.pytorch_utils import Conv1D
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
+from adapt_peft_ssf.layers import CONVOLUTIONS, transforms_its_weight
+from adapt_peft_ssf.methods import peft_models, starts
 from adapt_peft_ssf.methods.adapter import AdapterMethod
 from adapt_peft_ssf.methods.patterns import in_layers, named_modules, numbers_by_pattern
 from adapt_peft_ssf.params import LoraParams
@@ -41,6 +44,7 @@ class Lora(AdapterMethod[LoraParams]):
         self._start = params.init_lora_weights
         self._ranks: dict[str, int] = {}
         self._alphas: dict[str, int] = {}
+        self._first: starts.Factors = {}
         if isinstance(self._start, str):
             self._start = self._start.strip().casefold()
 
@@ -83,11 +87,19 @@ class Lora(AdapterMethod[LoraParams]):
         return isinstance(module, (nn.Linear, nn.Conv2d, Conv1D))
 
     def refusal(self, module: nn.Module) -> str | None:
-        """Return why a layer is refused: peft cannot adapt its weight, or it is a grouped convolution."""
+        """Return why a layer is refused: peft's adapter would not compute or merge what the layer does."""
         if not isinstance(module, _LAYERS):
             return f"it is a {type(module).__name__}, not a layer with a weight"
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.groups > 1:
+        if transforms_its_weight(module):
+            return "it standardizes its weight, which would undo the update in the merged model"
+        if not isinstance(module, CONVOLUTIONS):
+            return None
+        if module.groups > 1:
             return "grouped convolutions: peft could not merge them"
+        if any(step > 1 for step in module.dilation):
+            return "dilated convolutions: peft's update would not be dilated (SSF can take them)"
+        if module.padding_mode != "zeros":
+            return f"convolutions with {module.padding_mode} padding: peft's update would pad zeros (SSF can take them)"
         return None
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
@@ -111,14 +123,34 @@ class Lora(AdapterMethod[LoraParams]):
             alpha_pattern=self._alphas,
         )
 
+    def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
+        """Attach as every adapter; a start that changes the base is kept, for the file of the trained adapter."""
+        attached = super().attach(model, context)
+        if self.changes_base:
+            self._first = starts.factors(peft_models.adapter_state(attached))
+        return attached
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        """Write the adapter's files; behind a start that changes the base, those of an equal one on the plain base."""
+        super().save_adapter(model, folder)
+        if self._first:
+            config = PeftConfig.from_pretrained(str(folder))
+            assert isinstance(config, LoraConfig)
+            peft_models.save_state(
+                starts.relative_to_base(peft_models.adapter_state(model), self._first, config), folder
+            )
+            starts.plain_config(config).save_pretrained(str(folder))
+        return True
+
     @contextmanager
     def disable_adapter(self, model: nn.Module) -> Iterator[None]:
         """Switch the adapter off.
 
-        Where its start took a part of the base (pissa, olora), base and fresh adapter together are the base: both stay.
+        Where its start took a part of the base (pissa, olora), base and fresh adapter together are the base.
         """
-        if self.changes_base:
-            yield
+        if not self._first:
+            with super().disable_adapter(model):
+                yield
             return
-        with super().disable_adapter(model):
+        with peft_models.other_values(model, self._first):
             yield

@@ -9,17 +9,21 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
 from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
-from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from peft.utils import SAFETENSORS_WEIGHTS_NAME, ModulesToSaveWrapper
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from adapt_core.contracts import Quantizer
+from adapt_core.distributed.sharding import is_sharded
 
 from adapt_peft_ssf.weights import has_plain_weight
 
@@ -65,19 +69,49 @@ def plain_name(name: str) -> str:
     return re.sub(r"\.original_module\.", ".", plain)
 
 
+def adapter_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the state dict of the adapter, as peft's file has it but for a prefix of all names."""
+    state: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+
+
+@contextmanager
+def other_values(model: nn.Module, state: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Give parameters of an adapter the values of another state (see `adapter_state`) in a block.
+
+    A share of a parameter (FSDP) stays as it is: it is not trained yet where the adapter is switched off.
+    """
+    chosen = []
+    for name, parameter in model.named_parameters():
+        given = state.get(name.removeprefix(_PREFIX).replace(f".{ADAPTER}", ""))
+        if given is not None and not is_sharded(parameter):
+            chosen.append((parameter, given, parameter.data))
+    for parameter, given, _ in chosen:
+        parameter.data = given.to(parameter.data)
+    try:
+        yield
+    finally:
+        for parameter, _, own in chosen:
+            parameter.data = own
+
+
 def save(model: nn.Module, folder: Path) -> None:
     """Write the adapter in peft's format."""
     if isinstance(model, PeftModel):
         model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
         return
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    # A detector's head shares layers among its levels, and safetensors takes no memory twice.
-    tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
+    save_state(adapter_state(model), folder)
     config = copy.copy(_config(model))
     config.inference_mode = True
     config.save_pretrained(str(folder))
+
+
+def save_state(state: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Write the weights of an adapter (see `adapter_state`) into its folder."""
+    # A detector's head shares layers among its levels, and safetensors takes no memory twice.
+    tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
 
 
 def _config(model: nn.Module) -> PeftConfig:
@@ -114,6 +148,9 @@ def merge(model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
             model = load(quantizer.dequantize(unload(model)), Path(name))
     _require_plain_weights(model)
     plain: nn.Module = _tuner(model).merge_and_unload(safe_merge=True)
+    for name, module in list(plain.named_modules()):
+        if isinstance(module, ModulesToSaveWrapper):  # tuners that merge on their own (LN tuning) leave it
+            plain.set_submodule(name, module.modules_to_save[ADAPTER])
     _forget(plain)
     return plain
 

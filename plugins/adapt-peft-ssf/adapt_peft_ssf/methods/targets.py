@@ -12,6 +12,8 @@ from transformers.pytorch_utils import Conv1D
 
 from adapt_core.errors import InputError, first_of
 
+from adapt_peft_ssf.layers import bypassed_by, reparametrized
+
 ALL_LINEAR = "all-linear"
 _NAMED = 6
 _PLAIN_NAME = re.compile(r"[\w.\-]+(\s*,\s*[\w.\-]+)*")
@@ -35,7 +37,7 @@ def select_targets(
     Args:
         model: the plain model.
         wanted: target_modules; None or empty for every module that `by_default` names outside the head.
-        head: full names of modules that are never chosen by default.
+        head: full names of modules that are never chosen by default. What shares its weight with them is untied.
         by_default: whether a module is of a kind that is chosen by default.
         takes: judges one module.
         method: the method's name, for messages.
@@ -44,10 +46,19 @@ def select_targets(
         InputError: a name matches nothing, or only what cannot be adapted, or nothing is left.
     """
     modules = {name: module for name, module in model.named_modules() if name}
+    others = sharing(model)
+
+    def refusal(name: str) -> str | None:
+        shared = [] if _inside(name, head) else [other for other in others.get(name, ()) if not _inside(other, head)]
+        if shared:
+            return f"it shares its weight with {shared[0]}, which would change with it in the merged model only"
+        parent = modules.get(name.rpartition(".")[0])
+        return bypassed_by(parent) or reparametrized(modules[name]) or takes(modules[name])
+
     if not wanted or _is_all_linear(wanted):
         is_kind = _is_linear if wanted else by_default
         found = [name for name, module in modules.items() if is_kind(module) and not _inside(name, head)]
-        left_out = {name: reason for name in found if (reason := _refusal(name, modules, takes)) is not None}
+        left_out = {name: reason for name in found if (reason := refusal(name)) is not None}
         if left_out:
             reason = next(iter(left_out.values()))
             log.info("%s leaves %d layers out (%s): %s", method, len(left_out), reason, first_of(left_out, _NAMED))
@@ -60,7 +71,7 @@ def select_targets(
         return chosen
     named: set[str] = set()
     for pattern in _patterns(wanted):
-        named.update(_matches(pattern, modules, takes, method))
+        named.update(_matches(pattern, list(modules), refusal, method))
     return [name for name in modules if name in named]
 
 
@@ -81,7 +92,7 @@ def _is_all_linear(wanted: str | Sequence[str]) -> bool:
     return only.strip().casefold() == ALL_LINEAR
 
 
-def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: str) -> list[str]:
+def _matches(pattern: str, modules: Sequence[str], refusal: Callable[[str], str | None], method: str) -> list[str]:
     found = [name for name in modules if name == pattern or name.endswith(f".{pattern}")]
     if not found:
         try:
@@ -91,8 +102,8 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
                 f"target_modules: {pattern!r} is neither a module name nor a regular expression ({error}). Correct it."
             ) from error
     if not found:
-        raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, takes)}")
-    reasons = {name: _refusal(name, modules, takes) for name in found}
+        raise InputError(f"target_modules: {pattern!r} matches no module.{_nearest(pattern, modules, refusal)}")
+    reasons = {name: refusal(name) for name in found}
     usable = [name for name, reason in reasons.items() if reason is None]
     if not usable:
         name, reason = next(iter(reasons.items()))
@@ -103,8 +114,8 @@ def _matches(pattern: str, modules: dict[str, nn.Module], takes: Takes, method: 
     return usable
 
 
-def _nearest(pattern: str, modules: dict[str, nn.Module], takes: Takes) -> str:
-    usable = [name for name in modules if _refusal(name, modules, takes) is None]
+def _nearest(pattern: str, modules: Sequence[str], refusal: Callable[[str], str | None]) -> str:
+    usable = [name for name in modules if refusal(name) is None]
     last = pattern.rpartition(".")[2]
     near = get_close_matches(pattern, usable, n=3, cutoff=0.6)
     suffixes = list(dict.fromkeys(name.rpartition(".")[2] for name in usable))
@@ -114,11 +125,17 @@ def _nearest(pattern: str, modules: dict[str, nn.Module], takes: Takes) -> str:
     return f" Modules it can be: {', '.join(suffixes[:_NAMED])}."
 
 
-def _refusal(name: str, modules: dict[str, nn.Module], takes: Takes) -> str | None:
-    parent = modules.get(name.rpartition(".")[0])
-    if isinstance(parent, nn.MultiheadAttention):
-        return "nn.MultiheadAttention uses its projection's weight without calling it"
-    return takes(modules[name])
+def sharing(model: nn.Module) -> dict[str, list[str]]:
+    """Return the name of each module that shares a parameter with others -> their names."""
+    owners: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        owners.setdefault(id(parameter), []).append(name.rpartition(".")[0])
+    return {
+        name: [other for other in names if other != name]
+        for names in owners.values()
+        if len(set(names)) > 1
+        for name in names
+    }
 
 
 def _inside(name: str, modules: Iterable[str]) -> bool:

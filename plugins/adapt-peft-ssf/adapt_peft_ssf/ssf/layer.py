@@ -10,11 +10,14 @@ from peft.tuners.tuners_utils import BaseTunerLayer, check_adapters_to_merge
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from adapt_peft_ssf.layers import transforms_its_weight
 from adapt_peft_ssf.ssf.config import SsfConfig
 from adapt_peft_ssf.weights import has_plain_weight
 
 SPREAD = 0.02
 """Standard deviation of the paper's random start."""
+
+HALVES = (torch.float16, torch.bfloat16)
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._BatchNorm)
@@ -42,7 +45,7 @@ def refusal(module: nn.Module) -> str | None:
         return None if getattr(module, "weight", None) is not None else "it is a norm without a weight"
     if not isinstance(module, (nn.Linear, Conv1D, *_CONVOLUTIONS)):
         return f"it is a {type(module).__name__}, not a linear, convolution or norm layer"
-    if "Std" in type(module).__name__:
+    if transforms_its_weight(module):
         return "it standardizes its weight, which would undo the scale"
     return None
 
@@ -132,6 +135,10 @@ class SsfLayer(nn.Module, BaseTunerLayer):
             spatial = (1,) * self.get_base_layer().weight[0, 0].dim()
             scale = scale.view(-1, *spatial)
             shift = None if shift is None else shift.view(-1, *spatial)
+        if output.dtype in HALVES:
+            # Scales close to 1 are rounded to 1 in half precision; what they differ from 1 is not.
+            output = torch.addcmul(output, output, (scale - 1).to(output.dtype))
+            return output if shift is None else output + shift.to(output.dtype)
         scale = scale.to(output.dtype)
         if shift is None:
             return output * scale if torch.is_grad_enabled() else output.mul_(scale)
