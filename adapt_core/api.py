@@ -113,7 +113,14 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
     return Command.of(plan, registry).execute()
 
 
-def export(run: RunResult | str | Path, save_method: str, output: str | Path, *, trust: bool = False) -> Path:
+def export(
+    run: RunResult | str | Path,
+    save_method: str,
+    output: str | Path,
+    *,
+    trust: bool = False,
+    merge_dtype: str | None = None,
+) -> Path:
     """Write a finished run's model in another form. An adapter that the run did not merge is merged and checked.
 
     Args:
@@ -121,6 +128,7 @@ def export(run: RunResult | str | Path, save_method: str, output: str | Path, *,
         save_method: one of `SAVE_METHODS`.
         output: the folder to make; it must not exist, or be empty.
         trust: load a pickled model (SAVE_METHOD full_torch_model), which can run code.
+        merge_dtype: merge the adapter of the run anew, as with this MERGE_DTYPE ("auto", "float32").
 
     Returns:
         the folder.
@@ -131,7 +139,7 @@ def export(run: RunResult | str | Path, save_method: str, output: str | Path, *,
     """
     from adapt_core.execution.export import export_finished
 
-    return export_finished(_folder_of(run), save_method, output, trust=trust).folder
+    return export_finished(_folder_of(run), save_method, output, trust=trust, merge_dtype=merge_dtype).folder
 
 
 @weights_only()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Required, TypedDict
+from typing import Any, NotRequired, Required, TypedDict
 
 import attrs
 
@@ -45,12 +45,16 @@ class MergeOutcome(TypedDict):
         relative_difference: the same as a share of the largest output.
         tolerance: the largest relative difference that is allowed.
         inputs: the source of the batch: "validation", "training" or "random".
+        kept: the share of what the adapter changed that the merged model keeps (1 is all of it; see
+            `adapt_core.execution.merge`); null on a quantized base, which is merged in float32, and where the adapter
+            changed nothing. Absent in results of earlier versions.
     """
 
     max_difference: float
     relative_difference: float
     tolerance: float
     inputs: str
+    kept: NotRequired[float | None]
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ TRACKERS = ("tensorboard",)
 PACKAGED_BUILDERS = ("csv", "json", "parquet", "text", "arrow", "imagefolder", "webdataset", "xml", "sql", "pandas")
 """Values of DATASET that name a builder of the library datasets, not a data set on the hub."""
 
+MERGE_DTYPES = ("auto", "float32")
 SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretrained")
 
 
@@ -243,6 +244,14 @@ class RunParams:
         False,
         "Predict the test split, with or without labels, when the run has finished, into predictions/test.jsonl.",
         key="DO_PREDICT",
+        may_change_on_resume=True,
+    )
+    merge_dtype: str = param(
+        "auto",
+        "The type of the weights that an adapter is merged into. auto: their own. float32: nothing of what was learned "
+        "is rounded away where that is bfloat16 or float16; the saved model takes twice the bytes.",
+        key="MERGE_DTYPE",
+        choices=MERGE_DTYPES,
         may_change_on_resume=True,
     )
     push_to_hub: str | None = param(

@@ -4,6 +4,7 @@ command.py          the command that runs a plan: log, lock, launcher
 components.py       the implementations that a plan names
 pipeline.py         `Run`: one process of a run, from data to result
 export.py           trained models saved: adapter, merged, other formats
+merge.py            an adapter merged into its base, checked
 finished_run.py     a finished run opened again
 test_split.py       the test split predicted with a finished run's model
 rows.py             rows in memory as data files

@@ -14,6 +14,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
+from adapt_core.execution.merge import merge_checked
 from adapt_core.execution.model_data import write_model_data
 from adapt_core.nn.pickles import weights_only
 from adapt_core.run_folder.claims import placed_folder
@@ -60,17 +61,18 @@ def export_run(
     if has_adapter and not merge:
         log.info("only the adapter is saved; merge it later with: adapt export %s --save-method M -o DIR", folder.path)
         return artifacts, None
-    if has_adapter:
-        merge_check.before(model)
     merge_check.stop()
+    outcome = None
     try:
-        plain = method.merge(model, quantizer)
+        if has_adapter:
+            plain, outcome = merge_checked(model, method, quantizer, merge_check, plan.run.merge_dtype)
+        else:
+            plain = method.merge(model, quantizer)
     except InputError as reason:
         if plan.run.merge_adapter or not has_adapter:
             raise
         log.warning("only the adapter is saved: %s", reason)
         return artifacts, None
-    outcome = merge_check.after(plain) if has_adapter else None
     with placed_folder(folder.path, folder.model.name) as temporary:
         components.task.save_model(plain, temporary, plan.run.save_method)
     _log_saved(folder.model, plan.run.save_method)
@@ -112,21 +114,29 @@ class Exported:
 
 
 @weights_only()
-def export_finished(run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool) -> Exported:
+def export_finished(
+    run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool, merge_dtype: str | None = None
+) -> Exported:
     """Write a finished run's model in another form; see `adapt_core.export`."""
-    from adapt_core.config.core_params import SAVE_METHODS
+    from adapt_core.config.core_params import MERGE_DTYPES, SAVE_METHODS
     from adapt_core.execution.finished_run import FinishedRun
 
     if save_method not in SAVE_METHODS:
         raise InputError(f"--save-method must be one of {', '.join(SAVE_METHODS)}; not {save_method!r}.")
+    if merge_dtype not in (None, *MERGE_DTYPES):
+        raise InputError(f"--merge-dtype must be one of {', '.join(MERGE_DTYPES)}; not {merge_dtype!r}.")
     folder = Path(output).expanduser().absolute()
     _refuse_output(folder)
     finished = FinishedRun.open(run_dir, trust=trust)
     for key, path in input_paths(finished.plan).items():
         if key.startswith("MODEL") and folder.resolve().is_relative_to(path.resolve()):
             raise InputError(f"{folder} is inside {key} ({path}) of the run. Give another -o.")
-    merges = not finished.folder.model.is_dir()
-    merged = finished.merged() if merges else None
+    if merge_dtype is not None and not finished.folder.adapter.is_dir():
+        raise InputError(
+            f"--merge-dtype: {finished.folder.path} has no {finished.folder.adapter.name}/ to merge. Leave it out."
+        )
+    merges = merge_dtype is not None or not finished.folder.model.is_dir()
+    merged = finished.merged(merge_dtype) if merges else None
     model = merged.model if merged else finished.model()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

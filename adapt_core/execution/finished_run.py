@@ -98,12 +98,17 @@ class FinishedRun:
         return self.task.load_model_folder(self.folder.model)
 
     @weights_only()
-    def merged(self) -> MergedModel:
-        """Merge the run's adapter into its base model and check the merge. Raises as `model` does."""
+    def merged(self, dtype: str | None = None) -> MergedModel:
+        """Merge the run's adapter into its base model and check the merge. Raises as `model` does.
+
+        Args:
+            dtype: in place of the run's MERGE_DTYPE.
+        """
         from adapt_core.distributed.devices import first_device
         from adapt_core.distributed.world import World
+        from adapt_core.execution.merge import merge_checked
         from adapt_core.nn.random_state import seed_everything
-        from adapt_core.verification.merge import OutputComparison
+        from adapt_core.verification.merge import OutputComparison, merge_findings
 
         components = Components.of(self.plan, task=self.task)
         data = self._model_data()
@@ -115,9 +120,11 @@ class FinishedRun:
         if quantizer is not None:
             base = quantizer.prepare(base, False)
         attached = components.method.load_adapter(base, self.folder.adapter)
-        check.before(attached)
-        plain = components.method.merge(attached, quantizer)
-        outcome = check.after(plain)
+        plain, outcome = merge_checked(
+            attached, components.method, quantizer, check, dtype or self.plan.run.merge_dtype
+        )
+        for finding in merge_findings(outcome, loaded.dtype):
+            log.warning("%s", finding)
         if outcome is None:
             log.warning("the merge is not checked: there is no batch to compare outputs on.")
         return MergedModel(plain.cpu().eval(), outcome)

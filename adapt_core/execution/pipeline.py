@@ -35,7 +35,7 @@ from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import ProgressReporter
 from adapt_core.runtime.recorder import MetricRecorder
 from adapt_core.runtime.trackers import start_trackers
-from adapt_core.verification.merge import MergeCheck
+from adapt_core.verification.merge import MergeCheck, merge_findings
 from adapt_core.verification.training import TrainingCheck
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Run:
         )
         trained_model = strategy.gather_model(loop.unwrap_model())
         if self.world.is_main:
-            result = self.finish(trained_model, data, result, merge_check)
+            result = self.finish(trained_model, data, result, merge_check, loaded.dtype)
         self.recorder.finished(result)
         if self.world.is_main:
             complete(self.folder.path)
@@ -247,12 +247,16 @@ class Run:
             log.info("test: %s", format_metrics(test))
         return after, test
 
-    def finish(self, model: nn.Module, data: TaskData, result: RunResult, merge_check: MergeCheck) -> RunResult:
+    def finish(
+        self, model: nn.Module, data: TaskData, result: RunResult, merge_check: MergeCheck, dtype: str
+    ) -> RunResult:
         """Export, write the model card and the report, then `result.json`, which marks the run as finished."""
         folder = self.folder
         artifacts, merge = export_run(self.plan, self.components, data, model, folder, merge_check)
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
-        result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge)
+        self.recorder.warn(merge_findings(merge, dtype))
+        warnings = tuple(self.recorder.warnings)
+        result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge, warnings=warnings)
         spec = self.registry.task_spec(self.plan.task.name)
         place_text(folder.path, folder.card.name, model_card(self.plan, spec, self.components.task, result))
         artifacts["model card"] = folder.card.name

@@ -8,8 +8,8 @@ takes random inputs, which need no data (`adapt_core.capabilities.SupportsRandom
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -24,6 +24,10 @@ FLOAT_TOLERANCE = 1e-4
 """Largest difference as a share of the largest output, for weights in float32."""
 ROUNDED_TOLERANCE = 5e-2
 """The same where weights are rounded: in half precision, or on a quantized base."""
+KEPT_ENOUGH = 0.9
+"""Least share of what an adapter changed that a merge keeps without a warning."""
+_SMALLEST_CHANGE = 1e-5
+"""Share of the outputs below which float32's own rounding hides what an adapter changed."""
 
 
 log = logging.getLogger(__name__)
@@ -43,10 +47,25 @@ class OutputComparison:
         self._inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None if inputs is None else ((), dict(inputs))
         self._source = source
         self._unmerged: list[torch.Tensor] = []
+        self._base: list[torch.Tensor] = []
 
-    def before(self, model: nn.Module) -> None:
-        """Compute the batch with the unmerged model. Call it right before the merge."""
+    def before(self, model: nn.Module, disabled: AbstractContextManager[Any] | None = None) -> None:
+        """Compute the batch with the unmerged model. Call it right before the merge.
+
+        Args:
+            model: the attached model.
+            disabled: a context in which it computes what the base does; without it what was kept is not measured.
+        """
         self._unmerged = self._outputs(model)
+        if disabled is not None:
+            with disabled:
+                self._base = self._outputs(model)
+
+    def widen_inputs(self) -> None:
+        """Give the model inputs in float32 where they were in half precision, for a model that is now in float32."""
+        if self._inputs is not None:
+            args, kwargs = (_map(part, _widened) for part in self._inputs)
+            self._inputs = args, kwargs
 
     def after(self, model: nn.Module) -> MergeOutcome | None:
         """Compute the batch with the merged model and compare.
@@ -65,7 +84,11 @@ class OutputComparison:
         difference = max(float((first - second).abs().max()) for first, second in pairs)
         relative = difference / largest if largest else difference
         outcome = MergeOutcome(
-            max_difference=difference, relative_difference=relative, tolerance=self._tolerance, inputs=self._source
+            max_difference=difference,
+            relative_difference=relative,
+            tolerance=self._tolerance,
+            inputs=self._source,
+            kept=self._kept(merged),
         )
         if not relative <= self._tolerance:
             raise DefectError(
@@ -74,7 +97,18 @@ class OutputComparison:
                 "The adapter itself is saved; use it unmerged (MERGE_ADAPTER: false)."
             )
         log.info("merged; the outputs differ by at most %.3g (%.3g of the largest)", difference, relative)
+        if outcome["kept"] is not None:
+            log.info("the merged model keeps %.3g of what the adapter changed", outcome["kept"])
         return outcome
+
+    def _kept(self, merged: list[torch.Tensor]) -> float | None:
+        """Return 1 - |merged - unmerged| / |unmerged - base|, at least 0; None where nothing was changed to measure."""
+        if not self._base:
+            return None
+        changed = _distance(self._unmerged, self._base)
+        if changed <= _SMALLEST_CHANGE * _distance(self._unmerged, [torch.zeros_like(t) for t in self._unmerged]):
+            return None
+        return max(0.0, 1 - _distance(merged, self._unmerged) / changed)
 
     def _outputs(self, model: nn.Module) -> list[torch.Tensor]:
         if self._inputs is None:
@@ -111,10 +145,31 @@ class MergeCheck(OutputComparison):
             self._handle.remove()
             self._handle = None
 
-    def before(self, model: nn.Module) -> None:
+    def before(self, model: nn.Module, disabled: AbstractContextManager[Any] | None = None) -> None:
         """Compute the batch with the unmerged model, and stop watching. Call it right before the merge."""
         self.stop()
-        super().before(model)
+        super().before(model, disabled)
+
+
+def merge_findings(outcome: MergeOutcome | None, dtype: str) -> list[str]:
+    """Return that a merge lost a part of what was learned, with what to do.
+
+    Args:
+        outcome: of a merge check; None where nothing was merged.
+        dtype: the type of the base's weights ("bfloat16").
+    """
+    kept = None if outcome is None else outcome.get("kept")
+    if kept is None or kept >= KEPT_ENOUGH:
+        return []
+    return [
+        f"the merged model keeps {kept:.2g} of what the adapter changed, for its {dtype} weights are rounded: write it "
+        "with adapt export --merge-dtype float32 (in a run MERGE_DTYPE: float32), or use the adapter unmerged"
+    ]
+
+
+def _distance(first: list[torch.Tensor], second: list[torch.Tensor]) -> float:
+    squares = [(one - other).double().square().sum() for one, other in zip(first, second, strict=True)]
+    return float(torch.stack(squares).sum().sqrt())
 
 
 @contextmanager
@@ -137,12 +192,20 @@ def _to_cpu(value: Any) -> Any:
 
 
 def _to(value: Any, device: torch.device) -> Any:
+    return _map(value, lambda tensor: tensor.detach().to(device))
+
+
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _map(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.detach().to(device)
+        return change(value)
     if isinstance(value, Mapping):
-        return {key: _to(item, device) for key, item in value.items()}
+        return {key: _map(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return type(value)(_to(item, device) for item in value)
+        return type(value)(_map(item, change) for item in value)
     return value
 
 

@@ -5,5 +5,6 @@ params.py    the parameters of each method and quantizer
 methods/     LoRA, DoRA, SSF and any other method of peft
 ssf/         SSF as a tuner of peft's
 quantizers/  4 and 8 bits
+layers.py    whether an adapter beside a layer trains and merges what it says
 weights.py   the weights of layers, as adapters find them
 """

@@ -14,6 +14,7 @@ from torch import nn
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
+from adapt_peft_ssf.layers import CONVOLUTIONS
 from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.weights import has_plain_weight
 
@@ -60,7 +61,7 @@ class Dora(Lora):
                 "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
             )
         attached = super().attach(model, context)
-        _without_dropout_where_inputs_are_padded(attached)
+        _without_dropout_where_peft_convolves_anew(attached)
         return attached
 
 
@@ -75,22 +76,29 @@ def _peft_knows_the_weight(layer: nn.Linear) -> bool:
 
 
 def _is_own_convolution(layer: nn.Module) -> bool:
-    convolution = isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
+    convolution = isinstance(layer, CONVOLUTIONS)
     return convolution and type(layer).forward not in _PLAIN_FORWARDS
 
 
-def _without_dropout_where_inputs_are_padded(model: nn.Module) -> None:
-    """Remove dropout from convolutions that pad their inputs.
+def _is_half_convolution(layer: nn.Module) -> bool:
+    return isinstance(layer, CONVOLUTIONS) and layer.weight.dtype in (torch.float16, torch.bfloat16)
 
-    Behind a dropout peft computes a convolution anew, without the padding that the layer's own forward adds.
+
+def _without_dropout_where_peft_convolves_anew(model: nn.Module) -> None:
+    """Remove dropout from convolutions that pad their inputs, or whose weight is in half precision.
+
+    Behind a dropout peft computes a convolution anew, without the padding that the layer's own forward adds, and with
+    inputs in the adapter's float32.
     """
-    padded = [
+    found = [
         module
         for module in model.modules()
-        if isinstance(module, LoraLayer) and _is_own_convolution(module.get_base_layer())
+        if isinstance(module, LoraLayer)
+        and (_is_own_convolution(module.get_base_layer()) or _is_half_convolution(module.get_base_layer()))
     ]
-    for module in padded:
+    for module in found:
         for adapter in module.lora_dropout:
             module.lora_dropout[adapter] = nn.Identity()
-    if padded:
-        log.info("DoRA uses no dropout on %d convolutions that pad their inputs themselves", len(padded))
+    if found:
+        kinds = "that pad their inputs themselves or are in half precision"
+        log.info("DoRA uses no dropout on %d convolutions %s", len(found), kinds)

@@ -13,7 +13,7 @@ import adapt_peft_ssf.ssf  # noqa: F401 - registers SSF with peft
 from ..adapters import METHODS, make
 from ..models import CASES, Case, logits, train
 
-STARTS = ("gaussian", "pissa", "pissa_niter_2", "olora", "orthogonal")
+STARTS = (False, "gaussian", "pissa", "pissa_niter_2", "olora", "orthogonal")
 
 
 @pytest.fixture(params=CASES)
@@ -43,7 +43,7 @@ def test_every_method_on_every_family(name: str, case: Case, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["LoRA", "DoRA"])
 @pytest.mark.parametrize("start", STARTS)
-def test_every_start(name: str, start: str, tmp_path: Path) -> None:
+def test_every_start(name: str, start: str | bool, tmp_path: Path) -> None:
     targets = {"target_modules": ("query", "value")}
     assert _far_from_plain_peft(make(name, init_lora_weights=start, **targets), CASES["bert"], tmp_path) <= 1e-5
 
