@@ -1,14 +1,17 @@
-"""Defects of annotated masks, found before training: polygons without points, RLE that does not fill its image."""
+"""Defects of annotated masks, found before training: polygons without area, RLE that does not fill its image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, Category
 
 _MIN_POLYGON = 6
+
+TOLERANCE = 1.0
+"""Pixels that a box or a polygon may extend beyond its image (rounding)."""
 
 
 def mask_defect(annotation: Mapping[str, Any], _: Category, image: AnnotatedImage) -> str | None:
@@ -24,7 +27,25 @@ def mask_defect(annotation: Mapping[str, Any], _: Category, image: AnnotatedImag
         return "a polygon needs at least three points (x, y, x, y, ...)"
     if not all(map(is_number, (value for polygon in segmentation for value in polygon))):
         return "a polygon contains a non-numeric value"
+    return _place_defect(segmentation, image)
+
+
+def _place_defect(polygons: Sequence[Sequence[float]], image: AnnotatedImage) -> str | None:
+    """Return why polygons of numbers cover no pixels of their image, or others beside them."""
+    for polygon in polygons:
+        xs, ys = polygon[::2], polygon[1::2]
+        beyond = max(-min(xs), -min(ys), max(xs) - image.width, max(ys) - image.height)
+        if beyond > TOLERANCE:
+            return f"a polygon extends {beyond:g} pixels beyond the image ({image.width} x {image.height})"
+    if not any(_area(polygon) for polygon in polygons):
+        return "its polygons have no area: their points are on a line"
     return None
+
+
+def _area(polygon: Sequence[float]) -> float:
+    """Return twice the area that a polygon encloses, in square pixels, by the shoelace formula."""
+    points = list(zip(polygon[::2], polygon[1::2], strict=True))
+    return abs(sum(x * b - a * y for (x, y), (a, b) in zip(points, [*points[1:], points[0]], strict=True)))
 
 
 def is_number(value: object) -> bool:
@@ -46,6 +67,8 @@ def _rle_defect(rle: Mapping[str, Any], image: AnnotatedImage) -> str | None:
     if not all(isinstance(run, int) and run >= 0 for run in runs) or sum(runs) != height * width:
         # pycocotools would read out of bounds.
         return f"the RLE's counts do not fill its {height} x {width} pixels"
+    if not any(runs[1::2]):
+        return "the RLE has no pixel: its mask is empty"
     return None
 
 

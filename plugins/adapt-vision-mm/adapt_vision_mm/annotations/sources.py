@@ -28,6 +28,11 @@ SplitName = Literal["train", "val", "test"]
 _FOLDERS: dict[SplitName, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 """What data sets call the folder of a split."""
 _ROBOFLOW = "_annotations.coco.json"
+_TABLES = (".jsonl", ".parquet")
+_ROWS = (
+    "This task does not train on rows in memory or in a table: write images and an annotation file into a folder, and "
+    "set CUSTOM_DATASET_PATH to it."
+)
 
 
 class SplitNotFoundError(InputError):
@@ -70,6 +75,7 @@ class SplitSource:
                     f"{self.split}_ann_file: {self.name} was not found. Looked for:",
                     *(f"  {path}" for path in self.searched),
                     *([f"JSON files there: {', '.join(found[:5])}"] if found else []),
+                    *([_ROWS] if any((self.root / f"train{suffix}").is_file() for suffix in _TABLES) else []),
                 ]
             )
         )

@@ -70,6 +70,12 @@ def keypoint_defect(annotation: Mapping[str, Any], category: Category, _: Annota
         return f"keypoints has {count} numbers; {len(category.keypoints)} points are {wanted}"
     if not all(map(is_number, points)):
         return "keypoints contains a non-numeric value"
+    wrong = next((number for number, seen in enumerate(points[2::3]) if seen not in (0, 1, 2)), None)
+    if wrong is not None:
+        return (
+            f"keypoints: the visibility of {category.keypoints[wrong]!r} is {points[3 * wrong + 2]}; it is 0 (not "
+            "labelled), 1 (hidden) or 2 (visible)"
+        )
     return None
 
 

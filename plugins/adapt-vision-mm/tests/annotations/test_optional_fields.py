@@ -78,7 +78,12 @@ def test_what_coco_ignores_is_left_out_and_counted(
         ({"category": {"keypoints": POINTS, "skeleton": [["nose", "tail"]]}}, "category 3: skeleton .* not 'tail'"),
         ({"category": {"keypoints": POINTS, "skeleton": [[1, 4]]}}, "category 3: skeleton .* not 4"),
         ({"category": {"keypoints": POINTS, "skeleton": [1, 2]}}, r"category 3: skeleton .* not \[1, 2\]"),
+        ({"category": {"keypoints": POINTS, "skeleton": [[-1, 2]]}}, "category 3: skeleton .* not -1"),
+        ({"category": {"keypoints": POINTS, "skeleton": [[0, 3]]}}, "category 3: skeleton .* not 3"),
+        ({"category": {"keypoints": ["nose", "  ", "ear"]}}, "category 3: keypoints has a name for each point"),
         ({"category": {"keypoints": POINTS, "sigmas": ["a"]}}, "category 3: sigmas are numbers above 0"),
+        ({"category": {"keypoints": POINTS, "sigmas": [0.1, 0]}}, "category 3: sigmas are numbers above 0"),
+        ({"category": {"keypoints": POINTS, "sigmas": [0.1] * 2}}, "category 3: it has 3 keypoints and 2 sigmas"),
     ],
 )
 def test_a_field_of_coco_that_means_nothing_is_named(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, InputError
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -74,11 +74,24 @@ def annotated(tmp_path: Path) -> Annotated:
         ({"size": [30, 40], "counts": "%%%"}, "the RLE's counts do not fill its 30 x 40 pixels"),
         ({"size": [30, 40], "counts": ""}, "the RLE's counts do not fill its 30 x 40 pixels"),
         ({"size": [30, 40], "counts": None}, "the RLE's counts do not fill its 30 x 40 pixels"),
+        ({"size": [30, 40], "counts": [1200]}, "the RLE has no pixel"),
+        ({"size": [30.5, 40], "counts": [1200]}, r"the RLE's size is \[30.5, 40\], its image's \[30, 40\]"),
+        ([[]], "a polygon needs at least three points"),
+        ([2, 2, 20, 2, 20, 20], "segmentation is neither polygons nor RLE"),
+        ([SQUARE, [2, 2, 50, 2, 50, 20]], r"a polygon extends 10 pixels beyond the image \(40 x 30\)"),
+        ([[-7, 2, 20, 2, 20, 20]], "a polygon extends 7 pixels beyond the image"),
+        ([[60, 50, 70, 50, 70, 60]], "a polygon extends 30 pixels beyond the image"),
+        ([[2, 2, 5, 5, 9, 9]], "its polygons have no area"),
+        ([[4, 4] * 3], "its polygons have no area"),
     ],
 )
 def test_masks_that_cannot_be_are_named(annotated: Annotated, segmentation: Any, said: str) -> None:
     with pytest.raises(DataError, match=f"annotation 11: {said}"):
         adapt_core.check(annotated(annotation={"segmentation": segmentation}))
+
+
+def test_a_polygon_may_lie_half_a_pixel_outside_and_have_parts_without_area(annotated: Annotated) -> None:
+    adapt_core.check(annotated(annotation={"segmentation": [[-0.5, 2, 40.5, 2, 20, 30.5], [1, 1, 1, 1, 1, 1]]}))
 
 
 def test_masks_that_pycocotools_encodes_are_whole(annotated: Annotated) -> None:
@@ -192,3 +205,13 @@ def test_skip_bad_rows_drops_and_counts(annotated: Annotated, caplog: pytest.Log
         adapt_core.check(annotated(image=two))
     with pytest.raises(DataError, match="no image has an annotation"):
         adapt_core.check(annotated(image=two, SKIP_BAD_ROWS=True))
+
+
+@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
+def test_rows_in_memory_are_refused_with_what_to_do(annotated: Annotated, task: str) -> None:
+    from PIL import Image
+
+    keys = {**annotated(task), "CUSTOM_DATASET_PATH": None}
+    for rows in ([{"image": Image.new("RGB", (9, 9)), "boxes": [[1, 1, 2, 2]]}], [{"image": "a.png"}]):
+        with pytest.raises(InputError, match=r"does not train on rows in memory .* set CUSTOM_DATASET_PATH to it"):
+            adapt_core.check(keys, data=rows)

@@ -45,6 +45,8 @@ def run(triangles: Path, tmp_path: Path) -> Callable[..., Any]:
         ([1, 2, 2], "keypoints has 3 numbers; 3 points are 9"),
         ([float("nan"), 1, 2] * 3, "keypoints contains a non-numeric value"),
         (["1", "1", "2"] * 3, "keypoints contains a non-numeric value"),
+        ([1, 1, 2, 1, 1, 3, 1, 1, 2], "keypoints: the visibility of 'left ear' is 3; it is 0"),
+        ([1, 1, 0.7] * 3, "keypoints: the visibility of 'tip' is 0.7; it is 0"),
     ],
 )
 def test_points_that_cannot_be_are_named(triangles: Path, tmp_path: Path, points: list[Any], said: str) -> None:

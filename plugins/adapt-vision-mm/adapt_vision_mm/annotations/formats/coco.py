@@ -27,13 +27,10 @@ from adapt_vision_mm.annotations.formats.coco_fields import (
 )
 from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
-from adapt_vision_mm.annotations.mask_check import is_number
+from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 
 log = logging.getLogger(__name__)
-
-_TOLERANCE = 1.0
-"""Pixels that a box may extend beyond its image (rounding); it is clipped."""
 
 
 @attrs.frozen
@@ -187,7 +184,7 @@ def _annotation_defect(
     image = images.get(image_id)
     if image is None:
         return None
-    if max(-x, -y, x + width - image.width, y + height - image.height) > _TOLERANCE:
+    if max(-x, -y, x + width - image.width, y + height - image.height) > TOLERANCE:
         return f"box {box} extends beyond the image ({image.width} x {image.height})"
     return check(entry, categories[category_id], image) if check else None
 

@@ -64,6 +64,8 @@ def _read_category(entry: Mapping[str, Any]) -> Category:
     sigmas = _read_list(entry, "sigmas", where)
     if not all(is_number(value) and value > 0 for value in sigmas):
         raise FieldError(f"{where}: sigmas are numbers above 0, one for each point; not {_shown(sigmas)}")
+    if sigmas and len(sigmas) != len(points):
+        raise FieldError(f"{where}: it has {len(points)} keypoints and {len(sigmas)} sigmas; each point has one")
     return Category(
         id=entry["id"],
         name=str(read_name(entry["name"])),
