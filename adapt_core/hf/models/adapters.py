@@ -46,7 +46,7 @@ def adapter_loading_lines(auto_class: str, companion_class: str, companion: str,
     generates = auto_class in GENERATING
     names = sorted(["AutoConfig", auto_class, companion_class, *(["GenerationConfig"] if generates else [])])
     return [
-        *_registering_import(adapter),
+        *registering_import(adapter),
         "from peft import PeftConfig, PeftModel",
         f"from transformers import {', '.join(names)}",
         "",
@@ -62,7 +62,8 @@ def adapter_loading_lines(auto_class: str, companion_class: str, companion: str,
     ]
 
 
-def _registering_import(adapter: Path) -> list[str]:
+def registering_import(adapter: Path) -> list[str]:
+    """Return the line of Python that registers an adapter's type with peft where another package provides it."""
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
     kind = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))["peft_type"]

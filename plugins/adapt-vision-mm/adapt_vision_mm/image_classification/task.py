@@ -196,6 +196,14 @@ class ImageClassification(HubUpload):
         """Return Python source that loads model and preprocessing, and shows how to classify an image."""
         return self.backend.loading_lines(save_method)
 
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        """Write labels and preprocessing beside an adapter, for plain peft."""
+        self.backend.save_beside_adapter(model, folder)
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        """Return Python source that loads base and adapter with plain peft, and shows how to classify an image."""
+        return self.backend.adapter_loading_lines(adapter)
+
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """Classify images, and write copies with their class to `predictions/`; see `Prediction`."""
         from adapt_vision_mm.image_classification.predict import classify_files

@@ -136,6 +136,12 @@ class Backend(Protocol):
     def loading_lines(self, save_method: str) -> str:
         """Return Python source that loads `model/` without adapt and classifies an image."""
 
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        """Write labels and preprocessing beside an adapter, as the library itself does."""
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        """Return Python source that loads base and adapter with plain peft and classifies an image."""
+
     def saved_labels(self, model: nn.Module) -> list[str]:
         """Return the classes by id of a model that `load_model_folder` loaded."""
 

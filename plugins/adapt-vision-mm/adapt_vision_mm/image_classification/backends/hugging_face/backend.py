@@ -114,6 +114,17 @@ class HuggingFaceBackend(Backend):
         lines = loading_lines("AutoModelForImageClassification", "AutoImageProcessor", "processor", save_method)
         return f"{lines}\n{_USAGE}"
 
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        from adapt_core.hf.models.adapters import save_beside_adapter
+
+        save_beside_adapter(model, self.processing_class, folder)
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        from adapt_core.hf.models.adapters import adapter_loading_lines
+
+        names = ("AutoModelForImageClassification", "AutoImageProcessor", "processor")
+        return "\n".join([*adapter_loading_lines(*names, adapter), _USAGE])
+
     def saved_labels(self, model: nn.Module) -> list[str]:
         config: Any = model.config
         return [name for _, name in sorted(config.id2label.items())]

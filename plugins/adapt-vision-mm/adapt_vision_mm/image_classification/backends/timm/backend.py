@@ -121,6 +121,19 @@ class TimmBackend(Backend):
 
         return models.loading_lines(save_method)
 
+    def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        models.save_config(model, folder)
+
+    def adapter_loading_lines(self, adapter: Path) -> str:
+        from adapt_core.hf.models.adapters import registering_import
+
+        from adapt_vision_mm.image_classification.backends.timm import adapters
+
+        base = adapters.plain_base(self.plan, self.reference, self._data_config)
+        return adapters.loading_lines(base, registering_import(adapter)) if base else adapters.NO_PLAIN_BASE
+
     def saved_labels(self, model: nn.Module) -> list[str]:
         config: Any = model.pretrained_cfg
         return list(config["label_names"])

@@ -26,6 +26,8 @@ from adapt_vision_mm.image_classification.backends.timm.weights import load_weig
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.usage import READ_PHOTO
 
+USAGE = f"{READ_PHOTO}\n# labels[int(model(transform(photo)[None]).argmax())]"
+"""Comments that classify a photo with `model`, `transform` and `labels`."""
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -93,7 +95,7 @@ def make_model(
     """
     path = reference.source.path if reference.source else None
     pretrained = path is None and (reference.source is not None or plan.task.params.load_model)
-    classes = {"num_classes": len(names), **_size_options(reference, config)}
+    classes = {"num_classes": len(names), **size_options(reference, config)}
     model = _create(reference.name, pretrained=pretrained, **classes)
     if path is not None:
         by_order = path.is_file() and plan.task.params.load_by_order
@@ -164,7 +166,8 @@ def _outline(reference: TimmReference) -> nn.Module:
         return _create(reference.name)
 
 
-def _size_options(reference: TimmReference, config: Mapping[str, Any]) -> dict[str, Any]:
+def size_options(reference: TimmReference, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the image size as `create_model` takes it, for a network built for a fixed one that is not its own."""
     outline: Any = _outline(reference)
     if not outline.pretrained_cfg.get("fixed_input_size") or data_config(outline)["input_size"] == config["input_size"]:
         return {}
@@ -195,12 +198,17 @@ def save_model(model: nn.Module, folder: Path, save_method: str) -> None:
 
     With `save_pretrained` the folder has safetensors and can be pushed to the hub as it is (`hf-hub:ORG/NAME`).
     """
+    save_config(model, folder)
+    save_weights(model, folder, "safetensors" if save_method == "save_pretrained" else save_method)
+
+
+def save_config(model: nn.Module, folder: Path) -> None:
+    """Write config.json in timm's own format: architecture, preprocessing and labels."""
     from timm.models._hub import save_config_for_hf
 
     config: Any = model.pretrained_cfg
     names = config.get("label_names")
     save_config_for_hf(model, str(folder / "config.json"), model_config={"label_names": names} if names else None)
-    save_weights(model, folder, "safetensors" if save_method == "save_pretrained" else save_method)
 
 
 def load_folder(folder: Path) -> nn.Module:
@@ -231,7 +239,6 @@ def loading_lines(save_method: str) -> str:
             *lines,
             "transform = timm.data.create_transform(**timm.data.resolve_data_config(model=model))",
             'labels = model.pretrained_cfg["label_names"]',
-            READ_PHOTO,
-            "# labels[int(model(transform(photo)[None]).argmax())]",
+            USAGE,
         ]
     )
