@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from adapt_core.runtime.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.estimate.estimate import Estimate
-    from adapt_core.execution.rows import Data, Rows
+    from adapt_core.execution.rows import Data, Inputs
 
 
 def run(
@@ -143,15 +143,14 @@ def export(
 
 
 @weights_only()
-def predict(
-    run: RunResult | str | Path, inputs: str | Path | Sequence[str | Path] | Rows, *, trust: bool = False
-) -> list[dict[str, Any]]:
+def predict(run: RunResult | str | Path, inputs: Inputs, *, trust: bool = False) -> list[dict[str, Any]]:
     """Predict with a finished run's model.
 
     Args:
         run: what `run` returned, or the run folder.
-        inputs: raw texts, or paths of files that the task reads; one or several. Or, for a language task, rows with its
-            input columns, as `run` takes them; images are given as paths.
+        inputs: raw texts, or paths of files that the task reads; one or several. Or rows with the task's input columns,
+            as `run` takes them: for an image `image`, a path, an image of Pillow, or an array (height, width, 3) of
+            uint8. Such images may be given without rows, too.
         trust: load a pickled model (SAVE_METHOD full_torch_model) or one with code of its own.
 
     Returns:

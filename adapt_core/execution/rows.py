@@ -19,8 +19,10 @@ from adapt_core.errors import InputError
 from adapt_core.run_folder.files import digest_of
 
 if TYPE_CHECKING:
+    import numpy
     from datasets import Dataset
     from pandas import DataFrame
+    from PIL import Image as PillowImage
 
 _BATCH = 10_000
 
@@ -29,8 +31,19 @@ SPLITS = ("train", "validation", "test")
 Rows: TypeAlias = "Sequence[Mapping[str, Any]] | Dataset | DataFrame"
 """Rows of a table: a list of dicts, a datasets.Dataset or a pandas DataFrame."""
 
+Image: TypeAlias = "PillowImage.Image | numpy.ndarray[Any, Any]"
+"""An image of Pillow, or an array of uint8: (height, width), or (height, width, channels)."""
+
+Inputs: TypeAlias = "str | Path | Image | Sequence[str | Path] | Sequence[Image] | Rows"
+"""What to predict: texts or paths, images, or rows; one or several."""
+
 Data: TypeAlias = "Rows | Mapping[str, Rows]"
 """Rows to train on, or the rows of each split: train, validation, test."""
+
+
+def is_image(value: object) -> bool:
+    """Return whether a value is an `Image`, or an array in its place."""
+    return hasattr(type(value), "__array_interface__") and getattr(value, "ndim", 2) > 1
 
 
 def store_rows(data: Data) -> dict[str, Path]:
@@ -68,12 +81,16 @@ def store_rows(data: Data) -> dict[str, Path]:
     return {file.stem: folder / file.name for file in files}
 
 
-def as_arguments(inputs: str | Path | Sequence[str | Path] | Rows) -> list[str]:
-    """Return inputs as `adapt predict` takes them: texts and paths. Rows become a file."""
+def as_arguments(inputs: Inputs) -> list[str]:
+    """Return inputs as `adapt predict` takes them: texts and paths. Rows and images become a file."""
     if isinstance(inputs, (str, Path)):
         return [str(inputs)]
+    if is_image(inputs):
+        inputs = [cast("Image", inputs)]
     if isinstance(inputs, Sequence) and all(isinstance(item, (str, Path)) for item in inputs):
         return [str(item) for item in inputs]
+    if isinstance(inputs, Sequence) and any(map(is_image, inputs)):
+        inputs = [item if isinstance(item, Mapping) else {"image": item} for item in inputs]
     return [str(file) for file in store_rows(cast("Rows", inputs)).values()]
 
 
@@ -137,7 +154,7 @@ def _table(rows: Rows, split: str) -> Dataset:
             return rows.with_format(None)
         if isinstance(rows, Sequence) and not isinstance(rows, str):
             names = dict.fromkeys(name for row in rows for name in row)
-            return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
+            return Dataset.from_dict({name: [_pictured(row.get(name)) for row in rows] for name in names})
         if hasattr(rows, "select_dtypes"):  # a DataFrame: pandas need not be installed
             frame: Any = rows
             categories = dict.fromkeys(frame.select_dtypes("category").columns, object)
@@ -148,3 +165,12 @@ def _table(rows: Rows, split: str) -> Dataset:
     raise InputError(
         f"data: {split} is {type(rows).__name__}. Give a list of dicts, a datasets.Dataset or a pandas DataFrame."
     )
+
+
+def _pictured(value: Any) -> Any:
+    """Return an array of an image as an image of Pillow, and any other value as it is."""
+    if not is_image(value) or getattr(value, "dtype", None) != "uint8":
+        return value
+    from PIL import Image
+
+    return Image.fromarray(value)

@@ -10,16 +10,19 @@ from pathlib import Path
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.images.folders import find_images
+from adapt_vision_mm.images.rows import image_files
 
 LISTS = (".txt", ".jsonl")
+ROWS = ".parquet"
 COLUMNS = ("image", "file_name", "path")
 
 
 def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], str | None]) -> list[Path]:
     """Return the images that the arguments name, in order: files, all images in folders, and the paths in lists.
 
-    A list is a .txt file with one path per line, or a .jsonl file whose rows have one in `image`, `file_name` or
-    `path`. Its paths are relative to its folder.
+    A list is a .txt file with one path per line, or a .jsonl or .parquet file whose rows have one in `image`,
+    `file_name` or `path`; those of parquet may have the image itself. Paths are relative to the list's folder, or else
+    to the working directory.
 
     Args:
         arguments: paths.
@@ -36,6 +39,8 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
             if not found:
                 raise InputError(f"the folder {argument} has no images. Give a folder that has some.")
             files.extend(found)
+        elif path.suffix.casefold() == ROWS and os.path.isfile(path):
+            files.extend(image_files(path, COLUMNS))
         elif path.suffix.casefold() in LISTS and os.path.isfile(path):
             files.extend(_read_list(path))
         else:
@@ -52,7 +57,9 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
 def _read_list(path: Path) -> Iterator[Path]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
-            yield path.parent / (_path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
+            named = Path(_path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
+            beside = path.parent / named
+            yield named if os.path.isfile(named) and not os.path.isfile(beside) else beside
 
 
 def _path_of(line: str, where: str) -> str:
