@@ -6,6 +6,7 @@ The report shows samples and classes, `adapt check` counts and previews.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -112,6 +113,18 @@ class SupportsBatchPreview(Protocol):
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return a training batch of BATCH_SIZE of the longest examples, as the model takes it: CPU tensors by name."""
+
+
+@runtime_checkable
+class SupportsTrainingForward(Protocol):
+    """A task whose loop changes what a forward pass keeps. Optional; `adapt check` traces a batch in this context."""
+
+    def training_forward(self, model: nn.Module) -> AbstractContextManager[Any]:
+        """Return a context in which the model computes its loss as in training.
+
+        Args:
+            model: with the method attached.
+        """
 
 
 @runtime_checkable

@@ -182,6 +182,12 @@ class TrainingParams:
     gradient_checkpointing: bool = param(
         False, "Recompute activations in the backward pass: less memory, more time.", key="GRADIENT_CHECKPOINTING"
     )
+    chunked_loss: bool = param(
+        True,
+        "Compute the loss of a language model a chunk of labelled tokens at a time, without the logits of a whole "
+        "batch: the same loss in less memory and time.",
+        key="CHUNKED_LOSS",
+    )
     group_by_length: bool = param(
         False, "Batch examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
     )

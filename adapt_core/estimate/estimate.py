@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from adapt_core.capabilities import (
     SupportsRankMemory,
     SupportsRowCount,
     SupportsTokenPreview,
+    SupportsTrainingForward,
 )
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
@@ -174,7 +176,9 @@ def _counts(
     traced = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):
         recomputed = plan.training.gradient_checkpointing
-        traced = activation_bytes(model, task.largest_batch(data), device, recomputed)
+        forward = task.training_forward(model) if isinstance(task, SupportsTrainingForward) else nullcontext()
+        with forward:
+            traced = activation_bytes(model, task.largest_batch(data), device, recomputed)
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)

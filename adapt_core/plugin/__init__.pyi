@@ -20,6 +20,7 @@ from adapt_core.capabilities import (
     SupportsSamples,
     SupportsTestPrediction,
     SupportsTokenPreview,
+    SupportsTrainingForward,
 )
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import (
@@ -117,6 +118,7 @@ __all__ = [
     "SupportsSamples",
     "SupportsTestPrediction",
     "SupportsTokenPreview",
+    "SupportsTrainingForward",
     "Task",
     "TaskData",
     "TaskSpec",

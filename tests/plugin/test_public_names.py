@@ -27,8 +27,8 @@ PLUGIN = """
     RunResult StopRequest StoredBytes SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
     SupportsClassCounts SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
     SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch
-    SupportsRankMemory SupportsRowCount SupportsSamples SupportsTestPrediction
-    SupportsTokenPreview Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head
+    SupportsRankMemory SupportsRowCount SupportsSamples SupportsTestPrediction SupportsTokenPreview
+    SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head
     freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything spread
     untouched_random_state write_text
 """

@@ -33,6 +33,7 @@ from adapt_core.hf.loop.callbacks import (
     plain_metrics,
 )
 from adapt_core.hf.loop.components import TrainerComponents
+from adapt_core.hf.loop.deferred_logits import deferrable_head
 from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
@@ -90,7 +91,6 @@ class HuggingFaceLoop:
                 processing_class=components.processing_class,
                 compute_metrics=self._compute_metrics if components.score or components.compute_metrics else None,
                 compute_loss_func=components.compute_loss,
-                preprocess_logits_for_metrics=components.preprocess_logits,
                 callbacks=callbacks,
             )
         except (ValueError, ImportError) as error:
@@ -100,6 +100,8 @@ class HuggingFaceLoop:
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
         self._trainer.weigh_loss = components.weigh_loss
+        self._trainer.preprocess_logits = components.preprocess_logits
+        self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step

@@ -16,6 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
+from adapt_core.hf.loop.deferred_logits import deferred_logits
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
@@ -36,6 +37,9 @@ def instrumented(trainer_class: type) -> type:
     `order` its order of rows (by length, where training groups by length, else None), to match predictions with rows.
     Checkpoints use the model's own parameter names: transformers would write the published names of models that it
     renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
+
+    The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
+    `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
     """
 
     class Instrumented(trainer_class):
@@ -47,6 +51,8 @@ def instrumented(trainer_class: type) -> type:
         order: list[int] | None = None
         weigh_loss: Callable[[Mapping[str, Any]], torch.Tensor] | None = None
         reports_loss: bool = False
+        head: nn.Module | None = None
+        preprocess_logits: Callable[[Any, Any], Any] | None = None
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
@@ -101,10 +107,11 @@ def instrumented(trainer_class: type) -> type:
             return_outputs: bool = False,
             num_items_in_batch: torch.Tensor | int | None = None,
         ) -> Any:
-            if not model.training:
-                # The mean of this process's batch, as one process computes it.
-                return super().compute_loss(model, inputs, return_outputs, None)
-            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+            with deferred_logits(self.head):
+                if not model.training:
+                    # The mean of this process's batch, as one process computes it.
+                    return super().compute_loss(model, inputs, return_outputs, None)
+                loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
             share = 1.0 if self._divides(num_items_in_batch) else self.shares.next()
             if share != 1:
                 loss = loss * share
@@ -114,9 +121,13 @@ def instrumented(trainer_class: type) -> type:
             own = own_row_count(self, inputs)
             rows = first_rows(inputs, own) if own else inputs
             weight = (self.weigh_loss or self._items)(rows)
-            loss, *results = super().prediction_step(model, rows, *args, **kwargs)
+            with deferred_logits(self.head):
+                loss, logits, labels = super().prediction_step(model, rows, *args, **kwargs)
+            if logits is not None and self.preprocess_logits is not None:
+                logits = self.preprocess_logits(logits, labels)
             if loss is not None and own != 0:
                 self.evaluated_items.add(loss, weight)
+            results = [logits, labels]
             return loss, *(pad_rows(results, int(find_batch_size(inputs))) if own else results)
 
         def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
@@ -137,6 +138,12 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         collator: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] = DataCollatorWithPadding(self.tokenizer)
         return collator
+
+    def training_forward(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Return a context in which a language model computes its loss as CHUNKED_LOSS says."""
+        from adapt_core.hf.loop.deferred_logits import deferrable_head, deferred_logits
+
+        return deferred_logits(deferrable_head(model) if self.plan.training.chunked_loss else None)
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return the longest training examples, padded."""

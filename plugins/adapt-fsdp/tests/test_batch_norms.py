@@ -12,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from adapt_core.run_folder.names import MARKER
+
 from . import jobs
 from .reference_runs import alone, together
 
@@ -74,7 +76,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(configs: dict[str, Keys], tmp_pat
     for case, config in configs.items():
         whole, part = Path(config["OUTPUT_DIR"]), tmp_path / case
         shutil.copytree(whole / "checkpoints" / "checkpoint-2", part / "checkpoints" / "checkpoint-2")
-        for name in ("config.yaml", "metrics.jsonl"):
+        for name in (MARKER, "config.yaml", "metrics.jsonl"):
             shutil.copy(whole / name, part)
         broken.append({**config, "OUTPUT_DIR": str(part)})
     together(broken, tmp_path)

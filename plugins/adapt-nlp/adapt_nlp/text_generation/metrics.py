@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import pad
 
 from adapt_core.hf.data.labels import IGNORED
+from adapt_core.hf.loop.deferred_logits import label_scores
 
 if TYPE_CHECKING:
     from transformers import EvalPrediction
@@ -25,14 +26,10 @@ def token_sums(logits: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Te
         labels: int tensor (rows, length); the logits of the token before predict each.
     """
     scores = logits[0] if isinstance(logits, tuple) else logits
-    rows = []
-    for row, wanted in zip(scores[:, :-1], labels[:, 1:], strict=True):
-        is_target = wanted.ne(IGNORED)
-        predicted, targets = row[is_target].float(), wanted[is_target]
-        loss = cross_entropy(predicted, targets, reduction="sum")
-        hits = predicted.argmax(dim=-1).eq(targets).sum()
-        rows.append(torch.stack([loss, hits.to(loss.dtype), is_target.sum().to(loss.dtype)]))
-    return torch.stack(rows)
+    wanted = pad(labels, (0, 1), value=IGNORED)[:, 1:]  # As transformers shifts them for its loss.
+    losses, hits = label_scores(scores, wanted, IGNORED)
+    columns = losses.sum(1), hits.sum(1), wanted.ne(IGNORED).sum(1)
+    return torch.stack([column.float() for column in columns], dim=1)
 
 
 def language_metrics(prediction: EvalPrediction) -> dict[str, float]:

@@ -1,0 +1,203 @@
+"""The cross-entropy of a language model's head, chunk by chunk: the logits of a whole batch never exist.
+
+The logits of a chunk of positions become their part of the loss and of its gradients, and are given up. So gradients
+are computed in the forward pass and only scaled in the backward pass, as in Liger Kernel (Hsu et al., 2024,
+https://arxiv.org/abs/2410.10989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import cross_entropy, linear, log_softmax
+
+CHUNK_ELEMENTS = 2**23
+"""Logits of one chunk: 32 MiB in float32, 170 positions of 49,152 words."""
+
+
+@attrs.frozen
+class Head:
+    """What makes logits of hidden states.
+
+    Attributes:
+        layer: the output layer.
+        forward: its own forward function.
+        vocabulary: logits of a position.
+        steps: what the model does to its logits element by element, in order: scaling, soft-capping, a bias.
+    """
+
+    layer: nn.Module
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    vocabulary: int
+    steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the layer is a matrix product and no more."""
+        return isinstance(self.layer, nn.Linear) and type(self.layer).forward is nn.Linear.forward
+
+    def finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the layer's logits as the model returns them, in float32 at least."""
+        for step in self.steps:
+            logits = step(logits)
+        return logits.float() if _is_half(logits.dtype) else logits
+
+
+def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.Tensor:
+    """Return the sum of the cross-entropies of all positions in nats: a tensor without dimensions, float32 at least.
+
+    Args:
+        hidden: float tensor (positions, width).
+        targets: int64 tensor (positions,), each a word.
+        head: makes logits of the hidden states.
+    """
+    if head.is_linear:
+        layer: Any = head.layer
+        total: torch.Tensor = _LinearLoss.apply(hidden, layer.weight, layer.bias, targets, head)
+    else:
+        trained = [parameter for parameter in head.layer.parameters() if parameter.requires_grad]
+        total = _LayerLoss.apply(hidden, targets, head, *trained)
+    return total
+
+
+@torch.no_grad()
+def position_scores(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the cross-entropy of each position (float32 at least), and whether its largest logit is the target's.
+
+    Args:
+        hidden: float tensor (positions, width).
+        targets: int64 tensor (positions,), each a word.
+        head: makes logits of the hidden states.
+    """
+    losses = [torch.zeros(0, device=hidden.device)]
+    hits = [torch.zeros(0, dtype=torch.bool, device=hidden.device)]
+    for rows, wanted in _chunks(hidden, targets, head):
+        logits = head.finish(head.forward(rows))
+        losses.append(cross_entropy(logits, wanted, reduction="none"))
+        hits.append(logits.argmax(1) == wanted)
+    return torch.cat(losses), torch.cat(hits)
+
+
+def _chunks(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    size = max(CHUNK_ELEMENTS // head.vocabulary, 16)
+    if len(targets):
+        yield from zip(hidden.split(size), targets.split(size), strict=True)
+
+
+def _is_half(dtype: torch.dtype) -> bool:
+    return dtype in (torch.float16, torch.bfloat16)
+
+
+class _GradientSum:
+    """The sum of a parameter's gradients over chunks: in half precision, what is small would be lost in it."""
+
+    def __init__(self, parameter: torch.Tensor) -> None:
+        dtype = torch.float32 if _is_half(parameter.dtype) else parameter.dtype
+        self.value = torch.zeros(parameter.shape, dtype=dtype, device=parameter.device)
+
+    def add(self, gradient: torch.Tensor) -> None:
+        self.value += gradient
+
+    def add_product(self, left: torch.Tensor, right: torch.Tensor) -> None:
+        if left.dtype == self.value.dtype:
+            self.value.addmm_(left, right)
+        else:
+            self.value += left @ right
+
+
+def _loss_and_slope(logits: torch.Tensor, targets: torch.Tensor, head: Head) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sum of a chunk's losses and its gradient by the layer's logits, which may be overwritten."""
+    with torch.enable_grad():
+        leaf = logits.detach().requires_grad_()
+        scores = head.finish(leaf)
+    logs = log_softmax(scores.detach(), 1)
+    loss = -logs.gather(1, targets[:, None]).sum()
+    slope = logs.exp_()
+    slope[torch.arange(len(targets), device=targets.device), targets] -= 1
+    if scores is not leaf:
+        (slope,) = torch.autograd.grad(scores, leaf, slope)
+    return loss, slope
+
+
+class _LinearLoss(torch.autograd.Function):
+    """The loss of a linear layer: a matrix product a chunk for each gradient that is wanted."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        targets: torch.Tensor,
+        head: Head,
+    ) -> torch.Tensor:
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        losses: list[torch.Tensor] = []
+        of_hidden: list[torch.Tensor] = []
+        of_weight = _GradientSum(weight) if wants_weight else None
+        of_bias = _GradientSum(bias) if bias is not None and wants_bias else None
+        for rows, wanted in _chunks(hidden, targets, head):
+            loss, slope = _loss_and_slope(linear(rows, weight, bias), wanted, head)
+            losses.append(loss)
+            if wants_hidden:
+                of_hidden.append((slope @ weight.to(slope.dtype)).to(hidden.dtype))
+            if of_weight is not None:
+                of_weight.add_product(slope.T, rows.to(slope.dtype))
+            if of_bias is not None:
+                of_bias.add(slope.sum(0))
+        gradient = torch.cat(of_hidden) if of_hidden else torch.zeros_like(hidden) if wants_hidden else None
+        _keep(ctx, [gradient, of_weight and of_weight.value, of_bias and of_bias.value], [hidden, weight, bias])
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=hidden.device)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> Any:
+        return *_scaled(ctx, slope), None, None
+
+
+class _LayerLoss(torch.autograd.Function):
+    """The loss of any other layer: an adapter on the head, a quantized one. Autograd differentiates each chunk."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, targets: torch.Tensor, head: Head, *trained: nn.Parameter
+    ) -> torch.Tensor:
+        losses: list[torch.Tensor] = []
+        of_hidden: list[torch.Tensor] = []
+        sums = [_GradientSum(parameter) for parameter in trained]
+        for rows, wanted in _chunks(hidden, targets, head):
+            with torch.enable_grad():
+                leaf = rows.detach().requires_grad_()
+                loss = cross_entropy(head.finish(head.forward(leaf)), wanted, reduction="sum")
+            gradient, *others = torch.autograd.grad(loss, [leaf, *trained], allow_unused=True)
+            losses.append(loss.detach())
+            of_hidden.append(gradient)
+            for total, other in zip(sums, others, strict=True):
+                if other is not None:
+                    total.add(other)
+        gradient = torch.cat(of_hidden) if of_hidden else torch.zeros_like(hidden)
+        _keep(ctx, [gradient, *(total.value for total in sums)], [hidden, *trained])
+        return torch.stack(losses).sum() if losses else torch.zeros((), device=hidden.device)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> Any:
+        of_hidden, *others = _scaled(ctx, slope)
+        return of_hidden, None, None, *others
+
+
+def _keep(ctx: Any, gradients: list[torch.Tensor | None], inputs: list[torch.Tensor | None]) -> None:
+    ctx.dtypes = [None if given is None else given.dtype for given in inputs]
+    ctx.save_for_backward(*gradients)
+
+
+def _scaled(ctx: Any, slope: torch.Tensor) -> list[torch.Tensor | None]:
+    return [
+        None if gradient is None else gradient.mul_(slope).to(dtype)
+        for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+    ]

@@ -1,0 +1,109 @@
+"""CHUNKED_LOSS: the same run without the logits of a whole batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import adapt_core
+from adapt_core import api
+from adapt_core.distributed.world import World
+from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.execution.components import Components
+from adapt_core.hf.loop.deferred_logits import DeferredLogits
+
+CHATS = [
+    {
+        "messages": [
+            {"role": "user", "content": f"Is {n} even?"},
+            {"role": "assistant", "content": "no" if n % 2 else "yes"},
+        ]
+    }
+    for n in range(24)
+]
+PAIRS = [{"text": f"one two {n} three four five", "summary": f"two {n}"} for n in range(24)]
+
+Keys = dict[str, Any]
+
+
+def splits(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    return {"train": rows, "validation": rows[:7]}
+
+
+@pytest.fixture
+def all_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
+    """The shapes of logits of many positions that were computed after all."""
+    shapes: list[torch.Size] = []
+    original = DeferredLogits.compute
+
+    def counted(logits: DeferredLogits) -> torch.Tensor:
+        shapes.append(logits.shape)
+        return original(logits)
+
+    monkeypatch.setattr(DeferredLogits, "compute", counted)
+    return shapes
+
+
+@pytest.fixture
+def chats(tiny_llama: Path, tmp_path: Path) -> Keys:
+    return {
+        "TASK": "text_generation",
+        "MODEL_PATH": str(tiny_llama),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "OVERWRITE_OUTPUT_DIR": True,
+        "EPOCHS": 2,
+        "BATCH_SIZE": 4,
+        "NUM_WORKERS": 0,
+    }
+
+
+def figures(keys: Keys, rows: list[dict[str, Any]], **changes: Any) -> list[float]:
+    """Return the numbers of all evaluations of a run."""
+    metrics = adapt_core.run({**keys, **changes}, data=splits(rows)).metrics
+    return [value for phase in ("before", "after") for _, value in sorted(metrics[phase].items())]
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_chats_give_the_same_figures_and_no_logits(chats: Keys, packing: bool, all_logits: list[torch.Size]) -> None:
+    chats |= {"packing": packing, "GRADIENT_ACCUMULATION_STEPS": 2}
+    chunked = figures(chats, CHATS)
+    assert all_logits == []
+    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
+
+
+@pytest.mark.parametrize("family", ["tiny_t5", "tiny_bart"])
+def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    keys = {
+        "TASK": "summarization",
+        "MODEL_PATH": str(request.getfixturevalue(family)),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "OVERWRITE_OUTPUT_DIR": True,
+        "EPOCHS": 1,
+        "BATCH_SIZE": 4,
+        "NUM_WORKERS": 0,
+    }
+    assert figures(keys, PAIRS) == pytest.approx(figures(keys, PAIRS, CHUNKED_LOSS=False), rel=1e-5)
+
+
+def test_adapt_check_foretells_what_is_kept(chats: Keys) -> None:
+    def foretold(**changes: Any) -> int:
+        memory = api.estimate(api.check({**chats, **changes}, data=splits(CHATS))).memory
+        assert memory is not None
+        assert memory.activations is not None
+        return memory.activations
+
+    plan = api.check(chats, data=splits(CHATS))
+    parts = Components.of(plan)
+    task: Any = parts.task
+    data = task.load_data()
+    model, _ = parts.attach(plan, task.load_model(data, None, World()))
+    batch = task.largest_batch(data)
+    kept = Kept(own_storages(model))
+    with kept.counting(model.train(), False), task.training_forward(model):
+        model(**batch)
+    assert foretold() == pytest.approx(kept.bytes, rel=0.3)
+    logits = batch["input_ids"].numel() * model.config.vocab_size * 4
+    assert foretold(CHUNKED_LOSS=False) - foretold() > logits
