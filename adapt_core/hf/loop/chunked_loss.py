@@ -86,7 +86,7 @@ def position_scores(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> 
 def _chunks(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     size = max(CHUNK_ELEMENTS // head.vocabulary, 16)
     if len(targets):
-        yield from zip(hidden.split(size), targets.split(size), strict=True)
+        yield from zip(torch.split(hidden, size), torch.split(targets, size), strict=True)
 
 
 def _is_half(dtype: torch.dtype) -> bool:
@@ -151,7 +151,11 @@ class _LinearLoss(torch.autograd.Function):
             if of_bias is not None:
                 of_bias.add(slope.sum(0))
         gradient = torch.cat(of_hidden) if of_hidden else torch.zeros_like(hidden) if wants_hidden else None
-        _keep(ctx, [gradient, of_weight and of_weight.value, of_bias and of_bias.value], [hidden, weight, bias])
+        _keep(
+            ctx,
+            [gradient, *(None if total is None else total.value for total in (of_weight, of_bias))],
+            [hidden, weight, bias],
+        )
         return torch.stack(losses).sum() if losses else torch.zeros((), device=hidden.device)
 
     @staticmethod

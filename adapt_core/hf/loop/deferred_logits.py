@@ -63,10 +63,10 @@ def deferrable_head(model: nn.Module) -> nn.Module | None:
     return None if drops else layer
 
 
-def _defer(layer: nn.Module, forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
+def _defer(layer: Any, forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
     if hidden.dim() < 3 or hidden.shape[-2] == 1:  # One position: a step of `generate`.
         return forward(hidden)
-    return DeferredLogits(hidden, Head(layer, forward, int(layer.out_features)), hidden.dtype, [])
+    return DeferredLogits(hidden, Head(layer, forward, layer.out_features), hidden.dtype, [])
 
 
 @attrs.frozen
@@ -158,7 +158,7 @@ class DeferredLogits(torch.Tensor):
         return func(*(_value(given) for given in args), **{key: _value(given) for key, given in kwargs.items()})
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, *_: object, **__: object) -> Any:  # type: ignore[override]
         """Refuse what reaches torch without having been computed.
 
         Raises:

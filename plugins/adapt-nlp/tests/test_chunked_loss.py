@@ -24,7 +24,7 @@ CHATS = [
     }
     for n in range(24)
 ]
-PAIRS = [{"text": f"one two {n} three four five", "summary": f"two {n}"} for n in range(24)]
+PAIRS = [{"document": f"one two {n} three four five", "summary": f"two {n}"} for n in range(24)]
 
 Keys = dict[str, Any]
 
@@ -82,6 +82,10 @@ def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.Fix
         "OUTPUT_DIR": str(tmp_path / "run"),
         "OVERWRITE_OUTPUT_DIR": True,
         "EPOCHS": 1,
+        "max_input_length": 64,
+        "max_target_length": 64,
+        "generation_max_length": 16,
+        "predict_with_generate": False,
         "BATCH_SIZE": 4,
         "NUM_WORKERS": 0,
     }
@@ -106,4 +110,4 @@ def test_adapt_check_foretells_what_is_kept(chats: Keys) -> None:
         model(**batch)
     assert foretold() == pytest.approx(kept.bytes, rel=0.3)
     logits = batch["input_ids"].numel() * model.config.vocab_size * 4
-    assert foretold(CHUNKED_LOSS=False) - foretold() > logits
+    assert foretold(CHUNKED_LOSS=False) - foretold() > 0.9 * logits
