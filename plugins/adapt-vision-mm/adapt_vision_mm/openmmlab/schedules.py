@@ -44,8 +44,6 @@ def schedulers(plan: Plan[MmParams], steps_per_epoch: Fraction | int, total_step
     params, kind = plan.task.params, plan.training.scheduler_type
     begin = min(math.ceil(params.begin * steps_per_epoch), total_steps)
     end = min(math.ceil(params.end * steps_per_epoch), total_steps)
-    if params.end > plan.training.epochs:
-        log.info("END %d is beyond EPOCHS %g: the schedule ends with the run", params.end, plan.training.epochs)
     made: list[dict[str, Any]] = []
     if _warms_up(plan):
         span = {"by_epoch": False, "begin": 0, "end": params.warmup_iters + _ARRIVAL}
@@ -64,6 +62,8 @@ def surprises(plan: Plan[MmParams], steps_per_epoch: Fraction | int, total_steps
     """Return what a schedule does that its author may not expect: rates of 0, a warm-up that does not end."""
     params, training = plan.task.params, plan.training
     found: list[str] = []
+    if params.end > training.epochs:
+        log.info("END %d is beyond EPOCHS %g: the schedule ends with the run", params.end, training.epochs)
     if _warms_up(plan) and params.warmup_iters >= total_steps:
         found.append(
             f"WARMUP_ITERS: {params.warmup_iters} steps, and the run has {total_steps}: LR is never reached. "

@@ -105,8 +105,9 @@ def test_a_run_takes_the_rates_of_the_list_where_batches_are_accumulated(run: An
 
 def test_end_beyond_epochs_is_said_once(plan: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="adapt_vision_mm")
-    schedulers(plan(), PER_EPOCH, STEPS)
-    schedulers(plan(END=4), PER_EPOCH, STEPS)
+    for given in (plan(), plan(END=4)):
+        schedulers(given, PER_EPOCH, STEPS)
+        surprises(given, PER_EPOCH, STEPS)
     assert sum("END 50 is beyond EPOCHS 4" in record.message for record in caplog.records) == 1
 
 
