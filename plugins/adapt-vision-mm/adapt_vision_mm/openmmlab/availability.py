@@ -7,7 +7,8 @@ import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError
@@ -16,6 +17,8 @@ from adapt_vision_mm.openmmlab.doctor import INSTALL, INSTALL_POSE
 
 if TYPE_CHECKING:
     from adapt_vision_mm.openmmlab.contracts import Package
+
+log = logging.getLogger(__name__)
 
 _COMMANDS: dict[Package, str] = {"mmdet": INSTALL, "mmpose": INSTALL_POSE}
 _REQUIRED = ("mmengine", "mmcv", "mmdet", "cv2", "pycocotools")
@@ -45,7 +48,7 @@ def import_openmmlab(package: Package) -> None:
     """
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    with quiet_warnings():
+    with quiet_warnings(), redirect_stdout(StringIO()) as printed:
         try:
             importlib.import_module("cv2")
         except ImportError as error:
@@ -65,6 +68,8 @@ def import_openmmlab(package: Package) -> None:
 
         MMLogger.get_instance(f"adapt-{package}", log_level="ERROR")  # else every initialised tensor is reported
         init_default_scope(package)
+    for line in printed.getvalue().splitlines():  # mmdet prints which of its optional packages are missing
+        log.debug("%s", line)
 
 
 @contextmanager
