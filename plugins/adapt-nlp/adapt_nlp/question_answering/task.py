@@ -91,6 +91,9 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
+        from adapt_nlp.padding import padding_findings
+
+        job.recorder.warn(padding_findings(job.model, self.tokenizer))
         components = TrainerComponents(
             collate=self.collator,
             score=self._score,

@@ -76,7 +76,9 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         from adapt_core.hf.loop.per_class import class_table
 
         from adapt_nlp.metrics.classification import classification_scores, predicted_classes
+        from adapt_nlp.padding import padding_findings
 
+        job.recorder.warn(padding_findings(job.model, self.tokenizer))
         labels = job.data.labels or ()
         weights = class_weights(self.plan, job.data)
 

@@ -105,7 +105,9 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         from adapt_nlp.metrics.classification import predicted_classes
+        from adapt_nlp.padding import padding_findings
 
+        job.recorder.warn(padding_findings(job.model, self.tokenizer))
         components = TrainerComponents(
             collate=self.collator,
             score=self._score,
