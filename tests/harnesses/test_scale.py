@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
-from stress.scale.figures import findings, slope, steps_a_second, trained
+from stress.scale.figures import after_training, findings, first_step, slope, steps_a_second, trained
 from stress.scale.jobs import JOBS
 from stress.scale.page import with_table
 from stress.scale.watch import Look
@@ -52,6 +53,15 @@ def test_training_is_from_the_first_step_to_the_last() -> None:
 
 def attrs_step(look: Look, step: int) -> Look:
     return Look(step=step, seconds=look.seconds + 1000, own_mib=look.own_mib, disk_mib=look.disk_mib)
+
+
+def test_a_process_that_finds_the_run_finished_has_no_figures() -> None:
+    """Where a run ends before it heeds that it is asked to stop, the next process has nothing to train."""
+    finished = [Look(step=0, seconds=0.5, own_mib=1, disk_mib=0)]
+    assert math.isnan(first_step(finished))
+    assert math.isnan(after_training(finished))
+    [finding] = findings({**GOOD, "resume_at_end_seconds": first_step(finished)})
+    assert "ended before" in finding
 
 
 GOOD = {
