@@ -149,8 +149,8 @@ def predict(run: RunResult | str | Path, inputs: Inputs, *, trust: bool = False)
     Args:
         run: what `run` returned, or the run folder.
         inputs: raw texts, or paths of files that the task reads; one or several. Or rows with the task's input columns,
-            as `run` takes them: for an image `image`, a path, an image of Pillow, or an array (height, width, 3) of
-            uint8. Such images may be given without rows, too.
+            as `run` takes them: for an image `image`, a path, an image of Pillow, or an array of uint8, (height, width)
+            or (height, width, channels) with 3 or 4 channels. Such images may be given without rows, too.
         trust: load a pickled model (SAVE_METHOD full_torch_model) or one with code of its own.
 
     Returns:

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 _BATCH = 10_000
 
+_WRITABLE = {"HSV": "RGB", "RGBa": "RGBA", "La": "LA"}
+"""Modes of Pillow that neither PNG nor TIFF can hold, and what they are stored as."""
+
 SPLITS = ("train", "validation", "test")
 
 Rows: TypeAlias = "Sequence[Mapping[str, Any]] | Dataset | DataFrame"
 """Rows of a table: a list of dicts, a datasets.Dataset or a pandas DataFrame."""
 
 Image: TypeAlias = "PillowImage.Image | numpy.ndarray[Any, Any]"
-"""An image of Pillow, or an array of uint8: (height, width), or (height, width, channels)."""
+"""An image of Pillow, or an array of uint8: (height, width), or (height, width, channels) with 3 or 4 channels."""
 
 Inputs: TypeAlias = "str | Path | Image | Sequence[str | Path] | Sequence[Image] | Rows"
 """What to predict: texts or paths, images, or rows; one or several."""
@@ -168,9 +171,26 @@ def _table(rows: Rows, split: str) -> Dataset:
 
 
 def _pictured(value: Any) -> Any:
-    """Return an array of an image as an image of Pillow, and any other value as it is."""
-    if not is_image(value) or getattr(value, "dtype", None) != "uint8":
-        return value
-    from PIL import Image
+    """Return an image as an upright image of Pillow without a file behind it, and any other value as it is.
 
-    return Image.fromarray(value)
+    Of one that was opened from a file, `datasets` stores the path or encodes it again in the file's format: changes
+    since would be lost, or the detail that JPEG drops.
+    """
+    if not is_image(value):
+        return value
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and dtype != "uint8":
+        return value
+    from PIL import Image, ImageOps
+
+    if dtype is not None:
+        return Image.fromarray(value)
+    try:
+        upright = ImageOps.exif_transpose(value)
+    except Exception as error:  # noqa: BLE001 - Pillow's format plugins raise whatever a broken file makes them raise
+        if getattr(value, "filename", ""):
+            return value  # The file is broken, not changed: whoever reads the rows names the row, or skips it.
+        raise ValueError(f"an image cannot be decoded: {error}") from None
+    if upright.mode == "P" and "transparency" in upright.info:
+        return upright.convert("RGBA")
+    return upright.convert(_WRITABLE[upright.mode]) if upright.mode in _WRITABLE else upright
