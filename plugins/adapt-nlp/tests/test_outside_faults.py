@@ -152,14 +152,19 @@ def test_a_loading_process_that_is_killed(
 ) -> None:
     many = {**STEPS, "BATCH_SIZE": 2, "NUM_WORKERS": 2, "DO_EVAL": False}
 
-    def kill_one() -> None:
-        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-        pids = [int(word) for path in children for word in path.read_text().split()]
-        assert pids
-        for pid in pids:
+    def children() -> set[int]:
+        tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        return {int(word) for path in tasks for word in path.read_text().split()}
+
+    others = children()
+
+    def kill_loading() -> None:
+        loading = children() - others
+        assert loading
+        for pid in loading:
             os.kill(pid, signal.SIGKILL)
 
-    at_step(5, kill_one)
+    at_step(5, kill_loading)
     with pytest.raises(InputError, match="a data-loading process was killed") as caught:
         run(**many)
     assert "--resume" in shown(caught.value)
