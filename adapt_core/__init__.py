@@ -5,7 +5,7 @@ is imported only when a run starts. `adapt_core.plugin` and `adapt_core.hf` are 
 
 api.py           run, check, predict, export
 contracts/       the protocols Task, Method, Quantizer, Launcher, Loop
-capabilities.py  optional protocols: what an implementation may support
+capabilities/    optional protocols: what an implementation may support
 evaluation.py    data classes that loops and reports share
 result.py        RunResult and the types in it
 errors.py        errors with exit codes

@@ -1,18 +1,18 @@
 """The config language: from a YAML file to a validated plan.
 
-reader.py       a file, mapping or `--set` -> entries that remember their line
-sections.py     sections opened, names folded, duplicates reported
-selection.py    the task, method, quantizer and launcher that the switches choose
-ownership.py    the one owner of each key; unknown, unused and legacy keys
-values.py       one raw value -> the declared type
-rules.py        combinations of keys that contradict each other
-resolver.py     all of these in order: a config -> a plan
-plan.py         the plan, pure data
-plan_json.py    a plan as JSON, for worker processes
-core_params.py  the keys that core owns
-known_keys.py   every documented key and the distribution that owns it
-other_names.py  names of other tools for our keys
-legacy.py       keys of nyuntam_adapt that changed or have no effect
+reader.py         a file, mapping or `--set` -> entries that remember their line
+sections.py       sections opened, names folded, duplicates reported
+selection.py      the task, method, quantizer and launcher that the switches choose
+ownership.py      the one owner of each key; unknown, unused and legacy keys
+values.py         one raw value -> the declared type
+rules.py          combinations of keys that contradict each other
+resolver.py       all of these in order: a config -> a plan
+plan.py           the plan, pure data
+plan_json.py      a plan as JSON, for worker processes
+core_params.py    the keys that core owns
+known_keys.py     every documented key and the distribution that owns it
+other_names.py    names of other tools for our keys
+legacy.py         keys of nyuntam_adapt that changed or have no effect
 legacy_values.py  values of its files, as adapt reads them
-starter.py      `adapt init`: a starter config
+starter.py        `adapt init`: a starter config
 """

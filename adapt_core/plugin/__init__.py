@@ -3,13 +3,13 @@
 `__init__.pyi` lists them. They load on first use: importing this package imports neither torch nor transformers.
 `adapt_core.hf` adds what a task on a Hugging Face model needs, `adapt_core.testing` the tests for plugins.
 
-params.py        a parameter's declaration: type, default, bounds, help
-specs.py         what a plugin registers; HOOK_API, hookimpl
-hookspecs.py     the hooks that a plugin may implement
+params.py          a parameter's declaration: type, default, bounds, help
+specs.py           what a plugin registers; HOOK_API, hookimpl
+hookspecs.py       the hooks that a plugin may implement
 import_strings.py  "package.module:Name"
-versions.py      versions of adapt, its plugins and the libraries underneath
-entry_points.py  which plugins are installed
-registry.py      discovery: what is registered by whom, broken plugins kept apart
+versions.py        versions of adapt, its plugins and the libraries underneath
+entry_points.py    which plugins are installed
+registry.py        discovery: what is registered by whom, broken plugins kept apart
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The surroundings of a running process.
 
 plain_text.py          control characters and the like as escapes
-format.py               figures, sizes and spans of time
+format.py              figures, sizes and spans of time
 progress.py            progress on the terminal
 logs.py                log records on the terminal and in log.txt
 interrupts.py          Ctrl-C and SIGTERM

@@ -1,20 +1,20 @@
 """The training loop on transformers' Trainer. Needs the extra `adapt-core[hf]`.
 
-components.py     task-specific inputs of the loop
-spec.py           optimizers and schedules of the loop, for checks
-arguments.py      a plan as TrainingArguments
-samplers.py       the order of training rows
-schedule.py       what a schedule does that one may not expect
-loss_scale.py     gradient accumulation and a model's own loss
-loss_items.py     losses as means over rows or tokens, whatever their batches
-chunked_loss.py   the cross-entropy of a language model's head, chunk by chunk
+components.py       task-specific inputs of the loop
+spec.py             optimizers and schedules of the loop, for checks
+arguments.py        a plan as TrainingArguments
+samplers.py         the order of training rows
+schedule.py         what a schedule does that one may not expect
+loss_scale.py       gradient accumulation and a model's own loss
+loss_items.py       losses as means over rows or tokens, whatever their batches
+chunked_loss.py     the cross-entropy of a language model's head, chunk by chunk
 deferred_logits.py  logits that are computed only where something needs them
-losses.py         cross-entropy with class weights
-trainer.py        the Trainer of a job
-loop.py           the loop
-callbacks.py      training check, metrics, checkpoints, stop requests
-finite_losses.py  losses that are not finite
-eval_padding.py   padded batches of several processes
-eval_order.py     predictions in the order of the rows
-per_class.py      results by class
+losses.py           cross-entropy with class weights
+trainer.py          the Trainer of a job
+loop.py             the loop
+callbacks.py        training check, metrics, checkpoints, stop requests
+finite_losses.py    losses that are not finite
+eval_padding.py     padded batches of several processes
+eval_order.py       predictions in the order of the rows
+per_class.py        results by class
 """

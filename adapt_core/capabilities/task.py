@@ -1,73 +1,18 @@
-"""Optional capabilities of implementations: adapt leaves out what an implementation does not support.
-
-The report shows samples and classes, `adapt check` counts and previews.
-"""
+"""What a task may support."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import attrs
-
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.config.plan import Plan
     from adapt_core.contracts import LoadedModel, TaskData
-    from adapt_core.evaluation import PerClass
     from adapt_core.execution.rows import Rows
     from adapt_core.run_folder.paths import RunFolder
-
-
-@attrs.frozen(kw_only=True)
-class StoredBytes:
-    """The bytes of one parameter.
-
-    Attributes:
-        values: bytes of its values or codes, which launchers may share out.
-        statistics: bytes of a quantized one's scales, tables and offsets, which every process holds.
-    """
-
-    values: int
-    statistics: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        return self.values + self.statistics
-
-
-@attrs.frozen(kw_only=True)
-class Memory:
-    """The bytes of one process of a run on its device.
-
-    Attributes:
-        weights, gradients, optimizer: counted from the tensors' shapes and types.
-        activations: an estimate: what the backward pass of the largest batch keeps. None where it could not be traced.
-        exchanged: what processes exchange at one time: buckets of gradients (ddp), gathered layers (fsdp).
-    """
-
-    weights: int
-    gradients: int
-    optimizer: int
-    activations: int | None
-    exchanged: int = 0
-
-    @property
-    def total(self) -> int:
-        """The sum of what is known. The process itself (Python, libraries, work space) comes on top."""
-        return self.weights + self.gradients + self.optimizer + self.exchanged + (self.activations or 0)
-
-
-@runtime_checkable
-class SupportsPerClass(Protocol):
-    """A loop that can say how each class did. Optional."""
-
-    def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
-        """Return the scores of each class in the evaluation that gave these metrics, or None. Evaluate nothing."""
 
 
 @runtime_checkable
@@ -232,82 +177,3 @@ class SupportsPlainAdapter(Protocol):
 
     def adapter_loading_lines(self, adapter: Path) -> str:
         """Return Python source that loads the adapter in a folder without adapt; run in the run folder."""
-
-
-@runtime_checkable
-class SupportsMemoryEstimate(Protocol):
-    """A quantizer that knows beforehand what its layers will take. Optional; `adapt check` uses it."""
-
-    def quantized_bytes(self, model: nn.Module, skip: Sequence[str]) -> Mapping[str, StoredBytes]:
-        """Return what each parameter of a plain model that will be quantized takes, by its full name.
-
-        Args:
-            model: not quantized; its tensors may be on the device "meta".
-            skip: names of modules that stay in full precision (the head, and what the checkpoint lacks).
-
-        Raises:
-            InputError: there is nothing to quantize.
-        """
-
-
-@runtime_checkable
-class SupportsRankMemory(Protocol):
-    """A launcher that knows beforehand what each of its processes will hold. Optional; `adapt check` uses it."""
-
-    def processes(self) -> int:
-        """Return the processes of a run, over all machines."""
-
-    def on_each_rank(
-        self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int
-    ) -> list[Memory]:
-        """Return what each process holds, by rank; empty where the launcher cannot run such a model.
-
-        Args:
-            model: with the method attached, its tensors on "meta".
-            quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
-            whole: the memory of one process that runs alone.
-            plan: the plan.
-            processes: over all machines: the plan's where it has several, else the launcher's own.
-        """
-
-
-@attrs.frozen(kw_only=True)
-class RunCommand:
-    """An `adapt run` that a launch file holds.
-
-    Attributes:
-        config: the config file, absolute.
-        overrides: "KEY=VALUE" strings, as `--set` takes them.
-        disabled_plugins: plugins that are switched off.
-    """
-
-    config: Path
-    overrides: tuple[str, ...] = ()
-    disabled_plugins: tuple[str, ...] = ()
-
-    def words(self, config: str | None = None) -> list[str]:
-        """Return the command's words behind `adapt`. It resumes, so that a job which is started again goes on.
-
-        Args:
-            config: the config's path when the command runs (default: its path now).
-        """
-        switches = [word for name in self.disabled_plugins for word in ("-p", f"no:{name}")]
-        changes = [word for override in self.overrides for word in ("--set", override)]
-        return [*switches, "run", config or str(self.config), "--resume", *changes]
-
-
-@runtime_checkable
-class SupportsLaunchFiles(Protocol):
-    """A launcher whose runs an existing scheduler can start. Optional; `adapt run --emit` uses it."""
-
-    def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
-        """Return the launch file's text.
-
-        Args:
-            scheduler: "slurm", "kubernetes" or "torchrun".
-            plan: the plan of the command's config.
-            command: what the file is to run.
-
-        Raises:
-            InputError: the scheduler needs a key that is not given.
-        """

@@ -1,0 +1,55 @@
+"""Optional capabilities of implementations: adapt leaves out what an implementation does not support.
+
+The report shows samples and classes, `adapt check` counts and previews.
+
+task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
+loop.py       what a loop may support: scores of each class
+quantizer.py  what a quantizer may support: its memory, StoredBytes
+launcher.py   what a launcher may support: the memory of its processes, launch files
+"""
+
+from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
+from adapt_core.capabilities.loop import SupportsPerClass
+from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
+from adapt_core.capabilities.task import (
+    SupportsActivationMeasurement,
+    SupportsBatchPreview,
+    SupportsCachedSamples,
+    SupportsClassCounts,
+    SupportsHubUpload,
+    SupportsImagePreview,
+    SupportsMetaInit,
+    SupportsPickledModels,
+    SupportsPlainAdapter,
+    SupportsRandomBatch,
+    SupportsRowCount,
+    SupportsSamples,
+    SupportsTestPrediction,
+    SupportsTokenPreview,
+    SupportsTrainingForward,
+)
+
+__all__ = [
+    "Memory",
+    "RunCommand",
+    "StoredBytes",
+    "SupportsActivationMeasurement",
+    "SupportsBatchPreview",
+    "SupportsCachedSamples",
+    "SupportsClassCounts",
+    "SupportsHubUpload",
+    "SupportsImagePreview",
+    "SupportsLaunchFiles",
+    "SupportsMemoryEstimate",
+    "SupportsMetaInit",
+    "SupportsPerClass",
+    "SupportsPickledModels",
+    "SupportsPlainAdapter",
+    "SupportsRandomBatch",
+    "SupportsRankMemory",
+    "SupportsRowCount",
+    "SupportsSamples",
+    "SupportsTestPrediction",
+    "SupportsTokenPreview",
+    "SupportsTrainingForward",
+]
