@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import adapt_core
 from adapt_core.testing import small_models
 
 pytest.importorskip("transformers")
@@ -18,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 PACKAGE = "adapt_text_regression"
 
 
-def test_the_written_task_trains_and_predicts(tmp_path: Path) -> None:
+def test_the_written_task_trains_and_predicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = PAGE.read_text(encoding="utf-8")
     fences = dict(re.findall(rf'```python title="({PACKAGE}/\w+\.py)"\n(.*?)```\n', page, re.DOTALL))
     assert set(fences) == {f"{PACKAGE}/plugin.py", f"{PACKAGE}/task.py"}
@@ -33,27 +32,19 @@ def test_the_written_task_trains_and_predicts(tmp_path: Path) -> None:
     model = small_models.bert(tmp_path / "model", [f"it was {word}" for word in words])
     rows = [json.dumps({"text": f"it was {word}", "score": score}) for word, score in words.items()]
     (tmp_path / "data.jsonl").write_text("\n".join(rows * 4), encoding="utf-8")
-    keys = {"TASK": "text_regression", "MODEL_PATH": str(model), "CUSTOM_DATASET_PATH": "data.jsonl", "EPOCHS": 2}
-    (tmp_path / "config.yaml").write_text(json.dumps({**keys, "OUTPUT_DIR": "run", "NUM_WORKERS": 0}))
+    keys = {"TASK": "text_regression", "MODEL_PATH": str(model), "CUSTOM_DATASET_PATH": str(tmp_path / "data.jsonl")}
 
-    def adapt(*arguments: str) -> str:
-        path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "adapt_core", *arguments, "--json"]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    result = json.loads(adapt("run", "config.yaml"))
-    assert result["task"] == "text_regression"
-    assert result["steps"] == 2
-    assert {"rmse", "mae"} <= set(result["metrics"]["after"])
-    (found,) = json.loads(adapt("predict", "run", "it was good"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        monkeypatch.delitem(sys.modules, name)  # of another test, and put back afterwards
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        result = adapt_core.run({**keys, "EPOCHS": 2, "OUTPUT_DIR": str(tmp_path / "run"), "NUM_WORKERS": 0})
+        (found,) = adapt_core.predict(tmp_path / "run", ["it was good"])
+        assert sys.modules[f"{PACKAGE}.task"].__file__ == str(tmp_path / PACKAGE / "task.py")
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]
+    assert result.task == "text_regression"
+    assert result.steps == 2
+    assert {"rmse", "mae"} <= set(result.metrics["after"])
     assert isinstance(found["score"], float)

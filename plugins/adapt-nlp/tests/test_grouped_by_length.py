@@ -22,9 +22,10 @@ from .test_training_parameters import equal
 from .test_uneven_batches import JOBS, weights
 
 GENERATES = {"translation, T5", "translation, BART", "summarization, BERT2BERT"}
+QUICK = {"ner", "translation, T5"}
 
 
-@pytest.fixture(params=JOBS)
+@pytest.fixture(params=[pytest.param(job, marks=() if job in QUICK else pytest.mark.slow) for job in JOBS])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Any]:
     """Runs a job whose rows are grouped by length, in a folder of a name."""
     model, row, keys = JOBS[request.param]
