@@ -35,6 +35,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from findings.table import read_head, scripts  # noqa: E402
+from findings.table import table as findings_table  # noqa: E402
 
 DOCS = ROOT / "docs"
 WHOLE_PAGES = ("parameters.md", "commands.md")
@@ -99,7 +100,9 @@ def made_parts(registry: Registry) -> dict[str, str]:
     parts["legacy gone"] = "\n".join(["| key | why |", "|---|---|", *gone, ""])
     known = tomllib.loads((DOCS / "behaviours.toml").read_text(encoding="utf-8"))["behaviour"]
     parts["behaviours known"] = "\n".join(_behaviours(known))
-    parts["behaviours found"] = "\n".join(_findings({row.get("finding") for row in known}))
+    named = {row.get("finding") for row in known}
+    others = (read_head(script) for script in scripts() if script.stem not in named)
+    parts["behaviours found"] = "\n".join([*findings_table(others), ""])
     return parts
 
 
@@ -117,16 +120,6 @@ def _behaviours(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         tests = "<br>".join(f"`{test.rpartition('/')[2]}`" for test in row["tests"])
         cells = (row["what"], seen, row["adapt"], tests)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-    yield ""
-
-
-def _findings(named: set[str | None]) -> Iterator[str]:
-    """Yield the lines of a table of the scripts in findings/ but those named: their heads say what was seen."""
-    yield from ("| script | what was seen | seen with |", "|---|---|---|")
-    for head in map(read_head, scripts()):
-        if head.name not in named:
-            cells = (f"`findings/{head.name}.sh`: {head.title}", head.seen, head.packages)
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
 
 

@@ -3,8 +3,8 @@
 # packages: peft==0.21.2 transformers==5.24.0 torch==2.15.0
 # guess: AutoPeftModelForCausalLM reads the config.json that lies in the adapter's folder, as the tokenizer there is
 #   used.
-# seen: It takes the base's config. A rope scaling that the adapter was trained with (factor 4) is gone, the outputs
-#   at long positions are another model's, and there is no warning.
+# seen: It takes the base's config. A rope scaling that the adapter was trained with (factor 4) is gone, and the
+#   outputs are another model's.
 # matters: Context extension, a changed attention window or label names are settings, not weights: they are lost
 #   unless the loader passes config=AutoConfig.from_pretrained(ADAPTER) or the base is saved with them.
 set -euo pipefail

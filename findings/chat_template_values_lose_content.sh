@@ -4,8 +4,8 @@
 # guess: Keyword arguments of apply_chat_template reach Jinja as they are: a date prints as 2026-01-02, a function can
 #   be called, and strftime_now can be replaced to fix the date of a run.
 # seen: What JSON cannot hold is replaced by the name of its type in angle brackets before rendering: "<date>",
-#   "<set>", "<function>", "<Tensor>", without a warning. Attributes of it print as nothing, the length of a set is
-#   that of the text, and a strftime_now of one's own ends in a TypeError, because the template calls a string.
+#   "<set>", "<function>", "<Tensor>". Attributes of it print as nothing, the length of a set is that of the text, and
+#   a strftime_now of one's own ends in a TypeError, because the template calls a string.
 # matters: "Today is <date>." goes into every prompt that is trained on. Pass strings, numbers, lists and dicts; a
 #   template that calls strftime_now cannot be made reproducible by an argument.
 set -euo pipefail

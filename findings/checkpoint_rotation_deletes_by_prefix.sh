@@ -3,7 +3,7 @@
 # packages: transformers==5.24.0 torch==2.15.0 accelerate==1.15.0
 # guess: Only folders named checkpoint-NUMBER take part in the rotation; checkpoint-best is the user's and stays.
 # seen: Every folder whose name starts with "checkpoint-" is deleted, also checkpoint-best, checkpoint-7-copy, and
-#   checkpoints of a longer run with higher numbers. Files and folders of other names stay.
+#   checkpoints of a longer run with higher numbers. A folder of another name stays.
 # matters: A copy of the best checkpoint that was put beside the others for safety is gone after the next save.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"

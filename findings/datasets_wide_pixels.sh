@@ -3,8 +3,7 @@
 # packages: datasets==5.2.0 pillow==13.0.0 numpy==2.4.6
 # guess: An array that no picture can hold, such as 16-bit colour, is refused with a TypeError.
 # seen: Colour arrays of float64 are refused; those of uint16 are stored modulo 256: 256 becomes 0, 511 becomes 255.
-#   Grey arrays of uint16 and int32 come back exactly; of int64 they are stored modulo 2**32. A warning names the types
-#   alone.
+#   Grey arrays of uint16 and int32 come back exactly; of int64 they are stored modulo 2**32.
 # matters: 16-bit colour, which microscopes and satellites write, becomes noise that a model can still train on. Divide
 #   to uint8 yourself, or use an Array3D column.
 set -euo pipefail

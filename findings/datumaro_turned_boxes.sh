@@ -2,8 +2,8 @@
 # datumaro_turned_boxes: CVAT's ellipses are not read, and its turned boxes are left out of what is exported
 # packages: datumaro==1.13.12 numpy==2.4.6 pillow==12.3.0
 # guess: A box with rotation is read as turned, and exported to COCO, VOC and YOLO as the upright box around it.
-# seen: The turned box is read, with a right upright box around it, and left out of COCO, Pascal VOC and YOLO files
-#   without a message. An ellipse is left out when it is read. Only the upright box arrives in the three formats.
+# seen: The turned box is read, with a right upright box around it, and left out of COCO, Pascal VOC and YOLO files.
+#   An ellipse is left out when it is read. Only the upright box arrives in the three formats.
 # matters: Turned objects become background that the detector is punished for finding. Count annotations before and
 #   after a conversion, and replace turned boxes by get_bbox() and ellipses by polygons first.
 set -euo pipefail

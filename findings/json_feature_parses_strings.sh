@@ -5,7 +5,7 @@
 # seen: "12" comes back as 12, "true" as True, "null" as None, "1e3" as 1000.0. load_dataset("json") chooses this type
 #   by itself for a key with values of several kinds; while all values are strings, the same strings stay strings.
 # matters: Arguments of tools in chat data change with the other rows of the file. A model that is trained on {"zip":
-#   "01234"} or "null" next to objects sees other targets than the file has, without a warning.
+#   "01234"} or "null" next to objects sees other targets than the file has.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"
 

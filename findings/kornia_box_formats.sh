@@ -4,7 +4,7 @@
 # guess: A flip sends the edges x of bbox_xyxy to W - x, so that a box of pixels 10 to 14 covers the same pixels
 #   afterwards.
 # seen: bbox_xywh does that: x 10, width 5 becomes x 65 in a picture of 80. bbox_xyxy sends both edges to W - 1 - x: 10
-#   to 15 becomes 64 to 69 and no longer covers pixel 69, which is where pixel 10 goes. torchvision gives 65 to 70.
+#   to 15 becomes 64 to 69 and no longer covers pixel 69, which is where pixel 10 goes.
 # matters: Boxes drift by a pixel with each second picture, the small ones most, and a detector learns boxes between the
 #   two. Use bbox_xywh, or put the last pixel and not the edge into bbox_xyxy.
 set -euo pipefail

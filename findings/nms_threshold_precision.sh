@@ -2,8 +2,9 @@
 # nms_threshold_precision: torchvision and ONNX Runtime drop other boxes where the overlap is the threshold
 # packages: torchvision==0.29.2 torch==2.15.0 onnxruntime==1.32.0 onnx==1.23.2 numpy==2.4.6
 # guess: Both drop a box whose IoU is above the threshold, so an exported detector keeps the same boxes.
-# seen: torchvision compares an IoU in float32 with a threshold in float64. An IoU of exactly 3/10 is above 0.3 and the
-#   box is dropped; 7/10 is not above 0.7, nor 1/2 above 0.5. ONNX Runtime has both in float32 and keeps all three.
+# seen: On a CPU torchvision compares an IoU in float32 with a threshold in float64. An IoU of exactly 3/10 is above 0.3
+#   and the box is dropped; 7/10 is not above 0.7, nor 1/2 above 0.5. ONNX Runtime, on a CPU too, has both in float32
+#   and keeps all three.
 # matters: Boxes on whole pixels meet thresholds often, of small ones most: an exported detector returns boxes more than
 #   the one that was evaluated, at 0.3, 0.4, 0.6, not at 0.5, 0.7. Compare both on boxes of your own before you serve.
 set -euo pipefail

@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
-# packed_documents_attend: position_ids that restart part packed documents only without a cache, and not in every
-#   family
+# packed_documents_attend: position_ids that restart part packed documents only without a cache, and not in every family
 # packages: transformers==5.24.0 torch==2.15.0
 # guess: With sdpa and no attention mask, position_ids that restart at 0 keep packed documents apart in each decoder.
-# seen: Only where use_cache=False is given as well: by default forward makes a cache, in training mode too, and the
-#   second document attends to the first. Llama, Mistral, GPT-2 and GPT-NeoX then keep documents apart; OPT, GPT-OSS,
-#   BioGPT, BLOOM and the original GPT never do, nor do state-space and convolution layers (Mamba, LFM2, Qwen3-Next).
-#   No warning.
-# matters: A loop of one's own that packs rows trains each document on what stands before it. Pass use_cache=False,
-#   and compare a document's logits in a pack with those of the document alone before training.
+# seen: Only where use_cache=False is given as well: by default forward makes a cache, and the second document attends
+#   to the first. Llama, Mistral, GPT-2 and GPT-NeoX then keep documents apart; OPT, GPT-OSS, BioGPT, BLOOM and the
+#   original GPT never do, nor do state-space and convolution layers (Mamba, LFM2, Qwen3-Next).
+# matters: A loop of one's own that packs rows trains each document on what stands before it. Pass use_cache=False, and
+#   compare a document's logits in a pack with those of the document alone before training.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"
 

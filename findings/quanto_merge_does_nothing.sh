@@ -3,7 +3,7 @@
 # packages: optimum-quanto==0.2.7 peft==0.21.2 transformers==5.24.0 torch==2.15.0
 # guess: peft either knows quanto's layers and merges into their dequantized weights, or refuses to merge them.
 # seen: It takes QLinear for a plain Linear and trains it. merge_and_unload and merge_adapter succeed, and what comes
-#   out is the base: the outputs differ from the adapter's by all that was learned. Saving the adapter alone keeps it.
+#   out is the base: the outputs differ from the adapter's by all that was learned.
 # matters: The merged model that is exported has forgotten the fine-tuning, and peft says that it is merged. Compare
 #   logits before and after a merge; merge into the unquantized base.
 set -euo pipefail

@@ -4,6 +4,7 @@ python findings/table.py
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -30,7 +31,11 @@ def scripts() -> list[Path]:
 
 
 def read_head(path: Path) -> Head:
-    """Return the head of a script. Raise ValueError where a field lacks, comes twice or is out of order."""
+    """Return the head of a script.
+
+    Raises:
+        ValueError: a field lacks, comes twice or is out of order, or the packages go on in a second line.
+    """
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     comment = takewhile(lambda line: line.startswith("#"), lines)
     joined = re.sub(r"\n#   \s*", " ", "\n".join(comment))
@@ -41,14 +46,24 @@ def read_head(path: Path) -> Head:
         values.append(value.strip())
     if names != [path.stem, *FIELDS]:
         raise ValueError(f"{path.name}: the head has {names}, not {[path.stem, *FIELDS]}")
-    return Head(path.stem, *values)
+    head = Head(path.stem, *values)
+    if f"# packages: {head.packages}" not in lines:
+        raise ValueError(f"{path.name}: put the packages on one line, which support/environment.sh reads")
+    return head
+
+
+def table(heads: Iterable[Head]) -> list[str]:
+    """Return a Markdown table of findings, as lines."""
+    lines = ["| script | guess | what was seen | why it matters | seen with |", "|---|---|---|---|---|"]
+    for head in heads:
+        cells = (f"`findings/{head.name}.sh`: {head.title}", head.guess, head.seen, head.matters, head.packages)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return lines
 
 
 def main() -> None:
-    """Print the table."""
-    print("| finding | packages | guess | seen |\n|---|---|---|---|")
-    for head in map(read_head, scripts()):
-        print(f"| `{head.name}`: {head.title} | {head.packages} | {head.guess} | {head.seen} |")
+    """Print the table of all findings."""
+    print("\n".join(table(map(read_head, scripts()))))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 #   include the space before a word, so nothing is parted: each row is masked from end to end or not at all, but for
 #   the first piece. With WordPiece, and with a post-processor that trims offsets, words are masked.
 # matters: Continued pretraining of an encoder with such a tokenizer gets rows without any context and rows without
-#   any loss, and nothing says so. Look at one masked batch before training.
+#   any loss. Look at one masked batch before training.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"
 

@@ -4,7 +4,9 @@
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 support=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-read -ra packages <<<"$(sed -n 's/^# packages: //p' "$0" | tr '\n' ' ')"
+read -ra packages <<<"$(sed -n 's/^# packages: //p' "$0")"
+# What these packages depend on is not pinned: of that, take what there was when the findings were last run.
+export UV_EXCLUDE_NEWER=2026-11-28
 uv venv --quiet --python 3.11 "$folder/venv"
 uv pip install --quiet --python "$folder/venv" "${packages[@]}"
 cd "$folder" || exit

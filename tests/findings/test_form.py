@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from findings.table import FOLDER, read_head, scripts
+from findings.table import FOLDER, Head, read_head, scripts, table
 
 ROOT = Path(__file__).parents[2]
 START = 'set -euo pipefail\nsource "$(dirname "${BASH_SOURCE[0]}")/support/environment.sh"\n'
@@ -81,4 +81,18 @@ def test_head_with_a_missing_field_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "one.sh"
     script.write_text("#!/usr/bin/env bash\n# one: a title\n# packages: torch==2.15.0\nset -e\n", encoding="utf-8")
     with pytest.raises(ValueError, match="the head has"):
+        read_head(script)
+
+
+def test_the_table_has_each_field_of_a_head() -> None:
+    head = Head("one", "a | b", "torch==2.15.0", "two", "three", "four")
+    [_, _, row] = table([head])
+    assert row == r"| `findings/one.sh`: a \| b | two | three | four | torch==2.15.0 |"
+
+
+def test_packages_on_two_lines_are_refused(tmp_path: Path) -> None:
+    script = tmp_path / "one.sh"
+    fields = "# packages: torch==2.15.0\n#   numpy==2.4.6\n# guess: a\n# seen: b\n# matters: c\n"
+    script.write_text(f"#!/usr/bin/env bash\n# one: a title\n{fields}set -e\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="put the packages on one line"):
         read_head(script)
