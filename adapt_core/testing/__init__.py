@@ -7,16 +7,16 @@
         def make_method(self):
             return lambda: BitFit(BitFitParams())
 
-plugin.py       a distribution's specs: light to import, loadable, their params complete
-method.py       a method: attaches, freezes, trains, saves, loads, merges
-quantizer.py    a quantizer: converts, keeps what it is told to keep, becomes smaller, carries an adapter's gradient
-task.py         a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
-launcher.py     a launcher: does the work once in each process and hands back rank 0's result
-int8.py         a quantizer of no library, for methods to be tested on
-forks.py       programs in processes that start with torch and transformers imported
-fork_server.py the process that forks them
-models.py       a small model with a layer of each common kind
-small_models.py small real Hugging Face models to run a task or method on, saved as folders
+plugin.py        a distribution's specs: light to import, loadable, their params complete
+method.py        a method: attaches, freezes, trains, saves, loads, merges
+quantizer.py     a quantizer: converts, keeps what it is told to keep, becomes smaller, carries an adapter's gradient
+task.py          a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
+launcher.py      a launcher: does the work once in each process and hands back rank 0's result
+int8.py          a quantizer of no library, for methods to be tested on
+forks.py         programs in processes that start with torch and transformers imported
+fork_server.py   the process that forks them
+models.py        a small model with a layer of each common kind
+small_models.py  small real Hugging Face models to run a task or method on, saved as folders
 
 It needs pytest, which adapt-core does not install.
 """
