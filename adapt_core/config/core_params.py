@@ -185,7 +185,7 @@ class TrainingParams:
     chunked_loss: bool = param(
         True,
         "Compute the loss of a language model a chunk of labelled tokens at a time, without the logits of a whole "
-        "batch: the same loss in less memory and time.",
+        "batch: the same loss in less memory. Not under FSDP or in float16, where all logits are computed.",
         key="CHUNKED_LOSS",
     )
     group_by_length: bool = param(

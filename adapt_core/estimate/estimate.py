@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +172,14 @@ def _counts(
     model = components.method.attach(loaded.model, components.attach_context(plan, loaded))
     weights = weight_bytes(model, quantized)
     gradients, states = training_bytes(model, plan.training.optimizer)
-    traced = None
+    traced = whole_layers = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):
         recomputed = plan.training.gradient_checkpointing
-        forward = task.training_forward(model) if isinstance(task, SupportsTrainingForward) else nullcontext()
-        with forward:
-            traced = activation_bytes(model, task.largest_batch(data), device, recomputed)
+        batch = task.largest_batch(data)
+        traced = whole_layers = activation_bytes(model, batch, device, recomputed)
+        if isinstance(task, SupportsTrainingForward):
+            with task.training_forward(model):
+                traced = activation_bytes(model, batch, device, recomputed)
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
@@ -189,7 +190,8 @@ def _counts(
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     counts = count_parameters(model)
-    counted = rank_ranges(plan, registry, model, quantized, memory)
+    sharded = attrs.evolve(memory, activations=whole_layers or memory.activations)
+    counted = rank_ranges(plan, registry, model, quantized, memory, sharded)
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
     return counts.total, counts.trainable, own, counted, disk
 

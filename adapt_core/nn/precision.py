@@ -11,6 +11,11 @@ from torch import nn
 _HALVES = (torch.float16, torch.bfloat16)
 
 
+def is_half(dtype: torch.dtype) -> bool:
+    """Return whether a type is half precision: float16 or bfloat16."""
+    return dtype in _HALVES
+
+
 class Widened:
     """The half-precision tensors of a model, made float32 in place; each value stays what it is.
 

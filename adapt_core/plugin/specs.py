@@ -155,10 +155,13 @@ class LauncherSpec(Spec):
     Attributes:
         switch: the boolean key that turns it on (`DDP`), or None for one chosen by `launcher: NAME` alone.
         loops: the kinds of loop that it serves; empty for all.
+        shards_layers: it gathers the weights of a layer while the layer is called, so that the logits of a language
+            model are computed whole (CHUNKED_LOSS has no effect). `adapt check` counts them.
     """
 
     switch: str | None = None
     loops: frozenset[str] = frozenset()
+    shards_layers: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ loss_scale.py       gradient accumulation and a model's own loss
 loss_items.py       losses as means over rows or tokens, whatever their batches
 chunked_loss.py     the cross-entropy of a language model's head, chunk by chunk
 deferred_logits.py  logits that are computed only where something needs them
+output_layer.py     the layer that returns them, in training and evaluation
 losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job
 loop.py             the loop

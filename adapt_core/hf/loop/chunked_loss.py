@@ -16,8 +16,13 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, linear, log_softmax
 
+from adapt_core.nn.precision import is_half
+
 CHUNK_ELEMENTS = 2**23
-"""Logits of one chunk: 32 MiB in float32, 170 positions of 49,152 words."""
+"""Logits of one chunk on a CPU: 32 MiB in float32, 170 positions of 49,152 words."""
+
+CHUNK_ELEMENTS_ON_ACCELERATORS = 2**26
+"""The same elsewhere, where small products leave most of a device idle."""
 
 
 @attrs.frozen
@@ -28,12 +33,16 @@ class Head:
         layer: the output layer.
         forward: its own forward function.
         vocabulary: logits of a position.
+        autocast: the type of products under the autocast that was on when the layer was called, or None.
+        trains: whether gradients were wanted then.
         steps: what the model does to its logits element by element, in order: scaling, soft-capping, a bias.
     """
 
     layer: nn.Module
     forward: Callable[[torch.Tensor], torch.Tensor]
     vocabulary: int
+    autocast: torch.dtype | None
+    trains: bool
     steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
 
     @property
@@ -41,11 +50,25 @@ class Head:
         """Whether the layer is a matrix product and no more."""
         return isinstance(self.layer, nn.Linear) and type(self.layer).forward is nn.Linear.forward
 
+    def product(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the layer's logits, under the autocast that was on when it was called."""
+        device = hidden.device.type
+        with torch.autocast(device, dtype=self.autocast, enabled=self.autocast is not None):
+            return self.forward(hidden)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the logits as the model returns them, with gradients where they were wanted."""
+        with torch.set_grad_enabled(self.trains):
+            logits = self.product(hidden)
+            for step in self.steps:
+                logits = step(logits)
+        return logits
+
     def finish(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the layer's logits as the model returns them, in float32 at least."""
         for step in self.steps:
             logits = step(logits)
-        return logits.float() if _is_half(logits.dtype) else logits
+        return logits.float() if is_half(logits.dtype) else logits
 
 
 def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.Tensor:
@@ -58,7 +81,8 @@ def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.T
     """
     if head.is_linear:
         layer: Any = head.layer
-        total: torch.Tensor = _LinearLoss.apply(hidden, layer.weight, layer.bias, targets, head)
+        with torch.autocast(hidden.device.type, enabled=False):
+            total: torch.Tensor = _LinearLoss.apply(hidden, layer.weight, layer.bias, targets, head)
     else:
         trained = [parameter for parameter in head.layer.parameters() if parameter.requires_grad]
         total = _LayerLoss.apply(hidden, targets, head, *trained)
@@ -77,27 +101,24 @@ def position_scores(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> 
     losses = [torch.zeros(0, device=hidden.device)]
     hits = [torch.zeros(0, dtype=torch.bool, device=hidden.device)]
     for rows, wanted in _chunks(hidden, targets, head):
-        logits = head.finish(head.forward(rows))
+        logits = head.finish(head.product(rows))
         losses.append(cross_entropy(logits, wanted, reduction="none"))
         hits.append(logits.argmax(1) == wanted)
     return torch.cat(losses), torch.cat(hits)
 
 
 def _chunks(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    size = max(CHUNK_ELEMENTS // head.vocabulary, 16)
+    elements = CHUNK_ELEMENTS if hidden.device.type == "cpu" else CHUNK_ELEMENTS_ON_ACCELERATORS
+    size = max(elements // head.vocabulary, 16)
     if len(targets):
         yield from zip(torch.split(hidden, size), torch.split(targets, size), strict=True)
-
-
-def _is_half(dtype: torch.dtype) -> bool:
-    return dtype in (torch.float16, torch.bfloat16)
 
 
 class _GradientSum:
     """The sum of a parameter's gradients over chunks: in half precision, what is small would be lost in it."""
 
     def __init__(self, parameter: torch.Tensor) -> None:
-        dtype = torch.float32 if _is_half(parameter.dtype) else parameter.dtype
+        dtype = torch.float32 if is_half(parameter.dtype) else parameter.dtype
         self.value = torch.zeros(parameter.shape, dtype=dtype, device=parameter.device)
 
     def add(self, gradient: torch.Tensor) -> None:
@@ -111,7 +132,7 @@ class _GradientSum:
 
 
 def _loss_and_slope(logits: torch.Tensor, targets: torch.Tensor, head: Head) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sum of a chunk's losses and its gradient by the layer's logits, which may be overwritten."""
+    """Return the sum of a chunk's losses and its gradient by the layer's logits."""
     with torch.enable_grad():
         leaf = logits.detach().requires_grad_()
         scores = head.finish(leaf)
@@ -141,13 +162,18 @@ class _LinearLoss(torch.autograd.Function):
         of_hidden: list[torch.Tensor] = []
         of_weight = _GradientSum(weight) if wants_weight else None
         of_bias = _GradientSum(bias) if bias is not None and wants_bias else None
+        # Cast once, and without a graph: autocast would keep the casts for whatever uses the layer later.
+        dtype = head.autocast or hidden.dtype
+        factor = weight.detach().to(dtype)
+        offset = None if bias is None else bias.detach().to(dtype)
         for rows, wanted in _chunks(hidden, targets, head):
-            loss, slope = _loss_and_slope(linear(rows, weight, bias), wanted, head)
+            rows = rows.to(dtype)
+            loss, slope = _loss_and_slope(linear(rows, factor, offset), wanted, head)
             losses.append(loss)
             if wants_hidden:
-                of_hidden.append((slope @ weight.to(slope.dtype)).to(hidden.dtype))
+                of_hidden.append((slope @ factor).to(hidden.dtype))
             if of_weight is not None:
-                of_weight.add_product(slope.T, rows.to(slope.dtype))
+                of_weight.add_product(slope.T, rows)
             if of_bias is not None:
                 of_bias.add(slope.sum(0))
         gradient = torch.cat(of_hidden) if of_hidden else torch.zeros_like(hidden) if wants_hidden else None
@@ -177,7 +203,7 @@ class _LayerLoss(torch.autograd.Function):
         for rows, wanted in _chunks(hidden, targets, head):
             with torch.enable_grad():
                 leaf = rows.detach().requires_grad_()
-                loss = cross_entropy(head.finish(head.forward(leaf)), wanted, reduction="sum")
+                loss = cross_entropy(head.finish(head.product(leaf)), wanted, reduction="sum")
             gradient, *others = torch.autograd.grad(loss, [leaf, *trained], allow_unused=True)
             losses.append(loss.detach())
             of_hidden.append(gradient)

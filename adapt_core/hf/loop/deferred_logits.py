@@ -1,72 +1,31 @@
 """Logits that are computed only where something needs them, so that a loss can be computed without them.
 
-A language model ends with `logits = head(hidden)`, maybe elementwise steps, and a cross-entropy with the labels. Within
-`deferred_logits` its head returns a tensor that remembers what it would be computed from: torch's `cross_entropy` of it
-is `chunked_loss`, of the labelled positions alone, and any other use computes the logits as the model would have. So
-the families of models (tied heads, scaled or capped logits, encoder-decoders) need not be known here.
+A language model ends with `logits = head(hidden)`, maybe elementwise steps, and a cross-entropy with the labels.
+`DeferredLogits` remember what they would be computed from: torch's `cross_entropy` of them is `chunked_loss`, of the
+labelled positions alone, and any other use computes the logits as the model would have. So the families of models (tied
+heads, scaled or capped logits, encoder-decoders) need not be known here.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, Self
 
 import attrs
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.functional import cross_entropy
 
 from adapt_core.hf.loop.chunked_loss import Head, loss_sum, position_scores
 
 _METADATA = frozenset({"shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda"})
-_ELEMENTWISE = frozenset({"mul", "div", "true_divide", "add", "tanh", "float", "double", "half", "bfloat16", "to"})
 _OF_SHAPE = frozenset({"size", "dim", "numel", "is_floating_point", "is_complex"})
+_CASTS = frozenset({"float", "double", "half", "bfloat16", "to"})
+_COMMUTATIVE = frozenset({"mul", "add"})
+_ELEMENTWISE = frozenset({"mul", "add", "div", "true_divide", "tanh", *_CASTS})
 _KEEP_VALUES = frozenset({"view", "reshape", "contiguous", "detach", "clone"})
 _CROSS_ENTROPY = inspect.signature(cross_entropy)
-
-
-@contextmanager
-def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
-    """Within the context, an output layer returns `DeferredLogits`; with hooks, which expect logits, it does not.
-
-    Args:
-        layer: what `deferrable_head` returned.
-    """
-    if layer is None or "forward" in vars(layer) or layer._forward_hooks or layer._forward_pre_hooks:
-        yield
-        return
-    vars(layer)["forward"] = partial(_defer, layer, layer.forward)
-    try:
-        yield
-    finally:
-        del vars(layer)["forward"]
-
-
-def deferrable_head(model: nn.Module) -> nn.Module | None:
-    """Return the output layer of a language model, or None where there is none whose logits can be deferred.
-
-    Dropout inside it (of an adapter) would be drawn by chunks.
-
-    Args:
-        model: the attached model, in a wrapper of peft or not.
-    """
-    base: Any = getattr(model, "get_base_model", lambda: model)()
-    find: Callable[[], nn.Module | None] = getattr(base, "get_output_embeddings", lambda: None)
-    layer = find()
-    if layer is None or not isinstance(getattr(layer, "out_features", None), int):
-        return None
-    drops = any(isinstance(part, nn.Dropout) and part.p > 0 for part in layer.modules())
-    return None if drops else layer
-
-
-def _defer(layer: Any, forward: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
-    if hidden.dim() < 3 or hidden.shape[-2] == 1:  # One position: a step of `generate`.
-        return forward(hidden)
-    return DeferredLogits(hidden, Head(layer, forward, layer.out_features), hidden.dtype, [])
 
 
 @attrs.frozen
@@ -74,6 +33,7 @@ class _Scored:
     """What a loss without gradients found of each position, for metrics of the same targets."""
 
     targets: torch.Tensor
+    ignored: int
     losses: torch.Tensor
     hits: torch.Tensor
 
@@ -81,11 +41,13 @@ class _Scored:
 class DeferredLogits(torch.Tensor):
     """Logits (..., vocabulary) that are not computed.
 
+    They have no gradient of their own (`requires_grad` is False): it flows from what is computed of them.
+
     Args:
         hidden: float tensor (..., width), what the output layer got.
         head: makes logits of it.
         dtype: of the logits.
-        scored: shared by all that is made of one output of the layer.
+        scored: shared by what has the same values for the same positions.
     """
 
     hidden: torch.Tensor
@@ -109,9 +71,7 @@ class DeferredLogits(torch.Tensor):
     def compute(self) -> torch.Tensor:
         """Return the logits, once computed."""
         if self._computed is None:
-            self._computed = self.head.forward(self.hidden)
-            for step in self.head.steps:
-                self._computed = step(self._computed)
+            self._computed = self.head.logits(self.hidden)
         return self._computed
 
     def scores(self, targets: torch.Tensor, ignored: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,15 +85,14 @@ class DeferredLogits(torch.Tensor):
         """
         flat = targets.reshape(-1)
         for known in self.scored:
-            if torch.equal(known.targets, flat):
+            if known.ignored == ignored and torch.equal(known.targets, flat):
                 return known.losses, known.hits
         counted = flat.ne(ignored)
-        losses, hits = position_scores(
-            self.hidden.reshape(-1, self.hidden.shape[-1])[counted], flat[counted], self.head
-        )
+        hidden = self.hidden.reshape(-1, self.hidden.shape[-1])
+        losses, hits = position_scores(hidden[counted], flat[counted], self.head)
         all_losses = losses.new_zeros(flat.shape).masked_scatter_(counted, losses)
         all_hits = torch.zeros_like(counted).masked_scatter_(counted, hits)
-        self.scored.append(_Scored(flat, all_losses, all_hits))
+        self.scored.append(_Scored(flat, ignored, all_losses, all_hits))
         return all_losses, all_hits
 
     @classmethod
@@ -149,13 +108,14 @@ class DeferredLogits(torch.Tensor):
         made = None
         if func is cross_entropy:
             made = _loss(args, kwargs)
-        elif name in _ELEMENTWISE:
-            made = _elementwise(func, args, kwargs)
-        elif name in _KEEP_VALUES or name == "__getitem__":
-            made = _moved(func, name, args, kwargs)
+        elif not any(isinstance(given, torch.Tensor) for given in kwargs.values()):
+            if name in _ELEMENTWISE:
+                made = _elementwise(func, name, args, kwargs)
+            elif name in _KEEP_VALUES or name == "__getitem__":
+                made = _moved(func, name, args, kwargs)
         if made is not None:
             return made
-        return func(*(_value(given) for given in args), **{key: _value(given) for key, given in kwargs.items()})
+        return func(*(computed(given) for given in args), **{key: computed(given) for key, given in kwargs.items()})
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, *_: object, **__: object) -> Any:  # type: ignore[override]
@@ -167,33 +127,37 @@ class DeferredLogits(torch.Tensor):
         raise TypeError(f"{func} got logits that are not computed")
 
 
-def _value(given: Any) -> Any:
+def computed(given: Any) -> Any:
+    """Return deferred logits computed, alone or in lists and tuples, and anything else as it is."""
     if isinstance(given, DeferredLogits):
         return given.compute()
-    if isinstance(given, list | tuple):
-        return type(given)(_value(item) for item in given) if type(given) in (list, tuple) else given
+    if type(given) in (list, tuple):
+        return type(given)(computed(item) for item in given)
     return given
 
 
-def _elementwise(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> DeferredLogits | None:
+def _elementwise(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> DeferredLogits | None:
     """Return logits that are changed one by one, or None where the function needs more than one logit at a time."""
-    [logits, *more] = [given for given in args if isinstance(given, DeferredLogits)]
-    if more or not logits.is_deferred or kwargs.get("out") is not None:
+    places = [place for place, given in enumerate(args) if isinstance(given, DeferredLogits)]
+    if places != [0] and not (places == [1] and name in _COMMUTATIVE):
         return None
-    others = [
-        logits if given is logits else _by_word(given, logits) if isinstance(given, torch.Tensor) else given
-        for given in args
-    ]
-    if any(given is None for given in others):
+    [place] = places
+    logits: DeferredLogits = args[place]
+    others = [given for number, given in enumerate(args) if number != place]
+    tensors = any(isinstance(given, torch.Tensor) for given in others)
+    if not logits.is_deferred or kwargs.get("out") is not None or (tensors and name in _CASTS):
+        return None
+    words = [_by_word(given, logits) if isinstance(given, torch.Tensor) else given for given in others]
+    if any(given is None for given, other in zip(words, others, strict=True) if other is not None):
         return None
 
     def step(chunk: torch.Tensor) -> torch.Tensor:
-        changed: torch.Tensor = func(*(chunk if given is logits else given for given in others), **kwargs)
+        changed: torch.Tensor = func(*words[:place], chunk, *words[place:], **kwargs)
         return changed
 
     dtype = step(torch.empty((0, logits.head.vocabulary), dtype=logits.dtype, device=logits.device)).dtype
     head = attrs.evolve(logits.head, steps=(*logits.head.steps, step))
-    return DeferredLogits(logits.hidden, head, dtype, logits.scored)
+    return DeferredLogits(logits.hidden, head, dtype, logits.scored if name in _CASTS else [])
 
 
 def _by_word(other: torch.Tensor, logits: DeferredLogits) -> torch.Tensor | None:
@@ -206,34 +170,31 @@ def _by_word(other: torch.Tensor, logits: DeferredLogits) -> torch.Tensor | None
 
 def _moved(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> DeferredLogits | None:
     """Return logits of other positions or in another shape, or None where the words do not stay together."""
-    logits = args[0]
-    if not logits.is_deferred:
+    logits = args[0] if args else None
+    if not isinstance(logits, DeferredLogits) or not logits.is_deferred:
         return None
-    hidden = logits.hidden
+    hidden, head = logits.hidden, logits.head
     if name == "__getitem__":
-        if not _takes_all_words(args[1], logits.dim()):
-            return None
-        return DeferredLogits(hidden[args[1]], logits.head, logits.dtype, [])
+        return DeferredLogits(hidden[args[1]], head, logits.dtype, []) if _takes_all_words(args[1], logits) else None
     if name in ("view", "reshape"):
         shape = func(torch.empty(logits.shape, device="meta"), *args[1:], **kwargs).shape
-        if not shape or shape[-1] != logits.head.vocabulary:
+        if not shape or shape[-1] != head.vocabulary:
             return None
         hidden = hidden.reshape(*shape[:-1], hidden.shape[-1])
     elif name == "detach":
-        hidden = hidden.detach()
-    return DeferredLogits(hidden, logits.head, logits.dtype, logits.scored)
+        hidden, head = hidden.detach(), attrs.evolve(head, trains=False)
+    return DeferredLogits(hidden, head, logits.dtype, logits.scored)
 
 
-def _takes_all_words(index: Any, dimensions: int) -> bool:
-    """Return whether an index leaves the last dimension as it is."""
+def _takes_all_words(index: Any, logits: DeferredLogits) -> bool:
+    """Return whether an index of numbers and slices leaves the last dimension as it is, and the last."""
     parts = index if isinstance(index, tuple) else (index,)
-    if not all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts):
+    if not all(part is Ellipsis or (isinstance(part, int | slice) and not isinstance(part, bool)) for part in parts):
         return False
-    if Ellipsis in parts:
-        last = parts[-1]
-        return last is Ellipsis or last == slice(None)
-    named = [part for part in parts if part is not None]
-    return len(named) < dimensions or named[-1] == slice(None)
+    behind = parts[parts.index(Ellipsis) + 1 :] if Ellipsis in parts else ()
+    named = [part for part in parts if part is not Ellipsis]
+    last = named[-1] if len(named) >= logits.dim() else behind[-1] if behind else slice(None)
+    return bool(last == slice(None))
 
 
 def _loss(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor | None:
@@ -248,14 +209,15 @@ def _loss(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor | No
     given = bound.arguments
     logits, target = given.pop("input"), given.pop("target")
     ignore_index, reduction = given.pop("ignore_index"), given.pop("reduction")
-    of_words = isinstance(logits, DeferredLogits) and logits.dim() == 2 and not target.is_floating_point()
+    if not isinstance(logits, DeferredLogits) or not logits.is_deferred or reduction not in ("mean", "sum"):
+        return None
+    of_words = target.shape == logits.shape[:1] and not target.is_floating_point()
     as_usual = all(value == _CROSS_ENTROPY.parameters[name].default for name, value in given.items())
-    if not of_words or not as_usual or reduction not in ("mean", "sum") or not logits.is_deferred:
+    if not of_words or not as_usual:
         return None
     count = target.ne(ignore_index).sum()
-    if torch.is_grad_enabled():
-        hidden, words = _labelled(logits.hidden, target, ignore_index)
-        total = loss_sum(hidden, words, logits.head)
+    if logits.head.trains and torch.is_grad_enabled():
+        total = loss_sum(*_labelled(logits.hidden, target, ignore_index), logits.head)
     else:
         total = logits.scores(target, ignore_index)[0].sum()
     return total / count if reduction == "mean" else total
@@ -267,26 +229,3 @@ def _labelled(hidden: torch.Tensor, target: torch.Tensor, ignored: int) -> tuple
         return hidden, target
     [positions] = target.ne(ignored).nonzero(as_tuple=True)
     return (hidden, target) if len(positions) == len(target) else (hidden[positions], target[positions])
-
-
-def label_scores(logits: torch.Tensor, targets: torch.Tensor, ignored: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the cross-entropy of each target, and whether its logit is the largest: float (rows, length) and bool.
-
-    Without gradients, and of deferred logits without all of them at a time.
-
-    Args:
-        logits: float tensor (rows, length, vocabulary), deferred or not.
-        targets: int64 tensor (rows, length).
-        ignored: the target of positions that do not count; their loss is 0, and they are no hits.
-    """
-    if isinstance(logits, DeferredLogits) and logits.is_deferred:
-        losses, hits = logits.scores(targets, ignored)
-        return losses.view(targets.shape), hits.view(targets.shape)
-    losses = torch.zeros(targets.shape, device=logits.device)
-    hits = torch.zeros(targets.shape, dtype=torch.bool, device=logits.device)
-    for number, (row, wanted) in enumerate(zip(logits, targets, strict=True)):
-        counted = wanted.ne(ignored)
-        scores = row[counted].float()
-        losses[number, counted] = cross_entropy(scores, wanted[counted], reduction="none")
-        hits[number, counted] = scores.argmax(-1).eq(wanted[counted])
-    return losses, hits

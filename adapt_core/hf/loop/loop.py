@@ -33,10 +33,10 @@ from adapt_core.hf.loop.callbacks import (
     plain_metrics,
 )
 from adapt_core.hf.loop.components import TrainerComponents
-from adapt_core.hf.loop.deferred_logits import deferrable_head
 from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
+from adapt_core.hf.loop.output_layer import deferrable_head
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented

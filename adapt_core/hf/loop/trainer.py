@@ -16,10 +16,11 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
-from adapt_core.hf.loop.deferred_logits import deferred_logits
+from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
+from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler
 from adapt_core.nn.weight_decay import decays
 from adapt_core.run_folder.checkpoints import claim_checkpoint
@@ -125,6 +126,7 @@ def instrumented(trainer_class: type) -> type:
                 loss, logits, labels = super().prediction_step(model, rows, *args, **kwargs)
             if logits is not None and self.preprocess_logits is not None:
                 logits = self.preprocess_logits(logits, labels)
+            logits = computed(logits)
             if loss is not None and own != 0:
                 self.evaluated_items.add(loss, weight)
             results = [logits, labels]

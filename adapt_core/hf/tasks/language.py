@@ -141,7 +141,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     def training_forward(self, model: nn.Module) -> AbstractContextManager[None]:
         """Return a context in which a language model computes its loss as CHUNKED_LOSS says."""
-        from adapt_core.hf.loop.deferred_logits import deferrable_head, deferred_logits
+        from adapt_core.hf.loop.output_layer import deferrable_head, deferred_logits
 
         return deferred_logits(deferrable_head(model) if self.plan.training.chunked_loss else None)
 

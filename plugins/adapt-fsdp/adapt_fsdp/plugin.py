@@ -24,5 +24,6 @@ def adapt_launchers() -> list[LauncherSpec]:
             params=FsdpParams,
             switch="FSDP",
             loops=frozenset({"hf"}),
+            shards_layers=True,
         ),
     ]

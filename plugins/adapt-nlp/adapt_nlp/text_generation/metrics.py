@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import pad
 
 from adapt_core.hf.data.labels import IGNORED
-from adapt_core.hf.loop.deferred_logits import label_scores
+from adapt_core.hf.loop.output_layer import label_scores
 
 if TYPE_CHECKING:
     from transformers import EvalPrediction
