@@ -13,6 +13,8 @@ import pytest
 from adapt_core import api
 from adapt_core.estimate.ranks import RankRange
 
+from . import jobs
+
 ADAM = {"OPTIMIZER": "adamw_torch", "LR": 1e-3}
 
 
@@ -45,6 +47,15 @@ def test_the_plan_s_own_launcher_is_the_one_whose_memory_is_estimated(keys: dict
     assert sharded.memory is not None
     assert sharded.memory.weights < 0.6 * whole.memory.weights
     assert sharded.steps == whole.steps
+
+
+def test_the_logits_of_a_sharded_head_are_counted_whole(keys: dict[str, Any], inbox: Path, tmp_path: Path) -> None:
+    """FSDP gathers a head's weights while it is called, so that CHUNKED_LOSS has no effect."""
+    plan = {**keys, **jobs.text_generation(tmp_path, inbox)}
+    chunked, whole = (estimated({**plan, "CHUNKED_LOSS": chunks}) for chunks in (True, False))
+    copies = [shares["ddp"][0].memory.activations for shares in (chunked, whole)]
+    shards = [shares["fsdp"][0].memory.activations for shares in (chunked, whole)]
+    assert copies[0] < copies[1] == shards[0] == shards[1]
 
 
 def test_packed_weights_are_sharded_and_their_scales_are_not(keys: dict[str, Any]) -> None:
