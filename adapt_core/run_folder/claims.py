@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapt_core.run_folder.contents import content_of
+from adapt_core.run_folder.contents import content_of, remove
 from adapt_core.run_folder.files import digest_of, make_hidden, make_hidden_folder, temporary_folder
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, is_run_folder
 from adapt_core.run_folder.ownership import Ownership, refuse
@@ -50,12 +50,24 @@ def place_text(folder: Path, name: str, text: str) -> None:
     Raises:
         InputError: a file of somebody else is in its place.
     """
+    with _hidden_text(folder, name, text) as (owner, hidden):
+        owner.place(name, hidden, {"": [len(text.encode()), digest_of(hidden)]})
+
+
+def place_beginning(folder: Path, name: str, text: str) -> None:
+    """Write the beginning of a file that the run will append to; see `place_text`."""
+    with _hidden_text(folder, name, text) as (owner, hidden):
+        owner.place(name, hidden, {})
+
+
+@contextmanager
+def _hidden_text(folder: Path, name: str, text: str) -> Iterator[tuple[Ownership, Path]]:
     owner = Ownership.of(folder)
     owner.require_own(name)
     hidden = make_hidden(folder / name)
     try:
         hidden.write_text(text, encoding="utf-8", newline="")
-        owner.place(name, hidden, {"": [len(text.encode()), digest_of(hidden)]})
+        yield owner, hidden
     except BaseException:
         hidden.unlink(missing_ok=True)
         raise
@@ -78,7 +90,12 @@ def _make(folder: Path, name: str, make: Callable[[Path], Path]) -> None:
         return
     if not is_run_folder(folder):
         owner.save()
-    owner.place(name, make(folder / name), {})
+    hidden = make(folder / name)
+    try:
+        owner.place(name, hidden, {})
+    except BaseException:
+        remove(hidden, None)
+        raise
 
 
 def claim(folder: Path, *names: str) -> None:

@@ -117,17 +117,22 @@ class Ownership:
     def place(self, name: str, hidden: Path, content: Content | None) -> None:
         """Rename what was made under a hidden name, which is recorded first; see `Placement`.
 
+        Where that fails or is interrupted, the record tells what is there: nobody waits for the hidden name.
+
         Args:
             name: its place, which nothing of somebody else's has.
             hidden: beside its place.
             content: of what takes the place, or {} of something that will grow.
         """
         self.placements[name] = Placement(hidden.name, content)
-        self.save()
-        os.replace(hidden, self.folder / name)
-        del self.placements[name]
-        self.written[name] = content or None
-        self.save()
+        try:
+            self.save()
+            os.replace(hidden, self.folder / name)
+        finally:
+            del self.placements[name]
+            if not os.path.lexists(hidden):
+                self.written[name] = content or None
+            self.save()
 
     def require_own(self, name: str) -> None:
         """Check that a name is free, or has something that the run wrote.

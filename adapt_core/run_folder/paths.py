@@ -16,8 +16,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.claims import place_text
-from adapt_core.run_folder.files import write_text
+from adapt_core.run_folder.claims import place_beginning, place_text
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 
 _LOCK = ".adapt-run.lock"
@@ -194,7 +193,7 @@ class RunFolder:
     def rewind_metrics(self, step: int) -> None:
         """Drop the lines after a step, which a resumed run will write again."""
         kept = [line for line in self.metric_lines() if line["step"] <= step and line["phase"] not in ("after", "test")]
-        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+        place_beginning(self.path, self.metrics.name, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def _line(text: str) -> dict[str, Any] | None:

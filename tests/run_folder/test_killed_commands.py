@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,26 +35,47 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 class _Armed:
-    """Renames of the record itself do not count: only of `name`."""
+    """Acts right before something is renamed to `name`; renames of the record itself do not count."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, act: Callable[[], None]) -> None:
+        self._name, self._act = name, act
 
     def __call__(self, event: str, arguments: Any) -> None:
         if event == "os.rename" and Path(os.fsdecode(arguments[1])).name == self._name:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._act()
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def status_of(name: str, act: Callable[[], None], before: Callable[[], None]) -> int:
+    """Run a function in a process of its own, and another one right before something is renamed to `name`.
+
+    Returns:
+        the status that `os.waitpid` gives; the exit code is 7 after an exception, whose traceback is printed.
+    """
+    child = os.fork()
+    if not child:
+        sys.addaudithook(_Armed(name, before))
+        code = 7
+        try:
+            act()
+            code = 0
+        except BaseException:  # noqa: BLE001 - it must not reach pytest, which goes on in the parent
+            traceback.print_exc(file=sys.__stderr__)
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
 
 
 def killed_before(name: str, act: Callable[[], None]) -> None:
     """Run a function in a process that is killed right before something is renamed to `name`."""
-    child = os.fork()
-    if not child:
-        sys.addaudithook(_Armed(name))
-        try:
-            act()
-        finally:
-            os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert os.WIFSIGNALED(status_of(name, act, kill))
 
 
 def write_model(folder: Path) -> None:
@@ -108,6 +130,47 @@ def test_what_has_its_place_is_the_run_s_though_the_record_says_it_is_to_come(fo
     with folder.locked(), entered(plan(folder.path, resume=True), folder):
         assert listed in Ownership.of(folder.path).written
     assert hidden(folder.path) == set()
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_name_whose_writing_was_interrupted_is_not_the_run_s(folder: RunFolder, name: str) -> None:
+    Ownership(folder.path).claim("checkpoints")
+    (folder.path / "checkpoints").mkdir()
+    status = status_of(name, lambda: WRITES[name](folder.path), interrupt)
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert hidden(folder.path) == set()
+    owner = Ownership.of(folder.path)
+    assert owner.placements == {}
+    assert owner.written.keys() == {"checkpoints"}
+    WRITES[name](folder.path)
+    assert len(Ownership.of(folder.path).written) == 2
+
+
+def test_a_name_that_cannot_be_taken_is_not_the_run_s(folder: RunFolder) -> None:
+    (folder.path / "result.json").mkdir()
+    hidden_file = folder.path / ".result.json.abcdefgh"
+    hidden_file.write_text("{}")
+    with pytest.raises(IsADirectoryError):
+        Ownership(folder.path).place("result.json", hidden_file, {"": [2, "0" * 32]})
+    hidden_file.unlink()
+    assert Ownership.of(folder.path).written == {}
+
+
+def test_a_kill_while_metrics_are_rewound_leaves_them_and_nothing_hidden(folder: RunFolder) -> None:
+    begin(folder, plan(folder.path))
+    lines = "".join(f'{{"phase": "train", "step": {step}, "loss": 1.0}}\n' for step in (1, 2, 3))
+    folder.metrics.write_text(lines)
+    killed_before("metrics.jsonl", lambda: folder.rewind_metrics(2))
+    assert len(hidden(folder.path)) == 1
+    with folder.locked(), entered(plan(folder.path, resume=True), folder):
+        pass
+    assert hidden(folder.path) == set()
+    assert folder.metrics.read_text() == lines
+    folder.rewind_metrics(2)
+    assert [line["step"] for line in folder.metric_lines()] == [1, 2]
+    with folder.metrics.open("a") as file:  # as the resumed run does
+        file.write(lines)
+    assert Ownership.of(folder.path).foreign() == []
 
 
 def test_a_later_kill_leaves_what_an_earlier_command_wrote(folder: RunFolder) -> None:
