@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.errors import ConfigError, Problem, Where
+
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
     from ruamel.yaml.nodes import Node
-
-from adapt_core.errors import ConfigError, Problem, Where
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 32

@@ -52,7 +52,7 @@ class Launcher(Protocol[ParamsT]):
         """
 
     def process_group(self, world: World) -> AbstractContextManager[Any]:
-        """Called first in each worker process: a context in which it belongs to the run (its process group)."""
+        """Return a context in which a worker process belongs to the run (its process group); it is entered first."""
 
     def parallel_strategy(self, world: World) -> ParallelStrategy:
         """Return how this process shares the model with the others, for the loop.

@@ -59,7 +59,7 @@ class Quantizer(Protocol[ParamsT]):
     def __init__(self, params: ParamsT) -> None: ...
 
     def hf_options(self, skip: Sequence[str], device: str) -> Mapping[str, Any]:
-        """Keyword arguments for a Hugging Face `from_pretrained`.
+        """Return keyword arguments for a Hugging Face `from_pretrained`.
 
         Args:
             skip: names of modules that stay in full precision (the head, and what the checkpoint lacks).

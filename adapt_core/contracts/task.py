@@ -21,14 +21,14 @@ class Task(Protocol[ParamsT]):
     def __init__(self, plan: Plan[ParamsT]) -> None: ...
 
     def check(self) -> None:
-        """Cheap checks of data and model that need no torch: files there, folders complete.
+        """Check cheaply, without torch, that data and model can be used: files there, folders complete.
 
         Raises:
             InputError: with what is missing and what to do.
         """
 
     def load_data(self) -> TaskData:
-        """Loads, validates and preprocesses the splits that the run needs.
+        """Load, validate and preprocess the splits that the run needs.
 
         Raises:
             DataError: naming the file, row and column at fault.

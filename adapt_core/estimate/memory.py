@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from adapt_core.capabilities import StoredBytes
 from adapt_core.estimate.optimizers import state_bytes
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-from adapt_core.capabilities import StoredBytes
 
 
 def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:

@@ -22,12 +22,12 @@ from adapt_core.run_folder.files import atomic_folder
 from adapt_core.run_folder.inputs import input_paths
 from adapt_core.run_folder.names import NAMES, is_run_folder
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.verification.merge import MergeCheck
 
 if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.result import MergeOutcome
-from adapt_core.verification.merge import MergeCheck
 
 log = logging.getLogger(__name__)
 

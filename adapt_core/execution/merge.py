@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.contracts import Method, Quantizer
+from adapt_core.verification.merge import OutputComparison
 
 if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.result import MergeOutcome
-from adapt_core.verification.merge import OutputComparison
 
 
 def merge_checked(
