@@ -71,6 +71,7 @@ def prepare_documents(
     def encoding(rows: Dataset, split: str) -> Encoding:
         columns = row_format.columns_of(rows)
         if row_format.is_chat:
+            _say_given_columns(rows, row_format, split)
             _say_unused_columns(rows, row_format, reader, tokenizer, split)
         if row_format.is_chat and split == "train":
             _say_other_opening(rows[0], reader)
@@ -103,6 +104,17 @@ def _prepare_conversations(plan: Plan[TextGenerationParams], tokenizer: PreTrain
     if unknown := [name for name in common if not has_variable(tokenizer, name)]:
         log.warning("%s: the chat template has no variable %s", TEMPLATE_VARIABLES, ", ".join(map(repr, unknown)))
     say_how_answers_end(tokenizer, common)
+
+
+def _say_given_columns(rows: Dataset, row_format: RowFormat, split: str) -> None:
+    """Log which columns are given to the chat template: a template may name a variable as somebody names a column."""
+    given = [name for name in row_format.variables if name in rows.column_names]
+    if given:
+        log.info(
+            "%s split: the chat template is given the columns %s; rename or drop one that is not meant for it",
+            split,
+            ", ".join(map(repr, given)),
+        )
 
 
 def _say_unused_columns(

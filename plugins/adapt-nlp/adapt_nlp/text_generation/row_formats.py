@@ -14,6 +14,8 @@ from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.template_variables import variable_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
@@ -37,7 +39,8 @@ class RowFormat:
             "pairs" and "messages" and the answer of "instructions" come last.
         optional: columns that rows are read from where they have them: `input` of instructions, `tools` of messages.
         variables: columns of variables of the chat template, likewise.
-        has_filled_nulls: whether every turn has the keys of all turns, with null where it has none (Parquet).
+        has_filled_nulls: whether every turn, tool or document has the keys of all, with null where it has none
+            (Parquet).
     """
 
     kind: Literal["text", "pairs", "instructions", "messages"]
@@ -120,16 +123,20 @@ class _Conversations:
 
     def of_turns(self, *columns: tuple[str, str]) -> RowFormat:
         """Return the format of a conversation, in one column or in two."""
-        from datasets import Json
-
-        features = [self.dataset.features.get(column) for column, _ in columns]
-        filled = any(hasattr(each, "feature") and not isinstance(each.feature, Json) for each in features)
+        filled = self._has_filled_nulls([column for column, _ in columns])
         return RowFormat("messages", columns, (TOOLS,), self._variables(columns), has_filled_nulls=filled)
 
     def of_questions(self, *columns: tuple[str, str]) -> RowFormat:
         """Return the format of a question and its answer."""
         optional = (INSTRUCTION_INPUT,) if columns[0][0] == INSTRUCTION else ()
-        return RowFormat("instructions", columns, (*optional, TOOLS), self._variables(columns))
+        variables = self._variables(columns)
+        filled = self._has_filled_nulls([TOOLS, *variables])
+        return RowFormat("instructions", columns, (*optional, TOOLS), variables, has_filled_nulls=filled)
+
+    def _has_filled_nulls(self, columns: Sequence[str]) -> bool:
+        """Return whether a column has mappings, or lists of them, in the types of Arrow: each has the keys of all."""
+        features = [self.dataset.features.get(column) for column in columns]
+        return any(isinstance(getattr(feature, "feature", feature), dict) for feature in features)
 
     def _variables(self, columns: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         taken = [INSTRUCTION_INPUT, *(column for column, _ in columns)]

@@ -104,6 +104,8 @@ class RowTexts:
         names = self._format.names
         variables = read_variables(row, self._format.variables, self._plan.task.params.chat_template_kwargs)
         tools = read_tools(row.get(TOOLS))
+        if self._format.has_filled_nulls:
+            tools, variables = _without_nulls(tools), _without_nulls(variables)
         if self._format.kind == "instructions":
             question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
             asked, answered = {"role": USER, "content": question}, {"role": ASSISTANT, "content": row[names[-1]]}
@@ -115,7 +117,6 @@ class RowTexts:
         if self._format.has_filled_nulls:
             # A null content is the data's own: it marks a turn that has calls alone.
             turns = [{**_without_nulls(turn), "content": turn.get("content")} for turn in turns]
-            tools, variables = _without_nulls(tools), _without_nulls(variables)
         return Conversation(turns, tools, variables)
 
     def _turns(self, row: Mapping[str, Any], name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,39 @@ def test_a_template_without_the_variable_is_told(reader: Callable[..., Read], ca
     read([{**TURNS, "chat_template_kwargs": {"mood": "sad"}}], chat_template_kwargs={"enable_thinkin": True})
     assert "the chat template has no variable 'mood'" in caplog.text
     assert "chat_template_kwargs: the chat template has no variable 'enable_thinkin'" in caplog.text
+
+
+def test_a_column_that_reaches_the_template_is_told_once(
+    reader: Callable[..., Read], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    branch = "{% if 1 > 2 %}{% set content = 'x' %}{% endif %}{% if content %}{{ content + ' ' }}{% endif %}" + CHATML
+    assert texts(reader(branch)([{**TURNS, "content": "mine", "note": "a"}] * 2)) == ["mine " + TEXT] * 2
+    told = [line for line in caplog.messages if "is given the columns" in line]
+    assert told == [
+        "train split: the chat template is given the columns 'content'; rename or drop one that is not meant for it"
+    ]
+    caplog.clear()
+    reader(branch)([{**TURNS, "note": "a"}])
+    assert "is given the columns" not in caplog.text
+
+
+@pytest.mark.parametrize("row", [TURNS, PAIR], ids=["turns", "pair"])
+def test_keys_that_parquet_fills_with_null_reach_no_template(
+    reader: Callable[..., Read], tmp_path: Path, row: dict[str, Any]
+) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    dump = "{{ tools | tojson if tools }}{{ documents | tojson if documents }} " + CHATML
+    rows = [
+        {**row, "tools": [{"name": "get", "parameters": {"place": "text"}}], "documents": [{"title": "A"}]},
+        {**row, "tools": [{"name": "put", "parameters": {"size": "number"}}], "documents": [{"text": "B"}]},
+    ]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
+    expected = [json.dumps(each["tools"]) + json.dumps(each["documents"]) + " " + TEXT for each in rows]
+    assert texts(reader(dump)(rows, CUSTOM_DATASET_PATH=str(tmp_path / "train.parquet"))) == expected
+    assert texts(reader(dump)(rows)) == expected
 
 
 def test_a_template_that_marks_what_is_generated_names_its_variables_too(reader: Callable[..., Read]) -> None:
