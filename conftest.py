@@ -49,12 +49,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _private_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give each test session an empty cache of its own."""
+def session_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give each test session an empty cache of its own, and return the variables that its fork servers start with."""
     folder = tmp_path_factory.mktemp("datasets-cache")
     os.environ["HF_DATASETS_CACHE"] = str(folder)
     if "datasets" in sys.modules:  # it reads the variable when it is imported, which a test module may do
         sys.modules["datasets"].config.HF_DATASETS_CACHE = folder
+    environment = dict(os.environ)
+    if "adapt_core.testing.forks" in sys.modules:  # likewise
+        sys.modules["adapt_core.testing.forks"].ENVIRONMENT = environment
+    return environment
 
 
 @pytest.fixture(scope="session")
@@ -134,12 +138,16 @@ def adapt(tmp_path: Path) -> Adapt:
 
 
 @pytest.fixture
-def forked_adapt(tmp_path: Path) -> Adapt:
+def forked_adapt(tmp_path: Path, session_environment: dict[str, str]) -> Adapt:
     """Return `adapt` for commands that load a model: in processes with their imports done, which saves seconds."""
-    from adapt_core.testing.forks import COMMAND, LOOP, fork_server_of
+    from adapt_core.testing import forks
+
+    forks.ENVIRONMENT = session_environment
 
     def run(*arguments: str, input: str = "", encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:  # noqa: A002 - subprocess.run's word
-        return fork_server_of(*LOOP).run(COMMAND, *arguments, folder=tmp_path, given=input.encode(encoding))
+        return forks.fork_server_of(*forks.LOOP).run(
+            forks.COMMAND, *arguments, folder=tmp_path, given=input.encode(encoding)
+        )
 
     return run
 
@@ -148,11 +156,12 @@ Python = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def python() -> Python:
+def python(session_environment: dict[str, str]) -> Python:
     """Return a function that runs `python -c CODE ARGUMENTS...` in a folder, with nothing of adapt imported."""
-    from adapt_core.testing.forks import LIBRARIES, fork_server_of
+    from adapt_core.testing import forks
 
-    return fork_server_of(*LIBRARIES).run
+    forks.ENVIRONMENT = session_environment
+    return forks.fork_server_of(*forks.LIBRARIES).run
 
 
 @pytest.fixture(scope="module")

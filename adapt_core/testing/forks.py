@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import json
 import os
 import signal
@@ -17,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,9 @@ LIBRARIES = ("torch", "torchvision", "transformers.modeling_utils", "transformer
 
 LOOP = (*LIBRARIES, "transformers.trainer", "datasets", "peft", "adapt_core.cli.run", "adapt_core.hf.loop.loop")
 """Modules of a run in the Hugging Face loop."""
+
+ENVIRONMENT = dict(os.environ)
+"""Variables that servers start with, as they are when this module is imported: what a test sets is for its programs."""
 
 
 class Forked:
@@ -67,14 +72,35 @@ class Forked:
             time.sleep(0.01)
         return code
 
+    def wait_until(self, holds: Callable[[], bool], timeout: float) -> None:
+        """Return once a condition holds.
+
+        Raises:
+            RuntimeError: it has ended before.
+            subprocess.TimeoutExpired: the condition does not hold after `timeout` seconds; it is killed.
+        """
+        end = time.monotonic() + timeout
+        while not holds():
+            if self.poll() is not None:
+                raise RuntimeError(f"a forked program has ended with {self.returncode}:\n{self.stderr}")
+            if time.monotonic() > end:
+                self.kill()
+                raise subprocess.TimeoutExpired("a forked program", timeout, self.stdout, self.stderr)
+            time.sleep(0.01)
+
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it, unless it has ended."""
-        self.send_signal(signal.SIGKILL)
+        """Kill it and the processes of its group, unless it has ended."""
+        if self.poll() is not None:
+            return
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:  # It has no group of its own yet.
+            os.kill(self.pid, signal.SIGKILL)
 
     @property
     def stdout(self) -> str:
@@ -96,18 +122,30 @@ class ForkServer:
 
     def __init__(self, *modules: str) -> None:
         command = [sys.executable, "-P", fork_server.__file__, *modules]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=ENVIRONMENT)
         self._files = tempfile.TemporaryDirectory(prefix="adapt-forks-")
-        self._started = 0
+        self._programs: list[Forked] = []
+        self._folders = itertools.count(1)
         atexit.register(self.close)
 
     def ask(self, request: Mapping[str, Any]) -> Any:
-        """Send a request and return its answer (`fork_server`)."""
+        """Send a request and return its answer (`fork_server`).
+
+        Raises:
+            RuntimeError: the server has ended.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise RuntimeError(f"the fork server has ended with exit code {self._process.wait()}")
+        return json.loads(answer)
 
     def start(
         self,
@@ -124,8 +162,7 @@ class ForkServer:
             environment: variables besides those of this process.
             given: what it reads from standard input.
         """
-        self._started += 1
-        files = Path(self._files.name, str(self._started))
+        files = Path(self._files.name, str(next(self._folders)))
         files.mkdir()
         streams = [files / name for name in ("input", "output", "errors")]
         for stream in streams:
@@ -138,7 +175,8 @@ class ForkServer:
             "environment": {**os.environ, **(environment or {})},
             "streams": [str(stream) for stream in streams],
         }
-        return Forked(self, self.ask(request), files)
+        self._programs.append(Forked(self, self.ask(request), files))
+        return self._programs[-1]
 
     def run(
         self,
@@ -162,9 +200,13 @@ class ForkServer:
         return subprocess.CompletedProcess(["-c", *arguments], started.wait(timeout), started.stdout, started.stderr)
 
     def close(self) -> None:
-        """End the server; programs that still run go on."""
+        """Kill the programs that still run, and end the server."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        if self._process.poll() is None:
+            for program in self._programs:
+                program.kill()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._files.cleanup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -66,9 +67,7 @@ def test_an_exception_ends_it_with_1_and_a_traceback(server: ForkServer, tmp_pat
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
 def test_a_signal_ends_it(server: ForkServer, tmp_path: Path, number: int, code: int) -> None:
     program = server.start("import time; print('ready', flush=True); time.sleep(60)", folder=tmp_path)
-    while "ready" not in program.stdout:
-        assert program.poll() is None
-        time.sleep(0.01)
+    program.wait_until(lambda: "ready" in program.stdout, 60)
     program.send_signal(number)
     assert program.wait(30) == code
     assert ("KeyboardInterrupt" in program.stderr) == (number == signal.SIGINT)
@@ -77,6 +76,61 @@ def test_a_signal_ends_it(server: ForkServer, tmp_path: Path, number: int, code:
 def test_one_that_does_not_end_in_time_is_killed(server: ForkServer, tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         server.run("import time; time.sleep(60)", folder=tmp_path, timeout=0.2)
+
+
+def test_a_condition_that_never_holds_ends_it(server: ForkServer, tmp_path: Path) -> None:
+    program = server.start("import time; time.sleep(60)", folder=tmp_path)
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.wait_until(lambda: False, 0.2)
+    assert program.wait(30) == -9
+    with pytest.raises(RuntimeError, match="has ended with -9"):
+        program.wait_until(lambda: False, 30)
+
+
+def test_close_kills_what_still_runs_with_its_children(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "child = os.fork()\n"
+        "if child: print(os.getpid(), child, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    server = ForkServer()
+    program = server.start(code, folder=tmp_path)
+    program.wait_until(lambda: program.stdout.endswith("\n"), 60)
+    pids = [int(pid) for pid in program.stdout.split()]
+    assert all(map(_runs, pids))
+    server.close()
+    end = time.monotonic() + 60
+    while any(map(_runs, pids)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not any(map(_runs, pids))
+
+
+def _runs(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def test_a_server_that_has_ended_is_told_with_its_exit_code(tmp_path: Path) -> None:
+    server = ForkServer()
+    server.run("", folder=tmp_path)
+    os.kill(int(server.run("import os; print(os.getppid())", folder=tmp_path).stdout), signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="the fork server has ended with exit code -9"):
+            server.run("", folder=tmp_path)
+    server.close()
+
+
+def test_what_the_first_test_sets_is_not_there_when_modules_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONTZPATH", str(tmp_path))
+    server = ForkServer("zoneinfo")
+    code = "import os, zoneinfo; print(os.environ['PYTHONTZPATH'] in zoneinfo.TZPATH)"
+    done = server.run(code, folder=tmp_path)
+    server.close()
+    assert done.stdout == "False\n"
 
 
 def test_the_command_runs_in_it(server: ForkServer, tmp_path: Path) -> None:

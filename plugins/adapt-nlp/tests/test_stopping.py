@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,10 @@ Run = Callable[..., Any]
 LONG = {"EPOCHS": 100_000, "INTERVAL": "no", "DO_EVAL": False, "LOGGING_STEPS": 1}
 
 
-def begun(program: Any, tmp_path: Path) -> Any:
+def begun(program: Forked, tmp_path: Path) -> Forked:
     """Return the program once it has trained three steps."""
     metrics = tmp_path / "run" / "metrics.jsonl"
-    while not metrics.is_file() or metrics.read_text(encoding="utf-8").count("\n") < 3:
-        assert program.poll() is None, program.stderr
-        time.sleep(0.02)
+    program.wait_until(lambda: metrics.is_file() and metrics.read_text(encoding="utf-8").count("\n") >= 3, 240)
     return program
 
 
@@ -34,9 +31,9 @@ def start(keys: dict[str, Any], tmp_path: Path) -> Iterator[Callable[..., Forked
     """Starts `adapt run` with changes, its imports done, and waits until it has trained three steps."""
     started: list[Forked] = []
 
-    def begin(**changes: Any) -> Forked:
+    def begin(program: str = COMMAND, **changes: Any) -> Forked:
         (tmp_path / "c.json").write_text(json.dumps({**keys, **LONG, **changes}), encoding="utf-8")
-        started.append(fork_server_of(*LOOP).start(COMMAND, "run", "c.json", folder=tmp_path))
+        started.append(fork_server_of(*LOOP).start(program, "run", "c.json", folder=tmp_path))
         return begun(started[-1], tmp_path)
 
     yield begin
@@ -72,13 +69,10 @@ HANGING = (
 )
 
 
-def test_a_second_signal_ends_at_once(keys: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_text(json.dumps({**keys, **LONG}), encoding="utf-8")
-    program = fork_server_of(*LOOP).start(HANGING + COMMAND, "run", "c.json", folder=tmp_path)
-    begun(program, tmp_path).send_signal(signal.SIGINT)
-    while "Once more ends at once" not in program.stderr:
-        assert program.poll() is None
-        time.sleep(0.02)
+def test_a_second_signal_ends_at_once(start: Callable[..., Forked]) -> None:
+    program = start(HANGING + COMMAND)
+    program.send_signal(signal.SIGINT)
+    program.wait_until(lambda: "Once more ends at once" in program.stderr, 60)
     program.send_signal(signal.SIGINT)
     assert program.wait(60) == 130, program.stderr
     assert program.stderr.rstrip().endswith("interrupted.")
