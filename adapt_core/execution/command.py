@@ -67,12 +67,15 @@ class Command:
             try:
                 decision = decide_resume(self.plan, folder)
                 if decision.finished is not None:
+                    predict_test_split(self.plan, trust=self.plan.model.trust_remote_code)
                     return decision.finished
                 log.info("%s with %s -> %s", self.plan.task.name, self.plan.method.name, folder.path)
                 for remark in self.plan.remarks:
                     log.info("%s", remark)
                 result = self._launch(reporter, stop, decision)
-                predict_test_split(self.plan, result)
+                # The model in the folder is this run's own, so its pickle is trusted.
+                trusted = self.plan.model.trust_remote_code or self.plan.run.save_method == "full_torch_model"
+                predict_test_split(self.plan, trust=trusted)
                 return result
             except AdaptError as error:
                 log.error("%s", error, extra=FILE_ONLY)  # noqa: TRY400 - a traceback does not help with a user's error

@@ -74,11 +74,8 @@ def check_task(plan: Plan, task: Task) -> None:
             its models.
     """
     task.check()
-    if plan.run.do_predict and not isinstance(task, SupportsTestPrediction):
-        raise InputError(
-            f"DO_PREDICT: {plan.task.name} does not predict its test split. Leave the key out, and give the files to "
-            "adapt predict when the run has finished."
-        )
+    if plan.run.do_predict:
+        require_test_prediction(task, plan)
     repo_id = plan.run.push_to_hub
     if repo_id is None:
         return
@@ -88,6 +85,20 @@ def check_task(plan: Plan, task: Task) -> None:
             " Leave PUSH_TO_HUB out and upload model/ yourself."
         )
     task.check_hub_upload(repo_id)
+
+
+def require_test_prediction(task: Task, plan: Plan) -> SupportsTestPrediction:
+    """Return a task that predicts its test split.
+
+    Raises:
+        InputError: it does not.
+    """
+    if isinstance(task, SupportsTestPrediction):
+        return task
+    raise InputError(
+        f"DO_PREDICT: {plan.task.name} does not predict its test split. Leave the key out, and give the files to "
+        "adapt predict when the run has finished."
+    )
 
 
 def make_task(plan: Plan) -> Task:

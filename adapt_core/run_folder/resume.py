@@ -36,7 +36,7 @@ class ResumeDecision:
         folder: the run folder.
         checkpoint: where to go on from, or None to start at the beginning.
         before: the "before" metrics of the run that is resumed.
-        finished: the result of a finished run that `--resume` met: there is nothing to do.
+        finished: the result of a finished run that `--resume` met: there is nothing to train.
         inputs: digests of the data and the base model, for later resumes.
         replaces: whether a finished run is replaced by one that goes on from a checkpoint of elsewhere.
     """
@@ -125,7 +125,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
         return ResumeDecision(folder=folder, inputs=inputs)
     if plan.resume == "auto":
         if finished:
-            log.info("%s holds a finished run of this config: nothing to do.", folder.path)
+            log.info("%s holds a finished run of this config: nothing to train.", folder.path)
             return ResumeDecision(folder=folder, finished=finished)
         if not folder.started():
             log.warning("nothing to resume in %s: the run starts from the beginning.", folder.path)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import adapt_core
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.testing import small_models
 
 Keys = dict[str, Any]
@@ -76,6 +77,59 @@ def test_a_row_that_cannot_be_predicted_does_not_fail_the_finished_run(
     result = run(**data(train=FILMS, test=[{"text": "a film"}, {"text": ""}]), DO_PREDICT=True)
     assert result.steps
     assert "the test split is not predicted: input 2 is empty" in caplog.text
+
+
+def test_a_finished_run_is_resumed_for_a_test_split_that_it_has_not_predicted(
+    run: Callable[..., Any], data: Folder
+) -> None:
+    keys = data(train=FILMS, test=FILMS[:4])
+    first = run(**keys)
+    result = run(**keys, DO_PREDICT=True, resume=True)
+    assert result.steps == first.steps
+    answers = adapt_core.predict(result, [row["text"] for row in FILMS[:4]])
+    assert predicted(result) == [{**row, **answer} for row, answer in zip(FILMS, answers, strict=False)]
+    file = Path(result.output_dir) / "predictions" / "test.jsonl"
+    before = file.stat()
+    run(**keys, DO_PREDICT=True, resume=True)
+    assert file.stat() == before
+
+
+def test_a_finished_run_does_not_trust_the_pickle_that_it_meets(
+    run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = {**data(train=FILMS, test=FILMS[:4]), "SAVE_METHOD": "full_torch_model"}
+    run(**keys)
+    result = run(**keys, DO_PREDICT=True, resume=True)
+    assert "the test split is not predicted" in caplog.text
+    assert "TRUST_REMOTE_CODE" in caplog.text
+    run(**keys, DO_PREDICT=True, resume=True, TRUST_REMOTE_CODE=True)
+    assert len(predicted(result)) == 4
+
+
+def test_a_folder_that_somebody_made_during_training_is_not_touched(
+    run: Callable[..., Any], data: Folder, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    from adapt_core.hf.loop.callbacks import MetricsCallback
+
+    mine = tmp_path / "run" / "predictions" / "test.jsonl"
+    on_step_end = MetricsCallback.on_step_end
+
+    def write_mine(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
+        on_step_end(self, args, state, control, **options)
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("mine")
+
+    monkeypatch.setattr(MetricsCallback, "on_step_end", write_mine)
+    keys = data(train=FILMS, test=FILMS[:4])
+    result = run(**keys, DO_PREDICT=True)
+    assert mine.read_text() == "mine"
+    assert "the test split is not predicted" in caplog.text
+    assert "Move them away" in caplog.text
+    assert "predictions" not in Ownership.of(tmp_path / "run").written
+    mine.unlink()
+    mine.parent.rmdir()
+    run(**keys, DO_PREDICT=True, resume=True)
+    assert len(predicted(result)) == 4
 
 
 def test_no_test_split_is_said(run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture) -> None:

@@ -180,7 +180,7 @@ def test_the_command_line_runs_predicts_and_exports(
     assert "\r" not in done.stderr
     again = adapt("run", "c.yaml", "--resume")
     assert again.returncode == 0
-    assert "nothing to do" in again.stderr
+    assert "nothing to train" in again.stderr
     refused = adapt("run", "c.yaml")
     assert refused.returncode == 2
     assert "holds a finished run" in refused.stderr
