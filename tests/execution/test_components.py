@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.contracts import Launcher, Loop, Method, ParallelStrategy, Quantizer
-from adapt_core.contracts import Task as TaskContract
 from adapt_core.errors import DefectError, InputError
-from adapt_core.execution.components import Components, answers, check_task, make_task
+from adapt_core.execution.components import Components, check_task, make_task
 from adapt_core.hf import LanguageTask
 from adapt_core.plugin.specs import MethodSpec, Spec
 
@@ -101,11 +97,3 @@ def test_what_a_base_class_leaves_open_is_missing_too() -> None:
         DefectError, match="has no load_data, load_model, make_loop, loading_lines, predict: a Task must"
     ):
         make_task(unfinished(spec, "adapt_tasks", TASK="begun"))
-
-
-def test_the_page_of_plugins_lists_what_each_contract_must_answer() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
-    for contract in (TaskContract, Method, Quantizer, Launcher, Loop, ParallelStrategy):
-        [row] = [line for line in page.splitlines() if line.startswith(f"| `{contract.__name__}`")]
-        listed = re.findall(r"`(\w+)`", row.split("|")[3])
-        assert set(listed) - {"InPlace"} == set(answers(contract))
