@@ -40,7 +40,7 @@ def predict_test_split(plan: Plan, *, trust: bool) -> None:
     finished = FinishedRun.open(plan.output_dir, plan.disabled_plugins, trust=trust)
     task, run = require_test_prediction(finished.task, plan), finished.folder.path
     file = run / PREDICTIONS / FILE
-    if file.exists():
+    if PREDICTIONS in Ownership.of(run).written and file.exists():
         return
     try:
         rows = task.test_inputs()
