@@ -23,7 +23,7 @@ from transformers import (
 
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.errors import InputError
-from adapt_core.evaluation import PerClass, of_evaluation
+from adapt_core.evaluation import PerClass
 from adapt_core.hf.loop.arguments import training_arguments
 from adapt_core.hf.loop.callbacks import (
     MetricsCallback,
@@ -37,6 +37,7 @@ from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.output_layer import deferrable_head
+from adapt_core.hf.loop.per_class import ClassTables
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
@@ -57,7 +58,7 @@ class HuggingFaceLoop:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
         self._components = components
-        self._classes: dict[tuple[tuple[str, float], ...], tuple[int, PerClass]] = {}
+        self._classes = ClassTables()
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
@@ -122,21 +123,14 @@ class HuggingFaceLoop:
             scores = components.compute_metrics(prediction)
         self._trainer.reports_loss = "loss" in scores
         if components.per_class is not None:
-            self._keep_classes(scores, components.per_class(prediction, evaluated))
+            state = self._trainer.state
+            table = components.per_class(prediction, evaluated)
+            self._classes.keep(table, scores, step=int(state.global_step), best=state.best_global_step)
         return scores
-
-    def _keep_classes(self, scores: Mapping[str, float], table: PerClass) -> None:
-        """Keep the table of an evaluation; of those before it only the latest and that of the best step."""
-        state = self._trainer.state
-        before = [*self._classes.items()]
-        kept = [item for item in before if item is before[-1] or item[1][0] == state.best_global_step]
-        self._classes = dict(kept)
-        self._classes[tuple(scores.items())] = (int(state.global_step), table)
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the results by class of the evaluation with these metrics, or None where there are none."""
-        found = of_evaluation(self._classes, metrics)
-        return found[1] if found else None
+        return self._classes.find(metrics, self._metrics.evaluations)
 
     @property
     def trainer(self) -> Trainer:

@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from adapt_core.evaluation import LARGEST_CONFUSION
-from adapt_core.hf.loop.per_class import class_table
+from adapt_core.hf.loop.per_class import ClassTables, class_table
 from adapt_core.verification.predictions import class_findings
 
 
@@ -45,3 +45,36 @@ def test_the_findings_on_many_classes_are_those_on_few() -> None:
     )
     no_better = class_table([0, 1, 2, 2], [0, 1, 1, 0], many)
     assert "no better than always answering 'c2' (2)" in class_findings(no_better, "test")[0]
+
+
+def test_the_best_step_s_table_outlives_equal_scores_of_a_later_one() -> None:
+    tables = ClassTables()
+    made = {
+        0: class_table([0, 0, 1, 1], [1, 1, 0, 0], ("a", "b")),
+        10: class_table([0, 0, 1, 1], [0, 0, 0, 0], ("a", "b")),
+        20: class_table([0, 0, 1, 1], [1, 1, 1, 1], ("a", "b")),
+        30: class_table([0, 0, 1, 1], [1, 1, 0, 1], ("a", "b")),
+        40: class_table([0, 0, 1, 1], [1, 1, 1, 0], ("a", "b")),
+    }
+    accuracy = {0: 0.0, 10: 0.5, 20: 0.5, 30: 0.25, 40: 0.2}
+    measured = {step: {"accuracy": value, "loss": 1 - step / 100} for step, value in accuracy.items()}
+    for step, table in made.items():
+        tables.keep(table, {"accuracy": accuracy[step]}, step=step, best=10 if step > 10 else None)
+    found = tables.find(measured[10], measured)
+    assert found is made[10]
+    assert class_findings(found, "validation")[0].startswith("the model predicts 'a' for all 4")
+    assert tables.find(measured[40], measured) is made[40]
+    assert tables.find(measured[30], measured) is made[30]
+    assert tables.find(measured[0], measured) is None
+
+
+def test_of_equal_scores_each_step_has_its_own_table_and_a_new_evaluation_the_latest() -> None:
+    tables = ClassTables()
+    first = class_table([0, 1], [0, 0], ("a", "b"))
+    second = class_table([0, 1], [1, 1], ("a", "b"))
+    tables.keep(first, {"accuracy": 0.5}, step=10, best=None)
+    tables.keep(second, {"accuracy": 0.5}, step=20, best=10)
+    measured = {10: {"accuracy": 0.5, "loss": 1.0}, 20: {"accuracy": 0.5, "loss": 2.0}}
+    assert tables.find(measured[10], measured) is first
+    assert tables.find(measured[20], measured) is second
+    assert tables.find({"accuracy": 0.5, "loss": 2.0}, measured) is second

@@ -10,7 +10,7 @@ from pathlib import Path
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.images.folders import find_images
-from adapt_vision_mm.images.rows import image_files
+from adapt_vision_mm.images.rows import beside, image_files
 
 LISTS = (".txt", ".jsonl")
 ROWS = ".parquet"
@@ -57,9 +57,7 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
 def _read_list(path: Path) -> Iterator[Path]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
-            named = Path(_path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
-            beside = path.parent / named
-            yield named if os.path.isfile(named) and not os.path.isfile(beside) else beside
+            yield beside(path, _path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
 
 
 def _path_of(line: str, where: str) -> str:

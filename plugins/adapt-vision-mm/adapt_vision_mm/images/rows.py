@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,18 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         if content is None:
             raise InputError(f"{path}: row {number} has no image in {name}. Give a path, bytes or an image.")
         if isinstance(content, str):
-            yield Path(content)
+            yield beside(path, content)
             continue
         copy = folder / f"row-{number}.png"  # readers go by the content
         if not copy.is_file():
             write_bytes(copy, content)
         yield copy
+
+
+def beside(table: Path, name: str) -> Path:
+    """Return the file that a list or table names: relative to its folder, or else to the working directory."""
+    near = table.parent / name
+    return Path(name) if os.path.isfile(name) and not os.path.isfile(near) else near
 
 
 def _content(value: Any) -> bytes | str | None:

@@ -43,6 +43,20 @@ def test_files_folders_and_lists_in_the_order_given(folder: Path, fault: Fault) 
     assert read_image_inputs([str(folder / "rows.jsonl")], fault) == [a, b, a]
 
 
+def test_paths_in_parquet_are_relative_to_its_folder_or_else_to_the_working_directory(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("a.png", "c.png"):
+        picture("blue", 3).save(elsewhere / name)
+    parquet.write_table(pyarrow.table({"image": ["inner/b.jpg", "a.png", "c.png"]}), folder / "rows.parquet")
+    monkeypatch.chdir(elsewhere)
+    found = read_image_inputs([str(folder / "rows.parquet")], partial(find_defect, decode=False))
+    assert found == [folder / "inner" / "b.jpg", folder / "a.png", Path("c.png")]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_wrong_is_named(folder: Path, fault: Fault) -> None:
     (folder / "empty").mkdir()
