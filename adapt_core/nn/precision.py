@@ -27,13 +27,10 @@ class Widened:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        _make_room(model)  # first, for it makes new objects of buffers
         # The tensors are kept, so that no other gets the id of one.
         self._before = {id(tensor): (tensor, tensor.dtype) for tensor in _floats(model)}
-        self._halves = [tensor for tensor, dtype in self._before.values() if dtype in _HALVES]
-        needed = sum(tensor.nbytes for tensor in self._halves)
-        device = self._halves[0].device if self._halves else torch.device("cpu")
-        if device.type == "cuda" and needed > torch.cuda.mem_get_info(device)[0]:
-            model.to("cpu")
+        self._halves = [tensor for tensor, dtype in self._before.values() if is_half(dtype)]
         self.widen(model)
 
     @property
@@ -44,7 +41,7 @@ class Widened:
     def widen(self, model: nn.Module) -> None:
         """Make the tensors of a model float32 that are in half precision."""
         for tensor in _floats(model):
-            if tensor.dtype in _HALVES:
+            if is_half(tensor.dtype):
                 tensor.data = tensor.data.float()
 
     def narrow(self, model: nn.Module) -> None:
@@ -55,6 +52,14 @@ class Widened:
             for tensor in tensors:
                 dtype = self._before.get(id(tensor), (None, known[0] if known else tensor.dtype))[1]
                 tensor.data = tensor.data.to(dtype)
+
+
+def _make_room(model: nn.Module) -> None:
+    """Move a model to the CPU where its GPU has no room for twice the size of its half-precision tensors."""
+    halves = [tensor for tensor in _floats(model) if is_half(tensor.dtype)]
+    device = halves[0].device if halves else torch.device("cpu")
+    if device.type == "cuda" and sum(tensor.nbytes for tensor in halves) > torch.cuda.mem_get_info(device)[0]:
+        model.to("cpu")
 
 
 def _floats(model: nn.Module) -> Iterator[torch.Tensor]:

@@ -59,7 +59,7 @@ def blocks(model: nn.Module, head: Iterable[str] = ()) -> list[str]:
 
     def below(name: str, module: nn.Module) -> list[str]:
         """Return the blocks inside a module that is none."""
-        children = [(full, child) for full, child in _children(name, module) if not _inside(full, heads)]
+        children = [(full, child) for full, child in _children(name, module) if not inside(full, heads)]
         if isinstance(module, _SERIES):
             return [block for full, child in children for block in _unrolled(full, child)]
         kinds = Counter(type(child) for _, child in children if _is_deep(child))
@@ -133,7 +133,7 @@ def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[st
     chosen = repeated[len(repeated) - (count - 1) :]
     order = [name for name, module in model.named_modules() if name and not list(module.children()) and _holds(module)]
     last = max(i for i, name in enumerate(order) if name.startswith(f"{repeated[-1]}."))
-    behind = [name for name in order[last + 1 :] if not _inside(name, head)]
+    behind = [name for name in order[last + 1 :] if not inside(name, head)]
     return (*chosen, *behind, *head)
 
 
@@ -146,7 +146,8 @@ def full_precision_modules(head: Iterable[str], new_parameters: Iterable[str]) -
     return tuple(dict.fromkeys([*head, *(owner for owner in owners if owner)]))
 
 
-def _inside(name: str, modules: tuple[str, ...]) -> bool:
+def inside(name: str, modules: Iterable[str]) -> bool:
+    """Return whether a full name is that of one of these modules or of something in them."""
     return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
@@ -163,7 +164,7 @@ def untie_head(model: nn.Module, head: Iterable[str]) -> list[str]:
     outside = {
         id(parameter)
         for name, parameter in model.named_parameters(remove_duplicate=False)
-        if not _inside(name.rpartition(".")[0], heads)
+        if not inside(name.rpartition(".")[0], heads)
     }
     untied: dict[str, set[str]] = {}
     for name in heads:

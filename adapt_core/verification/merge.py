@@ -18,6 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from adapt_core.errors import DefectError
 from adapt_core.nn.modes import evaluation_mode
+from adapt_core.nn.precision import is_half
 from adapt_core.result import MergeOutcome
 
 FLOAT_TOLERANCE = 1e-4
@@ -196,7 +197,7 @@ def _to(value: Any, device: torch.device) -> Any:
 
 
 def _widened(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+    return tensor.float() if is_half(tensor.dtype) else tensor
 
 
 def _map(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:

@@ -104,7 +104,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         attached = self._guarded(lambda: peft_models.attach(model, config))
         for name, parameter in attached.named_parameters():
             plain = peft_models.plain_name(name)
-            if peft_models.in_saved_module(name) and not (context.trains(plain) or _inside(plain, further)):
+            if peft_models.in_saved_module(name) and not (context.trains(plain) or _below(plain, further)):
                 parameter.requires_grad_(False)
         self._held = hold_batch_norms(attached)
         return attached
@@ -228,7 +228,7 @@ def _quiet_about_transposed_layers() -> Iterator[None]:
         yield
 
 
-def _inside(name: str, modules: Sequence[str]) -> bool:
+def _below(name: str, modules: Sequence[str]) -> bool:
     return any(name.startswith(f"{module}.") for module in modules)
 
 

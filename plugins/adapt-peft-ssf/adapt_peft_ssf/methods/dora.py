@@ -13,6 +13,7 @@ from torch import nn
 
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
+from adapt_core.nn.precision import is_half
 
 from adapt_peft_ssf.layers import CONVOLUTIONS
 from adapt_peft_ssf.methods.lora import Lora
@@ -81,7 +82,7 @@ def _is_own_convolution(layer: nn.Module) -> bool:
 
 
 def _is_half_convolution(layer: nn.Module) -> bool:
-    return isinstance(layer, CONVOLUTIONS) and layer.weight.dtype in (torch.float16, torch.bfloat16)
+    return isinstance(layer, CONVOLUTIONS) and is_half(layer.weight.dtype)
 
 
 def _without_dropout_where_peft_convolves_anew(model: nn.Module) -> None:

@@ -24,7 +24,7 @@ from adapt_peft_ssf.params import LoraParams
 
 log = logging.getLogger(__name__)
 
-_LAYERS = (nn.Linear, Conv1D, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding)
+_LAYERS = (nn.Linear, Conv1D, *CONVOLUTIONS, nn.Embedding)
 _STARTS = ("gaussian", "pissa", "olora", "orthogonal")
 _PISSA = re.compile(r"pissa(_niter_\d+)?")
 

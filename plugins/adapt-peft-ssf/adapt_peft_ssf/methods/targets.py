@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from adapt_core.errors import InputError, first_of
+from adapt_core.nn.structure import inside
 
 from adapt_peft_ssf.layers import bypassed_by, reparametrized
 
@@ -49,7 +50,7 @@ def select_targets(
     others = sharing(model)
 
     def refusal(name: str) -> str | None:
-        shared = [] if _inside(name, head) else [other for other in others.get(name, ()) if not _inside(other, head)]
+        shared = [] if inside(name, head) else [other for other in others.get(name, ()) if not inside(other, head)]
         if shared:
             return f"it shares its weight with {shared[0]}, which would change with it in the merged model only"
         parent = modules.get(name.rpartition(".")[0])
@@ -57,7 +58,7 @@ def select_targets(
 
     if not wanted or _is_all_linear(wanted):
         is_kind = _is_linear if wanted else by_default
-        found = [name for name, module in modules.items() if is_kind(module) and not _inside(name, head)]
+        found = [name for name, module in modules.items() if is_kind(module) and not inside(name, head)]
         left_out = {name: reason for name in found if (reason := refusal(name)) is not None}
         if left_out:
             reason = next(iter(left_out.values()))
@@ -136,10 +137,6 @@ def sharing(model: nn.Module) -> dict[str, list[str]]:
         if len(set(names)) > 1
         for name in names
     }
-
-
-def _inside(name: str, modules: Iterable[str]) -> bool:
-    return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
 def as_peft_targets(names: Sequence[str], model: nn.Module) -> list[str] | str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from adapt_core.errors import InputError
+from adapt_core.nn.precision import is_half
 
 from adapt_peft_ssf.quantizers.conversion import no_layer, quantized_layers
 
@@ -32,7 +32,7 @@ def prepare(model: nn.Module, gradient_checkpointing: bool, flag: str) -> nn.Mod
     quantized = {id(layer.weight) for layer in layers.values()}
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-        if parameter.dtype in (torch.float16, torch.bfloat16) and id(parameter) not in quantized:
+        if is_half(parameter.dtype) and id(parameter) not in quantized:
             parameter.data = parameter.data.float()
     for layer in layers.values():
         cure(layer)

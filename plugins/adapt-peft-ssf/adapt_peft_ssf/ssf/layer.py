@@ -10,16 +10,15 @@ from peft.tuners.tuners_utils import BaseTunerLayer, check_adapters_to_merge
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from adapt_peft_ssf.layers import transforms_its_weight
+from adapt_core.nn.precision import is_half
+
+from adapt_peft_ssf.layers import CONVOLUTIONS, transforms_its_weight
 from adapt_peft_ssf.ssf.config import SsfConfig
 from adapt_peft_ssf.weights import has_plain_weight
 
 SPREAD = 0.02
 """Standard deviation of the paper's random start."""
 
-HALVES = (torch.float16, torch.bfloat16)
-
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._BatchNorm)
 
 
@@ -43,7 +42,7 @@ def refusal(module: nn.Module) -> str | None:
     """Return why SSF cannot take a module, or None where it can."""
     if is_norm(module):
         return None if getattr(module, "weight", None) is not None else "it is a norm without a weight"
-    if not isinstance(module, (nn.Linear, Conv1D, *_CONVOLUTIONS)):
+    if not isinstance(module, (nn.Linear, Conv1D, *CONVOLUTIONS)):
         return f"it is a {type(module).__name__}, not a linear, convolution or norm layer"
     if transforms_its_weight(module):
         return "it standardizes its weight, which would undo the scale"
@@ -56,7 +55,7 @@ def channels(module: nn.Module) -> tuple[int, ...]:
         return (module.out_features,)
     if isinstance(module, Conv1D):
         return (module.nf,)
-    if isinstance(module, _CONVOLUTIONS):
+    if isinstance(module, CONVOLUTIONS):
         return (module.out_channels,)
     weight: Any = module.weight
     return tuple(weight.shape)
@@ -131,11 +130,11 @@ class SsfLayer(nn.Module, BaseTunerLayer):
         return self._after(output, scale, shift)
 
     def _after(self, output: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor | None) -> torch.Tensor:
-        if isinstance(self.get_base_layer(), _CONVOLUTIONS):
+        if isinstance(self.get_base_layer(), CONVOLUTIONS):
             spatial = (1,) * self.get_base_layer().weight[0, 0].dim()
             scale = scale.view(-1, *spatial)
             shift = None if shift is None else shift.view(-1, *spatial)
-        if output.dtype in HALVES:
+        if is_half(output.dtype):
             # Scales close to 1 are rounded to 1 in half precision; what they differ from 1 is not.
             output = torch.addcmul(output, output, (scale - 1).to(output.dtype))
             return output if shift is None else output + shift.to(output.dtype)
