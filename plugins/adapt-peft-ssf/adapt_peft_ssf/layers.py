@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.func import functional_call
@@ -19,15 +21,18 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _READ_WITHOUT_A_CALL = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
 _PLAIN = (nn.Linear, Conv1D, *CONVOLUTIONS)
 _SIDE = 9
+_SETTINGS = (bool, int, float, str, tuple)
+_ASKED: dict[tuple[object, ...], bool] = {}
 _TOLERANCE = 0.05
 """Half precision stays far below it, and a weight that is standardized far above (a factor of sqrt(2))."""
 
 
 def bypassed_by(parent: nn.Module | None) -> str | None:
     """Return why an adapter on a child of a module would have no effect, or None where it has."""
-    if not isinstance(parent, _READ_WITHOUT_A_CALL):
+    kind = next((kind for kind in _READ_WITHOUT_A_CALL if isinstance(parent, kind)), None)
+    if kind is None:
         return None
-    return f"nn.{type(parent).__name__} uses the weight of its layer without calling the layer"
+    return f"nn.{kind.__name__} uses the weight of its layer without calling the layer"
 
 
 def reparametrized(module: nn.Module) -> str | None:
@@ -42,10 +47,24 @@ def transforms_its_weight(module: nn.Module) -> bool:
     """Return whether a layer's output is not linear in its weight, as where the weight is standardized first.
 
     The layer's outputs for two weights decide, and those for their sum. Without values (on the device "meta"), and
-    where a layer takes other inputs than an image or vectors, its name does.
+    where a layer takes other inputs than an image or vectors, its name does. Layers that are alike are asked once.
     """
     if type(module) in _PLAIN or not isinstance(module, _PLAIN) or not has_plain_weight(module):
         return False
+    kind = _kind(module)
+    if kind not in _ASKED:
+        _ASKED[kind] = _is_not_linear(module)
+    return _ASKED[kind]
+
+
+def _kind(module: nn.Module) -> tuple[object, ...]:
+    """Return what the answer of a layer depends on: its class, its weight's shape and type, and its own settings."""
+    weight: Any = module.weight
+    settings = sorted((name, repr(value)) for name, value in vars(module).items() if isinstance(value, _SETTINGS))
+    return type(module), weight.shape, weight.dtype, weight.device.type, *settings
+
+
+def _is_not_linear(module: nn.Module) -> bool:
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
     if weight.is_meta:

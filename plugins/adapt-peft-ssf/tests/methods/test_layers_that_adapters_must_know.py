@@ -16,7 +16,7 @@ from adapt_core.errors import InputError
 
 from ..adapters import METHODS, make, new_head
 from ..models import CASES, Case, images, logits, train
-from adapt_peft_ssf.layers import transforms_its_weight
+from adapt_peft_ssf.layers import bypassed_by, transforms_its_weight
 from adapt_peft_ssf.methods.any_peft import AnyPeft
 from adapt_peft_ssf.params import AnyPeftParams
 
@@ -212,3 +212,35 @@ def test_a_batch_norm_that_trains_in_full_is_saved_with_its_statistics(tmp_path:
     made.save_adapter(model, tmp_path)
     loaded = PeftModel.from_pretrained(case.seeded(), str(tmp_path)).eval()
     assert (logits(loaded, case.inputs()) - trained).abs().max() <= 1e-6 * trained.abs().max()
+
+
+class MyLayer(nn.TransformerEncoderLayer):
+    """A layer of torch's under another name."""
+
+
+def test_a_module_that_reads_weights_is_named_as_torch_names_it() -> None:
+    reason = bypassed_by(MyLayer(16, 2, 32))
+    assert reason == "nn.TransformerEncoderLayer uses the weight of its layer without calling the layer"
+    assert bypassed_by(nn.Linear(2, 2)) is None
+
+
+class Counted(nn.Linear):
+    """A Linear that counts its calls, and squares its weight where it is told to."""
+
+    calls = 0
+
+    def __init__(self, size: int, squares: bool) -> None:
+        super().__init__(size, size)
+        self.squares = squares
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        Counted.calls += 1
+        return nn.functional.linear(x, self.weight.square() if self.squares else self.weight, self.bias)
+
+
+def test_layers_that_are_alike_are_asked_once_and_others_for_themselves() -> None:
+    first = [transforms_its_weight(Counted(5, squares=False)) for _ in range(4)]
+    assert (first, Counted.calls) == ([False] * 4, 3)
+    assert transforms_its_weight(Counted(5, squares=True))
+    assert not transforms_its_weight(Counted(6, squares=False))
+    assert Counted.calls == 9
