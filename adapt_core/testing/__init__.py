@@ -16,6 +16,7 @@ int8.py          a quantizer of no library, for methods to be tested on
 forks.py         programs in processes that start with torch and transformers imported
 fork_server.py   the process that forks them
 models.py        a small model with a layer of each common kind
+cards.py         the lines of a model card
 small_models.py  small real Hugging Face models to run a task or method on, saved as folders
 
 It needs pytest, which adapt-core does not install.

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapt_core.run_folder.ownership import MARKER
+from adapt_core.testing.cards import python_of
 
 from . import jobs
 from .held_bytes import counted
@@ -130,7 +131,7 @@ def test_the_bytes_are_those_that_adapt_check_estimates(configs: dict[str, dict[
 @pytest.mark.parametrize("way", ["BERT full", "Llama LoRA"])
 def test_the_saved_model_loads_without_adapt(configs: dict[str, dict[str, Any]], way: str) -> None:
     run = Path(configs[way]["OUTPUT_DIR"])
-    code = (run / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    code = python_of(run / "README.md")
     assert "adapt_" not in code
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nprint(sum(p.numel() for p in model.parameters()))"],

@@ -15,6 +15,7 @@ from peft import AutoPeftModelForSequenceClassification
 import adapt_core
 from adapt_core.cli import cli
 from adapt_core.errors import InputError
+from adapt_core.testing.cards import python_of
 from adapt_core.testing.forks import LIBRARIES, fork_server_of
 
 from .jobs import METHODS, config
@@ -81,7 +82,7 @@ def test_the_card_s_lines_of_an_adapter_alone_give_the_labels_of_predict(
     keys = config(tiny_encoder, inbox, tmp_path / "run", method=method, MERGE_ADAPTER=False, EPOCHS=4)
     adapt_core.run(keys)
     monkeypatch.chdir(tmp_path / "run")
-    lines = Path("README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    lines = python_of(Path("README.md"))
     assert ("registers SSF with peft" in lines) == (method == "SSF")
     texts = ["Where do I find the laser cutter?", "My card is broken.", "How do I renew my book?"]
     expected = [found["label"] for found in adapt_core.predict(tmp_path / "run", texts)]

@@ -13,6 +13,7 @@ import pytest
 
 import adapt_core
 from adapt_core.errors import InputError
+from adapt_core.testing.cards import python_of
 
 Run = Callable[..., Any]
 SAVE_METHODS = ["state_dict", "safetensors", "full_torch_model", "save_pretrained"]
@@ -107,8 +108,7 @@ def test_each_saved_form_loads_without_adapt_and_predicts_the_same(
     folder = tmp_path / "run"
     texts = ["Can I renew my books?", "The 3D printer jams.", "Where is the key of the hall?"]
     ours = adapt_core.predict(folder, texts, trust=save_method == "full_torch_model")
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    loading = card.split("```python\n")[1].split("```")[0]
+    loading = python_of(folder / "README.md")
     program = (
         "import sys\n"
         "for name in ('adapt_core', 'adapt_nlp'):\n    sys.modules[name] = None\n"

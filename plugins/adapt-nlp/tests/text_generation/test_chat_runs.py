@@ -11,6 +11,7 @@ import pytest
 
 import adapt_core
 from adapt_core.api import predict
+from adapt_core.testing.cards import python_of
 
 from ..chat_models import NO_END, byte_level, llama
 
@@ -42,7 +43,7 @@ def trained(tmp_path: Path, rows: list[dict[str, str]], template: str | None, **
 
 
 def as_the_card_writes(python: Callable[..., Any], folder: Path, old: str, new: str) -> str:
-    code = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    code = python_of(folder / "README.md")
     assert old in code
     done = python(f"{code.replace(old, new)}\nprint(repr(text))", folder=folder)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from adapt_core import run
 from adapt_core.api import predict
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
+from adapt_core.testing.cards import python_of
 
 COLOURS = {"red": "B-COL", "green": "B-COL", "deep": "I-COL", "dog": "B-ANI", "cat": "B-ANI"}
 
@@ -222,7 +223,7 @@ def test_a_byte_level_tokenizer_is_given_a_space_before_each_word(
     listed = saved(["red", "dog"], is_split_into_words=True, add_special_tokens=False).tokens()
     assert listed == ["\u0120red", "\u0120dog"], "the saved tokenizer has what training changed"
     monkeypatch.chdir(tmp_path / "run")
-    lines = Path("README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    lines = python_of(Path("README.md"))
     for text in ("Ada Lovelace lived in London .", "the unusually red dog sees"):
         names: dict[str, Any] = {}
         exec(lines.replace("Ada Lovelace lived in London .", text), names)

@@ -37,7 +37,9 @@ def test_ssf_takes_the_norms_of_such_a_network_and_merges(run_hf: Any, bit: str)
     assert result.merge["relative_difference"] <= 1e-4
 
 
-@pytest.mark.parametrize("method", ["LoRA", "DoRA", "SSF"])
+@pytest.mark.parametrize(
+    "method", ["LoRA", pytest.param("DoRA", marks=pytest.mark.slow), pytest.param("SSF", marks=pytest.mark.slow)]
+)
 def test_a_network_in_bfloat16_says_what_its_merge_keeps(run: Any, method: str) -> None:
     rounded = run(method=method, DTYPE="bfloat16", LR=1e-4)
     whole = run(method=method, DTYPE="bfloat16", LR=1e-4, MERGE_DTYPE="float32", OVERWRITE_OUTPUT_DIR=True)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import adapt_core
+from adapt_core.testing.cards import python_of
 
 from ..conftest import Keys
 
 pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
 
 
-def card(run: Path) -> str:
-    return (run / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-
-
-def said_by_the_card(run: Path, photo: Path) -> str:
-    """The class that the card's lines give a photo."""
-    lines = card(run).replace("photo.jpg", str(photo)).splitlines()
+def said_by_the_card(python: Callable[..., Any], run: Path, photos: Sequence[Path]) -> list[str]:
+    """The classes that the card's lines give photos."""
+    lines = python_of(run / "README.md").splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("# from PIL"))
     use = [line.removeprefix("# ") for line in lines[start:]]
-    source = "\n".join([*lines[:start], *use[:-1], f"print({use[-1]})"])
-    done = subprocess.run([sys.executable, "-c", source], cwd=run, capture_output=True, text=True, check=False)
+    each = "\n".join([*use[:-1], f"print({use[-1]})"])
+    source = "\n".join([*lines[:start], *(each.replace("photo.jpg", str(photo)) for photo in photos)])
+    done = python(source, folder=run)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return str(done.stdout).split()
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +42,13 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def keys_of(keys: Keys, hf_keys: Keys, resnet: Path) -> dict[str, Keys]:
+    """Each library's config."""
+    timm_keys = {**keys, "MODEL_PATH": str(resnet), "model_type": None, "FRAMEWORK": "timm"}
+    return {"huggingface": hf_keys, "timm": timm_keys}
+
+
 @pytest.mark.parametrize(
     ("library", "changes"),
     [
@@ -55,19 +59,17 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_cards_lines_load_an_adapter(
-    library: str, changes: Keys, keys: Keys, hf_keys: Keys, resnet: Path, pictures: Path, tmp_path: Path
+    library: str, changes: Keys, keys_of: dict[str, Keys], pictures: Path, python: Callable[..., Any], tmp_path: Path
 ) -> None:
-    timm_keys = {**keys, "MODEL_PATH": str(resnet), "model_type": None, "FRAMEWORK": "timm"}
-    given: Any = {**(hf_keys if library == "huggingface" else timm_keys), **changes, "EPOCHS": 6, "LR": 0.02}
     run = tmp_path / "run"
-    adapt_core.run({**given, "MERGE_ADAPTER": False})
+    adapt_core.run({**keys_of[library], **changes, "EPOCHS": 3, "LR": 0.02, "MERGE_ADAPTER": False})
     photos = [pictures / "val" / colour / "1.jpg" for colour in ("blue", "green", "red")]
     found = [one["label"] for one in adapt_core.predict(run, list(map(str, photos)))]
-    assert [said_by_the_card(run, photo) for photo in photos] == found
+    assert said_by_the_card(python, run, photos) == found
     assert len(set(found)) > 1
 
 
 def test_an_adapter_on_a_base_that_timm_alone_cannot_make_says_so(keys: Keys, tmp_path: Path) -> None:
     adapt_core.run({**keys, "method": "LoRA", "MERGE_ADAPTER": False, "MAX_STEPS": 1})
-    assert "its weights are random, or were read from a file" in card(tmp_path / "run")
+    assert "its weights are random, or were read from a file" in python_of(tmp_path / "run" / "README.md")
     assert (tmp_path / "run" / "adapter" / "config.json").is_file()

@@ -14,10 +14,17 @@ import torch
 from PIL import Image
 
 from adapt_core.errors import InputError
+from adapt_core.testing.cards import python_of
 
 from ..pictures import picture
 
 Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run_of(run: Run, run_hf: Run) -> dict[str, Run]:
+    """Return each library's run."""
+    return {"timm": run, "hf": run_hf}
 
 
 @pytest.fixture
@@ -41,11 +48,11 @@ torch.save(getattr(output, "logits", output), "probe.pt")
 @pytest.mark.parametrize("save_method", ["state_dict", "safetensors", "full_torch_model", "save_pretrained"])
 @pytest.mark.parametrize("library", ["timm", "hf"])
 def test_the_model_card_s_lines_load_the_model_without_adapt(
-    run: Run, run_hf: Run, tmp_path: Path, photo: Path, python: Callable[..., Any], library: str, save_method: str
+    run_of: dict[str, Run], tmp_path: Path, photo: Path, python: Callable[..., Any], library: str, save_method: str
 ) -> None:
     folder = tmp_path / "run"
-    (run if library == "timm" else run_hf)(SAVE_METHOD=save_method, EPOCHS=2)
-    source = (folder / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    run_of[library](SAVE_METHOD=save_method, EPOCHS=2)
+    source = python_of(folder / "README.md")
     source = re.sub(r"^# (?=from |photo = |inputs = )", "", source, flags=re.MULTILINE)
     source = re.sub(r"^# (?=labels\[|model\.config)", "name = ", source, flags=re.MULTILINE)
     photo = _turned_and_transparent(photo)

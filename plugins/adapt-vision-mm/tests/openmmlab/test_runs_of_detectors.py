@@ -14,6 +14,7 @@ import pytest
 
 import adapt_core
 from adapt_core.errors import InputError
+from adapt_core.testing.cards import python_of
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -24,8 +25,7 @@ def test_a_run_learns_and_its_folder_holds_what_plain_mmdet_loads(
     trained: Path, squares: Path, python: Callable[..., Any]
 ) -> None:
     """The lines of the model card, in a fresh process."""
-    card = (trained / "README.md").read_text(encoding="utf-8")
-    code = card.split("```python\n")[1].split("```")[0]
+    code = python_of(trained / "README.md")
     assert "adapt" not in code
     code = re.sub(r"^# (?=from |import |photo = )", "", code, flags=re.MULTILINE)
     code = re.sub(r"^# (?=inference_detector)", "found = ", code, flags=re.MULTILINE)
