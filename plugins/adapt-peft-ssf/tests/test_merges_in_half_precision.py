@@ -17,7 +17,7 @@ from adapt_core.nn.weights import read_state_dict
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
-METHODS = ("LoRA", "DoRA", "SSF")
+METHODS = ("LoRA", pytest.param("DoRA", marks=pytest.mark.slow), pytest.param("SSF", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_the_share_is_that_of_the_merged_weights(half: Path, inbox: Path, tmp_pa
     assert result.merge["kept"] in (None, pytest.approx(0.0, abs=0.05))
 
 
-@pytest.mark.parametrize("start", ["pissa_niter_2", "olora"])
+@pytest.mark.parametrize("start", ["pissa_niter_2", pytest.param("olora", marks=pytest.mark.slow)])
 def test_a_start_that_moved_the_base_is_measured_against_its_beginning(
     start: str, half: Path, inbox: Path, tmp_path: Path
 ) -> None:
@@ -124,7 +124,7 @@ def test_export_merges_as_the_run_s_config_says(half: Path, inbox: Path, tmp_pat
     assert saved["bert.encoder.layer.0.attention.self.query.weight"].dtype is torch.float32
 
 
-@pytest.mark.parametrize("method", ["full", "last_layer"])
+@pytest.mark.parametrize("method", ["full", pytest.param("last_layer", marks=pytest.mark.slow)])
 def test_weights_of_the_base_that_train_do_so_in_float32(method: str, half: Path, inbox: Path, tmp_path: Path) -> None:
     adapt_core.run(keys(half, inbox, tmp_path / "run", method=method))
     with pytest.raises(InputError, match="has no adapter/ to merge"):

@@ -3,7 +3,9 @@
 Behind such a start (pissa, olora) the base has the weight W0 - s B0 A0, and the model computes with
 W0 + s (B A - B0 A0).
 Peft makes the start anew where it loads the adapter, and a start that is drawn (pissa_niter_N) is another one then.
-A saved adapter is therefore a plain one of twice the rank: [B, -B0] and [A, A0], which needs no start.
+A saved adapter is therefore a plain one of twice the rank: [B, -B0] and [A, A0], which needs no start. On a base in
+half precision W0 - s B0 A0 is rounded to its type, so that this adapter on the published base is the trained model up
+to that rounding.
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ LACKING: dict[str, tuple[Callable[[int], Any], str]] = {
 """Name -> how a checkpoint without the modules between base and classifier is made, and one of their weights."""
 
 
-@pytest.fixture(params=LACKING)
+@pytest.fixture(
+    params=[pytest.param(name, marks=[] if name.startswith("BERT") else pytest.mark.slow) for name in LACKING]
+)
 def base(request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path: Path) -> tuple[Path, str]:
     """Return a checkpoint's folder, and a weight that it lacks."""
     from transformers import AutoTokenizer
