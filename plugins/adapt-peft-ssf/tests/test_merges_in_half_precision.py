@@ -13,7 +13,12 @@ from click.testing import CliRunner
 import adapt_core
 from adapt_core.cli import cli
 from adapt_core.errors import InputError
+from adapt_core.execution.merge import merge_checked
 from adapt_core.nn.weights import read_state_dict
+from adapt_core.verification.merge import OutputComparison
+
+from .adapters import make
+from .models import CASES
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
@@ -91,6 +96,23 @@ def test_the_share_is_that_of_the_merged_weights(half: Path, inbox: Path, tmp_pa
     name = "encoder.layer.0.attention.self.query.weight"
     assert torch.equal(saved[f"bert.{name}"], state[name])
     assert result.merge["kept"] in (None, pytest.approx(0.0, abs=0.05))
+
+
+@pytest.mark.parametrize("start", [True, "pissa"])
+def test_a_trained_head_does_not_count(start: bool | str) -> None:
+    """It is in both models: an adapter that bfloat16 rounds away is not hidden by what the head has learned."""
+    case = CASES["bert"]
+    method = make("LoRA", init_lora_weights=start, target_modules=("value", "dense"))
+    model = method.attach(case.seeded().bfloat16(), case.context)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and "lora_B" in name:
+            parameter.data += 1e-5 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3))
+        elif parameter.requires_grad and "lora_" not in name:
+            parameter.data += 3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(4))
+    _, outcome = merge_checked(model, method, None, OutputComparison(case.inputs(), "random", rounded=True), "auto")
+    assert outcome is not None
+    assert outcome["kept"] is not None
+    assert outcome["kept"] < 0.5
 
 
 @pytest.mark.parametrize("start", ["pissa_niter_2", pytest.param("olora", marks=pytest.mark.slow)])
