@@ -64,8 +64,8 @@ class SupportsBatchPreview(Protocol):
 class SupportsTrainingForward(Protocol):
     """A task whose loop changes what a forward pass keeps. Optional; `adapt check` traces a batch in this context."""
 
-    def training_forward(self, model: nn.Module) -> AbstractContextManager[Any]:
-        """Return a context in which the model computes its loss as in training.
+    def training_forward(self, model: nn.Module) -> AbstractContextManager[Any] | None:
+        """Return a context in which the model computes its loss as in training, or None where that changes nothing.
 
         Args:
             model: with the method attached.

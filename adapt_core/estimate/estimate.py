@@ -177,8 +177,9 @@ def _counts(
         recomputed = plan.training.gradient_checkpointing
         batch = task.largest_batch(data)
         traced = whole_layers = activation_bytes(model, batch, device, recomputed)
-        if isinstance(task, SupportsTrainingForward):
-            with task.training_forward(model):
+        forward = task.training_forward(model) if isinstance(task, SupportsTrainingForward) else None
+        if forward is not None:
+            with forward:
                 traced = activation_bytes(model, batch, device, recomputed)
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)

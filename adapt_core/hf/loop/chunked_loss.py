@@ -59,16 +59,17 @@ class Head:
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return the logits as the model returns them, with gradients where they were wanted."""
         with torch.set_grad_enabled(self.trains):
-            logits = self.product(hidden)
-            for step in self.steps:
-                logits = step(logits)
-        return logits
+            return self._changed(self.product(hidden))
 
     def finish(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the layer's logits as the model returns them, in float32 at least."""
+        changed = self._changed(logits)
+        return changed.float() if is_half(changed.dtype) else changed
+
+    def _changed(self, logits: torch.Tensor) -> torch.Tensor:
         for step in self.steps:
             logits = step(logits)
-        return logits.float() if is_half(logits.dtype) else logits
+        return logits
 
 
 def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.Tensor:

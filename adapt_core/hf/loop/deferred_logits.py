@@ -144,15 +144,13 @@ def _elementwise(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[st
     [place] = places
     logits: DeferredLogits = args[place]
     others = [given for number, given in enumerate(args) if number != place]
-    tensors = any(isinstance(given, torch.Tensor) for given in others)
-    if not logits.is_deferred or kwargs.get("out") is not None or (tensors and name in _CASTS):
+    tensors = [given for given in others if isinstance(given, torch.Tensor)]
+    if not logits.is_deferred or (tensors and name in _CASTS) or not all(_is_by_word(t, logits) for t in tensors):
         return None
-    words = [_by_word(given, logits) if isinstance(given, torch.Tensor) else given for given in others]
-    if any(given is None for given, other in zip(words, others, strict=True) if other is not None):
-        return None
+    flat = [given.flatten() if isinstance(given, torch.Tensor) and given.dim() else given for given in others]
 
     def step(chunk: torch.Tensor) -> torch.Tensor:
-        changed: torch.Tensor = func(*words[:place], chunk, *words[place:], **kwargs)
+        changed: torch.Tensor = func(*flat[:place], chunk, *flat[place:], **kwargs)
         return changed
 
     dtype = step(torch.empty((0, logits.head.vocabulary), dtype=logits.dtype, device=logits.device)).dtype
@@ -160,12 +158,11 @@ def _elementwise(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[st
     return DeferredLogits(logits.hidden, head, dtype, logits.scored if name in _CASTS else [])
 
 
-def _by_word(other: torch.Tensor, logits: DeferredLogits) -> torch.Tensor | None:
-    """Return a tensor with one value for each word, or one for all; None for any other, and for one that trains."""
+def _is_by_word(other: torch.Tensor, logits: DeferredLogits) -> bool:
+    """Return whether a tensor that does not train has one value for each word, or one for all."""
     words = other.shape[-1] if other.dim() else 1
-    if other.numel() != words or words not in (1, logits.head.vocabulary) or other.requires_grad:
-        return None
-    return other.reshape(words) if other.dim() else other
+    alone = other.numel() == words and words in (1, logits.head.vocabulary) and other.dim() <= logits.dim()
+    return alone and not other.requires_grad
 
 
 def _moved(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> DeferredLogits | None:

@@ -108,11 +108,10 @@ def instrumented(trainer_class: type) -> type:
             return_outputs: bool = False,
             num_items_in_batch: torch.Tensor | int | None = None,
         ) -> Any:
-            with deferred_logits(self.head):
-                if not model.training:
-                    # The mean of this process's batch, as one process computes it.
-                    return super().compute_loss(model, inputs, return_outputs, None)
-                loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+            if not model.training:
+                # The mean of this process's batch, as one process computes it.
+                return super().compute_loss(model, inputs, return_outputs, None)
+            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
             share = 1.0 if self._divides(num_items_in_batch) else self.shares.next()
             if share != 1:
                 loss = loss * share
@@ -160,7 +159,8 @@ def instrumented(trainer_class: type) -> type:
 
         def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
             self.check_step(model)
-            loss: torch.Tensor = super().training_step(model, *args, **kwargs)
+            with deferred_logits(self.head):
+                loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)
             return loss

@@ -139,11 +139,12 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         collator: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] = DataCollatorWithPadding(self.tokenizer)
         return collator
 
-    def training_forward(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Return a context in which a language model computes its loss as CHUNKED_LOSS says."""
+    def training_forward(self, model: nn.Module) -> AbstractContextManager[None] | None:
+        """Return a context in which a language model's loss is computed in chunks, or None (CHUNKED_LOSS)."""
         from adapt_core.hf.loop.output_layer import deferrable_head, deferred_logits
 
-        return deferred_logits(deferrable_head(model) if self.plan.training.chunked_loss else None)
+        head = deferrable_head(model) if self.plan.training.chunked_loss else None
+        return None if head is None else deferred_logits(head)
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return the longest training examples, padded."""

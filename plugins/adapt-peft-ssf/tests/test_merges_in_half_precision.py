@@ -18,6 +18,7 @@ from adapt_core.nn.weights import read_state_dict
 from adapt_core.verification.merge import OutputComparison
 
 from .adapters import make
+from .jobs import config
 from .models import CASES
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
@@ -38,19 +39,7 @@ def half(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def keys(model: Path, inbox: Path, output: Path, **more: Any) -> dict[str, Any]:
     """Return a short run that learns little."""
-    return {
-        "TASK": "text_classification",
-        "MODEL_PATH": str(model),
-        "CUSTOM_DATASET_PATH": str(inbox),
-        "OUTPUT_DIR": str(output),
-        "MAX_TRAIN_SAMPLES": 64,
-        "MAX_EVAL_SAMPLES": 16,
-        "MAX_STEPS": 4,
-        "LR": 1e-5,
-        "NUM_WORKERS": 0,
-        "SAVE_METHOD": "safetensors",
-        **more,
-    }
+    return config(model, inbox, output, **{"MAX_EVAL_SAMPLES": 16, "MAX_STEPS": 4, "LR": 1e-5, **more})
 
 
 def changed(run: Path, base: Path) -> int:

@@ -227,6 +227,7 @@ OTHER_USES = {
     "a difference": lambda logits: logits - logits.logsumexp(-1, keepdim=True),
     "a factor for each row": lambda logits: logits * torch.arange(3)[:, None, None],
     "a quotient": lambda logits: 2 / (logits + 3),
+    "a bias with more dimensions": lambda logits: logits + torch.arange(1.0, WORDS + 1).view(1, 1, 1, -1),
     "by name": lambda logits: torch.tanh(input=logits),
     "a type of logits": lambda logits: torch.ones(WORDS).to(logits),
     "smoothed labels": lambda logits: cross_entropy(
