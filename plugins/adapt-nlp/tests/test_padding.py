@@ -55,6 +55,14 @@ def test_padding_that_changes_outputs_is_told(
     assert all(family in warning and "EVAL_BATCH_SIZE to 1" in warning for warning in warnings)
 
 
+def test_as_many_classes_as_padded_tokens_are_no_tokens(encoder: Callable[[str], Path], tmp_path: Path) -> None:
+    """Of one text the outputs are one for each class, whatever their number."""
+    rows = [{"text": f"a text of the class number {number}", "label": f"class {number}"} for number in range(24)] * 2
+    keys = {"TASK": "text_classification", "MODEL_PATH": str(encoder("bert")), "OUTPUT_DIR": str(tmp_path / "run")}
+    result = adapt_core.run({**keys, "MAX_STEPS": 1, "NUM_WORKERS": 0}, data={"train": rows, "validation": rows})
+    assert not [warning for warning in result.warnings if "padding" in warning]
+
+
 @pytest.mark.parametrize("task", ["ner", "question_answering"])
 def test_tags_and_answers_ask_too(task: str, encoder: Callable[[str], Path], tmp_path: Path) -> None:
     rows = {
