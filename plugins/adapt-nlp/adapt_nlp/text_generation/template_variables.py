@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from adapt_nlp.text_generation.templates import template_source
@@ -45,15 +46,21 @@ _GENERATION = re.compile(r"{%-?\s*(end)?generation\s*-?%}")
 
 def variable_columns(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Return the names of columns that are given to the chat template: the known ones, and all variables it has."""
+    taken = {*tokenizer.special_tokens_map, *KNOWN_VARIABLES, TEMPLATE_VARIABLES}
+    return (TEMPLATE_VARIABLES, *KNOWN_VARIABLES, *sorted(_variables(template_source(tokenizer)) - taken))
+
+
+@cache
+def _variables(template: str) -> frozenset[str]:
+    """Return the variables that a template reads and nothing but a row can give; parsed once, not for each prompt."""
     from jinja2 import Environment, TemplateSyntaxError, meta
 
     grammar = Environment(autoescape=True, extensions=["jinja2.ext.loopcontrols"])
     try:
-        named = meta.find_undeclared_variables(grammar.parse(_GENERATION.sub("", template_source(tokenizer))))
+        named = meta.find_undeclared_variables(grammar.parse(_GENERATION.sub("", template)))
     except TemplateSyntaxError:  # rendering the first row reports it
         named = set()
-    taken = {*_GIVEN, *grammar.globals, *tokenizer.special_tokens_map, *KNOWN_VARIABLES, TEMPLATE_VARIABLES}
-    return (TEMPLATE_VARIABLES, *KNOWN_VARIABLES, *sorted(named - taken))
+    return frozenset(named - {*_GIVEN, *grammar.globals})
 
 
 def read_variables(row: Mapping[str, Any], columns: Sequence[str], common: Mapping[str, Any] | None) -> dict[str, Any]:
