@@ -3,7 +3,8 @@
     AdaptError                 anything adapt raises on purpose
     ├── InputError             the user's input is at fault (exit code 2)
     │   ├── ConfigError        ... all the problems of one config, together
-    │   └── DataError          ... a row or column of the data
+    │   ├── DataError          ... a row or column of the data
+    │   └── BadInputsError     ... some of the inputs to predict
     ├── DefectError            adapt or a plugin is at fault (exit code 1)
     └── InterruptedRunError    Ctrl-C or SIGTERM ended the run (exit code 130)
 
@@ -12,7 +13,7 @@ A message says what is wrong, where, and what to do. It is shown without a trace
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -38,6 +39,21 @@ class InputError(AdaptError):
 
 class DataError(InputError):
     """A data set does not hold what the task needs; the message names file, row and column."""
+
+
+class BadInputsError(InputError):
+    """Some of the inputs to predict cannot be used. The message has the first one.
+
+    Attributes:
+        faults: number of an input, from 1 -> what follows "input 3" in its message: " is empty. Give a text."
+    """
+
+    def __init__(self, faults: Mapping[int, str]) -> None:
+        self.faults = dict(faults)
+        number, fault = next(iter(self.faults.items()))
+        others = len(self.faults) - 1
+        more = f" ({others} more input{'s' if others > 1 else ''} cannot be used.)" if others else ""
+        super().__init__(f"input {number}{fault}{more}")
 
 
 class DefectError(AdaptError):

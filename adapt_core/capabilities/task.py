@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.contracts import LoadedModel, TaskData
-    from adapt_core.execution.rows import Rows
+    from adapt_core.execution.rows import Table
     from adapt_core.run_folder.paths import RunFolder
 
 
@@ -151,8 +151,11 @@ class SupportsHubUpload(Protocol):
 class SupportsTestPrediction(Protocol):
     """A task that predicts its test split when the run has finished. Optional; DO_PREDICT needs it."""
 
-    def test_inputs(self) -> Rows | None:
-        """Return the rows of the test split, with or without labels; None where the data has none."""
+    def test_inputs(self) -> Table | None:
+        """Return the rows of the test split, with or without labels; None where the data has none.
+
+        Where `read_inputs` or `predict` raises `BadInputsError` for some of them, the others are predicted.
+        """
 
 
 @runtime_checkable

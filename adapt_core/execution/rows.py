@@ -34,6 +34,9 @@ SPLITS = ("train", "validation", "test")
 Rows: TypeAlias = "Sequence[Mapping[str, Any]] | Dataset | DataFrame"
 """Rows of a table: a list of dicts, a datasets.Dataset or a pandas DataFrame."""
 
+Table: TypeAlias = "Sequence[Mapping[str, Any]] | Dataset"
+"""Rows that can be counted and chosen by number: a list of dicts or a datasets.Dataset."""
+
 Image: TypeAlias = "PillowImage.Image | numpy.ndarray[Any, Any]"
 """An image of Pillow, or an array of uint8: (height, width), or (height, width, channels) with 3 or 4 channels."""
 

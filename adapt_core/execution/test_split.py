@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
-from adapt_core.errors import InputError
+from adapt_core.errors import BadInputsError, InputError
 from adapt_core.execution.components import require_test_prediction
 from adapt_core.execution.finished_run import FinishedRun
-from adapt_core.execution.rows import as_arguments
+from adapt_core.execution.rows import Table, as_arguments
 from adapt_core.run_folder.claims import placed_folder
+from adapt_core.run_folder.files import write_bytes
 from adapt_core.run_folder.names import PREDICTIONS
 from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.predictions import seal_predictions
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE = "test.jsonl"
 """In `predictions/`: a line for each row of the test split."""
+
+_SHOWN = 5
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +33,8 @@ log = logging.getLogger(__name__)
 def predict_test_split(plan: Plan, *, trust: bool) -> None:
     """Predict the test split with the model that a run has saved, where DO_PREDICT asks for it and no run has done it.
 
-    The run has finished: where a row cannot be predicted, or the file not be written, none is, and the log says why.
+    The run has finished: a row that cannot be predicted has the reason in place of a prediction, and where none can be,
+    or the file not be written, the log says why.
 
     Args:
         plan: of the run.
@@ -47,22 +55,64 @@ def predict_test_split(plan: Plan, *, trust: bool) -> None:
         if rows is None:
             log.warning("DO_PREDICT: the data has no test split, so nothing is predicted.")
             return
-        inputs = finished.task.read_inputs(as_arguments(rows))
         refuse(run, Ownership.of(run).foreign(PREDICTIONS))
-        log.info("predicting the %d rows of the test split", len(inputs))
-        predictions = finished.task.predict(finished.model(), finished.folder.model, inputs)
-        lines = (json.dumps({**kept, **found}, ensure_ascii=False) for kept, found in _beside(rows, predictions))
-        with placed_folder(run, PREDICTIONS) as temporary:
-            (temporary / FILE).write_bytes("".join(f"{line}\n" for line in lines).encode())
+        log.info("predicting the %d rows of the test split", len(rows))
+        lines = (
+            json.dumps({**_cells(row), **found}, ensure_ascii=False)
+            for row, found in zip(rows, _answers(finished, rows), strict=True)
+        )
+        _write(run, "".join(f"{line}\n" for line in lines).encode())
     except InputError as error:
         log.warning("the test split is not predicted: %s", error)
         return
     log.info("predictions of the test split: %s", file)
 
 
-def _beside(rows: Any, predictions: Sequence[Mapping[str, Any]]) -> Iterable[tuple[dict[str, Any], Mapping[str, Any]]]:
-    """Yield each prediction with the cells of its row that are text or numbers, which tell rows apart (`id`)."""
-    tables = rows if len(rows) == len(predictions) else repeat({})
-    for row, prediction in zip(tables, predictions, strict=False):
-        cells = row.items() if isinstance(row, Mapping) else ()
-        yield {name: cell for name, cell in cells if isinstance(cell, (str, int, float))}, prediction
+def _answers(finished: FinishedRun, rows: Table) -> list[Mapping[str, Any]]:
+    """Return the prediction of each row, or {"error": reason} where it has none.
+
+    Raises:
+        BadInputsError: no row can be predicted.
+    """
+    answers: list[Mapping[str, Any]] = [{}] * len(rows)
+    good = list(range(len(rows)))
+    model: nn.Module | None = None
+    while True:
+        try:
+            inputs = finished.task.read_inputs(as_arguments(_only(rows, good)))
+            model = finished.model() if model is None else model
+            predictions = finished.task.predict(model, finished.folder.model, inputs)
+        except BadInputsError as error:
+            if len(error.faults) == len(good):
+                raise
+            bad = {good[number - 1]: fault.removeprefix(":").strip() for number, fault in error.faults.items()}
+            for row, fault in list(bad.items())[:_SHOWN]:
+                log.warning("the test split: row %d has no prediction: %s", row + 1, fault)
+            if len(bad) > _SHOWN:
+                log.warning("the test split: %d more rows have no prediction.", len(bad) - _SHOWN)
+            for row, fault in bad.items():
+                answers[row] = {"error": fault}
+            good = [row for row in good if row not in bad]
+            continue
+        for row, prediction in zip(good, predictions, strict=True):
+            answers[row] = prediction
+        return answers
+
+
+def _only(rows: Table, numbers: Sequence[int]) -> Table:
+    return [rows[number] for number in numbers] if isinstance(rows, Sequence) else rows.select(numbers)
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str | int | float]:
+    """Return the cells of a row that are text or numbers: they tell rows apart (`id`)."""
+    return {name: cell for name, cell in row.items() if isinstance(cell, (str, int, float))}
+
+
+def _write(run: Path, lines: bytes) -> None:
+    """Write the file into `predictions/`, beside what the task has drawn there; see `fresh_predictions`."""
+    if PREDICTIONS in Ownership.of(run).written and (run / PREDICTIONS).is_dir():
+        write_bytes(run / PREDICTIONS / FILE, lines)
+        seal_predictions(run)
+        return
+    with placed_folder(run, PREDICTIONS) as temporary:
+        (temporary / FILE).write_bytes(lines)

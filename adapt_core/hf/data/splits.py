@@ -116,14 +116,24 @@ def leave_out_unlabelled_test(splits: dict[str, Dataset], target: str, plan: Pla
         known = {cell for value in column_values(train, target) for cell in _cells(value)}
         if values & known - {None, ""}:
             return
+    say_test_left_out(plan, f"no labels in column {target!r}")
+    del splits["test"]
+
+
+def say_test_left_out(plan: Plan, lacks: str) -> None:
+    """Warn that the test split is not evaluated, and say how it is predicted.
+
+    Args:
+        plan: for DO_PREDICT.
+        lacks: what it has not ("no class folders").
+    """
     log.warning(
-        "the test split has no labels in column %r, so it is left out of the evaluation. %s",
-        target,
+        "the test split has %s, so it is left out of the evaluation. %s",
+        lacks,
         "It is predicted when the run has finished."
         if plan.run.do_predict
-        else "DO_PREDICT: true predicts it when the run has finished, and adapt predict its file at any time.",
+        else "DO_PREDICT: true predicts it when the run has finished, and adapt predict its files at any time.",
     )
-    del splits["test"]
 
 
 def _cells(value: object) -> list[str | None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.errors import DataError, InputError
+from adapt_core.errors import BadInputsError, DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
 from adapt_core.hf.data.source import load_raw
 from adapt_core.hf.data.tables.read import READERS
@@ -137,13 +137,17 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
     rows = _expand(arguments, lambda path: file_column(path, plan, column))
     if not rows:
         raise InputError("adapt predict needs at least one text or file.")
-    words = [row.split() if isinstance(row, str) else list(row or ()) for row in rows]
-    for number, row in enumerate(words, start=1):
-        if not row or not all(isinstance(word, str) and word.strip() for word in row):
-            raise InputError(f"input {number} is neither a text nor a list of words. Give one of them.")
-        if any(map(has_surrogates, row)):
-            raise InputError(f"input {number} is not Unicode (it holds half of a surrogate pair). Give a text.")
+    words = [row.split() if isinstance(row, str) else list(row) if isinstance(row, list) else [] for row in rows]
+    require_inputs(map(_words_fault, words))
     return words
+
+
+def _words_fault(words: Sequence[object]) -> str | None:
+    if not words or not all(isinstance(word, str) and word.strip() for word in words):
+        return " is neither a text nor a list of words. Give one of them."
+    if any(has_surrogates(str(word)) for word in words):
+        return " is not Unicode (it holds half of a surrogate pair). Give a text."
+    return None
 
 
 def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -196,7 +200,20 @@ def _expand(arguments: Sequence[str], read: Callable[[Path], Iterable[Any]]) -> 
 def _require_texts(texts: list[Any]) -> list[str]:
     if not texts:
         raise InputError("adapt predict needs at least one text or file.")
-    for number, text in enumerate(texts, start=1):
-        if text_fault(text):
-            raise InputError(f"input {number} {text_fault(text)}. Give a text.")
+    faults = map(text_fault, texts)
+    require_inputs(None if fault is None else f" {fault}. Give a text." for fault in faults)
     return texts
+
+
+def require_inputs(faults: Iterable[str | None]) -> None:
+    """Refuse the inputs that have a fault.
+
+    Args:
+        faults: for each input what follows its name in a message (" is empty. Give a text."), or None.
+
+    Raises:
+        BadInputsError: one has.
+    """
+    found = {number: fault for number, fault in enumerate(faults, start=1) if fault is not None}
+    if found:
+        raise BadInputsError(found)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
     from typing_extensions import TypeVar
 
-    from adapt_core.execution.rows import Rows
+    from adapt_core.execution.rows import Table
 
     TextParamsT = TypeVar("TextParamsT", bound=TextParams, default=Any)
 else:  # typing's own TypeVar takes a default from Python 3.13 on
@@ -224,7 +224,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         load = partial(AutoTokenizer.from_pretrained, folder, local_files_only=True, trust_remote_code=trust)
         return guarded(str(folder), load)
 
-    def test_inputs(self) -> Rows | None:
+    def test_inputs(self) -> Table | None:
         """Return the rows of the test split, with or without labels; None where the data has none."""
         return load_raw(self.plan.data).get("test")
 

@@ -74,9 +74,37 @@ def test_without_the_key_nothing_is_predicted_and_the_log_names_it(
 def test_a_row_that_cannot_be_predicted_does_not_fail_the_finished_run(
     run: Callable[..., Any], data: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result = run(**data(train=FILMS, test=[{"text": "a film"}, {"text": ""}]), DO_PREDICT=True)
+    result = run(**data(train=FILMS, test=[{"text": ""}, {"text": None}]), DO_PREDICT=True)
     assert result.steps
-    assert "the test split is not predicted: input 2 is empty" in caplog.text
+    assert (
+        "the test split is not predicted: input 1 is empty. Give a text. (1 more input cannot be used.)" in caplog.text
+    )
+
+
+def test_the_other_rows_are_predicted_and_a_bad_one_says_why_not(
+    run: Callable[..., Any], data: Folder, tmp_path: Path, tiny_llama: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"id": 0, "text": "good film"}, {"id": 1, "text": ""}, {"id": 2, "text": None}, {"id": 3, "text": "bad"}]
+    result = run(**data(train=FILMS, test=rows), DO_PREDICT=True)
+    first, empty, missing, last = predicted(result)
+    assert [first, last] == [
+        {"id": row["id"], **answer}
+        for row, answer in zip((rows[0], rows[3]), adapt_core.predict(result, ["good film", "bad"]), strict=True)
+    ]
+    assert empty == {"id": 1, "text": "", "error": "is empty. Give a text."}
+    assert missing == {"id": 2, "error": "is missing (null). Give a text."}
+    assert "the test split: row 2 has no prediction: is empty. Give a text." in caplog.text
+
+    asked = [{"id": n, "prompt": "good?", "completion": " film"} for n in range(20)]
+    (tmp_path / "data").rename(tmp_path / "films")
+    given = data(
+        train=asked, test=[{"id": 7, "prompt": "good?"}, {"id": 8, "prompt": 5}, {"id": 9, "prompt": "x " * 999}]
+    )
+    changes = {"TASK": "text_generation", "MODEL_PATH": str(tiny_llama), "OUTPUT_DIR": str(tmp_path / "written")}
+    written, number, long = predicted(run(**given, **changes, DO_PREDICT=True, max_new_tokens=2))
+    assert (written["id"], written["prompt"]) == (7, "good?")
+    assert (number["id"], number["error"]) == (8, "'prompt' is int 5, not text. Give a text.")
+    assert "tokens; the model takes prompts of 1 to" in long["error"]
 
 
 def test_a_finished_run_is_resumed_for_a_test_split_that_it_has_not_predicted(
@@ -166,7 +194,24 @@ def test_tags_answers_and_written_texts(
     turns = [{"role": "user", "content": "good?"}, {"role": "assistant", "content": "film"}]
     chats = [{"id": n, "messages": turns} for n in range(20)]
     (tmp_path / "data").rename(tmp_path / "texts-data")
-    given = data(train=chats, test=chats[:2])
+    given = data(train=chats, test=[chats[0], {"id": 1, "messages": turns[:1]}])
     changes = {"TASK": "text_generation", "MODEL_PATH": str(tiny_llama), "OUTPUT_DIR": str(tmp_path / "chats")}
-    found = predicted(run(**given, **changes, DO_PREDICT=True, max_new_tokens=2))
+    found = predicted(run(**given, **changes, DO_PREDICT=True, max_new_tokens=2, SKIP_BAD_ROWS=True))
     assert [(row["id"], row["prompt"]) for row in found] == [(0, "good?"), (1, "good?")]
+
+
+@pytest.mark.parametrize("asked", [{"prompt": "good?"}, {"messages": [{"role": "user", "content": "good?"}]}])
+def test_questions_without_answers_are_left_out_of_the_evaluation_and_answered(
+    asked: dict[str, Any],
+    run: Callable[..., Any],
+    data: Folder,
+    tiny_llama: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = {"role": "assistant", "content": "film"}
+    answered = {"messages": [*asked["messages"], answer]} if "messages" in asked else {**asked, "completion": " film"}
+    keys = {"TASK": "text_generation", "MODEL_PATH": str(tiny_llama), "max_new_tokens": 2, "DO_PREDICT": True}
+    result = run(**data(train=[answered] * 20, test=[{"id": n, **asked} for n in (3, 5)]), **keys)
+    assert result.metrics["test"] is None
+    assert [(row["id"], row["prompt"]) for row in predicted(result)] == [(3, "good?"), (5, "good?")]
+    assert "so it is left out of the evaluation. It is predicted when the run has finished" in caplog.text

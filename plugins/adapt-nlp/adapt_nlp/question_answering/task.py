@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.columns import text_fault
 from adapt_core.hf.models.tokenizers import positions_of, require_fast
-from adapt_core.hf.tasks.inputs import read_records
+from adapt_core.hf.tasks.inputs import read_records, require_inputs
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
@@ -146,11 +146,13 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         """
         context, question, _ = columns(self.plan)
         records = read_records(arguments, self.plan, {context: "input_column", question: "input_question_column"})
-        for number, record in enumerate(records, start=1):
-            for name in (context, question):
-                if text_fault(record.get(name)):
-                    example = json.dumps({question: "Where did Ada live?", context: "Ada lived in London."})
-                    raise InputError(f"input {number}: {name!r} {text_fault(record.get(name))}. Give {example}")
+        example = json.dumps({question: "Where did Ada live?", context: "Ada lived in London."})
+
+        def fault(record: Mapping[str, Any]) -> str | None:
+            wrong = next((name for name in (context, question) if text_fault(record.get(name))), None)
+            return None if wrong is None else f": {wrong!r} {text_fault(record.get(wrong))}. Give {example}"
+
+        require_inputs(map(fault, records))
         return records
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.texts import row_text
 from adapt_core.hf.models.attention import class_of
 from adapt_core.hf.models.tokenizers import length_limit
+from adapt_core.hf.tasks.inputs import require_inputs
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
@@ -123,9 +124,8 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         tokenizer = self.saved_tokenizer(folder)
         texts = [str(text) for text in inputs]
         end = self._end_token(module.config, tokenizer)
-        for number, text in enumerate(texts, start=1):
-            if end_fault(text, end):
-                raise InputError(f"input {number} {end_fault(text, end)}. Remove it from the text.")
+        faults = (end_fault(text, end) for text in texts)
+        require_inputs(None if fault is None else f" {fault}. Remove it from the text." for fault in faults)
         return [dict(found) for found in self._classify(model, tokenizer, texts)]
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:

@@ -13,13 +13,14 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError
 from adapt_core.hf.data.cache import Batch
-from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.labels import IGNORED
 from adapt_core.hf.data.rows import Encoding, prepare_rows
-from adapt_core.hf.data.splits import load_splits
+from adapt_core.hf.data.splits import leave_out_unlabelled_test, load_splits, say_test_left_out
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import common_length, render, say_how_answers_end
+from adapt_nlp.text_generation.chat import ASSISTANT, common_length, render, say_how_answers_end
+from adapt_nlp.text_generation.conversation_faults import turns_of
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
 from adapt_nlp.text_generation.row_formats import TOOLS, RowFormat, find_row_format
 from adapt_nlp.text_generation.row_texts import RowTexts
@@ -62,6 +63,7 @@ def prepare_documents(
     """
     raw = load_splits(plan)
     row_format = find_row_format(plan, next(iter(raw.values())), tokenizer)
+    _leave_out_unanswered_test(raw, row_format, plan)
     for split, rows in raw.items():
         require_columns(rows, row_format.columns, split)
     if row_format.is_chat:
@@ -96,6 +98,23 @@ def prepare_documents(
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: reader.faults(rows), encoding)
     data.stats["form"] = row_format.kind
     return data, row_format
+
+
+def _leave_out_unanswered_test(raw: dict[str, Dataset], row_format: RowFormat, plan: Plan) -> None:
+    """Remove a test split whose rows are asked and not answered, with a warning."""
+    if row_format.kind == "text" or "test" not in raw or "train" not in raw:
+        return
+    column, key = row_format.columns[-1]
+    if len(row_format.columns) > 1 and key == "target_column":
+        leave_out_unlabelled_test(raw, column, plan)
+        return
+    turns = (
+        [turns_of(cell) for cell in column_values(raw["test"], column)] if column in raw["test"].column_names else []
+    )
+    roles = {turn.get("role") for cell in turns if isinstance(cell, list) for turn in cell if isinstance(turn, Mapping)}
+    if roles and ASSISTANT not in roles:
+        say_test_left_out(plan, f"no answer of the assistant in column {column!r}")
+        del raw["test"]
 
 
 def _prepare_conversations(plan: Plan[TextGenerationParams], tokenizer: PreTrainedTokenizerBase) -> None:

@@ -165,6 +165,33 @@ def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name
     return str(given[column])
 
 
+def require_room(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: Mapping[str, MarkedText], *, is_chat: bool
+) -> list[list[int]]:
+    """Return the tokens of prompts, after checking that the model can write behind each. The arguments are those of
+    `generate_texts`.
+
+    Raises:
+        InputError: a prompt is empty, or leaves no room within the model's positions.
+    """
+    before = [] if is_chat else added_tokens(tokenizer)[0]
+    tokens = [ids for ids, _ in tokenize_marked(tokenizer, list(prompts.values()))]
+    rows = [ids if ids[: len(before)] == before else [*before, *ids] for ids in tokens]
+    positions = _positions(model)
+    for name, ids in zip(prompts, rows, strict=True):
+        if not ids:
+            raise InputError(f"{name} has no tokens: give a text.")
+        if positions is not None and len(ids) >= positions:
+            raise InputError(f"{name} has {len(ids)} tokens; the model takes prompts of 1 to {positions - 1}.")
+    return rows
+
+
+def _positions(model: nn.Module) -> int | None:
+    module: Any = model
+    positions = getattr(module.config.get_text_config(), "max_position_embeddings", None)
+    return positions if isinstance(positions, int) and positions > 0 else None
+
+
 def generate_texts(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
@@ -194,19 +221,11 @@ def generate_texts(
     from adapt_core.distributed.sharding import compute_device
 
     module: Any = model
-    before = [] if is_chat else added_tokens(tokenizer)[0]
-    tokens = [ids for ids, _ in tokenize_marked(tokenizer, list(prompts.values()))]
-    rows = [ids if ids[: len(before)] == before else [*before, *ids] for ids in tokens]
-    for name, ids in zip(prompts, rows, strict=True):
-        if not ids:
-            raise InputError(f"{name} has no tokens: give a text.")
+    rows = require_room(model, tokenizer, prompts, is_chat=is_chat)
     encoded = tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt")
     longest = encoded["input_ids"].shape[1]
-    positions = getattr(module.config.get_text_config(), "max_position_embeddings", None)
-    room = positions - longest if isinstance(positions, int) and positions > 0 else params.max_new_tokens
-    for name, length in zip(prompts, encoded["attention_mask"].sum(dim=1).tolist(), strict=True):
-        if length == longest and room < 1:
-            raise InputError(f"{name} has {length} tokens; the model takes prompts of 1 to {(positions or 2) - 1}.")
+    positions = _positions(model)
+    room = params.max_new_tokens if positions is None else positions - longest
     sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
     device = compute_device(model)
     with torch.inference_mode():

@@ -13,7 +13,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
-from adapt_core.errors import InputError
+from adapt_core.errors import BadInputsError, InputError
 from adapt_core.evaluation import spread
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.language import LanguageTask
@@ -25,7 +25,13 @@ from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import end_of_answer
 from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
-from adapt_nlp.text_generation.predict import as_prompt, generate_texts, read_prompts, without_last_answer
+from adapt_nlp.text_generation.predict import (
+    as_prompt,
+    generate_texts,
+    read_prompts,
+    require_room,
+    without_last_answer,
+)
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
 from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat
 from adapt_nlp.text_generation.template_variables import TEMPLATE_VARIABLES, names_fault
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from adapt_core.execution.rows import Rows
+    from adapt_core.execution.rows import Table
 
 _DEFAULT_LIMIT = attrs.fields(TextGenerationParams).max_seq_length.default
 
@@ -192,7 +198,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
         return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"
 
-    def test_inputs(self) -> Rows | None:
+    def test_inputs(self) -> Table | None:
         """Return the rows of the test split, conversations without their last answer; None where there is none."""
         rows = super().test_inputs()
         return None if rows is None else [without_last_answer(row) for row in rows]
@@ -210,10 +216,20 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         if is_chat:
             prepare_template(tokenizer)
         seed_everything(self.plan.training.seed)
-        results = []
+        prompts, faults = [], {}
         for number, given in enumerate(inputs, start=1):
             name = f"input {number}"
-            prompt = as_prompt(given, self.plan, tokenizer, name, is_chat=is_chat)
+            try:
+                prompt = as_prompt(given, self.plan, tokenizer, name, is_chat=is_chat)
+                require_room(model, tokenizer, {name: prompt.marked}, is_chat=is_chat)
+                prompts.append(prompt)
+            except InputError as error:
+                faults[number] = str(error).removeprefix(name)
+        if faults:
+            raise BadInputsError(faults)
+        results = []
+        for number, prompt in enumerate(prompts, start=1):
+            name = f"input {number}"
             [text] = generate_texts(model, tokenizer, {name: prompt.marked}, self.params, is_chat=is_chat)
             results.append({"prompt": prompt.asked, "generated_text": text})
             if not text.strip():
