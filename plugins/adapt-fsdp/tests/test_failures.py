@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from adapt_core.run_folder.checkpoints import newest_complete, step_of
 
 Start = Callable[..., Any]
 Gone = Callable[[list[int]], bool]
@@ -101,6 +104,54 @@ def test_memory_that_runs_out_on_one_rank_is_the_input_s_fault(
     assert code == 2
     assert errors.count("error:") == 1
     assert "rank 1: out of memory at step 2: lower BATCH_SIZE" in errors
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own of 48 MB."""
+    if shutil.which("mount") is None:
+        pytest.skip("needs the command mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=48m", "none", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs to mount a small file system: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [{"DDP": True}, {"DDP": False, "FSDP": True}], ids=["ddp", "fsdp"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_disk_that_fills_up_ends_every_rank_with_one_message(
+    keys: dict[str, Any],
+    start: Start,
+    fault: Callable[[int, str], dict[str, str]],
+    gone: Gone,
+    small_disk: Path,
+    rank: int,
+    launcher: dict[str, Any],
+) -> None:
+    filler = small_disk / "filler"
+    fill = f"os.system('cat /dev/zero > {filler} 2> /dev/null')"
+    changes = {**launcher, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "OUTPUT_DIR": str(small_disk / "run")}
+    run = start({**keys, **changes}, env=fault(rank, fill))
+    workers = run.wait_for_step(1)
+    code, errors = run.end()
+    assert code == 2, errors
+    assert errors.count("error:") == 1, errors
+    assert "no space is left on the disk" in errors
+    assert "--resume" in errors
+    assert "Traceback" not in errors
+    assert gone(list(workers.values()))
+    checkpoint = newest_complete(small_disk / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert step_of(checkpoint) == 2
+    filler.unlink()
+    code, errors = start({**keys, **changes}, "--resume").end()
+    assert code == 0, errors
+    assert json.loads((small_disk / "run" / "result.json").read_text())["steps"] == 8
 
 
 @pytest.mark.slow

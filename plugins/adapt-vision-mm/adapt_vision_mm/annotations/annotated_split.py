@@ -61,13 +61,17 @@ class AnnotatedImage:
 
 @attrs.frozen(kw_only=True)
 class Category:
-    """A class: its id in the annotations, its name, and for poses its keypoints, skeleton (0-based) and sigmas."""
+    """A class: its id in the annotations, its name, and for poses its keypoints, skeleton, sigmas and mirrored pairs.
+
+    Skeleton and `flip_pairs`, the keypoints that change places in a mirrored image, are positions of keypoints from 0.
+    """
 
     id: int
     name: str
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     sigmas: tuple[float, ...] = ()
+    flip_pairs: tuple[tuple[int, int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +133,7 @@ def categories_from_data(data: Any) -> tuple[Category, ...]:
                 keypoints=tuple(map(str, one["keypoints"])),
                 skeleton=tuple((int(start), int(end)) for start, end in one["skeleton"]),
                 sigmas=tuple(map(float, one["sigmas"])),
+                flip_pairs=tuple((int(one), int(other)) for one, other in one.get("flip_pairs", ())),
             )
             for one in data
         )

@@ -11,7 +11,7 @@ from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, Category
 _MIN_POLYGON = 6
 
 TOLERANCE = 1.0
-"""Pixels that a box or a polygon may extend beyond its image (rounding)."""
+"""Pixels that a box, a polygon or a keypoint may lie beyond its image (rounding)."""
 
 
 def mask_defect(annotation: Mapping[str, Any], _: Category, image: AnnotatedImage) -> str | None:

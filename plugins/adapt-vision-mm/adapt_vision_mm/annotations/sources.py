@@ -128,6 +128,18 @@ def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
     )
 
 
+def find_test_folder(plan: Plan[MmParams]) -> Path | None:
+    """Return the folder of the test split's images where it has no annotations: TEST_DIR, or one of a standard name.
+
+    Raises:
+        InputError: TEST_DIR does not exist.
+    """
+    root = dataset_root(plan)
+    named = _image_folder(root, plan.data.test_dir, "test")
+    places = [root / above / f"test{year}" for above in ("", "images") for year in ("", "2017", "2014")]
+    return named or next((place for place in places if place.is_dir()), None)
+
+
 def _default_name(params: MmParams, split: SplitName) -> object:
     return attrs.fields_dict(type(params))[f"{split}_ann_file"].default
 

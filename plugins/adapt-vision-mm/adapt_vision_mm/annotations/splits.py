@@ -10,7 +10,7 @@ import attrs
 
 from adapt_core.errors import DataError
 from adapt_core.hf.data.selection import held_out, sample
-from adapt_core.hf.data.splits import DEFAULT_SHARE
+from adapt_core.hf.data.splits import DEFAULT_SHARE, say_test_left_out
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.sources import SplitName, SplitNotFoundError, SplitSource, find_source
@@ -52,6 +52,9 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         except SplitNotFoundError:
             if split == "val" and not plan.data.val_dir and (plan.data.data_split or not source.given):
                 continue  # held out from the training split below
+            if split == "test" and not source.given:
+                say_test_left_out(plan, f"no annotation file in {source.image_folder}")
+                continue
             raise
         found[split] = match_classes(found[split], found["train"])
     if "val" not in found and plan.training.do_eval:

@@ -13,18 +13,21 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
-from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.labels import Labels, read_labels
-from adapt_core.hf.data.source import locate_files
-from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits
+from adapt_core.hf.data.source import load_raw, locate_files
+from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits, say_test_left_out
 from adapt_core.hf.models.logging import quiet_libraries
 
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.decoder import find_defect
-from adapt_vision_mm.images.folders import find_split_folders, iterate_images, warn_of_unlabelled
+from adapt_vision_mm.images.folders import find_split_folders, find_unlabelled_test, iterate_images, warn_of_unlabelled
+from adapt_vision_mm.images.inputs import list_images
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from adapt_core.execution.rows import Table
 
 DECODED_BYTES = 64 * 2**20
 """Images are decoded before training up to this many bytes in all; of the others only the header is read."""
@@ -75,6 +78,8 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     folders = find_split_folders(plan.data)
     if folders is not None:
         warn_of_unlabelled(plan.data, folders)
+        if find_unlabelled_test(plan.data) is not None:
+            say_test_left_out(plan, "no class folders")
         image, label = "image", "label"
         base: tuple[Path, ...] = ()
         raw = {split: _from_folder(folder, skip_empty=plan.data.skip_bad_rows) for split, folder in folders.items()}
@@ -97,6 +102,35 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
             log.warning("%s: %d unusable images are skipped (SKIP_BAD_ROWS).", split, dropped)
     stats["classes"] = len(labels.names)
     return Rows(splits=splits, image=image, label=label, labels=labels, base=base, stats=stats)
+
+
+def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
+    """Return the images of the test split as rows with `image`, with or without labels; None where there are none.
+
+    Raises:
+        InputError: its place does not exist, or it has no images.
+    """
+    quiet_libraries()
+    folders = find_split_folders(plan.data)
+    if folders is not None:
+        if "test" in folders:
+            found = iterate_images(folders["test"], skip_empty=True)
+            return [{"image": str(path)} for path, _ in found]
+        place = find_unlabelled_test(plan.data)
+        return None if place is None else [{"image": str(path)} for path in list_images([str(place)])]
+    image = str(plan.data.input_column or plan.task.params.dataset_text_field)
+    rows = load_raw(plan.data).get("test")
+    if rows is None:
+        return None
+    require_columns(rows, [(image, "input_column")], "test")
+    rows = _undecoded(rows, image)
+    if image != "image":
+        rows = rows.remove_columns([name for name in rows.column_names if name == "image"])
+        rows = rows.rename_column(image, "image")
+    if getattr(rows.features["image"], "dtype", None) not in _TEXT:
+        return rows
+    base = _base_folders(plan)
+    return [{**row, "image": row["image"] and str(image_source(row["image"], base))} for row in rows]
 
 
 def _from_folder(folder: Path, *, skip_empty: bool) -> Dataset:

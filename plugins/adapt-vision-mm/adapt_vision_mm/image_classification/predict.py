@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
+from adapt_core.errors import BadInputsError, DataError
 from adapt_core.run_folder.files import write_text
 
-from adapt_vision_mm.images.decoder import read_rgb
+from adapt_vision_mm.images.decoder import find_defect, read_rgb
 from adapt_vision_mm.images.output_files import number_outputs, shown_path
 
 if TYPE_CHECKING:
@@ -77,11 +78,28 @@ def _best_classes(
     model: nn.Module, transform: Transform, names: Sequence[str], paths: Sequence[Path]
 ) -> Iterator[dict[str, float]]:
     for start in range(0, len(paths), _BATCH):
-        pixels = torch.stack([transform(read_rgb(path)) for path in paths[start : start + _BATCH]])
+        pixels = _read(paths, range(start, min(start + _BATCH, len(paths))), transform)
         with torch.inference_mode():
             scores, ids = class_probabilities(model, pixels).topk(min(_BEST, len(names)))
         for values, classes in zip(scores.tolist(), ids.tolist(), strict=True):
             yield {names[number]: round(value, 6) for value, number in zip(values, classes, strict=True)}
+
+
+def _read(paths: Sequence[Path], numbers: Sequence[int], transform: Transform) -> torch.Tensor:
+    """Return some of the images, float (rows, 3, height, width).
+
+    Raises:
+        BadInputsError: some are damaged behind their header.
+    """
+    pixels, faults = [], {}
+    for number in numbers:
+        try:
+            pixels.append(transform(read_rgb(paths[number])))
+        except DataError:
+            faults[number + 1] = f": {paths[number]} {find_defect(paths[number])}. Give an image, or a folder of them."
+    if faults:
+        raise BadInputsError(faults)
+    return torch.stack(pixels)
 
 
 def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from adapt_core.execution.rows import Table
+
     from adapt_vision_mm.image_classification.backends.base import Backend
     from adapt_vision_mm.image_classification.transforms import Transforms
 
@@ -213,6 +215,12 @@ class ImageClassification(HubUpload):
         found = classify_files(model, transform, names, paths, fresh_predictions(folder.parent, paths))
         seal_predictions(folder.parent)
         return [dict(prediction) for prediction in found]
+
+    def test_inputs(self) -> Table | None:
+        """Return the images of the test split, with or without labels; None where the data has none."""
+        from adapt_vision_mm.image_classification.data import test_images
+
+        return test_images(self.plan)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return image files, all images in folders, and the paths in .txt and .jsonl lists."""

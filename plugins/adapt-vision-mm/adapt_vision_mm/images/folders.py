@@ -28,6 +28,9 @@ _SYSTEM_FOLDERS = frozenset(
 )
 """Case-folded names of folders that systems, not users, put next to files; hidden ones begin with a dot."""
 
+IMAGE_LISTS = (".txt", ".jsonl")
+"""Suffixes of files that name images."""
+
 _KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
 
 
@@ -35,7 +38,8 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
     """Return the folder of each split, whose subfolders are the classes; None if the data has no such folders.
 
     TRAIN_DIR, VAL_DIR and TEST_DIR name them (inside CUSTOM_DATASET_PATH, or anywhere). Otherwise CUSTOM_DATASET_PATH
-    contains folders named train, val (valid, validation, dev) and test, or is the training split itself.
+    contains folders named train, val (valid, validation, dev) and test, or is the training split itself. A test split
+    without classes is left out, see `find_unlabelled_test`.
 
     Raises:
         InputError: a path does not exist, or a folder contains no class folder.
@@ -43,6 +47,8 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
     root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
     explicit = {split: _explicit(split, given, root) for split, given in named.items() if given}
+    if "test" in explicit and _is_unlabelled(explicit["test"]):
+        del explicit["test"]
     found = dict(explicit)
     if root is not None and root.is_dir() and "train" not in explicit:
         found = {**_within(root), **explicit}
@@ -52,6 +58,28 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
     for split, folder in folders.items():
         _require_classes(folder, split)
     return folders
+
+
+def find_unlabelled_test(data: DataParams) -> Path | None:
+    """Return the test split that `find_split_folders` leaves out: a folder of images, or a list of them (.txt, .jsonl).
+
+    It is TEST_DIR, or the folder named test beside that of the training split.
+    """
+    root = local_root(data)
+    if data.test_dir:
+        places = [_explicit("test", data.test_dir, root)]
+    elif root is not None and root.is_dir() and not data.train_dir and "train" in _within_names(root):
+        inside = _within_names(root)
+        places = [inside[name] for name in SPLIT_NAMES["test"] if name in inside]
+    else:
+        places = []
+    return next(filter(_is_unlabelled, places), None)
+
+
+def _is_unlabelled(place: Path) -> bool:
+    if place.is_file():
+        return place.suffix.casefold() in IMAGE_LISTS
+    return not list_class_folders(place) and bool(_images_in(place))
 
 
 def _explicit(split: str, given: str, root: Path | None) -> Path:
@@ -68,16 +96,18 @@ def _explicit(split: str, given: str, root: Path | None) -> Path:
 def _within(root: Path) -> dict[str, Path]:
     if _is_table(root):
         return {}
-    folders = {
-        path.name.casefold(): path for path in sorted(root.iterdir()) if path.is_dir() and not is_foreign(path.name)
-    }
-    folders = {name: path for name, path in folders.items() if not holds_runs(path)}
+    folders = _within_names(root)
     named = {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
     splits = {split: path for split, path in named.items() if list_class_folders(path)}
     if "train" in named and len(named) > 1:
         # Next to another split, train is a split and not a class; without class folders in it, it is refused.
         splits.setdefault("train", named["train"])
     return splits if "train" in splits or ("validation" in splits and len(folders) == 1) else {"train": root}
+
+
+def _within_names(root: Path) -> dict[str, Path]:
+    """Return the folders inside a folder by their names in lower case, without those of runs and of the system."""
+    return {name.casefold(): path for name, path in list_class_folders(root).items()}
 
 
 def _is_table(root: Path) -> bool:

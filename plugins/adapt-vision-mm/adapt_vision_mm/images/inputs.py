@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adapt_core.errors import InputError
+from adapt_core.errors import BadInputsError, InputError
+from adapt_core.hf.tasks.inputs import require_inputs
 
-from adapt_vision_mm.images.folders import find_images
+from adapt_vision_mm.images.folders import IMAGE_LISTS, find_images
 from adapt_vision_mm.images.rows import beside, image_files
 
-LISTS = (".txt", ".jsonl")
 ROWS = ".parquet"
 COLUMNS = ("image", "file_name", "path")
 
@@ -31,6 +31,20 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     Raises:
         InputError: there is no image, or one that cannot be used.
     """
+    files = list_images(arguments)
+    defects = ((file, find_defect(file)) for file in files)
+    require_inputs(
+        f": {file} {defect}. Give an image, or a folder of them." if defect else None for file, defect in defects
+    )
+    return files
+
+
+def list_images(arguments: Sequence[str]) -> list[Path]:
+    """Return the images that the arguments name, as `read_image_inputs` does, without looking into them.
+
+    Raises:
+        InputError: there is none.
+    """
     files: list[Path] = []
     for argument in arguments:
         path = Path(os.path.expanduser(argument))
@@ -41,31 +55,32 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
             files.extend(found)
         elif path.suffix.casefold() == ROWS and os.path.isfile(path):
             files.extend(image_files(path, COLUMNS))
-        elif path.suffix.casefold() in LISTS and os.path.isfile(path):
+        elif path.suffix.casefold() in IMAGE_LISTS and os.path.isfile(path):
             files.extend(_read_list(path))
         else:
             files.append(path)
     if not files:
         raise InputError("adapt predict needs at least one image file or folder.")
-    for file in files:
-        defect = find_defect(file)
-        if defect:
-            raise InputError(f"{file} {defect}. Give an image, or a folder of them.")
     return files
 
 
 def _read_list(path: Path) -> Iterator[Path]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            yield beside(path, _path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip())
+    faults: dict[int, str] = {}
+    named = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    for row, (number, line) in enumerate(((number, line) for number, line in named if line.strip()), start=1):
+        name = _path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip()
+        if name is None:
+            faults[row] = f": {path}:{number}: no image path in {', '.join(COLUMNS)}. Add one."
+        else:
+            yield beside(path, name)
+    if faults:
+        raise BadInputsError(faults)
 
 
-def _path_of(line: str, where: str) -> str:
+def _path_of(line: str, where: str) -> str | None:
     try:
         row = json.loads(line)
     except ValueError as error:
         raise InputError(f"{where}: not valid JSON: {error}. Correct the line.") from None
-    name = next((name for name in COLUMNS if isinstance(row, dict) and name in row), None)
-    if name is None or not isinstance(row[name], str):
-        raise InputError(f"{where}: no image path in {', '.join(COLUMNS)}. Add one.")
-    return str(row[name])
+    name = next((row[name] for name in COLUMNS if isinstance(row, dict) and name in row), None)
+    return name if isinstance(name, str) and name else None

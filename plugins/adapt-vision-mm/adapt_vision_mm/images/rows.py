@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapt_core.errors import InputError
+from adapt_core.errors import BadInputsError, InputError
 from adapt_core.run_folder.files import digest_of, write_bytes
 
 
@@ -19,7 +19,8 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         columns: the first of these that the file has is read: paths, bytes, or the images of `datasets`.
 
     Raises:
-        InputError: the file cannot be read, has no such column, or a row has no image.
+        InputError: the file cannot be read, or has no such column.
+        BadInputsError: rows have no image; raised behind the last one.
     """
     from datasets import config
     from pyarrow import ArrowException, parquet
@@ -35,10 +36,12 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         raise InputError(f"{path}: no column {', '.join(columns)}. Name the column of the images so.")
     folder = Path(config.HF_DATASETS_CACHE) / "adapt" / f"images-{digest_of(path)}"
     folder.mkdir(parents=True, exist_ok=True)
+    faults = {}
     for number, value in enumerate(table[name].to_pylist(), start=1):
         content = _content(value)
         if content is None:
-            raise InputError(f"{path}: row {number} has no image in {name}. Give a path, bytes or an image.")
+            faults[number] = f": {path}: row {number} has no image in {name}. Give a path, bytes or an image."
+            continue
         if isinstance(content, str):
             yield beside(path, content)
             continue
@@ -46,6 +49,8 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         if not copy.is_file():
             write_bytes(copy, content)
         yield copy
+    if faults:
+        raise BadInputsError(faults)
 
 
 def beside(table: Path, name: str) -> Path:

@@ -15,6 +15,7 @@ from adapt_core.run_folder.predictions import fresh_predictions, seal_prediction
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, categories_from_data, categories_to_data
 from adapt_vision_mm.annotations.image_files import image_defect
+from adapt_vision_mm.annotations.sources import find_test_folder
 from adapt_vision_mm.annotations.splits import require_objects, warn_of_dropped_rows
 from adapt_vision_mm.mm_params import MmParams
 from adapt_vision_mm.openmmlab import availability, backbones
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.config.plan import Plan
+    from adapt_core.execution.rows import Table
 
 ParamsT = TypeVar("ParamsT", bound=MmParams)
 
@@ -211,6 +213,16 @@ class MmTask(HubUpload, Generic[ParamsT]):
         found = self._components.predictor.predict(model, paths, fresh_predictions(folder.parent, paths))
         seal_predictions(folder.parent)
         return found
+
+    def test_inputs(self) -> Table | None:
+        """Return the images of the test split, with or without annotations; None where the data has none."""
+        from adapt_vision_mm.images.inputs import list_images
+
+        test = self.splits.get("test")
+        if test is not None:
+            return [{"image": str(image.path)} for image in test.images]
+        folder = find_test_folder(self.plan)
+        return None if folder is None else [{"image": str(path)} for path in list_images([str(folder)])]
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return image files, the images of folders, and the paths in .txt and .jsonl lists.

@@ -51,7 +51,7 @@ class PoseConfig:
         for key in _REPLACED:
             config.pop(key, None)
         pipeline = (approach.augmented if self._params.augment else approach.plain)(codec)
-        mirrors = may_mirror(train.categories[0].keypoints)
+        mirrors = may_mirror(train.categories[0])
         config.train_pipeline = [step for step in pipeline if mirrors or step != MIRROR]
         config.test_pipeline = approach.testing(codec)
         # Plain mmpose reads the test dataset's mode and pipeline when it predicts.

@@ -12,11 +12,11 @@ from adapt_core.errors import DataError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
-from adapt_vision_mm.annotations.mask_check import is_number
+from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 from adapt_vision_mm.annotations.splits import read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
-from adapt_vision_mm.pose_detection.mirrored_points import report_mirroring
+from adapt_vision_mm.pose_detection.mirrored_points import report_mirroring, require_agreement
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -40,7 +40,7 @@ class PoseData:
         """
         splits = read_splits(self._plan, self._read)
         if self._plan.task.params.augment and self._plan.training.do_train:
-            report_mirroring(splits["train"].categories[0].keypoints)
+            report_mirroring(splits["train"].categories[0])
         return splits
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
@@ -59,7 +59,7 @@ class PoseData:
         )
 
 
-def keypoint_defect(annotation: Mapping[str, Any], category: Category, _: AnnotatedImage) -> str | None:
+def keypoint_defect(annotation: Mapping[str, Any], category: Category, image: AnnotatedImage) -> str | None:
     """Return why an annotation's `keypoints` cannot be used, or None. An `AnnotationCheck`."""
     if not category.keypoints:
         return None
@@ -76,6 +76,13 @@ def keypoint_defect(annotation: Mapping[str, Any], category: Category, _: Annota
             f"keypoints: the visibility of {category.keypoints[wrong]!r} is {points[3 * wrong + 2]}; it is 0 (not "
             "labelled), 1 (hidden) or 2 (visible)"
         )
+    for name, x, y, seen in zip(category.keypoints, points[::3], points[1::3], points[2::3], strict=True):
+        beyond = max(-x, -y, x - image.width, y - image.height)
+        if seen and beyond > TOLERANCE:
+            return (
+                f"keypoint {name!r} lies {beyond:g} pixels beyond the image ({image.width} x {image.height}); a point "
+                "of visibility 0 may lie anywhere"
+            )
     return None
 
 
@@ -87,6 +94,7 @@ def _keep_keypoints(split: AnnotatedSplit) -> AnnotatedSplit:
             " Keep the keypoints of one."
         )
     category = candidates[0]
+    require_agreement(category, split.source)
     images = tuple(
         attrs.evolve(image, annotations=tuple(a for a in image.annotations if a["category_id"] == category.id))
         for image in split.images

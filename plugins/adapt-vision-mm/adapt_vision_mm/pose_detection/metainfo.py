@@ -6,19 +6,19 @@ from typing import Any
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.average_precision import keypoint_sigmas
-from adapt_vision_mm.pose_detection.mirrored_points import mirrored
+from adapt_vision_mm.pose_detection.mirrored_points import swapped_points
 
 _COLOUR = [51, 153, 255]
 
 
 def metainfo(split: AnnotatedSplit) -> dict[str, Any]:
-    """Return names, mirrored pairs (left and right of the same name), skeleton and OKS sigmas of the keypoints."""
+    """Return names, mirrored pairs, skeleton and OKS sigmas of the keypoints."""
     category = split.categories[0]
-    names = list(category.keypoints)
+    names, swaps = list(category.keypoints), swapped_points(category)
     return {
         "dataset_name": category.name,
         "keypoint_info": {
-            number: {"id": number, "name": name, "color": _COLOUR, "type": "", "swap": mirrored(name, names)}
+            number: {"id": number, "name": name, "color": _COLOUR, "type": "", "swap": swaps.get(name, "")}
             for number, name in enumerate(names)
         },
         "skeleton_info": {

@@ -1,10 +1,14 @@
-"""Which keypoint takes another's place in a mirrored image, by their names."""
+"""Which keypoint takes another's place in a mirrored image, by their names or the category's own pairs."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections.abc import Sequence
+
+from adapt_core.errors import DataError
+
+from adapt_vision_mm.annotations.annotated_split import Category
 
 _SIDES = (
     (re.compile(r"left|right", re.IGNORECASE), {"left": "right", "right": "left"}),  # left_eye, earRight
@@ -19,46 +23,89 @@ log = logging.getLogger(__name__)
 
 
 def mirrored(name: str, names: Sequence[str]) -> str:
-    """Return the keypoint that takes this one's place in a mirrored image, or "" if there is none.
+    """Return the keypoint that takes this one's place in a mirrored image, or "" if there is none, or several.
 
     Args:
         name: "left ear", "L_ear", "ear.l", "lEar", "earL", in any case where that leaves no doubt.
         names: all keypoints.
     """
-    folded = {other.casefold(): other for other in names}
-    others = (folded.get(twin, "") for twin in _twins(name))
-    return next((other for other in others if other and name.casefold() in _twins(other)), "")
+    others = _opposites(name, names)
+    return others[0] if len(others) == 1 and _opposites(others[0], names) == [name] else ""
 
 
-def mirrored_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of keypoints that change places in a mirrored image."""
-    found = [(name, mirrored(name, names)) for name in names]
-    return [(name, other) for name, other in found if other and names.index(name) < names.index(other)]
+def swapped_points(category: Category) -> dict[str, str]:
+    """Return which keypoint takes each one's place in a mirrored image, for those that change places.
+
+    The category's `flip_pairs` decide where it has any, else the names.
+    """
+    names = category.keypoints
+    if category.flip_pairs:
+        return {names[a]: names[b] for pair in category.flip_pairs for a, b in (pair, pair[::-1])}
+    return {name: mirrored(name, names) for name in names if mirrored(name, names)}
 
 
 def one_sided(names: Sequence[str]) -> list[str]:
-    """Return the keypoints whose name says a side, and whose other side is not among the names."""
+    """Return the keypoints whose name says a side, and whose other side is not one of the names."""
     return [name for name in names if _twins(name) and not mirrored(name, names)]
 
 
-def may_mirror(names: Sequence[str]) -> bool:
+def may_mirror(category: Category) -> bool:
     """Return whether a mirrored image teaches no keypoint as its opposite: there are pairs, and none lacks a part."""
-    return bool(mirrored_pairs(names)) and not one_sided(names)
+    return bool(category.flip_pairs) or (bool(swapped_points(category)) and not one_sided(category.keypoints))
 
 
-def report_mirroring(names: Sequence[str]) -> None:
+def require_agreement(category: Category, source: str) -> None:
+    """Check that `flip_pairs` and the names of the keypoints agree on what is left and right.
+
+    Args:
+        category: of the keypoints.
+        source: the file, for the message.
+
+    Raises:
+        DataError: a name says a side, and the pairs give it another opposite or none.
+    """
+    if not category.flip_pairs:
+        return
+    given = swapped_points(category)
+    for name in category.keypoints:
+        other = mirrored(name, category.keypoints)
+        if other and given.get(name) != other:
+            said = f"pairs {name!r} with {given[name]!r}" if name in given else f"leaves {name!r} out"
+            raise DataError(
+                f"{source}: category {category.id}: flip_pairs {said}, and by its name the opposite is {other!r}. "
+                "Correct flip_pairs or the names of the keypoints."
+            )
+
+
+def report_mirroring(category: Category) -> None:
     """Log the pairs that change places in mirrored training images, or why none are mirrored."""
-    if may_mirror(names):
-        pairs = ", ".join(f"{one} / {other}" for one, other in mirrored_pairs(names))
-        log.info("augment: in mirrored images these keypoints change places: %s", pairs)
+    names = category.keypoints
+    if may_mirror(category):
+        swaps = swapped_points(category)
+        firsts = [name for name, other in swaps.items() if names.index(name) < names.index(other)]
+        shown = ", ".join(f"{name} / {swaps[name]}" for name in firsts)
+        log.info("augment: in mirrored images these keypoints change places: %s", shown)
         return
     alone = one_sided(names)
-    reason = f"no counterpart for: {', '.join(alone[:5])}" if alone else "no name says left or right"
+    several = [name for name in alone if len(_opposites(name, names)) > 1]
+    reason = (
+        f"several counterparts for: {', '.join(several[:5])}"
+        if several
+        else f"no counterpart for: {', '.join(alone[:5])}"
+        if alone
+        else "no name says left or right"
+    )
     log.warning(
         "augment: training images are not mirrored, since it is unknown which keypoints would change places (%s). "
         "Names such as left_eye and right_eye, L_eye and R_eye, or eye.l and eye.r are recognised.",
         reason,
     )
+
+
+def _opposites(name: str, names: Sequence[str]) -> list[str]:
+    """Return the keypoints whose names say the other side of this one's."""
+    twins = _twins(name)
+    return [other for other in names if other.casefold() in twins and name.casefold() in _twins(other)]
 
 
 def _twins(name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +53,24 @@ def test_predict_gives_boxes_in_coco_terms_and_draws_them(trained: Path, squares
     known = {"red": 4, "blue": 9}
     assert all(d["category_id"] == known[d["category"]] for d in first["detections"] + second["detections"])
     assert {item["category_id"] for item in stored} == {4, 9}
+
+
+def test_images_without_annotations_are_predicted_when_the_run_ends(
+    run: Callable[..., Any], squares: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "later").mkdir()
+    for number in (3, 5, 7):
+        shutil.copy(squares / f"{number}.png", tmp_path / "later")
+    damaged = tmp_path / "later" / "5.png"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    result = run(TEST_DIR=str(tmp_path / "later"), DO_PREDICT=True, MAX_TRAIN_SAMPLES=4, MAX_EVAL_SAMPLES=2)
+    assert result.metrics["test"] is None
+    assert f"the test split has no annotation file in {tmp_path / 'later'}, so it is left out" in caplog.text
+    lines = (Path(result.output_dir) / "predictions" / "test.jsonl").read_text().splitlines()
+    first, broken, last = map(json.loads, lines)
+    assert broken["error"].startswith(f"{damaged} image ")
+    assert [(row["width"], row["height"]) for row in (first, last)] == [(96, 64)] * 2
+    assert all(Path(row["drawn"]).is_file() for row in (first, last))
 
 
 def test_the_loaded_model_equals_the_one_that_was_measured(trained: Path, squares: Path) -> None:

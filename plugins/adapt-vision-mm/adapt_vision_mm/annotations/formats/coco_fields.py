@@ -70,8 +70,9 @@ def _read_category(entry: Mapping[str, Any]) -> Category:
         id=entry["id"],
         name=str(read_name(entry["name"])),
         keypoints=points,
-        skeleton=_read_skeleton(_read_list(entry, "skeleton", where), points, where),
+        skeleton=_read_links(entry, "skeleton", points, where),
         sigmas=tuple(map(float, sigmas)),
+        flip_pairs=_read_flip_pairs(entry, points, where),
     )
 
 
@@ -84,8 +85,9 @@ def _read_list(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
     return value
 
 
-def _read_skeleton(links: list[Any], points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
+def _read_links(entry: Mapping[str, Any], key: str, points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
     """Return pairs of positions (0-based). COCO counts them from 1; a 0 among them means that a file counts from 0."""
+    links = _read_list(entry, key, where)
     pairs = [pair for pair in links if isinstance(pair, list) and len(pair) == 2]
     ends = [end for pair in pairs for end in pair]
     first = 0 if 0 in (end for end in ends if is_id(end)) else 1
@@ -94,10 +96,22 @@ def _read_skeleton(links: list[Any], points: tuple[str, ...], where: str) -> tup
     unknown = [end for end in ends if not isinstance(end, (str, int)) or isinstance(end, bool) or end not in known]
     if unknown or len(pairs) < len(links):
         raise FieldError(
-            f"{where}: skeleton has pairs of keypoints, by number or by name; not "
+            f"{where}: {key} has pairs of keypoints, by number or by name; not "
             f"{_shown(unknown[0] if unknown else links)}"
         )
     return tuple((known[a], known[b]) for a, b in pairs)
+
+
+def _read_flip_pairs(entry: Mapping[str, Any], points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of keypoints that change places in a mirrored image, as some writers list them."""
+    pairs = tuple(dict.fromkeys((min(pair), max(pair)) for pair in _read_links(entry, "flip_pairs", points, where)))
+    counts = Counter(number for pair in pairs for number in pair)
+    wrong = next((points[number] for number, count in counts.items() if count > 1), None)
+    if wrong is not None:
+        raise FieldError(
+            f"{where}: flip_pairs pairs {wrong!r} with itself or with several keypoints; it has one opposite"
+        )
+    return pairs
 
 
 def read_size(entry: Mapping[str, Any], upright: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
