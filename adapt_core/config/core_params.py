@@ -91,7 +91,9 @@ class ModelParams:
     )
     dtype: str = param(
         "auto",
-        "Data type of the loaded weights. auto: float32 where those weights train, else the checkpoint's own.",
+        "Data type of the loaded weights. auto: float32 where those weights train, or where a CPU without instructions "
+        "for the checkpoint's half precision computes them (unless that takes more than half of its memory); else the "
+        "checkpoint's own.",
         key="DTYPE",
         choices=("auto", "float32", "float16", "bfloat16"),
     )

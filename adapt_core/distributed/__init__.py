@@ -2,6 +2,7 @@
 
 world.py       rank, size and device of a process
 devices.py     GPUs: choice, precision, peak memory
+processor.py   the speed of the CPU in half precision
 torchrun.py    the environment that torchrun sets
 sharding.py    tensors sharded over processes (DTensor)
 replicated.py  data parallel training, the default strategy

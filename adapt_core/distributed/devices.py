@@ -53,8 +53,8 @@ def refuse_impossible_precision(plan: Plan, device: str) -> None:
     training = plan.training
     if training.fp16 and not device.startswith("cuda"):
         raise InputError(
-            "FP16: float16 mixed precision needs a GPU, and this run is on the CPU. "
-            "Set BF16: true (bfloat16 works on CPUs) or FP16: false."
+            "FP16: float16 mixed precision needs a GPU, and this run is on the CPU. Set FP16: false, or BF16: true "
+            "where the processor has bfloat16 instructions (adapt check says)."
         )
     if training.bf16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
         raise InputError(f"BF16: {torch.cuda.get_device_name()} has no bfloat16. Set FP16: true or BF16: false.")

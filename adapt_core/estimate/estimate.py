@@ -28,6 +28,7 @@ from adapt_core.capabilities import (
 )
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
+from adapt_core.distributed.processor import precision_warnings
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
@@ -216,7 +217,7 @@ def _device_bytes(device: str) -> int:
 
 
 def _warnings(found: Estimate, plan: Plan) -> list[str]:
-    warnings = []
+    warnings = precision_warnings(plan, found.device, mixed_bf16=plan.training.bf16)
     if found.memory is not None and _needed(found) > found.device_bytes:
         warnings.append(
             f"memory: about {size(_needed(found))} is needed and {found.device} has {size(found.device_bytes)}: "

@@ -15,6 +15,7 @@ from adapt_core.capabilities import SupportsHubUpload
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
+from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
 from adapt_core.execution.components import Components, require_answers
@@ -83,6 +84,9 @@ class Run:
     def execute(self) -> RunResult:
         """Execute the plan and return its result, which is the same on every rank except for memory."""
         refuse_impossible_precision(self.plan, self.world.device)
+        mixed_bf16 = self.world.options.get("bf16", self.plan.training.bf16)
+        for warning in precision_warnings(self.plan, self.world.device, mixed_bf16=mixed_bf16):
+            log.warning(warning)
         with local_main_process_first(self.world):
             data = self.load_data()
         loaded = self.load_model(data)

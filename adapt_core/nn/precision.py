@@ -16,6 +16,17 @@ def is_half(dtype: torch.dtype) -> bool:
     return dtype in _HALVES
 
 
+def half_tensors(model: nn.Module) -> list[torch.Tensor]:
+    """Return the parameters and buffers of a model that are in half precision, tied ones once."""
+    return list({id(tensor): tensor for tensor in _floats(model) if is_half(tensor.dtype)}.values())
+
+
+def widen(model: nn.Module) -> None:
+    """Make the half-precision tensors of a model float32 in place; each value stays what it is."""
+    for tensor in half_tensors(model):
+        tensor.data = tensor.data.float()
+
+
 class Widened:
     """The half-precision tensors of a model, made float32 in place; each value stays what it is.
 
@@ -40,9 +51,7 @@ class Widened:
 
     def widen(self, model: nn.Module) -> None:
         """Make the tensors of a model float32 that are in half precision."""
-        for tensor in _floats(model):
-            if is_half(tensor.dtype):
-                tensor.data = tensor.data.float()
+        widen(model)
 
     def narrow(self, model: nn.Module) -> None:
         """Give the tensors of a model the type that they had; new ones that of another tensor of their module."""
@@ -56,7 +65,7 @@ class Widened:
 
 def _make_room(model: nn.Module) -> None:
     """Move a model to the CPU where its GPU has no room for twice the size of its half-precision tensors."""
-    halves = [tensor for tensor in _floats(model) if is_half(tensor.dtype)]
+    halves = half_tensors(model)
     device = halves[0].device if halves else torch.device("cpu")
     if device.type == "cuda" and sum(tensor.nbytes for tensor in halves) > torch.cuda.mem_get_info(device)[0]:
         model.to("cpu")

@@ -15,6 +15,7 @@ from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.errors import AdaptError, InputError
 from adapt_core.hf.models.base_weights import require_base, shape_differences, wrapper_prefix
 from adapt_core.hf.models.checkpoint import load_over
+from adapt_core.hf.models.device_dtype import widen_for_device
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource, check_model_folder
 from adapt_core.hf.models.logging import quiet_libraries
@@ -41,7 +42,7 @@ def check_source(source: ModelSource, companions: tuple[str, ...], what: str) ->
 
 
 def load_pretrained(
-    auto_class: type[_BaseAutoModelClass], source: ModelSource, plan: Plan, options: Mapping[str, Any] | None = None
+    auto_class: type[_BaseAutoModelClass], source: ModelSource, plan: Plan, device: str, options: Mapping[str, Any]
 ) -> LoadedModel:
     """Load a model by its Auto class.
 
@@ -49,6 +50,7 @@ def load_pretrained(
         auto_class: a transformers Auto class (`AutoModelForSequenceClassification`).
         source: what `locate` returned.
         plan: for DTYPE, TRUST_REMOTE_CODE and MODEL_CHECKPOINT.
+        device: where the model will live; on "meta", `options` must say so too.
         options: further arguments of `from_pretrained` (labels, quantization).
 
     Returns:
@@ -57,10 +59,11 @@ def load_pretrained(
     Raises:
         InputError: it cannot be loaded, with the reason and a remedy; or its weights lack a part of the base model.
     """
-    found = _load(auto_class, source, plan, options or {})
+    found = _load(auto_class, source, plan, options)
     prefix = wrapper_prefix(found.model, found.info)
     if prefix is not None:
-        found = _load(auto_class, source, plan, {**(options or {}), **_without(prefix)})
+        found = _load(auto_class, source, plan, {**options, **_without(prefix)})
+    widen_for_device(found.model, plan, device)
     return _checked(found, prefix, source, plan)
 
 
@@ -89,7 +92,7 @@ def load_quantized(
     from adapt_core.nn.structure import find_head, full_precision_modules
 
     if plan.model.model_checkpoint:
-        loaded = load_pretrained(auto_class, source, plan, options)
+        loaded = load_pretrained(auto_class, source, plan, device, options)
         quantizer.convert(loaded.model, full_precision_modules(find_head(loaded.model), loaded.new_parameters), device)
         return loaded
     on_meta = {**options, "device_map": {"": "meta"}}

@@ -114,7 +114,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         if world.device == "meta":
             options["device_map"] = {"": "meta"}
         if quantizer is None:
-            loaded = load_pretrained(auto_class, self.source, self.plan, options)
+            loaded = load_pretrained(auto_class, self.source, self.plan, world.device, options)
         else:
             loaded = load_quantized(auto_class, self.source, self.plan, quantizer, world.device, options)
         require_embeddings(loaded.model, self.tokenizer, self.source)

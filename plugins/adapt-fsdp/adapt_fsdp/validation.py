@@ -70,7 +70,8 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
     half = params.mixed_precision == "fp16" or (params.mixed_precision is None and plan.training.fp16)
     if half and not gpus:
         raise InputError(
-            "float16 mixed precision (FP16, mixed_precision: fp16) needs GPUs, and this run is on the CPU. Use bf16."
+            "float16 mixed precision (FP16, mixed_precision: fp16) needs GPUs, and this run is on the CPU. Use none, "
+            "or bf16 where the processor has bfloat16 instructions (adapt check says)."
         )
 
 

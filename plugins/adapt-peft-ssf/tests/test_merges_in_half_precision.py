@@ -39,7 +39,9 @@ def half(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def keys(model: Path, inbox: Path, output: Path, **more: Any) -> dict[str, Any]:
     """Return a short run that learns little."""
-    return config(model, inbox, output, **{"MAX_EVAL_SAMPLES": 16, "MAX_STEPS": 4, "LR": 1e-5, **more})
+    return config(
+        model, inbox, output, **{"MAX_EVAL_SAMPLES": 16, "MAX_STEPS": 4, "LR": 1e-5, "DTYPE": "bfloat16", **more}
+    )
 
 
 def changed(run: Path, base: Path) -> int:
@@ -71,7 +73,7 @@ def test_what_rounding_takes_away_is_said_and_float32_keeps_it(
 def test_a_trained_adapter_survives_in_float32_without_a_word(
     method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
 ) -> None:
-    result = adapt_core.run(keys(tiny_encoder, inbox, tmp_path / "run", method=method, LR=1e-3))
+    result = adapt_core.run(keys(tiny_encoder, inbox, tmp_path / "run", method=method, LR=1e-3, DTYPE="auto"))
     assert result.merge["kept"] > 0.99
     assert "MERGE_DTYPE" not in " ".join(result.warnings)
 
@@ -137,7 +139,7 @@ def test_export_merges_as_the_run_s_config_says(half: Path, inbox: Path, tmp_pat
 
 @pytest.mark.parametrize("method", ["full", pytest.param("last_layer", marks=pytest.mark.slow)])
 def test_weights_of_the_base_that_train_do_so_in_float32(method: str, half: Path, inbox: Path, tmp_path: Path) -> None:
-    adapt_core.run(keys(half, inbox, tmp_path / "run", method=method))
+    adapt_core.run(keys(half, inbox, tmp_path / "run", method=method, DTYPE="auto"))
     with pytest.raises(InputError, match="has no adapter/ to merge"):
         adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "exported", merge_dtype="float32")
     saved = read_state_dict(tmp_path / "run" / "model" / "model.safetensors")

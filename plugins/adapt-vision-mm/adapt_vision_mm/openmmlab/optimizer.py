@@ -59,8 +59,8 @@ def refuse_impossible_amp(plan: Plan[MmParams], device: str) -> None:
     """
     if mixed_precision(plan) == "float16" and not device.startswith("cuda"):
         raise InputError(
-            "amp: float16 mixed precision needs a GPU, and this run is on the CPU. "
-            "Set BF16: true (bfloat16 works on CPUs) or amp: false."
+            "amp: float16 mixed precision needs a GPU, and this run is on the CPU. Set amp: false, or BF16: true where "
+            "the processor has bfloat16 instructions (adapt check says)."
         )
 
 

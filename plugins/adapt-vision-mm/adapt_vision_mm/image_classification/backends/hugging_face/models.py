@@ -53,7 +53,7 @@ def make_model(
         **attention_options(plan, world, lambda: class_of(AutoModelForImageClassification, config)),
     }
     if quantizer is None:
-        loaded = load_pretrained(AutoModelForImageClassification, source, plan, options)
+        loaded = load_pretrained(AutoModelForImageClassification, source, plan, world.device, options)
     else:
         loaded = load_quantized(AutoModelForImageClassification, source, plan, quantizer, world.device, options)
     model_config: Any = loaded.model.config

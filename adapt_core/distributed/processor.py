@@ -1,0 +1,92 @@
+"""How fast the processor is in half precision, which has no instructions of its own on many CPUs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
+
+_SIZE = 128
+"""Rows and columns of the matrices that are timed: large enough that a product's time is that of its arithmetic."""
+_ROUNDS = 3
+_SLOW = 2.0
+"""Slower than float32 by this factor, half precision is not worth its smaller weights. Processors with instructions
+for it stand near or below 1, and those without above 4, so that the verdict does not depend on the load."""
+
+
+@cache
+def half_precision_cost(dtype: str) -> float:
+    """Return how many times longer than in float32 a linear layer takes in half precision on this machine's CPU.
+
+    Measured once per process, in some hundredths of a second: the product of the forward pass and the two of the
+    backward pass. Imports torch.
+
+    Args:
+        dtype: "bfloat16" or "float16".
+    """
+    return _seconds(dtype) / _seconds("float32")
+
+
+def slow_half_precision(dtype: str | None, device: str) -> float | None:
+    """Return how many times slower than float32 a data type is where a device computes it without instructions for it.
+
+    Args:
+        dtype: a name of torch's, or None.
+        device: "cpu" or "cuda:0". GPUs are taken to be fast; `refuse_impossible_precision` knows those that cannot.
+
+    Returns:
+        the factor; None where the type is no half precision, or is fast.
+    """
+    if device != "cpu" or dtype not in ("bfloat16", "float16"):
+        return None
+    cost = half_precision_cost(dtype)
+    return cost if cost > _SLOW else None
+
+
+def precision_warnings(plan: Plan, device: str, *, mixed_bf16: bool) -> list[str]:
+    """Return what a user should know of a precision that the config asks for and the device computes slowly.
+
+    Args:
+        plan: for DTYPE; auto chooses by itself.
+        device: where the run trains.
+        mixed_bf16: whether it trains in bfloat16 mixed precision: BF16, or what the launcher was told.
+    """
+    chosen = None if plan.model.dtype == "auto" else plan.model.dtype
+    warnings = []
+    cost = slow_half_precision("bfloat16" if mixed_bf16 else None, device)
+    if cost is not None:
+        warnings.append(
+            f"BF16: this processor computes bfloat16 {cost:.0f} times slower than float32: set BF16: false."
+        )
+    cost = slow_half_precision(chosen, device)
+    if cost is not None:
+        warnings.append(
+            f"DTYPE: this processor computes {chosen} {cost:.0f} times slower than float32: set DTYPE: auto, unless "
+            "only half of the memory is there."
+        )
+    return warnings
+
+
+def _seconds(dtype: str) -> float:
+    import torch
+
+    with torch.no_grad():
+        left, right = (torch.ones(_SIZE, _SIZE, dtype=getattr(torch, dtype)) for _ in range(2))
+
+        def products() -> None:
+            torch.nn.functional.linear(left, right)
+            left @ right
+            left.T @ right
+
+        products()  # the first products load kernels
+        return min(_timed(products) for _ in range(_ROUNDS))
+
+
+def _timed(work: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
