@@ -42,6 +42,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),
     "ssf_overhead": ("benchmarks.ssf_overhead",),
+    "half_precision": ("benchmarks.half_precision",),
     "quantized_bytes": ("benchmarks.quantized_bytes",),
     "method_steps": ("benchmarks.method_steps",),
     "memory": ("benchmarks.memory", "--data", "DATA"),
