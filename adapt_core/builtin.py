@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from adapt_core.methods.params import LastLayerParams
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, hookimpl
 
 _OPTIONAL = (
@@ -28,7 +27,7 @@ def adapt_methods() -> list[MethodSpec]:
             name="last_layer",
             summary="the head trains, or the last few layers; the rest is frozen",
             implementation="adapt_core.methods.last_layer:LastLayer",
-            params=LastLayerParams,
+            params="adapt_core.methods.params:LastLayerParams",
             trains_base=True,
             on_quantized=True,
             is_peft=False,

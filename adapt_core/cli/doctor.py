@@ -48,6 +48,8 @@ def doctor(disabled: tuple[str, ...], as_json: bool) -> None:
 def diagnose(disabled: Iterable[str] = ()) -> dict[str, Any]:
     """Return versions, devices, optional dependencies and broken plugins as plain data. Imports torch."""
     registry = Registry.discover(disabled)
+    for item in registry:
+        registry.parameters(item)
     dependencies, broken = _optional_dependencies(registry)
     return {
         "versions": versions(registry),

@@ -31,7 +31,11 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
     adapt params text_classification LoRA
     adapt params BATCH_SIZE --json
     """
-    every = list(sections(Registry.discover(disabled)))
+    registry = Registry.discover(disabled)
+    for item in registry:
+        if item.spec.name.casefold() in map(str.casefold, names):
+            item.params_class()  # what is asked for by name must be there
+    every = list(sections(registry))
     chosen = _merged(section for name in names for section in _matching(name, every)) if names else _merged(every)
     if as_json:
         import json
@@ -54,6 +58,8 @@ def params(disabled: tuple[str, ...], names: tuple[str, ...], as_json: bool) -> 
                 row.pop(3)
         say(table([heading, *rows], indent="  "))
         say()
+    for broken in registry.broken:
+        say(paragraph(f"broken: {broken.provenance} ({broken.provenance.plugin}): {broken.cause}"))
 
 
 def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
@@ -64,7 +70,7 @@ def sections(registry: Registry) -> Iterator[tuple[str, str, list[Parameter]]]:
         for item in shelf:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
-            yield title, item.spec.name, [*parameters_of(item.spec.params).values(), *changed]
+            yield title, item.spec.name, [*registry.parameters(item).values(), *changed]
 
 
 def _merged(sections: Iterable[tuple[str, str, list[Parameter]]]) -> dict[str, list[Parameter]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -25,6 +24,8 @@ def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
     """
     report = describe(Registry.discover(disabled))
     if as_json:
+        import json
+
         say(json.dumps(report, indent=2))
         return
     from adapt_core.cli.tables import paragraph, table

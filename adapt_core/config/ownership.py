@@ -79,7 +79,7 @@ def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
         chosen = getattr(selection, slot)
         if chosen is None:
             continue
-        for key, parameter in parameters_of(chosen.spec.params).items():
+        for key, parameter in parameters_of(chosen.params_class()).items():
             holder = owners.get(key)
             if holder is not None and holder.slot in SLOTS:
                 message = f"both {holder.name} and {chosen.spec.name} ({chosen.provenance}) declare this key."
@@ -99,6 +99,8 @@ def _judge(key: str, item: Given, owned: Owned, selection: Selection, registry: 
         return
     if key == "subtask" and selection.task is not None:
         return
+    if selection.unreadable:
+        return  # It may be one of theirs, and that they cannot be read is a problem of its own.
     owned.problems.append(Problem("unknown key.", key=item.written, where=item.where, hint=_hint(key, registry)))
 
 
@@ -113,10 +115,7 @@ def _hint(key: str, registry: Registry) -> str:
 
 def _readers(key: str, registry: Registry) -> list[str]:
     readers = [
-        f"{item.spec.name} of {item.provenance.distribution}"
-        for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
-        for item in shelf
-        if key in parameters_of(item.spec.params)
+        f"{item.spec.name} of {item.provenance.distribution}" for item in registry if key in registry.parameters(item)
     ]
     return readers or known_keys.OWNERS.get(key, [])
 
@@ -132,8 +131,7 @@ def spelling(key: str, registry: Registry) -> str:
     for group in GROUPS.values():
         if key in parameters_of(group):
             return parameters_of(group)[key].key
-    for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
-        for item in shelf:
-            if key in parameters_of(item.spec.params):
-                return parameters_of(item.spec.params)[key].key
+    for item in registry:
+        if key in registry.parameters(item):
+            return registry.parameters(item)[key].key
     return known_keys.SPELLING.get(key, key.upper())

@@ -79,4 +79,4 @@ def _find(slot: str, data: Mapping[str, Any], registry: Registry) -> Choice:
     if item is None or str(item.provenance) != wanted:
         found = f"here it is {item.provenance}" if item else "it is not installed here"
         raise DefectError(f"the plan's {slot} {data['name']!r} comes from {wanted}; {found}.")
-    return choice_of(item, _restore(item.spec.params, data["params"]))
+    return choice_of(item, _restore(item.params_class(), data["params"]))

@@ -111,7 +111,7 @@ def _require(selection: Selection, owned: Owned, problems: list[Problem]) -> Non
         chosen = getattr(selection, slot)
         if chosen is None:
             continue
-        for field in attrs.fields(chosen.spec.params):
+        for field in attrs.fields(chosen.params_class()):
             if field.default is attrs.NOTHING and field.name not in owned.values[slot]:
                 problems.append(Problem(f"{chosen.spec.name} needs a value for {field.name}.", key=field.name))
 
@@ -133,7 +133,7 @@ def _plan(
         remarks.append(f"not used by this run: {words}")
     selected = {slot: getattr(selection, slot) for slot in SLOTS}
     choices: dict[str, Any] = {
-        slot: item and choice_of(item, item.spec.params(**owned.values[slot])) for slot, item in selected.items()
+        slot: item and choice_of(item, item.params_class()(**owned.values[slot])) for slot, item in selected.items()
     }
     return Plan(
         **choices,

@@ -40,9 +40,8 @@ def declared_keys(registry: Registry) -> set[str]:
     keys = set(known_keys.OWNERS) | set(legacy.HONOURED) | set(legacy.WITHOUT_EFFECT)
     for group in GROUPS.values():
         keys.update(parameters_of(group))
-    for shelf in (registry.tasks, registry.methods, registry.quantizers, registry.launchers):
-        for item in shelf:
-            keys.update(parameters_of(item.spec.params))
+    for item in registry:
+        keys.update(registry.parameters(item))
     return keys
 
 

@@ -10,10 +10,10 @@ import attrs
 
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.other_names import OTHER_METHODS, OTHER_TASKS
-from adapt_core.config.plan import Choice
+from adapt_core.config.plan import SLOTS, Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool
-from adapt_core.errors import Problem
+from adapt_core.errors import InputError, Problem
 from adapt_core.plugin.registry import Registered, Registry, Shelf, SpecT
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
 
@@ -28,8 +28,8 @@ class Selection:
     launcher: Registered[LauncherSpec] | None = None
     remarks: list[str] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
-    incomplete: bool = False
-    """True where something was asked for and not found, so that its keys cannot be judged."""
+    unreadable: bool = False
+    """Whether the parameters of something that was chosen cannot be loaded, so that its keys are not known."""
 
 
 def choice_of(item: Registered[SpecT], params: object) -> Choice:
@@ -75,6 +75,7 @@ def select(given: Mapping[str, Given], registry: Registry) -> Selection:
     _select_method(given, registry, selection)
     _select_quantizer(given, registry, selection)
     _select_launcher(given, registry, selection)
+    _leave_out_without_params(selection)
     return selection
 
 
@@ -83,7 +84,6 @@ def _select_task(given: Mapping[str, Given], registry: Registry, selection: Sele
     if entry is None:
         names = ", ".join(sorted(registry.tasks.names())) or "none (pip install adapt-nlp adapt-vision-mm)"
         selection.problems.append(Problem(f"TASK is missing. Set it to one of the tasks installed: {names}."))
-        selection.incomplete = True
         return
     name = str(entry.value).strip()
     if name.casefold() == legacy.SEQ2SEQ:
@@ -94,7 +94,6 @@ def _select_task(given: Mapping[str, Given], registry: Registry, selection: Sele
             selection.problems.append(
                 Problem(f"{entry.value} needs subtask: {wanted}.", key=entry.written, where=entry.where)
             )
-            selection.incomplete = True
             return
     selection.task = _look_up(registry.tasks, known_keys.TASKS, name, entry, registry, selection)
 
@@ -158,13 +157,24 @@ def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: 
     selection.launcher = chosen or (registry.launchers.find("local") if named is None else None)
 
 
+def _leave_out_without_params(selection: Selection) -> None:
+    """Report each choice whose params class cannot be loaded, and leave its slot empty."""
+    for slot in SLOTS:
+        chosen = getattr(selection, slot)
+        try:
+            _ = chosen and chosen.params_class()
+        except InputError as error:
+            selection.problems.append(Problem(str(error)))
+            selection.unreadable = True
+            setattr(selection, slot, None)
+
+
 def _absent_switches(kind: str, given: Mapping[str, Given], present: set[str], selection: Selection) -> None:
     for key, switch in known_keys.SWITCHES.items():
         if switch.kind == kind and key not in present and is_on(given.get(key)):
             entry = given[key]
             message = f"{kind} {switch.name} is in {switch.distribution}: pip install {switch.distribution}"
             selection.problems.append(Problem(message, key=entry.written, where=entry.where))
-            selection.incomplete = True
 
 
 def _look_up(
@@ -181,7 +191,6 @@ def _look_up(
     found = shelf.find(name)
     if found is not None and not claimants:
         return found
-    selection.incomplete = True
     place: dict[str, Any] = {"key": entry.written, "where": entry.where} if entry else {}
     hint: str | None = None
     if claimants:

@@ -11,6 +11,7 @@ import attrs
 
 from adapt_core.capabilities import Memory, StoredBytes, SupportsRankMemory
 from adapt_core.config.plan import Plan
+from adapt_core.errors import InputError
 from adapt_core.plugin.registry import Registered, Registry
 from adapt_core.plugin.specs import LauncherSpec
 
@@ -83,11 +84,12 @@ def _launchers(plan: Plan, registry: Registry) -> list[tuple[str, object]]:
 def _constructed(item: Registered[LauncherSpec], plan: Plan) -> Any:
     if item.spec.name == plan.launcher.name:
         return item.spec.load()(plan.launcher.params)
-    if any(field.default is attrs.NOTHING for field in attrs.fields(item.spec.params)):
-        return None
     try:
-        return item.spec.load()(item.spec.params())
-    except (ImportError, AttributeError) as error:
+        params = item.params_class()
+        if any(field.default is attrs.NOTHING for field in attrs.fields(params)):
+            return None
+        return item.spec.load()(params())
+    except (InputError, ImportError, AttributeError) as error:
         # The run does not ask for it: `adapt plugins` reports a broken one.
         log.info("memory under %s is not known: %s", item.spec.name, error)
         return None

@@ -11,7 +11,6 @@ is older reports it and goes on without it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
@@ -19,6 +18,8 @@ from pluggy import HookspecMarker
 from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, QuantizerSpec, TaskSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from adapt_core.result import RunResult
 
 hookspec = HookspecMarker("adapt")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PACKAGE_PREFIX = "package:"
 """What begins a place inside an installed package: "package:NAME/path"."""
@@ -29,6 +31,8 @@ def load_object(import_string: str) -> Any:
 
 def package_folder(name: str) -> Path | None:
     """Return the folder of an installed top-level package, which is not imported, or None where there is none."""
+    from pathlib import Path  # deferred: `adapt plugins` imports this module and asks for no folder
+
     spec = find_spec(name) if name.isidentifier() else None
     roots = list(spec.submodule_search_locations or ()) if spec else []
     return Path(roots[0]).resolve() if roots else None

@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 import attrs
 from pluggy import PluginManager, PluginValidationError
 
+import adapt_core.plugin.hookspecs as hookspecs  # "from" would ask the package's lazy names
 from adapt_core.errors import InputError
-from adapt_core.plugin import hookspecs
 from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
+from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.specs import HOOK_API, LauncherSpec, MethodSpec, QuantizerSpec, Spec, TaskSpec
 
 ENTRY_POINT_GROUP = "adapt"
@@ -44,6 +45,27 @@ class Registered(Generic[SpecT]):
 
     spec: SpecT
     provenance: Provenance
+
+    def params_class(self) -> type[Any]:
+        """Return the class that declares the parameters, each of which can be read.
+
+        Raises:
+            InputError: there is no such class, or a field of it is not declared; the message names plugin and class.
+        """
+        try:
+            params = self.spec.load_params()
+            parameters_of(params)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            plugin, named = self.provenance, self.spec.params
+            name = named if isinstance(named, str) else f"{named.__module__}:{named.__qualname__}"
+            raise InputError(
+                f"{self.spec.name} of {plugin} cannot be used: its params {name!r} cannot be loaded "
+                f"({_describe(error)}). Install {plugin.distribution} again, or switch it off: "
+                f"adapt -p no:{plugin.plugin} ..."
+            ) from error
+        return params
 
 
 @attrs.frozen
@@ -207,6 +229,25 @@ class Registry:
         item = Registered(spec, provenance)
         for name in names:
             shelf.by_name[name] = item
+
+    def __iter__(self) -> Iterator[Registered[Any]]:
+        """Yield everything registered: tasks, methods, quantizers, launchers."""
+        shelves: tuple[Shelf[Any], ...] = (self.tasks, self.methods, self.quantizers, self.launchers)
+        return (item for shelf in shelves for item in shelf)
+
+    def parameters(self, item: Registered[Any]) -> dict[str, Parameter]:
+        """Return the parameters of a registered spec, by folded key.
+
+        Where they cannot be loaded there are none, and `broken` has the cause: only a run that chooses the spec fails,
+        by `Registered.params_class`.
+        """
+        try:
+            return parameters_of(item.params_class())
+        except InputError as error:
+            broken = BrokenPlugin(item.provenance, str(error), (item.spec.name.casefold(),))
+            if broken not in self.broken:
+                self.broken.append(broken)
+            return {}
 
     def task_spec(self, name: str) -> TaskSpec:
         """Return the spec of a registered task.

@@ -1,6 +1,7 @@
 """The specs that a plugin registers: frozen, and cheap to build.
 
-A spec names its implementation as an import string, so that listing plugins imports nothing heavy.
+A spec names its implementation as an import string, and may name its params class so, too: listing plugins then imports
+nothing heavy and builds no class for parameters that nobody asks for.
 """
 
 from __future__ import annotations
@@ -27,9 +28,16 @@ def _import_string(_: object, attribute: attrs.Attribute[str], value: str) -> No
         raise ValueError(f"{attribute.name} must read 'package.module:Name', not {value!r}")
 
 
-def _params_class(_: object, attribute: attrs.Attribute[type[Any]], value: type[Any]) -> None:
-    if not (isinstance(value, type) and attrs.has(value)):
-        raise TypeError(f"{attribute.name} must be an attrs class of adapt_core.plugin.params.param() fields")
+def _is_params_class(value: object) -> bool:
+    return isinstance(value, type) and attrs.has(value)
+
+
+def _params(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not (is_import_string(value) if isinstance(value, str) else _is_params_class(value)):
+        raise TypeError(
+            f"{attribute.name} must be an attrs class of adapt_core.plugin.params.param() fields, or name one as "
+            f"'package.module:Class', not {value!r}"
+        )
 
 
 def _read_only(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,7 +48,7 @@ def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType({key.casefold(): item for key, item in value.items()})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Spec:
     """The base of the four kinds of spec.
 
@@ -48,14 +56,15 @@ class Spec:
         name: the documented name; matched without regard to case.
         summary: one line for `adapt plugins`.
         implementation: "package.module:Class", imported when a run needs it.
-        params: the attrs class that declares its parameters.
+        params: the attrs class that declares its parameters, or "package.module:Class", imported when parameters are
+            asked for: by a run, `adapt check` and `adapt params`, not by `adapt plugins`.
         aliases: other names that mean the same.
     """
 
     name: str = attrs.field(validator=attrs.validators.instance_of(str))
     summary: str
     implementation: str = attrs.field(validator=_import_string)
-    params: type[Any] = attrs.field(default=NoParams, validator=_params_class)
+    params: type[Any] | str = attrs.field(default=NoParams, validator=_params)
     aliases: tuple[str, ...] = ()
 
     def load(self) -> Any:
@@ -66,8 +75,23 @@ class Spec:
         """
         return load_object(self.implementation)
 
+    def load_params(self) -> type[Any]:
+        """Return the params class, imported where the spec names it by an import string.
 
-@attrs.frozen(kw_only=True)
+        Raises:
+            ImportError, AttributeError: as the plugin's module raises them.
+            TypeError: the import string names no attrs class.
+        """
+        if not isinstance(self.params, str):
+            return self.params
+        params = load_object(self.params)
+        if not _is_params_class(params):
+            raise TypeError("not an attrs class of param() fields")
+        loaded: type[Any] = params
+        return loaded
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class LoopSpec:
     """A kind of training loop, named by the tasks that train in it.
 
@@ -87,7 +111,7 @@ class LoopSpec:
         return {"optimizer": tuple(self.optimizers), "scheduler_type": self.schedules}
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class TaskSpec(Spec):
     """A task. Its implementation answers `adapt_core.contracts.Task`.
 
@@ -120,7 +144,7 @@ class TaskSpec(Spec):
         return self.library(plan) if callable(self.library) else self.library
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class MethodSpec(Spec):
     """A method. Its implementation answers `adapt_core.contracts.Method`.
 
@@ -135,7 +159,7 @@ class MethodSpec(Spec):
     on_quantized: bool = attrs.field(default=attrs.Factory(lambda spec: not spec.trains_base, takes_self=True))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class QuantizerSpec(Spec):
     """A quantizer. Its implementation answers `adapt_core.contracts.Quantizer`.
 
@@ -148,7 +172,7 @@ class QuantizerSpec(Spec):
     bits: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class LauncherSpec(Spec):
     """A launcher. Its implementation answers `adapt_core.contracts.Launcher`.
 
@@ -164,7 +188,7 @@ class LauncherSpec(Spec):
     shards_layers: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class OptionalDependency:
     """A package that a plugin can use and that may be absent, as `adapt doctor` reports it.
 

@@ -29,9 +29,7 @@ class PluginContract:
     @classmethod
     def registered(cls) -> list[Registered[Any]]:
         """Return everything that the distribution registers here."""
-        registry = Registry.discover()
-        shelves: tuple[Any, ...] = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
-        return [item for shelf in shelves for item in shelf if item.provenance.distribution == cls.distribution]
+        return [item for item in Registry.discover() if item.provenance.distribution == cls.distribution]
 
     def test_it_is_seen_and_whole(self, registered: list[Registered[Any]]) -> None:
         assert registered, f"{self.distribution} registers nothing: is it installed, with an entry point in `adapt`?"
@@ -52,7 +50,7 @@ class PluginContract:
 
     def test_each_parameter_has_help_and_a_default_that_fits(self, registered: list[Registered[Any]]) -> None:
         for item in registered:
-            for parameter in parameters_of(item.spec.params).values():
+            for parameter in parameters_of(item.params_class()).values():
                 assert parameter.declaration.help, f"{item.spec.name}: {parameter.key} has no help"
-            if all(field.default is not attrs.NOTHING for field in attrs.fields(item.spec.params)):
-                item.spec.params()
+            if all(field.default is not attrs.NOTHING for field in attrs.fields(item.params_class())):
+                item.params_class()()

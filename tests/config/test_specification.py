@@ -173,7 +173,7 @@ def test_core_s_table_of_names_agrees_with_what_the_installed_plugins_declare() 
         distribution = item.provenance.distribution
         if not distribution.startswith("adapt-") or distribution == "adapt-core":
             continue
-        declared = set(parameters_of(item.spec.params))
+        declared = set(parameters_of(item.params_class()))
         assert declared <= known_keys.keys_of(distribution, item.spec.name), (item.spec.name, "missing in known_keys")
 
 

@@ -125,6 +125,7 @@ def test_two_chosen_specs_that_declare_one_key_cannot_run_together() -> None:
         {"implementation": "no_colon"},
         {"params": dict},
         {"params": 3},
+        {"params": "no_colon"},
         {"loop": "hf"},
     ],
 )

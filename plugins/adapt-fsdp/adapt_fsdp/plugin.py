@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from adapt_core.plugin.specs import LauncherSpec, hookimpl
 
-from adapt_fsdp.params import DdpParams, FsdpParams
-
 
 @hookimpl
 def adapt_launchers() -> list[LauncherSpec]:
@@ -14,14 +12,14 @@ def adapt_launchers() -> list[LauncherSpec]:
             name="ddp",
             summary="several processes, on one machine or several, each with a complete copy of the model",
             implementation="adapt_fsdp.ddp:Ddp",
-            params=DdpParams,
+            params="adapt_fsdp.params:DdpParams",
             switch="DDP",
         ),
         LauncherSpec(
             name="fsdp",
             summary="several processes that shard weights, gradients and optimizer state (FSDP version 2)",
             implementation="adapt_fsdp.fsdp:Fsdp",
-            params=FsdpParams,
+            params="adapt_fsdp.params:FsdpParams",
             switch="FSDP",
             loops=frozenset({"hf"}),
             shards_layers=True,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.plugin.specs import TaskSpec, hookimpl
 
 from adapt_nlp.metrics import names
-from adapt_nlp.params import (
-    QuestionAnsweringParams,
-    SummarizationParams,
-    TextClassificationParams,
-    TextGenerationParams,
-    TranslationParams,
-)
+
+if TYPE_CHECKING:
+    from adapt_nlp.params import TextClassificationParams
 
 
 def _classification_pipeline(params: TextClassificationParams) -> str:
@@ -27,7 +25,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="text_generation",
             summary="text generation from a prompt: plain text, instructions and chat, with causal language models",
             implementation="adapt_nlp.text_generation.task:TextGeneration",
-            params=TextGenerationParams,
+            params="adapt_nlp.params:TextGenerationParams",
             loop=HF_LOOP,
             pipeline="text-generation",
             library="transformers",
@@ -39,7 +37,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="text_classification",
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
             implementation="adapt_nlp.subtasks:text_classification",
-            params=TextClassificationParams,
+            params="adapt_nlp.params:TextClassificationParams",
             loop=HF_LOOP,
             pipeline=_classification_pipeline,
             library="transformers",
@@ -50,7 +48,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="question_answering",
             summary="the span of a context that answers a question (SQuAD v1 and v2)",
             implementation="adapt_nlp.question_answering.task:QuestionAnswering",
-            params=QuestionAnsweringParams,
+            params="adapt_nlp.params:QuestionAnsweringParams",
             loop=HF_LOOP,
             pipeline="question-answering",
             library="transformers",
@@ -62,7 +60,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="summarization",
             summary="a document into a short text, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.summarization:Summarization",
-            params=SummarizationParams,
+            params="adapt_nlp.params:SummarizationParams",
             loop=HF_LOOP,
             pipeline="summarization",
             library="transformers",
@@ -74,7 +72,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="translation",
             summary="a text into another language, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.translation:Translation",
-            params=TranslationParams,
+            params="adapt_nlp.params:TranslationParams",
             loop=HF_LOOP,
             pipeline="translation",
             library="transformers",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from adapt_core.plugin.specs import MethodSpec, QuantizerSpec, hookimpl
 
-from adapt_peft_ssf.params import AnyPeftParams, Bnb4bitParams, Bnb8bitParams, DoraParams, LoraParams, SsfParams
-
 
 @hookimpl
 def adapt_methods() -> list[MethodSpec]:
@@ -14,25 +12,25 @@ def adapt_methods() -> list[MethodSpec]:
             name="LoRA",
             summary="low-rank updates next to frozen layers",
             implementation="adapt_peft_ssf.methods.lora:Lora",
-            params=LoraParams,
+            params="adapt_peft_ssf.params:LoraParams",
         ),
         MethodSpec(
             name="DoRA",
             summary="LoRA with a trained magnitude for each output",
             implementation="adapt_peft_ssf.methods.dora:Dora",
-            params=DoraParams,
+            params="adapt_peft_ssf.params:DoraParams",
         ),
         MethodSpec(
             name="SSF",
             summary="a scale and a shift for each output channel of each layer",
             implementation="adapt_peft_ssf.methods.ssf:Ssf",
-            params=SsfParams,
+            params="adapt_peft_ssf.params:SsfParams",
         ),
         MethodSpec(
             name="peft",
             summary="any other method of peft that adapts layers, by peft_name and peft_options",
             implementation="adapt_peft_ssf.methods.any_peft:AnyPeft",
-            params=AnyPeftParams,
+            params="adapt_peft_ssf.params:AnyPeftParams",
         ),
     ]
 
@@ -44,7 +42,7 @@ def adapt_quantizers() -> list[QuantizerSpec]:
             name="bnb_4bit",
             summary="the base model's linear layers in 4 bits (nf4, fp4)",
             implementation="adapt_peft_ssf.quantizers.bnb_4bit:Bnb4bit",
-            params=Bnb4bitParams,
+            params="adapt_peft_ssf.params:Bnb4bitParams",
             switch="load_in_4bit",
             bits=4,
         ),
@@ -52,7 +50,7 @@ def adapt_quantizers() -> list[QuantizerSpec]:
             name="bnb_8bit",
             summary="the base model's linear layers in 8 bits (LLM.int8())",
             implementation="adapt_peft_ssf.quantizers.bnb_8bit:Bnb8bit",
-            params=Bnb8bitParams,
+            params="adapt_peft_ssf.params:Bnb8bitParams",
             switch="load_in_8bit",
             bits=8,
         ),

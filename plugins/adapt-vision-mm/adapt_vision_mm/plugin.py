@@ -8,13 +8,14 @@ from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
+from adapt_vision_mm.image_classification.defaults import DEFAULT_ARCHITECTURE
 from adapt_vision_mm.image_classification.metrics import METRICS
-from adapt_vision_mm.image_classification.params import DEFAULT_ARCHITECTURE, ImageClassificationParams
-from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.spec import MM_LOOP
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
 _SHARE = (0.0, 1.0)
 """The bounds of each metric of this plugin."""
@@ -27,7 +28,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="image_classification",
             summary="images into two or more classes, with timm and Hugging Face models",
             implementation="adapt_vision_mm.image_classification.task:ImageClassification",
-            params=ImageClassificationParams,
+            params="adapt_vision_mm.image_classification.params:ImageClassificationParams",
             loop=HF_LOOP,
             pipeline="image-classification",
             library=_classifier_library,
@@ -39,7 +40,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="object_detection",
             summary="boxes around objects, with any detector of mmdet",
             implementation="adapt_vision_mm.object_detection.task:ObjectDetection",
-            params=DetectionParams,
+            params="adapt_vision_mm.mm_params:DetectionParams",
             loop=MM_LOOP,
             pipeline="object-detection",
             library="openmmlab",
@@ -51,7 +52,7 @@ def adapt_tasks() -> list[TaskSpec]:
             aliases=("image_segmentation",),
             summary="masks of objects, with any instance segmentation model of mmdet",
             implementation="adapt_vision_mm.instance_segmentation.task:InstanceSegmentation",
-            params=SegmentationParams,
+            params="adapt_vision_mm.mm_params:SegmentationParams",
             loop=MM_LOOP,
             pipeline="image-segmentation",
             library="openmmlab",
@@ -62,7 +63,7 @@ def adapt_tasks() -> list[TaskSpec]:
             name="pose_detection",
             summary="points on bodies, with any 2d model of mmpose",
             implementation="adapt_vision_mm.pose_detection.task:PoseDetection",
-            params=PoseParams,
+            params="adapt_vision_mm.mm_params:PoseParams",
             loop=MM_LOOP,
             pipeline="keypoint-detection",
             library="openmmlab",

@@ -1,5 +1,6 @@
 """The task image_classification.
 
+defaults.py   the model where a config names none
 params.py     the parameters of the task
 task.py       the task, which reads top to bottom
 data.py       class folders or a table -> validated rows of images and labels

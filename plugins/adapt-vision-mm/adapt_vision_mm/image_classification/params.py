@@ -7,12 +7,7 @@ import attrs
 from adapt_core.plugin.params import param
 
 from adapt_vision_mm.image_classification.backends.libraries import LIBRARIES
-
-DEFAULT_ARCHITECTURE = "densenet121"
-DEFAULT_MODEL_TYPE = "densenet_timm"
-DEFAULT_PROCESSOR = "facebook/convnext-tiny-224"
-TIMM_SUFFIX = "_timm"
-"""The end of a model_type that names a timm architecture."""
+from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR
 
 
 @attrs.frozen

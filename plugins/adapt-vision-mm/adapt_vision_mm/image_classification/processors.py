@@ -10,7 +10,8 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
 
-from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
+from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
 if TYPE_CHECKING:
     from transformers.image_processing_utils import BaseImageProcessor

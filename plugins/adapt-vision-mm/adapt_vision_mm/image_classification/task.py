@@ -18,7 +18,8 @@ from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
-from adapt_vision_mm.image_classification.params import DEFAULT_PROCESSOR, ImageClassificationParams
+from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import locate_processor
 from adapt_vision_mm.images.folders import find_split_folders
 

@@ -13,7 +13,8 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
-from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, TIMM_SUFFIX, ImageClassificationParams
+from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.usage import READ_PHOTO
 
 if TYPE_CHECKING:

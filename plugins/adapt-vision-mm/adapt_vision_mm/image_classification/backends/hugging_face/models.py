@@ -15,7 +15,8 @@ from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.location import PROCESSOR_FILES, ModelSource
 from adapt_core.hf.models.pretrained import load_companion, load_pretrained, load_quantized
 
-from adapt_vision_mm.image_classification.params import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR, ImageClassificationParams
+from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, DEFAULT_PROCESSOR
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import load_named_processor
 
 if TYPE_CHECKING:

@@ -9,12 +9,8 @@ from adapt_core.errors import InputError
 from adapt_core.hf.models.location import ModelSource
 
 from adapt_vision_mm.image_classification.backends.base import LocatedModel, is_bare_name
-from adapt_vision_mm.image_classification.params import (
-    DEFAULT_ARCHITECTURE,
-    DEFAULT_MODEL_TYPE,
-    TIMM_SUFFIX,
-    ImageClassificationParams,
-)
+from adapt_vision_mm.image_classification.defaults import DEFAULT_ARCHITECTURE, DEFAULT_MODEL_TYPE, TIMM_SUFFIX
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
 
 @attrs.frozen(kw_only=True)
