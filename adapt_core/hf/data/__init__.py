@@ -1,5 +1,6 @@
 """Data sets on Hugging Face datasets, from files or the hub to model inputs. Needs the extra `adapt-core[hf]`.
 
+first_look.py   column names, before any heavy library
 source.py       local files or a hub data set -> raw splits
 tables/         csv, json, parquet and text files, each cell as the file has it
 class_names.py  class numbers of every split by the names of the training split

@@ -19,11 +19,11 @@ _BATCH = 10_000
 _SHOWN = 12
 
 
-def require_columns(dataset: Dataset, columns: Iterable[tuple[str, str]], split: str) -> None:
+def require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], split: str) -> None:
     """Check that the columns exist.
 
     Args:
-        dataset: one split.
+        names: the columns of one split.
         columns: (column, the key that names it) pairs.
         split: for the message.
 
@@ -31,10 +31,10 @@ def require_columns(dataset: Dataset, columns: Iterable[tuple[str, str]], split:
         DataError: one does not; the message lists the columns of the split and the nearest name.
     """
     for column, key in columns:
-        if column in dataset.column_names:
+        if column in names:
             continue
-        there = ", ".join(dataset.column_names[:_SHOWN])
-        near = get_close_matches(column, dataset.column_names, n=1)
+        there = ", ".join(names[:_SHOWN])
+        near = get_close_matches(column, names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(f"{key}: the {split} split has no column {column!r}; it has: {there}.{hint}")
 

@@ -90,7 +90,7 @@ def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str
     if target is not None:
         leave_out_unlabelled_test(splits, target, plan)
     for split, dataset in splits.items():
-        require_columns(dataset, columns, split)
+        require_columns(dataset.column_names, columns, split)
     return splits
 
 

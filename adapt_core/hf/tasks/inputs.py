@@ -84,7 +84,7 @@ def file_column(path: Path, plan: Plan, column: str) -> list[Any]:
     if path.suffix.casefold() == ".txt":
         return file_lines(path)
     rows = file_rows(path, plan)
-    require_columns(rows, [(column, "input_column")], path.name)
+    require_columns(rows.column_names, [(column, "input_column")], path.name)
     return list(column_values(rows, column))
 
 
@@ -99,7 +99,7 @@ def read_texts(arguments: Sequence[str], plan: Plan[TextFieldParams]) -> list[st
         if not plan.data.format_string or path.suffix.casefold() == ".txt":
             return file_column(path, plan, input_column(plan))
         rows = file_rows(path, plan)
-        require_columns(rows, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
+        require_columns(rows.column_names, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
         return [format_row(row, plan.data) for row in rows]
 
     return _require_texts(_expand(arguments, texts))
@@ -122,7 +122,7 @@ def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Data
             return file_lines(path)
         rows = file_rows(path, plan)
         found = field(rows, path.name)
-        require_columns(rows, found.columns, path.name)
+        require_columns(rows.column_names, found.columns, path.name)
         return [found.text(row) for row in rows]
 
     return _require_texts(_expand(arguments, texts))

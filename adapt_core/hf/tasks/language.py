@@ -14,6 +14,7 @@ from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns
+from adapt_core.hf.data.first_look import check_columns
 from adapt_core.hf.data.source import check_data_source, load_raw
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
@@ -60,16 +61,22 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         return self.plan.task.params
 
     def check(self) -> None:
-        """Check that data and model exist and that FORMAT_STRING is valid.
+        """Check that data, its columns and model exist and that FORMAT_STRING is valid.
 
         Raises:
             InputError: one is not; the message says what to do.
         """
         format_columns(self.plan.data)
         check_data_source(self.plan.data)
+        check_columns(self.plan, self.required_columns)
         given = locate(self.plan)
         check_gguf(given)
         check_source(given, TOKENIZER_FILES, "tokenizer")
+
+    @property
+    def required_columns(self) -> Sequence[tuple[str, str]]:
+        """The columns that each row must have, with the keys that name them; none where the rows decide."""
+        return ()
 
     def require_metric(self, reported: Sequence[str]) -> None:
         """Check that this variant of the task reports METRIC_FOR_BEST.

@@ -21,10 +21,24 @@ def features_of(path: Path) -> Any:
         DataError: it is not a parquet file.
     """
     from datasets import Features
+
+    return Features.from_arrow_schema(_schema(path))
+
+
+def names_of(path: Path) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises:
+        DataError: it is not a parquet file.
+    """
+    return list(_schema(path).names)
+
+
+def _schema(path: Path) -> pyarrow.Schema:
     from pyarrow import ArrowException, parquet
 
     try:
-        return Features.from_arrow_schema(parquet.read_schema(path))
+        return parquet.read_schema(path)
     except (ArrowException, OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as parquet: {' '.join(str(error).split())[:300]} (Write the file again.)"

@@ -29,6 +29,12 @@ def columns(plan: Plan[QuestionAnsweringParams]) -> tuple[str, str, str]:
     return context, plan.task.params.input_question_column, str(plan.data.target_column or "answers")
 
 
+def required_columns(plan: Plan[QuestionAnsweringParams]) -> list[tuple[str, str]]:
+    """Return the columns of context, question and answers, each with the key that names it."""
+    keys = ("input_column", "input_question_column", "target_column")
+    return list(zip(columns(plan), keys, strict=True))
+
+
 def prepare_windows(plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTokenizerBase, limit: int) -> TaskData:
     """Return the splits as windows.
 
@@ -45,8 +51,7 @@ def prepare_windows(plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTo
     """
     context, question, answers = columns(plan)
     stride = plan.task.params.doc_stride
-    keys = ("input_column", "input_question_column", "target_column")
-    raw = load_splits(plan, list(zip((context, question, answers), keys, strict=True)), answers)
+    raw = load_splits(plan, required_columns(plan), answers)
     room = limit - stride - tokenizer.num_special_tokens_to_add(pair=True)
 
     def encode(batch: Batch, numbers: Sequence[int]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from adapt_core.hf.tasks.preview import LabelledTokens
 from adapt_nlp.head import set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import QuestionAnsweringParams
-from adapt_nlp.question_answering.data import columns, gold_answers, prepare_windows
+from adapt_nlp.question_answering.data import columns, gold_answers, prepare_windows, required_columns
 from adapt_nlp.question_answering.metrics import squad_scores
 from adapt_nlp.question_answering.preview import as_samples, labelled_windows
 
@@ -66,6 +66,11 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         if positions is not None and positions < wanted:
             raise InputError(f"max_length {wanted} is more than the {positions} positions of the model. Lower it.")
         return wanted
+
+    @property
+    def required_columns(self) -> Sequence[tuple[str, str]]:
+        """The columns of context, question and answers."""
+        return required_columns(self.plan)
 
     def load_data(self) -> TaskData:
         """Return the splits as windows with `start_positions` and `end_positions` (tokens)."""

@@ -55,7 +55,7 @@ def prepare_pairs(
     leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column, plan)
     fields = {split: find_fields(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
-        require_columns(rows, [column for field in fields[split] for column in field.columns], split)
+        require_columns(rows.column_names, [column for field in fields[split] for column in field.columns], split)
     prefix = plan.task.params.prefix or ""
 
     def faults(rows: Dataset, split: str) -> Iterator[str | None]:

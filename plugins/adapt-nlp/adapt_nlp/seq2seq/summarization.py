@@ -29,6 +29,11 @@ class Summarization(Seq2SeqTask[SummarizationParams]):
         return summary_fields(self.plan)
 
     @property
+    def required_columns(self) -> Sequence[tuple[str, str]]:
+        """The columns of document and summary."""
+        return [column for field in summary_fields(self.plan) for column in field.columns]
+
+    @property
     def generation_max_length(self) -> int:
         """generation_max_length."""
         return self.params.generation_max_length

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+def required_columns(plan: Plan[TextClassificationParams]) -> list[tuple[str, str]]:
+    """Return the columns of text and label, each with the key that names it."""
+    return [*text_columns(plan), (target_column(plan), "target_column")]
+
+
 def prepare_texts(
     plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int, end: str | None
 ) -> TaskData:
@@ -38,7 +43,7 @@ def prepare_texts(
         DataError: naming the split, row and column at fault.
     """
     target = target_column(plan)
-    raw = load_splits(plan, [*text_columns(plan), (target, "target_column")], target)
+    raw = load_splits(plan, required_columns(plan), target)
     labels = read_labels(raw.get("train", raw.get("validation")), target)
 
     def faults(rows: Dataset, split: str) -> Iterator[str | None]:

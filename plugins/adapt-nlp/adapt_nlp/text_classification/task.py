@@ -20,7 +20,7 @@ from adapt_core.hf.tasks.preview import LabelledTokens
 from adapt_nlp.head import head_options, set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextClassificationParams
-from adapt_nlp.text_classification.data import class_weights, prepare_texts
+from adapt_nlp.text_classification.data import class_weights, prepare_texts, required_columns
 from adapt_nlp.text_classification.end_token import end_fault, end_token
 from adapt_nlp.text_classification.preview import as_samples, class_counts, labelled_texts
 
@@ -48,6 +48,11 @@ class TextClassification(LanguageTask[TextClassificationParams]):
             raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of label to weight; not {weights!r}.")
         self.require_metric(list(names.CLASSIFICATION))
         super().check()
+
+    @property
+    def required_columns(self) -> Sequence[tuple[str, str]]:
+        """The columns of text and label."""
+        return required_columns(self.plan)
 
     def load_data(self) -> TaskData:
         """Return the splits as token ids (`input_ids`, `attention_mask`) with `labels` (int)."""

@@ -65,7 +65,7 @@ def prepare_documents(
     row_format = find_row_format(plan, next(iter(raw.values())), tokenizer)
     _leave_out_unanswered_test(raw, row_format, plan)
     for split, rows in raw.items():
-        require_columns(rows, row_format.columns, split)
+        require_columns(rows.column_names, row_format.columns, split)
     if row_format.is_chat:
         _prepare_conversations(plan, tokenizer)
     reader = RowTexts(row_format, plan, tokenizer)

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def required_columns(plan: Plan[TextClassificationParams]) -> list[tuple[str, str]]:
+    """Return the columns of words and tags, each with the key that names it."""
+    return [(input_column(plan), "input_column"), (target_column(plan), "target_column")]
+
+
 def prepare_windows(
     plan: Plan[TextClassificationParams], tokenizer: PreTrainedTokenizerBase, limit: int
 ) -> tuple[TaskData, Tags]:
@@ -42,7 +47,7 @@ def prepare_windows(
         DataError: naming the split, row and column at fault.
     """
     words, target = input_column(plan), target_column(plan)
-    raw = load_splits(plan, [(words, "input_column"), (target, "target_column")], target)
+    raw = load_splits(plan, required_columns(plan), target)
     tags = read_tags(raw, plan)
     if plan.task.params.subtask != "pos":
         warn_of_runs(as_entity_tags(tags.names[: tags.learned]))

@@ -21,7 +21,7 @@ from adapt_nlp.head import head_options, set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextClassificationParams
 from adapt_nlp.token_classification import metrics
-from adapt_nlp.token_classification.data import prepare_windows
+from adapt_nlp.token_classification.data import prepare_windows, required_columns
 from adapt_nlp.token_classification.preview import as_samples, labelled_tokens, tag_counts
 from adapt_nlp.token_classification.schemes import as_entity_tags
 from adapt_nlp.token_classification.tags import Tags, input_column, target_column
@@ -66,6 +66,11 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
         self.require_metric(list(self._metrics))
         super().check()
+
+    @property
+    def required_columns(self) -> Sequence[tuple[str, str]]:
+        """The columns of words and tags."""
+        return required_columns(self.plan)
 
     def load_data(self) -> TaskData:
         """Return the splits as windows of sub-tokens with `labels`."""

@@ -122,7 +122,7 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
     rows = load_raw(plan.data).get("test")
     if rows is None:
         return None
-    require_columns(rows, [(image, "input_column")], "test")
+    require_columns(rows.column_names, [(image, "input_column")], "test")
     rows = _undecoded(rows, image)
     if image != "image":
         rows = rows.remove_columns([name for name in rows.column_names if name == "image"])

@@ -1,0 +1,99 @@
+"""A wrong column is told by the table's head: before torch, transformers or the model is loaded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.errors import InputError
+
+CHECK = """
+import json, sys
+import adapt_core
+from adapt_core.errors import InputError
+try:
+    adapt_core.check(sys.argv[1])
+except InputError as error:
+    heavy = [name for name in ("torch", "transformers", "datasets", "pandas") if name in sys.modules]
+    print(json.dumps({"message": str(error), "heavy": heavy}))
+"""
+TASKS: dict[str, dict[str, Any]] = {
+    "text_classification": {"input_column": "txet", "row": {"text": "a", "label": "b"}},
+    "ner": {
+        "TASK": "text_classification",
+        "subtask": "ner",
+        "input_column": "wrods",
+        "row": {"words": ["a"], "tags": ["O"]},
+    },
+    "question_answering": {"row": {"kontext": "a", "question": "b", "answers": {"text": ["a"], "answer_start": [0]}}},
+    "summarization": {"target_column": "sumary", "row": {"document": "a", "summary": "b"}},
+}
+
+
+def checked(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Return what a check says of a config, and which heavy libraries it had loaded by then."""
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    done = run([sys.executable, "-c", CHECK, tmp_path / "config.json"], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def stored(rows: list[dict[str, Any]], suffix: str, folder: Path) -> Path:
+    """Return a data folder with a training table."""
+    folder.mkdir()
+    file = folder / f"train{suffix}"
+    if suffix == ".parquet":
+        import pyarrow
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    elif suffix == ".csv":
+        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        file.write_text("\n".join(lines))
+    else:
+        file.write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("task", "suffix", "column", "there"),
+    [
+        ("text_classification", ".csv", "input_column", "'txet'; it has: text, label. Did you mean 'text'?"),
+        ("text_classification", ".parquet", "input_column", "'txet'; it has: text, label. Did you mean 'text'?"),
+        ("ner", ".jsonl", "input_column", "'wrods'; it has: words, tags. Did you mean 'words'?"),
+        ("question_answering", ".jsonl", "input_column", "'context'; it has: kontext, question, answers."),
+        ("summarization", ".parquet", "target_column", "'sumary'; it has: document, summary."),
+    ],
+)
+def test_nothing_heavy_is_loaded(
+    task: str, suffix: str, column: str, there: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    keys = dict(TASKS[task])
+    data = stored([keys.pop("row")] * 3, suffix, tmp_path / "data")
+    config = {"TASK": task, "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data), **keys}
+    found = checked(config, tmp_path)
+    assert found["message"].startswith(f"{column}: the train split has no column {there}")
+    assert found["heavy"] == []
+
+
+def test_a_json_column_may_begin_in_a_later_row(tiny_encoder: Path, tmp_path: Path) -> None:
+    data = stored([{"text": "a"}, {"text": "b", "label": "c"}], ".jsonl", tmp_path / "data")
+    config = {"TASK": "text_classification", "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data)}
+    found = checked({**config, "target_column": "labl"}, tmp_path)
+    assert "no column 'labl'; it has: text, label. Did you mean 'label'?" in found["message"]
+
+
+def test_a_split_that_is_not_used_may_lack_the_column(tiny_encoder: Path, tmp_path: Path) -> None:
+    """DO_EVAL false: the validation file is not read."""
+    data = stored([{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(8)], ".csv", tmp_path / "data")
+    (data / "validation.csv").write_text("other\n1\n")
+    config = {"TASK": "text_classification", "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data)}
+    with pytest.raises(InputError, match="the validation split has no column 'text'"):
+        adapt_core.check(config)
+    adapt_core.check({**config, "DO_EVAL": False})
