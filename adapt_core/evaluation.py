@@ -1,13 +1,16 @@
-"""The record of one evaluation: the scores of each class, and the order of its rows."""
+"""The record of one evaluation: what was counted of its data, the scores of each class, the order of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import Any, Generic, NotRequired, TypeAlias, TypedDict, TypeVar
 
 import attrs
 
 Kept = TypeVar("Kept")
+
+Statistic: TypeAlias = "int | float | str | Mapping[str, Statistic]"
+"""What was counted of the data: rows, dropped rows, the form of a chat, or several of a split by name."""
 
 LARGEST_CONFUSION = 100
 """Classes up to which the counts of confusions are kept (they grow with the square)."""
@@ -107,3 +110,35 @@ def of_evaluation(kept: dict[tuple[tuple[str, float], ...], Kept], metrics: Mapp
         ),
         None,
     )
+
+
+class KeptEvaluations(Generic[Kept]):
+    """What a run may still ask for of its evaluations: that of the latest two, and of the best step."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, tuple[tuple[str, float], ...], Kept]] = []
+
+    def keep(self, kept: Kept, scores: Mapping[str, float], *, step: int, best: int | None) -> None:
+        """Keep something of an evaluation; of those before it only what is of the latest and of the best step.
+
+        Args:
+            kept: of this evaluation.
+            scores: of this evaluation.
+            step: at which it was made.
+            best: the best step of those before it.
+        """
+        before = self._held
+        self._held = [item for item in before if item is before[-1] or item[0] == best]
+        self._held.append((step, tuple(scores.items()), kept))
+
+    def find(self, metrics: Mapping[str, float], measured: Mapping[int, Mapping[str, float]]) -> Kept | None:
+        """Return what was kept of the evaluation with these metrics, or None.
+
+        Of evaluations with the same scores it is that of the step which gave this very mapping, or else the latest.
+
+        Args:
+            metrics: the scores, and others such as the loss.
+            measured: step -> the metrics of its evaluation.
+        """
+        of_step = [item for item in self._held if measured.get(item[0]) is metrics] or self._held
+        return of_evaluation({scores: kept for _, scores, kept in of_step}, metrics)

@@ -9,6 +9,8 @@ from typing import Any, NotRequired, Required, TypedDict
 
 import attrs
 
+from adapt_core.evaluation import Statistic
+
 _EARLIER_KEYS = {"learning": "training_check"}
 
 
@@ -97,7 +99,7 @@ class RunResult:
     steps: int
     artifacts: Mapping[str, str]
     training_check: TrainingVerdict
-    data: Mapping[str, Any]
+    data: Mapping[str, Statistic]
     versions: Mapping[str, str]
     seed: int
     config_sha256: str

@@ -11,6 +11,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
+from adapt_core.evaluation import Statistic
 from adapt_core.runtime.interrupts import StopRequest
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TaskData:
     test: Any = None
     labels: tuple[str, ...] | None = None
     facts: Mapping[str, Any] = attrs.field(factory=dict)
-    stats: dict[str, Any] = attrs.field(factory=dict)
+    stats: dict[str, Statistic] = attrs.field(factory=dict)
     rows: Mapping[str, Any] = attrs.field(factory=dict)
 
 

@@ -32,6 +32,7 @@ from adapt_core.distributed.processor import precision_warnings
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
+from adapt_core.evaluation import Statistic
 from adapt_core.execution.components import Components
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything
@@ -69,7 +70,7 @@ class Estimate:
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Statistic]
     examples: list[list[tuple[str, str]]]
     classes: Mapping[str, int]
     steps_per_epoch: int

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapt_core.config.core_params import DataParams, TrainingParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, first_of
+from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
 from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.source import load_raw
@@ -147,7 +148,7 @@ def clean_splits(
     splits: Mapping[str, Dataset],
     faults: Faults,
     strata: Callable[[Dataset], Sequence[Hashable]] | None = None,
-) -> tuple[dict[str, Dataset], dict[str, Any]]:
+) -> tuple[dict[str, Dataset], dict[str, Statistic]]:
     """Return the rows without faults, a held-out validation split where one is needed, at most MAX_*_SAMPLES rows each.
 
     Args:
@@ -162,7 +163,7 @@ def clean_splits(
     Raises:
         DataError: see `drop_bad_rows`, `hold_out`.
     """
-    stats: dict[str, Any] = {}
+    stats: dict[str, Statistic] = {}
     good = {}
     for split, dataset in splits.items():
         good[split], stats[f"{split}_dropped"] = drop_bad_rows(

@@ -23,7 +23,7 @@ from transformers import (
 
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.errors import InputError
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.loop.arguments import training_arguments
 from adapt_core.hf.loop.callbacks import (
     MetricsCallback,
@@ -37,7 +37,6 @@ from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.output_layer import deferrable_head
-from adapt_core.hf.loop.per_class import ClassTables
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
@@ -58,7 +57,7 @@ class HuggingFaceLoop:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         plan, world = job.plan, job.world
         self._components = components
-        self._classes = ClassTables()
+        self._classes: KeptEvaluations[PerClass] = KeptEvaluations()
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy
 from numpy.typing import ArrayLike, NDArray
 
-from adapt_core.evaluation import LARGEST_CONFUSION, PerClass, of_evaluation
+from adapt_core.evaluation import LARGEST_CONFUSION, PerClass
 
 
 def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> PerClass:
@@ -41,35 +41,3 @@ def _confusion(truth: NDArray[numpy.int_], predicted: NDArray[numpy.int_], count
     pairs = numpy.bincount(truth * count + predicted, minlength=count * count)
     table: list[list[int]] = pairs.reshape(count, count).tolist()
     return table
-
-
-class ClassTables:
-    """The class tables of the evaluations that a run may still ask for: the latest two, and that of the best step."""
-
-    def __init__(self) -> None:
-        self._tables: list[tuple[int, tuple[tuple[str, float], ...], PerClass]] = []
-
-    def keep(self, table: PerClass, scores: Mapping[str, float], *, step: int, best: int | None) -> None:
-        """Keep the table of an evaluation; of those before it only the latest and that of the best step.
-
-        Args:
-            table: of this evaluation.
-            scores: of this evaluation.
-            step: at which it was made.
-            best: the best step of those before it.
-        """
-        before = self._tables
-        self._tables = [item for item in before if item is before[-1] or item[0] == best]
-        self._tables.append((step, tuple(scores.items()), table))
-
-    def find(self, metrics: Mapping[str, float], measured: Mapping[int, Mapping[str, float]]) -> PerClass | None:
-        """Return the table of the evaluation with these metrics, or None.
-
-        Of evaluations with the same scores it is that of the step which gave this very mapping, or else the latest.
-
-        Args:
-            metrics: the scores, and others such as the loss.
-            measured: step -> the metrics of its evaluation.
-        """
-        of_step = [item for item in self._tables if measured.get(item[0]) is metrics] or self._tables
-        return of_evaluation({scores: table for _, scores, table in of_step}, metrics)

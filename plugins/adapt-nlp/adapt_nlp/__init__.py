@@ -9,6 +9,7 @@ question_answering/   the span of a context that answers a question
 seq2seq/              summarization and translation with encoder-decoders
 text_generation/      continuations of prompts with causal language models
 collate.py            padded batches, shared by several tasks
+probes.py             a model asked about a few tokens before it trains
 padding.py            a probe of whether padding enters what a model computes
 head.py               the classification head, shared by both classifications
 metrics/              metrics shared by several tasks, and the names of all

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from adapt_core.hf.tasks.preview import random_texts
-from adapt_core.nn.modes import evaluation_mode
+
+from adapt_nlp.probes import REFUSALS, ask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,9 +44,9 @@ def padding_findings(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> li
     if "attention_mask" not in padded:
         return []
     try:
-        alone, beside = _outputs(model, row), _outputs(model, padded)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        # A third-party model may raise any of these for so few tokens.
+        # The first output: (1, classes), or (1, tokens, ...).
+        alone, beside = (ask(model, inputs)[0].float().cpu() for inputs in (row, padded))
+    except REFUSALS as error:
         log.debug("whether padding changes outputs is not known: %s", error)
         return []
     if beside.shape != alone.shape:  # one output for each token
@@ -59,12 +60,3 @@ def padding_findings(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> li
         "output, so predictions depend on the texts beside it in a batch: set BATCH_SIZE and EVAL_BATCH_SIZE to 1, or "
         "GROUP_BY_LENGTH: true for less of it"
     ]
-
-
-def _outputs(model: nn.Module, inputs: Any) -> torch.Tensor:
-    """Return the first output in evaluation mode: float32 (1, classes), or (1, tokens, ...)."""
-    device = next(model.parameters()).device
-    with torch.no_grad(), evaluation_mode(model):
-        outputs = model(**{name: values.to(device) for name, values in inputs.items()})
-    first: torch.Tensor = outputs[0]
-    return first.float().cpu()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapt_core.api import check
+from adapt_core.evaluation import Statistic
 
 Rows = list[dict[str, Any]]
 
@@ -16,7 +17,7 @@ class Read:
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.folder, self.model = folder, model
-        self.stats: dict[str, Any] = {}
+        self.stats: dict[str, Statistic] = {}
         self.lengths: list[int] = []
         self.template: str | None = None
 

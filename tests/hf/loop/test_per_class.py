@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from adapt_core.evaluation import LARGEST_CONFUSION
-from adapt_core.hf.loop.per_class import ClassTables, class_table
+from adapt_core.evaluation import LARGEST_CONFUSION, KeptEvaluations, PerClass
+from adapt_core.hf.loop.per_class import class_table
 from adapt_core.verification.predictions import class_findings
 
 
@@ -48,7 +48,7 @@ def test_the_findings_on_many_classes_are_those_on_few() -> None:
 
 
 def test_the_best_step_s_table_outlives_equal_scores_of_a_later_one() -> None:
-    tables = ClassTables()
+    tables: KeptEvaluations[PerClass] = KeptEvaluations()
     made = {
         0: class_table([0, 0, 1, 1], [1, 1, 0, 0], ("a", "b")),
         10: class_table([0, 0, 1, 1], [0, 0, 0, 0], ("a", "b")),
@@ -69,7 +69,7 @@ def test_the_best_step_s_table_outlives_equal_scores_of_a_later_one() -> None:
 
 
 def test_of_equal_scores_each_step_has_its_own_table_and_a_new_evaluation_the_latest() -> None:
-    tables = ClassTables()
+    tables: KeptEvaluations[PerClass] = KeptEvaluations()
     first = class_table([0, 1], [0, 0], ("a", "b"))
     second = class_table([0, 1], [1, 1], ("a", "b"))
     tables.keep(first, {"accuracy": 0.5}, step=10, best=None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from adapt_core.evaluation import of_evaluation, spread
+from adapt_core.evaluation import KeptEvaluations, spread
 from adapt_core.report.evaluation_record import SAMPLES
 
 if TYPE_CHECKING:
@@ -23,16 +23,20 @@ class TextScores:
 
     References are the decoded labels, as in transformers' example scripts: text that was cut at max_target_length is
     not expected. `gen_len` is added to the metrics: the mean length of the generated texts in tokens. A few texts of
-    each evaluation are kept for the report.
+    the evaluations that the report may show are kept.
 
     Args:
         tokenizer: decodes.
         score: see `Score`.
+
+    Attributes:
+        progress: returns the step of training and the best one so far.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, score: Score) -> None:
         self._tokenizer, self._score = tokenizer, score
-        self._kept: dict[tuple[tuple[str, float], ...], list[str]] = {}
+        self._kept: KeptEvaluations[list[str]] = KeptEvaluations()
+        self.progress: Callable[[], tuple[int, int | None]] = lambda: (0, None)
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
         """Return the metrics of one evaluation, over all ranks."""
@@ -42,7 +46,8 @@ class TextScores:
         references = self._decode(_without_ignored(prediction.label_ids, pad))
         lengths = (generated != pad).sum(axis=-1)
         metrics = {**self._score(texts, references), "gen_len": float(lengths.mean())}
-        self._kept[tuple(metrics.items())] = [texts[row] for row in spread(len(texts), SAMPLES)]
+        step, best = self.progress()
+        self._kept.keep([texts[row] for row in spread(len(texts), SAMPLES)], metrics, step=step, best=best)
         return metrics
 
     def _decode(self, ids: NDArray[Any]) -> list[str]:
@@ -50,7 +55,7 @@ class TextScores:
 
     def kept(self, metrics: Mapping[str, float]) -> list[str] | None:
         """Return the texts of SAMPLES evenly spaced rows of the evaluation with these metrics, None without one."""
-        return of_evaluation(self._kept, metrics)
+        return self._kept.find(metrics, {})
 
 
 def _without_ignored(ids: NDArray[Any], pad: int) -> NDArray[Any]:

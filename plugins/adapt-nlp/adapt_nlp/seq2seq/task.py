@@ -146,10 +146,10 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         generates = self.params.predict_with_generate
-        self._scores = TextScores(self.tokenizer, self.score())
+        scores = self._scores = TextScores(self.tokenizer, self.score())
         components = TrainerComponents(
             collate=self.collator,
-            compute_metrics=self._scores if generates else None,
+            compute_metrics=scores if generates else None,
             metrics=self.reported,
             processing_class=self.tokenizer,
             trainer_class="transformers:Seq2SeqTrainer",
@@ -160,7 +160,9 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
                 "generation_num_beams": self.params.num_beams,
             },
         )
-        return HuggingFaceLoop(job, components)
+        loop = HuggingFaceLoop(job, components)
+        scores.progress = lambda: (int(loop.trainer.state.global_step), loop.trainer.state.best_global_step)
+        return loop
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the source tokens of training pairs, each followed by the target as text."""

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapt_core.nn.modes import evaluation_mode
-
+from adapt_nlp.probes import REFUSALS, ask
 from adapt_nlp.text_generation.attention import attend_as_before, attend_to_packs, base_model
 
 _LENGTH = 8
@@ -40,8 +39,7 @@ def why_not_packed(model: nn.Module, collate: Collate) -> str | None:
     try:
         both = _logits(model, collate([_pack(first, last), _pack(second, last)]))
         alone = _logits(model, collate([_pack(last)]))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        # A third-party model may raise any of these when it does not support packs.
+    except REFUSALS as error:
         return f"{type(plain).__name__} rejects packs ({' '.join(str(error).split())[:120]})"
     after_first, after_second = both[_LENGTH : 2 * _LENGTH], both[3 * _LENGTH :]
     scale = float(alone.abs().max()) or 1.0
@@ -92,8 +90,6 @@ def _logits(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the logits of a batch in evaluation mode: (tokens of all rows, vocabulary)."""
     accepted = inspect.signature(base_model(model).forward).parameters
     options = {"use_cache": False} if "use_cache" in accepted else {}
-    device = next(model.parameters()).device
-    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-    with torch.no_grad(), evaluation_mode(model):
-        logits: torch.Tensor = model(**inputs, **options).logits
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    logits: torch.Tensor = ask(model, inputs, **options).logits
     return logits.float().flatten(0, 1)

@@ -79,7 +79,7 @@ def prepare_windows(
     encoding = Encoding(encode=encode, key=key, finish=count_windows)
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, plan, tags), encoding)
     for split, rows in data.rows.items():
-        windows = data.stats[f"{split}_windows"]
+        windows = len(getattr(data, split))
         if windows > len(rows):
             message = "%s split: documents longer than %d sub-tokens are cut; %d documents, %d windows"
             log.info(message, split, limit, len(rows), windows)

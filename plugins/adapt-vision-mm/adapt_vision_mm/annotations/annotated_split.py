@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 import attrs
 
 from adapt_core.errors import InputError
+from adapt_core.evaluation import Statistic
 
 Segmentation = list[list[float]] | Mapping[str, Any]
 """COCO polygons ([x, y, x, y, ...] each), or RLE with `size` and `counts`."""
@@ -104,7 +105,7 @@ class AnnotatedSplit:
         """Count the annotations of each category id, crowds included."""
         return Counter(a["category_id"] for image in self.images for a in image.annotations)
 
-    def stats(self) -> dict[str, int | dict[str, int]]:
+    def stats(self) -> dict[str, Statistic]:
         """Return the counts that `result.json` reports."""
         return {
             "images": len(self.images),

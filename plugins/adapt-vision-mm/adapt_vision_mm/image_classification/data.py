@@ -13,6 +13,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
+from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.labels import Labels, read_labels
 from adapt_core.hf.data.source import load_raw, locate_files
@@ -57,7 +58,7 @@ class Rows:
     label: str
     labels: Labels
     base: tuple[Path, ...] = ()
-    stats: dict[str, Any] = attrs.field(factory=dict)
+    stats: dict[str, Statistic] = attrs.field(factory=dict)
 
     def columns(self, split: str) -> tuple[Sequence[ImageValue], list[int]]:
         """Return the images and class ids of a split. Paths are a list; encoded images stay memory-mapped."""
