@@ -17,6 +17,8 @@ class TestDistribution(PluginContract):
     distribution = "adapt-fsdp"
 
 
+# Each starts two processes. What the contract asks, test_ddp_run and test_failures ask of the same launcher, and more.
+@pytest.mark.slow
 class TestDdp(LauncherContract):
     @pytest.fixture(scope="class")
     @classmethod

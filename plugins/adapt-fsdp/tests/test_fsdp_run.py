@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
-from .jobs import summarization, text_generation
-from .reference_runs import alone
+from .jobs import in_two_processes, summarization, text_generation
+from .reference_runs import alone, together
 
 Run = Callable[..., RunResult]
 
@@ -58,29 +59,45 @@ def test_sharded_training_gives_one_process_s_losses_and_a_complete_model(
     assert adapt_core.predict(folder, ["Can I renew my books?"])
 
 
-def test_losses_in_mixed_precision_are_as_fine_as_in_one_process(
-    fsdp: dict[str, Any], ended: Run, tmp_path: Path
-) -> None:
+WAYS: dict[str, dict[str, Any]] = {
+    "mixed precision": {"mixed_precision": "bf16", "DO_EVAL": False},
+    "GRADIENT_CHECKPOINTING": {"method": "LoRA", "dropout": 0, "GRADIENT_CHECKPOINTING": True},
+    "fsdp_activation_checkpointing": {"method": "LoRA", "dropout": 0, "fsdp_activation_checkpointing": True},
+}
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, inbox: Path) -> dict[str, dict[str, Any]]:
+    """Way -> a config under FSDP, which has been run; all of them by the same two processes."""
+    folder, made = tmp_path_factory.mktemp("ways"), {}
+    for way, changes in WAYS.items():
+        if "method" in changes and find_spec("adapt_peft_ssf") is None:
+            continue
+        keys = in_two_processes(tiny_encoder, inbox, folder / way.replace(" ", "-"))
+        made[way] = {**keys, "DDP": False, "FSDP": True, **changes}
+    together(list(made.values()), folder)
+    return made
+
+
+def test_losses_in_mixed_precision_are_as_fine_as_in_one_process(ways: dict[str, dict[str, Any]]) -> None:
     import torch
 
-    ended({**fsdp, "mixed_precision": "bf16", "DO_EVAL": False})
-    found = torch.tensor(losses(tmp_path / "run"), dtype=torch.float64)
+    found = torch.tensor(losses(Path(ways["mixed precision"]["OUTPUT_DIR"])), dtype=torch.float64)
     assert len(found) == 8
     assert (found != found.to(torch.bfloat16).to(torch.float64)).all()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"GRADIENT_CHECKPOINTING": True}, pytest.param({"fsdp_activation_checkpointing": True}, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("way", [way for way, changes in WAYS.items() if "method" in changes])
 def test_an_adapter_trains_with_recomputed_activations(
-    fsdp: dict[str, Any], ended: Run, tmp_path: Path, changes: dict[str, Any]
+    ways: dict[str, dict[str, Any]], tmp_path: Path, way: str
 ) -> None:
     pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
-    result = ended({**fsdp, "method": "LoRA", "dropout": 0, **changes})
-    single = alone({**fsdp, "method": "LoRA", "dropout": 0}, tmp_path / "alone")
-    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
-    assert result.metrics["before"] == pytest.approx(single.metrics["before"], abs=1e-4)
+    run = Path(ways[way]["OUTPUT_DIR"])
+    plain = {key: value for key, value in ways[way].items() if key not in WAYS[way]}
+    single = alone({**plain, "method": "LoRA", "dropout": 0}, tmp_path / "alone")
+    assert losses(run) == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
+    before = json.loads((run / "result.json").read_text(encoding="utf-8"))["metrics"]["before"]
+    assert before == pytest.approx(single.metrics["before"], abs=1e-4)
 
 
 QUANTIZED = {"load_in_4bit": True, "bnb_4bit_quant_storage": "bfloat16", "mixed_precision": "bf16"}

@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+ROUGE = {"rouge1", "rouge2", "rougeL", "rougeLsum"}
+"""The metrics of eval_metric: rouge."""
+
+
 WORDS = ["red", "green", "small", "large", "cat", "dog", "house", "river", "sees", "likes", "finds", "seven"]
 TRANSLATED = dict(
     zip(

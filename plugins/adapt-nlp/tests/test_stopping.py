@@ -56,6 +56,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(
     assert last.startswith(f"interrupted: stopped by {name} at step {step_of(checkpoint)}, whose checkpoint is written")
     assert "--resume" in last
     assert "Traceback" not in errors
+    assert not (tmp_path / "run" / "result.json").exists()
 
 
 HANGING = (

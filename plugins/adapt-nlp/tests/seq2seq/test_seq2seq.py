@@ -1,4 +1,4 @@
-"""Summarization and translation: whole runs on small real encoder-decoders, and each parameter's effect."""
+"""Summarization and translation: whole runs on small real encoder-decoders."""
 
 from __future__ import annotations
 
@@ -9,70 +9,17 @@ from typing import Any
 
 import pytest
 
-import adapt_core
 from adapt_core.api import predict
 from adapt_core.errors import InputError
 
 from ..multilingual_tokenizers import mbart, nllb
-from ..seq2seq_models import english, romanian, translations, write
+from ..seq2seq_models import ROUGE, english, romanian, translations, write
 
 Run = Callable[..., Any]
-ROUGE = {"rouge1", "rouge2", "rougeL", "rougeLsum"}
-
-
-@pytest.fixture
-def translate(tmp_path: Path, tiny_t5: Path) -> Run:
-    """Runs translation on word by word translations, two steps, with changes."""
-    data = write(tmp_path / "pairs", train=translations(32), validation=translations(8, 500))
-
-    def run(**changes: Any) -> Any:
-        keys = {
-            "TASK": "translation",
-            "MODEL_PATH": str(tiny_t5),
-            "CUSTOM_DATASET_PATH": str(data),
-            "OUTPUT_DIR": str(tmp_path / "run"),
-            "OVERWRITE_OUTPUT_DIR": True,
-            "MAX_STEPS": 2,
-            "LR": 1e-2,
-            "NUM_WORKERS": 0,
-            "max_target_length": 16,
-            "INTERVAL": "no",
-        }
-        return adapt_core.run({**keys, **changes})
-
-    return run
-
-
-@pytest.fixture
-def summarize(tmp_path: Path, tiny_bart: Path) -> Run:
-    """Runs summarization (the first two words of a document), two steps, with changes."""
-    rows = [
-        {"document": f"{english(n)} {english(n + 5)}", "summary": " ".join(english(n).split()[:2])} for n in range(32)
-    ]
-    data = write(tmp_path / "documents", train=rows, validation=rows[:8])
-
-    def run(**changes: Any) -> Any:
-        keys = {
-            "TASK": "summarization",
-            "MODEL_PATH": str(tiny_bart),
-            "CUSTOM_DATASET_PATH": str(data),
-            "OUTPUT_DIR": str(tmp_path / "run"),
-            "OVERWRITE_OUTPUT_DIR": True,
-            "MAX_STEPS": 2,
-            "LR": 1e-2,
-            "NUM_WORKERS": 0,
-            "max_input_length": 64,
-            "max_target_length": 16,
-            "generation_max_length": 16,
-            "INTERVAL": "no",
-        }
-        return adapt_core.run({**keys, **changes})
-
-    return run
-
 
 PLAIN = """
 import json, sys
+
 lines, example, given, answer = sys.argv[1:]
 exec(open(lines).read().replace(example, given))
 print(json.dumps([globals()[answer], [name for name in sys.modules if name.startswith("adapt_")]]))
@@ -88,9 +35,6 @@ def plainly(python: Callable[..., Any], folder: Path, example: str, given: str, 
     found, adapts = json.loads(done.stdout.splitlines()[-1])
     assert adapts == []
     return str(found)
-
-
-# --- whole runs --------------------------------------------------------------------------------------------------
 
 
 def test_a_translation_is_learned_and_plain_transformers_gives_the_same(
@@ -167,216 +111,3 @@ def test_multilingual_models_generate_in_the_target_language(
 def test_a_model_that_is_no_encoder_decoder_is_refused(summarize: Run, tiny_encoder: Path) -> None:
     with pytest.raises(InputError, match="is a bert, not an encoder-decoder"):
         summarize(MODEL_PATH=str(tiny_encoder))
-
-
-# --- parameters --------------------------------------------------------------------------------------------------
-
-
-def test_the_defaults_are_the_specification_s(tmp_path: Path, tiny_t5: Path) -> None:
-    from adapt_core.api import check
-
-    data = write(tmp_path / "d", train=translations(4))
-    plans = {
-        task: check({"TASK": task, "MODEL_PATH": str(tiny_t5), "CUSTOM_DATASET_PATH": str(data)})
-        for task in ("summarization", "translation")
-    }
-    short, long = plans["translation"].task.params, plans["summarization"].task.params
-    assert (long.max_input_length, long.max_target_length, long.eval_metric, long.generation_max_length) == (
-        512,
-        128,
-        "rouge",
-        128,
-    )
-    assert (short.max_input_length, short.max_target_length, short.eval_metric) == (128, 128, "rouge")
-    assert (short.source_lang, short.target_lang, short.prefix) == ("en", "ro", None)
-    data_keys = plans["summarization"].data
-    assert (data_keys.max_train_samples, data_keys.max_eval_samples) == (1000, 1000)
-
-
-def test_max_train_samples_and_max_eval_samples_limit_the_rows(summarize: Run) -> None:
-    result = summarize(MAX_TRAIN_SAMPLES=20, MAX_EVAL_SAMPLES=4)
-    assert (result.data["train_rows"], result.data["validation_rows"]) == (20, 4)
-
-
-@pytest.mark.parametrize("task", ["translate", "summarize"])
-def test_max_input_length_cuts_inputs_in_training_and_prediction(request: pytest.FixtureRequest, task: str) -> None:
-    run = request.getfixturevalue(task)
-    assert run(max_input_length=64).data["train_truncated"] == 0
-    result = run(max_input_length=3)
-    assert result.data["train_truncated"] == 32
-    one, other = predict(result.output_dir, ["red green small large", "red green small large cat dog"])
-    assert list(one.values())[1] == list(other.values())[1]
-
-
-@pytest.mark.parametrize("task", ["translate", "summarize"])
-def test_max_target_length_cuts_targets(request: pytest.FixtureRequest, task: str) -> None:
-    run = request.getfixturevalue(task)
-    assert run(max_target_length=16).data["train_targets_truncated"] == 0
-    assert run(max_target_length=2).data["train_targets_truncated"] == 32
-
-
-def test_generation_max_length_bounds_generated_texts(summarize: Run, translate: Run, tiny_t5: Path) -> None:
-    lengths = [
-        summarize(MODEL_PATH=str(tiny_t5), generation_max_length=n, MAX_STEPS=1).metrics["before"]["gen_len"]
-        for n in (6, 12)
-    ]
-    assert lengths[0] <= 6 < lengths[1] <= 12
-    by_target = translate(max_target_length=9, MAX_STEPS=1).metrics["before"]["gen_len"]
-    given = translate(max_target_length=9, generation_max_length=5, MAX_STEPS=1).metrics["before"]["gen_len"]
-    assert given <= 5 < by_target <= 9
-
-
-@pytest.mark.parametrize(
-    ("task", "metric", "reported"),
-    [
-        ("summarize", "rouge", ROUGE),
-        ("summarize", "bleu", {"bleu"}),
-        ("translate", "rouge", ROUGE),
-        ("translate", "sacrebleu", {"sacrebleu"}),
-    ],
-)
-def test_eval_metric_chooses_what_is_reported(
-    request: pytest.FixtureRequest, task: str, metric: str, reported: set[str]
-) -> None:
-    result = request.getfixturevalue(task)(eval_metric=metric, MAX_STEPS=1)
-    assert set(result.metrics["after"]) == {*reported, "gen_len", "loss"}
-
-
-@pytest.mark.parametrize(("task", "metric"), [("summarize", "sacrebleu"), ("translate", "bleu")])
-def test_eval_metric_has_the_choices_of_its_task(request: pytest.FixtureRequest, task: str, metric: str) -> None:
-    with pytest.raises(InputError, match="eval_metric"):
-        request.getfixturevalue(task)(eval_metric=metric)
-    with pytest.raises(InputError, match="METRIC_FOR_BEST: this run reports loss, rouge1"):
-        request.getfixturevalue(task)(METRIC_FOR_BEST="bleu" if task == "summarize" else "sacrebleu")
-
-
-def test_the_prefix_stands_before_every_input(translate: Run) -> None:
-    losses = [translate(PREFIX=prefix, MAX_STEPS=1).metrics["before"]["loss"] for prefix in (None, "translate: ")]
-    assert losses[0] != losses[1]
-
-
-def test_predict_with_generate_false_evaluates_by_the_loss_alone(summarize: Run) -> None:
-    result = summarize(predict_with_generate=False)
-    assert set(result.metrics["before"]) == {"loss"}
-    with pytest.raises(InputError, match="METRIC_FOR_BEST: this run reports loss; not 'rouge1'"):
-        summarize(predict_with_generate=False, METRIC_FOR_BEST="rouge1")
-
-
-def test_num_beams_is_the_search_s_and_is_saved(summarize: Run, tmp_path: Path) -> None:
-    summarize(num_beams=3)
-    saved = json.loads((tmp_path / "run" / "model" / "generation_config.json").read_text())
-    assert (saved["num_beams"], saved["max_length"]) == (3, 16)
-
-
-def test_source_lang_and_target_lang_choose_the_direction(translate: Run) -> None:
-    there, back = translate(), translate(source_lang="ro", target_lang="en")
-    assert there.metrics["before"]["loss"] != back.metrics["before"]["loss"]
-    assert translate(source_lang="en_XX", target_lang="ron_Latn").metrics == there.metrics
-    with pytest.raises(
-        InputError, match=r"target_lang: the column 'translation' of the train split has no 'fr'; .*en, ro"
-    ):
-        translate(target_lang="fr")
-    with pytest.raises(InputError, match="are both 'en'"):
-        translate(target_lang="en")
-
-
-def test_pairs_may_stand_in_two_columns_of_any_name(translate: Run, tmp_path: Path) -> None:
-    same = translate().metrics["after"]
-    rows = [row["translation"] for row in translations(32)], [row["translation"] for row in translations(8, 500)]
-    for number, (source, target, keys) in enumerate(
-        [
-            ("en", "ro", {}),
-            ("text", "ro", {}),
-            ("body", "ro", {"dataset_text_field": "body"}),
-            ("question", "answer", {"input_column": "question", "target_column": "answer"}),
-            ("a", "ro", {"FORMAT_STRING": "{a}"}),
-        ]
-    ):
-        splits = [[{source: row["en"], target: row["ro"]} for row in split] for split in rows]
-        data = write(tmp_path / f"columns-{number}", train=splits[0], validation=splits[1])
-        assert translate(CUSTOM_DATASET_PATH=str(data), **keys).metrics["after"] == same, source
-
-
-def test_summaries_may_stand_in_columns_of_any_name(summarize: Run, tmp_path: Path) -> None:
-    rows = [{"title": "red", "body": english(n), "tldr": english(n)[:9]} for n in range(20)]
-    data = str(write(tmp_path / "named", train=rows, validation=rows[:4]))
-    named = summarize(CUSTOM_DATASET_PATH=data, input_column="body", target_column="tldr").metrics
-    assert summarize(CUSTOM_DATASET_PATH=data, dataset_text_field="body", target_column="tldr").metrics == named
-    both = summarize(CUSTOM_DATASET_PATH=data, FORMAT_STRING="{title}: {body}", target_column="tldr").metrics
-    assert both["before"]["loss"] != named["before"]["loss"]
-    with pytest.raises(InputError, match="input_column: the train split has no column 'document'; it has: title, body"):
-        summarize(CUSTOM_DATASET_PATH=data, target_column="tldr")
-
-
-def test_files_of_the_training_data_s_form_can_be_predicted(translate: Run, tmp_path: Path) -> None:
-    result = translate()
-    found = predict(result.output_dir, [str(tmp_path / "pairs" / "validation.jsonl"), "red cat"])
-    assert [row["text"] for row in found] == [row["translation"]["en"] for row in translations(8, 500)] + ["red cat"]
-
-
-def test_flash_attention_is_not_used_where_it_cannot_be(summarize: Run, tmp_path: Path, no_flash: str) -> None:
-    summarize(flash_attention2=True, MAX_STEPS=1)
-    assert no_flash in (tmp_path / "run" / "log.txt").read_text()
-
-
-@pytest.mark.parametrize("key", ["max_input_length", "max_target_length", "generation_max_length"])
-def test_more_tokens_than_the_model_has_positions_are_refused(summarize: Run, key: str) -> None:
-    with pytest.raises(InputError, match=f"{key} 200 is more than the 128 positions"):
-        summarize(**{"generation_max_length": 16, key: 200})
-
-
-def test_the_seq2seq_task_of_the_former_tool_is_its_subtask(translate: Run) -> None:
-    assert translate(TASK="Seq2Seq_tasks", subtask="translation").task == "translation"
-
-
-# --- bad rows ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("row", "fault"),
-    [
-        ({"translation": {"en": "red"}}, "column 'translation', language 'ro': missing (null)"),
-        ({"translation": {"en": " ", "ro": "roșu"}}, "column 'translation', language 'en': empty"),
-        ({"translation": None}, "column 'translation' is missing (null); it maps languages to texts"),
-        ({"translation": {"en": 7, "ro": "roșu"}}, "column 'translation', language 'en': int 7, not text"),
-    ],
-)
-def test_a_bad_translation_is_named_by_its_row_or_dropped(
-    translate: Run, tmp_path: Path, row: dict[str, Any], fault: str
-) -> None:
-    good = translations(20)
-    data = str(write(tmp_path / "bad", train=[*good[:4], row, *good[4:]], validation=good[:4]))
-    with pytest.raises(InputError) as caught:
-        translate(CUSTOM_DATASET_PATH=data)
-    assert f"train row 5: {fault}" in str(caught.value)
-    result = translate(CUSTOM_DATASET_PATH=data, SKIP_BAD_ROWS=True)
-    assert (result.data["train_dropped"], result.data["train_rows"]) == (1, 20)
-
-
-@pytest.mark.parametrize(
-    ("row", "fault"),
-    [
-        ({"document": "", "summary": "red"}, "column 'document' is empty"),
-        ({"document": "red", "summary": None}, "column 'summary' is missing (null)"),
-        ({"document": "red", "summary": 3}, "column 'summary' is int 3, not text"),
-    ],
-)
-def test_a_bad_document_is_named_by_its_row_or_dropped(
-    summarize: Run, tmp_path: Path, row: dict[str, Any], fault: str
-) -> None:
-    good = [{"document": english(n), "summary": "red cat"} for n in range(20)]
-    data = str(write(tmp_path / "bad", train=[*good[:2], row, *good[2:]], validation=good[:4]))
-    with pytest.raises(InputError) as caught:
-        summarize(CUSTOM_DATASET_PATH=data)
-    assert f"train row 3: {fault}" in str(caught.value)
-    assert summarize(CUSTOM_DATASET_PATH=data, SKIP_BAD_ROWS=True).data["train_dropped"] == 1
-
-
-def test_a_bad_row_ends_the_command_with_exit_code_2(forked_adapt: Any, tiny_t5: Path, tmp_path: Path) -> None:
-    data = write(tmp_path / "bad", train=[*translations(3), {"translation": {"en": "red"}}])
-    keys = {"TASK": "translation", "MODEL_PATH": str(tiny_t5), "CUSTOM_DATASET_PATH": str(data)}
-    (tmp_path / "c.yaml").write_text(json.dumps(keys), encoding="utf-8")
-    done = forked_adapt("run", "c.yaml")
-    assert done.returncode == 2, done.stderr
-    assert "train row 4: column 'translation', language 'ro': missing (null)" in done.stderr
-    assert "Traceback" not in done.stderr
