@@ -40,7 +40,11 @@ def test_it_asks_for_the_published_weights_and_says_what_to_do_without(
     pytest.importorskip("timm")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", os.fspath(tmp_path / "cache"))
-    overrides = [f"CUSTOM_DATASET_PATH={shared_data / 'hymenoptera'}", f"OUTPUT_DIR={tmp_path / 'run'}"]
+    overrides = [
+        f"CUSTOM_DATASET_PATH={shared_data / 'hymenoptera'}",
+        f"OUTPUT_DIR={tmp_path / 'run'}",
+        f"LOGGING_PATH={tmp_path / 'log.txt'}",
+    ]
     with pytest.raises(InputError, match=r"load_model: the published weights of densenet121 .* LOCAL_MODEL_PATH"):
         adapt_core.run(legacy, overrides=overrides)
 
