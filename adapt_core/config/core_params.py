@@ -144,7 +144,7 @@ class TrainingParams:
     warmup_iters: int = param(
         0, "Steps that the learning rate warms up; wins over WARMUP_RATIO when above 0.", key="WARMUP_ITERS", ge=0
     )
-    weight_decay: float = param(0.0, "Weight decay (biases and norms are exempt).", key="WEIGHT_DECAY", ge=0)
+    weight_decay: float = param(0.0, "Weight decay (biases, norms and scales are exempt).", key="WEIGHT_DECAY", ge=0)
     beta1: float = param(0.9, "Adam's first beta; the momentum of sgd is 0.", key="BETA1", ge=0, lt=1)
     beta2: float = param(0.999, "Adam's second beta.", key="BETA2", ge=0, lt=1)
     adam_eps: float = param(1e-8, "Adam's epsilon.", key="ADAM_EPS", gt=0)

@@ -33,6 +33,7 @@ class TaskData:
             and `load_model` builds the same model from them alone, without splits.
         stats: statistics of the data for `result.json` and the log (rows, dropped rows, truncated share).
         rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
+        findings: what a reader must know of the data before the metrics; warnings of the result and of `adapt check`.
     """
 
     train: Any = None
@@ -42,6 +43,7 @@ class TaskData:
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     stats: dict[str, Statistic] = attrs.field(factory=dict)
     rows: Mapping[str, Any] = attrs.field(factory=dict)
+    findings: list[str] = attrs.field(factory=list)
 
 
 class Loop(Protocol):

@@ -141,7 +141,7 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
         warnings=[],
         pictures=task.drawn_examples(data, DRAWN) if pictures and isinstance(task, SupportsImagePreview) else None,
     )
-    return attrs.evolve(found, warnings=_warnings(found, plan))
+    return attrs.evolve(found, warnings=[*data.findings, *_warnings(found, plan)])
 
 
 def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[int, int]:

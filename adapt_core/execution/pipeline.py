@@ -89,6 +89,7 @@ class Run:
             log.warning(warning)
         with local_main_process_first(self.world):
             data = self.load_data()
+        self.recorder.warn(data.findings)
         loaded = self.load_model(data)
         model, context = self.attach(loaded)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)

@@ -2,7 +2,7 @@
 
 jobs.py      the runs, each with its full and its short size
 material.py  texts and images that are made, and the models
-watch.py     a run in three processes: stopped near its start and near its end, watched meanwhile
+watch.py     a run in several processes: stopped near its start and near its end, watched meanwhile
 figures.py   what the watched numbers come to, and what is held against them
 page.py      the table of docs/scale.md
 """

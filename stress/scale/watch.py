@@ -1,4 +1,4 @@
-"""A run in three processes: stopped near its start and near its end, resumed, and watched all the time.
+"""A run in several processes: stopped near its start and near its end, resumed, and watched all the time.
 
 Time is the process's own, user and system: what else the machine does is not in it.
 """
@@ -113,13 +113,13 @@ def watched(config: Path, folder: Path, env: dict[str, str], stop_at: int | None
     return looks
 
 
-def run(config: dict[str, Any], work: Path, stops: tuple[float, float]) -> list[list[Look]]:
-    """Run a config in three processes, stopped twice; return the looks at each.
+def run(config: dict[str, Any], work: Path, stops: tuple[float, ...]) -> list[list[Look]]:
+    """Run a config in several processes, stopped and resumed; return the looks at each.
 
     Args:
         config: with MAX_STEPS and OUTPUT_DIR.
         work: the folder of the config and of the cache of tokenized rows.
-        stops: the shares of the steps after which the first process and the second are asked to stop.
+        stops: the shares of the steps after which each process but the last is asked to stop.
     """
     file = work / "config.json"
     file.write_text(json.dumps(config), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
-from stress.scale.figures import after_training, findings, first_step, slope, steps_a_second, trained
+from stress.scale.figures import after_training, findings, first_step, quickest, slope, steps_a_second, trained
 from stress.scale.jobs import JOBS
 from stress.scale.page import with_table
 from stress.scale.watch import Look
@@ -49,6 +49,14 @@ def test_training_is_from_the_first_step_to_the_last() -> None:
     before = [Look(step=0, seconds=0.5, own_mib=1, disk_mib=0)]
     after = [attrs_step(look, 10_000) for look in looks()[:3]]
     assert trained([*before, *looks(), *after]) == looks()
+
+
+def test_the_quicker_of_two_resumes_counts_and_one_that_finds_nothing_to_do_does_not() -> None:
+    def process(step: int, seconds: float) -> list[Look]:
+        return [Look(step=step, seconds=seconds, own_mib=1, disk_mib=0)]
+
+    assert quickest([process(1, 9), process(1, 7), process(0, 3)]) == 7
+    assert math.isnan(quickest([process(0, 3)]))
 
 
 def attrs_step(look: Look, step: int) -> Look:

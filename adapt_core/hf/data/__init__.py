@@ -1,14 +1,15 @@
 """Data sets on Hugging Face datasets, from files or the hub to model inputs. Needs the extra `adapt-core[hf]`.
 
-first_look.py   column names, before any heavy library
-source.py       local files or a hub data set -> raw splits
-tables/         csv, json, parquet and text files, each cell as the file has it
-class_names.py  class numbers of every split by the names of the training split
-splits.py       the splits of a run: validated, held out, sampled
-selection.py    rows chosen at random, by a seed and by classes
-columns.py      required columns, bad rows, FORMAT_STRING
-texts.py        the text of a row
-labels.py       class labels and class weights
-cache.py        mapped rows, cached between runs
-rows.py         raw splits -> model inputs: the steps that all text tasks share
+first_look.py       column names, before any heavy library
+source.py           local files or a hub data set -> raw splits
+tables/             csv, json, parquet and text files, each cell as the file has it
+class_names.py      class numbers of every split by the names of the training split
+splits.py           the splits of a run: validated, held out, sampled
+selection.py        rows chosen at random, by a seed and by classes
+columns.py          required columns, bad rows, FORMAT_STRING
+texts.py            the text of a row
+labels.py           class labels and class weights
+lost_characters.py  what a tokenizer loses of the texts
+cache.py            mapped rows, cached between runs
+rows.py             raw splits -> model inputs: the steps that all text tasks share
 """

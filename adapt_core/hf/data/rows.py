@@ -10,13 +10,14 @@ each is encoded once and cached.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Encode, cached_map, tokenizer_key
+from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
 from adapt_core.hf.data.splits import Faults, clean_splits
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Finish = Callable[["Dataset", str], tuple["Dataset", Mapping[str, int]]]
 """(encoded rows, split) -> (rows to keep, counts for `result.json`; the split's name is put before theirs)."""
+
+Texts = Callable[[Mapping[str, Any]], Sequence[str]]
+"""A good row -> its texts, as the tokenizer gets them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,11 +40,15 @@ class Encoding:
         key: everything but rows and tokenizer that `encode` depends on, JSON-ready. Raise its "version" when the code
             of `encode` changes its results.
         finish: see `Finish`; None keeps all rows and counts nothing.
+        texts: see `Texts`; None, and nothing is said of characters that the tokenizer loses.
+        targets: the same for texts that are tokenized as targets.
     """
 
     encode: Encode
     key: Mapping[str, object]
     finish: Finish | None = None
+    texts: Texts | None = None
+    targets: Texts | None = None
 
 
 def prepare_rows(
@@ -75,7 +83,26 @@ def prepare_rows(
             encoded, counts = how.finish(encoded, split)
             stats.update({f"{split}_{name}": count for name, count in counts.items()})
         setattr(data, split, encoded)
+        if split == next(iter(splits)):
+            data.findings += _findings(tokenizer, raw.get(split, rows), split, how, faults)
     return data
+
+
+def _findings(
+    tokenizer: PreTrainedTokenizerBase, rows: Dataset, split: str, encoding: Encoding, faults: Faults
+) -> list[str]:
+    """Return what the tokenizer loses of a split's texts; its rows are the data's own, so that their numbers are."""
+    step = max(len(rows) // ROWS, 1)
+    sample = rows.select(range(0, len(rows), step))
+    bad = {number * step for number, fault in enumerate(faults(sample, split)) if fault}
+    found = []
+    for read, target in ((encoding.texts, False), (encoding.targets, True)):
+        if read is not None:
+            good = (number for number in range(0, len(rows), step) if number not in bad)
+            texts = ((number, read(rows[number])) for number in good)
+            what = f"the targets of the {split} split" if target else f"the {split} split"
+            found += lost_findings(Losses(tokenizer, target=target), texts, what)
+    return found
 
 
 def count_windows(encoded: Dataset, _split: str) -> tuple[Dataset, dict[str, int]]:

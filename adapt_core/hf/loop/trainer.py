@@ -22,7 +22,7 @@ from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler
-from adapt_core.nn.weight_decay import decays
+from adapt_core.nn.weight_decay import decaying
 from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 
@@ -73,8 +73,8 @@ def instrumented(trainer_class: type) -> type:
             return metrics
 
         def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-            parameters = dict(model.named_parameters(remove_duplicate=False))  # Tied ones have a name each.
-            return [name for name in super().get_decay_parameter_names(model) if decays(parameters[name])]
+            names = decaying(model)
+            return [name for name in super().get_decay_parameter_names(model) if name in names]
 
         def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
             sampler: Sampler[int] | None = super()._get_train_sampler(*args, **kwargs)

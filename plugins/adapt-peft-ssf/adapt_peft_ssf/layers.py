@@ -51,13 +51,13 @@ def transforms_its_weight(module: nn.Module) -> bool:
     """
     if type(module) in _PLAIN or not isinstance(module, _PLAIN) or not has_plain_weight(module):
         return False
-    kind = _kind(module)
+    kind = kind_of(module)
     if kind not in _ASKED:
         _ASKED[kind] = _is_not_linear(module)
     return _ASKED[kind]
 
 
-def _kind(module: nn.Module) -> tuple[object, ...]:
+def kind_of(module: nn.Module) -> tuple[object, ...]:
     """Return what the answer of a layer depends on: its class, its weight's shape and type, and its own settings."""
     weight: Any = module.weight
     settings = sorted((name, repr(value)) for name, value in vars(module).items() if isinstance(value, _SETTINGS))
@@ -74,7 +74,7 @@ def _is_not_linear(module: nn.Module) -> bool:
     def drawn(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=random).to(weight)
 
-    first, second, inputs = drawn(*weight.shape), drawn(*weight.shape), drawn(*_input_shape(module))
+    first, second, inputs = drawn(*weight.shape), drawn(*weight.shape), drawn(*input_shape(module))
     # A gain starts at 0 in the last layers of NFNet's blocks, where it would hide the weight.
     others = {
         name: torch.zeros_like(parameter) if name == "bias" else torch.ones_like(parameter)
@@ -96,7 +96,8 @@ def _is_named_so(module: nn.Module) -> bool:
     return "Std" in name or "Standardized" in name
 
 
-def _input_shape(module: nn.Module) -> tuple[int, ...]:
+def input_shape(module: nn.Module) -> tuple[int, ...]:
+    """Return the shape of a small input of a Linear, Conv1D or convolution."""
     if isinstance(module, nn.Linear):
         return (2, module.in_features)
     if isinstance(module, Conv1D):

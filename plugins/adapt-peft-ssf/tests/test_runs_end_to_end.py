@@ -107,7 +107,15 @@ def test_listing_plugins_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("method", ["SSF", "DoRA"])
+SCALES = {
+    "SSF": {"method": "SSF"},
+    "DoRA": {"method": "DoRA"},
+    "IA3": {"method": "peft", "peft_name": "IA3"},
+    "BOFT": {"method": "peft", "peft_name": "BOFT", "peft_options": {"boft_block_size": 4}},
+}
+
+
+@pytest.mark.parametrize("method", SCALES)
 def test_weight_decay_leaves_scales_and_magnitudes_where_learning_puts_them(
     method: str, tiny_encoder: Path, inbox: Path, tmp_path: Path
 ) -> None:
@@ -116,10 +124,11 @@ def test_weight_decay_leaves_scales_and_magnitudes_where_learning_puts_them(
 
     learned = []
     for decay in (0.0, 20.0):
-        keys = config(tiny_encoder, inbox, tmp_path / str(decay), method=method, WEIGHT_DECAY=decay, DO_EVAL=False)
+        keys = config(tiny_encoder, inbox, tmp_path / str(decay), WEIGHT_DECAY=decay, DO_EVAL=False, **SCALES[method])
         adapt_core.run(keys)
         path = tmp_path / str(decay) / "adapter" / "adapter_model.safetensors"
-        learned.append({name: t for name, t in load_file(path).items() if "scale" in name or "magnitude" in name})
+        kinds = ("scale", "magnitude", "ia3_l", "boft_s")
+        learned.append({name: t for name, t in load_file(path).items() if any(kind in name for kind in kinds)})
     plain, decayed = learned
     assert plain
     for name, tensor in plain.items():

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
+
+from adapt_core.nn.weight_decay import keep_scales
 
 pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
 
 
 class Mixed(nn.Module):
-    """Every kind of parameter: matrices, norms of all kinds, a scale and a shift, a magnitude."""
+    """Every kind of parameter: matrices, norms of all kinds, a scale and a shift, a magnitude, adapters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,6 +26,9 @@ class Mixed(nn.Module):
         self.embedding = nn.Embedding(9, 4)
         self.scale = nn.Parameter(nn.init.ones_(nn.Linear(1, 4).bias))
         self.magnitude = nn.Parameter(nn.init.ones_(nn.Linear(1, 4).bias))
+        self.broadcast = nn.Parameter(torch.full((1, 4, 1, 1), 0.1))
+        self.ia3_l = nn.ParameterDict({"default": nn.Parameter(torch.ones(4, 1))})
+        self.lora_b = nn.ParameterDict({"default": nn.Parameter(torch.zeros(4, 1))})
 
 
 def test_only_matrices_decay(tmp_path: Path) -> None:
@@ -31,6 +37,8 @@ def test_only_matrices_decay(tmp_path: Path) -> None:
     from adapt_core.hf.loop.trainer import instrumented
 
     model = Mixed()
+    keep_scales(model, ["ia3_l.default", "lora_b.default"])
+    nn.init.constant_(model.ia3_l["default"], 1.3)  # as after a resume
     trainer = instrumented(Trainer)(
         model=model, args=TrainingArguments(output_dir=str(tmp_path), weight_decay=0.1, use_cpu=True)
     )
@@ -41,5 +49,6 @@ def test_only_matrices_decay(tmp_path: Path) -> None:
         "convolution.weight",
         "linear.weight",
         "embedding.weight",
+        "lora_b.default",
     }
     assert len(decay) == len(names)

@@ -86,7 +86,13 @@ def prepare_pairs(
             "fields": [[*field.columns, getattr(field, "language", None)] for field in (source, target)],
             "version": 2,
         }
-        return Encoding(encode=encode, key=key, finish=finish)
+        return Encoding(
+            encode=encode,
+            key=key,
+            finish=finish,
+            texts=lambda row: [str(source.text(row))],
+            targets=lambda row: [target.text(row)],
+        )
 
     def finish(encoded: Dataset, split: str) -> tuple[Dataset, dict[str, int]]:
         return encoded, {

@@ -13,7 +13,7 @@ from adapt_core.hf.data.columns import column_values
 from adapt_core.hf.data.labels import read_labels
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import count_truncated, load_splits
-from adapt_core.hf.data.texts import batch_texts, input_column, text_columns, text_faults
+from adapt_core.hf.data.texts import batch_texts, input_column, row_text, text_columns, text_faults
 
 from adapt_nlp.params import TextClassificationParams
 from adapt_nlp.text_classification.end_token import end_fault
@@ -74,7 +74,7 @@ def prepare_texts(
         tokenizer,
         raw,
         faults,
-        Encoding(encode=encode, key=key, finish=finish),
+        Encoding(encode=encode, key=key, finish=finish, texts=lambda row: [row_text(row, plan)]),
         strata=lambda rows: list(column_values(rows, target)),
     )
     data.labels = labels.names

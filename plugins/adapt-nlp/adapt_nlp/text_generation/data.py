@@ -84,7 +84,12 @@ def prepare_documents(
             texts = [text for row in batch_rows for text in reader.learned(row)]
             return _encode_texts(texts, row_format, tokenizer, limit)
 
-        return Encoding(encode=encode, key=key, finish=lambda encoded, split: _drop_untrained(encoded, split, limit))
+        return Encoding(
+            encode=encode,
+            key=key,
+            finish=lambda encoded, split: _drop_untrained(encoded, split, limit),
+            texts=lambda row: [text.text for text in reader.learned(row)],
+        )
 
     key = {
         "template": tokenizer.chat_template if row_format.is_chat else None,

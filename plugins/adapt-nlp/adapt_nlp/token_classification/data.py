@@ -76,7 +76,7 @@ def prepare_windows(
         "learned": tags.learned,
         "version": 1,
     }
-    encoding = Encoding(encode=encode, key=key, finish=count_windows)
+    encoding = Encoding(encode=encode, key=key, finish=count_windows, texts=lambda row: [" ".join(row[words])])
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, plan, tags), encoding)
     for split, rows in data.rows.items():
         windows = len(getattr(data, split))

@@ -10,4 +10,5 @@ starts.py       starts that change the base, saved as adapters on the base as it
 dora.py         DoRA
 ssf.py          SSF, on the tuner in `adapt_peft_ssf.ssf`
 any_peft.py     any other method of peft, by its name
+trial.py        an adapter on one convolution, tried before training
 """

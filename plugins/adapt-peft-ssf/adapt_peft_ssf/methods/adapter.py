@@ -23,6 +23,7 @@ from adapt_core.distributed.sharding import restored_requires_grad
 from adapt_core.errors import DefectError, InputError
 from adapt_core.methods.requires_grad import hold_batch_norms
 from adapt_core.nn.structure import untie_head
+from adapt_core.nn.weight_decay import keep_scales
 
 from adapt_peft_ssf.methods import peft_models
 from adapt_peft_ssf.methods.heads import modules_to_save
@@ -106,6 +107,7 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
             plain = peft_models.plain_name(name)
             if peft_models.in_saved_module(name) and not (context.trains(plain) or _below(plain, further)):
                 parameter.requires_grad_(False)
+        keep_scales(attached, list(self.trainable_groups(attached)["adapter"]))
         self._held = hold_batch_norms(attached)
         return attached
 

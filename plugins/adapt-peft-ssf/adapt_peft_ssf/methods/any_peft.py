@@ -16,10 +16,15 @@ from transformers.pytorch_utils import Conv1D
 from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
+from adapt_peft_ssf.layers import CONVOLUTIONS, kind_of, transforms_its_weight
 from adapt_peft_ssf.methods.adapter import AdapterMethod
+from adapt_peft_ssf.methods.trial import unfaithful
 from adapt_peft_ssf.params import AnyPeftParams
 
 _OURS = ("target_modules", "modules_to_save", "inference_mode", "peft_type", "task_type")
+
+_PREPARED = ("lora_ga", "eva", "corda", "loftq")
+"""Starts that peft computes from batches or another base before the adapter is attached."""
 
 
 class AnyPeft(AdapterMethod[AnyPeftParams]):
@@ -30,6 +35,7 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
     def __init__(self, params: AnyPeftParams) -> None:
         super().__init__(params)
         self._options = dict(params.peft_options or {})
+        self._tried: dict[tuple[object, ...], str | None] = {}
 
     def check_params(self, context: AttachContext) -> None:
         """Check that peft has such a method, that it adapts layers, and that it knows the options."""
@@ -48,6 +54,11 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
             raise InputError(
                 f"peft_options: init_lora_weights: {start} moves a part of the base into the adapter. Use method LoRA "
                 "or DoRA, which take this start and save an adapter for the base as it is published."
+            )
+        if start in _PREPARED:
+            raise InputError(
+                f"peft_options: init_lora_weights: {start} needs a preparation that adapt does not do; without it peft "
+                "trains plain LoRA, or nothing. Use true, gaussian or orthogonal, or method LoRA."
             )
 
     def _class(self) -> Any:
@@ -78,10 +89,20 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
         return isinstance(module, (nn.Linear, Conv1D))
 
     def refusal(self, module: nn.Module) -> str | None:
-        """Return why a module is refused: it has inner layers or no weight. peft itself judges the rest."""
+        """Return why a module is refused: it has no weight, or merged it would compute something else than it trains.
+
+        peft itself judges the rest.
+        """
         if list(module.children()) or getattr(module, "weight", None) is None:
             return f"it is a {type(module).__name__}, not a layer with a weight"
-        return None
+        if transforms_its_weight(module):
+            return "it standardizes its weight, which would undo the update in the merged model"
+        if not isinstance(module, CONVOLUTIONS):
+            return None
+        kind = kind_of(module)
+        if kind not in self._tried:
+            self._tried[kind] = unfaithful(module, self.make_config(["layer"], [module], []))
+        return self._tried[kind]
 
     def make_config(self, targets: list[str] | str, layers: Sequence[nn.Module], saved: list[str]) -> PeftConfig:
         """Return the config of the named method."""

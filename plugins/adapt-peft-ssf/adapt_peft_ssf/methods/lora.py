@@ -95,9 +95,9 @@ class Lora(AdapterMethod[LoraParams]):
         if not isinstance(module, CONVOLUTIONS):
             return None
         if module.groups > 1:
-            return "grouped convolutions: peft could not merge them"
+            return "grouped convolutions: peft could not merge them (SSF and peft_name LOHA can take them)"
         if any(step > 1 for step in module.dilation):
-            return "dilated convolutions: peft's update would not be dilated (SSF can take them)"
+            return "dilated convolutions: peft's update would not be dilated (SSF and peft_name LOHA can take them)"
         if module.padding_mode != "zeros":
             return f"convolutions with {module.padding_mode} padding: peft's update would pad zeros (SSF can take them)"
         return None

@@ -72,6 +72,9 @@ def test_what_peft_does_not_have_is_refused_with_what_it_has() -> None:
         attach(peft_name="LOHA", peft_options={"target_modules": ["x"]})
     with pytest.raises(InputError, match="Use method LoRA or DoRA, which take this start"):
         attach(peft_name="LORA", peft_options={"init_lora_weights": "pissa_niter_4"})
+    for start in ("lora_ga", "eva", "corda", "loftq"):
+        with pytest.raises(InputError, match=f"init_lora_weights: {start} needs a preparation"):
+            attach(peft_name="LORA", peft_options={"init_lora_weights": start})
 
 
 def test_a_whole_run_with_ia3(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:

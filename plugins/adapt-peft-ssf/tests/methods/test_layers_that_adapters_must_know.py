@@ -97,6 +97,52 @@ def test_beside_others_it_is_left_out_and_the_rest_merges(kind: str, method: str
     assert (logits(merged, case.inputs()) - trained).abs().max() <= 1e-5 * trained.abs().max()
 
 
+TAKEN_BY = {
+    "LOHA": ("dilated", "grouped", "depthwise"),
+    "ADALORA": ("dilated",),
+    "HRA": (),
+    "IA3": ("dilated", "circular padding", "reflected padding", "grouped", "depthwise"),
+}
+"""Method of peft -> the layers that it trains and merges alike; others it forgets a part of, or fails on."""
+OPTIONS: dict[str, dict[str, Any]] = {"ADALORA": {"total_step": 10}}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("name", TAKEN_BY)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_what_a_method_of_peft_would_merge_to_another_layer_is_refused(kind: str, name: str, tmp_path: Path) -> None:
+    from peft import PeftModel
+
+    case = _case(kind)
+    made = AnyPeft(AnyPeftParams(peft_name=name, target_modules=("middle",), peft_options=OPTIONS.get(name)))
+    if kind not in TAKEN_BY[name]:
+        with pytest.raises(InputError, match=r"something else than|fails on|standardizes|computed anew|not support"):
+            made.attach(case.seeded(), case.context)
+        return
+    model = made.attach(case.seeded(), case.context)
+    losses = train(model, case.inputs(), steps=8)
+    assert losses[-1] < losses[0]
+    trained = logits(model, case.inputs())
+    made.save_adapter(model, tmp_path)
+    loaded = PeftModel.from_pretrained(case.seeded(), str(tmp_path)).eval()
+    assert (logits(loaded, case.inputs()) - trained).abs().max() <= 1e-6 * trained.abs().max()
+    merged = made.merge(model, None).eval()
+    assert (logits(merged, case.inputs()) - trained).abs().max() <= 1e-5 * trained.abs().max()
+
+
+def test_a_trial_leaves_model_and_random_numbers_alone_and_needs_no_values() -> None:
+    made = AnyPeft(AnyPeftParams(peft_name="LOHA"))
+    layer = LAYERS["circular padding"][0]()
+    weight, state = layer.get_parameter("weight").clone(), torch.get_rng_state()
+    reason = made.refusal(layer)
+    assert reason == "peft's LOHA merges a convolution with circular padding to something else than it trains"
+    assert torch.equal(layer.get_parameter("weight"), weight)
+    assert torch.equal(torch.get_rng_state(), state)
+    with torch.device("meta"):
+        assert AnyPeft(AnyPeftParams(peft_name="LOHA")).refusal(LAYERS["circular padding"][0]()) == reason
+        assert AnyPeft(AnyPeftParams(peft_name="LOHA")).refusal(LAYERS["grouped"][0]()) is None
+
+
 def test_layers_of_libraries_are_asked_not_known_by_name() -> None:
     timm_layers = pytest.importorskip("timm.layers")
     bit = pytest.importorskip("transformers.models.bit.modeling_bit")

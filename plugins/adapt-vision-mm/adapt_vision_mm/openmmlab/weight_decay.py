@@ -8,7 +8,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
-from adapt_core.nn.weight_decay import decays
+from adapt_core.nn.weight_decay import decaying
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -29,6 +29,10 @@ class MatrixDecayConstructor(DefaultOptimWrapperConstructor):
         """Add the groups of a module and of all modules in it."""
         super().add_params(params, module, prefix, is_dcn_module)
         if not prefix:
+            names = decaying(module)
+            matrices = {
+                id(parameter) for name, parameter in module.named_parameters(remove_duplicate=False) if name in names
+            }
             for group in params:
-                if not all(decays(parameter) for parameter in group["params"]):
+                if not all(id(parameter) in matrices for parameter in group["params"]):
                     group["weight_decay"] = 0.0

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from adapt_core.distributed.world import World
 from adapt_core.errors import ConfigError, InputError
+from adapt_core.nn.weight_decay import keep_scales
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -46,8 +48,10 @@ def test_no_vector_decays_in_parts_with_rates_of_their_own_either(plan: Any) -> 
         {
             "backbone": nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4)),
             "head": nn.Linear(4, 2),
+            "adapter": nn.ParameterDict({"default": nn.Parameter(torch.ones(4, 1))}),
         }
     )
+    keep_scales(model, ["adapter.default"])
     base = {"paramwise_cfg": {"custom_keys": {"backbone": {"lr_mult": 0.1}}}}
     built: Any = build_optim_wrapper(model, wrapper(plan(WEIGHT_DECAY=0.05), base=base))
     names = {id(parameter): name for name, parameter in model.named_parameters()}
