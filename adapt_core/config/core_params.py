@@ -190,6 +190,12 @@ class TrainingParams:
         "batch: the same loss in less memory. Not under FSDP or in float16, where all logits are computed.",
         key="CHUNKED_LOSS",
     )
+    lean_layers: bool = param(
+        True,
+        "Keep only the inputs of a language model's gated layers and RMS norms for the backward pass, and compute the "
+        "rest again there: the same results in less memory. In single precision, and not under FSDP.",
+        key="LEAN_LAYERS",
+    )
     group_by_length: bool = param(
         False, "Batch examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
     )

@@ -16,13 +16,17 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, linear, log_softmax
 
+from adapt_core.hf.loop.word_blocks import BlockedLoss, LinearGradients
 from adapt_core.nn.precision import is_half
 
-CHUNK_ELEMENTS = 2**23
-"""Logits of one chunk on a CPU: 32 MiB in float32, 170 positions of 49,152 words."""
+CHUNK_ELEMENTS = 2**24
+"""Logits of one chunk on a CPU: 64 MiB in float32, 341 positions of 49,152 words."""
 
 CHUNK_ELEMENTS_ON_ACCELERATORS = 2**26
 """The same elsewhere, where small products leave most of a device idle."""
+
+LEAST_POSITIONS = 64
+"""Positions of a chunk for the largest vocabularies: each chunk goes through the gradient of the whole layer."""
 
 
 @attrs.frozen
@@ -38,12 +42,17 @@ class Head:
         steps: what the model does to its logits element by element, in order: scaling, soft-capping, a bias.
     """
 
-    layer: nn.Module
+    layer: Any
     forward: Callable[[torch.Tensor], torch.Tensor]
     vocabulary: int
     autocast: torch.dtype | None
     trains: bool
     steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the logits are in single precision or more, and as the layer makes them."""
+        return not self.steps and self.autocast is None and not is_half(self.layer.weight.dtype)
 
     @property
     def is_linear(self) -> bool:
@@ -81,9 +90,11 @@ def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.T
         head: makes logits of the hidden states.
     """
     if head.is_linear:
-        layer: Any = head.layer
+        layer = head.layer
+        of_blocks = hidden.device.type == "cpu" and head.is_exact and hidden.dtype == layer.weight.dtype
+        loss = _BlockedLinearLoss if of_blocks else _LinearLoss
         with torch.autocast(hidden.device.type, enabled=False):
-            total: torch.Tensor = _LinearLoss.apply(hidden, layer.weight, layer.bias, targets, head)
+            total: torch.Tensor = loss.apply(hidden, layer.weight, layer.bias, targets, head)
     else:
         trained = [parameter for parameter in head.layer.parameters() if parameter.requires_grad]
         total = _LayerLoss.apply(hidden, targets, head, *trained)
@@ -109,10 +120,14 @@ def position_scores(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> 
 
 
 def _chunks(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    elements = CHUNK_ELEMENTS if hidden.device.type == "cpu" else CHUNK_ELEMENTS_ON_ACCELERATORS
-    size = max(elements // head.vocabulary, 16)
+    size = _chunk_size(hidden, head)
     if len(targets):
         yield from zip(torch.split(hidden, size), torch.split(targets, size), strict=True)
+
+
+def _chunk_size(hidden: torch.Tensor, head: Head) -> int:
+    elements = CHUNK_ELEMENTS if hidden.device.type == "cpu" else CHUNK_ELEMENTS_ON_ACCELERATORS
+    return max(elements // head.vocabulary, LEAST_POSITIONS)
 
 
 class _GradientSum:
@@ -184,6 +199,38 @@ class _LinearLoss(torch.autograd.Function):
             [hidden, weight, bias],
         )
         return torch.stack(losses).sum() if losses else torch.zeros((), device=hidden.device)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> Any:
+        return *_scaled(ctx, slope), None, None
+
+
+class _BlockedLinearLoss(torch.autograd.Function):
+    """The same in single precision or more on a CPU, where logits are not changed: by blocks of words."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        targets: torch.Tensor,
+        head: Head,
+    ) -> torch.Tensor:
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        of_hidden = torch.empty_like(hidden) if wants_hidden else None
+        of_weight = torch.zeros_like(weight) if wants_weight else None
+        of_bias = torch.zeros_like(bias) if bias is not None and wants_bias else None
+        size = min(_chunk_size(hidden, head), len(targets))
+        blocked = BlockedLoss(weight.detach(), None if bias is None else bias.detach(), size)
+        total = hidden.new_zeros(())
+        for start in range(0, len(targets), size or 1):
+            part = slice(start, start + size)
+            of_rows = None if of_hidden is None else of_hidden[part]
+            total += blocked.add(hidden[part], targets[part], of_rows, LinearGradients(of_weight, of_bias))
+        _keep(ctx, [of_hidden, of_weight, of_bias], [hidden, weight, bias])
+        return total
 
     @staticmethod
     @once_differentiable

@@ -154,6 +154,8 @@ def _elementwise(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[st
         return changed
 
     dtype = step(torch.empty((0, logits.head.vocabulary), dtype=logits.dtype, device=logits.device)).dtype
+    if name in _CASTS and dtype == logits.dtype:
+        return logits
     head = attrs.evolve(logits.head, steps=(*logits.head.steps, step))
     return DeferredLogits(logits.hidden, head, dtype, logits.scored if name in _CASTS else [])
 

@@ -35,6 +35,7 @@ from adapt_core.hf.loop.callbacks import (
 from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
+from adapt_core.hf.loop.lean_layers import lean_forwards
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.output_layer import deferrable_head
 from adapt_core.hf.loop.samplers import RowOrderCallback
@@ -102,6 +103,8 @@ class HuggingFaceLoop:
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
+        if training.lean_layers:
+            self._trainer.lean_forwards = lean_forwards(job.model)
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step

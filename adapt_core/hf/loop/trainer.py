@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from adapt_core.hf.loop.callbacks import TrainingCheckCallback
 from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
+from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler
@@ -40,6 +42,7 @@ def instrumented(trainer_class: type) -> type:
     renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
 
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
+    `lean_forwards` are used in training (see `lean_layers`);
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
     """
 
@@ -53,6 +56,7 @@ def instrumented(trainer_class: type) -> type:
         weigh_loss: Callable[[Mapping[str, Any]], torch.Tensor] | None = None
         reports_loss: bool = False
         head: nn.Module | None = None
+        lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
         preprocess_logits: Callable[[Any, Any], Any] | None = None
 
         def __init__(self, *args: object, **kwargs: object) -> None:
@@ -159,7 +163,7 @@ def instrumented(trainer_class: type) -> type:
 
         def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
             self.check_step(model)
-            with deferred_logits(self.head):
+            with deferred_logits(self.head), lean_layers(self.lean_forwards):
                 loss: torch.Tensor = super().training_step(model, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
@@ -147,11 +147,20 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         return collator
 
     def training_forward(self, model: nn.Module) -> AbstractContextManager[None] | None:
-        """Return a context in which a language model's loss is computed in chunks, or None (CHUNKED_LOSS)."""
+        """Return a context of CHUNKED_LOSS and LEAN_LAYERS, or None where neither changes what the model keeps."""
+        from adapt_core.hf.loop.lean_layers import lean_forwards, lean_layers
         from adapt_core.hf.loop.output_layer import deferrable_head, deferred_logits
 
-        head = deferrable_head(model) if self.plan.training.chunked_loss else None
-        return None if head is None else deferred_logits(head)
+        training = self.plan.training
+        head = deferrable_head(model) if training.chunked_loss else None
+        forwards = lean_forwards(model) if training.lean_layers else {}
+
+        @contextmanager
+        def both() -> Iterator[None]:
+            with lean_layers(forwards), deferred_logits(head):
+                yield
+
+        return both() if forwards or head is not None else None
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return the longest training examples, padded."""

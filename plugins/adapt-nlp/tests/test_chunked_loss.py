@@ -92,7 +92,29 @@ def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.Fix
     assert figures(keys, PAIRS) == pytest.approx(figures(keys, PAIRS, CHUNKED_LOSS=False), rel=1e-5)
 
 
-def test_adapt_check_foretells_what_is_kept(chats: Keys) -> None:
+LEAN_JOBS: dict[str, Keys] = {
+    "full": {"method": "full"},
+    "recomputed blocks": {"method": "full", "GRADIENT_CHECKPOINTING": True},
+    "LoRA": {"method": "LoRA"},
+    "LoRA on four bits": {"method": "LoRA", "load_in_4bit": True},
+}
+
+
+@pytest.mark.parametrize("job", LEAN_JOBS)
+def test_a_run_gives_the_same_figures_as_with_all_kept(chats: Keys, job: str) -> None:
+    if job.startswith("LoRA"):
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    if "bits" in job:
+        pytest.importorskip("bitsandbytes")
+    chats |= LEAN_JOBS[job]
+    kept = figures(chats, CHATS, LEAN_LAYERS=False, CHUNKED_LOSS=False)
+    assert figures(chats, CHATS) == pytest.approx(kept, rel=1e-5)
+
+
+@pytest.mark.parametrize("keys", [{}, {"LEAN_LAYERS": False}])
+def test_adapt_check_foretells_what_is_kept(chats: Keys, keys: Keys) -> None:
+    chats |= keys
+
     def foretold(**changes: Any) -> int:
         memory = api.estimate(api.check({**chats, **changes}, data=splits(CHATS))).memory
         assert memory is not None

@@ -30,7 +30,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from adapt_core.hf.loop import chunked_loss
+from adapt_core.hf.loop import chunked_loss, word_blocks
 from adapt_core.hf.loop import deferred_logits as deferral
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
 from adapt_core.hf.loop.output_layer import deferrable_head, deferred_logits, label_scores
@@ -84,8 +84,10 @@ COUNTS_TOKENS = {"llama", "llama, tied", "gpt2", "gemma2, capped logits"}
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several chunks in a small batch, the last one shorter."""
+    """Several chunks in a small batch, and several blocks of words, the last ones shorter."""
     monkeypatch.setattr(chunked_loss, "CHUNK_ELEMENTS", 16 * WORDS)
+    monkeypatch.setattr(chunked_loss, "LEAST_POSITIONS", 16)
+    monkeypatch.setattr(word_blocks, "WORDS", 40)
 
 
 @pytest.fixture
@@ -150,8 +152,9 @@ def test_a_sum_over_all_tokens_of_a_step_is_divided_as_the_model_divides_it(fami
     _assert_equal(found, gradients, 1e-5)
 
 
+@pytest.mark.parametrize("capped", [True, False])
 @pytest.mark.parametrize("trains", ["weight", "weight and bias", "neither"])
-def test_in_float64_the_numbers_agree_to_1e_9(trains: str) -> None:
+def test_in_float64_the_numbers_agree_to_1e_9(trains: str, capped: bool) -> None:
     torch.manual_seed(0)
     head = nn.Linear(8, WORDS, bias=trains == "weight and bias").double().requires_grad_(trains != "neither")
     hidden = torch.randn(2, 30, 8, dtype=torch.float64, requires_grad=True)
@@ -160,7 +163,7 @@ def test_in_float64_the_numbers_agree_to_1e_9(trains: str) -> None:
 
     def differentiated(*, deferred: bool) -> list[torch.Tensor]:
         with deferred_logits(head) if deferred else nullcontext():
-            logits = torch.tanh(head(hidden) / 2) * 2
+            logits = torch.tanh(head(hidden) / 2) * 2 if capped else head(hidden)
         loss = cross_entropy(logits.view(-1, WORDS), targets)
         wanted = [hidden, *(parameter for parameter in head.parameters() if parameter.requires_grad)]
         return [loss.detach(), *torch.autograd.grad(loss, wanted)]

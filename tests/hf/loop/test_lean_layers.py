@@ -1,0 +1,151 @@
+"""Layers that keep less for the backward pass: the loss and every gradient are those of the model's own layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
+
+import torch
+import transformers
+from torch import nn
+from transformers import PreTrainedModel
+
+from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.hf.loop.lean_layers import lean_forwards, lean_layers
+
+WORDS = 97
+SIZES = {
+    "vocab_size": WORDS,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+HEADS_OF_EIGHT = {"Qwen3", "Gemma", "Gemma2"}
+LEAN = {"Llama": 7, "Mistral": 7, "Qwen2": 7, "Qwen3": 11, "Gemma": 2, "Gemma2": 2, "Cohere": 2, "Olmo2": 11, "Phi3": 5}
+"""Families, and their lean layers: gated layers and RMS norms. Those of Gemma add 1 to their weights."""
+
+
+def built(family: str) -> PreTrainedModel:
+    """Return a small model in training mode whose weights all matter."""
+    torch.manual_seed(0)
+    sizes = {**SIZES, "head_dim": 8} if family in HEADS_OF_EIGHT else SIZES
+    config = getattr(transformers, f"{family}Config")(**sizes)
+    model: PreTrainedModel = getattr(transformers, f"{family}ForCausalLM")(config)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.2) if parameter.dim() > 1 else nn.init.uniform_(parameter, 0.5, 1.5)
+    return model.train()
+
+
+def learned(model: nn.Module, forwards: Any) -> tuple[float, dict[str, torch.Tensor]]:
+    """Return the loss of a batch and the gradient of each parameter."""
+    model.zero_grad()
+    ids = torch.randint(3, WORDS, (3, 17), generator=torch.Generator().manual_seed(0))
+    with lean_layers(forwards):
+        loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
+    return float(loss), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_equal(model: nn.Module, tolerance: float) -> None:
+    loss, gradients = learned(model, {})
+    lean, found = learned(model, lean_forwards(model))
+    assert lean == pytest.approx(loss, rel=tolerance)
+    assert found.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        largest = float(gradient.abs().max())
+        torch.testing.assert_close(found[name], gradient, rtol=tolerance, atol=tolerance * largest, msg=name)
+
+
+@pytest.mark.parametrize("family", LEAN)
+def test_loss_and_gradients_are_the_models_own(family: str) -> None:
+    model = built(family)
+    assert len(lean_forwards(model)) == LEAN[family]
+    assert_equal(model, 1e-5)
+
+
+def test_in_float64_the_numbers_agree_to_1e_9() -> None:
+    """The norms of transformers compute in float32 whatever they get: an eps of their own would show there."""
+    model = built("Llama")
+    gated = {layer: lean for layer, lean in lean_forwards(model).items() if type(layer).__name__ == "LlamaMLP"}
+    model.double()
+    loss, gradients = learned(model, {})
+    lean, found = learned(model, gated)
+    assert lean == pytest.approx(loss, rel=1e-12)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-9, atol=1e-12, msg=name)
+
+
+def test_a_gate_without_an_activation_is_not_written_over() -> None:
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**SIZES, hidden_act="linear")).train()
+    assert len(lean_forwards(model)) == LEAN["Llama"]
+    assert_equal(model, 1e-5)
+
+
+@pytest.mark.parametrize("targets", [["q_proj"], ["down_proj", "gate_proj"]])
+def test_adapters_train_as_in_the_models_own_layers(targets: list[str]) -> None:
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=2, target_modules=targets, init_lora_weights=False)
+    model = peft.get_peft_model(built("Llama"), config)
+    assert len(lean_forwards(model)) == LEAN["Llama"]
+    assert_equal(model, 1e-5)
+
+
+def test_less_is_kept() -> None:
+    """Of a gated layer: neither the active gate nor the product. Of a norm: not the normalised states."""
+    model = built("Llama")
+
+    def kept(forwards: Any) -> int:
+        counted = Kept(own_storages(model))
+        ids = torch.zeros((2, 16), dtype=torch.long)
+        with lean_layers(forwards), counted.counting(model, False):
+            held = model(input_ids=ids).logits
+        assert held.requires_grad
+        return counted.bytes
+
+    layers, norms = SIZES["num_hidden_layers"], 2 * SIZES["num_hidden_layers"] + 1
+    saved = 2 * layers * SIZES["intermediate_size"] + norms * SIZES["hidden_size"]
+    assert kept({}) - kept(lean_forwards(model)) == 4 * 2 * 16 * saved
+
+
+def test_under_autocast_the_models_own_layers_compute() -> None:
+    model = built("Llama")
+    with torch.autocast("cpu", torch.bfloat16):
+        own = learned(model, {})
+        lean = learned(model, lean_forwards(model))
+    assert lean[0] == own[0]
+    assert all(torch.equal(lean[1][name], gradient) for name, gradient in own[1].items())
+
+
+def test_a_layer_that_somebody_listens_to_computes_itself() -> None:
+    model: Any = built("Llama")
+    seen: list[torch.Size] = []
+    down = model.model.layers[0].mlp.down_proj
+    down.register_forward_hook(lambda layer, inputs, output: seen.append(output.shape))
+    learned(model, lean_forwards(model))
+    assert seen == [torch.Size([3, 17, SIZES["hidden_size"]])]
+
+
+def test_layers_of_other_code_are_left_as_they_are() -> None:
+    class Llama(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate_proj, self.up_proj, self.down_proj = (nn.Linear(4, 4) for _ in range(3))
+            self.act_fn = nn.SiLU()
+
+    assert lean_forwards(Llama()) == {}
+
+
+def test_the_layers_are_their_own_again_behind_the_context() -> None:
+    model = built("Llama")
+    with pytest.raises(ZeroDivisionError), lean_layers(lean_forwards(model)):
+        raise ZeroDivisionError
+    assert not any("forward" in vars(layer) for layer in model.modules())
