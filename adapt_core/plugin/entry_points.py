@@ -20,6 +20,8 @@ import attrs
 _METADATA_FILES = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
 """How the name of a distribution's folder of metadata ends, and the file in it that begins with name and version."""
 
+_ENDINGS = tuple(_METADATA_FILES)
+
 _VALUE = re.compile(r"(?P<module>[\w.]+)\s*(:\s*(?P<attribute>[\w.]+)\s*)?(\[.*\]\s*)?$")
 
 
@@ -89,23 +91,23 @@ def _distributions(place: str) -> Iterator[tuple[str, str, str]]:
     except OSError:  # Python, too, passes over a place that is not there or cannot be read.
         return
     for name in names:
-        if name.casefold().endswith(tuple(_METADATA_FILES)):
+        if name.casefold().endswith(_ENDINGS):
             stem, _, ending = name.casefold().rpartition(".")
             folder = os.path.join(place, name)
-            distribution = re.sub(r"[-_.]+", "-", stem.partition("-")[0])
+            distribution = "-".join(filter(None, stem.partition("-")[0].replace(".", "_").split("_")))
             yield distribution, folder, os.path.join(folder, _METADATA_FILES[f".{ending}"])
 
 
 def _entries(folder: str, metadata: str, group: str) -> list[PluginEntry]:
     try:
-        with open(os.path.join(folder, "entry_points.txt"), encoding="utf-8") as file:
-            text = file.read()
+        with open(f"{folder}{os.sep}entry_points.txt", "rb", buffering=0) as file:
+            content = file.read()
     except OSError:  # Most distributions declare none.
         return []
-    if f"[{group}]" not in text:
+    if f"[{group}]".encode() not in content:
         return []
     found, section = [], ""
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, content.decode("utf-8").splitlines()):
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif section == group and line and not line.startswith("#"):
