@@ -8,12 +8,17 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say
+from adapt_core.config.core_params import SAVE_METHODS
 
 
 @click.command()
 @click.argument("run_dir", type=click.Path())
 @click.option(
-    "--save-method", required=True, metavar="M", help="full_torch_model, state_dict, safetensors or save_pretrained."
+    "--save-method",
+    required=True,
+    type=click.Choice(SAVE_METHODS),
+    metavar="M",
+    help="full_torch_model, state_dict, safetensors or save_pretrained.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="DIR", help="The folder to make.")
 @click.option("--merge-dtype", metavar="T", help="Merge the adapter anew, as with this MERGE_DTYPE: auto or float32.")

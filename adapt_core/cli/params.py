@@ -11,6 +11,7 @@ import click
 from adapt_core.cli import options
 from adapt_core.cli.output import say
 from adapt_core.config.core_params import GROUPS, changed_by
+from adapt_core.config.other_names import OTHER_METHODS, OTHER_TASKS, other_key
 from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError
 from adapt_core.plugin.params import Parameter, parameters_of
@@ -90,6 +91,9 @@ def _matching(name: str, sections: list[tuple[str, str, list[Parameter]]]) -> li
     found = [section for section in keyed if section[2]]
     if found:
         return found
+    here = OTHER_TASKS.get(folded.replace("-", "_")) or OTHER_METHODS.get(folded) or other_key(folded)
+    if here:
+        raise InputError(f"no task, method, quantizer, launcher or key {name!r}. Here it is {here}.")
     candidates = [section[1] for section in sections] + [p.key for section in sections for p in section[2]]
     near = get_close_matches(folded, [c.casefold() for c in candidates], n=1)
     raise InputError(

@@ -102,3 +102,8 @@ SETTINGS: dict[str, str] = {
     "task_type": "TASK",
 }
 """Folded key elsewhere -> the key with its value that does this here."""
+
+
+def other_key(folded: str) -> str | None:
+    """Return how adapt spells a key of another library, or None where no such key is known."""
+    return OTHER_NAMES.get(folded) or SETTINGS.get(folded)

@@ -10,7 +10,7 @@ import attrs
 
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params import GROUPS
-from adapt_core.config.other_names import OTHER_NAMES, SETTINGS
+from adapt_core.config.other_names import other_key
 from adapt_core.config.plan import SLOTS
 from adapt_core.config.sections import Given, declared_keys
 from adapt_core.config.selection import Selection, is_on
@@ -105,7 +105,7 @@ def _judge(key: str, item: Given, owned: Owned, selection: Selection, registry: 
 
 
 def _hint(key: str, registry: Registry) -> str:
-    here = OTHER_NAMES.get(key) or SETTINGS.get(key)
+    here = other_key(key)
     if here:
         return f"Here it is {here}."
     candidates = sorted(declared_keys(registry) - set(legacy.WITHOUT_EFFECT))

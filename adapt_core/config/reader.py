@@ -67,7 +67,8 @@ def read_file(path: str | Path) -> list[Entry]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError([Problem(f"cannot read the config file {path}: {reason}. Correct its path.")]) from None
+        remedy = "Correct its path" + ("." if path.exists() else ", or write one: adapt init TASK -o FILE.")
+        raise ConfigError([Problem(f"cannot read the config file {path}: {reason}. {remedy}")]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8.")]) from None
     return read_text(text, str(path))

@@ -66,6 +66,8 @@ class FinishedRun:
             InputError: it is not a run folder, or its run is not finished.
         """
         folder = RunFolder(Path(run_dir).expanduser().absolute())
+        if not folder.path.exists():
+            raise InputError(f"{folder.path} does not exist. Give a run folder, the OUTPUT_DIR of `adapt run`.")
         if not folder.started():
             raise InputError(
                 f"{folder.path} is not a run folder: it has no {folder.config.name}. Give the OUTPUT_DIR of a run."

@@ -146,7 +146,8 @@ class Run:
         log.info("model: %s, %s weights", type(loaded.model).__name__, loaded.dtype)
         if loaded.new_parameters:
             names = sorted(loaded.new_parameters)
-            log.info("new parameters (not in the checkpoint): %s", first_of(names, _NAMED))
+            every = {name for name, _ in loaded.model.named_parameters()} <= set(names)
+            log.info("new parameters (not in the checkpoint): %s", "all of them" if every else first_of(names, _NAMED))
         return loaded
 
     def attach(self, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:

@@ -111,7 +111,8 @@ def _read(folder: Path, name: str) -> ComparedRun:
     result = held.finished()
     if result is None:
         raise InputError(
-            f"{folder} contains no finished run (no result.json). Give run folders, the OUTPUT_DIR of `adapt run`."
+            f"{folder} {'contains no finished run (no result.json)' if held.path.exists() else 'does not exist'}. "
+            "Give run folders, the OUTPUT_DIR of `adapt run`."
         )
     return ComparedRun(name, result, held.stored_keys(), held.metric_lines())
 

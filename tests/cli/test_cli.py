@@ -123,8 +123,9 @@ def test_an_unknown_command_is_refused(adapt: Callable[..., Any]) -> None:
 def test_a_missing_config_is_one_line(adapt: Callable[..., Any]) -> None:
     done = adapt("run", "absent.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr == "error: cannot read the config file absent.yaml: No such file or directory. Correct its path.\n"
+    assert done.stderr == (
+        "error: cannot read the config file absent.yaml: No such file or directory. Correct its path, or write one: "
+        "adapt init TASK -o FILE.\n"
     )
 
 
@@ -148,6 +149,37 @@ def test_what_is_no_run_folder_is_refused(forked_adapt: Callable[..., Any], tmp_
     done = forked_adapt(command, str(tmp_path), *rest)
     assert done.returncode == 2
     assert "is not a run folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "absent", "text"],
+        ["export", "absent", "--save-method", "safetensors", "-o", "o"],
+        ["compare", "absent"],
+    ],
+)
+def test_a_run_folder_that_is_not_there_is_said(adapt: Callable[..., Any], command: list[str]) -> None:
+    done = adapt(*command)
+    assert done.returncode == 2
+    assert "absent does not exist. Give" in " ".join(done.stderr.split())
+
+
+def test_export_says_what_it_can_write(adapt: Callable[..., Any]) -> None:
+    for words in ([], ["--save-method", "onnx"]):
+        done = adapt("export", "run", *words, "-o", "out")
+        assert done.returncode == 2
+        assert all(form in done.stderr for form in ("full_torch_model", "safetensors", "save_pretrained"))
+
+
+@pytest.mark.parametrize(
+    ("word", "here"),
+    [("ner", "text_classification with subtask: ner"), ("qa", "question_answering"), ("learning_rate", "LR")],
+)
+def test_params_knows_the_words_of_other_tools(adapt: Callable[..., Any], word: str, here: str) -> None:
+    done = adapt("params", word)
+    assert done.returncode == 2
+    assert f"Here it is {here}." in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(("word", "here"), [("train", "adapt run CONFIG"), ("infer", "adapt predict RUN INPUT")])

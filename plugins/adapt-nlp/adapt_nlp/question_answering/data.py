@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,10 @@ def _answer_fault(context: str, answers: Answers, column: str, *, unanswerable: 
     try:
         gold = gold_answers(answers)
     except (TypeError, KeyError, ValueError):
+        if isinstance(answers, str) and answers.strip():
+            place = max(context.find(answers), 0)
+            example = json.dumps({"text": [answers[:40]], "answer_start": [place]}, ensure_ascii=False)
+            return f"column {column!r} is text; it must say too where the answer begins in the context: {example}"
         return f"column {column!r} must have text and answer_start, the same number of each"
     if not gold and not unanswerable:
         return f"column {column!r} has no answer (for unanswerable questions set squad_v2_format: true)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,24 @@ def test_columns_may_have_other_names(tmp_path: Path, tiny_encoder: Path) -> Non
     assert train(tmp_path, tiny_encoder, data, MAX_STEPS=1, **names).data["train_rows"] == 16
     with pytest.raises(InputError, match="input_question_column: the train split has no column 'question'"):
         train(tmp_path, tiny_encoder, data, input_column="passage", target_column="gold", OVERWRITE_OUTPUT_DIR=True)
+
+
+def test_an_answer_without_its_place_is_told_with_an_example(tmp_path: Path, tiny_encoder: Path) -> None:
+    rows = [{**row(n), "answers": row(n)["answers"]["text"][0]} for n in range(8)]
+    data = write(tmp_path / "data", rows, rows)
+    gold = json.dumps(row(0)["answers"])
+    with pytest.raises(InputError, match=re.escape(f"must say too where the answer begins in the context: {gold}")):
+        train(tmp_path, tiny_encoder, data)
+
+
+def test_the_files_of_squad_s_own_site_are_recognised(tmp_path: Path, tiny_encoder: Path) -> None:
+    asked = [{"id": "1", "question": "who?", "answers": [{"text": "Ada", "answer_start": 0}]}]
+    articles = [{"title": "Ada", "paragraphs": [{"context": "Ada lived in London", "qas": asked}]}]
+    (tmp_path / "train-v1.1.json").write_text(json.dumps({"version": "1.1", "data": articles}), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"one of SQuAD's articles \(title, paragraphs\). Write each question as a row"
+    ):
+        train(tmp_path, tiny_encoder, tmp_path / "train-v1.1.json")
 
 
 def test_a_wrong_answer_start_is_named_or_dropped(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -3,7 +3,7 @@
 An annotation file is searched for in CUSTOM_DATASET_PATH/TRAIN_DIR (as nyuntam_adapt, the previous tool, did), then in
 CUSTOM_DATASET_PATH and in its folders `annotations` and `splits`. An absolute path is taken as it is. Where the config
 names none and the task's default does not exist, the file that COCO (`annotations/instances_train2017.json`) or
-Roboflow (`train/_annotations.coco.json`) would write is read.
+Roboflow (`train/_annotations.coco.json`) would write is read, or `train.json`.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ class SplitSource:
 
     def not_found(self) -> SplitNotFoundError:
         """Return the error of an annotation file that does not exist: where it was searched for, and what is there."""
-        found = self.json_files()
+        found, key = self.json_files(), f"{self.split}_ann_file"
         return SplitNotFoundError(
             "\n".join(
                 [
-                    f"{self.split}_ann_file: {self.name} was not found. Looked for:",
+                    f"{key}: {self.name} was not found" + ("" if self.given else " (the default)") + ". Looked for:",
                     *(f"  {path}" for path in self.searched),
                     *([f"JSON files there: {', '.join(found[:5])}"] if found else []),
+                    f"Set {key} to the annotation file of the split.",
                     *([_ROWS] if any((self.root / f"train{suffix}").is_file() for suffix in _TABLES) else []),
                 ]
             )
@@ -151,6 +152,7 @@ def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoin
         *([images / _ROBOFLOW] if images else []),
         *(root / "annotations" / f"{prefix}_{split}{year}.json" for year in ("2017", "2014", "")),
         *(root / name / _ROBOFLOW for name in _FOLDERS[split]),
+        *(place / f"{split}.json" for place in (root, root / "annotations") if split != "test"),
     ]
     found = next((path for path in candidates if path.is_file()), None)
     if found is not None:

@@ -6,6 +6,7 @@ Finding one does not import OpenMMLab.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,9 +125,7 @@ def _by_name(given: str, package: Package) -> Path:
     name = given.rpartition("/")[2].removesuffix(".py")
     if name in known:
         return known[name]
-    folded = {key.casefold(): key for key in known}
-    starting = [key for key in known if key.casefold().startswith(name.casefold())]
-    near = starting[:3] or [folded[key] for key in get_close_matches(name.casefold(), folded, n=3, cutoff=0.4)]
+    near = _nearest(name.casefold(), [key for key in known if not key.endswith("_tta")])  # these hold no model
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     raise InputError(
         f"MODEL_PATH: {given!r} is neither a file nor one of the {len(known)} configs of {package}.{hint}"
@@ -148,3 +147,18 @@ def read_config(path: Path) -> Config:
         raise InputError(
             f"the config {path} cannot be read: {' '.join(str(error).split())[:300]} (Correct the config.)"
         ) from error
+
+
+def _nearest(name: str, known: Sequence[str]) -> list[str]:
+    """Return at most three configs that begin with a name, are spelled like it, or are of a family spelled like it."""
+    starting = [key for key in known if key.casefold().startswith(name)]
+    if starting:
+        return starting[:3]
+    folded = {key.casefold(): key for key in known}
+    spelled = get_close_matches(name, folded, n=3)
+    if spelled:
+        return [folded[key] for key in spelled]
+    families = {}
+    for key in sorted(folded, key=len, reverse=True):  # of each family the shortest name is kept
+        families[key.partition("_")[0]] = folded[key]
+    return [families[key] for key in get_close_matches(name.partition("_")[0], families, n=3, cutoff=0.5)]

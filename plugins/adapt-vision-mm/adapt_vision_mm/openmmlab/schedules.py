@@ -7,6 +7,8 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from adapt_core.config.plan import Plan
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def surprises(plan: Plan[MmParams], steps_per_epoch: Fraction | int, total_steps
     """Return what a schedule does that its author may not expect: rates of 0, a warm-up that does not end."""
     params, training = plan.task.params, plan.training
     found: list[str] = []
-    if params.end > training.epochs:
+    if params.end > training.epochs and params.end != attrs.fields(type(params)).end.default:
         log.info("END %d is beyond EPOCHS %g: the schedule ends with the run", params.end, training.epochs)
     if _warms_up(plan) and params.warmup_iters >= total_steps:
         found.append(

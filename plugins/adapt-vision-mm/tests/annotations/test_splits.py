@@ -70,6 +70,17 @@ def test_the_files_of_coco_are_found_by_their_names(
     assert f"train_ann_file is not set: {tmp_path}/annotations/instances_train{year}.json is read" in caplog.text
 
 
+@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation", "pose_detection"])
+@pytest.mark.parametrize("folder", ["", "annotations"])
+def test_a_file_by_the_name_of_its_split_is_found_for_every_task(
+    read: Read, tmp_path: Path, task: str, folder: str
+) -> None:
+    person = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
+    for split, count in (("train", 3), ("val", 2)):
+        write_coco(tmp_path / folder / f"{split}.json", tmp_path / "images", count, categories=person, used=(1,))
+    assert {name: len(split.images) for name, split in read(task).items()} == {"train": 3, "val": 2}
+
+
 def test_the_keypoints_of_coco_are_found_by_their_names(read: Read, tmp_path: Path) -> None:
     person = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
     for split in ("train", "val"):

@@ -103,12 +103,13 @@ def test_a_run_takes_the_rates_of_the_list_where_batches_are_accumulated(run: An
     assert seen == pytest.approx([0.005, 0.0075, 0.01])
 
 
-def test_end_beyond_epochs_is_said_once(plan: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_end_of_one_s_own_beyond_epochs_is_said_once(plan: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="adapt_vision_mm")
-    for given in (plan(), plan(END=4)):
+    for given in (plan(), plan(END=4), plan(END=60)):
         schedulers(given, PER_EPOCH, STEPS)
         surprises(given, PER_EPOCH, STEPS)
-    assert sum("END 50 is beyond EPOCHS 4" in record.message for record in caplog.records) == 1
+    said = [record.message for record in caplog.records if "is beyond EPOCHS" in record.message]
+    assert said == ["END 60 is beyond EPOCHS 4: the schedule ends with the run"]
 
 
 @pytest.mark.parametrize(

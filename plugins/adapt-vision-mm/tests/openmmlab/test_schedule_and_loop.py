@@ -134,6 +134,8 @@ def test_annotation_files_are_looked_for_where_the_previous_tool_looked(plan: An
 def test_an_unknown_config_is_answered_with_the_nearest_names(plan: Any) -> None:
     with pytest.raises(InputError, match="Did you mean rtmdet_tiny_8xb32-300e_coco"):
         plan(MODEL_PATH="rtmdet-tiny_8xb32-300e_coco")
+    with pytest.raises(InputError, match=r"Did you mean yolov3_\S+, yolox_\S+, yolof_\S+\?"):
+        plan(MODEL_PATH="yolov8n")
 
 
 def test_what_makes_no_sense_is_refused_before_torch(plan: Any) -> None:
