@@ -11,6 +11,7 @@ import attrs
 from adapt_core.config.core_params import PACKAGED_BUILDERS, DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.class_names import with_names_of_train
+from adapt_core.hf.data.tables.other_formats import remedy_for, what_to_make_of
 from adapt_core.hf.data.tables.read import READERS, read_splits
 from adapt_core.hf.models.logging import quiet_libraries
 from adapt_core.run_folder.names import is_run_folder
@@ -84,8 +85,8 @@ def locate_files(data: DataParams) -> LocalFiles | None:
         suffixes = ", ".join(READERS)
         given = data.custom_dataset_path or data.dataset
         raise InputError(
-            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
-            " Give the folder or file that holds the rows."
+            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder. "
+            f"{what_to_make_of(visible(root)) or 'Give the folder or file that holds the rows.'}"
         )
     return LocalFiles(files=found)
 
@@ -107,7 +108,8 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
     files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
     if not files:
         raise InputError(
-            f"{key}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
+            f"{key}: {path} contains no data file ({', '.join(READERS)}). "
+            f"{what_to_make_of(visible(path)) or 'Give the folder that holds the rows.'}"
         )
     return files
 
@@ -115,7 +117,8 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
 def _known(path: Path) -> Path:
     if path.suffix.casefold() not in READERS:
         raise InputError(
-            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}."
+            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}. "
+            f"{remedy_for(path.suffix)}".rstrip()
         )
     return path
 

@@ -45,6 +45,11 @@ def test_a_missing_or_unreadable_file_is_named(refused: Any, tmp_path: Path) -> 
     assert "'.pdf' are not supported; these are: .csv" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "notes.pdf"))
     (tmp_path / "void").mkdir()
     assert "contains no data file" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
+    (tmp_path / "void" / "train.xlsx").write_bytes(b"PK")
+    (tmp_path / "void" / "test.conll").write_text("Ada B-PER\n")
+    said = refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
+    assert "It holds test.conll, train.xlsx. Write each sentence as a row of a .jsonl file" in said
+    assert "Save the sheet as .csv." in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void" / "train.xlsx"))
 
 
 def test_an_empty_data_set_is_named(refused: Any, tmp_path: Path) -> None:

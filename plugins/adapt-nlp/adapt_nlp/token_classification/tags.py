@@ -124,6 +124,8 @@ def row_faults(dataset: Dataset, plan: Plan[TextClassificationParams], tags: Tag
 def _shape_fault(labels: object, column: str) -> str | None:
     """Return what is wrong with tags that are no list of single values, such as spans (start, end, label)."""
     wanted = "a list with one tag for each word: ['B-PER', 'O']"
+    if isinstance(labels, str):
+        return f"column {column!r} has text ({labels[:80]!r}), and a row is a whole sentence; give it {wanted}"
     for tag in labels if isinstance(labels, list) else [labels]:
         if isinstance(tag, (list, dict)):
             spans = isinstance(tag, list) or {"start", "end"} <= {*tag}

@@ -140,7 +140,7 @@ def test_each_word_is_asked_for_once_at_its_first_sub_token(tiny_encoder: Path) 
         ({"tokens": ["a"], "ner_tags": [{"start": 0, "end": 1, "label": "PER"}]}, "spans of text, which are not read"),
         ({"tokens": ["a", "b"], "ner_tags": [[0, 1, "PER"]]}, "spans of text, which are not read"),
         ({"tokens": ["a"], "ner_tags": {"a": 1}}, "column 'ner_tags' has mappings"),
-        ({"tokens": ["a"], "ner_tags": "B-PER"}, "must be a list of tags, not str"),
+        ({"tokens": ["a"], "ner_tags": "B-PER"}, r"has text \('B-PER'\), and a row is a whole sentence"),
         ({"tokens": [["a"]], "ner_tags": ["O"]}, "word 1 of column 'tokens'"),
     ],
 )
@@ -154,9 +154,18 @@ def test_a_bad_row_is_named_or_dropped(tmp_path: Path, tiny_encoder: Path, row: 
     assert result.data["train_rows"] == 8
 
 
-def test_spans_in_every_row_are_told_what_to_give_instead(tmp_path: Path, tiny_encoder: Path) -> None:
-    spans = [{"tokens": ["Ada", "lived"], "ner_tags": [{"start": 0, "end": 3, "label": "PER"}]}] * 6
-    data = write(tmp_path / "data", spans, spans)
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"tokens": ["Ada", "lived"], "ner_tags": [{"start": 0, "end": 3, "label": "PER"}]},
+        {"tokens": "Ada", "ner_tags": "B-PER"},  # a word in each row
+        {"tokens": "Ada lived", "ner_tags": "B-PER O"},
+    ],
+)
+def test_another_shape_in_every_row_is_told_what_to_give_instead(
+    tmp_path: Path, tiny_encoder: Path, row: dict[str, Any]
+) -> None:
+    data = write(tmp_path / "data", [row] * 6, [row] * 6)
     with pytest.raises(InputError, match=r"training row 1: .*a list with one tag for each word: \['B-PER', 'O'\]"):
         train(tmp_path, tiny_encoder, data)
 
