@@ -62,6 +62,9 @@ def test_runs_of_one_name_are_told_apart_by_the_folders_above(runs: list[Path]) 
 
 
 def test_a_folder_without_a_finished_run_is_named(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"empty does not exist"):
+        compare([*runs, tmp_path / "empty"], spec_of)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty contains no finished run"):
         compare([*runs, tmp_path / "empty"], spec_of)
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _BATCH = 10_000
 _SHOWN = 12
+_ARTICLES = (
+    "These are SQuAD's articles. Write each of their questions as a row: "
+    '{"question": ..., "context": ..., "answers": {"text": ["London"], "answer_start": [13]}}.'
+)
+"""For files from SQuAD's own site, whose rows are articles with their paragraphs."""
 
 
 def require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], split: str) -> None:
@@ -30,13 +35,28 @@ def require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], sp
     Raises:
         DataError: one does not; the message lists the columns of the split and the nearest name.
     """
+    _require_columns(names, columns, f"the {split} split")
+
+
+def require_columns_of_file(names: Sequence[str], columns: Iterable[tuple[str, str]], file: str) -> None:
+    """Check that the columns exist in a file of inputs, as `require_columns` does.
+
+    Args:
+        names: the columns of the file.
+        columns: (column, the key that names it) pairs.
+        file: its name, for the message.
+    """
+    _require_columns(names, columns, file)
+
+
+def _require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], where: str) -> None:
     for column, key in columns:
         if column in names:
             continue
         there = ", ".join(names[:_SHOWN])
         near = get_close_matches(column, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"{key}: the {split} split has no column {column!r}; it has: {there}.{hint}")
+        hint = f" Did you mean {near[0]!r}?" if near else f" {_ARTICLES}" if "paragraphs" in names else ""
+        raise DataError(f"{key}: {where} has no column {column!r}; it has: {there}.{hint}")
 
 
 def column_values(dataset: Dataset, column: str) -> Iterator[Any]:

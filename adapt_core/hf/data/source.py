@@ -85,8 +85,8 @@ def locate_files(data: DataParams) -> LocalFiles | None:
         suffixes = ", ".join(READERS)
         given = data.custom_dataset_path or data.dataset
         raise InputError(
-            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder. "
-            f"{what_to_make_of(visible(root)) or 'Give the folder or file that holds the rows.'}"
+            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
+            f" Give the folder or file that holds the rows.{what_to_make_of(visible(root))}"
         )
     return LocalFiles(files=found)
 
@@ -108,8 +108,8 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
     files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
     if not files:
         raise InputError(
-            f"{key}: {path} contains no data file ({', '.join(READERS)}). "
-            f"{what_to_make_of(visible(path)) or 'Give the folder that holds the rows.'}"
+            f"{key}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
+            f"{what_to_make_of(visible(path))}"
         )
     return files
 
@@ -117,8 +117,8 @@ def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
 def _known(path: Path) -> Path:
     if path.suffix.casefold() not in READERS:
         raise InputError(
-            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}. "
-            f"{remedy_for(path.suffix)}".rstrip()
+            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}."
+            f"{remedy_for(path.suffix)}"
         )
     return path
 

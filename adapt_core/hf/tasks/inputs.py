@@ -13,7 +13,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import BadInputsError, DataError, InputError
-from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns, text_fault
+from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns_of_file, text_fault
 from adapt_core.hf.data.source import load_raw
 from adapt_core.hf.data.tables.read import READERS
 from adapt_core.hf.data.texts import TextFieldParams, input_column
@@ -84,7 +84,7 @@ def file_column(path: Path, plan: Plan, column: str) -> list[Any]:
     if path.suffix.casefold() == ".txt":
         return file_lines(path)
     rows = file_rows(path, plan)
-    require_columns(rows.column_names, [(column, "input_column")], path.name)
+    require_columns_of_file(rows.column_names, [(column, "input_column")], path.name)
     return list(column_values(rows, column))
 
 
@@ -99,7 +99,9 @@ def read_texts(arguments: Sequence[str], plan: Plan[TextFieldParams]) -> list[st
         if not plan.data.format_string or path.suffix.casefold() == ".txt":
             return file_column(path, plan, input_column(plan))
         rows = file_rows(path, plan)
-        require_columns(rows.column_names, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name)
+        require_columns_of_file(
+            rows.column_names, [(name, "FORMAT_STRING") for name in format_columns(plan.data)], path.name
+        )
         return [format_row(row, plan.data) for row in rows]
 
     return _require_texts(_expand(arguments, texts))
@@ -122,7 +124,7 @@ def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Data
             return file_lines(path)
         rows = file_rows(path, plan)
         found = field(rows, path.name)
-        require_columns(rows.column_names, found.columns, path.name)
+        require_columns_of_file(rows.column_names, found.columns, path.name)
         return [found.text(row) for row in rows]
 
     return _require_texts(_expand(arguments, texts))
@@ -171,7 +173,8 @@ def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str
         record = json_object(argument)
         if record is None:
             raise InputError(
-                f"{argument[:60]!r} is neither a file nor a JSON object with {' and '.join(columns)}. Give one of them."
+                f"{argument[:60]!r} is neither a file nor a JSON object with {' and '.join(columns)}. Give a file, or "
+                f"'{json.dumps(dict.fromkeys(columns, '...'))}'."
             )
         records.append(record)
     if not records:

@@ -20,17 +20,18 @@ _REMEDIES = {
 
 
 def what_to_make_of(files: Iterable[Path]) -> str:
-    """Return what to do with files that are not read, where that is known: "It holds a.xlsx. Save the sheet as .csv."
+    """Return what to do with files that are not read, behind a space: " It holds a.xlsx. Save the sheet as .csv."
 
     Args:
-        files: what is there.
+        files: what is there; "" is returned where it is not known of any.
     """
     known = [path for path in files if path.suffix.casefold() in _REMEDIES]
     if not known:
         return ""
-    return f"It holds {first_of(path.name for path in known)}. {_REMEDIES[known[0].suffix.casefold()]}"
+    return f" It holds {first_of(path.name for path in known)}. {_REMEDIES[known[0].suffix.casefold()]}"
 
 
 def remedy_for(suffix: str) -> str:
-    """Return how to make a table of a file of a type that is not read, or "" where that is not known."""
-    return _REMEDIES.get(suffix.casefold(), "")
+    """Return how to make a table of a file of such a type, behind a space, or "" where that is not known."""
+    remedy = _REMEDIES.get(suffix.casefold())
+    return "" if remedy is None else f" {remedy}"

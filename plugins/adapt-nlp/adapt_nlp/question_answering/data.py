@@ -121,5 +121,7 @@ def _answer_fault(context: str, answers: Answers, column: str, *, unanswerable: 
         if not isinstance(text, str) or not text:
             return f"column {column!r} has an empty answer"
         if not isinstance(start, int) or start < 0 or context[start : start + len(text)] != text:
-            return f"answer_start {start} does not match its text {text[:40]!r}"
+            place = context.find(text)
+            begins = f"it begins at character {place}, counted from 0" if place >= 0 else "the context does not hold it"
+            return f"answer_start {start} does not match its text {text[:40]!r}: {begins}"
     return None
