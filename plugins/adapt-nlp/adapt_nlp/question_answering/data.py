@@ -106,14 +106,16 @@ def _faults(
         yield fault
 
 
-def _answer_fault(context: str, answers: Answers, column: str, *, unanswerable: bool) -> str | None:
+def _answer_fault(context: str, answers: Answers | str, column: str, *, unanswerable: bool) -> str | None:
+    if isinstance(answers, str):
+        if not answers.strip():
+            return f"column {column!r} has an empty answer"
+        place = max(context.find(answers), 0)
+        example = json.dumps({"text": [answers[:40]], "answer_start": [place]}, ensure_ascii=False)
+        return f"column {column!r} is text; it must say too where the answer begins in the context: {example}"
     try:
         gold = gold_answers(answers)
     except (TypeError, KeyError, ValueError):
-        if isinstance(answers, str) and answers.strip():
-            place = max(context.find(answers), 0)
-            example = json.dumps({"text": [answers[:40]], "answer_start": [place]}, ensure_ascii=False)
-            return f"column {column!r} is text; it must say too where the answer begins in the context: {example}"
         return f"column {column!r} must have text and answer_start, the same number of each"
     if not gold and not unanswerable:
         return f"column {column!r} has no answer (for unanswerable questions set squad_v2_format: true)"
