@@ -37,6 +37,8 @@ SUITE: dict[str, tuple[str, ...]] = {
         *("benchmarks.image_classification", "plain", "--data", "DATA/hymenoptera", "--method", "last_layer"),
         *("--epochs", "0.5", "--pairs", "5", "--side-by-side"),
     ),
+    "frozen part, time": ("benchmarks.frozen_part", "time", "--data", "DATA", "--pairs", "5"),
+    "frozen part, views": ("benchmarks.frozen_part", "views", "--data", "DATA", "--seeds", "5"),
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),

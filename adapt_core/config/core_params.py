@@ -132,9 +132,7 @@ class TrainingParams:
         None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
     )
     optimizer: str = param(
-        "adamw_torch",
-        "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).",
-        key="OPTIMIZER",
+        "adamw_torch", "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).", key="OPTIMIZER"
     )
     lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
     scheduler_type: str = param("linear", "The learning rate's schedule, one of the task's loop.", key="SCHEDULER_TYPE")
@@ -171,9 +169,7 @@ class TrainingParams:
         choices=("last", "best"),
     )
     metric_for_best: str | None = param(
-        None,
-        "The metric that decides what is best: one of the task's, or loss (default: the task's first).",
-        key="METRIC_FOR_BEST",
+        None, "What decides what is best: a metric of the task, or loss (default: its first).", key="METRIC_FOR_BEST"
     )
     early_stopping_patience: int | None = param(
         None, "Stop after this many evaluations without a better METRIC_FOR_BEST.", key="EARLY_STOPPING_PATIENCE", ge=1
@@ -195,6 +191,13 @@ class TrainingParams:
         "Keep only the inputs of a language model's gated layers and RMS norms for the backward pass, and compute the "
         "rest again there: the same results in less memory. In single precision, and not under FSDP.",
         key="LEAN_LAYERS",
+    )
+    frozen_cache_gb: float = param(
+        10.0,
+        "Gigabytes for what a frozen part makes of a split, computed once for each row (last_layer). 0: at every step.",
+        key="FROZEN_CACHE_GB",
+        ge=0,
+        may_change_on_resume=True,
     )
     group_by_length: bool = param(
         False, "Batch examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
@@ -269,10 +272,7 @@ class RunParams:
         may_change_on_resume=True,
     )
     push_to_hub: str | None = param(
-        None,
-        "Upload the adapted model to this hub repository at the end.",
-        key="PUSH_TO_HUB",
-        may_change_on_resume=True,
+        None, "Upload the adapted model to this hub repository.", key="PUSH_TO_HUB", may_change_on_resume=True
     )
     trackers: tuple[str, ...] = param(
         (),

@@ -4,6 +4,7 @@
 
 data/    rows: from files to splits of good rows
 models/  models and tokenizers: found, loaded, saved
+frozen/  a frozen part that runs once
 loop/    the training loop on transformers' Trainer
 tasks/   what language tasks share
 """

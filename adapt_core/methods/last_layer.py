@@ -12,7 +12,7 @@ from adapt_core.contracts import AttachContext, Quantizer
 from adapt_core.errors import InputError
 from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.params import LastLayerParams
-from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
+from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms, hold_frozen
 from adapt_core.nn.structure import last_layers, untie_head
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,8 @@ class LastLayer(InPlace):
             "last layers": [name for name in trainable if not in_head(name)],
         }
         self._held = hold_batch_norms(model)
+        if not self.params.frozen_dropout:
+            self._held += hold_frozen(model)
         return model
 
     def trainable_groups(self, model: nn.Module) -> Mapping[str, Sequence[str]]:
@@ -76,7 +78,7 @@ class LastLayer(InPlace):
         return self._groups
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
-        """Remove the hooks that keep BatchNorm in evaluation mode, and dequantize where the base is quantized."""
+        """Remove the hooks that keep frozen layers in evaluation mode, and dequantize where the base is quantized."""
         for handle in self._held:
             handle.remove()
         self._held = []

@@ -17,3 +17,9 @@ class LastLayerParams:
         key="LAST_LAYERS",
         ge=1,
     )
+    frozen_dropout: bool = param(
+        False,
+        "Keep dropout at work in the frozen layers too, as a script does that calls model.train(). They then cannot be "
+        "computed once (FROZEN_CACHE_GB).",
+        key="FROZEN_DROPOUT",
+    )

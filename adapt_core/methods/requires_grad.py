@@ -15,7 +15,40 @@ def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
 
 
 def _stay_in_evaluation(module: nn.Module, _inputs: tuple[object, ...]) -> None:
-    module.eval()
+    if module.training:
+        module.eval()
+
+
+def hold_frozen(model: nn.Module) -> list[RemovableHandle]:
+    """Keep the modules without trainable parameters in evaluation mode, however the loop sets the model.
+
+    So are modules without parameters (dropout) between them, by the order of definition; those behind the last are
+    the head's.
+
+    Returns:
+        handles to remove once training is over.
+    """
+    held: list[nn.Module] = []
+    between: list[nn.Module] = []
+    reached = False
+
+    def visit(module: nn.Module) -> None:
+        nonlocal reached
+        if not any(True for _ in module.parameters()):
+            between.append(module)
+        elif any(parameter.requires_grad for parameter in module.parameters()):
+            reached = reached or any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+            for child in module.children():
+                visit(child)
+        elif isinstance(module, (nn.ModuleList, nn.ModuleDict)):  # which are not called themselves
+            for child in module.children():
+                visit(child)
+        else:
+            held.extend([module] if reached else [*between, module])
+            between.clear()
+
+    visit(model)
+    return [module.register_forward_pre_hook(_stay_in_evaluation) for module in held]
 
 
 def hold_batch_norms(model: nn.Module) -> list[RemovableHandle]:

@@ -122,7 +122,7 @@ JOBS: dict[str, Job] = {
         lr=1e-2,
         max_train=640,
         max_eval=96,
-        keys={"TASK": "text_classification", "max_seq_length": 128, "method": "last_layer"},
+        keys={"TASK": "text_classification", "max_seq_length": 128, "method": "last_layer", "FROZEN_DROPOUT": True},
         settings={"max_length": 128, "last_layer": True},
     ),
     "ner": _tagging("ner", "wnut17", "ner_tags"),

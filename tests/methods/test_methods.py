@@ -68,3 +68,20 @@ def test_statistics_of_a_frozen_batch_norm_stand_still_while_training() -> None:
     model.train()
     model(torch.randn(8, 3, 8, 8) + 5)
     assert not torch.equal(model[1].running_mean, before)
+
+
+def test_dropout_between_frozen_layers_is_still_and_that_of_the_head_is_not() -> None:
+    drops = nn.Dropout(0.5), nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)), nn.Dropout(0.5)
+    model = nn.Sequential(nn.Linear(4, 4), drops[0], drops[1], drops[2], nn.Linear(4, 2))
+    LastLayer(LastLayerParams()).attach(model, AttachContext(head=("4",)))
+    model.train()
+    model(torch.ones(1, 4))
+    assert [drop.training for drop in (drops[0], drops[1][1], drops[2])] == [False, False, True]
+
+
+def test_dropout_between_frozen_layers_acts_where_it_is_asked_for() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 4), nn.Linear(4, 2))
+    LastLayer(LastLayerParams(frozen_dropout=True)).attach(model, AttachContext(head=("3",)))
+    model.train()
+    model(torch.ones(1, 4))
+    assert model[1].training

@@ -13,6 +13,7 @@ deferred_logits.py  logits that are computed only where something needs them
 output_layer.py     the layer that returns them, in training and evaluation
 lean_layers.py      layers that keep less for the backward pass
 lean_functions.py   what they compute
+frozen.py           the frozen part of the Trainer's model, computed once
 losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job
 loop.py             the loop

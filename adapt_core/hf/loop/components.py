@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from adapt_core.evaluation import PerClass
+
+if TYPE_CHECKING:
+    from adapt_core.hf.frozen.rows import RowSource
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +31,9 @@ class TrainerComponents:
             labels (or rows): a tensor without dimensions.
         rows_of: (the training examples, indices of some) -> the indices of the rows that are in them, where an example
             is no row of its own but a window or a pack.
+        frozen_rows: (a split, how often it is passed over) -> its rows, where a frozen part may be computed once for
+            each (`adapt_core.hf.frozen`).
+        model_inputs: batch -> the arguments of the model's `forward`, where they have other names than the batch's.
         processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.
         arguments_class: "package.module:Class" of its arguments.
@@ -43,6 +49,8 @@ class TrainerComponents:
     compute_loss: Callable[..., Any] | None = None
     weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
     rows_of: Callable[[Any, Sequence[int]], Iterable[int]] | None = None
+    frozen_rows: Callable[[Any, float], RowSource] | None = None
+    model_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     processing_class: Any = None
     trainer_class: str = "transformers:Trainer"
     arguments_class: str = "transformers:TrainingArguments"

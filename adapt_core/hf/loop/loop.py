@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from transformers import (
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.errors import InputError
 from adapt_core.evaluation import KeptEvaluations, PerClass
+from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
 from adapt_core.hf.loop.callbacks import (
     MetricsCallback,
@@ -35,6 +37,7 @@ from adapt_core.hf.loop.callbacks import (
 from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
+from adapt_core.hf.loop.frozen import frozen_part_of, passes_over
 from adapt_core.hf.loop.lean_layers import lean_forwards
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.output_layer import deferrable_head
@@ -86,7 +89,7 @@ class HuggingFaceLoop:
             self._trainer = instrumented(load_object(components.trainer_class))(
                 model=job.model,
                 args=load_object(components.arguments_class)(**{**arguments, **components.arguments}),
-                data_collator=components.collate,
+                data_collator=NumberedBatches(components.collate),
                 train_dataset=job.data.train,
                 eval_dataset=job.data.validation,
                 processing_class=components.processing_class,
@@ -105,6 +108,9 @@ class HuggingFaceLoop:
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
         if training.lean_layers:
             self._trainer.lean_forwards = lean_forwards(job.model)
+        self._frozen = self._trainer.frozen = frozen_part_of(self._trainer, job, components)
+        self._validation, self._train_rows = job.data.validation, job.data.train
+        self._passes = passes_over(job)
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step
@@ -141,6 +147,8 @@ class HuggingFaceLoop:
 
     def evaluate(self, split: Dataset[Any]) -> dict[str, float]:
         """Evaluate the current model on a split and return its metrics, `loss` among them."""
+        if split is self._validation and self._passes:
+            self._frozen.prepare(split, 2.0)  # before training and after it
         self._metrics.quiet = True
         try:
             return plain_metrics(self._trainer.evaluate(eval_dataset=split))
@@ -154,6 +162,11 @@ class HuggingFaceLoop:
             InputError: the model does not support what was asked for, a package is missing, or memory ran out.
         """
         trainer = self._trainer
+        started = time.monotonic()
+        self._frozen.prepare(self._train_rows, self._passes)
+        if trainer.args.eval_strategy != "no":
+            self._frozen.prepare(self._validation, max(2.0, self._passes))
+        computed = time.monotonic() - started
         self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
@@ -171,10 +184,11 @@ class HuggingFaceLoop:
             ) from error
         state = trainer.state
         final = self._final_step(state)
+        trained = float(outcome.metrics["train_runtime"])
         return TrainResult(
             steps=state.global_step,
-            seconds=float(outcome.metrics["train_runtime"]),
-            samples_per_second=float(outcome.metrics["train_samples_per_second"]),
+            seconds=trained + computed,
+            samples_per_second=float(outcome.metrics["train_samples_per_second"]) * trained / (trained + computed),
             after=self._metrics.evaluations.get(final),
         )
 

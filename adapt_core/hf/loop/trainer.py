@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,8 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 from transformers.trainer_utils import EvalLoopOutput
 
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
+from adapt_core.hf.frozen.part import FrozenPart
+from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
 from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
@@ -44,6 +47,8 @@ def instrumented(trainer_class: type) -> type:
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
     `lean_forwards` are used in training (see `lean_layers`);
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
+
+    Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
     """
 
     class Instrumented(trainer_class):
@@ -58,6 +63,8 @@ def instrumented(trainer_class: type) -> type:
         head: nn.Module | None = None
         lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
         preprocess_logits: Callable[[Any, Any], Any] | None = None
+        frozen: FrozenPart
+        train_dataset: Any
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
@@ -67,8 +74,34 @@ def instrumented(trainer_class: type) -> type:
 
         def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
-            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+            with self._loading(self.evaluated) as examples:
+                loader: DataLoader[Any] = super().get_eval_dataloader(examples)
             return loader
+
+        def get_train_dataloader(self) -> DataLoader[Any]:
+            given: Any = self.train_dataset
+            with self._loading(given) as self.train_dataset:
+                try:
+                    loader: DataLoader[Any] = super().get_train_dataloader()
+                finally:
+                    self.train_dataset = given
+            return loader
+
+        @contextmanager
+        def _loading(self, split: Any) -> Iterator[Any]:
+            """Yield the examples of a split; those of a computed frozen part need no loading processes."""
+            processes = self.args.dataloader_num_workers
+            if self.frozen.holds(split):
+                self.args.dataloader_num_workers = 0
+            try:
+                yield self.frozen.rows(split)
+            finally:
+                self.args.dataloader_num_workers = processes
+
+        def _set_signature_columns_if_needed(self) -> None:
+            super()._set_signature_columns_if_needed()
+            if ROW not in self._signature_columns:
+                self._signature_columns.append(ROW)
 
         def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
             self.prepare_evaluation()
@@ -125,8 +158,8 @@ def instrumented(trainer_class: type) -> type:
             own = own_row_count(self, inputs)
             rows = first_rows(inputs, own) if own else inputs
             weight = (self.weigh_loss or self._items)(rows)
-            with deferred_logits(self.head):
-                loss, logits, labels = super().prediction_step(model, rows, *args, **kwargs)
+            with self.frozen.replayed(rows, self.evaluated) as given, deferred_logits(self.head):
+                loss, logits, labels = super().prediction_step(model, given, *args, **kwargs)
             if logits is not None and self.preprocess_logits is not None:
                 logits = self.preprocess_logits(logits, labels)
             logits = computed(logits)
@@ -161,10 +194,13 @@ def instrumented(trainer_class: type) -> type:
             finally:
                 del vars(model)["save_pretrained"]
 
-        def training_step(self, model: nn.Module, *args: object, **kwargs: object) -> torch.Tensor:
+        def training_step(
+            self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object
+        ) -> torch.Tensor:
             self.check_step(model)
-            with deferred_logits(self.head), lean_layers(self.lean_forwards):
-                loss: torch.Tensor = super().training_step(model, *args, **kwargs)
+            replayed = self.frozen.replayed(inputs, self.train_dataset)
+            with deferred_logits(self.head), lean_layers(self.lean_forwards), replayed as given:
+                loss: torch.Tensor = super().training_step(model, given, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)
             return loss

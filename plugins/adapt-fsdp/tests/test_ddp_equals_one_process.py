@@ -21,6 +21,7 @@ COUNTED = ("accuracy", "macro_f1", "token_accuracy", "top5_accuracy", "mAP", "AP
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "text classification, full": (jobs.text_classification, {"method": "full"}),
     "text classification, LoRA": (jobs.text_classification, {"method": "LoRA", "dropout": 0}),
+    "text classification, last_layer": (jobs.text_classification, {"method": "last_layer"}),
     "text classification, SSF": (jobs.text_classification, {"method": "SSF"}),
     "text generation": (jobs.text_generation, {"method": "full"}),
     "image classification": (jobs.image_classification, {"method": "full"}),

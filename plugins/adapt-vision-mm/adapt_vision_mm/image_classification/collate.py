@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 def collate(examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-    """Stack examples into a batch: `pixel_values` (rows, 3, height, width) and `labels` (rows,)."""
-    return {
-        "pixel_values": torch.stack([example["pixel_values"] for example in examples]),
-        "labels": torch.tensor([example["labels"] for example in examples]),
-    }
+    """Stack examples into a batch: `pixel_values` (rows, 3, height, width) and `labels` (rows,).
+
+    Examples whose frozen part is computed come without pixels.
+    """
+    batch = {"labels": torch.tensor([example["labels"] for example in examples])}
+    if "pixel_values" in examples[0]:
+        batch["pixel_values"] = torch.stack([example["pixel_values"] for example in examples])
+    return batch

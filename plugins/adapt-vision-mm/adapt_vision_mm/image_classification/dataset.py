@@ -67,11 +67,21 @@ class ImageDataset(Dataset[Example]):
         self._transform = transform
         self._base = base
         self._seed = seed
-        self._epoch = 0
+        self.epoch = 0
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the transform is random."""
+        return self._seed is not None
+
+    @property
+    def transform_key(self) -> str:
+        """What the pixels of an image and an epoch depend on."""
+        return repr((self._transform, self._seed))
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch that random crops depend on. Takes effect in loading processes that start later."""
-        self._epoch = epoch
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,7 +92,19 @@ class ImageDataset(Dataset[Example]):
         Raises:
             UnreadableImageError: the image cannot be decoded; the message names it.
         """
-        return {"pixel_values": self._transform_row(self.image(row), row), "labels": int(self.labels[row])}
+        return self.example(row, self.epoch)
+
+    def example(self, row: int, epoch: int) -> Example:
+        """Return the example of a row as an epoch shows it.
+
+        Raises:
+            UnreadableImageError: the image cannot be decoded; the message names it.
+        """
+        return {"pixel_values": self._transform_row(self.image(row), row, epoch), "labels": int(self.labels[row])}
+
+    def source(self, row: int) -> Path | bytes:
+        """Return the file or the bytes of a row's image."""
+        return image_source(self._images[row], self._base)
 
     def image(self, row: int) -> Image:
         """Return a row's image before its transform: 8-bit RGB, upright.
@@ -96,11 +118,11 @@ class ImageDataset(Dataset[Example]):
         except DataError as error:
             raise UnreadableImageError(str(error)) from None
 
-    def _transform_row(self, image: Image, row: int) -> torch.Tensor:
+    def _transform_row(self, image: Image, row: int, epoch: int) -> torch.Tensor:
         if self._seed is None:
             return self._transform(image)
         state = torch.get_rng_state()
-        torch.default_generator.manual_seed((self._seed * _MIXED + self._epoch * 1_000_003 + row * 7_368_787) % _SEEDS)
+        torch.default_generator.manual_seed((self._seed * _MIXED + epoch * 1_000_003 + row * 7_368_787) % _SEEDS)
         try:
             return self._transform(image)
         finally:

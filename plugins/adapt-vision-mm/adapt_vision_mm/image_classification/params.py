@@ -44,6 +44,13 @@ class ImageClassificationParams:
         True,
         "Train on random crops (8 to 100 % of the area) and mirrored images; false: preprocess as in evaluation.",
     )
+    augmented_views: int = param(
+        4,
+        "Augmented views of a training image for which a frozen part is computed once (last_layer, FROZEN_CACHE_GB); "
+        "further epochs show them again.",
+        key="AUGMENTED_VIEWS",
+        ge=1,
+    )
     dataset_text_field: str = param("image", "Column of the image if input_column is not given.")
     flash_attention2: bool = param(
         False, "Use flash attention 2 if model and device support it; otherwise the default, with a warning."

@@ -16,6 +16,7 @@ from adapt_core.errors import InputError
 from adapt_core.hf.data.source import check_data_source
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
+from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
 from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from adapt_core.execution.rows import Table
 
     from adapt_vision_mm.image_classification.backends.base import Backend
+    from adapt_vision_mm.image_classification.dataset import ImageDataset
+    from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
     from adapt_vision_mm.image_classification.transforms import Transforms
 
 _RANDOM = 4
@@ -134,6 +137,8 @@ class ImageClassification(HubUpload):
             preprocess_logits=best_five,
             compute_loss=weighted_cross_entropy(weights) if weights or not self.backend.returns_loss else None,
             weigh_loss=class_weight_sum(weights) if weights else None,
+            frozen_rows=self._frozen_views,
+            model_inputs=self.backend.model_inputs,
             processing_class=self.backend.processing_class,
             trainer_class=self.backend.trainer_class,
             arguments={
@@ -144,6 +149,13 @@ class ImageClassification(HubUpload):
             },
         )
         return HuggingFaceLoop(job, components)
+
+    def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews:
+        from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
+
+        return FrozenViews(
+            images, self.params.augmented_views, passes, loading_processes(self.plan.training.num_workers)
+        )
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation images with their class, and the predicted one with its probability."""

@@ -25,6 +25,9 @@ class ProcessorTransform:
         self._processor = processor
         self._options = options
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._processor.to_json_string()}, {self._options})"
+
     def __call__(self, image: Image.Image) -> torch.Tensor:
         """Return the pixels of one image, (3, height, width)."""
         batch = self._processor(images=image, return_tensors="pt", **self._options)

@@ -1,0 +1,122 @@
+"""last_layer with its frozen part computed once, against the same run that computes it at every step.
+
+    python -m benchmarks.frozen_part time --data ../shared/data --pairs 5
+    python -m benchmarks.frozen_part views --data ../shared/data --seeds 5
+
+`time` runs MiniLM on ag_news and EfficientNet-Lite0 on hymenoptera for 5 and 10 epochs, both sides side by side on one
+core each, as whole processes from an empty cache, and prints the ratios of their wall times beside the target, and the
+greatest difference of the losses of MiniLM. `views` trains the head of EfficientNet-Lite0 on 1, 2, 4, ... augmented
+views of each image (AUGMENTED_VIEWS) and on a new one in every epoch, and prints mean and standard deviation of the
+accuracy over seeds, and the seconds of the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.image_classification import PACKAGE, WEIGHTS, losses_of
+from benchmarks.packaged_models import minilm
+from benchmarks.pairs import Running, side_by_side, spread
+
+ROOT = Path(__file__).parent.parent
+TARGETS = {5: 0.25, 10: 0.15}
+COMMON = {"method": "last_layer", "LR": 1e-2, "NUM_WORKERS": 0, "LOGGING_STEPS": 1, "SAVE_METHOD": "safetensors"}
+JOBS: dict[str, dict[str, Any]] = {
+    "MiniLM, ag_news": {
+        "TASK": "text_classification",
+        "CUSTOM_DATASET_PATH": "ag_news",
+    },
+    "EfficientNet-Lite0, hymenoptera": {
+        "TASK": "image_classification",
+        "CUSTOM_DATASET_PATH": "hymenoptera",
+        "MODEL_PATH": "tf_efficientnet_lite0",
+        "LOCAL_MODEL_PATH": f"package:{PACKAGE}/{WEIGHTS}",
+        "load_by_order": True,
+    },
+}
+
+
+def command(job: str, data: Path, folder: Path, **changes: Any) -> list[str]:
+    """Write the config of a run with a cache of its own and return its command."""
+    keys = {**COMMON, **JOBS[job], "OUTPUT_DIR": str(folder), **changes}
+    keys["CUSTOM_DATASET_PATH"] = str(data / JOBS[job]["CUSTOM_DATASET_PATH"])
+    keys.setdefault("MODEL_PATH", minilm())
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(keys), encoding="utf-8")
+    cache = f"HF_DATASETS_CACHE={folder}-cache"
+    return ["env", cache, sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+
+
+def time_of(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
+    """Return the ratios for each job and number of epochs."""
+    found = {}
+    for job in JOBS:
+        for epochs, target in TARGETS.items():
+            ratios, differences = [], []
+            for number in range(arguments.pairs):
+                folders = [temporary / f"{side}-{len(found)}-{number}" for side in ("once", "always")]
+                once = command(job, arguments.data, folders[0], EPOCHS=epochs)
+                always = command(job, arguments.data, folders[1], EPOCHS=epochs, FROZEN_CACHE_GB=0)
+                (_, ours), (_, theirs) = side_by_side(once, always, dict(os.environ), number)
+                ratios.append(ours / theirs)
+                pairs = zip(losses_of(folders[0]), losses_of(folders[1]), strict=True)
+                differences.append(max(abs(one - other) for one, other in pairs))
+            found[f"{job}, {epochs} epochs"] = {"wall": spread(ratios), "target": target}
+            if "MiniLM" in job:  # images have another view in every epoch where nothing is kept
+                found[f"{job}, {epochs} epochs"]["greatest_difference"] = max(differences)
+            print(json.dumps(found), file=sys.stderr)
+    return found
+
+
+def views_of(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
+    """Return the accuracy for each number of views."""
+    found = {}
+    for views in [*arguments.views, 0]:
+        scores, seconds = [], []
+        for seed in range(arguments.seeds):
+            changes = {"AUGMENTED_VIEWS": views} if views else {"FROZEN_CACHE_GB": 0}
+            run = command(
+                "EfficientNet-Lite0, hymenoptera",
+                arguments.data,
+                temporary / f"views-{views}-{seed}",
+                EPOCHS=arguments.epochs,
+                SEED=seed,
+                LOGGING_STEPS=100,
+                **changes,
+            )
+            result, wall = Running(run, dict(os.environ)).outcome()
+            scores.append(result["metrics"]["after"]["accuracy"])
+            seconds.append(wall)
+        found[str(views) if views else "a new one each epoch"] = {
+            "accuracy": round(statistics.mean(scores), 4),
+            "deviation": round(statistics.stdev(scores), 4),
+            "seconds": round(statistics.median(seconds), 1),
+        }
+        print(json.dumps(found), file=sys.stderr)
+    return {"epochs": arguments.epochs, "seeds": arguments.seeds, "views": found}
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["time", "views"])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--views", type=int, nargs="+", default=[1, 2, 4])
+    arguments = parser.parse_args()
+    arguments.data = arguments.data.resolve()
+    with tempfile.TemporaryDirectory() as temporary:
+        print(json.dumps((time_of if arguments.what == "time" else views_of)(arguments, Path(temporary)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
