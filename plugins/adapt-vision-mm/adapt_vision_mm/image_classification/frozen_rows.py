@@ -26,14 +26,16 @@ class FrozenViews:
 
     Args:
         images: of the split.
-        views: of each image, where they are augmented; passes over the data beyond them begin with the first again.
+        views: of each image, where they are augmented; further passes over the data show the first again. None: one for
+            each pass.
         passes: how often the data is passed over.
         processes: that load images.
     """
 
-    def __init__(self, images: ImageDataset, views: int, passes: float, processes: int) -> None:
+    def __init__(self, images: ImageDataset, views: int | None, passes: float, processes: int) -> None:
         self._images = images
-        self._views = min(views, math.ceil(passes)) if images.is_random else 1
+        epochs = math.ceil(passes)
+        self._views = min(views or epochs, epochs) if images.is_random else 1
         self._processes = processes
 
     @property

@@ -44,10 +44,10 @@ class ImageClassificationParams:
         True,
         "Train on random crops (8 to 100 % of the area) and mirrored images; false: preprocess as in evaluation.",
     )
-    augmented_views: int = param(
-        4,
+    augmented_views: int | None = param(
+        None,
         "Augmented views of a training image for which a frozen part is computed once (last_layer, FROZEN_CACHE_GB); "
-        "further epochs show them again.",
+        "further epochs show them again. Default: one for each epoch, as without it.",
         key="AUGMENTED_VIEWS",
         ge=1,
     )
