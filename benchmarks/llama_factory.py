@@ -85,7 +85,7 @@ def our_config(model: str, data: Path, folder: Path, given: argparse.Namespace) 
     }
 
 
-_RUN = """
+RUN = """
 import json, sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -121,7 +121,7 @@ def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
         settings.write_text(json.dumps(told), encoding="utf-8")
         (mine, my_seconds), (other, their_seconds) = side_by_side(
             [sys.executable, "-m", "adapt_core", "run", str(config), "--json"],
-            [str(given.python), "-c", f"SHOWN = {SHOWN}\n{_RUN}", str(settings)],
+            [str(given.python), "-c", f"SHOWN = {SHOWN}\n{RUN}", str(settings)],
             {**os.environ, "HF_DATASETS_CACHE": str(work / "cache")},
             number,
         )

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 APART = {
     "benchmarks.results": "writes docs/results.md",
     "benchmarks.llama_factory": "needs an environment that has LLaMA-Factory",
+    "benchmarks.step_costs": "runs one side of a comparison",
     "benchmarks.watched": "runs one side of a comparison",
     "benchmarks.one_gpu": "needs a GPU",
     "benchmarks.operators": "needs operators that its own environment compiles (tox -e compiled-operators)",
