@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Sequence
 
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import Category
-
-_SIDES = (
-    (re.compile(r"left|right", re.IGNORECASE), {"left": "right", "right": "left"}),  # left_eye, earRight
-    (re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE), {"l": "r", "r": "l"}),  # L_eye, Hip_R, eye.l
-    (re.compile(r"^[lr](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # lShoulder
-    (re.compile(r"^[LR](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # LShoulder
-    (re.compile(r"(?<=[a-z0-9])[LR]$"), {"l": "r", "r": "l"}),  # eyeL
-)
-"""How names say a side, and the other side's word."""
+from adapt_vision_mm.annotations.sides import contradicted, mirrored, one_sided, opposites
 
 log = logging.getLogger(__name__)
-
-
-def mirrored(name: str, names: Sequence[str]) -> str:
-    """Return the keypoint that takes this one's place in a mirrored image, or "" if there is none, or several.
-
-    Args:
-        name: "left ear", "L_ear", "ear.l", "lEar", "earL", in any case where that leaves no doubt.
-        names: all keypoints.
-    """
-    others = _opposites(name, names)
-    return others[0] if len(others) == 1 and _opposites(others[0], names) == [name] else ""
 
 
 def swapped_points(category: Category) -> dict[str, str]:
@@ -42,11 +21,6 @@ def swapped_points(category: Category) -> dict[str, str]:
     if category.flip_pairs:
         return {names[a]: names[b] for pair in category.flip_pairs for a, b in (pair, pair[::-1])}
     return {name: mirrored(name, names) for name in names if mirrored(name, names)}
-
-
-def one_sided(names: Sequence[str]) -> list[str]:
-    """Return the keypoints whose name says a side, and whose other side is not one of the names."""
-    return [name for name in names if _twins(name) and not mirrored(name, names)]
 
 
 def may_mirror(category: Category) -> bool:
@@ -67,14 +41,14 @@ def require_agreement(category: Category, source: str) -> None:
     if not category.flip_pairs:
         return
     given = swapped_points(category)
-    for name in category.keypoints:
-        other = mirrored(name, category.keypoints)
-        if other and given.get(name) != other:
-            said = f"pairs {name!r} with {given[name]!r}" if name in given else f"leaves {name!r} out"
-            raise DataError(
-                f"{source}: category {category.id}: flip_pairs {said}, and by its name the opposite is {other!r}. "
-                "Correct flip_pairs or the names of the keypoints."
-            )
+    wrong = contradicted(category.keypoints, given)
+    if wrong:
+        name, other = wrong[0], mirrored(wrong[0], category.keypoints)
+        said = f"pairs {name!r} with {given[name]!r}" if name in given else f"leaves {name!r} out"
+        raise DataError(
+            f"{source}: category {category.id}: flip_pairs {said}, and by its name the opposite is {other!r}. "
+            "Correct flip_pairs or the names of the keypoints."
+        )
 
 
 def report_mirroring(category: Category) -> None:
@@ -87,7 +61,7 @@ def report_mirroring(category: Category) -> None:
         log.info("augment: in mirrored images these keypoints change places: %s", shown)
         return
     alone = one_sided(names)
-    several = [name for name in alone if len(_opposites(name, names)) > 1]
+    several = [name for name in alone if len(opposites(name, names)) > 1]
     reason = (
         f"several counterparts for: {', '.join(several[:5])}"
         if several
@@ -100,19 +74,3 @@ def report_mirroring(category: Category) -> None:
         "Names such as left_eye and right_eye, L_eye and R_eye, or eye.l and eye.r are recognised.",
         reason,
     )
-
-
-def _opposites(name: str, names: Sequence[str]) -> list[str]:
-    """Return the keypoints whose names say the other side of this one's."""
-    twins = _twins(name)
-    return [other for other in names if other.casefold() in twins and name.casefold() in _twins(other)]
-
-
-def _twins(name: str) -> list[str]:
-    """Return the case-folded names that a name's other side can have."""
-    twins = []
-    for pattern, opposite in _SIDES:
-        place = pattern.search(name)
-        if place:
-            twins.append(f"{name[: place.start()]}{opposite[place[0].casefold()]}{name[place.end() :]}".casefold())
-    return twins

@@ -16,9 +16,10 @@ from adapt_core.errors import DataError
 from adapt_core.plugin.registry import Registry
 
 from adapt_vision_mm.annotations.annotated_split import Category
+from adapt_vision_mm.annotations.sides import mirrored
 from adapt_vision_mm.pose_detection.data import PoseData
 from adapt_vision_mm.pose_detection.metainfo import metainfo
-from adapt_vision_mm.pose_detection.mirrored_points import may_mirror, mirrored, swapped_points
+from adapt_vision_mm.pose_detection.mirrored_points import may_mirror, swapped_points
 
 MakePlan = Callable[..., Any]
 
@@ -134,6 +135,39 @@ def test_pairs_of_the_file_decide_where_names_say_nothing(
     assert "these keypoints change places: fore / hind, L_eye / R_eye" in caplog.text
     swaps = [point["swap"] for point in metainfo(splits["train"])["keypoint_info"].values()]
     assert swaps == ["hind", "fore", "R_eye", "L_eye"]
+
+
+SIDES = ["nose", "L_eye", "R_eye", "L_ear", "R_ear", "tail"]
+PLAIN = ["nose", "a", "b", "c", "d", "tail"]
+
+
+@pytest.mark.parametrize(
+    ("points", "pairs", "skeleton", "expected"),
+    [
+        (SIDES, [[1, 2], [3, 4]], [], [(1, 2), (3, 4)]),  # as mmpose lists them, and keypoint 0 has no opposite
+        (SIDES, [[2, 3], [4, 5]], [], [(1, 2), (3, 4)]),
+        (SIDES, [[1, 2], [3, 4]], [[1, 2], [5, 6]], [(1, 2), (3, 4)]),  # beside COCO's skeleton, counted from 1
+        (SIDES, [[2, 3], ["L_ear", "R_ear"]], [], [(1, 2), (3, 4)]),
+        (["nose", "fore", "L_eye", "hind", "R_eye", "tail"], [[1, 3], [2, 4]], [], [(1, 3), (2, 4)]),
+        (PLAIN, [[1, 2], [3, 4]], [[0, 1]], [(1, 2), (3, 4)]),
+        (PLAIN, [[2, 3], [4, 5]], [[1, 6]], [(1, 2), (3, 4)]),
+        (PLAIN, [[1, 2], [3, 6]], [], [(0, 1), (2, 5)]),
+        (PLAIN, [["a", "b"], [3, 4]], [[0, 1]], [(1, 2), (3, 4)]),
+    ],
+)
+def test_whether_pairs_count_from_0_or_1_is_told_by_names_or_else_by_the_skeleton(
+    plan: MakePlan, points: list[str], pairs: Any, skeleton: Any, expected: Any
+) -> None:
+    given = {"flip_pairs": pairs, "skeleton": skeleton}
+    [category] = PoseData(plan(points, category=given)).read_splits()["train"].categories
+    assert list(category.flip_pairs) == expected
+
+
+@pytest.mark.parametrize("skeleton", [[], [[1, 2]], [["nose", "tail"]]])
+def test_pairs_that_may_count_from_0_or_1_are_asked_for_by_name(plan: MakePlan, skeleton: Any) -> None:
+    given = {"flip_pairs": [[1, 2], [3, 4]], "skeleton": skeleton}
+    with pytest.raises(DataError, match=r"flip_pairs may count its keypoints from 0 or from 1, .* Give names"):
+        PoseData(plan(PLAIN, category=given)).read_splits()
 
 
 @pytest.mark.parametrize(

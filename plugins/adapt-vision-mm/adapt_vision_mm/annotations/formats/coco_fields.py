@@ -15,6 +15,7 @@ from adapt_core.errors import DataError
 from adapt_vision_mm.annotations.annotated_split import Category
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size
 from adapt_vision_mm.annotations.mask_check import is_number
+from adapt_vision_mm.annotations.sides import contradicted
 
 _TEXT = 40
 """Characters of a value that a message shows."""
@@ -70,7 +71,7 @@ def _read_category(entry: Mapping[str, Any]) -> Category:
         id=entry["id"],
         name=str(read_name(entry["name"])),
         keypoints=points,
-        skeleton=_read_links(entry, "skeleton", points, where),
+        skeleton=_read_skeleton(entry, points, where),
         sigmas=tuple(map(float, sigmas)),
         flip_pairs=_read_flip_pairs(entry, points, where),
     )
@@ -85,26 +86,63 @@ def _read_list(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
     return value
 
 
-def _read_links(entry: Mapping[str, Any], key: str, points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
-    """Return pairs of positions (0-based). COCO counts them from 1; a 0 among them means that a file counts from 0."""
+def _read_pairs(entry: Mapping[str, Any], key: str, points: tuple[str, ...], where: str) -> list[list[int | str]]:
+    """Return pairs of keypoints, each a name or a number."""
     links = _read_list(entry, key, where)
     pairs = [pair for pair in links if isinstance(pair, list) and len(pair) == 2]
     ends = [end for pair in pairs for end in pair]
-    first = 0 if 0 in (end for end in ends if is_id(end)) else 1
-    known: dict[str | int, int] = {name: number for number, name in enumerate(points)}
-    known.update({number + first: number for number in range(len(points))})
+    known = _known_ends(points, 0 if any(is_id(end) and end == 0 for end in ends) else 1)
     unknown = [end for end in ends if not isinstance(end, (str, int)) or isinstance(end, bool) or end not in known]
     if unknown or len(pairs) < len(links):
         raise FieldError(
             f"{where}: {key} has pairs of keypoints, by number or by name; not "
             f"{_shown(unknown[0] if unknown else links)}"
         )
+    return pairs
+
+
+def _known_ends(points: tuple[str, ...], first: int) -> dict[str | int, int]:
+    """Return the positions of keypoints by their name, and by their number counted from 0 or 1."""
+    return {**{name: place for place, name in enumerate(points)}, **{p + first: p for p in range(len(points))}}
+
+
+def _positions(pairs: list[list[int | str]], points: tuple[str, ...], first: int) -> tuple[tuple[int, int], ...]:
+    known = _known_ends(points, first)
     return tuple((known[a], known[b]) for a, b in pairs)
 
 
+def _first_number(pairs: list[list[int | str]], points: tuple[str, ...]) -> int | None:
+    """Return the number of the first keypoint: 0 where there is a 0, 1 where there is that of the last; else None."""
+    ends = {end for pair in pairs for end in pair}
+    return 0 if 0 in ends else 1 if len(points) in ends else None
+
+
+def _read_skeleton(entry: Mapping[str, Any], points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of joined keypoints (0-based). COCO counts them from 1; a 0 shows that a file does not."""
+    pairs = _read_pairs(entry, "skeleton", points, where)
+    return _positions(pairs, points, 0 if _first_number(pairs, points) == 0 else 1)
+
+
 def _read_flip_pairs(entry: Mapping[str, Any], points: tuple[str, ...], where: str) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of keypoints that change places in a mirrored image, as some writers list them."""
-    pairs = tuple(dict.fromkeys((min(pair), max(pair)) for pair in _read_links(entry, "flip_pairs", points, where)))
+    """Return the pairs of keypoints that change places in a mirrored image, as some writers list them.
+
+    mmpose counts them from 0, and keypoint 0 has no opposite in many bodies. Where the numbers do not tell, the names
+    do, else the numbers of the skeleton.
+    """
+    given = _read_pairs(entry, "flip_pairs", points, where)
+    first = _first_number(given, points)
+    readings = {start: _positions(given, points, start) for start in ((0, 1) if first is None else (first,))}
+    if len(set(readings.values())) > 1:
+        readings = _closest_to_names(readings, points)
+    if len(set(readings.values())) > 1:
+        first = _first_number(_read_pairs(entry, "skeleton", points, where), points)
+        if first is None:
+            raise FieldError(
+                f"{where}: flip_pairs may count its keypoints from 0 or from 1, and neither their names nor the "
+                "skeleton show which. Give names in place of numbers"
+            )
+        readings = {first: readings[first]}
+    pairs = tuple(dict.fromkeys((min(pair), max(pair)) for pair in next(iter(readings.values()))))
     counts = Counter(number for pair in pairs for number in pair)
     wrong = next((points[number] for number, count in counts.items() if count > 1), None)
     if wrong is not None:
@@ -112,6 +150,17 @@ def _read_flip_pairs(entry: Mapping[str, Any], points: tuple[str, ...], where: s
             f"{where}: flip_pairs pairs {wrong!r} with itself or with several keypoints; it has one opposite"
         )
     return pairs
+
+
+def _closest_to_names(
+    readings: Mapping[int, tuple[tuple[int, int], ...]], points: tuple[str, ...]
+) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Return the readings of pairs that contradict the fewest names."""
+    against = {
+        first: len(contradicted(points, {points[a]: points[b] for pair in pairs for a, b in (pair, pair[::-1])}))
+        for first, pairs in readings.items()
+    }
+    return {first: pairs for first, pairs in readings.items() if against[first] == min(against.values())}
 
 
 def read_size(entry: Mapping[str, Any], upright: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:

@@ -1,0 +1,57 @@
+"""Left and right in the names of keypoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_SIDES = (
+    (re.compile(r"left|right", re.IGNORECASE), {"left": "right", "right": "left"}),  # left_eye, earRight
+    (re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE), {"l": "r", "r": "l"}),  # L_eye, Hip_R, eye.l
+    (re.compile(r"^[lr](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # lShoulder
+    (re.compile(r"^[LR](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # LShoulder
+    (re.compile(r"(?<=[a-z0-9])[LR]$"), {"l": "r", "r": "l"}),  # eyeL
+)
+"""How names say a side, and the other side's word."""
+
+
+def mirrored(name: str, names: Sequence[str]) -> str:
+    """Return the keypoint that takes this one's place in a mirrored image, or "" if there is none, or several.
+
+    Args:
+        name: "left ear", "L_ear", "ear.l", "lEar", "earL", in any case where that leaves no doubt.
+        names: all keypoints.
+    """
+    others = opposites(name, names)
+    return others[0] if len(others) == 1 and opposites(others[0], names) == [name] else ""
+
+
+def one_sided(names: Sequence[str]) -> list[str]:
+    """Return the keypoints whose name says a side, and whose other side is not one of the names."""
+    return [name for name in names if _twins(name) and not mirrored(name, names)]
+
+
+def contradicted(names: Sequence[str], swaps: Mapping[str, str]) -> list[str]:
+    """Return the keypoints whose name says what their opposite is, and that have another one, or none.
+
+    Args:
+        names: all keypoints.
+        swaps: keypoint -> the one that takes its place in a mirrored image.
+    """
+    return [name for name in names if (other := mirrored(name, names)) and swaps.get(name) != other]
+
+
+def opposites(name: str, names: Sequence[str]) -> list[str]:
+    """Return the keypoints whose names say the other side of this one's."""
+    twins = _twins(name)
+    return [other for other in names if other.casefold() in twins and name.casefold() in _twins(other)]
+
+
+def _twins(name: str) -> list[str]:
+    """Return the case-folded names that a name's other side can have."""
+    twins = []
+    for pattern, opposite in _SIDES:
+        place = pattern.search(name)
+        if place:
+            twins.append(f"{name[: place.start()]}{opposite[place[0].casefold()]}{name[place.end() :]}".casefold())
+    return twins
