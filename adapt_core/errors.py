@@ -55,6 +55,9 @@ class BadInputsError(InputError):
         more = f" ({others} more input{'s' if others > 1 else ''} cannot be used.)" if others else ""
         super().__init__(f"input {number}{fault}{more}")
 
+    def __reduce__(self) -> tuple[type[BadInputsError], tuple[dict[int, str]]]:
+        return BadInputsError, (self.faults,)
+
 
 class DefectError(AdaptError):
     """adapt or a plugin broke a promise that no input can excuse."""

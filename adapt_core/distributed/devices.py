@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import sys
+from pathlib import Path
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
@@ -40,6 +41,20 @@ def has_gpu() -> bool:
 def first_device() -> str:
     """Return "cuda:0" where a GPU is visible, else "cpu"."""
     return "cuda:0" if has_gpu() else "cpu"
+
+
+_MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container's limit stands (cgroup v2 and v1)."""
+
+
+def memory_bytes() -> int:
+    """Return the memory that this machine, or the container around this process, allows, in bytes."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _MEMORY_LIMITS:
+        text = file.read_text().strip() if file.is_file() else ""
+        if text.isdecimal():  # "max" where there is no limit
+            limits.append(int(text))
+    return min(limits)
 
 
 def refuse_impossible_precision(plan: Plan, device: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,10 @@ if TYPE_CHECKING:
 
 _SIZE = 128
 """Rows and columns of the matrices that are timed: large enough that a product's time is that of its arithmetic."""
-_ROUNDS = 3
+_ROUNDS = 5
 _SLOW = 2.0
 """Slower than float32 by this factor, half precision is not worth its smaller weights. Processors with instructions
-for it stand near or below 1, and those without above 4, so that the verdict does not depend on the load."""
+for it stand near or below 1, those without above 4."""
 
 
 @cache
@@ -23,12 +22,21 @@ def half_precision_cost(dtype: str) -> float:
     """Return how many times longer than in float32 a linear layer takes in half precision on this machine's CPU.
 
     Measured once per process, in some hundredths of a second: the product of the forward pass and the two of the
-    backward pass. Imports torch.
+    backward pass, by the processor time of one thread, which other work of the machine hardly lengthens. Imports torch.
 
     Args:
         dtype: "bfloat16" or "float16".
     """
-    return _seconds(dtype) / _seconds("float32")
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        half, single = _Products(dtype), _Products("float32")
+        times = [(half.seconds(), single.seconds()) for _ in range(_ROUNDS + 1)][1:]  # the first loads kernels
+    finally:
+        torch.set_num_threads(threads)
+    return min(own for own, _ in times) / min(other for _, other in times)
 
 
 def slow_half_precision(dtype: str | None, device: str) -> float | None:
@@ -71,22 +79,18 @@ def precision_warnings(plan: Plan, device: str, *, mixed_bf16: bool) -> list[str
     return warnings
 
 
-def _seconds(dtype: str) -> float:
-    import torch
+class _Products:
+    """The products of matrices that a linear layer takes, in one data type."""
 
-    with torch.no_grad():
-        left, right = (torch.ones(_SIZE, _SIZE, dtype=getattr(torch, dtype)) for _ in range(2))
+    def __init__(self, dtype: str) -> None:
+        import torch
 
-        def products() -> None:
-            torch.nn.functional.linear(left, right)
-            left @ right
-            left.T @ right
+        self._left, self._right = (torch.ones(_SIZE, _SIZE, dtype=getattr(torch, dtype)) for _ in range(2))
 
-        products()  # the first products load kernels
-        return min(_timed(products) for _ in range(_ROUNDS))
-
-
-def _timed(work: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    def seconds(self) -> float:
+        """Return the processor time that they take."""
+        begun = time.thread_time()
+        self._left @ self._right.T
+        self._left @ self._right
+        self._left.T @ self._right
+        return time.thread_time() - begun

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from adapt_core.capabilities import (
 )
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
+from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import training_bytes, weight_bytes
@@ -214,7 +214,7 @@ def _device_bytes(device: str) -> int:
         import torch
 
         return int(torch.cuda.get_device_properties(device).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return memory_bytes()
 
 
 def _warnings(found: Estimate, plan: Plan) -> list[str]:

@@ -57,7 +57,7 @@ class Registered(Generic[SpecT]):
             parameters_of(params)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # a plugin's module can end in anything, SystemExit among it
             plugin, named = self.provenance, self.spec.params
             name = named if isinstance(named, str) else f"{named.__module__}:{named.__qualname__}"
             raise InputError(

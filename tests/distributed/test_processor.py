@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from subprocess import Popen
+
 import pytest
+import torch
 
 from adapt_core.distributed import processor
 from adapt_core.distributed.processor import half_precision_cost, slow_half_precision
 
 
-def test_float32_costs_what_it_costs() -> None:
-    assert half_precision_cost.__wrapped__("float32") == pytest.approx(1, rel=0.9)
+def test_the_verdict_is_the_same_while_every_core_works() -> None:
+    """Threads that wait for one another would make float32 slow, and half precision seem fast."""
+    quiet = half_precision_cost.__wrapped__("bfloat16") > processor._SLOW
+    threads = torch.get_num_threads()
+    work = [Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        torch.set_num_threads(max(2, threads))
+        busy = {half_precision_cost.__wrapped__("bfloat16") > processor._SLOW for _ in range(5)}
+        assert torch.get_num_threads() == max(2, threads)
+    finally:
+        torch.set_num_threads(threads)
+        for process in work:
+            process.kill()
+            process.wait()
+    assert busy == {quiet}
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapt_core.config.plan import Plan
+from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.source import locate_files
 from adapt_core.hf.data.tables import columnar, delimited, json_rows
-from adapt_core.hf.data.tables.dialect import recognise
+from adapt_core.hf.data.tables.dialect import recognise, sampled
 
 _LARGEST_JSON = 4_000_000
-"""Bytes. A JSON file tells its columns only with its last row; a larger one is read when the rows are."""
+"""Bytes of a split. JSON tells its columns only with its last row; a larger split is read when the rows are."""
 
 
 def check_columns(plan: Plan, columns: Sequence[tuple[str, str]]) -> None:
@@ -28,27 +29,42 @@ def check_columns(plan: Plan, columns: Sequence[tuple[str, str]]) -> None:
     local = locate_files(plan.data) if columns else None
     wanted = {"train": plan.training.do_train, "validation": plan.training.do_eval}
     for split, paths in local.files.items() if local is not None else ():
-        names = column_names(paths[0]) if wanted.get(split) else None
+        names = column_names(paths, [column for column, _ in columns]) if wanted.get(split) else None
         if names is not None:
             require_columns(names, columns, split)
 
 
-def column_names(path: Path) -> list[str] | None:
-    """Return the columns of a table: a header's, a schema's, or those of all rows of a JSON file up to 4 MB.
+def column_names(paths: Sequence[Path], wanted: Sequence[str]) -> list[str] | None:
+    """Return the columns of a split: a header's, a schema's, or those of all rows of JSON up to 4 MB.
+
+    Args:
+        paths: the files of the split. Those of delimited files and parquet have the same columns.
+        wanted: the columns that are looked for. The whole of a delimited file is read, for the way in which it is
+            written, only where its first rows do not show them.
 
     Returns:
-        the names; None where the file does not tell them at once.
+        the names; None where the files do not tell them at once.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: a file cannot be read.
     """
-    suffix = path.suffix.casefold()
-    if path.stat().st_size == 0 or suffix == ".txt":
+    first, suffix = paths[0], paths[0].suffix.casefold()
+    sizes = [path.stat().st_size for path in paths]
+    if suffix == ".txt" or 0 in sizes or len({path.suffix.casefold() for path in paths}) > 1:
         return None
     if suffix in (".csv", ".tsv"):
-        return delimited.header_of(path, recognise(path))
+        names = _usual_header(first)
+        return names if set(wanted) <= set(names) else delimited.header_of(first, recognise(first))
     if suffix == ".parquet":
-        return columnar.names_of(path)
-    if path.stat().st_size > _LARGEST_JSON:
+        return columnar.names_of(first)
+    if sum(sizes) > _LARGEST_JSON:
         return None
-    return list(dict.fromkeys(name for row in json_rows.json_rows(path) for name in row))
+    return list(dict.fromkeys(name for path in paths for row in json_rows.json_rows(path) for name in row)) or None
+
+
+def _usual_header(path: Path) -> list[str]:
+    """Return the header of a file that is written as its first rows seem to be; nothing where it is not."""
+    try:
+        return delimited.header_of(path, sampled(path))
+    except DataError:
+        return []

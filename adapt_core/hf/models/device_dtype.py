@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from adapt_core.distributed.devices import first_device
+from adapt_core.distributed.devices import first_device, memory_bytes
 from adapt_core.distributed.processor import slow_half_precision
 from adapt_core.runtime.format import size
 
@@ -43,7 +43,8 @@ def widen_for_device(model: nn.Module, plan: Plan, device: str) -> None:
     if cost is None:
         return
     widened = sum(4 * tensor.numel() for tensor in halves)
-    if widened > _SHARE_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's; each process holds the weights
+    if here * widened > _SHARE_OF_MEMORY * memory_bytes():
         log.warning(
             "DTYPE auto: the weights stay %s, in which this processor is %.0f times slower than in float32: in float32 "
             "they would take %s, more than half of its memory.",

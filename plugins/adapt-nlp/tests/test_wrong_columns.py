@@ -97,3 +97,26 @@ def test_a_split_that_is_not_used_may_lack_the_column(tiny_encoder: Path, tmp_pa
     with pytest.raises(InputError, match="the validation split has no column 'text'"):
         adapt_core.check(config)
     adapt_core.check({**config, "DO_EVAL": False})
+
+
+def test_the_files_of_a_json_split_have_their_columns_together(tiny_encoder: Path, tmp_path: Path) -> None:
+    data = stored([{"text": "a"}], ".jsonl", tmp_path / "data")
+    (data / "train.jsonl").rename(data / "train-1.jsonl")
+    (data / "train-2.jsonl").write_text(json.dumps({"text": "b", "label": "c"}))
+    config = {"TASK": "text_classification", "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data)}
+    adapt_core.check(config)
+    with pytest.raises(InputError, match="no column 'body'; it has: text, label"):
+        adapt_core.check({**config, "input_column": "body"})
+
+
+def test_json_without_a_row_is_left_to_the_reader(tiny_encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text("[]")
+    keys = {"MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(tmp_path / "train.json")}
+    adapt_core.check({"TASK": "text_classification", **keys})
+
+
+def test_a_header_that_only_the_whole_file_explains_is_found(tiny_encoder: Path, tmp_path: Path) -> None:
+    """A cell in a quoted header that is escaped by a backslash is no fault of the column that is looked for."""
+    (tmp_path / "train.csv").write_text('text,"la\\"bel"\n"a \\"b\\"",c\n')
+    keys = {"MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(tmp_path / "train.csv")}
+    adapt_core.check({"TASK": "text_classification", **keys, "target_column": 'la"bel'})

@@ -58,6 +58,8 @@ def _document(path: Path) -> Iterator[Row]:
             yield from _lines(path)
             return
         raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}. Correct the line.") from None
+    except ValueError as error:  # an integer with more digits than Python reads
+        raise DataError(f"{path}: not valid JSON: {error}. Write the number with fewer digits.") from None
     except RecursionError:
         raise DataError(f"{path}: lists or objects are nested too deeply. Write the rows with fewer levels.") from None
     if isinstance(document, dict):
