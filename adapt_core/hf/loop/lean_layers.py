@@ -32,17 +32,23 @@ def lean_forwards(model: nn.Module) -> dict[nn.Module, Forward]:
         model: the attached model; its weights may be on "meta".
     """
     found: dict[nn.Module, Forward] = {}
-    known: dict[tuple[type, str], bool] = {}
+    known: dict[tuple[object, ...], bool] = {}
     for layer in model.modules():
         lean = _lean_form(layer)
         if lean is None or "forward" in vars(layer):
             continue
-        kind = (type(layer), repr(getattr(layer, "act_fn", None)))
+        kind = (type(layer), repr(getattr(layer, "act_fn", None)), *_settings(layer))
         if kind not in known:
             known[kind] = _computes_the_same(layer, lean)
         if known[kind]:
             found[layer] = partial(lean, layer, layer.forward)
     return found
+
+
+def _settings(layer: nn.Module) -> list[tuple[str, object]]:
+    """Return the plain attributes of a layer, on which what it computes may depend."""
+    own = vars(layer).items()
+    return sorted((name, value) for name, value in own if name != "training" and isinstance(value, (int, float, str)))
 
 
 @contextmanager
@@ -131,6 +137,7 @@ def _computes_the_same(layer: nn.Module, lean: Callable[[Any, Forward, torch.Ten
     x = 3 * torch.randn(2, 3, 4)
     try:
         expected = type(layer).forward(small, x)
-    except (RuntimeError, TypeError, AttributeError):  # It needs more than its input, or another width.
+    except (RuntimeError, TypeError, AttributeError, ValueError, AssertionError, IndexError, KeyError):
+        # It needs more than its input, or another width.
         return False
     return torch.allclose(lean(small, small.forward, x), expected, rtol=1e-6, atol=1e-6)
