@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
-from adapt_core.errors import BadInputsError, DataError
+from adapt_core.errors import DataError
+from adapt_core.hf.tasks.inputs import require_inputs
 from adapt_core.run_folder.files import write_text
 
 from adapt_vision_mm.images.decoder import find_defect, read_rgb
@@ -77,29 +78,29 @@ def classify_files(
 def _best_classes(
     model: nn.Module, transform: Transform, names: Sequence[str], paths: Sequence[Path]
 ) -> Iterator[dict[str, float]]:
+    """Yield the best classes of each image.
+
+    Raises:
+        BadInputsError: images are damaged behind their header; it has those of all batches.
+    """
     for start in range(0, len(paths), _BATCH):
-        pixels = _read(paths, range(start, min(start + _BATCH, len(paths))), transform)
+        try:
+            pixels = torch.stack([transform(read_rgb(path)) for path in paths[start : start + _BATCH]])
+        except DataError:
+            _require_intact(paths, start)
+            raise
         with torch.inference_mode():
             scores, ids = class_probabilities(model, pixels).topk(min(_BEST, len(names)))
         for values, classes in zip(scores.tolist(), ids.tolist(), strict=True):
             yield {names[number]: round(value, 6) for value, number in zip(values, classes, strict=True)}
 
 
-def _read(paths: Sequence[Path], numbers: Sequence[int], transform: Transform) -> torch.Tensor:
-    """Return some of the images, float (rows, 3, height, width).
-
-    Raises:
-        BadInputsError: some are damaged behind their header.
-    """
-    pixels, faults = [], {}
-    for number in numbers:
-        try:
-            pixels.append(transform(read_rgb(paths[number])))
-        except DataError:
-            faults[number + 1] = f": {paths[number]} {find_defect(paths[number])}. Give an image, or a folder of them."
-    if faults:
-        raise BadInputsError(faults)
-    return torch.stack(pixels)
+def _require_intact(paths: Sequence[Path], start: int) -> None:
+    """Refuse the damaged images from a position on: whoever goes on without them does so once."""
+    defects = ((path, find_defect(path) if number >= start else None) for number, path in enumerate(paths))
+    require_inputs(
+        f": {path} {defect}. Give an image, or a folder of them." if defect else None for path, defect in defects
+    )
 
 
 def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adapt_core.errors import BadInputsError, InputError
+from adapt_core.errors import InputError
 from adapt_core.hf.tasks.inputs import require_inputs
 
 from adapt_vision_mm.images.folders import IMAGE_LISTS, find_images
-from adapt_vision_mm.images.rows import beside, image_files
+from adapt_vision_mm.images.rows import NoImage, beside, image_files
 
 ROWS = ".parquet"
 COLUMNS = ("image", "file_name", "path")
@@ -31,50 +31,60 @@ def read_image_inputs(arguments: Sequence[str], find_defect: Callable[[Path], st
     Raises:
         InputError: there is no image, or one that cannot be used.
     """
-    files = list_images(arguments)
-    defects = ((file, find_defect(file)) for file in files)
-    require_inputs(
-        f": {file} {defect}. Give an image, or a folder of them." if defect else None for file, defect in defects
-    )
-    return files
+    items = list(_iterate(arguments))
+    require_inputs(_fault(item, find_defect) for item in items)
+    return _require_files(items)
 
 
 def list_images(arguments: Sequence[str]) -> list[Path]:
     """Return the images that the arguments name, as `read_image_inputs` does, without looking into them.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a row of a list names none.
     """
-    files: list[Path] = []
+    return _require_files(list(_iterate(arguments)))
+
+
+def _fault(item: Path | NoImage, find_defect: Callable[[Path], str | None]) -> str | None:
+    if isinstance(item, NoImage):
+        return item.fault
+    defect = find_defect(item)
+    return f": {item} {defect}. Give an image, or a folder of them." if defect else None
+
+
+def _require_files(items: Sequence[Path | NoImage]) -> list[Path]:
+    if not items:
+        raise InputError("adapt predict needs at least one image file or folder.")
+    require_inputs(item.fault if isinstance(item, NoImage) else None for item in items)
+    return [item for item in items if isinstance(item, Path)]
+
+
+def _iterate(arguments: Sequence[str]) -> Iterator[Path | NoImage]:
     for argument in arguments:
         path = Path(os.path.expanduser(argument))
         if os.path.isdir(path):  # the methods of Path raise where an argument is longer than any file's name
             found = find_images(path).images
             if not found:
                 raise InputError(f"the folder {argument} has no images. Give a folder that has some.")
-            files.extend(found)
+            yield from found
         elif path.suffix.casefold() == ROWS and os.path.isfile(path):
-            files.extend(image_files(path, COLUMNS))
+            yield from image_files(path, COLUMNS)
         elif path.suffix.casefold() in IMAGE_LISTS and os.path.isfile(path):
-            files.extend(_read_list(path))
+            yield from _read_list(path)
         else:
-            files.append(path)
-    if not files:
-        raise InputError("adapt predict needs at least one image file or folder.")
-    return files
+            yield path
 
 
-def _read_list(path: Path) -> Iterator[Path]:
-    faults: dict[int, str] = {}
-    named = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-    for row, (number, line) in enumerate(((number, line) for number, line in named if line.strip()), start=1):
-        name = _path_of(line, f"{path}:{number}") if path.suffix == ".jsonl" else line.strip()
+def _read_list(path: Path) -> Iterator[Path | NoImage]:
+    is_rows = path.suffix.casefold() == ".jsonl"
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        name = _path_of(line, f"{path}:{number}") if is_rows else line.strip()
         if name is None:
-            faults[row] = f": {path}:{number}: no image path in {', '.join(COLUMNS)}. Add one."
+            yield NoImage(f": {path}:{number}: no image path in {', '.join(COLUMNS)}. Add one.")
         else:
             yield beside(path, name)
-    if faults:
-        raise BadInputsError(faults)
 
 
 def _path_of(line: str, where: str) -> str | None:

@@ -7,11 +7,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapt_core.errors import BadInputsError, InputError
+import attrs
+
+from adapt_core.errors import InputError
 from adapt_core.run_folder.files import digest_of, write_bytes
 
 
-def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
+@attrs.frozen
+class NoImage:
+    """A row that names no image.
+
+    Attributes:
+        fault: what follows "input 3" in the message of a `BadInputsError`.
+    """
+
+    fault: str
+
+
+def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path | NoImage]:
     """Yield the image file of each row: where the row has bytes, a copy in the cache of data sets.
 
     Args:
@@ -20,7 +33,6 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
 
     Raises:
         InputError: the file cannot be read, or has no such column.
-        BadInputsError: rows have no image; raised behind the last one.
     """
     from datasets import config
     from pyarrow import ArrowException, parquet
@@ -36,11 +48,10 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         raise InputError(f"{path}: no column {', '.join(columns)}. Name the column of the images so.")
     folder = Path(config.HF_DATASETS_CACHE) / "adapt" / f"images-{digest_of(path)}"
     folder.mkdir(parents=True, exist_ok=True)
-    faults = {}
     for number, value in enumerate(table[name].to_pylist(), start=1):
         content = _content(value)
         if content is None:
-            faults[number] = f": {path}: row {number} has no image in {name}. Give a path, bytes or an image."
+            yield NoImage(f": {path}: row {number} has no image in {name}. Give a path, bytes or an image.")
             continue
         if isinstance(content, str):
             yield beside(path, content)
@@ -49,8 +60,6 @@ def image_files(path: Path, columns: Sequence[str]) -> Iterator[Path]:
         if not copy.is_file():
             write_bytes(copy, content)
         yield copy
-    if faults:
-        raise BadInputsError(faults)
 
 
 def beside(table: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import adapt_core
+from adapt_core.errors import BadInputsError
 
 from ..pictures import picture
 
@@ -48,6 +49,24 @@ def test_a_folder_of_images_without_classes(
     assert all(Path(row["drawn"]).is_file() for row in good)
     again = adapt_core.predict(result, [unlabelled[number] for number in (0, 2, 3)])
     assert [(row["label"], row["score"]) for row in good] == [(row["label"], row["score"]) for row in again]
+
+
+def test_the_damaged_images_of_all_batches_are_told_at_once(tmp_path: Path) -> None:
+    """One at a time, each would cost another pass over the images."""
+    import torch
+    from torchvision.transforms.functional import pil_to_tensor
+
+    from adapt_vision_mm.image_classification.predict import classify_files
+
+    files = [tmp_path / f"{number}.png" for number in range(1, 101)]
+    for number, file in enumerate(files):
+        picture("red", number, (8, 8)).save(file)
+    for number in (40, 70, 100):
+        files[number - 1].write_bytes(files[number - 1].read_bytes()[:-60])
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8 * 8 * 3, 2)).eval()
+    with pytest.raises(BadInputsError, match=r"input 40: .*40\.png cannot be decoded .*2 more inputs") as caught:
+        classify_files(model, pil_to_tensor, ("a", "b"), files, tmp_path / "drawn")
+    assert list(caught.value.faults) == [40, 70, 100]
 
 
 def test_class_folders_and_a_list_of_images(run: Run, copy: Path, tmp_path: Path, unlabelled: list[Path]) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from adapt_core.errors import InputError
+from adapt_core.errors import BadInputsError, InputError
 
 from ..pictures import picture
 from adapt_vision_mm.annotations.image_files import image_defect
 from adapt_vision_mm.images.decoder import find_defect
-from adapt_vision_mm.images.inputs import read_image_inputs
+from adapt_vision_mm.images.inputs import list_images, read_image_inputs
 
 Fault = Callable[[Path], str | None]
 FAULTS = [
@@ -74,3 +74,25 @@ def test_what_is_wrong_is_named(folder: Path, fault: Fault) -> None:
     ):
         with pytest.raises(InputError, match=message):
             read_image_inputs([str(folder / argument) for argument in arguments], fault)
+
+
+def test_an_input_has_its_number_among_those_of_all_arguments(folder: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (folder / "wrong.jsonl").write_text('{"picture": "a.png"}\n\n{"image": "a.png"}\n{"image": 3}\n', encoding="utf-8")
+    parquet.write_table(pyarrow.table({"image": ["a.png", None, "no.png"]}), folder / "rows.parquet")
+    arguments = [str(folder / name) for name in ("a.png", "wrong.jsonl", "inner", "rows.parquet", "absent.png")]
+    with pytest.raises(BadInputsError, match=r"input 2: .*wrong\.jsonl:1: no image path .*4 more inputs") as caught:
+        read_image_inputs(arguments, partial(find_defect, decode=False))
+    said = {
+        2: "wrong.jsonl:1",
+        4: "wrong.jsonl:4",
+        7: "rows.parquet: row 2",
+        8: "no.png cannot",
+        9: "absent.png cannot",
+    }
+    assert list(caught.value.faults) == list(said)
+    assert all(words in caught.value.faults[number] for number, words in said.items())
+    with pytest.raises(BadInputsError) as caught:
+        list_images(arguments)
+    assert list(caught.value.faults) == [2, 4, 7]
