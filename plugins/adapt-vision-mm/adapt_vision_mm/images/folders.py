@@ -63,17 +63,29 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
 def find_unlabelled_test(data: DataParams) -> Path | None:
     """Return the test split that `find_split_folders` leaves out: a folder of images, or a list of them (.txt, .jsonl).
 
-    It is TEST_DIR, or the folder named test beside that of the training split.
+    It is TEST_DIR, or the folder named test (testing) beside that of the training split.
     """
     root = local_root(data)
     if data.test_dir:
         places = [_explicit("test", data.test_dir, root)]
-    elif root is not None and root.is_dir() and not data.train_dir and "train" in _within_names(root):
-        inside = _within_names(root)
-        places = [inside[name] for name in SPLIT_NAMES["test"] if name in inside]
     else:
-        places = []
+        around = _around_training(data, root)
+        inside = _within_names(around) if around is not None else {}
+        places = [inside[name] for name in SPLIT_NAMES["test"] if name in inside]
     return next(filter(_is_unlabelled, places), None)
+
+
+def _around_training(data: DataParams, root: Path | None) -> Path | None:
+    """Return the folder whose folders are the splits: it holds that of the training split.
+
+    A TRAIN_DIR of another name than train shows so in CUSTOM_DATASET_PATH only; elsewhere, anything may lie beside it.
+    """
+    if data.train_dir:
+        train = _explicit("train", data.train_dir, root)
+        is_root = root is not None and train.parent.resolve() == root.resolve()
+        return train.parent if is_root or train.name.casefold() in SPLIT_NAMES["train"] else None
+    is_split = root is not None and root.is_dir() and not _within_names(root).keys().isdisjoint(SPLIT_NAMES["train"])
+    return root if is_split else None
 
 
 def _is_unlabelled(place: Path) -> bool:

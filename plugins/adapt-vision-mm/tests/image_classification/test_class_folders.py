@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+from adapt_core.config.core_params import DataParams
 from adapt_core.errors import InputError
 
 from ..pictures import COLOURS, counts, picture
-from adapt_vision_mm.images.folders import find_split_folders
+from adapt_vision_mm.images.folders import find_split_folders, find_unlabelled_test
 
 Run = Callable[..., Any]
 
@@ -61,10 +63,6 @@ def test_max_samples_limit_the_rows(read: Run) -> None:
 
 
 def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -> None:
-    import attrs
-
-    from adapt_core.config.core_params import DataParams
-
     for image in sorted((copy / "train").rglob("*.jpg")):
         image.rename(copy / "train" / f"{image.parent.name}-{image.name}")
     for name in COLOURS:
@@ -74,10 +72,6 @@ def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -
 
 
 def test_a_class_that_is_called_train_is_a_class(copy: Path) -> None:
-    import attrs
-
-    from adapt_core.config.core_params import DataParams
-
     (copy / "train" / "red").rename(copy / "train" / "train")
     data = attrs.evolve(DataParams(), custom_dataset_path=str(copy / "train"))
     assert find_split_folders(data) == {"train": copy / "train"}
@@ -114,3 +108,40 @@ def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, cap
         "data: 1 images are in no class folder and are skipped (c.jpg)",
         "train: 2 images are in no class folder and are skipped (a.jpg, ...)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "changes"),
+    [
+        ("train", "test", {}),
+        ("training", "test", {}),
+        ("Training", "Testing", {}),
+        ("train", "test", {"TRAIN_DIR": "train"}),
+        ("spring", "test", {"TRAIN_DIR": "spring", "VAL_DIR": "val"}),
+        ("sets/train", "sets/test", {"TRAIN_DIR": "sets/train", "VAL_DIR": "val"}),
+        ("spring", "later", {"TRAIN_DIR": "spring", "TEST_DIR": "later"}),
+    ],
+)
+def test_a_flat_test_folder_beside_the_training_folder_is_found(
+    read: Run, copy: Path, caplog: pytest.LogCaptureFixture, train: str, test: str, changes: dict[str, str]
+) -> None:
+    (copy / "sets").mkdir()
+    (copy / "train").rename(copy / "moved")
+    (copy / "moved").rename(copy / train)
+    (copy / test).mkdir()
+    picture("red", 1).save(copy / test / "0.png")
+    data = attrs.evolve(DataParams(), custom_dataset_path=str(copy), **{k.lower(): v for k, v in changes.items()})
+    assert find_unlabelled_test(data) == copy / test
+    assert set(find_split_folders(data) or {}) <= {"train", "validation"}
+    assert counts(read(CUSTOM_DATASET_PATH=str(copy), **changes))["train"] > 0
+    assert "the test split has no class folders, so it is left out of the evaluation" in caplog.text
+
+
+def test_a_folder_beside_training_images_of_another_name_and_place_is_no_split(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    picture("red", 1).save(tmp_path / "test" / "0.png")
+    (copy / "train").rename(tmp_path / "pictures")
+    pictures = str(tmp_path / "pictures")
+    named = attrs.evolve(DataParams(), custom_dataset_path=str(copy), train_dir=pictures)
+    assert find_unlabelled_test(named) is None
+    assert find_unlabelled_test(attrs.evolve(DataParams(), custom_dataset_path=pictures)) is None
