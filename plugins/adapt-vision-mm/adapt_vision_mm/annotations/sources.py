@@ -9,6 +9,7 @@ Roboflow (`train/_annotations.coco.json`) would write is read, or `train.json`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,9 +17,12 @@ import attrs
 
 from adapt_core.errors import InputError
 
+from adapt_vision_mm.images.folders import find_images
+
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
 
+    from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
     from adapt_vision_mm.mm_params import MmParams
 
 log = logging.getLogger(__name__)
@@ -129,16 +133,27 @@ def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
     )
 
 
-def find_test_folder(plan: Plan[MmParams]) -> Path | None:
+def find_test_folder(plan: Plan[MmParams], others: Iterable[AnnotatedSplit]) -> Path | None:
     """Return the folder of the test split's images where it has no annotations: TEST_DIR, or one of a standard name.
+
+    Args:
+        plan: of the run.
+        others: the other splits; a folder of a standard name that has images of theirs is no test split.
 
     Raises:
         InputError: TEST_DIR does not exist.
     """
     root = dataset_root(plan)
     named = _image_folder(root, plan.data.test_dir, "test")
+    if named is not None:
+        return named
     places = [root / above / f"test{year}" for above in ("", "images") for year in ("", "2017", "2014")]
-    return named or next((place for place in places if place.is_dir()), None)
+    places = [place for place in places if place.is_dir() and find_images(place).images]
+    if places:
+        folders = {image.path.parent for split in others for image in split.images}
+        used = folders.union(*(folder.parents for folder in folders))
+        places = [place for place in places if place not in used]
+    return next(iter(places), None)
 
 
 def _default_name(params: MmParams, split: SplitName) -> object:

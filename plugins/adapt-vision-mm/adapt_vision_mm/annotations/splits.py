@@ -13,7 +13,13 @@ from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.splits import DEFAULT_SHARE, say_test_left_out
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
-from adapt_vision_mm.annotations.sources import SplitName, SplitNotFoundError, SplitSource, find_source
+from adapt_vision_mm.annotations.sources import (
+    SplitName,
+    SplitNotFoundError,
+    SplitSource,
+    find_source,
+    find_test_folder,
+)
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
@@ -46,6 +52,9 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
             continue
         source = find_source(plan, split)
         if source is None:
+            images = find_test_folder(plan, found.values())
+            if images is not None:
+                say_test_left_out(plan, f"no test_ann_file, only the images in {images}")
             continue
         try:
             found[split] = read(source, found["train"].names if found else None)

@@ -221,7 +221,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
         test = self.splits.get("test")
         if test is not None:
             return [{"image": str(image.path)} for image in test.images]
-        folder = find_test_folder(self.plan)
+        folder = find_test_folder(self.plan, self.splits.values())
         return None if folder is None else [{"image": str(path)} for path in list_images([str(folder)])]
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:

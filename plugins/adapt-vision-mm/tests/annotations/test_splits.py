@@ -16,24 +16,34 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.plugin.registry import Registry
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.sources import find_test_folder
 from adapt_vision_mm.instance_segmentation.data import SegmentationData
 from adapt_vision_mm.object_detection.data import DetectionData
 from adapt_vision_mm.pose_detection.data import PoseData
 
 DATA = {"object_detection": DetectionData, "instance_segmentation": SegmentationData, "pose_detection": PoseData}
 Read = Callable[..., Mapping[str, AnnotatedSplit]]
+MakePlan = Callable[..., Any]
 CUP_AND_PLATE = ({"id": 1, "name": "cup"}, {"id": 2, "name": "plate"})
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def plan(tmp_path: Path) -> MakePlan:
+    """The plan of a task on the folder."""
+
+    def make(task: str = "object_detection", **keys: Any) -> Any:
+        given = {"TASK": task, "MODEL_PATH": "any", "CUSTOM_DATASET_PATH": str(tmp_path), **keys}
+        return resolve(RunConfig.read(given), Registry.discover())
+
+    return make
+
+
+@pytest.fixture
+def read(plan: MakePlan) -> Read:
     """The splits of a task in the folder."""
 
     def splits(task: str = "object_detection", **keys: Any) -> Mapping[str, AnnotatedSplit]:
-        given = {"TASK": task, "MODEL_PATH": "any", "CUSTOM_DATASET_PATH": str(tmp_path), **keys}
-        found: Mapping[str, AnnotatedSplit] = DATA[task](
-            resolve(RunConfig.read(given), Registry.discover())
-        ).read_splits()
+        found: Mapping[str, AnnotatedSplit] = DATA[task](plan(task, **keys)).read_splits()
         return found
 
     return splits
@@ -160,6 +170,42 @@ def test_one_image_cannot_be_held_out(read: Read, tmp_path: Path) -> None:
     write_coco(tmp_path / "train.json", tmp_path)
     with pytest.raises(DataError, match=r"one image is too few to hold out others\. Set DO_EVAL: false"):
         read()
+
+
+PERSON = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
+
+
+@pytest.mark.parametrize("task", list(DATA))
+@pytest.mark.parametrize("folder", ["test", "test2017", "images/test2014"])
+def test_images_of_a_test_split_without_annotations_are_told_to_be_left_out(
+    read: Read, plan: MakePlan, tmp_path: Path, caplog: pytest.LogCaptureFixture, task: str, folder: str
+) -> None:
+    write_coco(tmp_path / "train.json", tmp_path / "train", 4, PERSON, (1,))
+    (tmp_path / "test").mkdir()  # empty, or with other files than images: passed over
+    (tmp_path / "test" / "notes.txt").write_text("none yet", encoding="utf-8")
+    splits = read(task, augment=False)
+    assert "left out" not in caplog.text
+    assert find_test_folder(plan(task), splits.values()) is None
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 30)).save(tmp_path / folder / "1.png")
+    splits = read(task, augment=False)
+    assert list(splits) == ["train", "val"]
+    assert (
+        f"the test split has no test_ann_file, only the images in {tmp_path / folder}, so it is left out of the "
+        "evaluation. DO_PREDICT: true predicts it" in caplog.text
+    )
+    assert find_test_folder(plan(task), splits.values()) == tmp_path / folder
+
+
+def test_a_folder_test_whose_images_are_validated_on_is_no_test_split(
+    read: Read, plan: MakePlan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_coco(tmp_path / "train.json", tmp_path / "train", 4)
+    write_coco(tmp_path / "late.json", tmp_path / "test" / "inner", 2)
+    keys = {"val_ann_file": "late.json", "VAL_DIR": "test/inner"}
+    splits = read(**keys)
+    assert "left out" not in caplog.text
+    assert find_test_folder(plan(**keys), splits.values()) is None
 
 
 VOC = "<annotation><object><name>cup</name><bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>14</ymax></bndbox>"
