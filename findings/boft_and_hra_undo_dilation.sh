@@ -52,14 +52,17 @@ with torch.no_grad():
         same = torch.allclose(model.merge_and_unload()(X), plain, atol=1e-5)
         seen(f"{name}, fresh: merged, the layer is the base's again", same)
 
-seen("LoHa merges dilation as trained", merges_equal("LoHa", padding=2, dilation=2))
-seen("LoKr merges groups as trained", merges_equal("LoKr", padding=1, groups=4))
+for name in ("LoHa", "LoKr"):
+    seen(f"{name} merges dilation as trained", merges_equal(name, padding=2, dilation=2))
+    seen(f"{name} merges groups as trained", merges_equal(name, padding=1, groups=4))
 for name in CONFIGS:
     seen(f"{name} merges circular padding as trained", merges_equal(name, padding=1, padding_mode="circular"), False)
 
+refused = ""
 try:
     torch.manual_seed(0)
     get_peft_model(nn.Sequential(nn.Conv2d(8, 8, 3, dilation=2)), OFTConfig(target_modules=["0"], oft_block_size=4))
 except ValueError as error:
-    seen("OFT refuses", "dilation > 1 is not supported" in str(error))
+    refused = str(error)
+seen("OFT refuses dilation", "dilation > 1 is not supported" in refused)
 PY

@@ -16,8 +16,9 @@ from pathlib import Path
 from seen import seen
 from transformers import BertTokenizer
 
-SIGNS = ["か", "が", "क", "कु", "कं", "ท", "ที่", "и", "й", "한"]
-PIECES = sorted({piece for sign in SIGNS for piece in (sign, *sign)} | set("한"))
+SIGNS = ["か", "が", "क", "कु", "कं", "ท", "ที่", "и", "й", "가", "한"]
+HANGUL = {"\uac00": "\u1100\u1161", "\ud55c": "\u1112\u1161\u11ab"}
+PIECES = sorted({piece for sign in SIGNS for piece in (sign, *sign, *HANGUL.get(sign, ""))})
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *PIECES, *(f"##{piece}" for piece in PIECES)]
 Path("vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
 
@@ -32,5 +33,9 @@ for one, other in (("が", "か"), ("कु", "क"), ("कं", "क"), ("ท�
     seen("and no unknown token", 1 in ids(one, True), False)
     seen("the same, cased", ids(one, False) == ids(other, False), False)
 tokenizer = BertTokenizer("vocab.txt", do_lower_case=True)
-seen("characters of one Hangul syllable", len(tokenizer.backend_tokenizer.normalizer.normalize_str("한")), 3)
+for syllable, letters in HANGUL.items():
+    normalized = tokenizer.backend_tokenizer.normalizer.normalize_str(syllable)
+    seen(f"{syllable} in letters, uncased", (normalized == letters, len(normalized)), (True, len(letters)))
+    seen("and no unknown token", 1 in ids(syllable, True), False)
+    seen("the same, cased", ids(syllable, False) == ids(syllable, True), False)
 PY
