@@ -145,9 +145,9 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         try:
             with _quiet_about_transposed_layers():
                 model = attach()
-        except (ValueError, NotImplementedError, TypeError) as error:
+        except peft_models.UNSUITABLE as error:  # also KeyError and the like, for what it does not check
             raise InputError(
-                f"method {self.name} cannot be attached to this model: {' '.join(str(error).split())}"
+                f"method {self.name} cannot be attached to this model: {peft_models.reason(error)}"
                 " (Choose other target_modules, or another method.)"
             ) from error
         return model

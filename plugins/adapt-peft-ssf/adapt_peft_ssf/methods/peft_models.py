@@ -28,8 +28,22 @@ from adapt_core.distributed.sharding import is_sharded
 from adapt_peft_ssf.weights import has_plain_weight
 
 ADAPTER = "default"
+UNSUITABLE = (ValueError, NotImplementedError, TypeError, KeyError, AttributeError, IndexError, AssertionError)
+"""What peft raises where a method meets a model or layer that it cannot adapt.
+
+The first three come with a sentence. The others end methods that do not check what they are given: TINYLORA looks up a
+convolution that it has left out (KeyError), SHADOW a transformer's attributes.
+"""
 _PREFIX = "base_model.model."
 _SAVED = f".modules_to_save.{ADAPTER}."
+
+
+def reason(error: Exception) -> str:
+    """Return what an error of peft says, in one line, with its class where the text alone says little."""
+    text = " ".join(str(error).split())
+    if not text:
+        return type(error).__name__
+    return f"{type(error).__name__}: {text}" if isinstance(error, LookupError) else text
 
 
 def stays_itself(model: nn.Module) -> bool:

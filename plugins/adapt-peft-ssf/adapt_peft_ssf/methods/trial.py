@@ -10,6 +10,7 @@ from peft import PeftConfig, get_peft_model
 from torch import nn
 
 from adapt_peft_ssf.layers import CONVOLUTIONS, input_shape
+from adapt_peft_ssf.methods.peft_models import UNSUITABLE, reason
 from adapt_peft_ssf.weights import has_plain_weight
 
 _TOLERANCE = 0.01
@@ -50,21 +51,21 @@ def unfaithful(layer: nn.Module, config: PeftConfig) -> str | None:
         plain = alone(inputs)
         try:
             attached = get_peft_model(alone, config).eval()
-        except (ValueError, NotImplementedError, TypeError):
+        except UNSUITABLE:  # attached to the whole model, it is told
             return None
         for parameter in attached.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.1 * torch.randn_like(parameter))
         try:
             trained = attached(inputs)
-        except RuntimeError as error:
-            return f"peft's {name} fails on {_described(layer)} ({' '.join(str(error).split())[:100]})"
+        except (RuntimeError, *UNSUITABLE) as error:
+            return f"peft's {name} fails on {_described(layer)} ({reason(error)[:100]})"
         try:
             merged = attached.merge_and_unload()(inputs)
         except (ValueError, NotImplementedError):
             return None
-        except RuntimeError as error:
-            return f"peft's {name} cannot merge {_described(layer)} ({' '.join(str(error).split())[:100]})"
+        except (RuntimeError, *UNSUITABLE) as error:
+            return f"peft's {name} cannot merge {_described(layer)} ({reason(error)[:100]})"
     if trained.shape == merged.shape and _is_close(trained, merged, (merged - plain).abs().max()):
         return None
     return f"peft's {name} merges {_described(layer)} to something else than it trains"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
 
 import adapt_core
+from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from ..models import CASES, logits, train
@@ -75,6 +79,31 @@ def test_what_peft_does_not_have_is_refused_with_what_it_has() -> None:
     for start in ("lora_ga", "eva", "corda", "loftq"):
         with pytest.raises(InputError, match=f"init_lora_weights: {start} needs a preparation"):
             attach(peft_name="LORA", peft_options={"init_lora_weights": start})
+
+
+NOT_CHECKED_BY_PEFT = {
+    "TINYLORA": "cannot be attached to this model: KeyError: '0'",
+    "SHADOW": "cannot be attached to this model: Unable to automatically locate the transformer backbone",
+}
+"""Method of peft that does not check what it is given -> what the error says of a convolution."""
+OPTIONS = {"ADALORA": {"total_step": 10}, "BOFT": {"boft_block_size": 4}, "OFT": {"oft_block_size": 4}}
+CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
+    "tried": lambda: nn.Conv2d(8, 8, 3, padding=1),
+    "not tried": lambda: nn.ConvTranspose2d(8, 8, 3, padding=1),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+@pytest.mark.parametrize("name", sorted(kind.value for kind in PEFT_TYPE_TO_CONFIG_MAPPING))
+def test_whatever_a_method_of_peft_raises_for_a_convolution_is_an_error_of_the_config(name: str, kind: str) -> None:
+    model = nn.Sequential(CONVOLUTIONS[kind](), nn.Conv2d(8, 3, 1))
+    made = AnyPeft(AnyPeftParams(peft_name=name, target_modules=("0",), peft_options=OPTIONS.get(name)))
+    said = None
+    try:
+        made.attach(model, AttachContext(head=("1",)))
+    except InputError as error:
+        said = str(error)
+    assert NOT_CHECKED_BY_PEFT.get(name, "") in (said or "")
 
 
 def test_a_whole_run_with_ia3(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from adapt_core.errors import InputError
 
 from ..adapters import METHODS, make, new_head
 from ..models import CASES, Case, images, logits, train
-from adapt_peft_ssf.layers import bypassed_by, transforms_its_weight
+from adapt_peft_ssf.layers import transforms_its_weight
 from adapt_peft_ssf.methods.any_peft import AnyPeft
 from adapt_peft_ssf.params import AnyPeftParams
 
@@ -62,7 +62,7 @@ class Net(nn.Module):
 
 
 def _case(kind: str) -> Case:
-    return Case(lambda: Net(LAYERS[kind][0]()), images, new_head("fc"))
+    return Case(lambda: Net(PLAIN[kind]() if kind in PLAIN else LAYERS[kind][0]()), images, new_head("fc"))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
@@ -97,26 +97,41 @@ def test_beside_others_it_is_left_out_and_the_rest_merges(kind: str, method: str
     assert (logits(merged, case.inputs()) - trained).abs().max() <= 1e-5 * trained.abs().max()
 
 
+PLAIN: dict[str, Callable[[], nn.Module]] = {
+    "3 x 3": lambda: nn.Conv2d(8, 8, 3, padding=1),
+    "1 x 1": lambda: nn.Conv2d(8, 8, 1),
+    "padded to the same size": lambda: nn.Conv2d(8, 8, 3, padding="same"),
+}
+"""Name -> a layer of 8 channels that LoRA and DoRA take."""
 TAKEN_BY = {
-    "LOHA": ("dilated", "grouped", "depthwise"),
-    "ADALORA": ("dilated",),
-    "HRA": (),
-    "IA3": ("dilated", "circular padding", "reflected padding", "grouped", "depthwise"),
+    "LOHA": ("dilated", "grouped", "depthwise", *PLAIN),
+    "LOKR": ("dilated", "grouped", "depthwise", *PLAIN),
+    "ADALORA": ("dilated", *PLAIN),
+    "HIRA": ("dilated", *PLAIN),
+    "HRA": ("3 x 3", "1 x 1"),
+    "BOFT": ("3 x 3", "1 x 1"),
+    "OFT": ("1 x 1",),
+    "IA3": ("dilated", "circular padding", "reflected padding", "grouped", "depthwise", *PLAIN),
 }
 """Method of peft -> the layers that it trains and merges alike; others it forgets a part of, or fails on."""
-OPTIONS: dict[str, dict[str, Any]] = {"ADALORA": {"total_step": 10}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ADALORA": {"total_step": 10},
+    "BOFT": {"boft_block_size": 4},
+    "OFT": {"oft_block_size": 4},
+}
+REFUSED = r"something else than|fails on|cannot merge|standardizes|computed anew|not support"
 
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
 @pytest.mark.parametrize("name", TAKEN_BY)
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", [*LAYERS, *PLAIN])
 def test_what_a_method_of_peft_would_merge_to_another_layer_is_refused(kind: str, name: str, tmp_path: Path) -> None:
     from peft import PeftModel
 
     case = _case(kind)
     made = AnyPeft(AnyPeftParams(peft_name=name, target_modules=("middle",), peft_options=OPTIONS.get(name)))
     if kind not in TAKEN_BY[name]:
-        with pytest.raises(InputError, match=r"something else than|fails on|standardizes|computed anew|not support"):
+        with pytest.raises(InputError, match=REFUSED):
             made.attach(case.seeded(), case.context)
         return
     model = made.attach(case.seeded(), case.context)
@@ -258,35 +273,3 @@ def test_a_batch_norm_that_trains_in_full_is_saved_with_its_statistics(tmp_path:
     made.save_adapter(model, tmp_path)
     loaded = PeftModel.from_pretrained(case.seeded(), str(tmp_path)).eval()
     assert (logits(loaded, case.inputs()) - trained).abs().max() <= 1e-6 * trained.abs().max()
-
-
-class MyLayer(nn.TransformerEncoderLayer):
-    """A layer of torch's under another name."""
-
-
-def test_a_module_that_reads_weights_is_named_as_torch_names_it() -> None:
-    reason = bypassed_by(MyLayer(16, 2, 32))
-    assert reason == "nn.TransformerEncoderLayer uses the weight of its layer without calling the layer"
-    assert bypassed_by(nn.Linear(2, 2)) is None
-
-
-class Counted(nn.Linear):
-    """A Linear that counts its calls, and squares its weight where it is told to."""
-
-    calls = 0
-
-    def __init__(self, size: int, squares: bool) -> None:
-        super().__init__(size, size)
-        self.squares = squares
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        Counted.calls += 1
-        return nn.functional.linear(x, self.weight.square() if self.squares else self.weight, self.bias)
-
-
-def test_layers_that_are_alike_are_asked_once_and_others_for_themselves() -> None:
-    first = [transforms_its_weight(Counted(5, squares=False)) for _ in range(4)]
-    assert (first, Counted.calls) == ([False] * 4, 3)
-    assert transforms_its_weight(Counted(5, squares=True))
-    assert not transforms_its_weight(Counted(6, squares=False))
-    assert Counted.calls == 9
