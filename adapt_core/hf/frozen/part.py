@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import numpy
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from adapt_core.distributed.world import World
+from adapt_core.errors import first_line
 from adapt_core.hf.data.cache import cache_folder
 from adapt_core.hf.frozen.key import frozen_key
 from adapt_core.hf.frozen.replay import Recorded
@@ -29,6 +30,12 @@ from adapt_core.nn.random_state import untouched_random_state
 from adapt_core.runtime.format import size
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class _RefusedError(Exception):
+    """The frozen part is computed at every step; the message is the reason."""
 
 
 @attrs.frozen(eq=False)
@@ -63,7 +70,8 @@ class FrozenPart:
     _trainable: frozenset[str] = attrs.field(
         init=False, default=attrs.Factory(lambda part: _trainable(part.runner.model), takes_self=True)
     )
-    _recorded: Recorded | str | None = None
+    _recorded: Recorded | None = None
+    _refused: bool = False
     _ready: dict[int, _Split] = attrs.field(factory=dict)
 
     def prepare(self, split: Any, passes: float) -> None:
@@ -73,7 +81,7 @@ class FrozenPart:
             split: a split of the run's data.
             passes: how often training or evaluation will pass over it.
         """
-        if split is None or id(split) in self._ready or passes <= 1 or isinstance(self._recorded, str):
+        if split is None or id(split) in self._ready or passes <= 1 or self._refused:
             return
         if self._trainable != _trainable(self.runner.model):
             return  # an adapter is switched off: the frozen part would seem to be all of the model
@@ -82,22 +90,53 @@ class FrozenPart:
         source = self.source(split, passes)
         if source is None or not len(source):
             return
-        if self._recorded is None:
-            self._recorded = try_frozen(self.runner, source)
-            if self._recorded is None:  # an adapter is switched off, and no module that trains was called
-                return
-            reasons = {found for found in _from_all(self._told, self.world) if found}
-            if reasons:
-                self._recorded = min(reasons)
-                log.info("the frozen part is computed at every step: %s.", self._recorded)
-        if isinstance(self._recorded, Recorded):
-            store = self._stored(self._recorded, source)
-            if store is not None:
-                self._ready[id(split)] = _Split(split, source, store, source.numbered())
+        if self._recorded is None and len(source) == 1:
+            log.info("the frozen part is computed at every step for a split of one row.")
+            return  # another split has more rows to try it on
+        try:
+            store = self._kept(source)
+        except _RefusedError as reason:
+            self._refused = True
+            log.info("the frozen part is computed at every step: %s.", reason)
+            return
+        if store is not None:
+            self._ready[id(split)] = _Split(split, source, store, source.numbered())
 
-    @property
-    def _told(self) -> str:
-        return self._recorded if isinstance(self._recorded, str) else ""
+    def _kept(self, source: RowSource) -> Store | None:
+        if self._recorded is None:
+            recorded = self._together(lambda: self._tried(source))
+            if not all(_from_all(recorded is not None, self.world)):
+                return None  # an adapter is switched off, and no module that trains was called
+            self._recorded = recorded
+        assert self._recorded is not None
+        return self._stored(self._recorded, source)
+
+    def _tried(self, source: RowSource) -> Recorded | None:
+        found = try_frozen(self.runner, source)
+        if isinstance(found, str):
+            raise _RefusedError(found)
+        return found
+
+    def _together(self, work: Callable[[], T]) -> T:
+        """Do work in every process and return what this one made; all wait until each has come to an end.
+
+        Raises:
+            _RefusedError: it failed in one of them.
+        """
+        reason = ""
+        try:
+            made = work()
+        except (MemoryError, torch.OutOfMemoryError):
+            raise  # the run has a message for it
+        except _RefusedError as error:
+            reason = str(error)
+        except Exception as error:  # this only saves time: whatever goes wrong must not end the run
+            log.debug("the frozen part", exc_info=True)
+            reason = f"{type(error).__name__}: {first_line(error).rstrip('.')}"
+        reasons = [each for each in _from_all(reason, self.world) if each]
+        if reasons:
+            raise _RefusedError(min(reasons))
+        return made
 
     def rows(self, split: Any) -> Any:
         """Return the examples of a split for a data loader: numbered, where its frozen part is computed."""
@@ -119,7 +158,7 @@ class FrozenPart:
             yield inputs
             return
         ready = self._ready[id(split)]
-        assert isinstance(self._recorded, Recorded)
+        assert self._recorded is not None
         numbers = inputs[ROW].cpu()
         device = next(self.runner.model.parameters()).device
         given = {name: value for name, value in inputs.items() if name != ROW}
@@ -130,15 +169,12 @@ class FrozenPart:
             yield {**given, **stand_ins}
 
     def _stored(self, recorded: Recorded, source: RowSource) -> Store | None:
-        lengths = source.lengths
-        offsets = None if lengths is None else torch.from_numpy(numpy.concatenate([[0], numpy.cumsum(lengths)]))
-        key = frozen_key(self.runner.model, recorded, [source.key, *self.settings])
-        files = Files(folder=cache_folder() / "frozen" / key, kept=recorded.kept, rows=len(source), offsets=offsets)
+        files = self._together(lambda: self._files(recorded, source))
         if all(_from_all(files.exist, self.world)):
+            store = self._together(files.open)
             log.info("the frozen part of %d rows: from the cache (%s)", len(source), size(files.bytes))
-            return files.open()
-        files.folder.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(files.folder.parent).free
+            return store
+        free = self._together(lambda: _free(files.folder.parent))
         if not all(_from_all(files.bytes <= min(self.most, free // 2), self.world)):
             log.info(
                 "the frozen part is computed at every step: for %d rows it takes %s on disk; FROZEN_CACHE_GB allows %s "
@@ -153,25 +189,37 @@ class FrozenPart:
         started = time.monotonic()
         self._fill(recorded, source, files)
         log.info("the frozen part: computed in %.1f s", time.monotonic() - started)
-        return files.open()
+        return self._together(files.open)
+
+    def _files(self, recorded: Recorded, source: RowSource) -> Files:
+        lengths = source.lengths
+        offsets = None if lengths is None else torch.from_numpy(numpy.concatenate([[0], numpy.cumsum(lengths)]))
+        key = frozen_key(self.runner.model, recorded, [source.key, *self.settings])
+        return Files(folder=cache_folder() / "frozen" / key, kept=recorded.kept, rows=len(source), offsets=offsets)
 
     def _fill(self, recorded: Recorded, source: RowSource, files: Files) -> None:
         """Compute the files, each process of a machine a share of them."""
         machines = _from_all((socket.gethostname(), self.world.rank), self.world)
         beside = [rank for name, rank in machines if name == socket.gethostname()]
         place, leads = beside.index(self.world.rank), beside[0] == self.world.rank
-        own = files.begin() if leads else None
-        try:
-            folder = _from_all(own, self.world)[beside[0]]
-            assert isinstance(folder, Path)
-            self._compute(recorded, source, files.open(folder), beside=len(beside), place=place)
-            _from_all(None, self.world)
-            if own is not None:
+        begun: list[Path] = []  # by this process
+
+        def begin() -> None:
+            if leads:
+                begun.append(files.begin())
+
+        def finish() -> None:
+            for own in begun:
                 files.finish(own, {"values": [f"{kept.form} {kept.rest} {kept.dtype}" for kept in files.kept]})
-            _from_all(None, self.world)
+
+        try:
+            self._together(begin)
+            folder = _from_all(begun, self.world)[beside[0]][0]
+            self._together(lambda: self._compute(recorded, source, files.open(folder), beside=len(beside), place=place))
+            self._together(finish)
         finally:
-            if own is not None and own.exists():
-                shutil.rmtree(own)
+            for own in begun:
+                shutil.rmtree(own, ignore_errors=True)  # is finished, and has another name, or never will be
 
     def _compute(self, recorded: Recorded, source: RowSource, store: Store, *, beside: int, place: int) -> None:
         lengths = source.lengths
@@ -187,6 +235,12 @@ class FrozenPart:
 
 def _trainable(model: nn.Module) -> frozenset[str]:
     return frozenset(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
+def _free(folder: Path) -> int:
+    """Make a folder and return the bytes that are free on its disk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(folder).free
 
 
 def _from_all(value: Any, world: World) -> list[Any]:

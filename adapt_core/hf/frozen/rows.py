@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
@@ -18,6 +20,7 @@ ROW = "frozen_row"
 """The name of a row's number in an example, and of the numbers in a batch."""
 
 
+_WHOLE: Mapping[int, int] = MappingProxyType({})
 _LABELS = ("labels", "start_positions", "end_positions")  # collators expect them
 
 
@@ -34,8 +37,13 @@ class RowSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> Iterator[Mapping[str, Any]]:
-        """Yield batches of the model's inputs, each of the rows with these numbers."""
+    def batches(self, rows: Sequence[Sequence[int]], cuts: Mapping[int, int] = _WHOLE) -> Iterator[Mapping[str, Any]]:
+        """Yield batches of the model's inputs.
+
+        Args:
+            rows: the numbers of the rows of each batch.
+            cuts: row -> how many of its tokens are taken; the others are whole.
+        """
 
     def numbered(self) -> Any:
         """Return the data set for training: its examples have their number as ROW, and what the head needs."""
@@ -63,7 +71,7 @@ class TokenRows:
         """The fingerprint of the encoded rows."""
         return str(self._rows._fingerprint)
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[numpy.int64]:
         """The tokens of each row."""
         from adapt_core.hf.data.columns import column_values
@@ -73,12 +81,16 @@ class TokenRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> Iterator[Mapping[str, Any]]:
-        """Yield collated batches."""
+    def batches(self, rows: Sequence[Sequence[int]], cuts: Mapping[int, int] = _WHOLE) -> Iterator[Mapping[str, Any]]:
+        """Yield collated batches. A row that is cut keeps its first token and its last ones, which are special."""
         for numbers in rows:
             columns = self._inputs[list(numbers)]
+            examples = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             yield self._collate(
-                [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+                [
+                    _cut(example, cuts[number]) if number in cuts else example
+                    for number, example in zip(numbers, examples, strict=True)
+                ]
             )
 
     def numbered(self) -> Dataset:
@@ -89,6 +101,15 @@ class TokenRows:
     def stand_ins(self, rows: int) -> Mapping[str, torch.Tensor]:
         """Return nothing: the head may look at the tokens (for the last of a row)."""
         return {}
+
+
+def _cut(example: Mapping[str, Any], length: int) -> dict[str, Any]:
+    """Return an example with so many of its tokens, at least 1."""
+    whole = len(example["input_ids"])
+    return {
+        name: [*value[:1], *value[whole - length + 1 :]] if isinstance(value, list) and len(value) == whole else value
+        for name, value in example.items()
+    }
 
 
 class NumberedBatches:

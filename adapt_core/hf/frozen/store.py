@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import attrs
 import torch
@@ -16,6 +17,7 @@ import torch
 from adapt_core.hf.frozen.values import Kept
 
 _INDEX = "complete.json"
+_BLOCK = 2**24
 _ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished folder is nobody's."""
 
@@ -74,6 +76,9 @@ class Files:
         """The bytes that the store takes on disk."""
         return sum(kept.bytes_each * self._count(kept) for kept in self.kept)
 
+    def _size(self, kept: Kept) -> int:
+        return max(1, kept.bytes_each * self._count(kept))
+
     def _count(self, kept: Kept) -> int:
         if kept.form != "tokens":
             return self.rows
@@ -82,8 +87,13 @@ class Files:
 
     @property
     def exist(self) -> bool:
-        """Whether an earlier run finished the store."""
-        return (self.folder / _INDEX).is_file()
+        """Whether an earlier run finished the store, and this user may read all of it."""
+        sizes = {self.folder / f"{number}.bin": self._size(kept) for number, kept in enumerate(self.kept)}
+        try:
+            (self.folder / _INDEX).read_bytes()
+            return all(file.stat().st_size == size and os.access(file, os.R_OK) for file, size in sizes.items())
+        except OSError:  # absent, or another user's
+            return False
 
     def open(self, unfinished: Path | None = None) -> Store:
         """Map the files.
@@ -100,21 +110,37 @@ class Files:
         return Store(tensors, self.kept, self.offsets)
 
     def begin(self) -> Path:
-        """Make a folder with empty files for a store that is not finished, and return it.
+        """Make a folder with files of zeros for a store that is not finished, and return it.
 
         Raises:
-            OSError: the disk is full.
+            OSError: the disk is full, or the place of the finished store is taken by what cannot be moved.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         for left in self.folder.parent.glob("*.part-*"):  # of runs that were killed
             if time.time() - left.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}.part-", dir=self.folder.parent))
-        for number, kept in enumerate(self.kept):
-            with (folder / f"{number}.bin").open("wb") as file:
-                # Writing to a mapped page for which the disk has no room would kill the process.
-                os.posix_fallocate(file.fileno(), 0, max(1, kept.bytes_each * self._count(kept)))
+        self._clear()
+        folder = self._part()
+        folder.mkdir()
+        try:
+            for number, kept in enumerate(self.kept):
+                with (folder / f"{number}.bin").open("wb") as file:
+                    _reserve(file, self._size(kept))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return folder
+
+    def _clear(self) -> None:
+        """Move a damaged store aside, where it stands in the way of a new one."""
+        if self.folder.exists() and not self.exist:
+            aside = self._part()
+            os.rename(self.folder, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _part(self) -> Path:
+        """Return a new name beside the store. A folder of that name is anybody's to read, as umask allows."""
+        return self.folder.with_name(f"{self.folder.name}.part-{uuid.uuid4().hex}")
 
     def finish(self, folder: Path, facts: dict[str, object]) -> None:
         """Give an unfinished folder its name, unless another run was first.
@@ -124,9 +150,19 @@ class Files:
             facts: for readers of the folder.
         """
         (folder / _INDEX).write_text(json.dumps({"rows": self.rows, **facts}, indent=1) + "\n", encoding="utf-8")
+        self._clear()
         try:
             os.rename(folder, self.folder)
         except OSError:
             shutil.rmtree(folder)
             if not self.exist:
                 raise
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Fill a file with zeros: writing to a mapped page for which the disk has no room would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    for start in range(0, size, _BLOCK):  # macOS and Windows
+        file.write(bytes(min(_BLOCK, size - start)))

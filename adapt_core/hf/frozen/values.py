@@ -50,7 +50,7 @@ def find_shape(first: Sequence[int], second: Sequence[int], batches: Sequence[tu
     Args:
         first: its shape in one batch.
         second: in another.
-        batches: (rows, positions) of both.
+        batches: (rows, positions) of both; both numbers differ, and in another ratio (see `told_apart`).
     """
     (rows, positions), (other_rows, other_positions) = batches
     found = []
@@ -64,6 +64,18 @@ def find_shape(first: Sequence[int], second: Sequence[int], batches: Sequence[tu
         else:
             return None
     return Shape(tuple(found))  # type: ignore[arg-type]
+
+
+def told_apart(batches: Sequence[tuple[int, int]]) -> bool:
+    """Return whether the sizes of a tensor in two batches say which dimensions are rows and which positions.
+
+    Args:
+        batches: (rows, positions) of both; 0 positions where rows have no tokens.
+    """
+    (rows, positions), (other_rows, other_positions) = batches
+    if rows == other_rows:
+        return False
+    return not positions or (positions != other_positions and positions * other_rows != other_positions * rows)
 
 
 @attrs.frozen
@@ -168,12 +180,16 @@ def _form(gradient: torch.Tensor, span: Span | None, *, by_token: bool) -> Form:
 
 
 def calls_match(first: Sequence[Call], second: Sequence[Call]) -> bool:
-    """Return whether two forward passes made the same calls, with outputs of the same structure."""
+    """Return whether two forward passes made the same calls, with outputs of the same structure and plain values."""
     if [call.module for call in first] != [call.module for call in second]:
         return False
     return all(
-        one.structure == other.structure
-        and [isinstance(leaf, torch.Tensor) for leaf in one.leaves]
-        == [isinstance(leaf, torch.Tensor) for leaf in other.leaves]
+        one.structure == other.structure and all(map(_leaves_match, one.leaves, other.leaves))
         for one, other in zip(first, second, strict=True)
     )
+
+
+def _leaves_match(one: object, other: object) -> bool:
+    if isinstance(one, torch.Tensor) or isinstance(other, torch.Tensor):
+        return isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+    return type(one) is type(other) and (not isinstance(one, bool | int | float | str) or one == other)

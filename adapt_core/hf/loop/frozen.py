@@ -27,7 +27,8 @@ def frozen_part_of(trainer: Trainer, job: Job, components: TrainerComponents) ->
     training, accelerator = job.plan.training, trainer.accelerator
     whole = not trainer.is_fsdp_enabled and trainer.args.n_gpu <= 1
     source = components.frozen_rows if training.frozen_cache_gb > 0 and whole else None
-    rounded = accelerator.mixed_precision in ("bf16", "fp16")
+
+    rounded = accelerator.mixed_precision != "no"
 
     def ready(batch: Mapping[str, Any]) -> Mapping[str, Any]:
         prepared = trainer._prepare_inputs(dict(batch))

@@ -183,3 +183,82 @@ def test_an_adapter_in_the_last_layers_alone_leaves_a_frozen_part(
     always = run(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
     assert losses(tmp_path / "once") == pytest.approx(losses(tmp_path / "always"), abs=1e-6)
     assert once.metrics["after"] == pytest.approx(always.metrics["after"], abs=1e-6)
+
+
+def sorted_by_length(folder: Path, inbox: Path, *, evaluated: Callable[[str], bool]) -> Path:
+    """Write the inbox's rows as two splits: validation has those texts alone, training all."""
+    folder.mkdir()
+    lines = (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    chosen = [line for line in lines if evaluated(json.loads(line)["text"])]
+    assert 5 < len(chosen) < len(lines)
+    (folder / "train.jsonl").write_text("\n".join(lines[:64]) + "\n", encoding="utf-8")
+    (folder / "validation.jsonl").write_text("\n".join(chosen[:32]) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_texts_that_are_all_truncated_in_validation_alone(
+    run: Run, inbox: Path, dropped: Path, tmp_path: Path, layers: int
+) -> None:
+    data = sorted_by_length(tmp_path / "data", inbox, evaluated=lambda text: len(text.split()) >= 8)
+    keys: dict[str, Any] = {"MODEL_PATH": str(dropped), "method": "last_layer", "LAST_LAYERS": layers, "EPOCHS": 2}
+    keys |= {"CUSTOM_DATASET_PATH": str(data), "max_seq_length": 8, "LOGGING_STEPS": 1}
+    once = run(**keys, OUTPUT_DIR=str(tmp_path / "once"))
+    assert len(stores()) == 2
+    always = run(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
+    assert losses(tmp_path / "once") == pytest.approx(losses(tmp_path / "always"), abs=1e-6)
+    assert once.metrics["after"] == pytest.approx(always.metrics["after"], abs=1e-6)
+
+
+def test_one_row_of_validation_leaves_training_its_cache(run: Run, tmp_path: Path) -> None:
+    run(method="last_layer", EPOCHS=2, MAX_EVAL_SAMPLES=1)
+    assert len(stores()) == 2  # the trial of the training rows holds for the other split too
+
+
+@pytest.mark.parametrize("damage", ["no index", "no values", "truncated", "nothing"])
+def test_a_damaged_store_is_computed_anew(
+    run: Run, caplog: pytest.LogCaptureFixture, tmp_path: Path, damage: str
+) -> None:
+    keys = {"method": "last_layer", "EPOCHS": 2, "LOGGING_STEPS": 1, "MAX_TRAIN_SAMPLES": 32}
+    run(**keys, OUTPUT_DIR=str(tmp_path / "first"))
+    before = stores()
+    for folder in before:
+        if damage == "no index":
+            (folder / "complete.json").unlink()
+        elif damage == "no values":
+            (folder / "0.bin").unlink()
+        elif damage == "truncated":
+            (folder / "0.bin").write_bytes((folder / "0.bin").read_bytes()[:100])
+        else:
+            for file in folder.iterdir():
+                file.unlink()
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "adapt_core"):
+        run(**keys, OUTPUT_DIR=str(tmp_path / "second"))
+    assert caplog.text.count("computed once") == 2
+    assert stores() == before == set((cache_folder() / "frozen").iterdir())
+    assert losses(tmp_path / "second") == pytest.approx(losses(tmp_path / "first"), abs=1e-6)
+
+
+@pytest.mark.parametrize("cause", ["a file in the way", "a model that cannot be tried"])
+def test_no_failure_of_the_cache_ends_a_run(
+    run: Run, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    keys = {"method": "last_layer", "EPOCHS": 2, "LOGGING_STEPS": 1, "MAX_TRAIN_SAMPLES": 32}
+    run(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
+    if cause == "a file in the way":
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        (cache_folder() / "frozen").write_text("")
+    else:
+        monkeypatch.setattr("adapt_core.hf.frozen.trial.TRIED", "many")
+    with caplog.at_level(logging.INFO, "adapt_core"):
+        run(**keys, OUTPUT_DIR=str(tmp_path / "once"))
+    assert "is computed at every step: " in caplog.text
+    assert losses(tmp_path / "once") == losses(tmp_path / "always")
+
+
+def test_mixed_precision_is_computed_at_every_step(run: Run, caplog: pytest.LogCaptureFixture, dropped: Path) -> None:
+    with caplog.at_level(logging.INFO, "adapt_core"):
+        run(MODEL_PATH=str(dropped), method="last_layer", EPOCHS=2, BF16=True, MAX_TRAIN_SAMPLES=32)
+    assert "full precision" in caplog.text
+    assert not stores()

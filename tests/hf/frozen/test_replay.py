@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import Any
 
 import numpy
@@ -22,6 +23,7 @@ from adapt_core.nn.structure import find_head
 
 WORDS, PAD, CLASSES = 64, 0, 3
 LENGTHS = (9, 4, 6, 11, 5, 7)
+WHOLE: Mapping[int, int] = MappingProxyType({})
 
 SIZES = {
     "vocab_size": WORDS,
@@ -97,12 +99,15 @@ class Texts:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> Iterator[Mapping[str, torch.Tensor]]:
+    def batches(
+        self, rows: Sequence[Sequence[int]], cuts: Mapping[int, int] = WHOLE
+    ) -> Iterator[Mapping[str, torch.Tensor]]:
         for numbers in rows:
-            width = max(len(self.ids[number]) for number in numbers)
+            own = {number: self.ids[number][-cuts.get(number, 0) :] for number in numbers}
+            width = max(map(len, own.values()))
             ids = torch.full((len(numbers), width), PAD)
             for place, number in enumerate(numbers):
-                row = self.ids[number]
+                row = own[number]
                 ids[place, width - len(row) :] = row if self.left else ids[place, width - len(row) :]
                 if not self.left:
                     ids[place, : len(row)] = row
@@ -127,7 +132,9 @@ class Images(Texts):
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> Iterator[Mapping[str, torch.Tensor]]:
+    def batches(
+        self, rows: Sequence[Sequence[int]], cuts: Mapping[int, int] = WHOLE
+    ) -> Iterator[Mapping[str, torch.Tensor]]:
         for numbers in rows:
             yield {"pixel_values": self.pixels[list(numbers)]}
 
@@ -159,9 +166,16 @@ def gradients(model: nn.Module, inputs: Mapping[str, Any]) -> tuple[torch.Tensor
     return scores, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def assert_same(model: nn.Module, source: Any, tolerance: float) -> Recorded:
-    """Check a training step from what was kept against one that computes everything."""
-    recorded = tried(model, source)
+def assert_same(model: nn.Module, source: Any, tolerance: float, first: Any = None) -> Recorded:
+    """Check a training step from what was kept against one that computes everything.
+
+    Args:
+        model: the model.
+        source: the rows of the step.
+        tolerance: relative and absolute.
+        first: the rows that the model was tried on, if others.
+    """
+    recorded = tried(model, first or source)
     assert isinstance(recorded, Recorded), recorded
     values = []
     model.eval()
@@ -244,3 +258,64 @@ def test_a_model_that_trains_from_its_first_layer_is_computed_at_every_step() ->
     found = tried(model, Texts())
     assert isinstance(found, str)
     assert "before the first module that trains" in found
+
+
+@pytest.mark.parametrize("family", ["bert", "bert tags", "gpt2", "llama"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("lengths", [(8,) * 6, (10, 8, 8, 8, 8), (8, 4)])
+def test_a_trial_on_rows_of_one_length_holds_for_others(family: str, layers: int, lengths: tuple[int, ...]) -> None:
+    assert_same(made(FAMILIES[family], layers), Texts(), 1e-6, first=Texts(lengths=lengths))
+
+
+def test_a_trial_on_rows_of_one_length_sees_what_padding_does() -> None:
+    found = tried(made(FAMILIES["gpt2"], 2), Texts(left=True, lengths=(8,) * 6))
+    assert isinstance(found, str)
+    assert "other rows" in found
+
+
+class Widths(nn.Module):
+    """A frozen layer that returns a plain number beside its tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 16)
+
+    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, int]:
+        return self.layer(states), states.shape[1]
+
+
+class Means(nn.Module):
+    """A classifier of means over a width that its frozen part tells as a plain number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(WORDS, 16, padding_idx=PAD)
+        self.widths = Widths()
+        self.head = nn.Linear(16, CLASSES)
+        self.words.requires_grad_(False)
+        self.widths.requires_grad_(False)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        states, width = self.widths(self.words(input_ids) * attention_mask[..., None])
+        found: torch.Tensor = self.head((states * attention_mask[..., None]).sum(1) / width)
+        return found
+
+
+def test_plain_values_that_change_with_the_batch_are_not_kept() -> None:
+    found = tried(Means(), Texts())
+    assert isinstance(found, str)
+    assert "from batch to batch" in found
+
+
+def test_half_weights_are_computed_at_every_step() -> None:
+    found = tried(made(FAMILIES["bert"]).bfloat16(), Texts())
+    assert isinstance(found, str)
+    assert "full precision" in found
+
+
+def test_a_dependence_on_padding_shows_in_small_scores() -> None:
+    model = made(FAMILIES["gpt2"])
+    with torch.no_grad():
+        model.get_parameter("score.weight").mul_(1e-5)
+    found = tried(model, Texts(left=True))
+    assert isinstance(found, str)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,8 +56,10 @@ class FrozenViews:
     def __len__(self) -> int:
         return len(self._images) * self._views
 
-    def batches(self, rows: Sequence[Sequence[int]]) -> Iterator[Mapping[str, Any]]:
-        """Yield batches of pixels."""
+    def batches(
+        self, rows: Sequence[Sequence[int]], cuts: Mapping[int, int] = MappingProxyType({})
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield batches of pixels; there are no tokens to cut."""
         yield from DataLoader(
             _Views(self._images),
             batch_sampler=[list(numbers) for numbers in rows],
