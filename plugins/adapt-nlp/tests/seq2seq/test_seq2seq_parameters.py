@@ -20,7 +20,7 @@ Run = Callable[..., Any]
 def test_the_defaults_are_the_specification_s(tmp_path: Path, tiny_t5: Path) -> None:
     from adapt_core.api import check
 
-    data = write(tmp_path / "d", train=translations(4))
+    data = write(tmp_path / "d", train=[{**row, "document": "a", "summary": "b"} for row in translations(4)])
     plans = {
         task: check({"TASK": task, "MODEL_PATH": str(tiny_t5), "CUSTOM_DATASET_PATH": str(data)})
         for task in ("summarization", "translation")
