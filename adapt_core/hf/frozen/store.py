@@ -8,6 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,6 +103,9 @@ class Files:
             unfinished: what `begin` returned, to write to; None to read the finished store.
         """
         where, shared = unfinished or self.folder, unfinished is not None
+        if unfinished is None:
+            with suppress(OSError):  # another user's
+                os.utime(self.folder / _INDEX)  # for `make_room`
         tensors = []
         for number, kept in enumerate(self.kept):
             size = self._count(kept) * int(torch.Size(kept.rest).numel())
@@ -157,6 +161,26 @@ class Files:
             shutil.rmtree(folder)
             if not self.exist:
                 raise
+
+
+def make_room(folder: Path, most: int) -> None:
+    """Delete finished stores, those used longest ago first, until the others take no more than some bytes.
+
+    Args:
+        folder: of all stores.
+        most: bytes.
+    """
+    found = []
+    for index in folder.glob(f"*/{_INDEX}"):
+        with suppress(OSError):  # another process deletes it too, or it is another user's
+            taken = sum(file.stat().st_size for file in index.parent.iterdir())
+            found.append((index.stat().st_mtime, index.parent, taken))
+    total = sum(taken for _, _, taken in found)
+    for _, store, taken in sorted(found):
+        if total <= most:
+            break
+        shutil.rmtree(store, ignore_errors=True)  # who has mapped its files goes on reading them
+        total -= taken
 
 
 def _reserve(file: BinaryIO, size: int) -> None:

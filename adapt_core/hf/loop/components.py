@@ -32,7 +32,7 @@ class TrainerComponents:
         rows_of: (the training examples, indices of some) -> the indices of the rows that are in them, where an example
             is no row of its own but a window or a pack.
         frozen_rows: (a split, how often it is passed over) -> its rows, where a frozen part may be computed once for
-            each (`adapt_core.hf.frozen`).
+            each (`adapt_core.hf.frozen`); None where no row comes twice.
         model_inputs: batch -> the arguments of the model's `forward`, where they have other names than the batch's.
         processing_class: tokenizer or processor, saved with checkpoints.
         trainer_class: "package.module:Class" of a Trainer.
@@ -49,7 +49,7 @@ class TrainerComponents:
     compute_loss: Callable[..., Any] | None = None
     weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
     rows_of: Callable[[Any, Sequence[int]], Iterable[int]] | None = None
-    frozen_rows: Callable[[Any, float], RowSource] | None = None
+    frozen_rows: Callable[[Any, float], RowSource | None] | None = None
     model_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     processing_class: Any = None
     trainer_class: str = "transformers:Trainer"

@@ -262,3 +262,11 @@ def test_mixed_precision_is_computed_at_every_step(run: Run, caplog: pytest.LogC
         run(MODEL_PATH=str(dropped), method="last_layer", EPOCHS=2, BF16=True, MAX_TRAIN_SAMPLES=32)
     assert "full precision" in caplog.text
     assert not stores()
+
+
+def test_stores_of_earlier_runs_are_deleted_beyond_three_times_the_limit(run: Run, tmp_path: Path) -> None:
+    limit = 10_000  # 64 rows take 8 192
+    for number in range(4):
+        keys = {"method": "last_layer", "EPOCHS": 2, "DO_EVAL": False, "max_seq_length": 8 + number}
+        run(**keys, FROZEN_CACHE_GB=limit / 10**9, OUTPUT_DIR=str(tmp_path / str(number)))
+        assert len(stores()) == min(number + 1, 3)

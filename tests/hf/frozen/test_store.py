@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapt_core.hf.frozen.store import Files
+from adapt_core.hf.frozen.store import Files, make_room
 from adapt_core.hf.frozen.values import Kept
 
 VALUES = torch.arange(12.0).view(4, 3)
@@ -67,3 +67,16 @@ def test_a_second_run_that_finishes_the_same_store_gives_way(tmp_path: Path) -> 
     files(tmp_path).finish(part, {})
     assert torch.equal(files(tmp_path).open().read(torch.arange(4))[0], VALUES)
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_room_is_made_of_the_stores_used_longest_ago(tmp_path: Path) -> None:
+    stores = [finished(tmp_path / str(number)) for number in range(3)]
+    for number, store in enumerate(stores):
+        store.folder.rename(tmp_path / f"key{number}")
+        os.utime(tmp_path / f"key{number}" / "complete.json", (number, number))
+    Files(folder=tmp_path / "key0", kept=stores[0].kept, rows=4, offsets=None).open()  # used now
+    taken = sum(file.stat().st_size for file in (tmp_path / "key0").iterdir())
+    make_room(tmp_path, 2 * taken)
+    assert {path.name for path in tmp_path.glob("key*")} == {"key0", "key2"}
+    make_room(tmp_path, 0)
+    assert not list(tmp_path.glob("key*"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -27,16 +26,13 @@ class FrozenViews:
 
     Args:
         images: of the split.
-        views: of each image, where they are augmented; further passes over the data show the first again. None: one for
-            each pass.
-        passes: how often the data is passed over.
+        views: of each image, 1 where they are not augmented; further passes over the data show the first again.
         processes: that load images.
     """
 
-    def __init__(self, images: ImageDataset, views: int | None, passes: float, processes: int) -> None:
+    def __init__(self, images: ImageDataset, views: int, processes: int) -> None:
         self._images = images
-        epochs = math.ceil(passes)
-        self._views = min(views or epochs, epochs) if images.is_random else 1
+        self._views = views
         self._processes = processes
 
     @property

@@ -47,7 +47,7 @@ class ImageClassificationParams:
     augmented_views: int | None = param(
         None,
         "Augmented views of a training image for which a frozen part is computed once (last_layer, FROZEN_CACHE_GB); "
-        "further epochs show them again. Default: one for each epoch, as without it.",
+        "further epochs show them again. Default: a new one in each epoch, computed at every step.",
         key="AUGMENTED_VIEWS",
         ge=1,
     )

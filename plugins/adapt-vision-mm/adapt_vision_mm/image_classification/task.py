@@ -150,12 +150,18 @@ class ImageClassification(HubUpload):
         )
         return HuggingFaceLoop(job, components)
 
-    def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews:
+    def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews | None:
+        """Return the views of a split, or None where no view of an image comes twice."""
         from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
 
-        return FrozenViews(
-            images, self.params.augmented_views, passes, loading_processes(self.plan.training.num_workers)
-        )
+        views = (self.params.augmented_views or passes) if images.is_random else 1
+        if views >= passes:
+            log.info(
+                "the frozen part is computed at every step: each epoch shows new views of the images. With fewer "
+                "AUGMENTED_VIEWS than EPOCHS, or augmentation: false, it is computed once for each view."
+            )
+            return None
+        return FrozenViews(images, int(views), loading_processes(self.plan.training.num_workers))
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation images with their class, and the predicted one with its probability."""

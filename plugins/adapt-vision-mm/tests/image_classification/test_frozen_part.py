@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -42,17 +43,39 @@ def stores() -> dict[int, list[str]]:
         pytest.param("timm", {"CLASS_WEIGHTS": "balanced", "NUM_WORKERS": 2}, marks=pytest.mark.slow),
     ],
 )
-def test_as_many_views_as_epochs_give_the_losses_of_computing_at_every_step(
+def test_epochs_of_new_views_have_the_losses_of_computing_at_every_step(
     run: Run, run_hf: Run, tmp_path: Path, library: str, changes: dict[str, Any]
 ) -> None:
     start = run if library == "timm" else run_hf
-    keys = {"method": "last_layer", "EPOCHS": 3, "LOGGING_STEPS": 1, "AUGMENTED_VIEWS": 3, **changes}
+    keys = {"method": "last_layer", "EPOCHS": 4, "LOGGING_STEPS": 1, "AUGMENTED_VIEWS": 3, **changes}
     once = start(**keys, OUTPUT_DIR=str(tmp_path / "once"))
     assert set(stores()) == {72, 12}  # three views of 24 training images, and the validation images
     always = start(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
+    found, expected = losses(tmp_path / "once"), losses(tmp_path / "always")
+    new = len(expected) * 3 // 4  # the fourth epoch shows the views of the first again
+    assert found[:new] == pytest.approx(expected[:new], abs=1e-5)
+    assert found != pytest.approx(expected, abs=1e-5)
+    assert once.metrics["before"] == pytest.approx(always.metrics["before"], abs=1e-5)
+
+
+def test_images_that_are_not_augmented_end_as_computed_at_every_step(run: Run, tmp_path: Path) -> None:
+    keys = {"method": "last_layer", "EPOCHS": 2, "LOGGING_STEPS": 1, "augmentation": False}
+    once = run(**keys, OUTPUT_DIR=str(tmp_path / "once"))
+    assert set(stores()) == {24, 12}
+    always = run(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
     assert losses(tmp_path / "once") == pytest.approx(losses(tmp_path / "always"), abs=1e-5)
     assert once.metrics["after"] == pytest.approx(always.metrics["after"], abs=1e-5)
     assert once.training_check == always.training_check
+
+
+@pytest.mark.parametrize("views", [None, 2])
+def test_views_that_no_epoch_shows_again_are_not_computed_beforehand(
+    run: Run, caplog: pytest.LogCaptureFixture, views: int | None
+) -> None:
+    with caplog.at_level(logging.INFO, "adapt_vision_mm"):
+        run(method="last_layer", EPOCHS=2, AUGMENTED_VIEWS=views)
+    assert set(stores()) == {12}
+    assert "fewer AUGMENTED_VIEWS than EPOCHS" in caplog.text
 
 
 def test_the_head_of_a_network_keeps_its_pooled_features(run: Run) -> None:
@@ -70,11 +93,11 @@ def test_later_epochs_show_the_same_views_again(run: Run, tmp_path: Path) -> Non
 
 def test_other_images_and_crops_are_computed_anew(run: Run, pictures: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(pictures, tmp_path / "data"))
-    keys = {"method": "last_layer", "EPOCHS": 2, "DO_EVAL": False, "CUSTOM_DATASET_PATH": str(folder)}
+    keys = {"method": "last_layer", "EPOCHS": 3, "DO_EVAL": False, "CUSTOM_DATASET_PATH": str(folder)}
 
     def computed(**changes: Any) -> int:
         before = len(list((cache_folder() / "frozen").glob("*/complete.json")))
-        run(**keys, **changes, OUTPUT_DIR=str(tmp_path / str(before) / str(sorted(changes))))
+        run(**{"AUGMENTED_VIEWS": 1, **keys, **changes}, OUTPUT_DIR=str(tmp_path / str(before) / str(sorted(changes))))
         return len(list((cache_folder() / "frozen").glob("*/complete.json"))) - before
 
     assert computed() == 1
