@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy
 import pytest
+
+pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
+
 import torch
 import transformers
 from torch import nn
