@@ -8,8 +8,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pytest
+
+pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
+
+import datasets
 import torch
 from torch import distributed, multiprocessing
 

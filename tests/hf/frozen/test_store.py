@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
+
 import torch
 
 from adapt_core.hf.frozen.store import Files, make_room
