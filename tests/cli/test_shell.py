@@ -134,6 +134,8 @@ def test_dry_run_lists_what_the_user_changed(adapt: Adapt, tmp_path: Path, inbox
         "TASK": "summarization",
         "MODEL_PATH": str(tiny_encoder),
         "CUSTOM_DATASET_PATH": str(inbox),
+        "input_column": "text",
+        "target_column": "label",
         "LR": 0.5,
         "SEED": 7,
     }
