@@ -4,7 +4,7 @@ structure.py     blocks, heads and layers of a model
 weights.py       state dicts and tied weights
 parameters.py    counts of parameters, quantized or not
 pickles.py       what torch.load may read from a pickle
-modes.py         evaluation mode for a while
+modes.py         evaluation or training mode for a while
 precision.py     half-precision weights in float32 for a while
 weight_decay.py  which parameters decay
 random_state.py  seeds, and code that leaves random state untouched

@@ -1,4 +1,4 @@
-"""Evaluation mode for a while."""
+"""Evaluation or training mode for a while."""
 
 from __future__ import annotations
 
@@ -13,8 +13,22 @@ if TYPE_CHECKING:
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation mode for a block, then restore the mode of each of its modules."""
+    with _restored_modes(model):
+        model.eval()
+        yield
+
+
+@contextmanager
+def training_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model into training mode for a block, then restore the mode of each of its modules."""
+    with _restored_modes(model):
+        model.train()
+        yield
+
+
+@contextmanager
+def _restored_modes(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
         yield
     finally:

@@ -1,11 +1,11 @@
-"""Evaluation mode for a while leaves each module in the mode that it had."""
+"""Evaluation or training mode for a while leaves each module in the mode that it had."""
 
 from __future__ import annotations
 
 import pytest
 from torch import nn
 
-from adapt_core.nn.modes import evaluation_mode
+from adapt_core.nn.modes import evaluation_mode, training_mode
 
 
 def modes(model: nn.Module) -> list[bool]:
@@ -17,6 +17,9 @@ def test_each_module_gets_its_own_mode_back() -> None:
     model[1].eval()
     with evaluation_mode(model):
         assert modes(model) == [False, False, False]
+    assert modes(model) == [True, True, False]
+    with training_mode(model):
+        assert modes(model) == [True, True, True]
     assert modes(model) == [True, True, False]
 
 

@@ -14,7 +14,7 @@ from adapt_core.hf.frozen.replay import Answer, Recorded
 from adapt_core.hf.frozen.rows import RowSource, span_of
 from adapt_core.hf.frozen.trace import Call, find_frozen, has_parameters, matrix_share, trace, watched
 from adapt_core.hf.frozen.values import Span, calls_match, find_kept, find_shape, told_apart
-from adapt_core.nn.modes import evaluation_mode
+from adapt_core.nn.modes import evaluation_mode, training_mode
 from adapt_core.nn.random_state import untouched_random_state
 
 LEAST_SHARE = 0.25
@@ -204,7 +204,7 @@ def _is_still(runner: Runner, recorded: Recorded, inputs: Mapping[str, Any]) -> 
     before = {buffer: buffer.clone() for buffer in runner.model.buffers()}
     frozen = {buffer for module in recorded.modules for buffer in module.buffers()}
     try:
-        with _training_mode(runner.model):
+        with training_mode(runner.model):
             found, _ = runner.calls(recorded.modules, inputs)
         moved = any(not torch.equal(buffer, before[buffer]) for buffer in frozen)
     finally:
@@ -227,17 +227,6 @@ def _without_zeros(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for parameter in zeros:
                 parameter.zero_()
-
-
-@contextmanager
-def _training_mode(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.train()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _close(one: torch.Tensor, other: torch.Tensor, slack: float = 1.0) -> bool:
