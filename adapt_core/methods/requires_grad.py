@@ -7,6 +7,8 @@ from collections.abc import Callable
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from adapt_core.nn.structure import has_parameters
+
 
 def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
     """Leave only the parameters that `trains` names trainable."""
@@ -34,7 +36,7 @@ def hold_frozen(model: nn.Module) -> list[RemovableHandle]:
 
     def visit(module: nn.Module) -> None:
         nonlocal reached
-        if not any(True for _ in module.parameters()):
+        if not has_parameters(module):
             between.append(module)
         elif any(parameter.requires_grad for parameter in module.parameters()):
             reached = reached or any(parameter.requires_grad for parameter in module.parameters(recurse=False))

@@ -28,23 +28,26 @@ def find_head(model: nn.Module) -> tuple[str, ...]:
     if callable(classifier):
         found = classifier()
         modules = found if isinstance(found, (tuple, list)) else [found]
-        named = tuple(names[id(m)] for m in modules if isinstance(m, nn.Module) and names.get(id(m)) and _holds(m))
+        named = tuple(
+            names[id(m)] for m in modules if isinstance(m, nn.Module) and names.get(id(m)) and has_parameters(m)
+        )
         if named:
             return named
     base = getattr(model, "base_model", None)
     if isinstance(base, nn.Module) and base is not model:
-        beside = tuple(name for name, child in model.named_children() if child is not base and _holds(child))
+        beside = tuple(name for name, child in model.named_children() if child is not base and has_parameters(child))
         if beside:
             return beside
     output = getattr(model, "get_output_embeddings", None)
     embedding = output() if callable(output) else None
     if isinstance(embedding, nn.Module) and id(embedding) in names:
         return (names[id(embedding)],)
-    leaves = [name for name, module in model.named_modules() if not list(module.children()) and _holds(module)]
+    leaves = [name for name, module in model.named_modules() if not list(module.children()) and has_parameters(module)]
     return tuple(leaves[-1:])
 
 
-def _holds(module: nn.Module) -> bool:
+def has_parameters(module: nn.Module) -> bool:
+    """Return whether a module or one inside it has a parameter."""
     return any(True for _ in module.parameters())
 
 
@@ -78,7 +81,9 @@ _SERIES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def _children(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(f"{name}.{key}" if name else key, child) for key, child in module.named_children() if _holds(child)]
+    return [
+        (f"{name}.{key}" if name else key, child) for key, child in module.named_children() if has_parameters(child)
+    ]
 
 
 def _unrolled(name: str, module: nn.Module) -> list[str]:
@@ -131,7 +136,11 @@ def last_layers(model: nn.Module, head: tuple[str, ...], count: int) -> tuple[st
             " Lower it."
         )
     chosen = repeated[len(repeated) - (count - 1) :]
-    order = [name for name, module in model.named_modules() if name and not list(module.children()) and _holds(module)]
+    order = [
+        name
+        for name, module in model.named_modules()
+        if name and not list(module.children()) and has_parameters(module)
+    ]
     last = max(i for i, name in enumerate(order) if name.startswith(f"{repeated[-1]}."))
     behind = [name for name in order[last + 1 :] if not inside(name, head)]
     return (*chosen, *behind, *head)

@@ -18,6 +18,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from adapt_core.nn.structure import has_parameters
+
 Place = tuple[int, int]
 """A tensor that the frozen part returns: the number of the call, and of the tensor in its output."""
 
@@ -130,11 +132,6 @@ def matrix_share(parameters: Iterable[nn.Parameter], model: nn.Module) -> float:
         return sum(each.numel() for each in some if each.dim() > 1 and id(each) not in tables)
 
     return size(parameters) / max(1, size(model.parameters()))
-
-
-def has_parameters(module: nn.Module) -> bool:
-    """Return whether a module or one inside it has a parameter."""
-    return any(True for _ in module.parameters())
 
 
 def _owns_trainable(module: nn.Module) -> bool:

@@ -12,10 +12,11 @@ from torch import nn
 
 from adapt_core.hf.frozen.replay import Answer, Recorded
 from adapt_core.hf.frozen.rows import RowSource, span_of
-from adapt_core.hf.frozen.trace import Call, find_frozen, has_parameters, matrix_share, trace, watched
+from adapt_core.hf.frozen.trace import Call, find_frozen, matrix_share, trace, watched
 from adapt_core.hf.frozen.values import Span, calls_match, find_kept, find_shape, told_apart
 from adapt_core.nn.modes import evaluation_mode, training_mode
 from adapt_core.nn.random_state import untouched_random_state
+from adapt_core.nn.structure import has_parameters
 
 LEAST_SHARE = 0.25
 """Of the model's matrices: less is not worth its place on disk."""

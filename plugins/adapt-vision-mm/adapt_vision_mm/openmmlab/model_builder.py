@@ -12,6 +12,7 @@ import attrs
 from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.errors import InputError
 from adapt_core.nn.pickles import foreign_part
+from adapt_core.nn.structure import has_parameters
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.openmmlab import availability, backbones
@@ -170,4 +171,4 @@ class ModelBuilder:
 def head_names(model: nn.Module) -> tuple[str, ...]:
     """Return the names of the heads that follow backbone and neck and have parameters."""
     children = dict(model.named_children())
-    return tuple(name for name in _HEADS if name in children and any(True for _ in children[name].parameters()))
+    return tuple(name for name in _HEADS if name in children and has_parameters(children[name]))
