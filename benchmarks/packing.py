@@ -26,12 +26,12 @@ import numpy
 import torch
 
 from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.hf.data.columns import token_lengths
 from adapt_core.plugin.registry import Registry
 from benchmarks.pairs import spread
 
 from adapt_nlp.text_generation.attention import attend_to_packs
 from adapt_nlp.text_generation.collate import CollateDocuments
-from adapt_nlp.text_generation.data import document_lengths
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 from adapt_nlp.text_generation.task import TextGeneration
 
@@ -65,7 +65,7 @@ def batches(way: str, task: Any, documents: Any, given: argparse.Namespace) -> t
     """Return the rows of a way and its batches of row numbers."""
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
-    lengths = document_lengths(documents)
+    lengths = token_lengths(documents)
     size = given.batch_size
     random = numpy.random.default_rng(0)
     if way == "packed":

@@ -13,7 +13,9 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.runtime.plain_text import has_surrogates
 
 if TYPE_CHECKING:
+    import numpy
     from datasets import Dataset
+    from numpy.typing import NDArray
 
 _BATCH = 10_000
 _SHOWN = 12
@@ -64,6 +66,17 @@ def column_values(dataset: Dataset, column: str) -> Iterator[Any]:
     narrow = dataset.select_columns([column])
     for start in range(0, len(narrow), _BATCH):
         yield from narrow[start : start + _BATCH][column]
+
+
+def token_lengths(rows: Dataset) -> NDArray[numpy.int64]:
+    """Return the number of tokens of each row: the lengths of its `input_ids`."""
+    import numpy
+    import pyarrow.compute
+
+    # A batch at a time: reading the whole column would copy it out of the memory-mapped file.
+    batches = rows.select_columns(["input_ids"]).with_format("arrow").iter(_BATCH)
+    lengths = [pyarrow.compute.list_value_length(batch["input_ids"]) for batch in batches]
+    return numpy.concatenate([numpy.asarray(chunk, dtype=numpy.int64) for chunk in lengths])
 
 
 def number_of(value: object) -> float | None:

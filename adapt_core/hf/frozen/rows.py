@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy
 import torch
 
+from adapt_core.hf.data.columns import token_lengths
 from adapt_core.hf.frozen.values import Span
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ class TokenRows:
     @cached_property
     def lengths(self) -> NDArray[numpy.int64]:
         """The tokens of each row."""
-        from adapt_core.hf.data.columns import column_values
-
-        return numpy.array([len(ids) for ids in column_values(self._rows, "input_ids")], dtype=numpy.int64)
+        return token_lengths(self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -13,7 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError
 from adapt_core.hf.data.cache import Batch
-from adapt_core.hf.data.columns import column_values, require_columns
+from adapt_core.hf.data.columns import column_values, require_columns, token_lengths
 from adapt_core.hf.data.labels import IGNORED
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import leave_out_unlabelled_test, load_splits, say_test_left_out
@@ -34,7 +34,6 @@ from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
 SPLITS = ("train", "validation", "test")
@@ -235,16 +234,6 @@ def _drop_untrained(documents: Dataset, split: str, limit: int) -> tuple[Dataset
         "documents": len(documents),
         "cut": cut,
         "left_out": dropped,
-        "tokens": int(document_lengths(documents).sum()),
+        "tokens": int(token_lengths(documents).sum()),
         "targets": int(targets.sum()),
     }
-
-
-def document_lengths(documents: Dataset) -> NDArray[numpy.int64]:
-    """Return the number of tokens of each document."""
-    import pyarrow.compute
-
-    # A batch at a time: reading the whole column would copy it out of the memory-mapped file.
-    batches = documents.select_columns(["input_ids"]).with_format("arrow").iter(10_000)
-    lengths = [pyarrow.compute.list_value_length(batch["input_ids"]) for batch in batches]
-    return numpy.concatenate([numpy.asarray(chunk, dtype=numpy.int64) for chunk in lengths])

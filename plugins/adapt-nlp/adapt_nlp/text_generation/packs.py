@@ -11,10 +11,11 @@ from torch import distributed
 
 from adapt_core.contracts import Job
 from adapt_core.distributed.world import World
+from adapt_core.hf.data.columns import token_lengths
 from adapt_core.nn.random_state import untouched_random_state
 
 from adapt_nlp.text_generation.attention import attend_to_packs
-from adapt_nlp.text_generation.data import SPLITS, document_lengths
+from adapt_nlp.text_generation.data import SPLITS
 from adapt_nlp.text_generation.packing import Packs, best_fit_decreasing
 from adapt_nlp.text_generation.probe import agrees_by_document, why_not_packed
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def pack_documents(documents: Dataset, limit: int) -> Packs:
     """Return documents as packs of at most `limit` tokens."""
-    lengths = document_lengths(documents)
+    lengths = token_lengths(documents)
     return Packs(documents, best_fit_decreasing(lengths, limit), lengths)
 
 

@@ -28,8 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_document_has_its_own_length_also_behind_a_choice_of_rows(folder: Path) -> None:
     import datasets
 
-    from adapt_nlp.text_generation.data import document_lengths
+    from adapt_core.hf.data.columns import token_lengths
 
     documents = datasets.load_from_disk(str(folder))
-    assert document_lengths(documents).tolist() == [1 + row % TOKENS for row in range(DOCUMENTS)]
-    assert document_lengths(documents.select([19_999, 3, 7])).tolist() == [1 + 19_999 % TOKENS, 4, 8]
+    assert token_lengths(documents).tolist() == [1 + row % TOKENS for row in range(DOCUMENTS)]
+    assert token_lengths(documents.select([19_999, 3, 7])).tolist() == [1 + 19_999 % TOKENS, 4, 8]
