@@ -206,7 +206,7 @@ class _LinearLoss(torch.autograd.Function):
         return *_scaled(ctx, slope), None, None
 
 
-class _BlockedLinearLoss(torch.autograd.Function):
+class _BlockedLinearLoss(_LinearLoss):
     """The same in single precision or more on a CPU, where logits are not changed: by blocks of words."""
 
     @staticmethod
@@ -231,11 +231,6 @@ class _BlockedLinearLoss(torch.autograd.Function):
             total += blocked.add(hidden[part], targets[part], of_rows, LinearGradients(of_weight, of_bias))
         _keep(ctx, [of_hidden, of_weight, of_bias], [hidden, weight, bias])
         return total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, slope: torch.Tensor) -> Any:
-        return *_scaled(ctx, slope), None, None
 
 
 class _LayerLoss(torch.autograd.Function):

@@ -61,4 +61,4 @@ def passes_over(job: Job) -> float:
     if training.max_steps is None:
         return training.epochs
     of_step = training.batch_size * training.gradient_accumulation_steps * job.world.size
-    return min(training.max_steps * of_step / len(rows), float("inf"))
+    return training.max_steps * of_step / len(rows)
