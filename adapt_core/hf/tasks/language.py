@@ -28,11 +28,13 @@ from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_
 
 if TYPE_CHECKING:
     import torch
+    from datasets import Dataset
     from torch import nn
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
     from typing_extensions import TypeVar
 
     from adapt_core.execution.rows import Table
+    from adapt_core.hf.frozen.rows import TokenRows
 
     TextParamsT = TypeVar("TextParamsT", bound=TextParams, default=Any)
 else:  # typing's own TypeVar takes a default from Python 3.13 on
@@ -145,6 +147,12 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         collator: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]] = DataCollatorWithPadding(self.tokenizer)
         return collator
+
+    def frozen_rows(self, rows: Dataset, passes: float) -> TokenRows:
+        """Return the rows of a split as a frozen part is computed for them; see `TrainerComponents.frozen_rows`."""
+        from adapt_core.hf.frozen.rows import TokenRows
+
+        return TokenRows(rows, self.collator, self.tokenizer.model_input_names)
 
     def training_forward(self, model: nn.Module) -> AbstractContextManager[None] | None:
         """Return a context of CHUNKED_LOSS and LEAN_LAYERS, or None where neither changes what the model keeps."""

@@ -93,7 +93,6 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
 
     def make_loop(self, job: Job) -> Loop:
         """Return a Trainer that pads each batch to its longest window."""
-        from adapt_core.hf.frozen.rows import TokenRows
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
@@ -107,7 +106,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
             rows_of=lambda windows, numbers: windows.select(numbers)["row"],
-            frozen_rows=lambda rows, _passes: TokenRows(rows, self.collator, self.tokenizer.model_input_names),
+            frozen_rows=self.frozen_rows,
             processing_class=self.tokenizer,
             trainer_class="adapt_nlp.question_answering.trainer:AnswerTrainer",
         )

@@ -76,7 +76,6 @@ class TextClassification(LanguageTask[TextClassificationParams]):
 
     def make_loop(self, job: Job) -> Loop:
         """Return a Trainer that pads each batch to its longest text."""
-        from adapt_core.hf.frozen.rows import TokenRows
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
         from adapt_core.hf.loop.losses import class_weight_sum, weighted_cross_entropy
@@ -103,7 +102,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
             preprocess_logits=predicted_classes,
             compute_loss=weighted_cross_entropy(weights) if weights else None,
             weigh_loss=class_weight_sum(weights) if weights else None,
-            frozen_rows=lambda rows, _passes: TokenRows(rows, self.collator, self.tokenizer.model_input_names),
+            frozen_rows=self.frozen_rows,
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, components)

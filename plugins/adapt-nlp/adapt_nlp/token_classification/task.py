@@ -106,7 +106,6 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
 
     def make_loop(self, job: Job) -> Loop:
         """Return a Trainer that pads each batch to its longest window."""
-        from adapt_core.hf.frozen.rows import TokenRows
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
@@ -121,7 +120,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             metrics=self._metrics,
             preprocess_logits=predicted_classes,
             rows_of=lambda windows, numbers: windows.select(numbers)["document"],
-            frozen_rows=lambda rows, _passes: TokenRows(rows, self.collator, self.tokenizer.model_input_names),
+            frozen_rows=self.frozen_rows,
             processing_class=self.tokenizer,
         )
         return HuggingFaceLoop(job, components)
