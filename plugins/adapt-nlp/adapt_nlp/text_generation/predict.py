@@ -165,7 +165,7 @@ def _row_prompt(given: Mapping[str, Any], plan: Plan[TextGenerationParams], name
     return str(given[column])
 
 
-def require_room(
+def prompt_tokens(
     model: nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: Mapping[str, MarkedText], *, is_chat: bool
 ) -> list[list[int]]:
     """Return the tokens of prompts, after checking that the model can write behind each. The arguments are those of
@@ -216,13 +216,30 @@ def generate_texts(
     Raises:
         InputError: a prompt is empty, or leaves no room within the model's positions.
     """
+    rows = prompt_tokens(model, tokenizer, prompts, is_chat=is_chat)
+    return generate_continuations(model, tokenizer, rows, params, max_new_tokens=max_new_tokens)
+
+
+def generate_continuations(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[list[int]],
+    params: TextGenerationParams,
+    *,
+    max_new_tokens: int | None = None,
+) -> list[str]:
+    """Return the text that a model generates behind each row of tokens; see `generate_texts`.
+
+    Args:
+        model, tokenizer, params, max_new_tokens: those of `generate_texts`.
+        rows: what `prompt_tokens` returned.
+    """
     import torch
 
     from adapt_core.distributed.sharding import compute_device
 
     module: Any = model
-    rows = require_room(model, tokenizer, prompts, is_chat=is_chat)
-    encoded = tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt")
+    encoded = tokenizer.pad({"input_ids": list(rows)}, padding_side="left", return_tensors="pt")
     longest = encoded["input_ids"].shape[1]
     positions = _positions(model)
     room = params.max_new_tokens if positions is None else positions - longest

@@ -27,9 +27,9 @@ from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
 from adapt_nlp.text_generation.predict import (
     as_prompt,
-    generate_texts,
+    generate_continuations,
+    prompt_tokens,
     read_prompts,
-    require_room,
     without_last_answer,
 )
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
@@ -216,24 +216,23 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         if is_chat:
             prepare_template(tokenizer)
         seed_everything(self.plan.training.seed)
-        prompts, faults = [], {}
+        prompts, rows, faults = [], [], {}
         for number, given in enumerate(inputs, start=1):
             name = f"input {number}"
             try:
                 prompt = as_prompt(given, self.plan, tokenizer, name, is_chat=is_chat)
-                require_room(model, tokenizer, {name: prompt.marked}, is_chat=is_chat)
+                rows += prompt_tokens(model, tokenizer, {name: prompt.marked}, is_chat=is_chat)
                 prompts.append(prompt)
             except InputError as error:
                 faults[number] = str(error).removeprefix(name)
         if faults:
             raise BadInputsError(faults)
         results = []
-        for number, prompt in enumerate(prompts, start=1):
-            name = f"input {number}"
-            [text] = generate_texts(model, tokenizer, {name: prompt.marked}, self.params, is_chat=is_chat)
+        for number, (prompt, row) in enumerate(zip(prompts, rows, strict=True), start=1):
+            [text] = generate_continuations(model, tokenizer, [row], self.params)
             results.append({"prompt": prompt.asked, "generated_text": text})
             if not text.strip():
-                log.warning("%s: the model generates no text; its first token ends the answer.", name)
+                log.warning("input %d: the model generates no text; its first token ends the answer.", number)
         return results
 
     def _trained_on_chat(self, folder: Path) -> bool:
