@@ -12,7 +12,6 @@ import attrs
 from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.errors import InputError
 from adapt_core.nn.pickles import foreign_part
-from adapt_core.nn.structure import has_parameters
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.openmmlab import availability, backbones
@@ -170,5 +169,7 @@ class ModelBuilder:
 
 def head_names(model: nn.Module) -> tuple[str, ...]:
     """Return the names of the heads that follow backbone and neck and have parameters."""
+    from adapt_core.nn.structure import has_parameters  # imports torch, which a check of the data does without
+
     children = dict(model.named_children())
     return tuple(name for name in _HEADS if name in children and has_parameters(children[name]))
