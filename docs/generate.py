@@ -24,7 +24,7 @@ import click
 from adapt_core.cli import COMMANDS, cli
 from adapt_core.cli.params import describe, sections
 from adapt_core.config import legacy
-from adapt_core.config.core_params import changed_by
+from adapt_core.config.core_params.groups import changed_by
 from adapt_core.contracts import Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
 from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter

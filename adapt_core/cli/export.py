@@ -8,7 +8,7 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say
-from adapt_core.config.core_params import SAVE_METHODS
+from adapt_core.config.core_params.run import SAVE_METHODS
 
 
 @click.command()

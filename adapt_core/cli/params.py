@@ -10,7 +10,7 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say
-from adapt_core.config.core_params import GROUPS, changed_by
+from adapt_core.config.core_params.groups import GROUPS, changed_by
 from adapt_core.config.other_names import OTHER_METHODS, OTHER_TASKS, other_key
 from adapt_core.config.values import bounds_in_words
 from adapt_core.errors import InputError

@@ -9,7 +9,7 @@ rules.py          combinations of keys that contradict each other
 resolver.py       all of these in order: a config -> a plan
 plan.py           the plan, pure data
 plan_json.py      a plan as JSON, for worker processes
-core_params.py    the keys that core owns
+core_params/      the keys that core owns
 known_keys.py     every documented key and the distribution that owns it
 other_names.py    names of other tools for our keys
 legacy.py         keys of nyuntam_adapt that changed or have no effect

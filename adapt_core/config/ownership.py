@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import known_keys, legacy
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.other_names import other_key
 from adapt_core.config.plan import SLOTS
 from adapt_core.config.sections import Given, declared_keys

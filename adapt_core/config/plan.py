@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
-from adapt_core.config.core_params import GROUPS, DataParams, ModelParams, RunParams, TrainingParams
+from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.core_params.groups import GROUPS
+from adapt_core.config.core_params.model import ModelParams
+from adapt_core.config.core_params.run import RunParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.plugin.params import as_keys, parameters_of
 
 if TYPE_CHECKING:

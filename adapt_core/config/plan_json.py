@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.plan import SLOTS, Choice, Plan
 from adapt_core.config.selection import choice_of
 from adapt_core.config.values import convert, is_not_given

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import reader
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan

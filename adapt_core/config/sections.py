@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import known_keys, legacy
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.reader import Entry
 from adapt_core.config.values import is_not_given
 from adapt_core.errors import Problem, Where

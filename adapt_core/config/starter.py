@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from adapt_core.config.core_params import GROUPS, changed_by
+from adapt_core.config.core_params.groups import GROUPS, changed_by
 from adapt_core.config.plan import Plan
 from adapt_core.config.reader import read_overrides
 from adapt_core.config.resolver import RunConfig, resolve

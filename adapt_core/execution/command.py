@@ -16,8 +16,9 @@ from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
+from adapt_core.run_folder.claims import refuse
 from adapt_core.run_folder.inputs import refuse_overlap
-from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision, decide_resume, entered, restoring
 from adapt_core.runtime.environment_errors import environment_error

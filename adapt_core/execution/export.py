@@ -118,7 +118,7 @@ def export_finished(
     run_dir: str | Path, save_method: str, output: str | Path, *, trust: bool, merge_dtype: str | None = None
 ) -> Exported:
     """Write a finished run's model in another form; see `adapt_core.export`."""
-    from adapt_core.config.core_params import MERGE_DTYPES, SAVE_METHODS
+    from adapt_core.config.core_params.run import MERGE_DTYPES, SAVE_METHODS
     from adapt_core.execution.finished_run import FinishedRun
 
     if save_method not in SAVE_METHODS:

@@ -13,10 +13,10 @@ from adapt_core.errors import BadInputsError, InputError
 from adapt_core.execution.components import require_test_prediction
 from adapt_core.execution.finished_run import FinishedRun
 from adapt_core.execution.rows import Table, as_arguments
-from adapt_core.run_folder.claims import placed_folder
+from adapt_core.run_folder.claims import placed_folder, refuse
 from adapt_core.run_folder.files import write_bytes
 from adapt_core.run_folder.names import PREDICTIONS
-from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.predictions import seal_predictions
 
 if TYPE_CHECKING:

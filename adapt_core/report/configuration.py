@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.plan import Plan
 from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adapt_core.capabilities import SupportsPlainAdapter
-from adapt_core.config.core_params import PACKAGED_BUILDERS
+from adapt_core.config.core_params.data import PACKAGED_BUILDERS
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
 from adapt_core.plugin.specs import TaskSpec

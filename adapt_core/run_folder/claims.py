@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from adapt_core.errors import InputError, first_of
 from adapt_core.run_folder.contents import content_of, remove
 from adapt_core.run_folder.files import digest_of, make_hidden, make_hidden_folder, temporary_folder
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, is_run_folder
-from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.placements import Placement
+
+_SHOWN = 6
 
 log = logging.getLogger(__name__)
 
@@ -117,3 +120,12 @@ def complete(folder: Path) -> None:
         owner.discard_replaced()
     except OSError as error:
         log.warning("%s, the run that was replaced, cannot be deleted: %s.", owner.aside, error.strerror or error)
+
+
+def refuse(folder: Path, names: list[str]) -> None:
+    """Raise InputError where a run folder contains files that no run wrote."""
+    if names:
+        raise InputError(
+            f"OUTPUT_DIR {folder} contains files that were not written by a run of adapt and would be overwritten: "
+            f"{first_of(names, _SHOWN)}. Move them away, or give another OUTPUT_DIR."
+        )

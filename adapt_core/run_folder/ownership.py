@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.errors import InputError, first_of
+from adapt_core.errors import InputError
 from adapt_core.run_folder.contents import Content, content_of, differences, move, remove
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, MARKER, NAMES, is_run_folder
@@ -30,7 +30,6 @@ _FORMAT = 1
 _STEP = re.compile(r"checkpoint-\d+")
 _CHECKPOINT = re.compile(rf"{CHECKPOINTS}/checkpoint-\d+")
 _RUN = re.compile(r"[0-9a-f]{12}")
-_SHOWN = 6
 
 log = logging.getLogger(__name__)
 
@@ -293,12 +292,3 @@ class Ownership:
             if not os.path.lexists(self.folder / name):
                 del self.written[name]
             self.save()
-
-
-def refuse(folder: Path, names: list[str]) -> None:
-    """Raise InputError where a run folder contains files that no run wrote."""
-    if names:
-        raise InputError(
-            f"OUTPUT_DIR {folder} contains files that were not written by a run of adapt and would be overwritten: "
-            f"{first_of(names, _SHOWN)}. Move them away, or give another OUTPUT_DIR."
-        )

@@ -17,10 +17,10 @@ from adapt_core.errors import InputError
 from adapt_core.nn.pickles import require_plain_metadata
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
-from adapt_core.run_folder.claims import claim, make_empty_file
+from adapt_core.run_folder.claims import claim, make_empty_file, refuse
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, late_changes, with_commits
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
-from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
 _WRITTEN_LAST = ("adapter", "model", "samples", "README.md", "report.html")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapt_core.config.core_params import GROUPS, changed_by
+from adapt_core.config.core_params.groups import GROUPS, changed_by
 from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.reader import read_overrides, read_text

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from adapt_core.cli import cli
 from adapt_core.config import known_keys, legacy
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.sections import declared_keys
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.registry import Registry

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapt_core.config.core_params import GROUPS
+from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.starter import starter_config
 from adapt_core.errors import ConfigError

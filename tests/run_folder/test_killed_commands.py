@@ -14,10 +14,10 @@ import pytest
 
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import claim_checkpoint
-from adapt_core.run_folder.claims import make_empty_file, make_empty_folder, place_text, placed_folder
+from adapt_core.run_folder.claims import make_empty_file, make_empty_folder, place_text, placed_folder, refuse
 from adapt_core.run_folder.files import atomic_folder
 from adapt_core.run_folder.names import MARKER
-from adapt_core.run_folder.ownership import Ownership, refuse
+from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume, entered
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.runtime.plain_text import has_surrogates
 

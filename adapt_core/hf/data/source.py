@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from adapt_core.config.core_params import PACKAGED_BUILDERS, DataParams
+from adapt_core.config.core_params.data import PACKAGED_BUILDERS, DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.tables.other_formats import remedy_for, what_to_make_of

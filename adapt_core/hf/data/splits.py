@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from adapt_core.config.core_params import DataParams, TrainingParams
+from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, first_of
 from adapt_core.evaluation import Statistic

@@ -6,7 +6,7 @@ import math
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from adapt_core.config.core_params import TrainingParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.runtime.recorder import MetricRecorder
 
 _NO_WARM_UP = "constant"

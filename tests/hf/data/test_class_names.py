@@ -10,7 +10,7 @@ import pytest
 
 datasets = pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError
 from adapt_core.hf.data.labels import read_labels
 from adapt_core.hf.data.source import load_raw

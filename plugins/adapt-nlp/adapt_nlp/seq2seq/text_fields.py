@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import format_columns, format_row, text_fault

@@ -12,7 +12,7 @@ import pytest
 
 import adapt_core
 from adapt_core.api import predict
-from adapt_core.config.core_params import SAVE_METHODS
+from adapt_core.config.core_params.run import SAVE_METHODS
 from adapt_core.errors import InputError
 
 Run = Callable[..., Any]

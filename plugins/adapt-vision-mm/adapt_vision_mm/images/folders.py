@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
 from adapt_core.hf.data.tables.read import READERS

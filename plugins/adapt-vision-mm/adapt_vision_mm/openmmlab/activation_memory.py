@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmengine.dataset import pseudo_collate
 
-from adapt_core.config.core_params import TrainingParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.estimate.activations import Kept, own_storages
 from adapt_core.evaluation import spread
 from adapt_core.nn.random_state import untouched_random_state

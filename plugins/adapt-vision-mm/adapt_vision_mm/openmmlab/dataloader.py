@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
-from adapt_core.config.core_params import TrainingParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.distributed.world import World
 from adapt_core.runtime.cores import loading_processes
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import InputError
 
 from ..pictures import COLOURS, counts, picture

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
 
-from adapt_core.config.core_params import DataParams
+from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import format_row
 from adapt_core.hf.data.tables.read import read_splits

@@ -1,0 +1,109 @@
+"""Keys of the training loop, whatever the task."""
+
+from __future__ import annotations
+
+import attrs
+
+from adapt_core.plugin.params import param
+
+
+@attrs.frozen
+class TrainingParams:
+    """The training loop, whatever the task."""
+
+    do_train: bool = param(True, "Train. false: the model is evaluated and exported as it is.", key="DO_TRAIN")
+    do_eval: bool = param(True, "Evaluate, before and after training and at each INTERVAL.", key="DO_EVAL")
+    num_workers: int = param(
+        4,
+        "Worker processes for data loading, at most as many as cores.",
+        key="NUM_WORKERS",
+        ge=0,
+        may_change_on_resume=True,
+    )
+    batch_size: int = param(16, "Training batch size, per process.", key="BATCH_SIZE", ge=1)
+    eval_batch_size: int | None = param(
+        None,
+        "Evaluation batch size, per process (default: BATCH_SIZE).",
+        key="EVAL_BATCH_SIZE",
+        ge=1,
+        may_change_on_resume=True,
+    )
+    epochs: float = param(2.0, "Passes over the training data; may be fractional.", key="EPOCHS", gt=0)
+    max_steps: int | None = param(
+        None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
+    )
+    optimizer: str = param(
+        "adamw_torch", "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).", key="OPTIMIZER"
+    )
+    lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
+    scheduler_type: str = param("linear", "The learning rate's schedule, one of the task's loop.", key="SCHEDULER_TYPE")
+    warmup_ratio: float = param(
+        0.0, "Share of all steps that the learning rate warms up.", key="WARMUP_RATIO", ge=0, lt=1
+    )
+    warmup_iters: int = param(
+        0, "Steps that the learning rate warms up; wins over WARMUP_RATIO when above 0.", key="WARMUP_ITERS", ge=0
+    )
+    weight_decay: float = param(0.0, "Weight decay (biases, norms and scales are exempt).", key="WEIGHT_DECAY", ge=0)
+    beta1: float = param(0.9, "Adam's first beta; the momentum of sgd is 0.", key="BETA1", ge=0, lt=1)
+    beta2: float = param(0.999, "Adam's second beta.", key="BETA2", ge=0, lt=1)
+    adam_eps: float = param(1e-8, "Adam's epsilon.", key="ADAM_EPS", gt=0)
+    max_grad_norm: float = param(
+        1.0, "Gradients are clipped to this norm; 0 turns clipping off.", key="MAX_GRAD_NORM", ge=0
+    )
+    interval: str = param(
+        "epoch",
+        "When to evaluate and save a checkpoint: each epoch, each INTERVAL_STEPS steps, or not before the end.",
+        key="INTERVAL",
+        choices=("epoch", "steps", "no"),
+        may_change_on_resume=True,
+    )
+    interval_steps: int = param(
+        100, "Steps between checkpoints where INTERVAL is steps.", key="INTERVAL_STEPS", ge=1, may_change_on_resume=True
+    )
+    no_of_checkpoints: int = param(
+        5, "Checkpoints to keep; older ones are deleted.", key="NO_OF_CHECKPOINTS", ge=1, may_change_on_resume=True
+    )
+    keep: str = param(
+        "last",
+        "Which weights a run ends with: the last, or the best by METRIC_FOR_BEST.",
+        key="KEEP",
+        choices=("last", "best"),
+    )
+    metric_for_best: str | None = param(
+        None, "What decides what is best: a metric of the task, or loss (default: its first).", key="METRIC_FOR_BEST"
+    )
+    early_stopping_patience: int | None = param(
+        None, "Stop after this many evaluations without a better METRIC_FOR_BEST.", key="EARLY_STOPPING_PATIENCE", ge=1
+    )
+    fp16: bool = param(False, "Mixed precision in float16 (needs a GPU).", key="FP16")
+    bf16: bool = param(False, "Mixed precision in bfloat16.", key="BF16")
+    gradient_accumulation_steps: int = param(1, "Batches per optimizer step.", key="GRADIENT_ACCUMULATION_STEPS", ge=1)
+    gradient_checkpointing: bool = param(
+        False, "Recompute activations in the backward pass: less memory, more time.", key="GRADIENT_CHECKPOINTING"
+    )
+    chunked_loss: bool = param(
+        True,
+        "Compute the loss of a language model a chunk of labelled tokens at a time, without the logits of a whole "
+        "batch: the same loss in less memory. Not under FSDP or in float16, where all logits are computed.",
+        key="CHUNKED_LOSS",
+    )
+    lean_layers: bool = param(
+        True,
+        "Keep only the inputs of a language model's gated layers and RMS norms for the backward pass, and compute the "
+        "rest again there: the same results in less memory. In single precision, and not under FSDP.",
+        key="LEAN_LAYERS",
+    )
+    frozen_cache_gb: float = param(
+        10.0,
+        "Gigabytes for what a frozen part makes of a split, computed once for each row (last_layer). 0: at every step.",
+        key="FROZEN_CACHE_GB",
+        ge=0,
+        may_change_on_resume=True,
+    )
+    group_by_length: bool = param(
+        False, "Batch examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
+    )
+    logging_steps: int = param(
+        10, "Steps between logged figures.", key="LOGGING_STEPS", ge=1, may_change_on_resume=True
+    )
+    seed: int = param(42, "Seed of every random choice.", key="SEED", ge=0, le=2**32 - 1)
