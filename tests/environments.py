@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
+from scripts import bytecode
+
 ROOT = Path(__file__).parent.parent
+
+_sites = [Path(sysconfig.get_path("purelib"))]
+"""site-packages of this environment and of those made so far, which lend their bytecode to the next ones."""
 
 
 def call(*command: Any, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +38,9 @@ class Environment:
         self._uv, self._wheels = uv, wheels
         self.folder = folder
         done(uv, "venv", "--quiet", folder)
+        [self._site] = folder.glob("lib/python*/site-packages")
         self.install(*names)
+        _sites.append(self._site)
 
     def install(self, *names: str) -> None:
         """Installs distributions from the wheels just built, and what they need from the index."""
@@ -40,6 +48,8 @@ class Environment:
         options = ["--python", self.python, "--find-links", self._wheels, "--quiet"]
         if names:
             done(self._uv, "pip", "install", *options, *names, cwd=ROOT)
+        for site in _sites:
+            bytecode.lend(site, self._site)
 
     @property
     def python(self) -> Path:

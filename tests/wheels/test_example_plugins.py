@@ -6,6 +6,7 @@ Minutes, and a package index is needed: `pytest -m wheels`.
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +34,44 @@ def hf(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Envir
     return Environment(uv, folder, wheels, "adapt-core[hf]", *names, "pytest")
 
 
-@pytest.fixture
-def config(tiny_encoder: Path, tmp_path: Path) -> Path:
-    """A small run of text_regression: how long a text is."""
+def write_config(folder: Path, model: Path) -> Path:
+    """Writes a small run of text_regression and its data: how long a text is."""
     rows = [{"text": " ".join(["word"] * n), "score": n / 4} for n in range(1, 9)]
     for split in ("train", "validation"):
-        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 4), encoding="utf-8")
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 4), encoding="utf-8")
     keys = {
         "TASK": "text_regression",
-        "MODEL_PATH": str(tiny_encoder),
-        "CUSTOM_DATASET_PATH": str(tmp_path),
-        "OUTPUT_DIR": str(tmp_path / "run"),
+        "MODEL_PATH": str(model),
+        "CUSTOM_DATASET_PATH": str(folder),
+        "OUTPUT_DIR": str(folder / "run"),
         "EPOCHS": 2,
         "LR": 0.01,
         "NUM_WORKERS": 0,
     }
-    path = tmp_path / "c.yaml"
+    path = folder / "c.yaml"
     path.write_text(json.dumps(keys), encoding="utf-8")
     return path
 
 
-def run(environment: Environment, config: Path, *arguments: str) -> dict[str, Any]:
-    """The result of a run that must succeed."""
-    finished = environment.adapt("run", config, "--json", *arguments, cwd=config.parent)
+@pytest.fixture
+def config(tiny_encoder: Path, tmp_path: Path) -> Path:
+    """That run in a folder of the test's own."""
+    return write_config(tmp_path, tiny_encoder)
+
+
+def result_of(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The result of a run that must have succeeded."""
     assert finished.returncode == 0, finished.stderr
     result: dict[str, Any] = json.loads(finished.stdout)
     return result
+
+
+@pytest.fixture(scope="module")
+def untracked(hf: Environment, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result of that run with the method of a third party and without the tracker of another."""
+    config = write_config(tmp_path_factory.mktemp("untracked"), tiny_encoder)
+    method = ("--set", "method=bitfit")
+    return result_of(hf.adapt("-p", "no:csv-tracker", "run", config, *method, "--json", cwd=config.parent))
 
 
 @pytest.mark.parametrize("name", ["adapt-bitfit", "adapt-csv-tracker", "adapt-text-regression"])
@@ -80,13 +93,13 @@ def test_the_task_passes_its_contracts_with_nothing_but_adapt_core_hf(hf: Enviro
     done(hf.python, "-m", "pytest", "-q", tests, "-p", "no:cacheprovider", cwd=tmp_path)
 
 
-def test_the_task_trains_with_the_method_of_another_third_party(hf: Environment, config: Path) -> None:
-    result = run(hf, config, "--set", "method=bitfit")
-    assert (result["task"], result["method"]) == ("text_regression", "BitFit")
-    assert result["training_check"]["verdict"] == "learned"
-    assert result["training_check"]["frozen_tensors"] > result["training_check"]["trained_tensors"] > 0
-    assert result["versions"]["adapt-bitfit"] == "3.1.4"
-    predicted = hf.adapt("predict", "run", "word word", "--json", cwd=config.parent)
+def test_the_task_trains_with_the_method_of_another_third_party(hf: Environment, untracked: dict[str, Any]) -> None:
+    assert (untracked["task"], untracked["method"]) == ("text_regression", "BitFit")
+    assert untracked["training_check"]["verdict"] == "learned"
+    assert untracked["training_check"]["frozen_tensors"] > untracked["training_check"]["trained_tensors"] > 0
+    assert untracked["versions"]["adapt-bitfit"] == "3.1.4"
+    folder = Path(untracked["output_dir"])
+    predicted = hf.adapt("predict", folder, "word word", "--json", cwd=folder.parent)
     assert json.loads(predicted.stdout)[0]["score"] == pytest.approx(0.5, abs=2)
 
 
@@ -100,12 +113,10 @@ def test_a_parameter_of_the_method_that_names_nothing_is_refused(hf: Environment
     assert "no method 'BitFit' is registered" in off.stderr
 
 
-def test_the_tracker_observes_a_run(hf: Environment, config: Path, tmp_path: Path) -> None:
-    after = run(hf, config)["metrics"]["after"]
+def test_the_tracker_observes_a_run(hf: Environment, config: Path, tmp_path: Path, untracked: dict[str, Any]) -> None:
+    after = result_of(hf.adapt("run", config, "--json", cwd=tmp_path))["metrics"]["after"]
     rows = (tmp_path / "run" / "figures.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0] == "phase,step,epoch,name,value"
     last = next(row for row in rows if row.startswith("after,") and ",rmse," in row)
     assert float(last.rpartition(",")[2]) == after["rmse"]
-    again = ("--set", f"OUTPUT_DIR={tmp_path / 'off'}")
-    assert hf.adapt("-p", "no:csv-tracker", "run", config, *again, cwd=tmp_path).returncode == 0
-    assert not (tmp_path / "off" / "figures.csv").exists()
+    assert not Path(untracked["output_dir"], "figures.csv").exists()
