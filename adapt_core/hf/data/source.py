@@ -25,6 +25,8 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 
+_KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
+
 
 @attrs.frozen
 class LocalFiles:
@@ -68,12 +70,17 @@ def local_root(data: DataParams) -> Path | None:
 def locate_files(data: DataParams) -> LocalFiles | None:
     """Return the local files of a config, or None where the data comes from the hub. Reads no data.
 
+    Of a split that no key names, files of its name beside TRAIN_DIR are taken, where that lies directly in
+    CUSTOM_DATASET_PATH or is named train.
+
     Raises:
         InputError: a path does not exist, a format is not supported, or a folder's splits are ambiguous.
     """
     root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
-    explicit = {split: _explicit(split, place, root) for split, place in named.items() if place}
+    explicit = {split: _explicit(split, given, root) for split, given in named.items() if given}
+    if "train" in explicit:
+        explicit = {**_beside(_place("train", str(data.train_dir), root), root, explicit), **explicit}
     if root is None:
         return LocalFiles(files=explicit) if explicit else None
     if root.is_file():
@@ -96,22 +103,50 @@ def visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$", "__MACOSX", "@eaDir")))
 
 
-def _explicit(split: str, place: str, root: Path | None) -> tuple[Path, ...]:
-    key = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}[split]
-    path = Path(place).expanduser()
+def _place(split: str, given: str, root: Path | None) -> Path:
+    path = Path(given).expanduser()
     inside = root / path if root is not None and not path.is_absolute() else path
     path = inside if inside.exists() else path
     if not path.exists():
-        raise InputError(f"{key}: {place} does not exist (looked for it at {inside.absolute()}). Correct the path.")
+        raise InputError(
+            f"{_KEYS[split]}: {given} does not exist (looked for it at {inside.absolute()}). Correct the path."
+        )
+    return path
+
+
+def _explicit(split: str, given: str, root: Path | None) -> tuple[Path, ...]:
+    path = _place(split, given, root)
     if path.is_file():
         return (_known(path),)
     files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
     if not files:
         raise InputError(
-            f"{key}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
+            f"{_KEYS[split]}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
             f"{what_to_make_of(visible(path))}"
         )
     return files
+
+
+def _beside(train: Path, root: Path | None, named: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
+    """Return the files of the splits that no key names, by their names beside those of the training split."""
+    in_root = root is not None and train.parent.resolve() == root.resolve()
+    if not in_root and _whole_name(train) not in SPLIT_NAMES["train"]:
+        return {}
+    used = {path.resolve() for paths in named.values() for path in paths}
+    found: dict[str, list[Path]] = {}
+    for path in visible(train.parent):
+        split = next((split for split, names in SPLIT_NAMES.items() if _whole_name(path) in names), None)
+        if split is None or split in named or is_run_folder(path):
+            continue
+        inside = visible(path) if path.is_dir() else [path]
+        files = [p for p in inside if p.is_file() and p.suffix.casefold() in READERS]
+        if used.isdisjoint(p.resolve() for p in files):
+            found.setdefault(split, []).extend(files)
+    return {split: tuple(paths) for split, paths in found.items() if paths}
+
+
+def _whole_name(path: Path) -> str:
+    return (path.name if path.is_dir() else path.stem).casefold()
 
 
 def _known(path: Path) -> Path:

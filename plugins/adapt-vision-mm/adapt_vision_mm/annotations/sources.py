@@ -9,7 +9,7 @@ Roboflow (`train/_annotations.coco.json`) would write is read, or `train.json`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -41,6 +41,20 @@ _ROWS = (
 
 class SplitNotFoundError(InputError):
     """The annotations of a split do not exist."""
+
+
+class UnannotatedSplitError(InputError):
+    """A split's file lists images, and none of them has an annotation.
+
+    Attributes:
+        source: the file.
+        images: those it lists, by their id: the file's own, or the image's number from 1.
+    """
+
+    def __init__(self, source: Path, images: Mapping[int, Path]) -> None:
+        super().__init__(f"{source}: no image has an annotation. Add them, or name another file.")
+        self.source = source
+        self.images = dict(images)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,8 +140,8 @@ def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
     name = name or f"{split}.json"
     searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
     found = next((path for path in searched if path.is_file()), None)
-    if found is None and not given:
-        found = _find_standard(root, images, split, keypoints=keypoints)
+    if not given and (found is None or _is_doubtful(found, split, params)):
+        found = _find_standard(root, images, split, keypoints=keypoints) or found
     return SplitSource(
         split=split, root=root, image_folder=images, name=name, searched=searched, file=found, given=given
     )
@@ -160,12 +174,23 @@ def _default_name(params: MmParams, split: SplitName) -> object:
     return attrs.fields_dict(type(params))[f"{split}_ann_file"].default
 
 
+def _is_doubtful(file: Path, split: SplitName, params: MmParams) -> bool:
+    """Return whether a default's file is meant less likely than one of a standard name.
+
+    It may bear the name of another split: nyuntam_adapt's default trains poses on COCO's validation file. A list of
+    label maps is of no use without class_list.
+    """
+    others = {name for other, names in _FOLDERS.items() if other != split for name in names}
+    is_list = file.suffix == ".txt" and not getattr(params, "class_list", True)
+    return is_list or file.stem.rpartition("_")[2].rstrip("0123456789") in others
+
+
 def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoints: bool) -> Path | None:
     """Return the file of a split that COCO's or Roboflow's name has, if there is one."""
-    prefix = "person_keypoints" if keypoints else "instances"
+    prefixes = ("person_keypoints", "keypoints") if keypoints else ("instances",)
     candidates = [
         *([images / _ROBOFLOW] if images else []),
-        *(root / "annotations" / f"{prefix}_{split}{year}.json" for year in ("2017", "2014", "")),
+        *(root / "annotations" / f"{p}_{split}{year}.json" for p in prefixes for year in ("2017", "2014", "")),
         *(root / name / _ROBOFLOW for name in _FOLDERS[split]),
         *(place / f"{split}.json" for place in (root, root / "annotations") if split != "test"),
     ]

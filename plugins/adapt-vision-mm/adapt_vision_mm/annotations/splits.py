@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,6 +18,7 @@ from adapt_vision_mm.annotations.sources import (
     SplitName,
     SplitNotFoundError,
     SplitSource,
+    UnannotatedSplitError,
     find_source,
     find_test_folder,
 )
@@ -47,6 +49,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         DataError: a split cannot be used, or has classes that the training split lacks.
     """
     found: dict[str, AnnotatedSplit] = {}
+    trained: Path | None = None
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
@@ -56,6 +59,12 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
             if images is not None:
                 say_test_left_out(plan, f"no test_ann_file, only the images in {images}")
             continue
+        if split == "train":
+            trained = source.file
+        elif trained is not None and source.file == trained:
+            if split == "val" and not source.given:
+                continue  # held out from the training split below
+            log.warning("%s is both the training and the %s split: its metrics show no generalization.", trained, split)
         try:
             found[split] = read(source, found["train"].names if found else None)
         except SplitNotFoundError:
@@ -65,6 +74,9 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
                 say_test_left_out(plan, f"no annotation file in {source.image_folder}")
                 continue
             raise
+        except UnannotatedSplitError as bare:
+            say_test_left_out(plan, f"no annotations in {bare.source}")
+            continue
         found[split] = match_classes(found[split], found["train"])
     if "val" not in found and plan.training.do_eval:
         share = plan.data.data_split or DEFAULT_SHARE
@@ -76,6 +88,25 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         found["val"] = sampled(found["val"], plan.data.max_eval_samples, seed)
     _warn_of_gaps(found["train"])
     return found
+
+
+def find_unannotated_test(plan: Plan[MmParams], read: SplitReader) -> Mapping[int, Path] | None:
+    """Return the images by id of a test split that `read_splits` left out as its file has no annotations, else None.
+
+    Args:
+        plan: of the run.
+        read: reads one split.
+    """
+    source = find_source(plan, "test")
+    if source is None:
+        return None
+    try:
+        read(source, None)
+    except SplitNotFoundError:
+        return None
+    except UnannotatedSplitError as bare:
+        return bare.images
+    return None
 
 
 def match_classes(split: AnnotatedSplit, train: AnnotatedSplit) -> AnnotatedSplit:

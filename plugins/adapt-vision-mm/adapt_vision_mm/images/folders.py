@@ -38,8 +38,9 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
     """Return the folder of each split, whose subfolders are the classes; None if the data has no such folders.
 
     TRAIN_DIR, VAL_DIR and TEST_DIR name them (inside CUSTOM_DATASET_PATH, or anywhere). Otherwise CUSTOM_DATASET_PATH
-    contains folders named train, val (valid, validation, dev) and test, or is the training split itself. A test split
-    without classes is left out, see `find_unlabelled_test`.
+    contains folders named train, val (valid, validation, dev) and test, or is the training split itself. Of a split
+    that no key names, the folder of its name beside that of TRAIN_DIR is taken. A test split without classes is left
+    out, see `find_unlabelled_test`.
 
     Raises:
         InputError: a path does not exist, or a folder contains no class folder.
@@ -47,9 +48,10 @@ def find_split_folders(data: DataParams) -> Mapping[str, Path] | None:
     root = local_root(data)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
     explicit = {split: _explicit(split, given, root) for split, given in named.items() if given}
+    beside = _beside_training(data, root, explicit)
     if "test" in explicit and _is_unlabelled(explicit["test"]):
         del explicit["test"]
-    found = dict(explicit)
+    found = {**beside, **explicit}
     if root is not None and root.is_dir() and "train" not in explicit:
         found = {**_within(root), **explicit}
     folders = {split: path for split, path in found.items() if path.is_dir() and not _holds_tables(path)}
@@ -73,6 +75,26 @@ def find_unlabelled_test(data: DataParams) -> Path | None:
         inside = _within_names(around) if around is not None else {}
         places = [inside[name] for name in SPLIT_NAMES["test"] if name in inside]
     return next(filter(_is_unlabelled, places), None)
+
+
+def _beside_training(data: DataParams, root: Path | None, named: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the class folders of the splits that no key names, where TRAIN_DIR does.
+
+    A folder that holds another split, or lies in one, is none of its own.
+    """
+    around = _around_training(data, root) if "train" in named else None
+    if around is None:
+        return {}
+    inside, used = _within_names(around), [path.resolve() for path in named.values()]
+    found = {split: inside[name] for split, names in SPLIT_NAMES.items() for name in names if name in inside}
+    return {
+        split: path
+        for split, path in found.items()
+        if split not in named
+        and not any(path.resolve().is_relative_to(other) or other.is_relative_to(path.resolve()) for other in used)
+        and list_class_folders(path)
+        and not _holds_tables(path)
+    }
 
 
 def _around_training(data: DataParams, root: Path | None) -> Path | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
 from adapt_vision_mm.annotations.sources import SplitSource
-from adapt_vision_mm.annotations.splits import read_splits
+from adapt_vision_mm.annotations.splits import find_unannotated_test, read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class DetectionData:
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         return read_split(source, "boxes", ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes))
+
+    def list_unannotated_test(self) -> Mapping[int, Path] | None:
+        """Return the images of a test split without annotations by id; None where it has some, or is a folder."""
+        return find_unannotated_test(self._plan, self._read)
 
     def make_dataset(
         self, split: AnnotatedSplit, pipeline: Sequence[Step], config: Config, *, training: bool

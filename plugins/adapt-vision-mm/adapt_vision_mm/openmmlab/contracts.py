@@ -53,6 +53,12 @@ class DataSource(Protocol):
             DataError: annotations cannot be used.
         """
 
+    def list_unannotated_test(self) -> Mapping[int, Path] | None:
+        """Return the images, by id, of a test split whose file has no annotations; None where it has, or there is none.
+
+        `read_splits` leaves such a split out.
+        """
+
     def make_dataset(
         self, split: AnnotatedSplit, pipeline: Sequence[Step], config: Config, *, training: bool
     ) -> MmDataset:

@@ -220,7 +220,10 @@ class MmTask(HubUpload, Generic[ParamsT]):
 
         test = self.splits.get("test")
         if test is not None:
-            return [{"image": str(image.path)} for image in test.images]
+            return [{"image": str(image.path), "image_id": image.id} for image in test.images]
+        listed = self._components.data.list_unannotated_test()
+        if listed is not None:
+            return [{"image": str(path), "image_id": number} for number, path in listed.items()]
         folder = find_test_folder(self.plan, self.splits.values())
         return None if folder is None else [{"image": str(path)} for path in list_images([str(folder)])]
 

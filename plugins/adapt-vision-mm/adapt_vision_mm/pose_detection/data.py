@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,7 +15,7 @@ from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
 from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
 from adapt_vision_mm.annotations.sources import SplitSource
-from adapt_vision_mm.annotations.splits import read_splits
+from adapt_vision_mm.annotations.splits import find_unannotated_test, read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
 from adapt_vision_mm.pose_detection.mirrored_points import report_mirroring, require_agreement
 
@@ -46,6 +47,10 @@ class PoseData:
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         options = ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes, check=keypoint_defect)
         return _keep_keypoints(read_split(source, "keypoints", options))
+
+    def list_unannotated_test(self) -> Mapping[int, Path] | None:
+        """Return the images of a test split without annotations by id; None where it has some, or is a folder."""
+        return find_unannotated_test(self._plan, self._read)
 
     def make_dataset(
         self, split: AnnotatedSplit, pipeline: Sequence[Step], config: Config, *, training: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,13 @@ from adapt_vision_mm.pose_detection.results import pose_results
 
 if TYPE_CHECKING:
     from mmengine.model import BaseModel
+
+_WHOLE_IMAGES = (
+    "the model sees one body at a time: in training and in the metrics of its run, each was cut out by its annotated "
+    "box. Here, without boxes, each image is taken as one body: crop the images to the bodies."
+)
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -43,7 +51,10 @@ class PosePredictor:
         from adapt_vision_mm.openmmlab.photo import as_pixels, read_bgr
         from adapt_vision_mm.pose_detection.approaches import approach_of
 
-        infer = approach_of(model.cfg).inference()
+        approach = approach_of(model.cfg)
+        infer = approach.inference()
+        if approach.data_mode == "topdown":
+            log.warning(_WHOLE_IMAGES)
         meta = model.dataset_meta
         names = [meta["keypoint_id2name"][number] for number in sorted(meta["keypoint_id2name"])]
         body = meta.get("category_id", 1)

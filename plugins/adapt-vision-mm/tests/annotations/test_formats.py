@@ -272,6 +272,7 @@ def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monk
         "class Words:\n"
         "    summary, kinds = 'words', frozenset({'boxes'})\n"
         "    def recognise(self, source): return source.file is not None and source.file.suffix == '.words'\n"
+        "    def list_unannotated(self, source): return None\n"
         "    def read(self, source, options): return AnnotatedSplit(source='words', images=(), categories=())\n"
         "FORMAT = Words()\n",
         encoding="utf-8",

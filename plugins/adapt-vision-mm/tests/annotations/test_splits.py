@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from adapt_vision_mm.pose_detection.data import PoseData
 DATA = {"object_detection": DetectionData, "instance_segmentation": SegmentationData, "pose_detection": PoseData}
 Read = Callable[..., Mapping[str, AnnotatedSplit]]
 MakePlan = Callable[..., Any]
+PERSON = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
 CUP_AND_PLATE = ({"id": 1, "name": "cup"}, {"id": 2, "name": "plate"})
 
 
@@ -102,6 +104,44 @@ def test_the_keypoints_of_coco_are_found_by_their_names(read: Read, tmp_path: Pa
     assert [len(split.images) for split in found.values()] == [2, 2]
 
 
+@pytest.mark.parametrize("prefix", ["person_keypoints", "keypoints"])
+@pytest.mark.parametrize("above", ["", "images/"])
+def test_keypoints_are_not_trained_on_the_validation_file_that_the_default_names(
+    read: Read, tmp_path: Path, prefix: str, above: str
+) -> None:
+    """The default of train_ann_file, nyuntam_adapt's, is COCO's validation file."""
+    for split, count in (("train", 3), ("val", 2)):
+        file = tmp_path / "annotations" / f"{prefix}_{split}2017.json"
+        write_coco(file, tmp_path / f"{above}{split}2017", count, PERSON, (1,))
+    found = read("pose_detection", augment=False)
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
+
+
+def test_a_single_file_is_not_both_trained_and_validated_on(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "annotations" / "person_keypoints_val2017.json"
+    write_coco(file, tmp_path / "val2017", 10, PERSON, (1,))
+    found = read("pose_detection", augment=False)
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 9, "val": 1}
+    assert "both" not in caplog.text
+    write_coco(tmp_path / "all.json", tmp_path / "all", 4)
+    found = read(train_ann_file="all.json", val_ann_file="all.json")
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 4, "val": 4}
+    assert f"{tmp_path / 'all.json'} is both the training and the val split" in caplog.text
+
+
+def test_a_list_of_label_maps_without_class_list_goes_behind_coco_s_file(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "splits").mkdir()
+    for split, count in (("train", 3), ("val", 2)):
+        write_coco(tmp_path / "annotations" / f"instances_{split}.json", tmp_path / "images", count)
+        (tmp_path / "splits" / f"{split}.txt").write_text(f"instances_{split}-1\n", encoding="utf-8")
+    found = read("instance_segmentation")
+    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
+    with pytest.raises(InputError, match="no folder of PNG label maps"):
+        read("instance_segmentation", class_list=["cup", "plate"])
+
+
 @pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
 def test_the_files_of_roboflow_are_found_by_their_names(read: Read, tmp_path: Path, task: str) -> None:
     group = ({"id": 0, "name": "things"}, *CUP_AND_PLATE)
@@ -172,9 +212,6 @@ def test_one_image_cannot_be_held_out(read: Read, tmp_path: Path) -> None:
         read()
 
 
-PERSON = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
-
-
 @pytest.mark.parametrize("task", list(DATA))
 @pytest.mark.parametrize("folder", ["test", "test2017", "images/test2014"])
 def test_images_of_a_test_split_without_annotations_are_told_to_be_left_out(
@@ -208,6 +245,49 @@ def test_a_folder_test_whose_images_are_validated_on_is_no_test_split(
     assert find_test_folder(plan(**keys), splits.values()) is None
 
 
+@pytest.mark.parametrize("task", list(DATA))
+@pytest.mark.parametrize("annotations", [None, []])
+def test_a_test_file_that_lists_images_only_is_left_out_and_its_images_are_predicted(
+    read: Read, plan: MakePlan, tmp_path: Path, caplog: pytest.LogCaptureFixture, task: str, annotations: Any
+) -> None:
+    """COCO's own image_info_test2017.json has no key `annotations`; Roboflow writes an empty list."""
+    write_coco(tmp_path / "train.json", tmp_path / "train", 4, PERSON, (1,))
+    (tmp_path / "test2017").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "test2017" / "b.png")
+    listed = {"images": [{"id": 7, "file_name": "b.png"}, {"id": 3, "file_name": "gone.png"}], "categories": []}
+    file = tmp_path / "image_info_test2017.json"
+    file.write_text(json.dumps(listed if annotations is None else {**listed, "annotations": annotations}))
+    keys = {"test_ann_file": file.name, "augment": False}
+    assert list(read(task, **keys)) == ["train", "val"]
+    assert f"the test split has no annotations in {file}, so it is left out of the evaluation" in caplog.text
+    folder = tmp_path / "test2017"
+    images = DATA[task](plan(task, **keys)).list_unannotated_test()
+    assert list((images or {}).items()) == [(7, folder / "b.png"), (3, folder / "gone.png")]
+    assert DATA[task](plan(task, augment=False)).list_unannotated_test() is None
+
+
+def test_a_test_file_with_annotations_or_without_proper_images_is_no_list_of_images(
+    read: Read, plan: MakePlan, tmp_path: Path
+) -> None:
+    write_coco(tmp_path / "train.json", tmp_path / "train", 4)
+    write_coco(tmp_path / "test.json", tmp_path / "test", 2)
+    keys = {"test_ann_file": "test.json"}
+    assert len(read(**keys)["test"].images) == 2
+    assert DetectionData(plan(**keys)).list_unannotated_test() is None
+    (tmp_path / "test.json").write_text(json.dumps({"images": [{"file_name": "no-id.png"}]}))
+    with pytest.raises(DataError, match="no list 'annotations'"):
+        read(**keys)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_images_to_learn_from_or_to_measure_on_need_annotations(read: Read, tmp_path: Path, split: str) -> None:
+    for name in ("train", "val"):
+        write_coco(tmp_path / f"{name}.json", tmp_path, 2)
+    (tmp_path / f"{split}.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "train-1.png"}]}))
+    with pytest.raises(DataError, match=rf"{split}\.json is not a COCO annotation file: it has no list 'annotations'"):
+        read()
+
+
 VOC = "<annotation><object><name>cup</name><bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>14</ymax></bndbox>"
 
 
@@ -218,6 +298,46 @@ def write_voc(root: Path, count: int) -> None:
         Image.new("RGB", (40, 30)).save(root / "JPEGImages" / f"{number}.jpg")
         (root / "Annotations" / f"{number}.xml").write_text(f"{VOC}</object></annotation>", encoding="utf-8")
     (root / "Annotations" / "._0.xml").write_bytes(b"resource fork")
+
+
+def test_a_test_list_of_voc_without_xml_files_is_left_out_and_its_images_are_predicted(
+    read: Read, plan: MakePlan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_voc(tmp_path, 4)
+    lists = tmp_path / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("0\n1\n2\n3\n")
+    (lists / "test.txt").write_text("t2\nt1\n")
+    Image.new("RGB", (40, 30)).save(tmp_path / "JPEGImages" / "t2.png")
+    keys = {"test_ann_file": "test.txt"}
+    assert list(read(**keys)) == ["train", "val"]
+    assert "the test split has no annotations in" in caplog.text
+    folder = tmp_path / "JPEGImages"
+    images = {1: folder / "t2.png", 2: folder / "t1.jpg"}
+    assert DetectionData(plan(**keys)).list_unannotated_test() == images
+    shutil.copy(tmp_path / "Annotations" / "0.xml", tmp_path / "Annotations" / "t2.xml")
+    with pytest.raises(DataError, match=r"image 't1': Annotations/t1\.xml is missing"):
+        read(**keys)
+
+
+def test_a_test_list_without_label_maps_is_left_out_and_its_images_are_predicted(
+    read: Read, plan: MakePlan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name in "abt":
+        Image.new("RGB", (40, 30)).save(tmp_path / "images" / f"{name}.png")
+    for name in "ab":
+        label = Image.new("L", (40, 30))
+        label.paste(1, (5, 5, 15, 15))
+        label.save(tmp_path / "labels" / f"{name}.png")
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    (tmp_path / "test.txt").write_text("t\n")
+    keys = {"train_ann_file": "train.txt", "test_ann_file": "test.txt", "class_list": ["cup"]}
+    assert list(read("instance_segmentation", **keys)) == ["train", "val"]
+    assert f"the test split has no annotations in {tmp_path / 'test.txt'}" in caplog.text
+    images = SegmentationData(plan("instance_segmentation", **keys)).list_unannotated_test()
+    assert images == {1: tmp_path / "images" / "t.png"}
 
 
 def test_voc_without_a_list_of_validation_images_is_held_out(read: Read, tmp_path: Path) -> None:

@@ -137,6 +137,42 @@ def test_a_flat_test_folder_beside_the_training_folder_is_found(
     assert "the test split has no class folders, so it is left out of the evaluation" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("train", "changes"),
+    [
+        ("train", {"CUSTOM_DATASET_PATH": "data"}),
+        ("train", {"TRAIN_DIR": "data/train"}),
+        ("train", {"CUSTOM_DATASET_PATH": "data", "TRAIN_DIR": "train"}),
+        ("spring", {"CUSTOM_DATASET_PATH": "data", "TRAIN_DIR": "spring"}),
+        ("train", {"TRAIN_DIR": "data/train", "VAL_DIR": "data/val"}),
+    ],
+)
+def test_splits_of_class_folders_are_found_beside_the_training_folder(
+    read: Run, copy: Path, train: str, changes: dict[str, str]
+) -> None:
+    (copy / "train").rename(copy / train)
+    shutil.copytree(copy / "val", copy / "test")
+    picture("red", 9).save(copy / "test" / "red" / "more.png")
+    absolute = {key: value.replace("data", str(copy)) for key, value in changes.items()}
+    assert counts(read(**{"CUSTOM_DATASET_PATH": None, **absolute})) == {"train": 24, "validation": 12, "test": 13}
+
+
+def test_a_folder_that_holds_another_split_or_tables_is_no_split_beside_the_training_folder(
+    read: Run, copy: Path
+) -> None:
+    (copy / "test").mkdir()
+    (copy / "val").rename(copy / "test" / "late")
+    inner = {"TRAIN_DIR": str(copy / "train"), "VAL_DIR": str(copy / "test" / "late")}
+    assert counts(read(CUSTOM_DATASET_PATH=None, **inner)) == {"train": 24, "validation": 12}
+    as_test = {"TRAIN_DIR": str(copy / "train"), "VAL_DIR": str(copy / "test")}
+    (copy / "test" / "late").rename(copy / "moved")
+    (copy / "test").rmdir()
+    (copy / "moved").rename(copy / "test")
+    assert counts(read(CUSTOM_DATASET_PATH=None, **as_test)) == {"train": 24, "validation": 12}
+    (copy / "test" / "rows.csv").write_text("image,label\n", encoding="utf-8")
+    assert set(counts(read(CUSTOM_DATASET_PATH=None, TRAIN_DIR=str(copy / "train")))) == {"train", "validation"}
+
+
 def test_a_folder_beside_training_images_of_another_name_and_place_is_no_split(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     picture("red", 1).save(tmp_path / "test" / "0.png")

@@ -66,13 +66,14 @@ def test_points_that_cannot_be_are_named(triangles: Path, tmp_path: Path, points
 
 
 def test_a_top_down_model_learns_the_points_and_predicts_them(
-    run: Callable[..., Any], triangles: Path, tmp_path: Path
+    run: Callable[..., Any], triangles: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = run(MODEL_PATH="rtmpose-t_8xb256-420e_coco-256x192", EPOCHS=25)
     assert result.metrics["after"]["keypoint_AP50"] > result.metrics["before"]["keypoint_AP50"] + 0.3
     found = adapt_core.predict(tmp_path / "run", [str(triangles / "1.png")])[0]
     assert set(found["detections"][0]["keypoints"]) == set(POINTS) if found["detections"] else True
     assert Path(found["drawn"]).is_file()
+    assert "without boxes, each image is taken as one body: crop the images to the bodies" in caplog.text
 
 
 def test_a_top_down_model_keeps_its_size(run: Callable[..., Any]) -> None:

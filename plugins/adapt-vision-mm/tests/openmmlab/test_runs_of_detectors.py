@@ -73,6 +73,24 @@ def test_images_without_annotations_are_predicted_when_the_run_ends(
     assert all(Path(row["drawn"]).is_file() for row in (first, last))
 
 
+def test_a_list_of_images_is_predicted_under_its_ids_when_the_run_ends(
+    run: Callable[..., Any], squares: Path, tmp_path: Path
+) -> None:
+    """As COCO's image_info_test2017.json: no key `annotations`."""
+    listed = [{"id": 70, "file_name": "7.png"}, {"id": 30, "file_name": "gone.png"}, {"id": 20, "file_name": "2.png"}]
+    file = tmp_path / "image_info_test2017.json"
+    file.write_text(json.dumps({"info": {}, "images": listed, "categories": []}))
+    few = {"MAX_TRAIN_SAMPLES": 4, "MAX_EVAL_SAMPLES": 2, "score_threshold": 0.0}
+    result = run(test_ann_file=str(file), TEST_DIR=str(squares), DO_PREDICT=True, **few)
+    assert result.metrics["test"] is None
+    lines = (Path(result.output_dir) / "predictions" / "test.jsonl").read_text().splitlines()
+    first, missing, last = map(json.loads, lines)
+    assert [row["image_id"] for row in (first, missing, last)] == [70, 30, 20]
+    assert missing["error"] == f"{squares / 'gone.png'} image is missing. Give an image, or a folder of them."
+    again = adapt_core.predict(result, [squares / "7.png", squares / "2.png"])
+    assert [row["detections"] for row in (first, last)] == [row["detections"] for row in again]
+
+
 def test_the_loaded_model_equals_the_one_that_was_measured(trained: Path, squares: Path) -> None:
     """An exported copy and the run's model give the same boxes."""
     exported = adapt_core.export(trained, "safetensors", trained.parent / "exported")

@@ -19,7 +19,7 @@ from adapt_core.errors import InputError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
-from adapt_vision_mm.annotations.sources import SplitSource
+from adapt_vision_mm.annotations.sources import SplitSource, UnannotatedSplitError
 from adapt_vision_mm.annotations.yolo import find_yolo
 
 FORMATS = ("coco", "pascal_voc", "label_maps")
@@ -42,13 +42,18 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
 
     Raises:
         SplitNotFoundError: there is no annotation file, and no format does without.
+        UnannotatedSplitError: it is the test split, and none of its images has an annotation.
         InputError: no format with such annotations recognises the file.
         DataError: the annotations cannot be used.
     """
     formats = formats_of(kind)
     for candidate in formats:
-        if candidate.recognise(source):
-            return candidate.read(source, options)
+        if not candidate.recognise(source):
+            continue
+        bare = candidate.list_unannotated(source) if source.split == "test" else None
+        if bare:
+            raise UnannotatedSplitError(source.file or source.root, bare)
+        return candidate.read(source, options)
     known = " or ".join(candidate.summary for candidate in formats)
     yolo = find_yolo(source.root) if _may_be_yolo(source) else None
     if yolo is not None:

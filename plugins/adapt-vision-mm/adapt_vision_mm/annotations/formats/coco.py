@@ -44,6 +44,22 @@ class CocoJson:
         """Return whether the annotation file is a JSON file."""
         return source.file is not None and source.file.suffix == ".json"
 
+    def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
+        """Return the images of a file without annotations, as COCO's `image_info_test2017.json` is."""
+        assert source.file is not None
+        try:
+            data = json.loads(source.file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(data, dict) or data.get("annotations") or not isinstance(data.get("images"), list):
+            return None
+        entries = [entry for entry in data["images"] if isinstance(entry, Mapping)]
+        images = source.image_folder or _guess_image_folder(source, source.file)
+        named = {
+            e["id"]: images / name for e in entries if is_id(e.get("id")) and (name := read_name(e.get("file_name")))
+        }
+        return named if len(named) == len(data["images"]) else None
+
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the image folder is guessed where the config does not name it."""
         assert source.file is not None
@@ -113,6 +129,8 @@ def _guess_image_folder(source: SplitSource, file: Path) -> Path:
         root / f"{split}2014",
         root / "images",
         root / "images" / split,
+        root / file.stem.rpartition("_")[2],
+        root / "images" / file.stem.rpartition("_")[2],
         file.parent,
         root,
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -52,6 +53,13 @@ class AnnotationFormat(Protocol):
 
     def recognise(self, source: SplitSource) -> bool:
         """Return whether a split is in this format, from the names of its files."""
+
+    def list_unannotated(self, source: SplitSource) -> Mapping[int, Path] | None:
+        """Return the images of a split that `recognise` accepted by their ids, where none of them has an annotation.
+
+        Ids are the file's own, or the image's number from 1. Images are not looked into. None: one has, or the file
+        cannot be read, which `read` reports.
+        """
 
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """Read and validate a split that `recognise` accepted.

@@ -57,15 +57,22 @@ class LabelMaps:
         """Return whether the annotation file is a list of names."""
         return source.file is not None and source.file.suffix != ".json"
 
+    def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
+        """Return the images of a list of which none has a label map."""
+        assert source.file is not None
+        names, images = read_image_list(source.file), _image_folder(source)
+        folders = [place for place in _label_folders(source.root, images) if place.is_dir()]
+        if any((place / f"{name}.png").exists() for place in folders for name in names):
+            return None
+        return {number: find_image(images, name) or images / f"{name}.jpg" for number, name in enumerate(names, 1)}
+
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the folders are found by their usual names where the config does not name them."""
         assert source.file is not None
         options = attrs.evolve(options, class_list=[name.strip() for name in options.class_list])
         check_classes(options.class_list, options.palette)
-        root = source.root
-        usual = (path for path in (root / source.split, root / "images") if path.is_dir())
-        images = source.image_folder or next(usual, root)
-        files = LabelMapFiles(images=images, labels=find_label_folder(root, images), source=str(source.file))
+        images = _image_folder(source)
+        files = LabelMapFiles(images=images, labels=find_label_folder(source.root, images), source=str(source.file))
         return read(read_image_list(source.file), files, options)
 
 
@@ -126,13 +133,22 @@ def read(names: Sequence[str], files: LabelMapFiles, options: ReadOptions) -> An
     return AnnotatedSplit(source=files.source, images=images, categories=categories, dropped=dropped)
 
 
+def _image_folder(source: SplitSource) -> Path:
+    usual = (path for path in (source.root / source.split, source.root / "images") if path.is_dir())
+    return source.image_folder or next(usual, source.root)
+
+
+def _label_folders(root: Path, images: Path) -> list[Path]:
+    return [*(images.parent / name for name in _FOLDERS), *(root / name for name in _FOLDERS)]
+
+
 def find_label_folder(root: Path, images: Path) -> Path:
     """Return the folder of label maps: next to the images' folder, or in CUSTOM_DATASET_PATH.
 
     Raises:
         InputError: there is none.
     """
-    candidates = [*(images.parent / name for name in _FOLDERS), *(root / name for name in _FOLDERS)]
+    candidates = _label_folders(root, images)
     found = next((path for path in candidates if path.is_dir() and next(path.glob("*.png"), None)), None)
     if found is None:
         raise InputError(f"no folder of PNG label maps in {root} (looked for {', '.join(_FOLDERS)}). Add one of them.")

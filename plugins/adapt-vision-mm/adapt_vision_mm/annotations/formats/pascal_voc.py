@@ -41,6 +41,15 @@ class PascalVoc:
         asked = source.given and source.name.endswith(".json")
         return has_folders and not asked and (source.file is None or source.file.suffix != ".json")
 
+    def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
+        """Return the images of a list of which none has an XML file."""
+        names_file = _find_list(source)
+        names = read_image_list(names_file) if names_file is not None else []
+        if any((source.root / ANNOTATIONS / f"{name}.xml").exists() for name in names):
+            return None
+        folder = source.root / IMAGES
+        return {number: find_image(folder, name) or folder / f"{name}.jpg" for number, name in enumerate(names, 1)}
+
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; where there is no list at all, every XML file is a training file."""
         names_file = _find_list(source)
