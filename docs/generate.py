@@ -149,9 +149,8 @@ def _without_version(title: str) -> str:
 
 
 def _about(task: TaskSpec) -> list[str]:
-    best = next(iter(task.metrics), "loss")
     metrics = ", ".join(f"`{name}`" for name in task.metrics) or "`loss`"
-    lines = [f"Metrics: {metrics} and `loss`. The default of `METRIC_FOR_BEST` is `{best}`.", ""]
+    lines = [f"Metrics: {metrics} and `loss`. The first that a run reports is the default of `METRIC_FOR_BEST`.", ""]
     changed = ", ".join(f"`{parameter.key}`" for parameter in changed_by(task))
     if changed:
         lines += [

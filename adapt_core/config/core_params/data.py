@@ -25,7 +25,7 @@ class DataParams:
     )
     custom_dataset_path: str | None = param(
         None,
-        "Your data: a save_to_disk folder, or a file or folder of csv, tsv, jsonl, json or parquet.",
+        "Your data: a file or folder of csv, tsv, jsonl, json or parquet, a save_to_disk folder, or images in folders.",
         key="CUSTOM_DATASET_PATH",
     )
     train_dir: str | None = param(

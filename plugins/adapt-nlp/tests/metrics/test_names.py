@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from adapt_core.evaluation import deciding_metric
+from adapt_core.plugin.registry import Registry
+
 from adapt_nlp.metrics import names
 from adapt_nlp.metrics.bleu import bleu, sacrebleu
 from adapt_nlp.metrics.classification import classification_scores
@@ -39,3 +42,23 @@ def test_declared_metrics_of_language_modeling_are_computed_next_to_the_loss() -
 
     found = language_metrics(EvalPrediction(predictions=numpy.array([[1.0, 1.0, 2.0]]), label_ids=numpy.array([0])))
     assert set(found) == {"loss", *names.LANGUAGE_MODELING}
+
+
+@pytest.mark.parametrize(
+    ("task", "declared"),
+    [
+        ("text_classification", names.CLASSIFICATION),
+        ("text_classification", names.ENTITIES),  # with subtask ner and chunk
+        ("question_answering", names.SQUAD),
+        ("question_answering", names.SQUAD_V2),
+        ("summarization", names.ROUGE),
+        ("summarization", names.BLEU),
+        ("translation", names.ROUGE),
+        ("translation", names.SACREBLEU),
+        ("text_generation", names.LANGUAGE_MODELING),
+    ],
+)
+def test_the_metric_that_a_report_leads_with_is_the_first_of_its_run(task: str, declared: Mapping[str, str]) -> None:
+    """The accuracy of words led the report of entities: it is the share of words outside all of them."""
+    measured = dict.fromkeys(reversed(["loss", *declared]), 1.0)
+    assert deciding_metric(measured, Registry.discover().task_spec(task).metrics, None) == next(iter(declared))
