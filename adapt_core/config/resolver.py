@@ -97,6 +97,17 @@ def _place(key: str, given: Mapping[str, Given]) -> Any:
     return next((item.where for item in given.values() if item.written == key), None)
 
 
+def _unused_in_words(unused: Mapping[str, str]) -> str:
+    """Return unused keys with the reason: "r, alpha (read by LoRA); REPORT_TO (no effect: ...)".
+
+    Keys with the same readers share it: a starter config has all keys of a method that `--set` may replace.
+    """
+    keys: dict[str, list[str]] = {}
+    for key, reason in unused.items():
+        keys.setdefault(reason if reason.startswith("read by") else f"{reason} {key}", []).append(key)
+    return "; ".join(f"{', '.join(names)} ({unused[names[0]]})" for names in keys.values())
+
+
 def _order(problem: Problem) -> tuple[int, int]:
     line = problem.where.line if problem.where else None
     return (0, line) if line is not None else (1, 0)
@@ -129,8 +140,7 @@ def _plan(
     wanted = stored if isinstance(stored, str) and stored != "auto" else ("auto" if stored or resume else None)
     remarks = list(selection.remarks)
     if owned.unused:
-        words = "; ".join(f"{key} ({reason})" for key, reason in owned.unused.items())
-        remarks.append(f"not used by this run: {words}")
+        remarks.append(f"not used by this run: {_unused_in_words(owned.unused)}")
     selected = {slot: getattr(selection, slot) for slot in SLOTS}
     choices: dict[str, Any] = {
         slot: item and choice_of(item, item.params_class()(**owned.values[slot])) for slot, item in selected.items()

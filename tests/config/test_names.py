@@ -47,6 +47,13 @@ def test_keys_of_absent_plugins_are_known_not_unknown() -> None:
     assert "not used by this run" in problems(text, registry, strict=True)
 
 
+def test_unused_keys_with_the_same_readers_are_listed_together() -> None:
+    """A starter config of LoRA run with another method has eight of them."""
+    remark = next(r for r in plan("r: 8\nalpha: 16\nSTEPS: 3\n", fakes.registry(adapt_tasks=[fakes.task()])).remarks)
+    assert remark.startswith("not used by this run: r, alpha (read by LoRA of adapt-peft-ssf")
+    assert remark.count("read by") == 1
+
+
 def test_a_key_in_the_words_of_another_library_is_answered_with_adapt_s() -> None:
     found = problems("learning_rate: 1e-4\nnum_train_epochs: 3\noptim: sgd\n").splitlines()
     assert [line.rpartition("unknown key. ")[2] for line in found] == [
