@@ -37,7 +37,7 @@ def require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], sp
     Raises:
         DataError: one does not; the message lists the columns of the split and the nearest name.
     """
-    _require_columns(names, columns, f"the {split} split")
+    _require_columns(names, columns, f"the {split} split", "Correct {key}, or rename a column.")
 
 
 def require_columns_of_file(names: Sequence[str], columns: Iterable[tuple[str, str]], file: str) -> None:
@@ -48,17 +48,18 @@ def require_columns_of_file(names: Sequence[str], columns: Iterable[tuple[str, s
         columns: (column, the key that names it) pairs.
         file: its name, for the message.
     """
-    _require_columns(names, columns, file)
+    _require_columns(names, columns, file, "Name it as in training.")
 
 
-def _require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], where: str) -> None:
+def _require_columns(names: Sequence[str], columns: Iterable[tuple[str, str]], where: str, remedy: str) -> None:
     for column, key in columns:
         if column in names:
             continue
         there = ", ".join(names[:_SHOWN])
         near = get_close_matches(column, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else f" {_ARTICLES}" if "paragraphs" in names else ""
-        raise DataError(f"{key}: {where} has no column {column!r}; it has: {there}.{hint}")
+        plain = _ARTICLES if "paragraphs" in names else remedy.format(key=key, column=column)
+        hint = f"Did you mean {near[0]!r}?" if near else plain
+        raise DataError(f"{key}: {where} has no column {column!r}; it has: {there}. {hint}")
 
 
 def column_values(dataset: Dataset, column: str) -> Iterator[Any]:

@@ -107,7 +107,7 @@ def test_columns_may_have_other_names(tmp_path: Path, tiny_encoder: Path) -> Non
     result = train(tmp_path, tiny_encoder, data, MAX_STEPS=1, **names)
     assert result.data["train_rows"] == 16
     (tmp_path / "later.jsonl").write_text('{"q": "who?"}\n', encoding="utf-8")
-    with pytest.raises(InputError, match=r"^input_column: later.jsonl has no column 'passage'; it has: q"):
+    with pytest.raises(InputError, match=r"^input_column: later.jsonl has no column 'passage'; it has: q\. Name it"):
         predict(result, tmp_path / "later.jsonl")
     with pytest.raises(InputError, match="input_question_column: the train split has no column 'question'"):
         train(tmp_path, tiny_encoder, data, input_column="passage", target_column="gold", OVERWRITE_OUTPUT_DIR=True)
