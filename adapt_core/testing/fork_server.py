@@ -17,9 +17,10 @@ import json
 import os
 import signal
 import sys
+import threading
 import types
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 
 def serve() -> dict[str, Any] | None:
@@ -52,14 +53,42 @@ def become(program: dict[str, Any]) -> None:
     sys.path.insert(0, "")
 
 
+def run(program: str) -> int:
+    """Run a program as `python -c` does and return its exit code; what Ctrl-C raises goes on."""
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        exec(compile(program, "<string>", "exec"), sys.modules["__main__"].__dict__)  # noqa: S102 - as python -c
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except Exception:  # noqa: BLE001 - the program's own, which ends it
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process as those of multiprocessing end: threads are joined, exit functions called, streams flushed.
+
+    The interpreter would take apart every module too, which for those of torch and transformers takes seconds.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(ValueError):  # closed by the program
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the tests; the server ends with them.
     for module in sys.argv[1:]:
         with suppress(ImportError):  # What is not installed here, no program here imports.
             importlib.import_module(module)
-    gc.freeze()  # Collections in a child pass over what was imported,
-    atexit.register(gc.unfreeze)  # and the end of the interpreter does not.
-    if (wanted := serve()) is not None:
-        become(wanted)
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        exec(compile(wanted["code"], "<string>", "exec"), sys.modules["__main__"].__dict__)  # noqa: S102 - as python -c
+    gc.freeze()  # Collections in a child pass over what was imported.
+    if (wanted := serve()) is None:
+        leave(0)
+    become(wanted)
+    leave(run(wanted["code"]))

@@ -3,7 +3,8 @@
 Importing torch and transformers takes seconds, in each process anew. A `ForkServer` imports them once and forks: each
 program gets a process of its own, with its own folder, environment, output, signals and exit code, as from
 `subprocess.run([sys.executable, "-c", code])`. What differs: its imports are done, so environment variables that a
-module reads when it is imported do nothing. A test of imports, or of such a variable, uses `subprocess`.
+module reads when it is imported do nothing, and its modules are not taken apart at its end: a file that is open then
+is not flushed. A test of imports, or of such a variable, uses `subprocess`.
 """
 
 from __future__ import annotations

@@ -64,6 +64,29 @@ def test_an_exception_ends_it_with_1_and_a_traceback(server: ForkServer, tmp_pat
     assert done.stderr.endswith("KeyError: 'lost'\n")
 
 
+ENDS = {
+    "threads and exit functions": (
+        "import atexit, threading, time\n"
+        "atexit.register(print, 'last')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"
+        "print('main', end=' ')\n"
+    ),
+    "a pool": "import concurrent.futures as f; f.ThreadPoolExecutor(1).submit(print, 'pooled')",
+    "a reason": "import sys; print('out'); sys.exit('a reason')",
+    "nothing": "import sys; sys.exit()",
+    "a large code": "import sys; sys.exit(259)",
+    "a negative code": "import sys; sys.exit(-1)",
+    "a closed stream": "import sys; print('out'); sys.stdout.close()",
+}
+
+
+@pytest.mark.parametrize("program", ENDS.values(), ids=ENDS)
+def test_it_ends_as_a_process_of_its_own_would(server: ForkServer, tmp_path: Path, program: str) -> None:
+    plain = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    forked = server.run(program, folder=tmp_path)
+    assert (forked.returncode, forked.stdout, forked.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
 def test_a_signal_ends_it(server: ForkServer, tmp_path: Path, number: int, code: int) -> None:
     program = server.start("import time; print('ready', flush=True); time.sleep(60)", folder=tmp_path)
