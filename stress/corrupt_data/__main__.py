@@ -10,6 +10,7 @@ all. One process tries all. Exits with 1 where there are findings.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import re
@@ -102,6 +103,8 @@ def corrupt_job(job: SmallJob, data_sets: Path, every: int, seconds: int) -> Non
             shutil.copytree(work / "whole", data, symlinks=True)
             corruption.apply(data, Random(number))
             found = judged(corruption, {**config, "CUSTOM_DATASET_PATH": str(data)}, seconds)
+            if number == 0:
+                gc.freeze()  # Every training makes a collection, which would go through all that is imported by now.
             print(json.dumps({"job": job.name, **found}), flush=True)
 
 

@@ -15,14 +15,13 @@ from .seq2seq_models import SENTENCES, bart, bert2bert
 Keys = dict[str, Any]
 
 
-@pytest.fixture
-def keys(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> Keys:
-    """A config of text_classification on the small encoder: 4 steps of 16."""
+@pytest.fixture(scope="session")
+def small(tiny_encoder: Path, inbox: Path) -> Keys:
+    """A config of text_classification on the small encoder, without OUTPUT_DIR: 4 steps of 16."""
     return {
         "TASK": "text_classification",
         "MODEL_PATH": str(tiny_encoder),
         "CUSTOM_DATASET_PATH": str(inbox),
-        "OUTPUT_DIR": str(tmp_path / "run"),
         "MAX_TRAIN_SAMPLES": 64,
         "MAX_EVAL_SAMPLES": 32,
         "EPOCHS": 1,
@@ -30,6 +29,12 @@ def keys(tiny_encoder: Path, inbox: Path, tmp_path: Path) -> Keys:
         "NUM_WORKERS": 0,
         "SAVE_METHOD": "safetensors",
     }
+
+
+@pytest.fixture
+def keys(small: Keys, tmp_path: Path) -> Keys:
+    """That config with a folder of the test's own."""
+    return {**small, "OUTPUT_DIR": str(tmp_path / "run")}
 
 
 @pytest.fixture

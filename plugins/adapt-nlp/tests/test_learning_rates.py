@@ -41,7 +41,9 @@ def steps() -> Iterator[list[float]]:
     [
         ({}, _linear),
         ({"SCHEDULER_TYPE": "constant", "WARMUP_ITERS": 4}, lambda k: 1.0),
+        ({"SCHEDULER_TYPE": "constant_with_warmup"}, lambda k: 1.0),
         ({"SCHEDULER_TYPE": "constant_with_warmup", "WARMUP_ITERS": 4}, lambda k: min(k / 4, 1)),
+        ({"SCHEDULER_TYPE": "constant_with_warmup", "WARMUP_ITERS": 4, "WARMUP_RATIO": 0.9}, lambda k: min(k / 4, 1)),
         ({"SCHEDULER_TYPE": "linear", "WARMUP_ITERS": 4}, lambda k: k / 4 if k < 4 else (8 - k) / 4),
         ({"SCHEDULER_TYPE": "linear", "WARMUP_RATIO": 0.5}, lambda k: k / 4 if k < 4 else (8 - k) / 4),
         ({"SCHEDULER_TYPE": "cosine"}, _cosine),

@@ -1,4 +1,7 @@
-"""Each optimizer and schedule is the one that trains, with its numbers, and each step has its rate."""
+"""Each optimizer is the one that trains, with its numbers; a warm-up without end or effect is told.
+
+The rate of each step is tested in test_learning_rates.py.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,6 @@ import pytest
 import torch
 
 from .test_training_parameters import Run, metric_lines
-
-
-def learning_rates(run: Run, folder: Path, **changes: Any) -> list[float]:
-    """The learning rate of each step."""
-    run(DO_EVAL=False, INTERVAL="no", LOGGING_STEPS=1, OUTPUT_DIR=str(folder), **changes)
-    return [line["learning_rate"] for line in metric_lines(folder, "train")]
 
 
 @pytest.fixture
@@ -67,30 +64,6 @@ def test_the_optimizer_gets_its_numbers(optimizer_of: Any) -> None:
     assert {group["initial_lr"] for group in groups} == {0.002}
 
 
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        ("linear", [1.0, 0.75, 0.5, 0.25]),
-        ("constant", [1.0, 1.0, 1.0, 1.0]),
-        ("cosine", [1.0, 0.853553, 0.5, 0.146447]),
-        ("cosine_with_restarts", [1.0, 0.853553, 0.5, 0.146447]),
-        ("polynomial", [1.0, 0.75, 0.5, 0.25]),
-        ("constant_with_warmup", [1.0, 1.0, 1.0, 1.0]),
-    ],
-)
-def test_each_schedule_gives_its_learning_rates(run: Run, tmp_path: Path, schedule: str, expected: list[float]) -> None:
-    rates = learning_rates(run, tmp_path / "run", SCHEDULER_TYPE=schedule, LR=0.01)
-    assert [rate / 0.01 for rate in rates] == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    "warmup", [{"WARMUP_RATIO": 0.5}, {"WARMUP_ITERS": 2}, {"WARMUP_ITERS": 2, "WARMUP_RATIO": 0.9}]
-)
-def test_warm_up_starts_low(run: Run, tmp_path: Path, warmup: dict[str, Any]) -> None:
-    rates = learning_rates(run, tmp_path / "run", SCHEDULER_TYPE="constant_with_warmup", LR=0.01, **warmup)
-    assert rates == pytest.approx([0.0, 0.005, 0.01, 0.01])
-
-
 EACH_STEP = {"DO_EVAL": False, "INTERVAL": "no", "LOGGING_STEPS": 1, "LR": 0.01}
 
 
@@ -105,11 +78,6 @@ def test_a_warm_up_that_the_run_does_not_end_is_told(run: Run, tmp_path: Path, w
         f"{key}: the learning rate warms up for {lasting} steps, and the run has 4: it ends at {3 / lasting:.2g} of "
         f"LR. Lower {key}."
     ]
-
-
-def test_a_warm_up_under_accumulation_counts_optimizer_steps(run: Run, tmp_path: Path) -> None:
-    parts = {"BATCH_SIZE": 4, "GRADIENT_ACCUMULATION_STEPS": 4, "SCHEDULER_TYPE": "linear", "LR": 0.01}
-    assert learning_rates(run, tmp_path / "run", WARMUP_ITERS=2, **parts) == pytest.approx([0.0, 0.005, 0.01, 0.005])
 
 
 def test_a_warm_up_of_a_constant_rate_is_told_to_be_without_effect(run: Run, tmp_path: Path) -> None:

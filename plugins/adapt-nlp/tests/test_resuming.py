@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+import adapt_core
 from adapt_core.errors import InputError
 
 from .test_training_parameters import Run, equal, metric_lines
+
+Keys = dict[str, Any]
 
 
 class Stopped(Exception):
@@ -37,29 +41,36 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return after
 
 
-@pytest.mark.parametrize("stop_after", [3, 5, 7])
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"GROUP_BY_LENGTH": True}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}],
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"GROUP_BY_LENGTH": True}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}],
     ids=["plain", "grouped", "best"],
 )
-def test_a_resumed_run_equals_one_that_was_never_interrupted(
-    run: Run,
-    tmp_path: Path,
-    tiny_encoder: Path,
-    cut_off: Callable[[int], None],
-    monkeypatch: pytest.MonkeyPatch,
-    stop_after: int,
-    settings: dict[str, Any],
-) -> None:
-    import shutil
-
-    dropout = tmp_path / "dropout"
+def common(request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Settings of runs of 8 steps with dropout."""
+    dropout = tmp_path_factory.mktemp("model") / "dropout"
     shutil.copytree(tiny_encoder, dropout)
     config = json.loads((dropout / "config.json").read_text())
     (dropout / "config.json").write_text(json.dumps({**config, "hidden_dropout_prob": 0.2}))
-    common = {"MODEL_PATH": str(dropout), "EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, **settings}
-    whole = run(**common, OUTPUT_DIR=str(tmp_path / "whole"))
+    return {"MODEL_PATH": str(dropout), "EPOCHS": 2, "INTERVAL": "steps", "INTERVAL_STEPS": 2, **request.param}
+
+
+@pytest.fixture(scope="module")
+def whole(small: Keys, common: Keys, tmp_path_factory: pytest.TempPathFactory) -> adapt_core.RunResult:
+    """A run that is never interrupted."""
+    return adapt_core.run({**small, **common, "OUTPUT_DIR": str(tmp_path_factory.mktemp("whole") / "run")})
+
+
+@pytest.mark.parametrize("stop_after", [3, 5, 7])
+def test_a_resumed_run_equals_one_that_was_never_interrupted(
+    run: Run,
+    common: Keys,
+    whole: adapt_core.RunResult,
+    tmp_path: Path,
+    cut_off: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: int,
+) -> None:
     with monkeypatch.context():
         cut_off(stop_after)
         with pytest.raises(Stopped):
@@ -71,7 +82,7 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(
     assert f"(step {stop_after // 2 * 2})" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert resumed.metrics == whole.metrics
     assert equal(
-        load_file(tmp_path / "whole" / "model" / "model.safetensors"),
+        load_file(Path(whole.output_dir) / "model" / "model.safetensors"),
         load_file(tmp_path / "run" / "model" / "model.safetensors"),
     )
     steps = [(line["phase"], line["step"]) for line in metric_lines(tmp_path / "run", "eval")]

@@ -12,25 +12,36 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import adapt_core
 from adapt_core.errors import InputError
 
 Run = Callable[..., Any]
+Weights = dict[str, torch.Tensor]
+QUIET = {"DO_EVAL": False, "INTERVAL": "no"}
 
 
 @pytest.fixture
-def weights(run: Run, tmp_path: Path) -> Callable[..., dict[str, torch.Tensor]]:
+def weights(run: Run, tmp_path: Path) -> Callable[..., Weights]:
     """The final weights of a run with changes."""
     count = iter(range(100))
 
-    def of(**changes: Any) -> dict[str, torch.Tensor]:
+    def of(**changes: Any) -> Weights:
         folder = tmp_path / f"weights-{next(count)}"
-        run(**{"DO_EVAL": False, "INTERVAL": "no", **changes, "OUTPUT_DIR": str(folder)})
+        run(**{**QUIET, **changes, "OUTPUT_DIR": str(folder)})
         return load_file(folder / "model" / "model.safetensors")
 
     return of
 
 
-def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+@pytest.fixture(scope="module")
+def unchanged(small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """The final weights of that run without changes, made once."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    adapt_core.run({**small, **QUIET, "OUTPUT_DIR": str(folder / "run")})
+    return load_file(folder / "run" / "model" / "model.safetensors")
+
+
+def equal(one: Weights, other: Weights) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -42,8 +53,8 @@ def metric_lines(folder: Path, phase: str) -> list[dict[str, Any]]:
 # --- what changes the weights ------------------------------------------------------------------------------------
 
 
-def test_the_same_config_gives_the_same_weights_bit_for_bit(weights: Any) -> None:
-    assert equal(weights(), weights())
+def test_the_same_config_gives_the_same_weights_bit_for_bit(unchanged: Weights, weights: Any) -> None:
+    assert equal(unchanged, weights())
 
 
 @pytest.mark.parametrize(
@@ -71,8 +82,10 @@ def test_the_same_config_gives_the_same_weights_bit_for_bit(weights: Any) -> Non
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_parameter_of_the_arithmetic_changes_the_weights(weights: Any, change: dict[str, Any]) -> None:
-    assert not equal(weights(), weights(**change))
+def test_a_parameter_of_the_arithmetic_changes_the_weights(
+    unchanged: Weights, weights: Any, change: dict[str, Any]
+) -> None:
+    assert not equal(unchanged, weights(**change))
 
 
 def test_accumulated_batches_give_the_weights_of_one_large_batch(weights: Any) -> None:
@@ -88,12 +101,14 @@ def test_accumulated_batches_give_the_weights_of_one_large_batch(weights: Any) -
     [{"NUM_WORKERS": 2}, {"GRADIENT_CHECKPOINTING": True}, {"LOGGING_STEPS": 1}, {"INTERVAL": "epoch"}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_parameter_beside_the_arithmetic_leaves_the_weights_alone(weights: Any, change: dict[str, Any]) -> None:
-    assert equal(weights(), weights(**change))
+def test_a_parameter_beside_the_arithmetic_leaves_the_weights_alone(
+    unchanged: Weights, weights: Any, change: dict[str, Any]
+) -> None:
+    assert equal(unchanged, weights(**change))
 
 
-def test_evaluation_before_and_while_training_leaves_the_weights_alone(weights: Any) -> None:
-    assert equal(weights(), weights(DO_EVAL=True, INTERVAL="steps", INTERVAL_STEPS=1))
+def test_evaluation_before_and_while_training_leaves_the_weights_alone(unchanged: Weights, weights: Any) -> None:
+    assert equal(unchanged, weights(DO_EVAL=True, INTERVAL="steps", INTERVAL_STEPS=1))
 
 
 # --- precision and devices ---------------------------------------------------------------------------------------
