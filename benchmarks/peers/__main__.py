@@ -7,9 +7,10 @@ Both sides run as whole processes with the same model, data, seed, phases, worke
 core each, the cores swapped from pair to pair: so both meet the same changes of the machine's speed. With --in-turn one
 runs after the other, each with the whole machine. The first pair warms the file system and the tokenized data of both,
 and gives no ratio. For each job prints one JSON object: the greatest difference of any loss and metric (of values above
-1 as a share), and adapt over plain as median, least and greatest over the pairs: samples a second of the training
-phase, seconds from the start of the process to the end of the first training step, seconds of an evaluation, wall time
-of the process, of it what is not training (imports, data, first evaluation, saving), and peak memory.
+1 as a share), but not for jobs "by default", where each side takes the rows in its own order; and adapt over plain as
+median, least and greatest over the pairs: samples a second of the training phase, seconds from the start of the process
+to the end of the first training step, seconds of an evaluation, wall time of the process, of it what is not training
+(imports, data, first evaluation, saving), and peak memory.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
                 number,
             )
             (ours, our_seconds), (plain, plain_seconds) = both
-            greatest = max(greatest, difference(ours, losses(folder), plain))
+            if job.equal:
+                greatest = max(greatest, difference(ours, losses(folder), plain))
             if number:
                 beside = our_seconds - ours["train_seconds"], plain_seconds - plain["train_seconds"]
                 for figure, ratio in {
@@ -76,10 +78,11 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
                 shutil.rmtree(finished)
     return {
         "pairs": pairs,
-        "losses_compared": len(plain["losses"]),
-        "greatest_difference": greatest,
+        "losses_compared": len(plain["losses"]) if job.equal else 0,
+        "greatest_difference": greatest if job.equal else None,
         "before": plain["before"],
         "after": plain["after"],
+        "after_adapt": ours["metrics"]["after"],
         **{name: spread(values) for name, values in ratios.items()},
         "versions": ours["versions"],
     }

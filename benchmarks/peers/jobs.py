@@ -52,6 +52,7 @@ class Job:
         lr, batch_size, max_train, max_eval: the same on both sides.
         keys: what else adapt's config holds.
         settings: what else the plain script is given.
+        equal: whether both sides take the same rows at each step, so that every loss and metric is compared.
     """
 
     data: str
@@ -63,6 +64,7 @@ class Job:
     max_eval: int
     keys: Mapping[str, Any]
     settings: Mapping[str, Any]
+    equal: bool = True
 
     def config(self, model: str, data: Path, folder: Path) -> dict[str, Any]:
         """Return adapt's config."""
@@ -94,6 +96,12 @@ class Job:
         }
 
 
+def _by_default(job: Job) -> Job:
+    """Return a job whose rows come in the order of each side's defaults: adapt's by length, the script's at random."""
+    keys = {key: value for key, value in job.keys.items() if key != "GROUP_BY_LENGTH"}
+    return attrs.evolve(job, keys=keys, equal=False)
+
+
 def _tagging(subtask: str, data: str, column: str) -> Job:
     return Job(
         data=data,
@@ -101,32 +109,40 @@ def _tagging(subtask: str, data: str, column: str) -> Job:
         lr=3e-4,
         max_train=480,
         max_eval=160,
-        keys={"TASK": "text_classification", "subtask": subtask},
+        keys={"TASK": "text_classification", "subtask": subtask, "GROUP_BY_LENGTH": False},
         settings={"column": column},
     )
 
 
+_CLASSES = Job(
+    data="ag_news",
+    plain="text_classification",
+    lr=1e-4,
+    max_train=320,
+    max_eval=96,
+    keys={"TASK": "text_classification", "max_seq_length": 128, "GROUP_BY_LENGTH": False},
+    settings={"max_length": 128},
+)
+_ENTITIES = _tagging("ner", "wnut17", "ner_tags")
+_PARTS_OF_SPEECH = _tagging("pos", "conll2000", "pos_tags")
+
+
 JOBS: dict[str, Job] = {
-    "text_classification": Job(
-        data="ag_news",
-        plain="text_classification",
-        lr=1e-4,
-        max_train=320,
-        max_eval=96,
-        keys={"TASK": "text_classification", "max_seq_length": 128},
-        settings={"max_length": 128},
-    ),
+    "text_classification": _CLASSES,
+    "text_classification, by default": _by_default(_CLASSES),
     "text_classification, last_layer": Job(
         data="ag_news",
         plain="text_classification",
         lr=1e-2,
         max_train=640,
         max_eval=96,
-        keys={"TASK": "text_classification", "max_seq_length": 128, "method": "last_layer", "FROZEN_DROPOUT": True},
+        keys={**_CLASSES.keys, "method": "last_layer", "FROZEN_DROPOUT": True},
         settings={"max_length": 128, "last_layer": True},
     ),
-    "ner": _tagging("ner", "wnut17", "ner_tags"),
-    "pos": _tagging("pos", "conll2000", "pos_tags"),
+    "ner": _ENTITIES,
+    "ner, by default": _by_default(_ENTITIES),
+    "pos": _PARTS_OF_SPEECH,
+    "pos, by default": _by_default(_PARTS_OF_SPEECH),
     "chunk": _tagging("chunk", "conll2000", "chunk_tags"),
     "question_answering": Job(
         data="xquad_en",

@@ -26,7 +26,7 @@ from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
 from adapt_core.hf.loop.output_layer import deferred_logits
-from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, lengths_of, longest_first
 from adapt_core.nn.weight_decay import decaying
 from adapt_core.run_folder.checkpoints import claim_checkpoint
 
@@ -40,7 +40,7 @@ def instrumented(trainer_class: type) -> type:
 
     In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
     are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
-    `order` its order of rows (by length, where training groups by length, else None), to match predictions with rows.
+    `order` its order of rows (by length, None where all are of one length), to match predictions with rows.
     Checkpoints use the model's own parameter names: transformers would write the published names of models that it
     renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
 
@@ -113,16 +113,23 @@ def instrumented(trainer_class: type) -> type:
             names = decaying(model)
             return [name for name in super().get_decay_parameter_names(model) if name in names]
 
-        def _get_train_sampler(self, *args: object, **kwargs: object) -> Sampler[int] | None:
-            sampler: Sampler[int] | None = super()._get_train_sampler(*args, **kwargs)
-            if isinstance(sampler, LengthGroupedSampler):
-                return ResumableLengthGroupedSampler(sampler.lengths, sampler.batch_size, self.args.world_size)
-            return sampler
+        def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+            rows = self.train_dataset if train_dataset is None else train_dataset
+            lengths = lengths_of(rows) if self.args.train_sampling_strategy == "group_by_length" else None
+            if lengths is None:
+                sampler: Sampler[int] | None = super()._get_train_sampler(train_dataset)
+                if not isinstance(sampler, LengthGroupedSampler):
+                    return sampler
+                lengths = sampler.lengths
+            of_step = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            return ResumableLengthGroupedSampler(lengths, of_step, self.args.world_size)
 
         def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int] | list[int] | None:
-            sampler: Sampler[int] | None = super()._get_eval_sampler(eval_dataset)
-            # Drawn once: the sampler reads the length of every row to draw it.
-            self.order = list(sampler) if isinstance(sampler, LengthGroupedSampler) else None
+            lengths = lengths_of(eval_dataset)
+            sampler: Sampler[int] | None = None if lengths else super()._get_eval_sampler(eval_dataset)
+            if isinstance(sampler, LengthGroupedSampler):
+                lengths = sampler.lengths
+            self.order = longest_first(lengths) if lengths else None
             return self.order or sampler
 
         def _items(self, batch: Mapping[str, Any]) -> torch.Tensor:

@@ -43,6 +43,7 @@ def adapt_tasks() -> list[TaskSpec]:
             library="transformers",
             metrics={**names.ENTITIES, **names.CLASSIFICATION},  # both have accuracy, and entities' f1 is before it
             bounds=dict.fromkeys([*names.CLASSIFICATION, *names.ENTITIES], names.SHARE),
+            core_defaults={"GROUP_BY_LENGTH": True},
         ),
         TaskSpec(
             name="question_answering",
