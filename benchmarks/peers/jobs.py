@@ -153,6 +153,7 @@ JOBS: dict[str, Job] = {
         keys={"TASK": "question_answering", "max_length": 256},
         settings={"max_length": 256},
     ),
+    # Both show three texts before and after, as adapt's report does: the same phases on both sides.
     "text_generation, packed": Job(
         data="tinyshakespeare",
         plain="text_generation",
@@ -162,7 +163,7 @@ JOBS: dict[str, Job] = {
         max_train=40,
         max_eval=6,
         keys={"TASK": "text_generation", "method": "full"},
-        settings={"packing": True, "max_length": 512},
+        settings={"packing": True, "max_length": 512, "shown": 3},
     ),
     "text_generation, padded": Job(
         data="tinyshakespeare",
@@ -173,7 +174,6 @@ JOBS: dict[str, Job] = {
         max_train=40,
         max_eval=6,
         keys={"TASK": "text_generation", "method": "full", "packing": False},
-        # Three texts before and after, as adapt's report shows them: the same phases on both sides.
         settings={"packing": False, "max_length": 512, "shown": 3},
     ),
     "summarization": Job(
