@@ -106,7 +106,12 @@ def instrumented(trainer_class: type) -> type:
         def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
             self.prepare_evaluation()
             broadcast_batch_norm_buffers(self.model, self.args.world_size)
-            metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            loaders = self.accelerator._dataloaders
+            before = len(loaders)
+            try:
+                metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+            finally:
+                del loaders[before:]  # accelerate would keep the loader of each evaluation, with its view of the rows
             return metrics
 
         def get_decay_parameter_names(self, model: nn.Module) -> list[str]:

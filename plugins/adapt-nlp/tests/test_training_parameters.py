@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader
 
 import adapt_core
 from adapt_core.errors import InputError
+from adapt_core.hf.loop.callbacks import MetricsCallback
 
 Run = Callable[..., Any]
 Weights = dict[str, torch.Tensor]
@@ -77,7 +80,7 @@ def test_the_same_config_gives_the_same_weights_bit_for_bit(unchanged: Weights, 
         {"WARMUP_ITERS": 2},
         {"GRADIENT_ACCUMULATION_STEPS": 2},
         {"BF16": True},
-        {"GROUP_BY_LENGTH": True},
+        {"GROUP_BY_LENGTH": False},
         {"MAX_TRAIN_SAMPLES": 48},
     ],
     ids=lambda change: next(iter(change)),
@@ -206,3 +209,19 @@ def test_a_checkpoint_does_not_grow_with_the_steps_that_are_logged(run: Run, tmp
     states = [tmp_path / "run" / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json" for step in (2, 4)]
     assert [json.loads(state.read_text(encoding="utf-8"))["log_history"] for state in states] == [[], []]
     assert [line["step"] for line in metric_lines(tmp_path / "run", "train")] == [1, 2, 3, 4]
+
+
+def test_evaluations_leave_no_loader_behind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """accelerate keeps every loader that it prepares, and transformers prepares one for each evaluation."""
+    kept = []
+    on_evaluate = MetricsCallback.on_evaluate
+
+    def count(self: MetricsCallback, *args: Any, **kwargs: Any) -> None:
+        gc.collect()
+        kept.append(sum(isinstance(held, DataLoader) for held in gc.get_objects()))
+        on_evaluate(self, *args, **kwargs)
+
+    monkeypatch.setattr(MetricsCallback, "on_evaluate", count)
+    run(INTERVAL="steps", INTERVAL_STEPS=1, MAX_STEPS=4)
+    assert len(kept) >= 5
+    assert kept[1] == kept[-2]
