@@ -40,7 +40,8 @@ def longest_first(lengths: list[int]) -> list[int] | None:
     """
     if min(lengths) == max(lengths):
         return None
-    return numpy.argsort(-numpy.asarray(lengths), kind="stable").tolist()
+    order: list[int] = numpy.argsort(-numpy.asarray(lengths), kind="stable").tolist()
+    return order
 
 
 class ResumableLengthGroupedSampler(LengthGroupedSampler):
