@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
-from stress.scale.figures import after_training, findings, first_step, quickest, slope, steps_a_second, trained
+from stress.scale.figures import after_training, findings, first_step, pieces, quickest, slope, steps_a_second, trained
 from stress.scale.jobs import JOBS
 from stress.scale.page import with_table
 from stress.scale.watch import Look
@@ -45,6 +46,13 @@ def test_speed_is_in_seconds_of_the_process() -> None:
     assert steps_a_second(slower[:40]) > 1.5 * steps_a_second(slower[-40:])
 
 
+def test_a_machine_that_became_slower_is_not_a_run_that_did() -> None:
+    """Twice the seconds of the process where the fixed piece of work takes twice as long are no more work."""
+    slowed = [attrs.evolve(look, seconds=2 * look.seconds, piece_seconds=2.0) for look in looks()]
+    assert steps_a_second(slowed) * pieces(slowed) == pytest.approx(steps_a_second(looks()) * pieces(looks()))
+    assert quickest([slowed]) == (2 * first_step(looks()), first_step(looks()))
+
+
 def test_training_is_from_the_first_step_to_the_last() -> None:
     before = [Look(step=0, seconds=0.5, own_mib=1, disk_mib=0)]
     after = [attrs_step(look, 10_000) for look in looks()[:3]]
@@ -55,8 +63,8 @@ def test_the_quicker_of_two_resumes_counts_and_one_that_finds_nothing_to_do_does
     def process(step: int, seconds: float) -> list[Look]:
         return [Look(step=step, seconds=seconds, own_mib=1, disk_mib=0)]
 
-    assert quickest([process(1, 9), process(1, 7), process(0, 3)]) == 7
-    assert math.isnan(quickest([process(0, 3)]))
+    assert quickest([process(1, 9), process(1, 7), process(0, 3)])[0] == 7
+    assert math.isnan(quickest([process(0, 3)])[0])
 
 
 def attrs_step(look: Look, step: int) -> Look:
@@ -76,10 +84,9 @@ GOOD = {
     "growth_mib_per_1000_steps": 0.01,
     "growth_error": 0.02,
     "grown_share": 0.001,
-    "steps_per_second_at_start": 50.0,
-    "steps_per_second_at_end": 49.0,
-    "resume_at_start_seconds": 20.0,
+    "speed_end_over_start": 0.98,
     "resume_at_end_seconds": 21.0,
+    "resume_end_over_start": 1.05,
     "checkpoints": 2,
     "report_mib": 0.5,
 }
@@ -89,8 +96,8 @@ GOOD = {
     ("change", "said"),
     [
         ({"growth_mib_per_1000_steps": 3.0, "grown_share": 0.2}, "memory grows"),
-        ({"steps_per_second_at_end": 20.0}, "slower at the end"),
-        ({"resume_at_end_seconds": 60.0}, "a resume near the end"),
+        ({"speed_end_over_start": 0.4}, "slower at the end"),
+        ({"resume_end_over_start": 3.0}, "a resume near the end"),
         ({"checkpoints": 9}, "9 checkpoints"),
         ({"report_mib": 7.5}, "the report has 7.5 MiB"),
     ],
@@ -122,4 +129,5 @@ def test_a_short_run_is_stopped_twice_resumed_and_measured(job: str, tmp_path: P
     assert found["checkpoints"] <= 2
     assert 0 < found["report_mib"] < 5
     assert found["first_step_seconds"] > 0
+    assert found["speed_end_over_start"] > 0
     assert found["resume_at_end_seconds"] > 0
