@@ -64,8 +64,8 @@ def cache_folder() -> Path:
 def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return a fingerprint of a tokenizer's behaviour. Take it before the tokenizer's first call.
 
-    It covers whatever shapes a row: the tokens, the special tokens, the chat template and its variables, the names of
-    the model's inputs, and the versions of the libraries.
+    It covers whatever shapes a row: the tokens, the special tokens and whether they are found in a text, the side that
+    is cut, the chat template and its variables, the names of the model's inputs, and the versions of the libraries.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     tokens = (
@@ -74,6 +74,8 @@ def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
     settings = {
         "class": type(tokenizer).__name__,
         "special tokens": tokenizer.special_tokens_map,
+        "splits special tokens": getattr(tokenizer, "split_special_tokens", False),
+        "sides": (tokenizer.truncation_side, tokenizer.padding_side),
         "chat template": tokenizer.chat_template,
         "model inputs": list(tokenizer.model_input_names),
         "versions": {name: version(name) for name in ("transformers", "tokenizers", "datasets")},

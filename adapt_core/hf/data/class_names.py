@@ -16,6 +16,9 @@ _SHOWN = 10
 def with_names_of_train(splits: dict[str, Dataset]) -> dict[str, Dataset]:
     """Renumber the classes of each split (features ClassLabel, and lists of them) as the training split has them.
 
+    Where one of the two has names for its numbers and the other has texts or plain numbers, the names stand in place
+    of the numbers: the number 1 of a list that begins with "2" is not the class "1".
+
     Raises:
         DataError: a split uses a class that the training split does not name.
     """
@@ -30,7 +33,24 @@ def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
         wanted, given = _names(feature), _names(rows.features.get(column))
         if wanted and given and wanted != given:
             rows = _cast(rows, column, given, wanted, split)
+        elif given and not wanted:
+            rows = _named(rows, column, given)
     return rows
+
+
+def _named(rows: Dataset, column: str, names: list[str]) -> Dataset:
+    """Return rows whose classes are texts in place of numbers."""
+    from datasets import List, Value
+
+    def name(value: object) -> object:
+        if isinstance(value, list):
+            return [name(item) for item in value]
+        return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+
+    text = Value("string")
+    feature = text if getattr(rows.features[column], "names", None) else List(text)
+    named = [name(value) for value in rows.with_format(None)[column]]
+    return rows.remove_columns(column).add_column(column, named, feature=feature)
 
 
 def _names(feature: FeatureType | None) -> list[str] | None:

@@ -32,6 +32,8 @@ def test_an_equal_tokenizer_has_the_same_key() -> None:
         {"chat_template": "{{ messages }}"},
         {"model_input_names": ["input_ids"]},
         {"extra_special_tokens": {"image_token": "<stop>"}},
+        {"truncation_side": "left"},
+        {"split_special_tokens": True},
     ],
     ids=lambda settings: next(iter(settings)),
 )

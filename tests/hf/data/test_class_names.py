@@ -44,10 +44,39 @@ def test_a_class_that_training_does_not_name_is_told(tmp_path: Path) -> None:
         load_raw(DataParams(custom_dataset_path=str(tmp_path / "saved")))
 
 
+@pytest.mark.parametrize(("lists", "kind"), [(False, "label"), (True, "tags")])
+def test_names_of_validation_alone_stand_in_place_of_its_numbers(tmp_path: Path, lists: bool, kind: str) -> None:
+    """Training has the classes as they are written, 1 and 2; the number 1 of validation's list is the class 1 there."""
+    (tmp_path / "train.jsonl").write_text(
+        "".join(f'{{"text": "a", "{kind}": {[value] if lists else value}}}\n' for value in (1, 2))
+    )
+    names = datasets.ClassLabel(names=["2", "1"])
+    feature = datasets.List(names) if lists else names
+    rows = datasets.Dataset.from_dict({"text": ["a", "a"], kind: [[1], [0]] if lists else [1, 0]})
+    rows.cast_column(kind, feature).to_parquet(str(tmp_path / "validation.parquet"))
+    found = load_raw(DataParams(custom_dataset_path=str(tmp_path)))["validation"][kind][:]
+    assert found == ([["1"], ["2"]] if lists else ["1", "2"])
+
+
 def test_text_and_numbers_name_the_same_class() -> None:
     labels = read_labels(datasets.Dataset.from_dict({"label": ["10", "9", "8"]}), "label")
     assert labels.names == ("8", "9", "10")
     assert [labels.find(value) for value in ("9", 9, 9.0, "09", None, 7)] == [1, 1, 1, None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "mixed"])
+def test_a_word_among_the_numbers_of_training_changes_no_class(tmp_path: Path, kind: str) -> None:
+    """Training has the labels 1, 2 and other, validation 1 and 2, which a reader would take for numbers there."""
+    for split, labels in (("train", ["1", "2", "other"]), ("validation", ["1", "2"])):
+        if kind == "csv" or (kind == "mixed" and split == "train"):
+            (tmp_path / f"{split}.csv").write_text("label\n" + "".join(f"{label}\n" for label in labels))
+        else:
+            lines = (f'{{"label": {label if label.isdigit() else chr(34) + label + chr(34)}}}\n' for label in labels)
+            (tmp_path / f"{split}.jsonl").write_text("".join(lines))
+    splits = load_raw(DataParams(custom_dataset_path=str(tmp_path)))
+    labels = read_labels(splits["train"], "label")
+    assert labels.names == ("1", "2", "other")
+    assert [labels.find(value) for value in splits["validation"]["label"]] == [0, 1]
 
 
 def test_spellings_that_differ_in_white_space_are_said(caplog: pytest.LogCaptureFixture) -> None:

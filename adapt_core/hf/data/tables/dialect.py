@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,8 @@ import attrs
 from adapt_core.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DECLARED = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+"""A first line with the separator, as spreadsheets write and read it."""
 _ESCAPED = re.compile(r'\\(["\\])')
 _SAMPLE_ROWS = 200
 _CELL_SHOWN = 60
@@ -35,31 +38,41 @@ class Dialect:
         escaped: whether a backslash comes before quotes inside cells (and before backslashes), in place of a second
             quote.
         quoted: whether quotes surround cells; where False they are ordinary characters.
+        spaced: whether spaces behind a separator belong to it.
     """
 
     separator: str
     escaped: bool = False
     quoted: bool = True
+    spaced: bool = False
 
     def __str__(self) -> str:
         quotes = "" if self.quoted else ", quotes are text"
         escapes = ", quotes escaped by a backslash" if self.escaped else ""
-        return f"cells separated by {SEPARATORS[self.separator]}{escapes}{quotes}"
+        spaces = " and spaces" if self.spaced else ""
+        return f"cells separated by {SEPARATORS[self.separator]}{spaces}{escapes}{quotes}"
 
 
 def rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line that each row begins at (counted from 1) and its cells. Empty lines are passed over.
+    """Yield the line that each row begins at (counted from 1) and its cells.
+
+    Empty lines are passed over, and a first line that declares the separator (`sep=;`).
 
     Raises:
         DataError: naming the line, where the quotes do not close or the text is not UTF-8.
     """
     with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
+        first = next(file, "")
+        passed = 1 if _DECLARED.fullmatch(first) else 0
+        content = file if passed else chain([first] if first else [], file)
         # csv's own escape characters are not strict: text behind a closing quote would pass.
-        lines = (_ESCAPED.sub(_doubled, line) for line in file) if dialect.escaped else file
+        lines = (_ESCAPED.sub(_doubled, line) for line in content) if dialect.escaped else content
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
-        reader = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
+        reader = csv.reader(
+            lines, delimiter=dialect.separator, quoting=quoting, skipinitialspace=dialect.spaced, strict=True
+        )
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + passed
             try:
                 cells = next(reader)
             except StopIteration:
@@ -113,8 +126,16 @@ def recognise(path: Path) -> Dialect:
         DataError: naming the first line that no dialect explains.
     """
     plain = sampled(path)
-    first = fault(path, plain)
+    spaced = attrs.evolve(plain, spaced=True)
+    if _is_spaced(path, plain) and fault(path, spaced) is None:
+        return spaced
+    first, spread = _survey(path, plain)
     if first is None:
+        if spread is not None and fault(path, Dialect(plain.separator, quoted=False)) is None:
+            raise DataError(
+                f"{path}:{spread}: a quoted cell that begins here goes on over several lines, each of which would be a "
+                "row by itself. Double a quote that is text, or write the cell on one line."
+            )
         return plain
     for other in (Dialect(plain.separator, escaped=True), Dialect(plain.separator, quoted=False)):
         if fault(path, other) is None and (other.quoted or not _has_quoted_cells(path, other)):
@@ -122,10 +143,29 @@ def recognise(path: Path) -> Dialect:
     raise first
 
 
+def _is_spaced(path: Path, plain: Dialect) -> bool:
+    """Return whether a space stands behind every separator of the rows that can be read, also before quotes."""
+    seen = False
+    try:
+        for _, cells in rows(path, plain):
+            if not all(cell.startswith(" ") for cell in cells[1:] if cell):
+                return False
+            seen = seen or len(cells) > 1
+    except DataError:
+        pass  # a row that only spaces before quotes explain; `fault` decides
+    return seen
+
+
 def sampled(path: Path) -> Dialect:
     """Return the dialect that the first 200 rows show, as RFC 4180 quotes."""
-    preferred = "\t" if path.suffix.casefold() == ".tsv" else ","
+    preferred = _declared(path) or ("\t" if path.suffix.casefold() == ".tsv" else ",")
     return Dialect(_separator(path, [preferred, *(separator for separator in SEPARATORS if separator != preferred)]))
+
+
+def _declared(path: Path) -> str | None:
+    with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
+        found = _DECLARED.fullmatch(file.readline(len("sep=;\r\n")))
+    return found[1] if found and found[1] in SEPARATORS else None
 
 
 def _separator(path: Path, candidates: list[str]) -> str:
@@ -153,15 +193,24 @@ def _sample_widths(path: Path, dialect: Dialect) -> list[int]:
 
 def fault(path: Path, dialect: Dialect) -> DataError | None:
     """Return what keeps a file from being read in a dialect, or None."""
-    width = 0
+    return _survey(path, dialect)[0]
+
+
+def _survey(path: Path, dialect: Dialect) -> tuple[DataError | None, int | None]:
+    """Return the fault of a file, and where the first of several cells of a row goes over several lines."""
+    width, spread = 0, None
+    before: tuple[int, list[str]] = (0, [])
     try:
-        for line, cells in rows(path, dialect):
+        for line, cells in chain(rows(path, dialect), [(sys.maxsize, [])]):
+            if spread is None and line > before[0] + 1 and width > 1 and any("\n" in cell for cell in before[1]):
+                spread = before[0]
             width = width or len(cells)
-            if len(cells) != width:
-                return _wrong_width(path, line, cells, width)
+            if cells and len(cells) != width:
+                return _wrong_width(path, line, cells, width), spread
+            before = (line, cells)
     except DataError as error:
-        return error
-    return None
+        return error, spread
+    return None, spread
 
 
 def _wrong_width(path: Path, line: int, cells: list[str], width: int) -> DataError:

@@ -34,6 +34,9 @@ def read(path: Path, content: str | bytes) -> dict[str, list[Any]]:
         ("days.csv", "d\n2024-01-05\n2020-01-01T10:00:00+02:00\n", {"d": ["2024-01-05", "2020-01-01T10:00:00+02:00"]}),
         ("lines.csv", 'text,label\n"two\nlines",x\n\nb,y\n', {"text": ["two\nlines", "b"], "label": ["x", "y"]}),
         ("doubled.csv", 'text,label\n"say ""hi"", then",x\n', {"text": ['say "hi", then'], "label": ["x"]}),
+        ("spaces.csv", "text, label\na, b\nc,d\n", {"text": ["a", "c"], "label": [" b", "d"]}),
+        ("index.csv", ",text\n0,a\n1,b\n", {"column_1": [0, 1], "text": ["a", "b"]}),
+        ("signs.csv", "a,b,c\n1_000,+5,٣\n", {"a": ["1_000"], "b": ["+5"], "c": ["٣"]}),
         ("bom.csv", "\ufefftext,label\na,b\n", {"text": ["a"], "label": ["b"]}),
         ("tabs.tsv", "text\tlabel\na, b\tc\n", {"text": ["a, b"], "label": ["c"]}),
         ("train[1].csv", "text\na\n", {"text": ["a"]}),
@@ -53,6 +56,9 @@ def test_cells_are_as_written(tmp_path: Path, name: str, content: str, columns: 
         ("a.csv", "text;n\nhallo, du;3,5\n", {"text": ["hallo, du"], "n": ["3,5"]}, "semicolons"),
         ("a.csv", "text|n\nb|c\n", {"text": ["b"], "n": ["c"]}, "vertical bars"),
         ("a.csv", 'text,n\n"a \\"b\\", c",x\n', {"text": ['a "b", c'], "n": ["x"]}, "escaped by a backslash"),
+        ("a.csv", 'text, n\nb, c\n"d, e", "f, g"\n', {"text": ["b", "d, e"], "n": ["c", "f, g"]}, "commas and spaces"),
+        ("a.csv", "sep=;\r\ntext;n\r\na,b;3,5\r\n", {"text": ["a,b"], "n": ["3,5"]}, "semicolons"),
+        ("a.csv", 'sep=\t\ntext\tn\n"a\tb"\tc\n', {"text": ["a\tb"], "n": ["c"]}, "tabs"),
         ("a.tsv", 'text\tn\n"stray\tx\nb\ty\n', {"text": ['"stray', "b"], "n": ["x", "y"]}, "quotes are text"),
     ],
 )  # fmt: skip
@@ -68,6 +74,8 @@ def test_another_dialect_is_recognised_and_logged(
     ("name", "content", "message"),
     [
         ("a.csv", "text,label\nhello, you,pos\nbye,neg\n", "a.csv:2: the row has 3 cells, the header 2"),
+        ("a.csv", 'text,label\nok,pos\n"good,pos\nbad",neg\n', "a.csv:3: a quoted cell that begins here goes on over"),
+        ("a.csv", "sep=;\ntext;label\na;b;c\n", "a.csv:3: the row has 3 cells, the header 2"),
         ("a.csv", "text,label\na,pos\nb\n", "a.csv:3: the row has 1 cell, the header 2"),
         ("a.csv", 'text,label\na,b\n"open, a,pos\nc,"d" e\n', "a.csv:3: the row has text behind a closing quote"),
         ("a.csv", "text,text\na,b\n", "a.csv:1: the header names the column 'text' twice"),
