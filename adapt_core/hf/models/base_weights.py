@@ -1,4 +1,7 @@
-"""What a checkpoint must hold: each tensor of the base model, in the shape of config.json. A head alone may be new."""
+"""What a checkpoint must hold: each tensor of the base model, in the shape of config.json.
+
+A head alone may be new, and not one that writes words: it was learned with the base.
+"""
 
 from __future__ import annotations
 
@@ -54,14 +57,16 @@ def require_base(
     """
     from adapt_core.nn.structure import find_head
 
-    head = tuple(f"{name}." for name in find_head(model))
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    words = tuple(f"{name}." for name, module in model.named_modules() if output is not None and module is output)
+    head = tuple(f"{name}." for name in find_head(model) if f"{name}." not in words)
     learned = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     patterns = list(allowed or ())
     lacking = sorted(
         name
         for name in absent
         if (name in learned or name.endswith(_STATISTICS))
-        and not name.startswith(head)
+        and (name.startswith(words) or not name.startswith(head))
         and not _OPTIONAL.search(name)
         and not any(fnmatchcase(name, pattern) for pattern in patterns)
     )

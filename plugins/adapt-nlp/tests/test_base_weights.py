@@ -64,6 +64,15 @@ def test_absent_layers_are_an_error(run: Run, base: Path) -> None:
         run(MODEL_PATH=str(base))
 
 
+def test_a_head_that_writes_words_is_part_of_the_base(run: Run, tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "llama"))
+    set_config(folder, tie_word_embeddings=False)
+    keys = {"TASK": "text_generation", "MODEL_PATH": str(folder), "max_seq_length": 32}
+    with pytest.raises(InputError, match=r"lack 1 tensors of LlamaForCausalLM.*: lm_head\.weight"):
+        run(**keys)
+    assert run(**keys, NEW_WEIGHTS=["lm_head.*"], **UNTRAINED).steps == 1
+
+
 def test_a_pooler_and_a_head_may_be_new(run: Run, base: Path) -> None:
     rewrite(base, lambda state: {name: tensor for name, tensor in state.items() if not name.startswith("pooler.")})
     assert run(MODEL_PATH=str(base), **UNTRAINED).steps == 1
