@@ -20,6 +20,7 @@ _PLACE = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", 
 _PREFIXED = re.compile(r"(?P<place>[BIMELSUW])[-_](?P<type>.+)", re.DOTALL)
 _SUFFIXED = re.compile(r"(?P<type>.+)[-_](?P<place>[BIMELSUW])", re.DOTALL)
 _BARE = re.compile(r"[BIMELSUW]")
+_SMALL = tuple(re.compile(pattern.pattern, pattern.flags | re.IGNORECASE) for pattern in (_PREFIXED, _SUFFIXED))
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +29,19 @@ def as_entity_tags(names: Iterable[str]) -> dict[str, str]:
     """Return each tag of a data set -> its meaning in B-, I-, E-, S- and O.
 
     Letters are read as places only where every tag but O has one in the same position, or where B or I do: otherwise
-    `E-mail` would be the end of a `mail`. Tags without a place make one entity of each run.
+    `E-mail` would be the end of a `mail`. Small letters (`b-per`, `o`) are places where every tag has one. Tags without
+    a place make one entity of each run.
 
     Args:
         names: all tags of a data set.
     """
     given = list(dict.fromkeys(names))
-    inside = [name for name in given if name != OUTSIDE]
+    outside = OUTSIDE if OUTSIDE in given else OUTSIDE.lower()
+    inside = [name for name in given if name != outside]
     if inside and all(_BARE.fullmatch(name) for name in inside):
-        return {name: OUTSIDE if name == OUTSIDE else f"{_PLACE[name]}-entity" for name in given}
+        return {name: OUTSIDE if name == outside else f"{_PLACE[name]}-entity" for name in given}
     pattern = _pattern(inside)
-    return {name: OUTSIDE if name == OUTSIDE else _entity_tag(name, pattern) for name in given}
+    return {name: OUTSIDE if name == outside else _entity_tag(name, pattern) for name in given}
 
 
 def _pattern(names: list[str]) -> re.Pattern[str] | None:
@@ -49,12 +52,16 @@ def _pattern(names: list[str]) -> re.Pattern[str] | None:
     for pattern in patterns:
         if any((found := pattern.fullmatch(name)) and found["place"] in "BI" for name in names):
             return pattern
+    for pattern in _SMALL:
+        found_places = [found["place"] for name in names if (found := pattern.fullmatch(name))]
+        if names and len(found_places) == len(names) and set("".join(found_places).upper()) & set("BI"):
+            return pattern
     return None
 
 
 def _entity_tag(name: str, pattern: re.Pattern[str] | None) -> str:
     found = pattern.fullmatch(name) if pattern else None
-    return f"{_PLACE[found['place']]}-{found['type']}" if found else f"I-{name}"
+    return f"{_PLACE[found['place'].upper()]}-{found['type']}" if found else f"I-{name}"
 
 
 def warn_of_runs(tags: Mapping[str, str]) -> None:
@@ -70,5 +77,5 @@ def warn_of_runs(tags: Mapping[str, str]) -> None:
             "count as one. B- and I- before the tags would keep them apart.",
             first_of(runs),
         )
-    if OUTSIDE not in tags:
+    if OUTSIDE not in tags.values():
         log.warning("no tag is %r: each word counts as part of an entity.", OUTSIDE)

@@ -30,11 +30,36 @@ FOUND = [("PER", "Ada Lovelace"), ("LOC", "Oslo"), ("LOC", "Rome")]
         (["PER-B", "PER-I", "LOC-B", "O", "LOC-B"], {"LOC-I"}),
         (["PER", "PER", "LOC", "O", "LOC"], {"ORG"}),
         (["B-PER", "I-PER", "LOC", "O", "LOC"], set()),
+        (["B-PER", "M-PER", "B-LOC", "O", "B-LOC"], {"E-PER", "S-LOC"}),
     ],
 )
 def test_every_scheme_spells_the_same_entities(tags: list[str], known: set[str]) -> None:
     entity_tags = as_entity_tags({*tags, *known})
     assert [(found["type"], found["text"]) for found in find_entities(WORDS, tags, entity_tags)] == FOUND
+
+
+@pytest.mark.parametrize(
+    ("tags", "known"),
+    [
+        (["b-per", "i-per", "b-loc", "o", "b-loc"], set()),
+        (["b_per", "i_per", "b_loc", "O", "b_loc"], {"i_loc"}),
+        (["per-b", "per-i", "loc-b", "o", "loc-b"], set()),
+    ],
+)
+def test_small_letters_are_places_where_every_tag_has_one(
+    tags: list[str], known: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    entity_tags = as_entity_tags({*tags, *known})
+    found = find_entities(WORDS, tags, entity_tags)
+    assert [(entity["type"].upper(), entity["text"]) for entity in found] == FOUND
+    warn_of_runs(entity_tags)
+    assert not caplog.records
+
+
+def test_small_letters_of_a_type_are_no_places() -> None:
+    names = as_entity_tags(["e-mail", "phone", "o"])
+    found = find_entities(["a@b", "12", "x"], ["e-mail", "phone", "o"], names)
+    assert [entity["type"] for entity in found] == ["e-mail", "phone"]
 
 
 def test_two_single_entities_side_by_side_stay_two() -> None:
