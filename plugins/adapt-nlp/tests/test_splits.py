@@ -27,15 +27,16 @@ def load(keys: dict[str, Any], **changes: Any) -> Any:
     return make_task(plan).load_data()
 
 
+@pytest.mark.parametrize("skip", [False, True])
 def test_a_test_split_with_labels_of_minus_one_is_left_out(
-    keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, skip: bool
 ) -> None:
     names = datasets.ClassLabel(names=["neg", "pos"])
     train = datasets.Dataset.from_dict(ROWS).cast_column("label", names)
     test = datasets.Dataset.from_dict({**ROWS, "label": [-1] * 20}).cast_column("label", names)
     splits = datasets.DatasetDict({"train": train, "validation": train, "test": test})
     splits.save_to_disk(str(tmp_path / "glue"))
-    data = load(keys, CUSTOM_DATASET_PATH=str(tmp_path / "glue"))
+    data = load(keys, CUSTOM_DATASET_PATH=str(tmp_path / "glue"), SKIP_BAD_ROWS=skip)
     assert data.test is None
     assert len(data.validation) == 20
     assert "the test split has no labels in column 'label', so it is left out" in caplog.text
@@ -75,15 +76,30 @@ def test_words_without_tags_are_left_out(
     assert "no labels in column 'ner_tags'" in caplog.text
 
 
-def test_a_sample_is_told_with_its_key(keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("task", ["summarization", "question_answering"])
+def test_a_sample_by_default_is_told_with_its_key(
+    keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, task: str
+) -> None:
     caplog.set_level(logging.INFO, "adapt_core")
-    rows = [{"document": f"film {number}", "summary": "a film"} for number in range(1200)]
+    answer = {"question": "what?", "answers": {"text": ["film"], "answer_start": [0]}}
+    rest = {"summary": "a film"} if task == "summarization" else answer
+    column = "document" if task == "summarization" else "context"
+    rows = [{column: f"film {number}", **rest} for number in range(3000)]
     for split in ("train", "validation"):
         (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    model = small_models.t5(tmp_path / "t5", ["a film"])
-    data = load(keys, TASK="summarization", MODEL_PATH=str(model), CUSTOM_DATASET_PATH=str(tmp_path))
-    assert len(data.train) == 1000
-    assert "train split: a sample of 1000 of 1200 rows is used (MAX_TRAIN_SAMPLES)" in caplog.text
+    changes: dict[str, Any] = {"max_length": 64, "doc_stride": 16}
+    if task == "summarization":
+        changes = {"MODEL_PATH": str(small_models.t5(tmp_path / "t5", ["a film"]))}
+    config = {key: value for key, value in keys.items() if not key.startswith("MAX_")}
+    plan = resolve(
+        RunConfig.read({**config, "TASK": task, "CUSTOM_DATASET_PATH": str(tmp_path), **changes}), Registry.discover()
+    )
+    data = make_task(plan).load_data()
+    texts = data.rows["train"][column][:]
+    assert len(data.rows["train"]) == 1000
+    assert texts != [f"film {number}" for number in range(1000)]
+    for split, key in (("train", "MAX_TRAIN_SAMPLES"), ("validation", "MAX_EVAL_SAMPLES")):
+        assert f"{split} split: a sample of 1000 of 3000 rows is used ({key})" in caplog.text
 
 
 def test_a_class_without_validation_rows_is_told(
