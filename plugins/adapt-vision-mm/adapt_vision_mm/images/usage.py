@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 READ_PHOTO = """\
-# As in training, photos are turned as their EXIF says, and transparency becomes white.
+# As in training, photos are turned as their EXIF says, grey of 16 bits becomes 8, and transparency becomes white.
 # from PIL import Image, ImageOps
-# photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGBA")
+# from numpy import asarray
+# photo = ImageOps.exif_transpose(Image.open("photo.jpg"))
+# photo = Image.fromarray((asarray(photo) / 257).round().astype("uint8")) if "16" in photo.mode else photo
+# photo = photo.convert("RGBA")
 # photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")"""
 """Comments that make `photo`, an image of Pillow in RGB."""

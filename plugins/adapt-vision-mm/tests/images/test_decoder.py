@@ -12,6 +12,7 @@ from PIL import Image
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.images.decoder import find_defect, read_rgb
+from adapt_vision_mm.images.usage import READ_PHOTO
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -56,6 +57,29 @@ def grey(value: int | float, dtype: str) -> Image.Image:
 )
 def test_each_mode_becomes_rgb(data: bytes, expected: tuple[int, ...]) -> None:
     assert colour(data) == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        (Image.effect_noise((8, 8), 80).convert("RGB"), "PNG"),
+        (Image.effect_noise((8, 8), 80), "PNG"),
+        (Image.effect_noise((8, 8), 80).convert("LA"), "PNG"),
+        (Image.new("RGBA", (8, 8), (200, 0, 0, 90)), "PNG"),
+        (Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"),
+        (Image.fromarray(numpy.arange(0, 65536, 1024, dtype="uint16").reshape(8, 8)), "PNG"),
+        (Image.fromarray(numpy.arange(0, 65536, 1024, dtype="uint16").reshape(8, 8)), "TIFF"),
+    ],
+    ids=["rgb", "grey", "grey-transparent", "half transparent", "cmyk", "16-bit-png", "16-bit-tiff"],
+)
+def test_the_lines_of_a_card_read_a_photo_as_adapt_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: Image.Image, kind: str
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(saved(image, kind))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Image.Image] = {}
+    exec(READ_PHOTO.replace("# ", "").partition("\n")[2], names)
+    assert numpy.array_equal(numpy.asarray(names["photo"]), numpy.asarray(read_rgb(tmp_path / "photo.jpg")))
 
 
 def test_a_photo_is_turned_as_its_exif_says() -> None:
