@@ -9,7 +9,6 @@ In the order of the flow:
     image_lists         text files with one image name per line
     mask_check          defects of polygons and RLE masks
     bad_rows            defects of a file, collected: an error, or counts of dropped rows
-    sides               left and right in the names of keypoints
     annotated_split     what every format is read into
     splits              all splits of a run, with the same classes in each
     metric_names        names of the metrics

@@ -40,6 +40,11 @@ class CocoResult(TypedDict):
     keypoints: NotRequired[list[float]]
 
 
+def one_line(name: str) -> str:
+    """Return the name of a class as text on one line: writers indent it, and break it between words."""
+    return " ".join(part for line in name.splitlines() if (part := line.strip()))
+
+
 @attrs.frozen(kw_only=True)
 class AnnotatedImage:
     """One image with its annotations.

@@ -9,8 +9,8 @@ _TAIL = 64
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""Suffixes that are tried where a format names images without one."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jfif", ".avif")
+"""Suffixes that are tried, in small and in capital letters, where a format names images without one."""
 
 
 def image_defect(path: Path) -> str | None:
@@ -71,7 +71,7 @@ def annotated_size(given: tuple[float, float], upright: tuple[int, int], stored:
 
 def find_image(folder: Path, name: str) -> Path | None:
     """Return the image of a name without suffix, or None if there is none."""
-    candidates = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
+    candidates = (folder / f"{name}{suffix}" for each in SUFFIXES for suffix in (each, each.upper()))
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 

@@ -22,6 +22,7 @@ from adapt_vision_mm.annotations.sources import (
     find_source,
     find_test_folder,
 )
+from adapt_vision_mm.images.sides import report_mirrored_classes
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
@@ -87,6 +88,8 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     if plan.data.max_eval_samples and "val" in found:
         found["val"] = sampled(found["val"], plan.data.max_eval_samples, seed)
     _warn_of_gaps(found["train"])
+    if plan.task.params.augment and plan.training.do_train:
+        report_mirrored_classes(found["train"].names, "augment")
     return found
 
 

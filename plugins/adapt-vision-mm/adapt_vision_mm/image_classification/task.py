@@ -23,6 +23,7 @@ from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.image_classification.processors import locate_processor
 from adapt_vision_mm.images.folders import find_split_folders
+from adapt_vision_mm.images.sides import mirrored_classes, report_mirrored_classes
 
 if TYPE_CHECKING:
     import torch
@@ -72,20 +73,24 @@ class ImageClassification(HubUpload):
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
         from adapt_vision_mm.image_classification.data import load_rows
         from adapt_vision_mm.image_classification.dataset import ImageDataset
+        from adapt_vision_mm.image_classification.transforms import unmirrored
 
         self.backend.check_model()
         if self.plan.training.group_by_length:
             log.info("GROUP_BY_LENGTH has no effect on images: all have one size.")
         rows = load_rows(self.plan)
-        transforms = self.transforms
+        train = self.transforms.train
+        if self.params.augmentation and "train" in rows.splits and mirrored_classes(rows.labels.names):
+            report_mirrored_classes(rows.labels.names, "augmentation")
+            train = unmirrored(train)
         splits: dict[str, ImageDataset] = {}
         for split in rows.splits:
             images, ids = rows.columns(split)
             if split == "train":
                 seed = self.plan.training.seed if self.params.augmentation else None
-                splits[split] = ImageDataset(images, ids, transforms.train, rows.base, seed)
+                splits[split] = ImageDataset(images, ids, train, rows.base, seed)
             else:
-                splits[split] = ImageDataset(images, ids, transforms.evaluate, rows.base)
+                splits[split] = ImageDataset(images, ids, self.transforms.evaluate, rows.base)
         return TaskData(
             train=splits.get("train"),
             validation=splits.get("validation"),

@@ -47,3 +47,11 @@ def augmented(size: tuple[int, int], interpolation: str, *rest: Callable[..., ob
     crop = RandomResizedCrop(size, interpolation=InterpolationMode(interpolation))
     transform: Transform = Compose([crop, RandomHorizontalFlip(), *rest])
     return transform
+
+
+def unmirrored(transform: Transform) -> Transform:
+    """Return what `augmented` returned, without its mirroring; other transforms stay as they are."""
+    if not isinstance(transform, Compose):
+        return transform
+    kept: Transform = Compose([step for step in transform.transforms if not isinstance(step, RandomHorizontalFlip)])
+    return kept

@@ -7,7 +7,7 @@ import logging
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import Category
-from adapt_vision_mm.annotations.sides import contradicted, mirrored, one_sided, opposites
+from adapt_vision_mm.images.sides import contradicted, mirrored, one_sided, opposites
 
 log = logging.getLogger(__name__)
 

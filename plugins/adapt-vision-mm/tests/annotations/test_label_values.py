@@ -47,12 +47,12 @@ def squares(*values: Any, mode: str = "L", background: Any = 0) -> Image.Image:
     return image
 
 
-def discs(method: Image.Resampling) -> list[Image.Image]:
-    """Maps of one disc, drawn at 192 pixels and resized to 96."""
+def discs(method: Image.Resampling, value: int = 255) -> list[Image.Image]:
+    """Maps of one disc of a value, drawn at 192 pixels and resized to 96."""
     found = []
     for number in range(3):
         image = Image.new("L", (192, 192))
-        ImageDraw.Draw(image).ellipse((30, 40, 130 + 10 * number, 150), fill=255)
+        ImageDraw.Draw(image).ellipse((30, 40, 130 + 10 * number, 150), fill=value)
         found.append(image.resize((96, 96), method))
     return found
 
@@ -63,6 +63,29 @@ def discs(method: Image.Resampling) -> list[Image.Image]:
 def test_a_map_resized_with_interpolation_is_refused(read: Read, method: Image.Resampling) -> None:
     with pytest.raises(DataError, match=r"resized with interpolation(.|\n)*nearest neighbour"):
         read(*discs(method), classes=["cup"])
+
+
+@pytest.mark.parametrize("value", [4, 9])
+def test_classes_that_interpolation_put_around_another_are_refused(read: Read, value: int) -> None:
+    """Around a disc of class 4 lie thin rings of 1, 2 and 3, which are classes of the list too."""
+    classes = [f"class {number}" for number in range(1, 10)]
+    with pytest.raises(DataError, match=r"resized with interpolation(.|\n)*nearest neighbour"):
+        read(*discs(Image.Resampling.BICUBIC, value), classes=classes)
+    assert [number for number, _ in read(*discs(Image.Resampling.NEAREST, value), classes=classes)] == [value] * 3
+
+
+def test_thin_classes_that_touch_others_are_no_interpolation(read: Read) -> None:
+    street = numpy.ones((40, 60), numpy.uint8)  # a road with a line on it, a pole before the sky, outlines to ignore
+    street[:20], street[:20, 30], street[30] = 2, 3, 4
+    street[19] = 255
+    found = read(*[Image.fromarray(street)] * 3, classes=["road", "sky", "pole", "line"])
+    assert sorted({number for number, _ in found}) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("mode", ["1", "RGB", "P"])
+def test_white_on_black_is_the_class_in_any_mode(read: Read, mode: str) -> None:
+    white = (255, 255, 255) if mode == "RGB" else 255
+    assert read(squares(white, white, mode=mode), classes=["cup"]) == [(1, 100.0), (1, 100.0)]
 
 
 def test_a_map_resized_to_the_nearest_neighbour_is_one_disc(read: Read) -> None:

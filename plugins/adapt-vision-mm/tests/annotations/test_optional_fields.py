@@ -101,10 +101,23 @@ def test_a_size_that_coco_leaves_out_is_the_file_s(written: Callable[..., Path],
     assert type(image.width) is int
 
 
+def test_a_file_with_a_byte_order_mark_is_read(written: Callable[..., Path]) -> None:
+    path = written()
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read(path).categories[0].name == "cup"
+
+
 def test_names_lose_the_white_space_around_them(written: Callable[..., Path]) -> None:
     category = {"name": "\n cup ", "keypoints": ["nose ", " ear"]}
     assert read(written(category=category)).categories[0].name == "cup"
     assert read(written(category=category)).categories[0].keypoints == ("nose", "ear")
+
+
+def test_folders_in_a_name_may_be_those_of_windows(written: Callable[..., Path], tmp_path: Path) -> None:
+    path = written(image={"file_name": "new\\a.png"})
+    (tmp_path / "new").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "new" / "a.png")
+    assert read(path).images[0].path == tmp_path / "new" / "a.png"
 
 
 def test_a_class_without_points_may_say_so_with_null(written: Callable[..., Path]) -> None:
@@ -132,6 +145,15 @@ VOC = """<annotation><filename>{filename}</filename><size><width>{width}</width>
 <bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>14</ymax></bndbox></object></annotation>"""
 
 
+def write_voc(root: Path, text: str, image: str = "a.jpg", **fields: str) -> None:
+    """Write an image and its XML file."""
+    for folder in ("Annotations", "JPEGImages"):
+        (root / folder).mkdir()
+    Image.new("RGB", (40, 30)).save(root / "JPEGImages" / image)
+    values = {"filename": image, "width": "40", "name": "cup", "difficult": "0", **fields}
+    (root / "Annotations" / "a.xml").write_text(text.format(**values), encoding="utf-8")
+
+
 @pytest.fixture
 def voc(tmp_path: Path) -> Callable[..., AnnotatedSplit]:
     """Reads a VOC folder with the images a, a_mirrored (50 x 30) and the XML files asked for."""
@@ -141,6 +163,8 @@ def voc(tmp_path: Path) -> Callable[..., AnnotatedSplit]:
             (tmp_path / folder).mkdir(exist_ok=True)
         for name, width in (("a", 40), ("a_mirrored", 50)):
             Image.new("RGB", (width, 30)).save(tmp_path / "JPEGImages" / f"{name}.jpg")
+        for file in (tmp_path / "Annotations").iterdir():
+            file.unlink()
         for name in names:
             values = {"filename": "a.jpg", "width": "0", "name": "cup", "difficult": "0", **fields}
             (tmp_path / "Annotations" / f"{name}.xml").write_text(VOC.format(**values), encoding="utf-8")
@@ -156,6 +180,19 @@ def test_the_name_of_an_xml_file_goes_before_what_it_says(
     assert [image.path.name for image in found.images] == ["a.jpg", "a_mirrored.jpg"]
     assert "1 XML files have a <filename> of another image" in caplog.text
     assert "a_mirrored.xml says a.jpg, and a_mirrored.jpg is read" in caplog.text
+
+
+def test_boxes_of_an_image_that_is_absent_do_not_land_on_another_s(voc: Callable[..., AnnotatedSplit]) -> None:
+    with pytest.raises(DataError, match="image 'gone': image is missing"):
+        voc(("a", "gone"))
+    assert [image.path.name for image in voc(("gone",), filename="a_mirrored.jpg").images] == ["a_mirrored.jpg"]
+
+
+@pytest.mark.parametrize("suffix", ["JPG", "Jpeg", "png", "PNG", "gif"])
+def test_an_image_is_found_whatever_its_suffix(tmp_path: Path, suffix: str) -> None:
+    write_voc(tmp_path, VOC, f"a.{suffix}", filename=f"a.{suffix}" if suffix == "Jpeg" else "")
+    [image] = pascal_voc.read(tmp_path, ["a"], None, "train.txt", skip=False).images
+    assert image.path.name == f"a.{suffix}"
 
 
 @pytest.mark.parametrize("filename", ["a.jpg", "a", "", " a.jpg\n", r"C:\pictures\a.jpg", "../JPEGImages/a.jpg"])
@@ -180,6 +217,7 @@ def test_a_width_of_voc_may_be_a_float_or_none(voc: Callable[..., AnnotatedSplit
 
 def test_the_name_of_a_class_of_voc_is_stripped(voc: Callable[..., AnnotatedSplit]) -> None:
     assert voc(name="\n cup ").names == ("cup",)
+    assert voc(name="\n coffee\n   cup\n").names == ("coffee cup",)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +235,12 @@ def test_a_field_of_voc_that_means_nothing_is_named(
 ) -> None:
     with pytest.raises(DataError, match=said):
         voc(**fields)
+
+
+def test_an_object_without_a_name_is_refused(tmp_path: Path) -> None:
+    write_voc(tmp_path, VOC.replace("<name>{name}</name>", ""))
+    with pytest.raises(DataError, match=r"a\.xml object 1: it has no <name>"):
+        pascal_voc.read(tmp_path, ["a"], None, "train.txt", skip=False)
 
 
 @pytest.mark.parametrize(

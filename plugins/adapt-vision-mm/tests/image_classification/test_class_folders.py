@@ -62,6 +62,36 @@ def test_max_samples_limit_the_rows(read: Run) -> None:
     assert counts(read(MAX_TRAIN_SAMPLES=10, MAX_EVAL_SAMPLES=5)) == {"train": 10, "validation": 5}
 
 
+@pytest.mark.parametrize(
+    ("split", "changes", "size"),
+    [("train", {"MAX_TRAIN_SAMPLES": 6}, 6), ("validation", {"MAX_EVAL_SAMPLES": 4}, 4)],
+)
+def test_a_sample_of_images_sorted_by_class_is_random_and_has_every_class(
+    read: Run, split: str, changes: dict[str, int], size: int
+) -> None:
+    every = read().splits[split]["image"][:]
+    one, again, other = (read(**changes, SEED=seed).splits[split] for seed in (1, 1, 2))
+    assert len(one) == size
+    assert set(one["label"]) == set(COLOURS)
+    assert one["image"][:] == again["image"][:] != other["image"][:]
+    assert every[:size] not in (one["image"][:], other["image"][:])
+
+
+def test_images_are_held_out_at_random(read: Run, copy: Path) -> None:
+    shutil.rmtree(copy / "val")
+    one, again, other = (
+        read(CUSTOM_DATASET_PATH=str(copy), DATA_SPLIT=0.25, SEED=seed).splits["validation"]["image"][:]
+        for seed in (1, 1, 2)
+    )
+    assert sorted(one) == sorted(again) != sorted(other)
+    for held in (one, other):
+        names = sorted(Path(path).parent.name for path in held)
+        assert names == sorted([*COLOURS] * 2)
+        last = {str(path) for name in COLOURS for path in sorted((copy / "train" / name).iterdir())[-2:]}
+        first = {str(path) for name in COLOURS for path in sorted((copy / "train" / name).iterdir())[:2]}
+        assert set(held) not in (first, last)
+
+
 def test_split_folders_with_loose_images_are_not_taken_for_classes(copy: Path) -> None:
     for image in sorted((copy / "train").rglob("*.jpg")):
         image.rename(copy / "train" / f"{image.parent.name}-{image.name}")

@@ -110,7 +110,7 @@ def test_image_size_and_augment_make_the_pipelines() -> None:
     assert pipelines.image_size(config, 320) == 320
     assert pipelines.image_size({}, None) == 640
     assert pipelines.testing(320, with_mask=False)[1]["scale"] == (320, 320)
-    assert "RandomFlip" in {step["type"] for step in pipelines.augmented(320, with_mask=False)}
+    assert "RandomFlip" in {step["type"] for step in pipelines.augmented(320, with_mask=False, mirrors=True)}
     assert "RandomFlip" not in {step["type"] for step in pipelines.plain(320, with_mask=False)}
 
 

@@ -16,7 +16,7 @@ from adapt_core.errors import DataError
 from adapt_core.plugin.registry import Registry
 
 from adapt_vision_mm.annotations.annotated_split import Category
-from adapt_vision_mm.annotations.sides import mirrored
+from adapt_vision_mm.images.sides import mirrored
 from adapt_vision_mm.pose_detection.data import PoseData
 from adapt_vision_mm.pose_detection.metainfo import metainfo
 from adapt_vision_mm.pose_detection.mirrored_points import may_mirror, swapped_points
@@ -38,6 +38,10 @@ MakePlan = Callable[..., Any]
         ("eyeL", "eyeR"),
         ("l-wing-tip", "r-wing-tip"),
         ("paw (L)", "paw (R)"),
+        ("lt_eye", "rt_eye"),
+        ("ear.lft", "ear.rgt"),
+        ("lEYE", "rEYE"),
+        ("handL2", "handR2"),
     ],
 )
 def test_a_pair_is_recognised_by_its_names(left: str, right: str) -> None:

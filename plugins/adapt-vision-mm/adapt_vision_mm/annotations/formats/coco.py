@@ -42,13 +42,13 @@ class CocoJson:
 
     def recognise(self, source: SplitSource) -> bool:
         """Return whether the annotation file is a JSON file."""
-        return source.file is not None and source.file.suffix == ".json"
+        return source.file is not None and source.file.suffix.casefold() == ".json"
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a file without annotations, as COCO's `image_info_test2017.json` is."""
         assert source.file is not None
         try:
-            data = json.loads(source.file.read_text(encoding="utf-8"))
+            data = json.loads(source.file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             return None
         if not isinstance(data, dict) or data.get("annotations") or not isinstance(data.get("images"), list):
@@ -120,7 +120,7 @@ def _guess_image_folder(source: SplitSource, file: Path) -> Path:
     """Return the first folder that holds the first image of the file."""
     root, split = source.root, source.split
     try:
-        name = str(json.loads(file.read_text(encoding="utf-8"))["images"][0]["file_name"])
+        name = str(json.loads(file.read_text(encoding="utf-8-sig"))["images"][0]["file_name"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return root  # `read` reports what is wrong with the file
     folders = [
@@ -134,12 +134,12 @@ def _guess_image_folder(source: SplitSource, file: Path) -> Path:
         file.parent,
         root,
     ]
-    return next((folder for folder in folders if os.path.isfile(folder / name)), folders[0])
+    return next((folder for folder in folders if os.path.isfile(_image_path(folder, name))), folders[0])
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write a byte order mark
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}. Write the file again.") from None
     for key in ("images", "annotations", "categories"):
@@ -163,7 +163,7 @@ def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[in
         if entry["id"] in found:
             rows.add("image id is repeated", row)
             continue
-        path = folder / str(entry["file_name"])
+        path = _image_path(folder, str(entry["file_name"]))
         reason = image_defect(path)
         if reason is not None:
             rows.add(reason, row)
@@ -178,6 +178,12 @@ def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[in
             id=entry["id"], path=path, width=width, height=height, as_stored=(width, height) != upright
         )
     return found
+
+
+def _image_path(folder: Path, name: str) -> Path:
+    """Return the file of a `file_name`, also where Windows wrote the folders in it."""
+    path = folder / name
+    return path if os.path.isfile(path) or "\\" not in name else folder / name.replace("\\", "/")
 
 
 def _annotation_defect(

@@ -12,10 +12,10 @@ from typing import Any, TypeGuard
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.annotations.annotated_split import Category
+from adapt_vision_mm.annotations.annotated_split import Category, one_line
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size
 from adapt_vision_mm.annotations.mask_check import is_number
-from adapt_vision_mm.annotations.sides import contradicted
+from adapt_vision_mm.images.sides import contradicted
 
 _TEXT = 40
 """Characters of a value that a message shows."""
@@ -31,8 +31,8 @@ def is_id(value: object) -> TypeGuard[int]:
 
 
 def read_name(value: object) -> str | None:
-    """Return a name without the white space around it; None where there is none."""
-    return str(value).strip() or None if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    """Return a name without the white space around it and line breaks in it; None where there is none."""
+    return one_line(str(value)) or None if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
 def read_categories(entries: Sequence[Any], path: Path) -> tuple[Category, ...]:

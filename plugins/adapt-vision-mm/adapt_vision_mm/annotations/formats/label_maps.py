@@ -201,14 +201,17 @@ def _choose_reading(
     if classes == 1 and present == {_IGNORE}:
         return lambda values: _connected_components(values // _IGNORE)
     highest = max(present - {_IGNORE}, default=0)
-    if highest <= classes and present <= set(range(_IGNORE + 1)):
+    are_classes = highest <= classes and present <= set(range(_IGNORE + 1))
+    if are_classes and classes == 1:
         return _connected_components
-    if are_interpolated(maps):
+    if are_interpolated([numpy.where(values == _IGNORE, 0, values) for values in maps] if are_classes else maps):
         raise DataError(
             f"{source}: most of the {len(present)} values of its label maps are edges between others, as in a map that "
             "was resized with interpolation. Resize label maps to the nearest neighbour (Image.NEAREST, "
             "cv2.INTER_NEAREST)."
         )
+    if are_classes:
+        return _connected_components
     if classes == 1 and max(present) < _BY_THOUSANDS:
         numbered = present == {*range(1, highest + 1), _IGNORE} and highest < _IGNORE - 1
         left_out = (0, _IGNORE) if numbered else (0,)

@@ -13,7 +13,7 @@ import attrs
 
 from adapt_core.errors import DataError, InputError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category, one_line
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, find_image, image_defect, image_sizes
@@ -213,7 +213,8 @@ def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Ob
 def _find_image(folder: Path, name: str, tree: ET.Element) -> tuple[Path, str | None]:
     """Return the image of an XML file, and its <filename> where that is another's.
 
-    The XML file's own name counts: tools copy XML files and leave <filename> as it was.
+    The XML file's own name counts: tools copy XML files and leave <filename> as it was. Where no image has that name,
+    <filename> counts, unless it is the image of another XML file.
     """
     given = PureWindowsPath((tree.findtext("filename") or "").strip()).name  # with / or \ between folders
     if PureWindowsPath(given).stem == name and os.path.isfile(folder / given):
@@ -222,7 +223,8 @@ def _find_image(folder: Path, name: str, tree: ET.Element) -> tuple[Path, str | 
     if own is not None:
         return own, given if given and name not in (given, PureWindowsPath(given).stem) else None
     named = folder / given
-    return (named if given and os.path.isfile(named) else folder / f"{name}.jpg"), None
+    taken = (folder.parent / ANNOTATIONS / f"{named.stem}.xml").is_file()
+    return (named if given and not taken and os.path.isfile(named) else folder / f"{name}.jpg"), None
 
 
 def _read_side(tree: ET.Element, key: str, file: str) -> float:
@@ -247,7 +249,7 @@ def _parse_object(item: ET.Element) -> _Object:
     except ValueError:
         corners = None
     written = (item.findtext("difficult") or "").strip()
-    return _Object((item.findtext("name") or "").strip(), corners, _FLAGS.get(written.casefold()), written)
+    return _Object(one_line(item.findtext("name") or ""), corners, _FLAGS.get(written.casefold()), written)
 
 
 def _with_annotations(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.images.sides import mirrored_classes
 from adapt_vision_mm.openmmlab.contracts import Step
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ def adapt_detector(config: Config, train: AnnotatedSplit, params: MmParams, *, w
     size = pipelines.image_size(config, params.image_size)
     for key in (*_REPLACED, *_REMOVED):
         config.pop(key, None)
-    training = pipelines.augmented if params.augment else pipelines.plain
-    config.train_pipeline = training(size, with_mask=with_mask)
+    config.train_pipeline = (
+        pipelines.augmented(size, with_mask=with_mask, mirrors=not mirrored_classes(train.names))
+        if params.augment
+        else pipelines.plain(size, with_mask=with_mask)
+    )
     config.test_pipeline = pipelines.testing(size, with_mask=with_mask)
     # Plain mmdet reads the test dataset's classes and pipeline when it loads the model.
     dataset = {"type": "CocoDataset", "metainfo": {"classes": train.names}, "pipeline": config.test_pipeline}

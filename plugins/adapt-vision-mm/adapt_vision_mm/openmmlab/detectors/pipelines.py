@@ -25,17 +25,20 @@ def image_size(config: Config, wanted: int | None) -> int:
     return _DEFAULT_SIZE
 
 
-def augmented(size: int, *, with_mask: bool) -> list[Step]:
-    """Return a training pipeline that scales images by 0.8 to 1.25, mirrors them and varies their colours."""
-    return _training(
-        [
-            {"type": "RandomResize", "scale": (size, size), "ratio_range": _SCALES, "keep_ratio": True},
-            {"type": "RandomCrop", "crop_size": (size, size), "allow_negative_crop": True},
-            {"type": "YOLOXHSVRandomAug"},
-            {"type": "RandomFlip", "prob": 0.5},
-        ],
-        with_mask=with_mask,
-    )
+def augmented(size: int, *, with_mask: bool, mirrors: bool) -> list[Step]:
+    """Return a training pipeline that scales images by 0.8 to 1.25, mirrors them and varies their colours.
+
+    Args:
+        size: the longest side in pixels.
+        with_mask: whether masks are loaded.
+        mirrors: whether images are mirrored.
+    """
+    changes: list[Step] = [
+        {"type": "RandomResize", "scale": (size, size), "ratio_range": _SCALES, "keep_ratio": True},
+        {"type": "RandomCrop", "crop_size": (size, size), "allow_negative_crop": True},
+        {"type": "YOLOXHSVRandomAug"},
+    ]
+    return _training([*changes, *([{"type": "RandomFlip", "prob": 0.5}] if mirrors else [])], with_mask=with_mask)
 
 
 def plain(size: int, *, with_mask: bool) -> list[Step]:

@@ -1,18 +1,25 @@
-"""Left and right in the names of keypoints."""
+"""Left and right in the names of keypoints and classes."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 
+from adapt_core.errors import first_of
+
+_SHORT = {"lft": "rgt", "rgt": "lft", "lt": "rt", "rt": "lt"}
 _SIDES = (
     (re.compile(r"left|right", re.IGNORECASE), {"left": "right", "right": "left"}),  # left_eye, earRight
     (re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE), {"l": "r", "r": "l"}),  # L_eye, Hip_R, eye.l
-    (re.compile(r"^[lr](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # lShoulder
+    (re.compile(r"(?<![A-Za-z])(lft|lt|rgt|rt)(?![A-Za-z])", re.IGNORECASE), _SHORT),  # lt_eye, eye_rgt
+    (re.compile(r"^[lr](?=[A-Z])"), {"l": "r", "r": "l"}),  # lShoulder, rEYE
     (re.compile(r"^[LR](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # LShoulder
-    (re.compile(r"(?<=[a-z0-9])[LR]$"), {"l": "r", "r": "l"}),  # eyeL
+    (re.compile(r"(?<=[a-z0-9])[LR](?=[0-9]*$)"), {"l": "r", "r": "l"}),  # eyeL, handR2
 )
 """How names say a side, and the other side's word."""
+
+log = logging.getLogger(__name__)
 
 
 def mirrored(name: str, names: Sequence[str]) -> str:
@@ -24,6 +31,27 @@ def mirrored(name: str, names: Sequence[str]) -> str:
     """
     others = opposites(name, names)
     return others[0] if len(others) == 1 and opposites(others[0], names) == [name] else ""
+
+
+def mirrored_classes(names: Sequence[str]) -> list[str]:
+    """Return the pairs of classes of which one is what the other is in a mirrored image: "left hand / right hand"."""
+    return [f"{name} / {other}" for name in names if (other := mirrored(name, names)) and name < other]
+
+
+def report_mirrored_classes(names: Sequence[str], key: str) -> None:
+    """Warn that images are not mirrored where that would show another class.
+
+    Args:
+        names: all classes.
+        key: that augments.
+    """
+    pairs = mirrored_classes(names)
+    if pairs:
+        log.warning(
+            "%s: training images are not mirrored, since a mirrored image shows the other class of a pair: %s",
+            key,
+            first_of(pairs),
+        )
 
 
 def one_sided(names: Sequence[str]) -> list[str]:
