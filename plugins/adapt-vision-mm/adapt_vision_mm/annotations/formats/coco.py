@@ -56,7 +56,9 @@ class CocoJson:
         entries = [entry for entry in data["images"] if isinstance(entry, Mapping)]
         images = source.image_folder or _guess_image_folder(source, source.file)
         named = {
-            e["id"]: images / name for e in entries if is_id(e.get("id")) and (name := read_name(e.get("file_name")))
+            e["id"]: _image_path(images, name)
+            for e in entries
+            if is_id(e.get("id")) and (name := read_name(e.get("file_name")))
         }
         return named if len(named) == len(data["images"]) else None
 
