@@ -39,7 +39,8 @@ def export(
     from adapt_core.execution.export import export_finished
 
     trust = options.trusted(overrides)
-    exported = export_finished(run_dir, save_method, output, trust=trust, merge_dtype=merge_dtype)
+    with options.warnings_shown():
+        exported = export_finished(run_dir, save_method, output, trust=trust, merge_dtype=merge_dtype)
     folder, outcome = exported.folder, exported.merge
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if as_json:

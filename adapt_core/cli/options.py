@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -52,6 +53,16 @@ def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     quiet = click.option("-q", "--quiet", help="Show results, warnings and errors alone.", **hidden)
     verbose = click.option("-v", "--verbose", help="Show details and libraries' warnings.", **hidden)
     return verbose(quiet(function))
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Show adapt's own warnings while the block runs, libraries' only with -v; details with -v, as `adapt run` does."""
+    from adapt_core.runtime.logs import WARNINGS, logged_packages, logging_to
+    from adapt_core.runtime.progress import make_reporter
+
+    with logging_to([], make_reporter(is_main=True), logged_packages(Registry.discover()), WARNINGS):
+        yield
 
 
 def task_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,9 @@ FILE_ONLY = {"file_only": True}
 """`extra=FILE_ONLY` keeps a record off the screen, where the CLI shows the error itself."""
 
 _LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
+WARNINGS = {**_LEVELS, "normal": logging.WARNING}
+"""Levels of the screen, by verbosity, where a command has a result to show and no steps to tell."""
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ")
 _HEAD = 200
@@ -38,8 +41,8 @@ class _VisibleFormatter(logging.Formatter):
 
 
 class _ToScreen(logging.Handler):
-    def __init__(self, reporter: ProgressReporter) -> None:
-        super().__init__(_LEVELS[verbosity()])
+    def __init__(self, reporter: ProgressReporter, level: int) -> None:
+        super().__init__(level)
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -91,7 +94,12 @@ class _From:
 
 
 @contextmanager
-def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages: Iterable[str]) -> Iterator[None]:
+def logging_to(
+    files: Iterable[str | Path],
+    reporter: ProgressReporter,
+    packages: Iterable[str],
+    levels: Mapping[str, int] = _LEVELS,
+) -> Iterator[None]:
     """Send log records to files and screen while the block runs; the logging set-up before is restored.
 
     Args:
@@ -99,16 +107,18 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
         screen: gets the records of `packages` alone; when quiet, their warnings; when verbose, their details and the
             warnings of everything else.
         packages: top-level packages of adapt and its plugins.
+        levels: of what the screen gets, by verbosity.
 
     Raises:
         InputError: a file cannot be written.
     """
     packages = tuple(packages)
     root = logging.getLogger()
-    handlers: list[logging.Handler] = [_ToScreen(reporter)]
+    level_shown = levels[verbosity()]
+    handlers: list[logging.Handler] = [_ToScreen(reporter, level_shown)]
     verbose = verbosity() == "verbose"
     others = logging.WARNING if verbose else logging.CRITICAL
-    handlers[0].addFilter(_From(packages, others, _LEVELS[verbosity()]).filter)
+    handlers[0].addFilter(_From(packages, others, level_shown).filter)
     for file in files:
         try:
             to_file = _ToFile(file, reporter)
@@ -123,7 +133,7 @@ def logging_to(files: Iterable[str | Path], reporter: ProgressReporter, packages
     level = root.level
     for handler in handlers:
         root.addHandler(handler)
-    root.setLevel(min(logging.INFO, _LEVELS[verbosity()]))
+    root.setLevel(min(logging.INFO, level_shown))
     logging.captureWarnings(True)
     try:
         yield

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def test_the_import_of_openmmlab_prints_nothing() -> None:
     source = "from adapt_vision_mm.openmmlab.availability import import_openmmlab; import_openmmlab('mmdet')"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr  # a library may warn
+
+
+def test_predictions_and_exports_are_all_that_the_screen_shows(
+    trained: Path, squares: Path, tmp_path: Path, forked_adapt: Callable[..., Any]
+) -> None:
+    """mmdet warns of a package that only its own metrics need."""
+    for command in (
+        ["predict", str(trained), str(squares / "1.png"), "--json"],
+        ["export", str(trained), "--save-method", "safetensors", "-o", str(tmp_path / "exported")],
+    ):
+        done = forked_adapt(*command)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow
