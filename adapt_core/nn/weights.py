@@ -21,9 +21,18 @@ FILES = {
 
 
 def save_weights(model: nn.Module, folder: Path, save_method: str) -> None:
-    """Write a plain model's weights in one of the forms of `FILES`, on the CPU."""
+    """Write a plain model's weights in one of the forms of `FILES`, on the CPU.
+
+    Raises:
+        InputError: it is another form, which only models of a library that has it can be written in.
+    """
     import torch
 
+    if save_method not in FILES:
+        raise InputError(
+            f"SAVE_METHOD: {save_method} is for Hugging Face and timm models, and this is none. Give one of "
+            f"{', '.join(FILES)}."
+        )
     path = folder / FILES[save_method]
     if save_method == "full_torch_model":
         device = next(model.parameters()).device

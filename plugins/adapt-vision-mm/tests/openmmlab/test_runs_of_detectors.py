@@ -103,6 +103,9 @@ def test_the_loaded_model_equals_the_one_that_was_measured(trained: Path, square
     first = task.predict(finished.model(), trained / "model", pictures)
     second = task.predict(task.load_model_folder(exported), exported, pictures)
     assert first[0]["detections"] == second[0]["detections"]
+    with pytest.raises(InputError, match=r"save_pretrained is for Hugging Face .* one of full_torch_model, state_dict"):
+        adapt_core.export(trained, "save_pretrained", trained.parent / "other")
+    assert not (trained.parent / "other").exists()
 
 
 def test_a_base_made_with_adapt_is_adapted_further(trained: Path, run: Callable[..., Any], tmp_path: Path) -> None:
