@@ -41,7 +41,7 @@ def lend(giver: Path, taker: Path) -> int:
         held = set(os.listdir(target)) if target.is_dir() else set()
         for name in {name for name in names if name.endswith(COMPILED)} - held:
             source = name.removesuffix(COMPILED) + ".py"
-            with suppress(FileNotFoundError):  # Each environment has its own packages.
+            with suppress(OSError):  # Each environment has its own packages, and a file system may know no links.
                 if os.path.samefile(os.path.join(folder, "..", source), package / source):
                     target.mkdir(exist_ok=True)
                     os.link(os.path.join(folder, name), target / name)

@@ -101,7 +101,7 @@ class TrainingParams:
         may_change_on_resume=True,
     )
     group_by_length: bool = param(
-        False, "Batch examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
+        False, "Train on examples of like length together, so that less is padded.", key="GROUP_BY_LENGTH"
     )
     logging_steps: int = param(
         10, "Steps between logged figures.", key="LOGGING_STEPS", ge=1, may_change_on_resume=True

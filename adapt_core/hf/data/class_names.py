@@ -16,8 +16,8 @@ _SHOWN = 10
 def with_names_of_train(splits: dict[str, Dataset]) -> dict[str, Dataset]:
     """Renumber the classes of each split (features ClassLabel, and lists of them) as the training split has them.
 
-    Where one of the two has names for its numbers and the other has texts or plain numbers, the names stand in place
-    of the numbers: the number 1 of a list that begins with "2" is not the class "1".
+    Where only the split has names for its numbers, the names stand in place of the numbers if training has texts, or if
+    they are numbers themselves: the number 1 of a list that begins with "2" is not the class "1".
 
     Raises:
         DataError: a split uses a class that the training split does not name.
@@ -33,7 +33,7 @@ def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
         wanted, given = _names(feature), _names(rows.features.get(column))
         if wanted and given and wanted != given:
             rows = _cast(rows, column, given, wanted, split)
-        elif given and not wanted:
+        elif given and not wanted and (_are_texts(feature) or all(name.strip().isdecimal() for name in given)):
             rows = _named(rows, column, given)
     return rows
 
@@ -51,6 +51,10 @@ def _named(rows: Dataset, column: str, names: list[str]) -> Dataset:
     feature = text if getattr(rows.features[column], "names", None) else List(text)
     named = [name(value) for value in rows.with_format(None)[column]]
     return rows.remove_columns(column).add_column(column, named, feature=feature)
+
+
+def _are_texts(feature: FeatureType) -> bool:
+    return "string" in str(getattr(getattr(feature, "feature", feature), "dtype", ""))
 
 
 def _names(feature: FeatureType | None) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ SPLIT_NAMES = {
 }
 
 _KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
+
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -128,21 +132,25 @@ def _explicit(split: str, given: str, root: Path | None) -> tuple[Path, ...]:
 
 
 def _beside(train: Path, root: Path | None, named: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
-    """Return the files of the splits that no key names, by their names beside those of the training split."""
+    """Return the files of the splits that no key names, by their names beside those of the training split.
+
+    They are of its kind of file, and in a folder only where it is in one: a project's `test/README.txt` is no split.
+    """
     in_root = root is not None and train.parent.resolve() == root.resolve()
     if not in_root and _whole_name(train) not in SPLIT_NAMES["train"]:
         return {}
     used = {path.resolve() for paths in named.values() for path in paths}
-    found: dict[str, list[Path]] = {}
-    for path in visible(train.parent):
-        split = next((split for split, names in SPLIT_NAMES.items() if _whole_name(path) in names), None)
-        if split is None or split in named or is_run_folder(path):
-            continue
-        inside = visible(path) if path.is_dir() else [path]
-        files = [p for p in inside if p.is_file() and p.suffix.casefold() in READERS]
-        if used.isdisjoint(p.resolve() for p in files):
-            found.setdefault(split, []).extend(files)
-    return {split: tuple(paths) for split, paths in found.items() if paths}
+    suffixes = {path.suffix.casefold() for path in named["train"]}
+    found: dict[str, tuple[Path, ...]] = {}
+    for split, names in SPLIT_NAMES.items():
+        beside = [path for path in visible(train.parent) if _whole_name(path) in names and not is_run_folder(path)]
+        for path in sorted(beside, key=lambda path: names.index(_whole_name(path))):
+            inside = [path] if path.is_file() else visible(path) if train.is_dir() else []
+            files = tuple(p for p in inside if p.is_file() and p.suffix.casefold() in suffixes)
+            if files and split not in named and split not in found and used.isdisjoint(p.resolve() for p in files):
+                log.info("the %s split is %s, beside TRAIN_DIR (%s names another)", split, path, _KEYS[split])
+                found[split] = files
+    return found
 
 
 def _whole_name(path: Path) -> str:

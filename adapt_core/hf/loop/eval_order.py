@@ -20,9 +20,8 @@ def restore_row_order(prediction: EvalPrediction, order: Sequence[int]) -> EvalP
         order: the row index of each of them.
     """
     positions = numpy.argsort(order)
-    return EvalPrediction(
-        predictions=_take(prediction.predictions, positions), label_ids=_take(prediction.label_ids, positions)
-    )
+    held = (prediction.predictions, prediction.label_ids, prediction.inputs, prediction.losses)
+    return EvalPrediction(*(_take(values, positions) for values in held))
 
 
 def _take(values: _Arrays, positions: NDArray[numpy.intp]) -> _Arrays:

@@ -59,7 +59,8 @@ def require_base(
 
     output = getattr(model, "get_output_embeddings", lambda: None)()
     words = tuple(f"{name}." for name, module in model.named_modules() if output is not None and module is output)
-    head = tuple(f"{name}." for name in find_head(model) if f"{name}." not in words)
+    heads = (f"{name}." for name in find_head(model))
+    head = tuple(name for name in heads if not any(word.startswith(name) for word in words))
     learned = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     patterns = list(allowed or ())
     lacking = sorted(

@@ -43,8 +43,8 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.fixture(
     scope="module",
-    params=[{}, {"GROUP_BY_LENGTH": True}, {"KEEP": "best", "GROUP_BY_LENGTH": True, "NUM_WORKERS": 1}],
-    ids=["plain", "grouped", "best"],
+    params=[{"GROUP_BY_LENGTH": False}, {}, {"KEEP": "best", "NUM_WORKERS": 1}],
+    ids=["at random", "grouped", "best"],
 )
 def common(request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """Settings of runs of 8 steps with dropout."""

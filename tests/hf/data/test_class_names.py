@@ -58,6 +58,16 @@ def test_names_of_validation_alone_stand_in_place_of_its_numbers(tmp_path: Path,
     assert found == ([["1"], ["2"]] if lists else ["1", "2"])
 
 
+def test_numbers_of_training_are_those_of_a_split_whose_names_are_words(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\na,0\nb,1\n")
+    rows = datasets.Dataset.from_dict({"text": ["a", "a"], "label": [1, 0]})
+    named = rows.cast_column("label", datasets.ClassLabel(names=["neg", "pos"]))
+    named.to_parquet(str(tmp_path / "validation.parquet"))
+    splits = load_raw(DataParams(custom_dataset_path=str(tmp_path)))
+    labels = read_labels(splits["train"], "label")
+    assert [labels.find(value) for value in splits["validation"]["label"]] == [1, 0]
+
+
 def test_text_and_numbers_name_the_same_class() -> None:
     labels = read_labels(datasets.Dataset.from_dict({"label": ["10", "9", "8"]}), "label")
     assert labels.names == ("8", "9", "10")

@@ -53,3 +53,18 @@ def test_a_file_is_one_split_only(folder: Path) -> None:
 
 def test_files_beside_a_training_split_of_another_name_and_place_are_no_splits(folder: Path) -> None:
     assert names(train_dir="data/spring.csv") == {"train": ["spring.csv"]}
+
+
+def test_what_a_project_keeps_beside_its_rows_is_no_split(tmp_path: Path) -> None:
+    for name, text in {
+        "train.jsonl": '{"text": "a"}\n',
+        "dev/requirements.txt": "torch\n",
+        "test/README.jsonl": '{"text": "b"}\n',
+        "eval.json": "{}",
+        "valid.jsonl": '{"text": "c"}\n',
+        "dev.jsonl": '{"text": "d"}\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = names(custom_dataset_path=str(tmp_path), train_dir="train.jsonl")
+    assert found == {"train": ["train.jsonl"], "validation": ["valid.jsonl"]}

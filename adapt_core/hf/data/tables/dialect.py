@@ -20,7 +20,7 @@ import attrs
 from adapt_core.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_DECLARED = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_DECLARED = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
 """A first line with the separator, as spreadsheets write and read it."""
 _ESCAPED = re.compile(r'\\(["\\])')
 _SAMPLE_ROWS = 200
@@ -131,16 +131,29 @@ def recognise(path: Path) -> Dialect:
         return spaced
     first, spread = _survey(path, plain)
     if first is None:
-        if spread is not None and fault(path, Dialect(plain.separator, quoted=False)) is None:
+        if spread is not None and _is_row_without_quotes(path, plain, spread):
             raise DataError(
                 f"{path}:{spread}: a quoted cell that begins here goes on over several lines, each of which would be a "
-                "row by itself. Double a quote that is text, or write the cell on one line."
+                "row by itself. Double a quote that is text; put all cells in quotes where this one has several lines."
             )
         return plain
     for other in (Dialect(plain.separator, escaped=True), Dialect(plain.separator, quoted=False)):
         if fault(path, other) is None and (other.quoted or not _has_quoted_cells(path, other)):
             return other
     raise first
+
+
+def _is_row_without_quotes(path: Path, plain: Dialect, opening: int) -> bool:
+    """Return whether the line that opens a cell of several lines is a row like others where quotes are text.
+
+    So it is where every line is a row then, and this one ends with a cell that ends another row: two stray quotes would
+    have swallowed what is between them.
+    """
+    unquoted = Dialect(plain.separator, quoted=False)
+    if fault(path, unquoted) is not None or _has_quoted_cells(path, unquoted):
+        return False
+    ends = {cells[-1] for line, cells in rows(path, plain) if line != opening}
+    return any(line == opening and cells[-1] in ends for line, cells in rows(path, unquoted))
 
 
 def _is_spaced(path: Path, plain: Dialect) -> bool:
@@ -158,14 +171,16 @@ def _is_spaced(path: Path, plain: Dialect) -> bool:
 
 def sampled(path: Path) -> Dialect:
     """Return the dialect that the first 200 rows show, as RFC 4180 quotes."""
-    preferred = _declared(path) or ("\t" if path.suffix.casefold() == ".tsv" else ",")
+    if (declared := _declared(path)) is not None:
+        return Dialect(declared)
+    preferred = "\t" if path.suffix.casefold() == ".tsv" else ","
     return Dialect(_separator(path, [preferred, *(separator for separator in SEPARATORS if separator != preferred)]))
 
 
 def _declared(path: Path) -> str | None:
     with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
         found = _DECLARED.fullmatch(file.readline(len("sep=;\r\n")))
-    return found[1] if found and found[1] in SEPARATORS else None
+    return found[1] if found else None
 
 
 def _separator(path: Path, candidates: list[str]) -> str:

@@ -29,8 +29,8 @@ def as_entity_tags(names: Iterable[str]) -> dict[str, str]:
     """Return each tag of a data set -> its meaning in B-, I-, E-, S- and O.
 
     Letters are read as places only where every tag but O has one in the same position, or where B or I do: otherwise
-    `E-mail` would be the end of a `mail`. Small letters (`b-per`, `o`) are places where every tag has one. Tags without
-    a place make one entity of each run.
+    `E-mail` would be the end of a `mail`. Small letters (`b-per`, `i-per`) are places where every tag has one, and some
+    type has both. Tags without a place make one entity of each run.
 
     Args:
         names: all tags of a data set.
@@ -53,8 +53,9 @@ def _pattern(names: list[str]) -> re.Pattern[str] | None:
         if any((found := pattern.fullmatch(name)) and found["place"] in "BI" for name in names):
             return pattern
     for pattern in _SMALL:
-        found_places = [found["place"] for name in names if (found := pattern.fullmatch(name))]
-        if names and len(found_places) == len(names) and set("".join(found_places).upper()) & set("BI"):
+        places = [found for name in names if (found := pattern.fullmatch(name))]
+        begun, inside = ({each["type"] for each in places if each["place"].upper() == place} for place in "BI")
+        if len(places) == len(names) and begun & inside:
             return pattern
     return None
 

@@ -56,6 +56,11 @@ def test_small_letters_are_places_where_every_tag_has_one(
     assert not caplog.records
 
 
+def test_kinds_of_one_word_are_types_of_their_own() -> None:
+    names = ["hepatitis-b", "hepatitis-e", "vitamin-s", "o"]
+    assert as_entity_tags(names) == {**{name: f"I-{name}" for name in names[:3]}, "o": "O"}
+
+
 def test_small_letters_of_a_type_are_no_places() -> None:
     names = as_entity_tags(["e-mail", "phone", "o"])
     found = find_entities(["a@b", "12", "x"], ["e-mail", "phone", "o"], names)

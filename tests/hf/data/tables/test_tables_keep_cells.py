@@ -33,6 +33,8 @@ def read(path: Path, content: str | bytes) -> dict[str, list[Any]]:
         ("words.csv", "text\nNA\nNone\ntrue\n", {"text": ["NA", "None", "true"]}),
         ("days.csv", "d\n2024-01-05\n2020-01-01T10:00:00+02:00\n", {"d": ["2024-01-05", "2020-01-01T10:00:00+02:00"]}),
         ("lines.csv", 'text,label\n"two\nlines",x\n\nb,y\n', {"text": ["two\nlines", "b"], "label": ["x", "y"]}),
+        ("declared.csv", "sep=;\na,b\nc,d\n", {"a,b": ["c,d"]}),
+        ("undeclared.csv", "sep=x\nfoo\n", {"sep=x": ["foo"]}),
         ("doubled.csv", 'text,label\n"say ""hi"", then",x\n', {"text": ['say "hi", then'], "label": ["x"]}),
         ("spaces.csv", "text, label\na, b\nc,d\n", {"text": ["a", "c"], "label": [" b", "d"]}),
         ("index.csv", ",text\n0,a\n1,b\n", {"column_1": [0, 1], "text": ["a", "b"]}),
@@ -68,6 +70,18 @@ def test_another_dialect_is_recognised_and_logged(
     caplog.set_level(logging.INFO, "adapt_core")
     assert read(tmp_path / name, content) == columns
     assert said in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        ('text,label\n"Hi Bob,\nplease call",ham\nwin,spam\n', ["Hi Bob,\nplease call", "win"]),
+        ('text,label\n"Hi, how is it\nthere?",ham\nwin,spam\n', ["Hi, how is it\nthere?", "win"]),
+        ('text,label\n"Hi,ham\nyou","ham"\n"win","ham"\n', ["Hi,ham\nyou", "win"]),
+    ],
+)
+def test_cells_of_several_lines_with_separators_are_cells(tmp_path: Path, content: str, cells: list[str]) -> None:
+    assert read(tmp_path / "letters.csv", content)["text"] == cells
 
 
 @pytest.mark.parametrize(
