@@ -77,8 +77,9 @@ def leave(code: int) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        with suppress(ValueError, OSError, AttributeError):  # closed by the program or its reader, or set to None
-            stream.flush()
+        with suppress(ValueError, OSError):  # closed by the program, or by its reader
+            if stream is not None:
+                stream.flush()
     os._exit(code & 0xFF)
 
 

@@ -27,7 +27,8 @@ def test_losses_and_metrics_equal_a_plain_trainer_s(
         max_train=64,
         logging_steps=1,
     )
-    result = run(method=method, EPOCHS=2, LOGGING_STEPS=1, MAX_EVAL_SAMPLES=None, max_seq_length=128)
+    alike = {"GROUP_BY_LENGTH": False, "MAX_EVAL_SAMPLES": None, "max_seq_length": 128}
+    result = run(method=method, EPOCHS=2, LOGGING_STEPS=1, **alike)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["loss"] for line in lines if line["phase"] == "train"] == pytest.approx(expected["losses"], abs=1e-6)
     assert result.metrics["before"] == pytest.approx(expected["before"], abs=1e-6)

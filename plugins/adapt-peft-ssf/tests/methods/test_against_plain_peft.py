@@ -31,6 +31,7 @@ def test_the_losses_of_a_run_are_those_of_a_plain_script(
         "NUM_WORKERS": 0,
         "LOGGING_STEPS": 1,
         "SEED": 7,
+        "GROUP_BY_LENGTH": False,
     }
     adapt_core.run(keys)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
