@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 
 from adapt_core.errors import first_of
 
-_SHORT = {"lft": "rgt", "rgt": "lft", "lt": "rt", "rt": "lt"}
 _SIDES = (
-    (re.compile(r"left|right", re.IGNORECASE), {"left": "right", "right": "left"}),  # left_eye, earRight
-    (re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE), {"l": "r", "r": "l"}),  # L_eye, Hip_R, eye.l
-    (re.compile(r"(?<![A-Za-z])(lft|lt|rgt|rt)(?![A-Za-z])", re.IGNORECASE), _SHORT),  # lt_eye, eye_rgt
-    (re.compile(r"^[lr](?=[A-Z])"), {"l": "r", "r": "l"}),  # lShoulder, rEYE
-    (re.compile(r"^[LR](?=[A-Z][a-z])"), {"l": "r", "r": "l"}),  # LShoulder
-    (re.compile(r"(?<=[a-z0-9])[LR](?=[0-9]*$)"), {"l": "r", "r": "l"}),  # eyeL, handR2
+    re.compile(r"left|right", re.IGNORECASE),  # left_eye, earRight
+    re.compile(r"(?<![A-Za-z])[lr](?![A-Za-z])", re.IGNORECASE),  # L_eye, Hip_R, eye.l
+    # lft_eye, eye_rgt; but lt and rt are corners beside lb and rb, of which lt takes the place of rt and lb that of rb
+    re.compile(r"(?<![A-Za-z])(lft|rgt)(?![A-Za-z])", re.IGNORECASE),
+    re.compile(r"^[lr](?=[A-Z])"),  # lShoulder, rEYE
+    re.compile(r"^[LR](?=[A-Z][a-z])"),  # LShoulder
+    re.compile(r"(?<=[a-z0-9])[LR](?=[0-9]*$)"),  # eyeL, handR2
 )
-"""How names say a side, and the other side's word."""
+"""How names say a side."""
+
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l", "lft": "rgt", "rgt": "lft"}
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +36,16 @@ def mirrored(name: str, names: Sequence[str]) -> str:
 
 
 def mirrored_classes(names: Sequence[str]) -> list[str]:
-    """Return the pairs of classes of which one is what the other is in a mirrored image: "left hand / right hand"."""
-    return [f"{name} / {other}" for name in names if (other := mirrored(name, names)) and name < other]
+    """Return the pairs of classes of which one may be the other in a mirrored image: "left hand / right hand".
+
+    A class may be in several pairs, where names differ in capital letters alone.
+    """
+    pairs = ((name, other) for name in names for other in opposites(name, names))
+    return [f"{name} / {other}" for name, other in pairs if name.casefold() < other.casefold()]
 
 
 def report_mirrored_classes(names: Sequence[str], key: str) -> None:
-    """Warn that images are not mirrored where that would show another class.
+    """Warn that images are not mirrored where that may show another class.
 
     Args:
         names: all classes.
@@ -48,7 +54,7 @@ def report_mirrored_classes(names: Sequence[str], key: str) -> None:
     pairs = mirrored_classes(names)
     if pairs:
         log.warning(
-            "%s: training images are not mirrored, since a mirrored image shows the other class of a pair: %s",
+            "%s: training images are not mirrored, since the names of these classes say left and right: %s",
             key,
             first_of(pairs),
         )
@@ -76,10 +82,6 @@ def opposites(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _twins(name: str) -> list[str]:
-    """Return the case-folded names that a name's other side can have."""
-    twins = []
-    for pattern, opposite in _SIDES:
-        place = pattern.search(name)
-        if place:
-            twins.append(f"{name[: place.start()]}{opposite[place[0].casefold()]}{name[place.end() :]}".casefold())
-    return twins
+    """Return the case-folded names that a name's other side can have: every left is right, as in left_to_right."""
+    twins = (pattern.subn(lambda place: _OTHER[place[0].casefold()], name) for pattern in _SIDES)
+    return [twin.casefold() for twin, count in twins if count]
