@@ -66,20 +66,60 @@ def test_a_map_resized_with_interpolation_is_refused(read: Read, method: Image.R
 
 
 @pytest.mark.parametrize("value", [4, 9])
-def test_classes_that_interpolation_put_around_another_are_refused(read: Read, value: int) -> None:
+def test_classes_that_interpolation_may_have_put_around_another_are_told(
+    read: Read, caplog: pytest.LogCaptureFixture, value: int
+) -> None:
     """Around a disc of class 4 lie thin rings of 1, 2 and 3, which are classes of the list too."""
     classes = [f"class {number}" for number in range(1, 10)]
-    with pytest.raises(DataError, match=r"resized with interpolation(.|\n)*nearest neighbour"):
-        read(*discs(Image.Resampling.BICUBIC, value), classes=classes)
-    assert [number for number, _ in read(*discs(Image.Resampling.NEAREST, value), classes=classes)] == [value] * 3
+    read(*discs(Image.Resampling.NEAREST, value), classes=classes)
+    assert "interpolation" not in caplog.text
+    found = read(*discs(Image.Resampling.BOX, value), classes=classes)
+    assert {number for number, _ in found} == ({1, 2, 3, 4} if value == 4 else {3, 5, 7, 9})
+    between = "1, 2, 3" if value == 4 else "3, 5, 7"
+    assert f"train.txt: in its label maps, almost each pixel of the classes {between} touches a lower" in caplog.text
 
 
-def test_thin_classes_that_touch_others_are_no_interpolation(read: Read) -> None:
-    street = numpy.ones((40, 60), numpy.uint8)  # a road with a line on it, a pole before the sky, outlines to ignore
-    street[:20], street[:20, 30], street[30] = 2, 3, 4
-    street[19] = 255
-    found = read(*[Image.fromarray(street)] * 3, classes=["road", "sky", "pole", "line"])
-    assert sorted({number for number, _ in found}) == [1, 2, 3, 4]
+def street() -> numpy.ndarray:
+    """A road with a line on it, a pole before the sky, outlines to ignore."""
+    found = numpy.ones((40, 60), numpy.uint8)
+    found[:20], found[:20, 30], found[30], found[19] = 2, 3, 4, 255
+    return found
+
+
+def floor_plan() -> numpy.ndarray:
+    """Walls of 2 pixels around the rooms, with doors and windows in them."""
+    found = numpy.full((40, 60), 4, numpy.uint8)
+    found[:2], found[-2:], found[:, :2], found[:, -2:], found[:, 30:32] = 1, 1, 1, 1, 1
+    found[10:16, 30:32], found[:2, 8:16], found[-2:, 40:50] = 2, 3, 3
+    return found
+
+
+def pavement() -> numpy.ndarray:
+    """Slabs with joints of a pixel, and a crack."""
+    found = numpy.ones((40, 60), numpy.uint8)
+    found[::10], found[:, ::10] = 3, 3
+    found[numpy.arange(40), numpy.arange(40) + 5] = 2
+    return found
+
+
+def cell() -> numpy.ndarray:
+    """A nucleus with two thin rings."""
+    image = Image.new("L", (60, 40))
+    for value, edge in ((1, 4), (2, 6), (3, 8)):
+        ImageDraw.Draw(image).ellipse((edge, edge, 59 - edge, 39 - edge), fill=value)
+    return numpy.asarray(image)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "present"),
+    [(street, [1, 2, 3, 4]), (floor_plan, [1, 2, 3, 4]), (pavement, [1, 2, 3]), (cell, [1, 2, 3])],
+)
+def test_thin_classes_that_touch_others_are_no_interpolation(
+    read: Read, caplog: pytest.LogCaptureFixture, drawn: Callable[[], numpy.ndarray], present: list[int]
+) -> None:
+    found = read(*[Image.fromarray(drawn())] * 3, classes=["one", "two", "three", "four"])
+    assert sorted({number for number, _ in found}) == present
+    assert "interpolation" not in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["1", "RGB", "P"])

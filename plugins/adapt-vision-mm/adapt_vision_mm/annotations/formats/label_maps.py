@@ -14,6 +14,7 @@ values are 1, 2, 3 and so on without a gap. Maps saved in colour are read by `pa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
-from adapt_vision_mm.annotations.formats.label_values import BadMapError, are_interpolated, read_values
+from adapt_vision_mm.annotations.formats.label_values import BadMapError, are_interpolated, read_values, values_between
 from adapt_vision_mm.annotations.image_files import find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitSource
@@ -39,9 +40,15 @@ if TYPE_CHECKING:
     Mask = NDArray[numpy.bool_]
     """(height, width)."""
 
+log = logging.getLogger(__name__)
+
 _BY_THOUSANDS = 1000
 _IGNORE = 255
 _FOLDERS = ("labels", "masks", "annotations", "SegmentationObject", "SegmentationClass")
+_SEARCHED = 20
+"""Class maps that are searched for signs of interpolation."""
+_FEWEST_BETWEEN = 3
+"""Classes that look like edges of others in maps of which that is said."""
 _MIN_PIXELS = 4
 """Pixels below which a connected component of a class map is noise."""
 
@@ -201,17 +208,15 @@ def _choose_reading(
     if classes == 1 and present == {_IGNORE}:
         return lambda values: _connected_components(values // _IGNORE)
     highest = max(present - {_IGNORE}, default=0)
-    are_classes = highest <= classes and present <= set(range(_IGNORE + 1))
-    if are_classes and classes == 1:
+    if highest <= classes and present <= set(range(_IGNORE + 1)):
+        _warn_of_values_between([numpy.where(values == _IGNORE, 0, values) for values in maps[:_SEARCHED]], source)
         return _connected_components
-    if are_interpolated([numpy.where(values == _IGNORE, 0, values) for values in maps] if are_classes else maps):
+    if are_interpolated(maps):
         raise DataError(
             f"{source}: most of the {len(present)} values of its label maps are edges between others, as in a map that "
             "was resized with interpolation. Resize label maps to the nearest neighbour (Image.NEAREST, "
             "cv2.INTER_NEAREST)."
         )
-    if are_classes:
-        return _connected_components
     if classes == 1 and max(present) < _BY_THOUSANDS:
         numbered = present == {*range(1, highest + 1), _IGNORE} and highest < _IGNORE - 1
         left_out = (0, _IGNORE) if numbered else (0,)
@@ -225,6 +230,19 @@ def _choose_reading(
         "1 to the number of classes; instance maps of several classes have class x 1000 + number."
         " Correct class_list or the maps."
     )
+
+
+def _warn_of_values_between(maps: Sequence[LabelMap], source: str) -> None:
+    """Warn of class maps that look as if they were resized with interpolation: thin classes may look alike."""
+    between = values_between(maps)
+    if len(between) >= _FEWEST_BETWEEN:
+        log.warning(
+            "%s: in its label maps, almost each pixel of the classes %s touches a lower and a higher value, as in maps "
+            "that were resized with interpolation. If these were, resize them to the nearest neighbour (Image.NEAREST, "
+            "cv2.INTER_NEAREST).",
+            source,
+            ", ".join(map(str, between)),
+        )
 
 
 def _connected_components(values: LabelMap) -> list[tuple[int, Mask]]:

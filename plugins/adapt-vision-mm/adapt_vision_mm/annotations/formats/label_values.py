@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     """Values (height, width)."""
 
 _FEWEST_EDGES = 3
+_NEARLY_ALL = 0.9
+"""Share of a value's pixels."""
 
 
 class BadMapError(ValueError):
@@ -84,3 +86,23 @@ def are_interpolated(maps: Sequence[LabelMap]) -> bool:
         edges += len(numpy.setdiff1d(touching, inside))
         total += len(numpy.unique(values[values > 0]))
     return edges >= _FEWEST_EDGES and 2 * edges > total
+
+
+def values_between(maps: Sequence[LabelMap]) -> list[int]:
+    """Return the values above 0 of which nearly all pixels have a lower and a higher one in their 3 x 3 neighbourhood.
+
+    Interpolation makes such values at the edge of any other; a thin object has them only where it separates a lower
+    value from a higher one.
+
+    Args:
+        maps: of values from 0 to 255.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    between, total = numpy.zeros(256, numpy.int64), numpy.zeros(256, numpy.int64)
+    for values in maps:
+        lower = minimum_filter(values, size=3, mode="nearest") < values
+        higher = maximum_filter(values, size=3, mode="nearest") > values
+        between += numpy.bincount(values[lower & higher], minlength=256)
+        total += numpy.bincount(values.ravel(), minlength=256)
+    return [int(value) for value in numpy.nonzero(between)[0] if value and between[value] >= _NEARLY_ALL * total[value]]
