@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import attrs
@@ -80,21 +80,30 @@ def find_unlabelled_test(data: DataParams) -> Path | None:
 def _beside_training(data: DataParams, root: Path | None, named: Mapping[str, Path]) -> dict[str, Path]:
     """Return the class folders of the splits that no key names, where TRAIN_DIR does.
 
-    A folder that holds another split, or lies in one, is none of its own.
+    They have no other classes than the training folder. A folder that holds another split, or lies in one, is none of
+    its own.
     """
     around = _around_training(data, root) if "train" in named else None
-    if around is None:
+    if around is None or not named["train"].is_dir():
         return {}
-    inside, used = _within_names(around), [path.resolve() for path in named.values()]
-    found = {split: inside[name] for split, names in SPLIT_NAMES.items() for name in names if name in inside}
+    used, classes = [path.resolve() for path in named.values()], list_class_folders(named["train"]).keys()
     return {
         split: path
-        for split, path in found.items()
+        for split, path in _first_with_classes(_within_names(around), classes).items()
         if split not in named
         and not any(path.resolve().is_relative_to(other) or other.is_relative_to(path.resolve()) for other in used)
-        and list_class_folders(path)
-        and not _holds_tables(path)
     }
+
+
+def _first_with_classes(folders: Mapping[str, Path], among: Set[str] | None = None) -> dict[str, Path]:
+    """Return for each split the first folder of one of its names that has class folders, all of them `among` these."""
+    found: dict[str, Path] = {}
+    for split, names in SPLIT_NAMES.items():
+        for name in names:
+            classes = list_class_folders(folders[name]).keys() if name in folders else set()
+            if classes and (among is None or (classes <= among and not _holds_tables(folders[name]))):
+                found.setdefault(split, folders[name])
+    return found
 
 
 def _around_training(data: DataParams, root: Path | None) -> Path | None:
@@ -132,7 +141,7 @@ def _within(root: Path) -> dict[str, Path]:
         return {}
     folders = _within_names(root)
     named = {split: folders[name] for split, names in SPLIT_NAMES.items() for name in names if name in folders}
-    splits = {split: path for split, path in named.items() if list_class_folders(path)}
+    splits = _first_with_classes(folders)
     if "train" in named and len(named) > 1:
         # Next to another split, train is a split and not a class; without class folders in it, it is refused.
         splits.setdefault("train", named["train"])

@@ -203,6 +203,28 @@ def test_a_folder_that_holds_another_split_or_tables_is_no_split_beside_the_trai
     assert set(counts(read(CUSTOM_DATASET_PATH=None, TRAIN_DIR=str(copy / "train")))) == {"train", "validation"}
 
 
+def test_images_in_one_folder_below_test_are_no_split_beside_the_training_folder(read: Run, copy: Path) -> None:
+    """Keras reads unlabelled images from a folder `unknown`, which is no class of the training folder."""
+    (copy / "test" / "unknown").mkdir(parents=True)
+    picture("red", 1).save(copy / "test" / "unknown" / "0.jpg")
+    keys = {"TRAIN_DIR": str(copy / "train"), "VAL_DIR": str(copy / "val")}
+    assert counts(read(CUSTOM_DATASET_PATH=None, **keys)) == {"train": 24, "validation": 12}
+
+
+@pytest.mark.parametrize("other", ["eval", "validation"])
+@pytest.mark.parametrize("key", ["CUSTOM_DATASET_PATH", "TRAIN_DIR"])
+def test_of_several_folders_of_a_split_the_first_with_classes_is_taken(
+    read: Run, copy: Path, caplog: pytest.LogCaptureFixture, other: str, key: str
+) -> None:
+    caplog.set_level("INFO")
+    (copy / other).mkdir()
+    picture("red", 1).save(copy / other / "0.jpg")
+    keys = {"CUSTOM_DATASET_PATH": None, key: str(copy if key == "CUSTOM_DATASET_PATH" else copy / "train")}
+    assert counts(read(**keys)) == {"train": 24, "validation": 12}
+    said = f"VAL_DIR is not set: {copy / 'val'} is read, which lies beside TRAIN_DIR"
+    assert caplog.text.count(said) == (1 if key == "TRAIN_DIR" else 0)
+
+
 def test_a_folder_beside_training_images_of_another_name_and_place_is_no_split(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     picture("red", 1).save(tmp_path / "test" / "0.png")
