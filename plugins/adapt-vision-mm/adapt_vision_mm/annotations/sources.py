@@ -17,6 +17,12 @@ import attrs
 
 from adapt_core.errors import InputError
 
+from adapt_vision_mm.annotations.coco_images import (
+    SPLIT_FOLDERS,
+    find_image_folder,
+    holds_first_image,
+    split_named_by,
+)
 from adapt_vision_mm.images.folders import find_images
 
 if TYPE_CHECKING:
@@ -29,8 +35,6 @@ log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
 
-_FOLDERS: dict[SplitName, tuple[str, ...]] = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
-"""What data sets call the folder of a split."""
 _ROBOFLOW = "_annotations.coco.json"
 _TABLES = (".jsonl", ".parquet")
 _ROWS = (
@@ -134,17 +138,24 @@ def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
         named = params.train_ann_file != _default_name(params, "train")
         if named or (file := _find_standard(root, None, split, keypoints=keypoints)) is None:
             return None
+        _log_standard(split, file, None)
         return SplitSource(
             split=split, root=root, image_folder=None, name=file.name, searched=(file,), file=file, given=False
         )
     name = name or f"{split}.json"
     searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
     found = next((path for path in searched if path.is_file()), None)
-    if not given and (found is None or _is_doubtful(found, split, params)):
-        found = _find_standard(root, images, split, keypoints=keypoints) or found
-    return SplitSource(
+    source = SplitSource(
         split=split, root=root, image_folder=images, name=name, searched=searched, file=found, given=given
     )
+    doubt = None if given or found is None else _doubt(found, split, params)
+    if given or (found is not None and doubt is None):
+        return source
+    standard = _find_standard(root, images, split, keypoints=keypoints)
+    if standard is None or (doubt is not None and not _has_images(source, standard)):
+        return source
+    _log_standard(split, standard, doubt)
+    return attrs.evolve(source, file=standard)
 
 
 def find_test_folder(plan: Plan[MmParams], others: Iterable[AnnotatedSplit]) -> Path | None:
@@ -174,15 +185,16 @@ def _default_name(params: MmParams, split: SplitName) -> object:
     return attrs.fields_dict(type(params))[f"{split}_ann_file"].default
 
 
-def _is_doubtful(file: Path, split: SplitName, params: MmParams) -> bool:
-    """Return whether a default's file is meant less likely than one of a standard name.
+def _doubt(file: Path, split: SplitName, params: MmParams) -> str | None:
+    """Return why a default's file is meant less likely than one of a standard name; None where there is no reason.
 
     It may bear the name of another split: nyuntam_adapt's default trains poses on COCO's validation file. A list of
     label maps is of no use without class_list.
     """
-    others = {name for other, names in _FOLDERS.items() if other != split for name in names}
-    is_list = file.suffix == ".txt" and not getattr(params, "class_list", True)
-    return is_list or file.stem.rpartition("_")[2].rstrip("0123456789") in others
+    if file.suffix == ".txt" and not getattr(params, "class_list", True):
+        return f"{file} lists label maps, and class_list is not set"
+    other = split_named_by(file)
+    return f"{file} bears the name of {other}" if other not in (None, split) else None
 
 
 def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoints: bool) -> Path | None:
@@ -191,13 +203,21 @@ def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoin
     candidates = [
         *([images / _ROBOFLOW] if images else []),
         *(root / "annotations" / f"{p}_{split}{year}.json" for p in prefixes for year in ("2017", "2014", "")),
-        *(root / name / _ROBOFLOW for name in _FOLDERS[split]),
+        *(root / name / _ROBOFLOW for name in SPLIT_FOLDERS[split]),
         *(place / f"{split}.json" for place in (root, root / "annotations") if split != "test"),
     ]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is not None:
-        log.info("%s_ann_file is not set: %s is read", split, found)
-    return found
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _has_images(source: SplitSource, file: Path) -> bool:
+    """Return whether the first image of another file exists: who has one split's images may have both files."""
+    if source.image_folder is not None:
+        return holds_first_image(source.image_folder, file)
+    return find_image_folder(source.root, source.split, file) is not None
+
+
+def _log_standard(split: SplitName, file: Path, doubt: str | None) -> None:
+    log.info("%s: %s is read", f"{split}_ann_file is not set" if doubt is None else doubt, file)
 
 
 def _image_folder(root: Path, given: str | None, split: SplitName) -> Path | None:

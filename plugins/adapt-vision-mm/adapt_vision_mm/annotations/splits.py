@@ -63,7 +63,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         if split == "train":
             trained = source.file
         elif trained is not None and source.file == trained:
-            if split == "val" and not source.given:
+            if split == "val" and not source.given and not plan.data.val_dir:
                 continue  # held out from the training split below
             log.warning("%s is both the training and the %s split: its metrics show no generalization.", trained, split)
         try:

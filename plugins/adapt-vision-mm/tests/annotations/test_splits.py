@@ -1,120 +1,23 @@
-"""The splits of a run: found by standard names, held out where there is no validation part, with the same classes."""
+"""The splits of a run: held out where there is no validation part, left out without answers, with the same classes."""
 
 from __future__ import annotations
 
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import DataError, InputError
-from adapt_core.plugin.registry import Registry
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from .coco_files import CUP_AND_PLATE, PERSON, write_coco
+from .conftest import DATA, MakePlan, Read
 from adapt_vision_mm.annotations.sources import find_test_folder
 from adapt_vision_mm.instance_segmentation.data import SegmentationData
 from adapt_vision_mm.object_detection.data import DetectionData
-from adapt_vision_mm.pose_detection.data import PoseData
-
-DATA = {"object_detection": DetectionData, "instance_segmentation": SegmentationData, "pose_detection": PoseData}
-Read = Callable[..., Mapping[str, AnnotatedSplit]]
-MakePlan = Callable[..., Any]
-PERSON = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
-CUP_AND_PLATE = ({"id": 1, "name": "cup"}, {"id": 2, "name": "plate"})
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> MakePlan:
-    """The plan of a task on the folder."""
-
-    def make(task: str = "object_detection", **keys: Any) -> Any:
-        given = {"TASK": task, "MODEL_PATH": "any", "CUSTOM_DATASET_PATH": str(tmp_path), **keys}
-        return resolve(RunConfig.read(given), Registry.discover())
-
-    return make
-
-
-@pytest.fixture
-def read(plan: MakePlan) -> Read:
-    """The splits of a task in the folder."""
-
-    def splits(task: str = "object_detection", **keys: Any) -> Mapping[str, AnnotatedSplit]:
-        found: Mapping[str, AnnotatedSplit] = DATA[task](plan(task, **keys)).read_splits()
-        return found
-
-    return splits
-
-
-def write_coco(
-    file: Path, images: Path, count: int = 1, categories: Any = CUP_AND_PLATE, used: tuple[int, ...] = (1, 2)
-) -> None:
-    """Write a COCO file with `count` images, each with an object of each class in `used`."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    images.mkdir(parents=True, exist_ok=True)
-    entries, annotations = [], []
-    for number in range(1, count + 1):
-        name = f"{file.stem}-{number}.png"
-        Image.new("RGB", (40, 30)).save(images / name)
-        entries.append({"id": number, "file_name": name})
-        for category in used:
-            box = {"bbox": [2, 2, 18, 18], "segmentation": [[2, 2, 20, 2, 20, 20]], "keypoints": [5, 5, 2]}
-            annotations.append({"id": len(annotations), "image_id": number, "category_id": category, **box})
-    data = {"images": entries, "categories": list(categories), "annotations": annotations}
-    file.write_text(json.dumps(data), encoding="utf-8")
-
-
-@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
-@pytest.mark.parametrize("year", ["2017", "2014", ""])
-def test_the_files_of_coco_are_found_by_their_names(
-    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture, task: str, year: str
-) -> None:
-    for split, count in (("train", 3), ("val", 2)):
-        write_coco(tmp_path / "annotations" / f"instances_{split}{year}.json", tmp_path / f"{split}{year}", count)
-    with caplog.at_level(logging.INFO):
-        found = read(task)
-    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
-    assert f"train_ann_file is not set: {tmp_path}/annotations/instances_train{year}.json is read" in caplog.text
-
-
-@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation", "pose_detection"])
-@pytest.mark.parametrize("folder", ["", "annotations"])
-def test_a_file_by_the_name_of_its_split_is_found_for_every_task(
-    read: Read, tmp_path: Path, task: str, folder: str
-) -> None:
-    person = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
-    for split, count in (("train", 3), ("val", 2)):
-        write_coco(tmp_path / folder / f"{split}.json", tmp_path / "images", count, categories=person, used=(1,))
-    assert {name: len(split.images) for name, split in read(task).items()} == {"train": 3, "val": 2}
-
-
-def test_the_keypoints_of_coco_are_found_by_their_names(read: Read, tmp_path: Path) -> None:
-    person = ({"id": 1, "name": "person", "keypoints": ["nose"]},)
-    for split in ("train", "val"):
-        write_coco(tmp_path / "annotations" / f"instances_{split}2014.json", tmp_path / f"{split}2014")
-        file = tmp_path / "annotations" / f"person_keypoints_{split}2014.json"
-        write_coco(file, tmp_path / f"{split}2014", 2, person, (1,))
-    found = read("pose_detection", augment=False)
-    assert [split.names for split in found.values()] == [("person",), ("person",)]
-    assert [len(split.images) for split in found.values()] == [2, 2]
-
-
-@pytest.mark.parametrize("prefix", ["person_keypoints", "keypoints"])
-@pytest.mark.parametrize("above", ["", "images/"])
-def test_keypoints_are_not_trained_on_the_validation_file_that_the_default_names(
-    read: Read, tmp_path: Path, prefix: str, above: str
-) -> None:
-    """The default of train_ann_file, nyuntam_adapt's, is COCO's validation file."""
-    for split, count in (("train", 3), ("val", 2)):
-        file = tmp_path / "annotations" / f"{prefix}_{split}2017.json"
-        write_coco(file, tmp_path / f"{above}{split}2017", count, PERSON, (1,))
-    found = read("pose_detection", augment=False)
-    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
 
 
 def test_a_single_file_is_not_both_trained_and_validated_on(
@@ -125,41 +28,21 @@ def test_a_single_file_is_not_both_trained_and_validated_on(
     found = read("pose_detection", augment=False)
     assert {name: len(split.images) for name, split in found.items()} == {"train": 9, "val": 1}
     assert "both" not in caplog.text
-    write_coco(tmp_path / "all.json", tmp_path / "all", 4)
+    write_coco(tmp_path / "all.json", tmp_path / "images", 4)
     found = read(train_ann_file="all.json", val_ann_file="all.json")
     assert {name: len(split.images) for name, split in found.items()} == {"train": 4, "val": 4}
     assert f"{tmp_path / 'all.json'} is both the training and the val split" in caplog.text
 
 
-def test_a_list_of_label_maps_without_class_list_goes_behind_coco_s_file(read: Read, tmp_path: Path) -> None:
-    (tmp_path / "splits").mkdir()
-    for split, count in (("train", 3), ("val", 2)):
-        write_coco(tmp_path / "annotations" / f"instances_{split}.json", tmp_path / "images", count)
-        (tmp_path / "splits" / f"{split}.txt").write_text(f"instances_{split}-1\n", encoding="utf-8")
-    found = read("instance_segmentation")
-    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2}
-    with pytest.raises(InputError, match="no folder of PNG label maps"):
-        read("instance_segmentation", class_list=["cup", "plate"])
-
-
-@pytest.mark.parametrize("task", ["object_detection", "instance_segmentation"])
-def test_the_files_of_roboflow_are_found_by_their_names(read: Read, tmp_path: Path, task: str) -> None:
-    group = ({"id": 0, "name": "things"}, *CUP_AND_PLATE)
-    for folder, count in (("train", 3), ("valid", 2), ("test", 1)):
-        write_coco(tmp_path / folder / "_annotations.coco.json", tmp_path / folder, count, group)
-    found = read(task)
-    assert {name: len(split.images) for name, split in found.items()} == {"train": 3, "val": 2, "test": 1}
-    assert found["val"].images[0].path.parent.name == "valid"
-
-
-def test_a_file_that_the_config_names_goes_before_standard_names(read: Read, tmp_path: Path) -> None:
-    for name in ("train", "valid", "test"):
-        write_coco(tmp_path / name / "_annotations.coco.json", tmp_path / name)
-    write_coco(tmp_path / "own.json", tmp_path / "train", 4)
-    found = read(train_ann_file="own.json")
-    assert {name: len(split.images) for name, split in found.items()} == {"train": 4, "val": 1}
-    with pytest.raises(InputError, match=r"train_ann_file: absent\.json was not found"):
-        read(train_ann_file="absent.json")
+def test_a_folder_of_validation_images_needs_a_file_of_its_own(read: Read, tmp_path: Path) -> None:
+    """The one file, which both keys name by default, lists no image of VAL_DIR."""
+    file = tmp_path / "annotations" / "person_keypoints_val2017.json"
+    write_coco(file, tmp_path / "one", 4, PERSON, (1,))
+    (tmp_path / "two").mkdir()
+    with pytest.raises(DataError, match="image is missing"):
+        read("pose_detection", augment=False, TRAIN_DIR="one", VAL_DIR="two")
+    found = read("pose_detection", augment=False, TRAIN_DIR="one")
+    assert [len(split.images) for split in found.values()] == [3, 1]
 
 
 @pytest.mark.parametrize(("share", "held"), [(None, 2), (0.25, 5), (0.999, 19)])

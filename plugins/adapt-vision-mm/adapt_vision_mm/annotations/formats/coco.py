@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
+from adapt_vision_mm.annotations.coco_images import find_image_folder, image_path
 from adapt_vision_mm.annotations.formats.coco_fields import (
     FieldError,
     is_id,
@@ -54,18 +54,18 @@ class CocoJson:
         if not isinstance(data, dict) or data.get("annotations") or not isinstance(data.get("images"), list):
             return None
         entries = [entry for entry in data["images"] if isinstance(entry, Mapping)]
-        images = source.image_folder or _guess_image_folder(source, source.file)
+        images = _image_folder(source, source.file)
         named = {
-            e["id"]: _image_path(images, name)
+            e["id"]: image_path(images, e["file_name"])
             for e in entries
-            if is_id(e.get("id")) and (name := read_name(e.get("file_name")))
+            if is_id(e.get("id")) and read_name(e.get("file_name")) is not None
         }
         return named if len(named) == len(data["images"]) else None
 
     def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the image folder is guessed where the config does not name it."""
         assert source.file is not None
-        images = source.image_folder or _guess_image_folder(source, source.file)
+        images = _image_folder(source, source.file)
         return read(source.file, images, skip=options.skip, check=options.check)
 
 
@@ -118,25 +118,9 @@ def read(path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None 
     )
 
 
-def _guess_image_folder(source: SplitSource, file: Path) -> Path:
-    """Return the first folder that holds the first image of the file."""
-    root, split = source.root, source.split
-    try:
-        name = str(json.loads(file.read_text(encoding="utf-8-sig"))["images"][0]["file_name"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return root  # `read` reports what is wrong with the file
-    folders = [
-        root / split,
-        root / f"{split}2017",
-        root / f"{split}2014",
-        root / "images",
-        root / "images" / split,
-        root / file.stem.rpartition("_")[2],
-        root / "images" / file.stem.rpartition("_")[2],
-        file.parent,
-        root,
-    ]
-    return next((folder for folder in folders if os.path.isfile(_image_path(folder, name))), folders[0])
+def _image_folder(source: SplitSource, file: Path) -> Path:
+    found = source.image_folder or find_image_folder(source.root, source.split, file)
+    return found or source.root / source.split
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
@@ -165,7 +149,7 @@ def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[in
         if entry["id"] in found:
             rows.add("image id is repeated", row)
             continue
-        path = _image_path(folder, str(entry["file_name"]))
+        path = image_path(folder, entry["file_name"])
         reason = image_defect(path)
         if reason is not None:
             rows.add(reason, row)
@@ -180,12 +164,6 @@ def _read_images(entries: Sequence[Any], folder: Path, rows: BadRows) -> dict[in
             id=entry["id"], path=path, width=width, height=height, as_stored=(width, height) != upright
         )
     return found
-
-
-def _image_path(folder: Path, name: str) -> Path:
-    """Return the file of a `file_name`, also where Windows wrote the folders in it."""
-    path = folder / name
-    return path if os.path.isfile(path) or "\\" not in name else folder / name.replace("\\", "/")
 
 
 def _annotation_defect(
