@@ -91,7 +91,7 @@ def floor_plan() -> numpy.ndarray:
     found = numpy.full((40, 60), 4, numpy.uint8)
     found[:2], found[-2:], found[:, :2], found[:, -2:], found[:, 30:32] = 1, 1, 1, 1, 1
     found[10:16, 30:32], found[:2, 8:16], found[-2:, 40:50] = 2, 3, 3
-    return found
+    return numpy.pad(found, 4)
 
 
 def pavement() -> numpy.ndarray:
