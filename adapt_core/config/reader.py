@@ -20,6 +20,8 @@ _MAX_DEPTH = 32
 _MAX_VALUES = 50_000
 """Values of a config, each counted as often as an alias repeats it: few aliases can stand for very many values."""
 _PLAIN_KINDS = ("null", "bool", "int", "float", "str", "timestamp", "map", "seq")
+_MARKS = ("[", "{", '"', "'", "|", ">", "!", "&", "*")
+"""What values of `--set` begin with that are no plain text."""
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in _PLAIN_KINDS)
 
 
@@ -188,7 +190,8 @@ def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entr
 def read_overrides(pairs: Iterable[str]) -> list[Entry]:
     """Return entries of `--set KEY=VALUE` strings; VALUE is read as YAML, so lists and numbers work.
 
-    Several lines are text as they stand, unless YAML marks them: a quoted text, a block (|), [a list] or {a mapping}.
+    Text is taken as it stands, with its colons, hashes and lines, unless YAML marks it: a quoted text, a block (|),
+    [a list] or {a mapping}.
 
     Raises:
         ConfigError: a string has no '=' or its value is not YAML.
@@ -198,23 +201,27 @@ def read_overrides(pairs: Iterable[str]) -> list[Entry]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise ConfigError([Problem(f"--set takes KEY=VALUE, not {pair!r}.")])
-        held = _lines(value) if "\n" in value else read_text(f"value: {value}", f"--set {key.strip()}")[0].value
+        held = _value(value, f"--set {key.strip()}")
         entries.append(Entry(key.strip(), held, Where("--set")))
     return entries
 
 
-def _lines(value: str) -> Any:
-    """Return what several lines hold. YAML would join the lines of a plain text, and end it at a colon or a hash."""
+def _value(value: str, source: str) -> Any:
+    """Return what a value holds. YAML would join lines of plain text, and end it at a colon or a hash."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.nodes import ScalarNode
+    from ruamel.yaml.nodes import CollectionNode, MappingNode, ScalarNode
 
+    several = "\n" in value
     try:
         node = YAML(typ="safe", pure=True).compose(value)
     except (YAMLError, ValueError, RecursionError):
-        return value
-    if isinstance(node, ScalarNode):
-        marked = bool(node.style) or not str(node.tag).endswith(":str")
+        if several or not value.lstrip().startswith(_MARKS):
+            return value
     else:
-        marked = node is not None and bool(node.flow_style)
-    return read_text(f"value: {textwrap.indent(value, '  ').lstrip()}", "--set")[0].value if marked else value
+        plain_text = isinstance(node, ScalarNode) and not node.style and str(node.tag).endswith(":str")
+        if plain_text or (node is None and value):  # None: a comment
+            return value if several else value.strip() or None
+        if isinstance(node, CollectionNode) and not node.flow_style and (several or isinstance(node, MappingNode)):
+            return value
+    return read_text(f"value: {textwrap.indent(value, '  ').lstrip()}", source)[0].value

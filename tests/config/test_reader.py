@@ -83,6 +83,19 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["translate English to German: ", "summarize:", "a # b", "# c", "@x", "x: {a: 1}", "a: b: c"]
+)
+def test_set_takes_text_as_it_stands(value: str) -> None:
+    [entry] = read_overrides([f"PREFIX={value}"])
+    assert entry.value == value
+
+
+def test_set_still_says_what_is_wrong_with_a_list() -> None:
+    with pytest.raises(ConfigError, match=r"--set names:1: not valid YAML"):
+        read_overrides(["names=[a, b"])
+
+
+@pytest.mark.parametrize(
     ("value", "read"),
     [
         ("Summarize:\n\n", "Summarize:\n\n"),
