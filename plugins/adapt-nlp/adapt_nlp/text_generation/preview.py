@@ -57,9 +57,8 @@ def continuation_samples(
     if not pairs:
         return []
     prompts = {f"sample {number}": prompt for number, (prompt, _) in enumerate(pairs, start=1)}
-    generated = generate_texts(
-        model, tokenizer, prompts, plan.task.params, is_chat=row_format.is_chat, max_new_tokens=_MAX_NEW_TOKENS
-    )
+    params, most = plan.task.params, min(_MAX_NEW_TOKENS, plan.task.params.max_new_tokens)
+    generated = generate_texts(model, tokenizer, prompts, params, is_chat=row_format.is_chat, max_new_tokens=most)
     return [
         {"input": prompt.text, "expected": expected, "predicted": text}
         for (prompt, expected), text in zip(pairs, generated, strict=True)

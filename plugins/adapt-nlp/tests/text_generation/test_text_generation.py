@@ -227,3 +227,12 @@ def test_the_legacy_file_runs(shared: Path, tiny_llama: Path, tmp_path: Path) ->
     assert result.status == "finished"
     assert result.data["packed"] is True
     assert result.steps == -(-result.data["train_packs"] // 4)
+
+
+def test_texts_of_the_report_are_no_longer_than_predictions(generate: Run, tmp_path: Path) -> None:
+    def words(most: int) -> list[int]:
+        generate(MAX_STEPS=1, max_new_tokens=most)
+        samples = json.loads((tmp_path / "run" / "evaluation.json").read_text(encoding="utf-8"))["after"]["samples"]
+        return [len(sample["predicted"].split()) for sample in samples]
+
+    assert max(words(2)) <= 2 < max(words(64))
