@@ -22,7 +22,14 @@ from benchmarks.packaged_models import minilm
 from benchmarks.pairs import side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
-COMMON = {"TASK": "text_classification", "EPOCHS": 2, "NUM_WORKERS": 0, "SAVE_METHOD": "safetensors", "INTERVAL": "no"}
+COMMON = {
+    "TASK": "text_classification",
+    "EPOCHS": 2,
+    "NUM_WORKERS": 0,
+    "SAVE_METHOD": "safetensors",
+    "INTERVAL": "no",
+    "MAX_EVAL_SAMPLES": 256,
+}
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "ag_news": ("accuracy", {"LR": 1e-4, "MAX_TRAIN_SAMPLES": 640}),
     "wnut17": ("f1", {"subtask": "ner", "LR": 5e-4, "MAX_TRAIN_SAMPLES": 1200}),
