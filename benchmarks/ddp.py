@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.packaged_models import minilm
-from benchmarks.pairs import in_turn, spread
+from benchmarks.pairs import adapt_command, in_turn, spread
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
@@ -58,12 +58,12 @@ def main() -> None:
                 str(PROCESSES),
             ]
             arguments = [minilm(), str(given.data), str(folder / f"plain-{pair}"), json.dumps(settings)]
-            config = folder / f"adapt-{pair}.json"
+            own = folder / f"adapt-{pair}"
             keys = {
                 "TASK": "text_classification",
                 "MODEL_PATH": minilm(),
                 "CUSTOM_DATASET_PATH": str(given.data),
-                "OUTPUT_DIR": str(folder / f"adapt-{pair}"),
+                "OUTPUT_DIR": str(own),
                 "EPOCHS": settings["epochs"],
                 "LR": settings["lr"],
                 "max_seq_length": settings["max_length"],
@@ -75,10 +75,11 @@ def main() -> None:
                 "num_processes": PROCESSES,
                 "use_cpu": True,
             }
-            config.write_text(json.dumps(keys), encoding="utf-8")
-            adapt = [sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
             (ours, our_seconds), (plain, plain_seconds) = in_turn(
-                adapt, [*torchrun, "-m", "benchmarks.plain.text_classification", *arguments], environment(), pair
+                adapt_command(keys, own),
+                [*torchrun, "-m", "benchmarks.plain.text_classification", *arguments],
+                environment(),
+                pair,
             )
             ratios["training"].append(plain["train_seconds"] / ours["train_seconds"])
             ratios["command"].append(plain_seconds / our_seconds)

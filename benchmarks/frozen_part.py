@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.image_classification import PACKAGE, WEIGHTS, losses_of
 from benchmarks.packaged_models import minilm
-from benchmarks.pairs import Running, side_by_side, spread
+from benchmarks.pairs import Running, adapt_command, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 IMAGES = "EfficientNet-Lite0, hymenoptera"
@@ -49,10 +49,7 @@ def command(job: str, data: Path, folder: Path, **changes: Any) -> list[str]:
     keys = {**COMMON, **JOBS[job], "OUTPUT_DIR": str(folder), **changes}
     keys["CUSTOM_DATASET_PATH"] = str(data / JOBS[job]["CUSTOM_DATASET_PATH"])
     keys.setdefault("MODEL_PATH", minilm())
-    config = folder.with_suffix(".json")
-    config.write_text(json.dumps(keys), encoding="utf-8")
-    cache = f"HF_DATASETS_CACHE={folder}-cache"
-    return ["env", cache, sys.executable, "-m", "adapt_core", "run", str(config), "--json"]
+    return ["env", f"HF_DATASETS_CACHE={folder}-cache", *adapt_command(keys, folder)]
 
 
 def time_of(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:

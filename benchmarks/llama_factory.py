@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import side_by_side, spread
+from benchmarks.pairs import adapt_command, side_by_side, spread
 from benchmarks.peers.jobs import converted_smollm2
 
 ROWS = 512
@@ -115,12 +115,11 @@ def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
     rates, whole, losses = [], [], {}
     for number in range(given.pairs + 1):
         ours, theirs = work / f"adapt-{number}", work / f"llama-factory-{number}"
-        config, settings = ours.with_suffix(".json"), theirs.with_suffix(".json")
-        config.write_text(json.dumps(our_config(model, given.data, ours, given)), encoding="utf-8")
+        settings = theirs.with_suffix(".json")
         told = their_settings(model, given.data / "train.jsonl", theirs, given)
         settings.write_text(json.dumps(told), encoding="utf-8")
         (mine, my_seconds), (other, their_seconds) = side_by_side(
-            [sys.executable, "-m", "adapt_core", "run", str(config), "--json"],
+            adapt_command(our_config(model, given.data, ours, given), ours),
             [str(given.python), "-c", f"SHOWN = {SHOWN}\n{RUN}", str(settings)],
             {**os.environ, "HF_DATASETS_CACHE": str(work / "cache")},
             number,

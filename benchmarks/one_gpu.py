@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ from statistics import mean
 from typing import Any
 
 from adapt_core.testing import small_models
-from benchmarks.pairs import Running, in_turn
+from benchmarks.pairs import Running, adapt_command, in_turn
 from benchmarks.peers.__main__ import compared, losses
 from benchmarks.peers.jobs import Job
 
@@ -106,9 +105,7 @@ def ran(way: str, model: str, data: Path, folder: Path, max_train: int) -> dict[
     dtype = {} if keys["method"] == "full" else {"DTYPE": "bfloat16"}
     config = job(model, max_train, {**dtype, **keys}, {}).config(model, data, folder)
     foretold = api.estimate(api.check(config)).memory
-    place = folder.with_suffix(".json")
-    place.write_text(json.dumps(config), encoding="utf-8")
-    result, _ = Running([sys.executable, "-m", "adapt_core", "run", str(place), "--json"], dict(os.environ)).outcome()
+    result, _ = Running(adapt_command(config, folder), dict(os.environ)).outcome()
     logged = losses(folder)
     return {
         "way": way,

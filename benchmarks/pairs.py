@@ -6,8 +6,11 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 Outcome = tuple[dict[str, Any], float]
@@ -36,6 +39,18 @@ class Running:
             raise SystemExit(f"{self._command}\n{self._errors[-4000:]}")
         printed = f"\n{self._printed}"
         return json.loads(printed[printed.rindex("\n{") :]), self._seconds
+
+
+def adapt_command(config: Mapping[str, Any], folder: Path) -> list[str]:
+    """Write a config beside its run folder, and return the command that runs it and prints the result.
+
+    Args:
+        config: with OUTPUT_DIR, which is the folder.
+        folder: its name with the suffix .json is the config's.
+    """
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(config), encoding="utf-8")
+    return [sys.executable, "-m", "adapt_core", "run", str(file), "--json"]
 
 
 def in_turn(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:

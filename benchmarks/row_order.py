@@ -13,13 +13,12 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.packaged_models import minilm
-from benchmarks.pairs import side_by_side, spread
+from benchmarks.pairs import adapt_command, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 COMMON = {
@@ -57,9 +56,7 @@ def measured(job: str, data: Path, seeds: int, temporary: Path) -> dict[str, Any
                 "SEED": seed,
                 "GROUP_BY_LENGTH": order == "grouped",
             }
-            file = folder.with_suffix(".json")
-            file.write_text(json.dumps(config), encoding="utf-8")
-            commands.append([sys.executable, "-m", "adapt_core", "run", str(file), "--json"])
+            commands.append(adapt_command(config, folder))
         (grouped, seconds), (random, random_seconds) = side_by_side(commands[0], commands[1], env, seed)
         for order, result in zip(_ORDERS, (grouped, random), strict=True):
             scores[order].append(result["metrics"]["after"][metric])
