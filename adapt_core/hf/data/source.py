@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.core_params.data import PACKAGED_BUILDERS, DataParams
-from adapt_core.errors import DataError, InputError
+from adapt_core.errors import DataError, InputError, first_of
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.tables.other_formats import remedy_for, what_to_make_of
 from adapt_core.hf.data.tables.read import READERS, read_splits
@@ -148,9 +148,20 @@ def _beside(train: Path, root: Path | None, named: Mapping[str, tuple[Path, ...]
             inside = [path] if path.is_file() else visible(path) if train.is_dir() else []
             files = tuple(p for p in inside if p.is_file() and p.suffix.casefold() in suffixes)
             if files and split not in named and split not in found and used.isdisjoint(p.resolve() for p in files):
-                log.info("the %s split is %s, beside TRAIN_DIR (%s names another)", split, path, _KEYS[split])
                 found[split] = files
     return found
+
+
+def report_splits_beside(data: DataParams, found: Mapping[str, str]) -> None:
+    """Log the splits that no key names, and that were found beside TRAIN_DIR.
+
+    Args:
+        data: of the config.
+        found: split -> where its rows are.
+    """
+    for split, given in (("validation", data.val_dir), ("test", data.test_dir)):
+        if data.train_dir and not given and split in found:
+            log.info("%s is not set: %s is read, which lies beside TRAIN_DIR", _KEYS[split], found[split])
 
 
 def _whole_name(path: Path) -> str:
@@ -217,6 +228,7 @@ def load_raw(data: DataParams) -> dict[str, Dataset]:
         return with_names_of_train(_from_hub(data))
     if local.saved is not None:
         return with_names_of_train(_from_disk(local.saved))
+    report_splits_beside(data, {split: first_of(paths) for split, paths in local.files.items()})
     return with_names_of_train(read_splits(local.files))
 
 

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from adapt_core.config.core_params.data import DataParams
-from adapt_core.hf.data.source import locate_files
+from adapt_core.hf.data.source import load_raw, locate_files
 
 
 @pytest.fixture
@@ -68,3 +68,12 @@ def test_what_a_project_keeps_beside_its_rows_is_no_split(tmp_path: Path) -> Non
         (tmp_path / name).write_text(text, encoding="utf-8")
     found = names(custom_dataset_path=str(tmp_path), train_dir="train.jsonl")
     assert found == {"train": ["train.jsonl"], "validation": ["valid.jsonl"]}
+
+
+def test_splits_found_beside_are_said_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keys = attrs.evolve(DataParams(), custom_dataset_path="data", train_dir="train.csv", val_dir="validation.csv")
+    with caplog.at_level("INFO"):
+        locate_files(keys)
+        load_raw(keys)
+    [said] = [record.getMessage() for record in caplog.records if "beside TRAIN_DIR" in record.getMessage()]
+    assert said == "TEST_DIR is not set: data/test.csv is read, which lies beside TRAIN_DIR"

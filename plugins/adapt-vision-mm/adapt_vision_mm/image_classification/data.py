@@ -16,7 +16,7 @@ from adapt_core.errors import DataError
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.labels import Labels, read_labels
-from adapt_core.hf.data.source import load_raw, locate_files
+from adapt_core.hf.data.source import load_raw, locate_files, report_splits_beside
 from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits, say_test_left_out
 from adapt_core.hf.models.logging import quiet_libraries
 
@@ -28,7 +28,6 @@ from adapt_vision_mm.images.inputs import list_images
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from adapt_core.config.core_params.data import DataParams
     from adapt_core.execution.rows import Table
 
 DECODED_BYTES = 64 * 2**20
@@ -79,7 +78,7 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     quiet_libraries()
     folders = find_split_folders(plan.data)
     if folders is not None:
-        _report_folders_beside(plan.data, folders)
+        report_splits_beside(plan.data, {split: str(folder) for split, folder in folders.items()})
         warn_of_unlabelled(plan.data, folders)
         if find_unlabelled_test(plan.data) is not None:
             say_test_left_out(plan, "no class folders")
@@ -134,13 +133,6 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
         return rows
     base = _base_folders(plan)
     return [{**row, "image": row["image"] and str(image_source(row["image"], base))} for row in rows]
-
-
-def _report_folders_beside(data: DataParams, folders: Mapping[str, Path]) -> None:
-    """Log the splits that no key names, and that were found beside TRAIN_DIR."""
-    for split, key, given in (("validation", "VAL_DIR", data.val_dir), ("test", "TEST_DIR", data.test_dir)):
-        if data.train_dir and not given and split in folders:
-            log.info("%s is not set: %s is read, which lies beside TRAIN_DIR", key, folders[split])
 
 
 def _from_folder(folder: Path, *, skip_empty: bool) -> Dataset:
