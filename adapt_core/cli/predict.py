@@ -39,10 +39,8 @@ def predict(run_dir: str, inputs: tuple[str, ...], overrides: tuple[str, ...], a
     from adapt_core import api
 
     every = [line for given in inputs for line in (_standard_input() if given == "-" else [given])]
-    with (
-        options.warnings_shown(),
-        contextlib.redirect_stdout(sys.stderr),
-    ):  # libraries print there, and standard output is the result's
+    # Libraries print to standard output, which is the result's.
+    with options.warnings_shown(), contextlib.redirect_stdout(sys.stderr):
         predictions = api.predict(run_dir, every, trust=options.trusted(overrides))
     if as_json:
         say(json.dumps(predictions, indent=2, ensure_ascii=False))

@@ -31,10 +31,8 @@ def find_image_folder(root: Path, split: str, file: Path) -> Path | None:
     if name is None:
         return None
     part = file.stem.rpartition("_")[2]
-    own = [part] if split_named_by(file) else []
+    own = [part, f"images/{part}"] if split_named_by(file) else []
     places = [*own, split, f"{split}2017", f"{split}2014", "images", f"images/{split}"]
-    if own:
-        places.insert(1, f"images/{part}")
     folders = [*(root / place for place in places), file.parent, root]
     return next((folder for folder in folders if os.path.isfile(image_path(folder, name))), None)
 
