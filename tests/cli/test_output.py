@@ -18,10 +18,8 @@ Adapt = Callable[..., Any]
 CLI = Path(cli.__file__).parent
 
 
-@pytest.mark.parametrize("module", sorted(CLI.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", sorted({*CLI.glob("*.py")} - {CLI / "output.py"}), ids=lambda path: path.stem)
 def test_every_command_prints_through_the_one_place_that_escapes(module: Path) -> None:
-    if module.stem == "output":
-        pytest.skip("the place itself")
     calls = [node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
     names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
     names |= {call.id for call in calls if isinstance(call, ast.Name)}
