@@ -71,6 +71,7 @@ def test_what_a_project_keeps_beside_its_rows_is_no_split(tmp_path: Path) -> Non
 
 
 def test_splits_found_beside_are_said_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("datasets")
     keys = attrs.evolve(DataParams(), custom_dataset_path="data", train_dir="train.csv", val_dir="validation.csv")
     with caplog.at_level("INFO"):
         locate_files(keys)
