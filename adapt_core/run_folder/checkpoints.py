@@ -10,7 +10,7 @@ from pathlib import Path
 from adapt_core.errors import InputError
 from adapt_core.run_folder.claims import make_empty_folder
 from adapt_core.run_folder.contents import MANIFEST
-from adapt_core.run_folder.files import digest_of, write_text
+from adapt_core.run_folder.files import digest_of, unlock, write_text
 from adapt_core.run_folder.names import CHECKPOINTS
 from adapt_core.run_folder.ownership import Ownership
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 def seal(checkpoint: Path) -> None:
     """Write the manifest (size and XXH3-128 of each file), which marks a checkpoint as complete."""
+    unlock(checkpoint)
     files = {
         str(path.relative_to(checkpoint)): [path.stat().st_size, digest_of(path)]
         for path in sorted(checkpoint.rglob("*"))

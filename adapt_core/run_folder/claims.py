@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapt_core.errors import InputError, first_of
 from adapt_core.run_folder.contents import content_of, remove
-from adapt_core.run_folder.files import digest_of, make_hidden, make_hidden_folder, temporary_folder
+from adapt_core.run_folder.files import digest_of, make_hidden, make_hidden_folder, temporary_folder, unlock
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, is_run_folder
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.placements import Placement
@@ -35,6 +35,7 @@ def placed_folder(folder: Path, name: str) -> Iterator[Path]:
         owner.placements[name] = Placement(temporary.name)
         owner.save()
         yield temporary
+        unlock(temporary)
         owner = Ownership.of(folder)
         refuse(folder, owner.foreign(name))
         owner.forget(name)

@@ -13,6 +13,8 @@ from pathlib import Path
 import xxhash
 
 _CHUNK = 1 << 22
+_FILE_MODE, _FOLDER_MODE = 0o666, 0o777
+"""Before the umask, as of any file: those of `tempfile` are for their owner alone."""
 _UNFINISHED = ".adapt-unfinished"
 """A file in the temporary folder of a living process, which holds a lock of it."""
 
@@ -30,7 +32,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        os.fchmod(handle, 0o644)  # as any other file, not for the owner alone
+        os.fchmod(handle, _FILE_MODE & ~_umask())
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.replace(name, path)
@@ -51,7 +53,7 @@ def digest_of(path: Path) -> str:
 def make_hidden(path: Path) -> Path:
     """Make an empty file of a new hidden name beside `path`, and return it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.fchmod(handle, 0o644)  # as any other file, not for the owner alone
+    os.fchmod(handle, _FILE_MODE & ~_umask())
     os.close(handle)
     return Path(name)
 
@@ -59,8 +61,30 @@ def make_hidden(path: Path) -> Path:
 def make_hidden_folder(path: Path) -> Path:
     """Make an empty folder of a new hidden name beside `path`, and return it."""
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    folder.chmod(0o755)
+    folder.chmod(_FOLDER_MODE & ~_umask())
     return folder
+
+
+def unlock(folder: Path) -> None:
+    """Give the files in a folder the permissions that the umask leaves.
+
+    safetensors 0.8 keeps the files that it writes from all but their owner, whatever the umask and the file before it:
+    another account could not serve the model.
+    """
+    most = _FILE_MODE & ~_umask()
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            mode = file.stat().st_mode
+            if mode & _FILE_MODE != most:
+                with suppress(OSError):  # a file system without permissions has refused no reader
+                    file.chmod(mode & ~_FILE_MODE | most)
+
+
+def _umask() -> int:
+    """Return the umask, which can be read only by setting it: to a strict one, for other threads may make files."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager
@@ -88,6 +112,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         with FileLock(temporary / _UNFINISHED):
             yield temporary
             (temporary / _UNFINISHED).unlink(missing_ok=True)
+            unlock(temporary)
         if path.is_dir() and not path.is_symlink() and any(path.iterdir()):
             earlier = Path(f"{temporary}.replaced")
             os.rename(path, earlier)

@@ -16,7 +16,7 @@ from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import MANIFEST, claim_checkpoint, fault, newest_complete, seal
-from adapt_core.run_folder.claims import claim
+from adapt_core.run_folder.claims import claim, place_text, placed_folder
 from adapt_core.run_folder.files import atomic_folder, write_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import decide_resume
@@ -224,3 +224,33 @@ def test_the_stored_config_is_the_run_again(folder: RunFolder) -> None:
     again = resolve(RunConfig.read(folder.config), fakes.registry_with_all())
     assert again.config_sha256 == first.config_sha256
     assert again.output_dir == first.output_dir
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+def test_files_have_the_permissions_of_the_umask(folder: RunFolder, mask: int) -> None:
+    """Whatever library wrote them: safetensors 0.8 leaves its files to their owner alone."""
+
+    def write_for_owner(path: Path) -> None:
+        path.write_text("weights")
+        path.chmod(0o600)
+
+    earlier = os.umask(mask)
+    try:
+        place_text(folder.path, "README.md", "card")
+        with placed_folder(folder.path, "model") as temporary:
+            write_for_owner(temporary / "model.safetensors")
+        with atomic_folder(folder.path / "exported") as temporary:
+            write_for_owner(temporary / "model.safetensors")
+        path = folder.checkpoints / "checkpoint-1"
+        claim_checkpoint(path)
+        write_for_owner(path / "model.safetensors")
+        seal(path)
+    finally:
+        os.umask(earlier)
+    found = {
+        str(file.relative_to(folder.path)): oct(file.stat().st_mode & 0o777)
+        for file in folder.path.rglob("*.*")
+        if file.is_file()
+    }
+    assert len(found) >= 6
+    assert set(found.values()) == {oct(0o666 & ~mask)}, found
