@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from adapt_core.config.backward_steps import obstacles
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
@@ -30,6 +31,10 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.fp16 and values["model"].dtype == "float16":
         message = "cannot train weights held in float16 (gradients cannot be unscaled)."
         yield problem("FP16", message, "Set DTYPE: float32, or turn FP16 off.")
+    launcher, task = selection.launcher, selection.task
+    if training.step_in_backward and launcher is not None and task is not None:
+        for message, hint in obstacles(training, launcher.spec.name, task.spec.loop.name):
+            yield problem("STEP_IN_BACKWARD", message, hint)
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
         ("KEEP", training.keep == "best"),
@@ -38,7 +43,6 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         if wanted and training.do_train and not evaluates:
             message = "needs evaluations while training."
             yield problem(key, message, "Set DO_EVAL: true and INTERVAL: epoch or steps.")
-    task = selection.task
     package = task.spec.loop.optimizers.get(training.optimizer) if task is not None else None
     if training.do_train and package is not None and find_spec(package) is None:
         yield problem("OPTIMIZER", f"{training.optimizer} is in {package}.", f"pip install {package}")
@@ -59,7 +63,7 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if not (model.model_path or model.local_model_path):
         hint = "Set it to a hub id, a folder, or package:NAME/path."
         yield problem("MODEL_PATH", "no model is given.", hint)
-    launcher, method = selection.launcher, selection.method
+    method = selection.method
     if (
         launcher is not None
         and task is not None

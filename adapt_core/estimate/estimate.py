@@ -25,12 +25,13 @@ from adapt_core.capabilities import (
     SupportsTokenPreview,
     SupportsTrainingForward,
 )
+from adapt_core.config.backward_steps import steps_in_backward
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.estimate.activations import activation_bytes
-from adapt_core.estimate.memory import training_bytes, weight_bytes
+from adapt_core.estimate.memory import largest_gradient, training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
 from adapt_core.execution.components import Components
@@ -195,8 +196,17 @@ def _counts(
     counts = count_parameters(model)
     sharded = attrs.evolve(memory, activations=whole_layers or memory.activations)
     counted = rank_ranges(plan, registry, model, quantized, memory, sharded)
+    if data.train is not None:
+        counted = [_holding(share, plan, largest_gradient(model)) for share in counted]
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
     return counts.total, counts.trainable, own, counted, disk
+
+
+def _holding(share: RankRange, plan: Plan, largest: int) -> RankRange:
+    """Return what processes hold, with the largest gradient alone where the optimizer steps inside the backward."""
+    if not steps_in_backward(plan.training, share.launcher, plan.loop):
+        return share
+    return attrs.evolve(share, memory=attrs.evolve(share.memory, gradients=largest))
 
 
 def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:

@@ -46,6 +46,12 @@ def _same(attached: str, plain: str) -> bool:
     return bare == plain or bare.endswith(f".{plain}")
 
 
+def largest_gradient(model: nn.Module) -> int:
+    """Return bytes of the largest gradient: all that is held where the optimizer steps inside the backward pass."""
+    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    return max((parameter.numel() * parameter.element_size() for parameter in trained), default=0)
+
+
 def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
     """Return bytes of gradients and of optimizer states."""
     from torch import nn

@@ -50,6 +50,14 @@ class TrainingParams:
     max_grad_norm: float = param(
         1.0, "Gradients are clipped to this norm; 0 turns clipping off.", key="MAX_GRAD_NORM", ge=0
     )
+    step_in_backward: bool | None = param(
+        None,
+        "Step the optimizer for each parameter as soon as its gradient is computed, so that gradients are held one at "
+        "a time: the same steps in less memory. Needs MAX_GRAD_NORM: 0, one batch per step, no FP16 and one process "
+        "(default: on where these are so). Language and image classification tasks.",
+        key="STEP_IN_BACKWARD",
+        may_change_on_resume=True,
+    )
     interval: str = param(
         "epoch",
         "When to evaluate and save a checkpoint: each epoch, each INTERVAL_STEPS steps, or not before the end.",

@@ -17,6 +17,7 @@ frozen.py           the frozen part of the Trainer's model, computed once
 losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job
 loop.py             the loop
+backward_steps.py   optimizer steps inside the backward pass
 callbacks.py        training check, metrics, checkpoints, stop requests
 finite_losses.py    losses that are not finite
 eval_padding.py     padded batches of several processes

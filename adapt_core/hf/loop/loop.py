@@ -22,11 +22,13 @@ from transformers import (
     TrainerState,
 )
 
+from adapt_core.config.backward_steps import steps_in_backward
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.errors import InputError
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
+from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.callbacks import (
     MetricsCallback,
     SealCallback,
@@ -82,6 +84,10 @@ class HuggingFaceLoop:
         ]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
+        backward_steps = None
+        if world.size == 1 and steps_in_backward(training, plan.launcher.name, plan.loop):
+            backward_steps = BackwardStepCallback(job.training_check)
+            callbacks.append(backward_steps)
         declare_loss_scaling(job.model)
         # transformers refuses to train on a quantized base without an adapter of peft's, a head in float32 too.
         vars(job.model).pop("is_quantized", None)
@@ -103,6 +109,7 @@ class HuggingFaceLoop:
             ) from error
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
+        self._trainer.backward_steps = backward_steps
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None

@@ -19,6 +19,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.hf.frozen.part import FrozenPart
 from adapt_core.hf.frozen.rows import ROW
+from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
 from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
@@ -45,7 +46,7 @@ def instrumented(trainer_class: type) -> type:
     renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
 
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
-    `lean_forwards` are used in training (see `lean_layers`);
+    `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None;
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
 
     Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
@@ -54,6 +55,7 @@ def instrumented(trainer_class: type) -> type:
     class Instrumented(trainer_class):
         training_check_callback: TrainingCheckCallback
         finite_losses: FiniteLossCallback
+        backward_steps: BackwardStepCallback | None = None
         prepare_evaluation: Callable[[], None]
         check_step: Callable[[nn.Module], None]
         evaluated: Dataset[Any] | None = None
@@ -187,6 +189,11 @@ def instrumented(trainer_class: type) -> type:
             if loss is not None and output.metrics is not None:
                 output.metrics[f"{kwargs['metric_key_prefix']}_loss"] = loss
             return output
+
+        def _get_grad_norm(self, model: nn.Module, grad_norm: torch.Tensor | None = None) -> float | None:
+            own = None if self.backward_steps is None else self.backward_steps.norm()
+            norm: float | None = super()._get_grad_norm(model, grad_norm=grad_norm if own is None else own)
+            return norm
 
         def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
             if self.is_world_process_zero():

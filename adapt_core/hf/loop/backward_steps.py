@@ -1,0 +1,64 @@
+"""Optimizer steps inside the backward pass, so that gradients are held one at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from adapt_core.verification.training import TrainingCheck
+
+
+class BackwardStepCallback(TrainerCallback):
+    """Steps the optimizer for each parameter as soon as its gradient is computed, and lets go of the gradient.
+
+    As in "How to save memory by fusing the optimizer step into the backward pass" (PyTorch's tutorials), but with the
+    run's one optimizer: it steps the parameters that have a gradient, and there is one at a time. So its groups, its
+    schedule, its state in checkpoints and its arithmetic are those of an ordinary step; the step that the Trainer makes
+    after the backward pass finds no gradient.
+
+    Args:
+        training_check: sees the gradients.
+
+    Attributes:
+        norms: of the gradients of this step, by the parameter's place in the model.
+    """
+
+    def __init__(self, training_check: TrainingCheck) -> None:
+        self._training_check = training_check
+        self._hooks: list[RemovableHandle] = []
+        self.norms: dict[int, torch.Tensor] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        optimizer = kwargs["optimizer"]
+
+        def listen(number: int, parameter: nn.Parameter) -> RemovableHandle:
+            def step(computed: torch.Tensor) -> None:
+                assert computed.grad is not None
+                self.norms[number] = torch.linalg.vector_norm(computed.grad)
+                self._training_check.see_gradients()
+                optimizer.step()
+                computed.grad = None
+
+            hook: RemovableHandle = parameter.register_post_accumulate_grad_hook(step)  # type: ignore[no-untyped-call]
+            return hook
+
+        trained = [parameter for parameter in kwargs["model"].parameters() if parameter.requires_grad]
+        self._hooks = [listen(number, parameter) for number, parameter in enumerate(trained)]
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self.norms.clear()
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def norm(self) -> torch.Tensor:
+        """Return the norm of all gradients of this step."""
+        norms = [self.norms[number] for number in sorted(self.norms)]
+        return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
