@@ -95,13 +95,15 @@ class Arrangement:
         }.get(kind) or self._run(kind, seed, overwrites=overwrites)
         had_target = target.exists()
         at_hand = self.result is not None and is_kept(self.result, self.world.run)
+        # A checkpoint of the run that is replacing a result goes on with what was asked for.
+        goes_on = kind == "resume" or (kind == "checkpoint" and not (self.world.run / "result.json").exists())
         ended = self._adapt(arguments, ending)
         if arguments[0] == "run" and (self.world.run / "config.yaml").is_file():
             text = (self.world.run / "config.yaml").read_text(encoding="utf-8").casefold()
             self.seed = seed if f"seed: {seed}\n" in text else self.seed
         how = "killed" if ended.code == KILLED else "disk full" if ending.full and ended.code else f"exit {ended.code}"
         self.counts[f"{kind}: {how}"] += 1
-        self._check(kind, ended, overwrites=overwrites, at_hand=at_hand)
+        self._check(kind, ended, replaces=overwrites or goes_on, at_hand=at_hand)
         if kind == "export":
             self._check_export(target, ended, had_target=had_target)
         if kind == "predict" and ended.code == 0:
@@ -151,7 +153,7 @@ class Arrangement:
         self.said.append(f"  {ended.code}: {ended.text[-600:]}")
         return ended
 
-    def _check(self, kind: str, ended: Ended, *, overwrites: bool, at_hand: bool) -> None:
+    def _check(self, kind: str, ended: Ended, *, replaces: bool, at_hand: bool) -> None:
         run = self.world.run
         for loss in self.world.losses():
             self._find(f"{loss} was lost or changed")
@@ -159,7 +161,7 @@ class Arrangement:
             self._find(f"{kind} ended with {ended.code}")
         faults = faults_of(run)
         is_kept_now = self.result is not None and is_kept(self.result, run)
-        if at_hand and not is_kept_now and (faults or not (overwrites or kind == "resume")):
+        if at_hand and not is_kept_now and (faults or not replaces):
             self._find(f"the result that was there is not whole any more ({', '.join(faults) or 'not asked for'})")
         if ended.code == 0 and faults and kind not in ("export", "predict") and not self.world.edited:
             self._find(f"{kind} finished, and is not whole: {', '.join(faults)}")

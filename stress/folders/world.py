@@ -173,7 +173,7 @@ class World:
         for path, content in self.edited.items():
             path.write_bytes(content)
             del self.files[path]
-        inputs = (self.root / "data", self.root / "base")
+        inputs = [place for place in (self.root / "data", self.root / "base") if place.is_relative_to(self.run)]
         for path in [*self.files, *self.links]:
             if path.is_relative_to(self.run) and not any(path.is_relative_to(place) for place in inputs):
                 path.unlink(missing_ok=True)

@@ -90,6 +90,28 @@ def test_a_move_that_was_killed_halfway_is_taken_back(folder: RunFolder) -> None
     assert snapshot(folder.path) == before
 
 
+def test_a_file_whose_place_was_taken_is_put_back_when_it_is_free(
+    folder: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    finished(folder)
+    before = snapshot(folder.path)
+    begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))  # and here it is killed
+    folder.card.write_text("mine")
+    with (
+        pytest.raises(InputError, match=r"not written by a run of adapt .*: README\.md"),
+        entered(plan(folder.path), folder),
+    ):
+        pass
+    assert "README.md stays in" in caplog.text
+    assert folder.card.read_text() == "mine"
+    folder.card.unlink()
+    with entered(plan(folder.path, resume=True), folder):
+        pass
+    assert snapshot(folder.path) == before
+    assert not list(folder.path.glob(".replaced-*"))
+    assert Ownership.of(folder.path).unclaimed() == []
+
+
 def test_what_somebody_put_to_the_replaced_run_is_kept(folder: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
     finished(folder)
     begin(folder, plan(folder.path, OVERWRITE_OUTPUT_DIR=True))
