@@ -4,9 +4,13 @@ task.py                 the task
 row_formats.py          the formats of rows: text, pairs, instructions, messages
 row_texts.py            rows -> texts and what is learned of them
 templates.py            chat templates: the simple one, fixed dates, ends
+turns.py                turns, from the forms that data has them in
+tool_calls.py           calls in the form that a chat template takes
+context_columns.py      columns beside a conversation: system, history, tools
+unread_keys.py          keys of turns and columns that nothing reads
 chat.py                 conversations rendered by a chat template
 template_variables.py   variables of the chat template: the config's and a row's
-conversation_faults.py  what is wrong with a conversation or its tools
+conversation_faults.py  what is wrong with a conversation
 marked_text.py          texts with marked answers -> tokens
 data.py                 rows -> documents
 packing.py              documents -> packs

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from adapt_nlp.text_generation.marked_text import MarkedText, Span
-from adapt_nlp.text_generation.templates import end_tokens
+from adapt_nlp.text_generation.templates import end_tokens, template_errors
+from adapt_nlp.text_generation.tool_calls import CALLS, called, for_template
+from adapt_nlp.text_generation.turns import ASSISTANT, LEARNED, is_learned
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ASSISTANT, USER = "assistant", "user"
-
-_OURS = ("weight", "train")
-"""Keys of a turn that say whether it is learned, which no template sees."""
-
-_CALLS = ("tool_calls", "function_call")
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _PLACEHOLDER = "THE-ANSWER-BEGINS-HERE"
 
@@ -56,26 +52,11 @@ def template_fault(tokenizer: PreTrainedTokenizerBase, conversation: Conversatio
             if turn["role"] == ASSISTANT and not (turn.get("content") or "").strip():
                 before = render(tokenizer, conversation.before(number)) if number else ""
                 until = render(tokenizer, conversation.before(number + 1))
-                if not any(name in until[common_length(before, until) :] for name in _called(turn)):
+                if not any(name in until[common_length(before, until) :] for name in called(turn)):
                     return f"turn {number + 1} (assistant) has no content, and the chat template leaves out its calls"
-    except _template_errors() as error:
+    except template_errors() as error:
         return f"the chat template rejects the conversation: {error}"
     return None
-
-
-def _template_errors() -> tuple[type[Exception], ...]:
-    """Return what rendering raises. Besides a template's own errors, a turn of another form causes others in it."""
-    from jinja2 import TemplateError
-
-    return TemplateError, TypeError, ValueError, LookupError, AttributeError
-
-
-def _called(turn: Mapping[str, Any]) -> Iterator[str]:
-    calls = turn.get("tool_calls") or [turn.get("function_call")]
-    for call in calls if isinstance(calls, list) else []:
-        if isinstance(call, Mapping):
-            function = call.get("function", call)
-            yield str(function.get("name") if isinstance(function, Mapping) else function)
 
 
 def render(tokenizer: PreTrainedTokenizerBase, conversation: Conversation, *, answer_follows: bool = False) -> str:
@@ -87,22 +68,17 @@ def render(tokenizer: PreTrainedTokenizerBase, conversation: Conversation, *, an
         answer_follows: end with the opening of the assistant's next turn.
     """
     given = [
-        {key: value for key, value in turn.items() if key not in _OURS and (value is not None or key == "content")}
+        {key: value for key, value in turn.items() if key not in LEARNED and (value is not None or key == "content")}
         for turn in conversation.turns
     ]
     text: str = tokenizer.apply_chat_template(
-        given,
+        [for_template(turn, tokenizer) for turn in given],
         tools=conversation.tools,
         tokenize=False,
         add_generation_prompt=answer_follows,
         **conversation.variables,
     )
     return text
-
-
-def is_learned(turn: Mapping[str, Any]) -> bool:
-    """Return whether a turn is an answer to learn: the assistant's, unless its weight is 0 or `train` is false."""
-    return turn["role"] == ASSISTANT and turn.get("weight") != 0 and turn.get("train") in (None, True)
 
 
 def marked_conversation(
@@ -204,7 +180,7 @@ def _start_of_answer(
         return len(opening)
     # Reasoning may stand before the content; calls are left out, which the template may put in its place.
     texts = {key: _PLACEHOLDER for key in ("content", *_REASONING) if key == "content" or turn.get(key)}
-    other = {key: value for key, value in turn.items() if key not in _CALLS}
+    other = {key: value for key, value in turn.items() if key not in CALLS}
     blank = attrs.evolve(before, turns=[*before.turns, {**other, **texts}])
     rendered = _render_or_nothing(tokenizer, blank)
     place = rendered.find(_PLACEHOLDER)
@@ -217,7 +193,7 @@ def _render_or_nothing(
     """Return a conversation that no row has, which the template may reject, as a text; "" if it does."""
     try:
         return render(tokenizer, conversation, answer_follows=answer_follows)
-    except _template_errors():
+    except template_errors():
         return ""
 
 

@@ -19,10 +19,10 @@ from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import leave_out_unlabelled_test, load_splits, say_test_left_out
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import ASSISTANT, common_length, render, say_how_answers_end
-from adapt_nlp.text_generation.conversation_faults import turns_of
+from adapt_nlp.text_generation.chat import common_length, render, say_how_answers_end
+from adapt_nlp.text_generation.context_columns import CONTEXT, FUNCTIONS, TOOLS
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
-from adapt_nlp.text_generation.row_formats import TOOLS, RowFormat, find_row_format
+from adapt_nlp.text_generation.row_formats import RowFormat, find_row_format
 from adapt_nlp.text_generation.row_texts import RowTexts
 from adapt_nlp.text_generation.template_variables import (
     KNOWN_VARIABLES,
@@ -31,6 +31,8 @@ from adapt_nlp.text_generation.template_variables import (
     read_variables,
 )
 from adapt_nlp.text_generation.templates import prepare_template
+from adapt_nlp.text_generation.turns import ASSISTANT, turns_of
+from adapt_nlp.text_generation.unread_keys import say_unread_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -71,7 +73,9 @@ def prepare_documents(
 
     def encoding(rows: Dataset, split: str) -> Encoding:
         columns = row_format.columns_of(rows)
+        say_unread_columns(split, rows.column_names, columns, len(rows))
         if row_format.is_chat:
+            reader.unread.say(split)
             _say_given_columns(rows, row_format, split)
             _say_unused_columns(rows, row_format, reader, tokenizer, split)
         if row_format.is_chat and split == "train":
@@ -97,7 +101,7 @@ def prepare_documents(
         "row format": attrs.astuple(row_format),
         "format": [plan.data.format_string, plan.data.format_names],
         "loss_on": plan.task.params.loss_on,
-        "version": 3,
+        "version": 4,
     }
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: reader.faults(rows), encoding)
     data.stats["form"] = row_format.kind
@@ -138,6 +142,9 @@ def _say_given_columns(rows: Dataset, row_format: RowFormat, split: str) -> None
             split,
             ", ".join(map(repr, given)),
         )
+    beside = [name for name in CONTEXT if name in row_format.optional and name in rows.column_names]
+    if beside:
+        log.info("%s split: read beside the conversations: the columns %s", split, ", ".join(map(repr, beside)))
 
 
 def _say_unused_columns(
@@ -152,12 +159,13 @@ def _say_unused_columns(
         unknown += dict.fromkeys(name for given in own for name in given if not has_variable(tokenizer, name))
     for name in dict.fromkeys(unknown):
         log.warning("%s split: the chat template has no variable %r, so the data's has no effect", split, name)
-    row = next((row for row in rows if row[TOOLS]), None) if TOOLS in columns else None
-    if row is None:
-        return
-    conversation = reader.conversation(row)
-    if render(tokenizer, conversation) == render(tokenizer, attrs.evolve(conversation, tools=None)):
-        log.warning("%s split: the chat template renders no tools, so the column %r has no effect", split, TOOLS)
+    for name in (TOOLS, FUNCTIONS):
+        row = next((row for row in rows if row[name]), None) if name in columns else None
+        if row is None:
+            continue
+        conversation = reader.conversation(row)
+        if render(tokenizer, conversation) == render(tokenizer, attrs.evolve(conversation, tools=None)):
+            log.warning("%s split: the chat template renders no tools, so the column %r has no effect", split, name)
 
 
 def _say_other_opening(row: Mapping[str, Any], reader: RowTexts) -> None:

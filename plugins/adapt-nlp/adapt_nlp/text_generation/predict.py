@@ -14,12 +14,14 @@ from adapt_core.hf.data.columns import format_columns, format_row, text_fault
 from adapt_core.hf.tasks.inputs import data_file, file_lines, file_rows, json_object
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.chat import ASSISTANT, USER, Conversation, Turns, marked_prompt, template_fault
-from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault, turns_of
+from adapt_nlp.text_generation.chat import Conversation, Turns, marked_prompt, template_fault
+from adapt_nlp.text_generation.context_columns import CONTEXT, HISTORY, context_fault, tools_of, with_context
+from adapt_nlp.text_generation.conversation_faults import chat_fault
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
-from adapt_nlp.text_generation.row_formats import CONVERSATIONS, INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT, TOOLS
+from adapt_nlp.text_generation.row_formats import CONVERSATIONS, INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT
 from adapt_nlp.text_generation.row_texts import instruction_text
 from adapt_nlp.text_generation.template_variables import read_variables, variable_columns, variables_fault
+from adapt_nlp.text_generation.turns import ASSISTANT, USER, turns_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,7 +95,8 @@ def as_prompt(
             turns = turns_of(given[column])
             if fault := chat_fault(turns, column, needs_answer=False):
                 raise InputError(f"{name}: {fault}. Correct the turns.")
-            return _conversation(turns, given, plan, tokenizer, name)
+            beside = {column: cell for column, cell in given.items() if column != HISTORY}
+            return _conversation(turns, beside, plan, tokenizer, name)
     if INSTRUCTION in given and data.input_column in (None, INSTRUCTION):
         if fault := text_fault(given[INSTRUCTION]):
             raise InputError(f"{name}: {INSTRUCTION!r} {fault}. Give a text.")
@@ -143,10 +146,12 @@ def _conversation(
             f"{name}: the last turn is the assistant's, so there is nothing to answer. End with the user's turn."
         )
     columns = variable_columns(tokenizer)
-    if fault := tools_fault(row.get(TOOLS), TOOLS) or variables_fault(row, columns):
+    taken = (*columns, plan.data.input_column, plan.data.target_column)
+    beside = {column: row.get(column) for column in CONTEXT if column not in taken}
+    if fault := context_fault(beside, turns) or variables_fault(row, columns):
         raise InputError(f"{name}: {fault}. Correct the column.")
     variables = read_variables(row, columns, plan.task.params.chat_template_kwargs)
-    conversation = Conversation(turns, read_tools(row.get(TOOLS)), variables)
+    conversation = Conversation(with_context(turns, beside), tools_of(beside), variables)
     if fault := template_fault(tokenizer, conversation):
         raise InputError(f"{name}: {fault}. Correct the turns.")
     return Prompt(turns[-1]["content"], marked_prompt(tokenizer, conversation))

@@ -11,7 +11,9 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values, format_columns
 
 from adapt_nlp.params import TextGenerationParams
+from adapt_nlp.text_generation.context_columns import FUNCTIONS, HISTORY, TOOLS
 from adapt_nlp.text_generation.template_variables import variable_columns
+from adapt_nlp.text_generation.turns import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-MESSAGES, CONVERSATIONS, TOOLS = "messages", "conversations", "tools"
+MESSAGES, CONVERSATIONS = "messages", "conversations"
 INSTRUCTION, INSTRUCTION_INPUT, OUTPUT = "instruction", "input", "output"
 PROMPT, COMPLETION = "prompt", "completion"
 
@@ -37,7 +39,8 @@ class RowFormat:
             on and alone is learned).
         columns: required columns, each with the key that names it. FORMAT_STRING's come first; the completion of
             "pairs" and "messages" and the answer of "instructions" come last.
-        optional: columns that rows are read from where they have them: `input` of instructions, `tools` of messages.
+        optional: columns that rows are read from where they have them: `input` of instructions, and those beside a
+            conversation (`context_columns`).
         variables: columns of variables of the chat template, likewise.
         has_filled_nulls: whether every turn, tool or document has the keys of all, with null where it has none
             (Parquet).
@@ -124,14 +127,23 @@ class _Conversations:
     def of_turns(self, *columns: tuple[str, str]) -> RowFormat:
         """Return the format of a conversation, in one column or in two."""
         filled = self._has_filled_nulls([column for column, _ in columns])
-        return RowFormat("messages", columns, (TOOLS,), self._variables(columns), has_filled_nulls=filled)
+        variables = self._variables(columns)
+        return RowFormat("messages", columns, self._context(columns, variables), variables, has_filled_nulls=filled)
 
     def of_questions(self, *columns: tuple[str, str]) -> RowFormat:
         """Return the format of a question and its answer."""
         optional = (INSTRUCTION_INPUT,) if columns[0][0] == INSTRUCTION else ()
         variables = self._variables(columns)
         filled = self._has_filled_nulls([TOOLS, *variables])
-        return RowFormat("instructions", columns, (*optional, TOOLS), variables, has_filled_nulls=filled)
+        history = (HISTORY,) if _has_lists(self.dataset, HISTORY) else ()
+        context = [name for name in (*history, *self._context(columns, variables)) if name not in dict(columns)]
+        return RowFormat("instructions", columns, (*optional, *context), variables, has_filled_nulls=filled)
+
+    def _context(self, columns: tuple[tuple[str, str], ...], variables: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns beside a conversation; some templates have a variable of such a name."""
+        texts = (name for name in (SYSTEM,) if isinstance(_first(self.dataset, name), str))
+        names = (*texts, TOOLS, *((FUNCTIONS,) if isinstance(_first(self.dataset, FUNCTIONS), list | str) else ()))
+        return tuple(name for name in names if name not in variables and name not in dict(columns))
 
     def _has_filled_nulls(self, columns: Sequence[str]) -> bool:
         """Return whether a column has mappings, or lists of them, in the types of Arrow: each has the keys of all."""
@@ -152,6 +164,11 @@ def _has_special_tokens(dataset: Dataset, column: str, tokenizer: PreTrainedToke
 
 
 def _has_lists(dataset: Dataset, column: str) -> bool:
+    return isinstance(_first(dataset, column), list)
+
+
+def _first(dataset: Dataset, column: str) -> object:
+    """Return the first value of a column that is not null; None where there is none."""
     if column not in dataset.column_names:
-        return False
-    return isinstance(next((value for value in column_values(dataset, column) if value is not None), None), list)
+        return None
+    return next((value for value in column_values(dataset, column) if value is not None), None)

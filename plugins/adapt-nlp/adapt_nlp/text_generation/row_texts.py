@@ -11,18 +11,19 @@ from adapt_core.hf.data.columns import format_row, text_fault
 
 from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import (
-    ASSISTANT,
-    USER,
     Conversation,
     marked_conversation,
     marked_prompt,
     template_fault,
 )
-from adapt_nlp.text_generation.conversation_faults import chat_fault, read_tools, tools_fault, turns_of
+from adapt_nlp.text_generation.context_columns import context_fault, tools_of, with_context
+from adapt_nlp.text_generation.conversation_faults import chat_fault
 from adapt_nlp.text_generation.marked_text import MarkedText
-from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, TOOLS, RowFormat
+from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, RowFormat
 from adapt_nlp.text_generation.template_variables import read_variables, variables_fault
-from adapt_nlp.text_generation.templates import end_tokens
+from adapt_nlp.text_generation.templates import end_tokens, template_source
+from adapt_nlp.text_generation.turns import ASSISTANT, USER, turns_of
+from adapt_nlp.text_generation.unread_keys import UnreadKeys
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -60,6 +61,11 @@ class RowTexts:
         self._tokenizer = tokenizer
 
     @cached_property
+    def unread(self) -> UnreadKeys:
+        """The keys of turns that nothing reads, of the rows whose faults were asked for."""
+        return UnreadKeys(template_source(self._tokenizer))
+
+    @cached_property
     def _ends(self) -> tuple[str, ...]:
         return end_tokens(self._tokenizer)
 
@@ -70,13 +76,17 @@ class RowTexts:
     def faults(self, rows: Dataset) -> Iterator[str | None]:
         """Yield for each row what is wrong with it, or None."""
         for row in rows.select_columns(self._format.columns_of(rows)):
-            yield self._fault(row)
+            fault = self._fault(row)
+            if fault is None and self._format.kind == "messages":
+                for name in self._format.names:
+                    self.unread.count(self._turns(row, name))
+            yield fault
 
     def _fault(self, row: Mapping[str, Any]) -> str | None:
         names = self._format.names
         if self._format.is_chat:
-            fault = tools_fault(row.get(TOOLS), TOOLS) or variables_fault(row, self._format.variables)
-            if fault:
+            turns = self._turns(row, names[0]) if self._format.kind == "messages" else []
+            if fault := context_fault(self._beside(row), turns) or variables_fault(row, self._format.variables):
                 return fault
         if self._format.kind == "messages":
             for name in names:
@@ -103,13 +113,14 @@ class RowTexts:
         """Return a row of "messages" or "instructions" as a conversation."""
         names = self._format.names
         variables = read_variables(row, self._format.variables, self._plan.task.params.chat_template_kwargs)
-        tools = read_tools(row.get(TOOLS))
+        beside = self._beside(row)
+        tools = tools_of(beside)
         if self._format.has_filled_nulls:
             tools, variables = _without_nulls(tools), _without_nulls(variables)
         if self._format.kind == "instructions":
             question = instruction_text(row[names[0]], row.get(INSTRUCTION_INPUT))
             asked, answered = {"role": USER, "content": question}, {"role": ASSISTANT, "content": row[names[-1]]}
-            return Conversation([asked, answered], tools, variables)
+            return Conversation(with_context([asked, answered], beside), tools, variables)
         turns = [dict(turn) for name in names for turn in self._turns(row, name)]
         if len(names) > 1 and not self._trains_all:
             for turn in turns[: len(self._turns(row, names[0]))]:
@@ -117,7 +128,11 @@ class RowTexts:
         if self._format.has_filled_nulls:
             # A null content is the data's own: it marks a turn that has calls alone.
             turns = [{**_without_nulls(turn), "content": turn.get("content")} for turn in turns]
-        return Conversation(turns, tools, variables)
+        return Conversation(with_context(turns, beside), tools, variables)
+
+    def _beside(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the cells beside a conversation, which may be in columns of their names itself."""
+        return {name: row[name] for name in self._format.optional if name in row}
 
     def _turns(self, row: Mapping[str, Any], name: str) -> Any:
         """Return the turns of a column; a text of two columns is the turn of the user, or of the assistant."""

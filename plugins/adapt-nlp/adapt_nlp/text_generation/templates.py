@@ -78,3 +78,10 @@ def end_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     template = template_source(tokenizer)
     named = [token.content for token in tokenizer.added_tokens_decoder.values() if token.content in template]
     return tuple(dict.fromkeys([*tokenizer.all_special_tokens, *named]))
+
+
+def template_errors() -> tuple[type[Exception], ...]:
+    """Return what rendering raises. Besides a template's own errors, a turn of another form causes others in it."""
+    from jinja2 import TemplateError
+
+    return TemplateError, TypeError, ValueError, LookupError, AttributeError

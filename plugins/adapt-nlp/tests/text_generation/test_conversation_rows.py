@@ -132,7 +132,7 @@ def test_a_turn_of_weight_0_is_read_and_not_learned(reader: Callable[..., Read])
     for bad, fault in (
         ([ASKED, answered("dog", weight=0.5)], r"turn 2 \(assistant\) has the weight 0.5; it is 0"),
         ([ASKED, answered("dog", train="no")], r"turn 2 \(assistant\) has train 'no'; it is true or false"),
-        ([ASKED, answered("dog", weight=0)], "every turn of the assistant has weight 0 or train false"),
+        ([ASKED, answered("dog", weight=0)], "every turn of the assistant has weight 0, or train or loss false"),
     ):
         with pytest.raises(InputError, match=f"train row 1: {fault}"):
             read([{"messages": bad}])
