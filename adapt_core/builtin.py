@@ -1,8 +1,8 @@
-"""The methods and launcher of adapt-core itself, registered through the same hooks as every plugin's."""
+"""The methods, launcher and formats of tables of adapt-core itself, registered through the hooks of every plugin."""
 
 from __future__ import annotations
 
-from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, hookimpl
+from adapt_core.plugin.specs import TABLE, FormatSpec, LauncherSpec, MethodSpec, OptionalDependency, hookimpl
 
 _OPTIONAL = (
     ("transformers", "the Hugging Face loop", "pip install 'adapt-core[hf]'"),
@@ -44,6 +44,47 @@ def adapt_launchers() -> list[LauncherSpec]:
             implementation="adapt_core.launchers.local:Local",
             aliases=("none",),
         )
+    ]
+
+
+@hookimpl
+def adapt_formats() -> list[FormatSpec]:
+    return [
+        FormatSpec(
+            name="delimited",
+            aliases=("csv", "tsv"),
+            summary="delimited text (csv, tsv)",
+            implementation="adapt_core.hf.data.tables.formats:Delimited",
+            shapes=(TABLE,),
+            suffixes=(".csv", ".tsv"),
+            general=True,
+        ),
+        FormatSpec(
+            name="json",
+            aliases=("jsonl", "ndjson"),
+            summary="JSON objects, a line each or in a list",
+            implementation="adapt_core.hf.data.tables.formats:Json",
+            shapes=(TABLE,),
+            suffixes=(".jsonl", ".ndjson", ".json"),
+            general=True,
+        ),
+        FormatSpec(
+            name="parquet",
+            summary="parquet",
+            implementation="adapt_core.hf.data.tables.formats:Parquet",
+            shapes=(TABLE,),
+            suffixes=(".parquet",),
+            general=True,
+        ),
+        FormatSpec(
+            name="text",
+            aliases=("txt",),
+            summary="plain text, a row on each line",
+            implementation="adapt_core.hf.data.tables.formats:Text",
+            shapes=(TABLE,),
+            suffixes=(".txt",),
+            general=True,
+        ),
     ]
 
 

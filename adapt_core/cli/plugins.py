@@ -46,9 +46,8 @@ def plugins(disabled: tuple[str, ...], as_json: bool) -> None:
 
 def describe(registry: Registry) -> dict[str, Any]:
     """Return the registry as plain data."""
-    shelves = (registry.tasks, registry.methods, registry.quantizers, registry.launchers)
     provided: dict[str, list[dict[str, str]]] = {name: [] for name in registry.provenance}
-    for shelf in shelves:
+    for shelf in registry.shelves:
         for item in shelf:
             entry = {"kind": shelf.kind, "name": item.spec.name, "summary": item.spec.summary}
             provided[item.provenance.plugin].append(entry)

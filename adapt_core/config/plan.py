@@ -50,6 +50,24 @@ class Choice(Generic[ParamsT]):
 
 
 @attrs.frozen(kw_only=True)
+class FormatChoice:
+    """A format that serves the task of a plan.
+
+    Attributes:
+        name, summary, implementation, suffixes, general: see `adapt_core.plugin.specs.FormatSpec`.
+        distribution, version: of the plugin that registered it.
+    """
+
+    name: str
+    summary: str
+    distribution: str
+    version: str
+    implementation: str
+    suffixes: tuple[str, ...]
+    general: bool
+
+
+@attrs.frozen(kw_only=True)
 class Plan(Generic[ParamsT]):
     """Everything that a run needs to know.
 
@@ -59,6 +77,7 @@ class Plan(Generic[ParamsT]):
     Attributes:
         task, method, quantizer, launcher: the components; quantizer is None for a float base.
         data, model, training, run: the values of core's keys.
+        formats: the formats that serve the task, in the order in which their plugins are loaded.
         output_dir: the run folder, absolute.
         loop: the kind of loop the task trains with.
         trains_base: whether the checkpoint's own weights train.
@@ -80,6 +99,7 @@ class Plan(Generic[ParamsT]):
     output_dir: str
     loop: str
     trains_base: bool
+    formats: tuple[FormatChoice, ...] = ()
     resume: str | None = None
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

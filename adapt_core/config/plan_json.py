@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config.core_params.groups import GROUPS
-from adapt_core.config.plan import SLOTS, Choice, Plan
+from adapt_core.config.plan import SLOTS, Choice, FormatChoice, Plan
 from adapt_core.config.selection import choice_of
 from adapt_core.config.values import convert, is_not_given
 from adapt_core.errors import DefectError
@@ -23,6 +23,7 @@ def plan_to_json(plan: Plan) -> str:
         "output_dir": plan.output_dir,
         "loop": plan.loop,
         "trains_base": plan.trains_base,
+        "formats": [attrs.asdict(chosen) for chosen in plan.formats],
         "resume": plan.resume,
         "disabled_plugins": plan.disabled_plugins,
         "remarks": plan.remarks,
@@ -54,6 +55,7 @@ def plan_from_json(text: str, registry: Registry) -> Plan:
         output_dir=data["output_dir"],
         loop=data["loop"],
         trains_base=data["trains_base"],
+        formats=tuple(FormatChoice(**{**one, "suffixes": tuple(one["suffixes"])}) for one in data["formats"]),
         resume=data["resume"],
         disabled_plugins=tuple(data["disabled_plugins"]),
         remarks=tuple(data["remarks"]),

@@ -10,6 +10,7 @@ import attrs
 
 from adapt_core.config import reader
 from adapt_core.config.core_params.groups import GROUPS
+from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan
@@ -20,7 +21,7 @@ from adapt_core.config.selection import Selection, choice_of, chosen_method_name
 from adapt_core.errors import ConfigError, Problem
 from adapt_core.plugin.registry import Registry
 
-_DATA_KEYS = ("DATASET", "DATASET_SUBNAME", "DATASET_CONFIG", "TRAIN_DIR", "VAL_DIR", "TEST_DIR")
+_DATA_KEYS = ("DATASET", "DATASET_SUBNAME", "DATASET_CONFIG", "DATA_FORMAT", "TRAIN_DIR", "VAL_DIR", "TEST_DIR")
 
 
 @attrs.frozen
@@ -145,9 +146,11 @@ def _plan(
     choices: dict[str, Any] = {
         slot: item and choice_of(item, item.params_class()(**owned.values[slot])) for slot, item in selected.items()
     }
+    data, formats = serving_formats(core["data"], selection, choices["task"].params, owned.places, registry)
     return Plan(
         **choices,
-        **core,
+        **{**core, "data": data},
+        formats=formats,
         output_dir=str(output_dir),
         loop=selection.task.spec.loop.name,
         trains_base=selection.method.spec.trains_base,

@@ -12,20 +12,21 @@ from adapt_core.config import known_keys, legacy
 from adapt_core.config.other_names import OTHER_METHODS, OTHER_TASKS
 from adapt_core.config.plan import SLOTS, Choice
 from adapt_core.config.sections import Given
-from adapt_core.config.values import ValueProblem, as_bool
+from adapt_core.config.values import ValueProblem, as_bool, is_not_given
 from adapt_core.errors import InputError, Problem
 from adapt_core.plugin.registry import Registered, Registry, Shelf, SpecT
-from adapt_core.plugin.specs import LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
+from adapt_core.plugin.specs import FormatSpec, LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
 
 
 @attrs.define
 class Selection:
-    """The choices of a config. A slot is None where nothing was chosen or the choice was at fault."""
+    """The choices of a config. A slot, or `format`, is None where nothing was chosen or the choice was at fault."""
 
     task: Registered[TaskSpec] | None = None
     method: Registered[MethodSpec] | None = None
     quantizer: Registered[QuantizerSpec] | None = None
     launcher: Registered[LauncherSpec] | None = None
+    format: Registered[FormatSpec] | None = None
     remarks: list[str] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
     unreadable: bool = False
@@ -75,6 +76,7 @@ def select(given: Mapping[str, Given], registry: Registry) -> Selection:
     _select_method(given, registry, selection)
     _select_quantizer(given, registry, selection)
     _select_launcher(given, registry, selection)
+    _select_format(given, registry, selection)
     _leave_out_without_params(selection)
     return selection
 
@@ -155,6 +157,13 @@ def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: 
     elif on:
         chosen = switches[on[0].key]
     selection.launcher = chosen or (registry.launchers.find("local") if named is None else None)
+
+
+def _select_format(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    named = given.get("data_format")
+    if named is not None and not is_not_given(named.value):
+        name = str(named.value).strip()
+        selection.format = _look_up(registry.formats, known_keys.FORMATS, name, named, registry, selection)
 
 
 def _leave_out_without_params(selection: Selection) -> None:

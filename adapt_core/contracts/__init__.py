@@ -1,14 +1,17 @@
 """The protocols of a plugin's implementations.
 
-The pipeline (`adapt_core.execution.pipeline`) knows these five protocols and nothing else of any plugin. Methods know
+The pipeline (`adapt_core.execution.pipeline`) knows these protocols and nothing else of any plugin. Methods know
 nothing of tasks, tasks nothing of methods, neither of launchers.
 
 task.py      Task: data, model, metrics, saved formats, predictions
 model.py     Quantizer and Method, and what they get: the loaded model, the facts that a method attaches by
 loop.py      Loop and what it gets: the data, the job, how processes share the model
 launcher.py  Launcher: the processes of a run
+format.py    Format: files of one kind, recognised and read into rows
+recognition.py  which format a split is in
 """
 
+from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.launcher import Launcher, Work
 from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.contracts.model import AttachContext, LoadedModel, Method, Quantizer
@@ -16,13 +19,16 @@ from adapt_core.contracts.task import Task
 
 __all__ = [
     "AttachContext",
+    "Format",
     "Job",
     "Launcher",
     "LoadedModel",
     "Loop",
     "Method",
     "ParallelStrategy",
+    "Place",
     "Quantizer",
+    "Row",
     "Task",
     "TaskData",
     "TrainResult",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
 
-from adapt_core.plugin.specs import LauncherSpec, MethodSpec, OptionalDependency, QuantizerSpec, TaskSpec
+from adapt_core.plugin.specs import FormatSpec, LauncherSpec, MethodSpec, OptionalDependency, QuantizerSpec, TaskSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,12 @@ def adapt_quantizers() -> list[QuantizerSpec]:
 @hookspec
 def adapt_launchers() -> list[LauncherSpec]:
     """Return the launchers this plugin provides. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_formats() -> list[FormatSpec]:
+    """Return the formats of data that this plugin reads. Called once, when plugins are discovered."""
     raise NotImplementedError
 
 

@@ -16,8 +16,11 @@ from pluggy import HookimplMarker
 from adapt_core.plugin.import_strings import is_import_string, load_object
 from adapt_core.plugin.params import NoParams
 
-HOOK_API = 1
-"""The version of these hooks. It rises when a plugin written for it would not work with an older core."""
+HOOK_API = 2
+"""The version of these hooks. It rises when a plugin written for it would not work with an older core.
+
+2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`.
+"""
 
 hookimpl = HookimplMarker("adapt")
 """Marks a function of a plugin as the implementation of one of `adapt_core.plugin.hookspecs`."""
@@ -50,7 +53,7 @@ def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Spec:
-    """The base of the four kinds of spec.
+    """The base of the kinds of spec.
 
     Attributes:
         name: the documented name; matched without regard to case.
@@ -91,6 +94,35 @@ class Spec:
         return loaded
 
 
+TABLE = "table"
+"""The shape of rows whose columns the keys of a task name. Other shapes: `adapt_core.contracts.format.SHAPES`."""
+
+
+def _suffixes(_: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    for suffix in value:
+        if not suffix.startswith(".") or suffix != suffix.casefold():
+            raise ValueError(f"{attribute.name} must be small letters that begin with a dot, not {suffix!r}")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FormatSpec(Spec):
+    """A format of data. Its implementation, constructed without arguments, answers `adapt_core.contracts.Format`.
+
+    `summary` is what messages call it ("COCO JSON"). It takes no parameters.
+
+    Attributes:
+        shapes: the shapes of rows that it gives: it serves the tasks that read one of them.
+        suffixes: of its files, in small letters (".jsonl"). It is asked about a split that has such files; without
+            any, about every split.
+        general: whether it recognises a split by names of files alone, as tables do. It is asked where no format that
+            looks into the files recognises them.
+    """
+
+    shapes: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    suffixes: tuple[str, ...] = attrs.field(default=(), validator=_suffixes)
+    general: bool = False
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class LoopSpec:
     """A kind of training loop, named by the tasks that train in it.
@@ -126,6 +158,8 @@ class TaskSpec(Spec):
             from the task's params; None where the hub has none.
         library: the hub's name of the library that loads the saved model ("transformers"), for the model card; or a
             function (plan) -> name.
+        shapes: the shapes of rows that it reads, see `FormatSpec`, or a function that returns them from the task's
+            params. Without any it reads tables, whose columns its keys name.
     """
 
     loop: LoopSpec = attrs.field(validator=attrs.validators.instance_of(LoopSpec))
@@ -134,6 +168,11 @@ class TaskSpec(Spec):
     core_defaults: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping)
     pipeline: str | Callable[[Any], str | None] | None = None
     library: str | Callable[[Any], str | None] | None = None
+    shapes: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (TABLE,)
+
+    def shapes_of(self, params: Any) -> tuple[str, ...]:
+        """Return the shapes of rows that the task with these params reads."""
+        return self.shapes(params) if callable(self.shapes) else self.shapes
 
     def pipeline_of(self, params: Any) -> str | None:
         """Return the hub's name of the task with these params."""

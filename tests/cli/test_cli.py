@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,9 +54,14 @@ def test_a_bad_key_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
 def test_plugins_lists_each_with_distribution_and_version(adapt: Callable[..., Any]) -> None:
     report = json.loads(adapt("plugins", "--json").stdout)
     core = next(plugin for plugin in report["plugins"] if plugin["distribution"] == "adapt-core")
-    assert {item["name"] for item in core["provides"]} == {"full", "last_layer", "local"}
+    assert {item["name"] for item in core["provides"]} == {
+        *("full", "last_layer", "local"),
+        *("delimited", "json", "parquet", "text"),
+    }
     assert report["broken"] == []
-    assert "every parameter of the model trains" in adapt("plugins").stdout
+    told = adapt("plugins").stdout
+    assert "every parameter of the model trains" in told
+    assert re.search(r"format +delimited +delimited text \(csv, tsv\)", told)
 
 
 def test_plugins_shows_what_is_switched_off(adapt: Callable[..., Any]) -> None:

@@ -35,6 +35,11 @@ class DataParams:
         None, "File or folder of the validation split, inside CUSTOM_DATASET_PATH or absolute.", key="VAL_DIR"
     )
     test_dir: str | None = param(None, "File or folder of the test split (scored once, at the end).", key="TEST_DIR")
+    data_format: str | None = param(
+        None,
+        "Format of your data, by its name in adapt plugins; without it, all that serve the task are asked.",
+        key="DATA_FORMAT",
+    )
     data_split: float | None = param(
         None,
         "Share of the training rows to hold out where the data has no validation split (0.1 when needed).",

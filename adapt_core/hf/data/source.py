@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from adapt_core.config.core_params.data import PACKAGED_BUILDERS, DataParams
+from adapt_core.config.plan import FormatChoice
 from adapt_core.errors import DataError, InputError, first_of
 from adapt_core.hf.data.class_names import with_names_of_train
-from adapt_core.hf.data.tables.other_formats import remedy_for, what_to_make_of
-from adapt_core.hf.data.tables.read import READERS, read_splits
+from adapt_core.hf.data.formats import FileKinds
+from adapt_core.hf.data.tables.other_formats import what_to_make_of
+from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.hf.models.logging import quiet_libraries
 from adapt_core.run_folder.names import is_run_folder
 
@@ -71,32 +73,35 @@ def local_root(data: DataParams) -> Path | None:
     return root
 
 
-def locate_files(data: DataParams) -> LocalFiles | None:
+def locate_files(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> LocalFiles | None:
     """Return the local files of a config, or None where the data comes from the hub. Reads no data.
 
     Of a split that no key names, files of its name beside TRAIN_DIR are taken, where that lies directly in
     CUSTOM_DATASET_PATH or is named train.
 
+    Args:
+        data: the keys of the data.
+        formats: those that serve the task, `plan.formats`; None for those of tables that are installed.
+
     Raises:
         InputError: a path does not exist, a format is not supported, or a folder's splits are ambiguous.
     """
-    root = local_root(data)
+    root, kinds = local_root(data), FileKinds.of(data, formats)
     named = {"train": data.train_dir, "validation": data.val_dir, "test": data.test_dir}
-    explicit = {split: _explicit(split, given, root) for split, given in named.items() if given}
+    explicit = {split: _explicit(split, given, root, kinds) for split, given in named.items() if given}
     if "train" in explicit:
         explicit = {**_beside(_place("train", str(data.train_dir), root), root, explicit), **explicit}
     if root is None:
         return LocalFiles(files=explicit) if explicit else None
     if root.is_file():
-        return LocalFiles(files={"train": (_known(root),), **explicit})
+        return LocalFiles(files={"train": (kinds.require(root),), **explicit})
     if (root / "dataset_dict.json").is_file() or (root / "state.json").is_file():
         return LocalFiles(saved=root)
-    found = {**_in_folder(root), **explicit} if "train" not in explicit else explicit
+    found = {**_in_folder(root, kinds), **explicit} if "train" not in explicit else explicit
     if not found:
-        suffixes = ", ".join(READERS)
         given = data.custom_dataset_path or data.dataset
         raise InputError(
-            f"CUSTOM_DATASET_PATH: {given} contains no data file ({suffixes}) and is not a save_to_disk folder."
+            f"CUSTOM_DATASET_PATH: {given} contains no data file ({kinds}) and is not a save_to_disk folder."
             f" Give the folder or file that holds the rows.{what_to_make_of(visible(root))}"
         )
     return LocalFiles(files=found)
@@ -118,14 +123,14 @@ def _place(split: str, given: str, root: Path | None) -> Path:
     return path
 
 
-def _explicit(split: str, given: str, root: Path | None) -> tuple[Path, ...]:
+def _explicit(split: str, given: str, root: Path | None, kinds: FileKinds) -> tuple[Path, ...]:
     path = _place(split, given, root)
     if path.is_file():
-        return (_known(path),)
-    files = tuple(p for p in visible(path) if p.suffix.casefold() in READERS)
+        return (kinds.require(path),)
+    files = tuple(p for p in visible(path) if kinds.lists(p))
     if not files:
         raise InputError(
-            f"{_KEYS[split]}: {path} contains no data file ({', '.join(READERS)}). Give the folder that holds the rows."
+            f"{_KEYS[split]}: {path} contains no data file ({kinds}). Give the folder that holds the rows."
             f"{what_to_make_of(visible(path))}"
         )
     return files
@@ -168,16 +173,7 @@ def _whole_name(path: Path) -> str:
     return (path.name if path.is_dir() else path.stem).casefold()
 
 
-def _known(path: Path) -> Path:
-    if path.suffix.casefold() not in READERS:
-        raise InputError(
-            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {', '.join(READERS)}."
-            f"{remedy_for(path.suffix)}"
-        )
-    return path
-
-
-def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
+def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
     splits: dict[str, list[Path]] = {}
     unnamed = []
     for path in visible(root):
@@ -185,10 +181,10 @@ def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
         if path.is_dir() and is_run_folder(path):
             continue
         if path.is_dir():
-            inside = [p for p in visible(path) if p.is_file() and p.suffix.casefold() in READERS]
+            inside = [p for p in visible(path) if p.is_file() and kinds.lists(p)]
             if split and inside:
                 splits.setdefault(split, []).extend(inside)
-        elif path.suffix.casefold() in READERS:
+        elif kinds.lists(path):
             if split:
                 splits.setdefault(split, []).append(path)
             else:
@@ -204,32 +200,36 @@ def _in_folder(root: Path) -> dict[str, tuple[Path, ...]]:
     return {split: tuple(paths) for split, paths in splits.items()}
 
 
-def check_data_source(data: DataParams) -> None:
+def check_data_source(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> None:
     """Check that the data exists, without reading it.
+
+    Args: as `locate_files`.
 
     Raises:
         InputError: see `locate_files`, and `adapt_core.hf.models.hub.require_dataset`.
     """
-    if locate_files(data) is None and data.dataset not in PACKAGED_BUILDERS:
+    if locate_files(data, formats) is None and data.dataset not in PACKAGED_BUILDERS:
         from adapt_core.hf.models.hub import require_dataset
 
         require_dataset(str(data.dataset))
 
 
-def load_raw(data: DataParams) -> dict[str, Dataset]:
+def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> dict[str, Dataset]:
     """Return the raw splits of the data (of "train", "validation", "test"), memory-mapped.
+
+    Args: as `locate_files`.
 
     Raises:
         InputError, DataError: the data cannot be found or read.
     """
     quiet_libraries()
-    local = locate_files(data)
+    local = locate_files(data, formats)
     if local is None:
         return with_names_of_train(_from_hub(data))
     if local.saved is not None:
         return with_names_of_train(_from_disk(local.saved))
     report_splits_beside(data, {split: first_of(paths) for split, paths in local.files.items()})
-    return with_names_of_train(read_splits(local.files))
+    return with_names_of_train(read_splits(local.files, formats, data.data_format))
 
 
 def _from_disk(folder: Path) -> dict[str, Dataset]:

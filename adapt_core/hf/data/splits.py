@@ -88,7 +88,7 @@ def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str
     Raises:
         DataError: see `needed_splits` and `require_columns`.
     """
-    splits = needed_splits(load_raw(plan.data), plan.training)
+    splits = needed_splits(load_raw(plan.data, plan.formats), plan.training)
     if target is not None:
         leave_out_unlabelled_test(splits, target, plan)
     for split, dataset in splits.items():

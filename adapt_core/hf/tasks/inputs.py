@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from adapt_core.config.plan import Plan
+from adapt_core.config.plan import FormatChoice, Plan
 from adapt_core.errors import BadInputsError, DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns_of_file, text_fault
 from adapt_core.hf.data.source import load_raw
-from adapt_core.hf.data.tables.read import READERS
 from adapt_core.hf.data.texts import TextFieldParams, input_column
 from adapt_core.runtime.plain_text import has_surrogates
 
@@ -36,10 +35,10 @@ class TextField(Protocol):
         """Return the text of a row."""
 
 
-def data_file(argument: str) -> Path | None:
+def data_file(argument: str, formats: Sequence[FormatChoice]) -> Path | None:
     """Return the path of the data file that an argument names, or None where the argument is itself an input."""
     path = Path(argument)
-    if path.suffix.casefold() not in READERS:
+    if not any(path.suffix.casefold() in one.suffixes for one in formats):
         return None
     if os.path.isfile(argument):  # Path.is_file raises where a text is longer than any file's name
         return path
@@ -55,9 +54,13 @@ def file_rows(path: Path, plan: Plan) -> Dataset:
         DataError: it cannot be read.
     """
     data = attrs.evolve(
-        plan.data, custom_dataset_path=str(path), dataset=None, train_dir=None, val_dir=None, test_dir=None
+        plan.data,
+        custom_dataset_path=str(path),
+        dataset=None,
+        data_format=None,
+        **dict.fromkeys(("train_dir", "val_dir", "test_dir")),
     )
-    return load_raw(data)["train"]
+    return load_raw(data, plan.formats)["train"]
 
 
 def file_lines(path: Path) -> list[str]:
@@ -104,7 +107,7 @@ def read_texts(arguments: Sequence[str], plan: Plan[TextFieldParams]) -> list[st
         )
         return [format_row(row, plan.data) for row in rows]
 
-    return _require_texts(_expand(arguments, texts))
+    return _require_texts(_expand(arguments, plan, texts))
 
 
 def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Dataset, str], TextField]) -> list[str]:
@@ -127,7 +130,7 @@ def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Data
         require_columns_of_file(rows.column_names, found.columns, path.name)
         return [found.text(row) for row in rows]
 
-    return _require_texts(_expand(arguments, texts))
+    return _require_texts(_expand(arguments, plan, texts))
 
 
 def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
@@ -136,7 +139,7 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
     Raises:
         InputError: there is no input, an input is empty, or a file cannot be read.
     """
-    rows = _expand(arguments, lambda path: file_column(path, plan, column))
+    rows = _expand(arguments, plan, lambda path: file_column(path, plan, column))
     if not rows:
         raise InputError("adapt predict needs at least one text or file.")
     words = [row.split() if isinstance(row, str) else list(row) if isinstance(row, list) else [] for row in rows]
@@ -165,7 +168,7 @@ def read_records(arguments: Sequence[str], plan: Plan, columns: Mapping[str, str
     """
     records: list[dict[str, Any]] = []
     for argument in arguments:
-        path = data_file(argument)
+        path = data_file(argument, plan.formats)
         if path is not None:
             cells = [file_column(path, plan, column) for column in columns]
             records.extend(dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True))
@@ -191,11 +194,11 @@ def json_object(argument: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _expand(arguments: Sequence[str], read: Callable[[Path], Iterable[Any]]) -> list[Any]:
+def _expand(arguments: Sequence[str], plan: Plan, read: Callable[[Path], Iterable[Any]]) -> list[Any]:
     """Return the arguments, the contents of a file in place of its path."""
     inputs: list[Any] = []
     for argument in arguments:
-        path = data_file(argument)
+        path = data_file(argument, plan.formats)
         inputs.extend([argument] if path is None else read(path))
     return inputs
 

@@ -69,7 +69,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
             InputError: one is not; the message says what to do.
         """
         format_columns(self.plan.data)
-        check_data_source(self.plan.data)
+        check_data_source(self.plan.data, self.plan.formats)
         check_columns(self.plan, self.required_columns)
         given = locate(self.plan)
         check_gguf(given)
@@ -250,7 +250,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     def test_inputs(self) -> Table | None:
         """Return the rows of the test split, with or without labels; None where the data has none."""
-        return load_raw(self.plan.data).get("test")
+        return load_raw(self.plan.data, self.plan.formats).get("test")
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
-from adapt_core.plugin.specs import TaskSpec, hookimpl
+from adapt_core.plugin.specs import TABLE, TaskSpec, hookimpl
 
 from adapt_nlp.metrics import names
 
@@ -17,6 +17,10 @@ def _classification_pipeline(params: TextClassificationParams) -> str:
     return "token-classification" if params.subtask else "text-classification"
 
 
+def _classified_rows(params: TextClassificationParams) -> tuple[str, ...]:
+    return (TABLE, "tokens+tags" if params.subtask else "text+label")
+
+
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
     """Return the specs of the language tasks."""
@@ -26,6 +30,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="text generation from a prompt: plain text, instructions and chat, with causal language models",
             implementation="adapt_nlp.text_generation.task:TextGeneration",
             params="adapt_nlp.params:TextGenerationParams",
+            shapes=(TABLE, "conversation"),
             loop=HF_LOOP,
             pipeline="text-generation",
             library="transformers",
@@ -38,6 +43,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
             implementation="adapt_nlp.subtasks:text_classification",
             params="adapt_nlp.params:TextClassificationParams",
+            shapes=_classified_rows,
             loop=HF_LOOP,
             pipeline=_classification_pipeline,
             library="transformers",
@@ -50,6 +56,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="the span of a context that answers a question (SQuAD v1 and v2)",
             implementation="adapt_nlp.question_answering.task:QuestionAnswering",
             params="adapt_nlp.params:QuestionAnsweringParams",
+            shapes=(TABLE, "question+context+answers"),
             loop=HF_LOOP,
             pipeline="question-answering",
             library="transformers",
@@ -62,6 +69,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="a document into a short text, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.summarization:Summarization",
             params="adapt_nlp.params:SummarizationParams",
+            shapes=(TABLE, "document+summary"),
             loop=HF_LOOP,
             pipeline="summarization",
             library="transformers",
@@ -74,6 +82,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="a text into another language, with an encoder-decoder",
             implementation="adapt_nlp.seq2seq.translation:Translation",
             params="adapt_nlp.params:TranslationParams",
+            shapes=(TABLE, "source+target"),
             loop=HF_LOOP,
             pipeline="translation",
             library="transformers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
-from adapt_core.plugin.specs import OptionalDependency, TaskSpec, hookimpl
+from adapt_core.plugin.specs import TABLE, OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
 from adapt_vision_mm.image_classification.defaults import DEFAULT_ARCHITECTURE
@@ -29,6 +29,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="images into two or more classes, with timm and Hugging Face models",
             implementation="adapt_vision_mm.image_classification.task:ImageClassification",
             params="adapt_vision_mm.image_classification.params:ImageClassificationParams",
+            shapes=(TABLE, "image+class"),
             loop=HF_LOOP,
             pipeline="image-classification",
             library=_classifier_library,
@@ -41,6 +42,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="boxes around objects, with any detector of mmdet",
             implementation="adapt_vision_mm.object_detection.task:ObjectDetection",
             params="adapt_vision_mm.mm_params:DetectionParams",
+            shapes=("image+boxes",),
             loop=MM_LOOP,
             pipeline="object-detection",
             library="openmmlab",
@@ -53,6 +55,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="masks of objects, with any instance segmentation model of mmdet",
             implementation="adapt_vision_mm.instance_segmentation.task:InstanceSegmentation",
             params="adapt_vision_mm.mm_params:SegmentationParams",
+            shapes=("image+masks",),
             loop=MM_LOOP,
             pipeline="image-segmentation",
             library="openmmlab",
@@ -64,6 +67,7 @@ def adapt_tasks() -> list[TaskSpec]:
             summary="points on bodies, with any 2d model of mmpose",
             implementation="adapt_vision_mm.pose_detection.task:PoseDetection",
             params="adapt_vision_mm.mm_params:PoseParams",
+            shapes=("image+keypoints",),
             loop=MM_LOOP,
             pipeline="keypoint-detection",
             library="openmmlab",

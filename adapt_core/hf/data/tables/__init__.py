@@ -7,5 +7,7 @@ json_rows.py  json, jsonl: rows as JSON means them
 columnar.py   parquet
 other_formats.py  what to make of files that are no tables here
 store.py      the Arrow file that a reader fills once and later runs map
-read.py       the splits of a data set, from the files of each
+batches.py    the rows of several files: their columns, types and batches
+formats.py    the formats that core registers, each of them a reader of splits
+read.py       the splits of a data set, each in its format
 """

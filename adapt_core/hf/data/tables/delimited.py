@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def _spells(cell: str, kind: type[int] | type[float]) -> bool:
 def batches(path: Path, dialect: Dialect, types: ColumnTypes) -> Iterator[Mapping[str, list[Any]]]:
     """Yield batches of rows as columns of text or numbers; None for an empty cell."""
     names = header_of(path, dialect)
-    kinds = [NUMBERS.get(types.of(name), str) for name in names]
+    kinds = _conversions(names, types)
     content = islice(rows(path, dialect), 1, None)
     while batch := list(islice(content, BATCH)):
         columns = zip(*(cells for _, cells in batch), strict=True)
@@ -91,6 +91,18 @@ def batches(path: Path, dialect: Dialect, types: ColumnTypes) -> Iterator[Mappin
             name: [kind(cell) if cell else None for cell in cells]
             for name, kind, cells in zip(names, kinds, columns, strict=True)
         }
+
+
+def placed_rows(path: Path, dialect: Dialect, types: ColumnTypes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each row with the line at which it begins; None for an empty cell."""
+    names = header_of(path, dialect)
+    kinds = _conversions(names, types)
+    for line, cells in islice(rows(path, dialect), 1, None):
+        yield line, {n: kind(cell) if cell else None for n, kind, cell in zip(names, kinds, cells, strict=True)}
+
+
+def _conversions(names: Sequence[str], types: ColumnTypes) -> list[type[int] | type[float] | type[str]]:
+    return [NUMBERS.get(types.of(name), str) for name in names]
 
 
 def line_batches(path: Path) -> Iterator[Mapping[str, list[str]]]:

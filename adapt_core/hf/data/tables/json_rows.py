@@ -25,16 +25,21 @@ def json_rows(path: Path) -> Iterator[Row]:
     Raises:
         DataError: naming the line, where something is not JSON or not an object.
     """
+    return (row for _, row in placed_rows(path))
+
+
+def placed_rows(path: Path) -> Iterator[tuple[int | None, Row]]:
+    """Yield each row as `json_rows` does, with its line; None where a document holds all rows."""
     return _lines(path) if path.suffix.casefold() in LINES else _document(path)
 
 
-def _lines(path: Path) -> Iterator[Row]:
+def _lines(path: Path) -> Iterator[tuple[int | None, Row]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 if text:
-                    yield _object(json.loads(text), f"{path}:{number}: each line")
+                    yield number, _object(json.loads(text), f"{path}:{number}: each line")
             except UnicodeDecodeError as error:
                 raise DataError(
                     f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
@@ -47,7 +52,7 @@ def _lines(path: Path) -> Iterator[Row]:
                 ) from None
 
 
-def _document(path: Path) -> Iterator[Row]:
+def _document(path: Path) -> Iterator[tuple[int | None, Row]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         document = json.loads(text)
@@ -68,7 +73,7 @@ def _document(path: Path) -> Iterator[Row]:
     if not isinstance(document, list):
         raise DataError(f"{path}: must be a list of JSON objects, not {type(document).__name__}.")
     for number, row in enumerate(document, start=1):
-        yield _object(row, f"{path}: entry {number}")
+        yield None, _object(row, f"{path}: entry {number}")
 
 
 def _object(row: object, where: str) -> Row:

@@ -39,7 +39,7 @@ def read_prompts(arguments: Sequence[str], plan: Plan) -> list[Given]:
     """
     prompts: list[Given] = []
     for argument in arguments:
-        path = data_file(argument)
+        path = data_file(argument, plan.formats)
         if path is None:
             prompts.append(json_object(argument) or argument)
         else:

@@ -121,7 +121,7 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
         place = find_unlabelled_test(plan.data)
         return None if place is None else [{"image": str(path)} for path in list_images([str(place)])]
     image = str(plan.data.input_column or plan.task.params.dataset_text_field)
-    rows = load_raw(plan.data).get("test")
+    rows = load_raw(plan.data, plan.formats).get("test")
     if rows is None:
         return None
     require_columns(rows.column_names, [(image, "input_column")], "test")
@@ -159,7 +159,7 @@ def _undecoded(dataset: Dataset, image: str) -> Dataset:
 
 
 def _base_folders(plan: Plan[ImageClassificationParams]) -> tuple[Path, ...]:
-    local = locate_files(plan.data)
+    local = locate_files(plan.data, plan.formats)
     root = plan.data.custom_dataset_path
     folders = [Path(root).expanduser()] if root and Path(root).expanduser().is_dir() else []
     if local is not None:

@@ -64,7 +64,7 @@ class ImageClassification(HubUpload):
                 " Leave FORMAT_STRING out."
             )
         if find_split_folders(self.plan.data) is None:
-            check_data_source(self.plan.data)
+            check_data_source(self.plan.data, self.plan.formats)
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)

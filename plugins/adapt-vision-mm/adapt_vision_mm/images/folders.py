@@ -11,8 +11,8 @@ import attrs
 
 from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.formats import table_formats
 from adapt_core.hf.data.source import SPLIT_NAMES, local_root
-from adapt_core.hf.data.tables.read import READERS
 from adapt_core.run_folder.names import holds_runs, is_run_folder
 from adapt_core.runtime.plain_text import has_surrogates
 
@@ -158,7 +158,7 @@ def _is_table(root: Path) -> bool:
 
 
 def _holds_tables(folder: Path) -> bool:
-    tables = set(READERS) - {".txt"}
+    tables = {suffix for one in table_formats() for suffix in one.suffixes} - {".txt"}
     if any(path.suffix.casefold() in tables for path in folder.iterdir() if path.is_file()):
         return True
     inside = (folder / name for names in SPLIT_NAMES.values() for name in names)

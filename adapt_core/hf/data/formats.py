@@ -1,0 +1,132 @@
+"""The format of each split of a data set of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import attrs
+
+from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.formats import format_choices
+from adapt_core.config.plan import FormatChoice
+from adapt_core.contracts.format import Format, Place
+from adapt_core.contracts.recognition import Recognised, recognise
+from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.tables.other_formats import remedy_for
+from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.specs import TABLE
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@runtime_checkable
+class TableFormat(Format, Protocol):
+    """A format of whole tables, which are read a batch at a time and kept in Arrow files."""
+
+    def tables(self, splits: Mapping[str, Sequence[Path]]) -> dict[str, Dataset]:
+        """Return the rows of each split from its files, memory-mapped.
+
+        Raises:
+            DataError: naming the file and line that cannot be read.
+        """
+
+    def columns(self, paths: Sequence[Path], wanted: Sequence[str]) -> list[str] | None:
+        """Return the columns of a split, read without a heavy library; None where its files do not tell them at once.
+
+        Args:
+            paths: the files of the split.
+            wanted: the columns that are looked for.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+
+
+@attrs.frozen
+class FileKinds:
+    """Which files count as data.
+
+    Attributes:
+        suffixes: of the formats that serve the task, in small letters.
+        any: whether a file that a key names counts whatever its suffix.
+    """
+
+    suffixes: tuple[str, ...]
+    any: bool = False
+
+    @classmethod
+    def of(cls, data: DataParams, formats: Sequence[FormatChoice] | None) -> FileKinds:
+        """Return those of the format that DATA_FORMAT names, or of all.
+
+        Args:
+            data: for DATA_FORMAT.
+            formats: see `recognise_splits`.
+        """
+        every = table_formats() if formats is None else formats
+        named = [one for one in every if one.name == data.data_format]
+        asked = named or every
+        suffixes = tuple(dict.fromkeys(suffix for one in asked for suffix in one.suffixes))
+        return cls(suffixes, any=bool(named) or not all(one.suffixes for one in asked))
+
+    def __str__(self) -> str:
+        return ", ".join(self.suffixes)
+
+    def lists(self, path: Path) -> bool:
+        """Return whether a file in a folder counts."""
+        return path.suffix.casefold() in self.suffixes
+
+    def require(self, path: Path) -> Path:
+        """Return a file that a key names.
+
+        Raises:
+            InputError: it does not count.
+        """
+        if not self.any and not self.lists(path):
+            raise InputError(
+                f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {self}."
+                f"{remedy_for(path.suffix)}"
+            )
+        return path
+
+
+def table_formats() -> tuple[FormatChoice, ...]:
+    """Return the formats of tables that are installed."""
+    return format_choices(Registry.discover(), (TABLE,))
+
+
+def recognise_splits(
+    files: Mapping[str, Sequence[Path]], formats: Sequence[FormatChoice] | None = None, named: str | None = None
+) -> dict[str, Recognised]:
+    """Return the format of each split.
+
+    Args:
+        files: of each split.
+        formats: those that serve the task, as `plan.formats`; None for those of tables that are installed.
+        named: DATA_FORMAT.
+
+    Raises:
+        InputError: two formats recognise a split, or none does.
+        DataError: a file is empty, or the files of a split are of several kinds.
+    """
+    every = table_formats() if formats is None else formats
+    return {split: _recognise(split, tuple(paths), every, named) for split, paths in files.items()}
+
+
+def _recognise(split: str, paths: tuple[Path, ...], formats: Sequence[FormatChoice], named: str | None) -> Recognised:
+    found = recognise(Place(split=split, root=paths[0].parent, files=paths), formats, named)
+    suffixes = sorted({path.suffix.casefold() for path in paths})
+    if found is None and len(suffixes) > 1:
+        raise DataError(f"{paths[0].parent} mixes kinds of file in one split: {', '.join(suffixes)}. Keep one kind.")
+    for path in paths if found is None else found.place.files:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty. Add rows, or remove the file.")
+    if found is None:
+        there = [one.name for one in formats if paths[0].suffix.casefold() in one.suffixes] or [o.name for o in formats]
+        raise InputError(
+            f"{paths[0]} is not recognised as {' or '.join(there)}. Correct the file, or name the format of your data "
+            "by DATA_FORMAT."
+        )
+    return found

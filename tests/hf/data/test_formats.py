@@ -1,0 +1,170 @@
+"""Formats of splits: asked where DATA_FORMAT names none, and read into the same rows as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import attrs
+import pytest
+
+from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.plan import FormatChoice
+from adapt_core.contracts.format import Place, Row
+from adapt_core.contracts.recognition import recognise
+from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.formats import recognise_splits, table_formats
+from adapt_core.hf.data.source import load_raw, locate_files
+
+
+class Arrows:
+    """ "text -> label" on each line below "arrows"."""
+
+    def recognise(self, place: Place) -> str | None:
+        lines = place.files[0].read_text(encoding="utf-8").splitlines()
+        return "its first line is arrows" if lines[:1] == ["arrows"] else None
+
+    def read(self, place: Place) -> Iterator[Row]:
+        for file in place.files:
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+                text, arrow, label = line.partition(" -> ")
+                if number > 1 and not arrow:
+                    raise DataError(f"{file}:{number}: no arrow. Write text -> label.")
+                if number > 1:
+                    yield Row({"text": text, "label": label}, file, number)
+
+
+class Broken(Arrows):
+    """A format whose code fails."""
+
+    def recognise(self, place: Place) -> str | None:
+        raise ZeroDivisionError
+
+
+def choice(name: str, cls: type = Arrows, suffixes: Sequence[str] = (".txt", ".arrows")) -> FormatChoice:
+    return FormatChoice(
+        name=name,
+        summary=name,
+        distribution="adapt-tests",
+        version="2.0",
+        implementation=f"{__name__}:{cls.__name__}",
+        suffixes=tuple(suffixes),
+        general=False,
+    )
+
+
+FORMATS = (*table_formats(), choice("arrows"))
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file."""
+
+    def file(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return file
+
+
+def keys(root: Path, **changes: str) -> DataParams:
+    return attrs.evolve(DataParams(), custom_dataset_path=str(root), **changes)
+
+
+def test_each_split_is_asked_of_and_the_reason_is_kept(write: Write) -> None:
+    files = {
+        "train": [write("train.txt", "arrows\na -> b\n")],
+        "validation": [write("val.txt", "plain\n")],
+        "test": [write("a.csv", "text,label\na,b\n"), write("b.tsv", "text\tlabel\na\tb\n")],
+    }
+    found = recognise_splits(files, FORMATS)
+    assert {split: (one.choice.name, one.reason) for split, one in found.items()} == {
+        "train": ("arrows", "its first line is arrows"),
+        "validation": ("text", "val.txt: the suffix is .txt"),
+        "test": ("delimited", "a.csv, b.tsv: the suffix is .csv or .tsv"),
+    }
+
+
+def test_two_formats_that_recognise_a_split_are_both_named(write: Write) -> None:
+    file = write("train.txt", "arrows\na -> b\n")
+    with pytest.raises(InputError) as raised:
+        recognise_splits({"train": [file]}, (*FORMATS, choice("darts")))
+    assert str(raised.value) == (
+        f"{file} is recognised by arrows of adapt-tests 2.0 (its first line is arrows) and darts of adapt-tests 2.0 "
+        "(its first line is arrows). Set DATA_FORMAT to the one that it is."
+    )
+    assert recognise_splits({"train": [file]}, (*FORMATS, choice("darts")), "darts")["train"].choice.name == "darts"
+
+
+def test_a_file_that_no_format_recognises_is_told_with_those_of_its_suffix(write: Write) -> None:
+    file = write("train.arrows", "a -> b\n")
+    with pytest.raises(InputError, match=r"train\.arrows is not recognised as arrows\. Correct the file, or name the"):
+        recognise_splits({"train": [file]}, FORMATS)
+
+
+def test_a_format_whose_code_fails_is_left_out_with_a_warning(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    file = write("train.txt", "arrows\na -> b\n")
+    found = recognise_splits({"train": [file]}, (*FORMATS, choice("broken", Broken)))["train"]
+    assert found.choice.name == "arrows"
+    assert "format broken of adapt-tests 2.0 is not asked" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_files_beside_those_of_a_format_that_looks_into_them_are_its_own_affair(write: Write) -> None:
+    place = Place(split="train", root=Path(), files=(write("a.arrows", "arrows\nx -> y\n"), write("a.csv", "x\n1\n")))
+    found = recognise(place, FORMATS)
+    assert found is not None
+    assert [path.name for path in found.place.files] == ["a.arrows"]
+
+
+def test_rows_of_a_format_are_those_of_the_plain_form(write: Write, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    rows = [{"text": "one", "label": "1"}, {"text": "two, more", "label": "b"}]
+    write("train.arrows", "arrows\n" + "".join(f"{row['text']} -> {row['label']}\n" for row in rows))
+    (tmp_path / "plain").mkdir()
+    write("plain/train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = load_raw(keys(tmp_path / "train.arrows"), FORMATS)["train"]
+    plain = load_raw(keys(tmp_path / "plain"), FORMATS)["train"]
+    assert found.features == plain.features
+    assert found[:] == plain[:]
+    assert load_raw(keys(tmp_path / "train.arrows"), FORMATS)["train"]._fingerprint == found._fingerprint
+
+
+def test_the_first_bad_row_of_a_format_is_told_with_its_line(write: Write) -> None:
+    pytest.importorskip("datasets")
+    file = write("train.arrows", "arrows\na -> b\nnothing\n")
+    with pytest.raises(DataError, match=r"train\.arrows:3: no arrow"):
+        load_raw(keys(file), FORMATS)
+
+
+def test_a_named_format_reads_a_file_of_any_suffix(write: Write) -> None:
+    pytest.importorskip("datasets")
+    file = write("export.dat", "text;label\na;b\n")
+    with pytest.raises(InputError, match=r"files of type '\.dat' are not supported; these are: \.csv, .*, \.arrows\."):
+        locate_files(keys(file), FORMATS)
+    assert load_raw(keys(file, data_format="delimited"), FORMATS)["train"][:] == {"text": ["a"], "label": ["b"]}
+
+
+def test_of_a_folder_a_named_format_reads_the_files_of_its_suffixes(write: Write, tmp_path: Path) -> None:
+    write("train.csv", "text\na\n")
+    write("train.jsonl", '{"text": "a"}\n')
+    found = locate_files(keys(tmp_path, data_format="json"), FORMATS)
+    assert found is not None
+    assert [path.name for path in found.files["train"]] == ["train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("a.csv", 'text,n\n"two\nlines",1\nnext,2\n', [2, 4]),
+        ("a.jsonl", '{"text": "two\\nlines", "n": 1}\n\n{"text": "next", "n": 2}\n', [1, 3]),
+        ("a.json", '[{"text": "two\\nlines", "n": 1}, {"text": "next", "n": 2}]', [None, None]),
+    ],
+)
+def test_rows_of_tables_have_their_lines(write: Write, name: str, text: str, lines: list[int | None]) -> None:
+    found = recognise_splits({"train": [write(name, text)]})["train"]
+    rows = list(found.format.read(found.place))
+    assert [dict(row.values) for row in rows] == [{"text": "two\nlines", "n": 1}, {"text": "next", "n": 2}]
+    assert [row.line for row in rows] == lines
