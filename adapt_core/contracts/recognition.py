@@ -81,7 +81,7 @@ def load_format(choice: FormatChoice) -> Any:
 
 def _ask(choice: FormatChoice, place: Place) -> Recognised | None:
     own = attrs.evolve(place, files=files_of(choice, place.files))
-    if (choice.general and own.files != place.files) or (place.files and not own.files):
+    if (choice.suffixes and not own.files) or (choice.general and own.files != place.files):
         return None
     try:
         reader = load_format(choice)

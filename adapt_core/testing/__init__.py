@@ -11,6 +11,7 @@ plugin.py        a distribution's specs: light to import, loadable, their params
 method.py        a method: attaches, freezes, trains, saves, loads, merges
 quantizer.py     a quantizer: converts, keeps what it is told to keep, becomes smaller, carries an adapter's gradient
 task.py          a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
+format.py        a format: recognises its split and no other, cheaply; yields plain rows with file and line
 launcher.py      a launcher: does the work once in each process and hands back rank 0's result
 int8.py          a quantizer of no library, for methods to be tested on
 forks.py         programs in processes that start with torch and transformers imported
@@ -22,10 +23,18 @@ small_models.py  small real Hugging Face models to run a task or method on, save
 It needs pytest, which adapt-core does not install.
 """
 
+from adapt_core.testing.format import FormatContract
 from adapt_core.testing.launcher import LauncherContract
 from adapt_core.testing.method import MethodContract
 from adapt_core.testing.plugin import PluginContract
 from adapt_core.testing.quantizer import QuantizerContract
 from adapt_core.testing.task import TaskContract
 
-__all__ = ["LauncherContract", "MethodContract", "PluginContract", "QuantizerContract", "TaskContract"]
+__all__ = [
+    "FormatContract",
+    "LauncherContract",
+    "MethodContract",
+    "PluginContract",
+    "QuantizerContract",
+    "TaskContract",
+]

@@ -88,6 +88,7 @@ def imported_from_adapt(source: str) -> set[str]:
         ("adapt-bitfit", {"adapt_core.plugin"}),
         ("adapt-text-regression", {"adapt_core.plugin", "adapt_core.hf"}),
         ("adapt-csv-tracker", {"adapt_core.plugin"}),
+        ("adapt-quillmark", {"adapt_core.plugin"}),
     ],
 )
 def test_an_example_plugin_imports_from_the_doors_alone(name: str, needed: set[str]) -> None:

@@ -21,9 +21,9 @@ EXAMPLES = ROOT / "examples" / "plugins"
 
 @pytest.fixture(scope="module")
 def core(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """adapt-core, the method, and pytest for its contracts."""
+    """adapt-core, the method, the format, and pytest for their contracts."""
     folder = tmp_path_factory.mktemp("env") / "core"
-    return Environment(uv, folder, wheels, "adapt-core", "adapt-bitfit", "pytest")
+    return Environment(uv, folder, wheels, "adapt-core", "adapt-bitfit", "adapt-quillmark", "pytest")
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +74,13 @@ def untracked(hf: Environment, tiny_encoder: Path, tmp_path_factory: pytest.Temp
     return result_of(hf.adapt("-p", "no:csv-tracker", "run", config, *method, "--json", cwd=config.parent))
 
 
-@pytest.mark.parametrize("name", ["adapt-bitfit", "adapt-csv-tracker", "adapt-text-regression"])
-def test_an_example_is_short(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [("adapt-bitfit", 120), ("adapt-csv-tracker", 120), ("adapt-text-regression", 120), ("adapt-quillmark", 80)],
+)
+def test_an_example_is_short(name: str, lines: int) -> None:
     sources = (EXAMPLES / name / name.replace("-", "_")).glob("*.py")
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources) < 120
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources) < lines
 
 
 def test_the_method_passes_its_contracts_with_nothing_but_adapt_core(core: Environment, tmp_path: Path) -> None:
@@ -85,6 +88,15 @@ def test_the_method_passes_its_contracts_with_nothing_but_adapt_core(core: Envir
     done(core.python, "-m", "pytest", "-q", EXAMPLES / "adapt-bitfit" / "tests", "-p", "no:cacheprovider", cwd=tmp_path)
     listed = json.loads(core.adapt("plugins", "--json", cwd=tmp_path).stdout)
     assert "adapt-bitfit" in {plugin["distribution"] for plugin in listed["plugins"]}
+
+
+def test_the_format_passes_its_contracts_with_nothing_but_adapt_core(core: Environment, tmp_path: Path) -> None:
+    assert not core.packages() & {"transformers", "datasets", "pandas"}
+    tests = EXAMPLES / "adapt-quillmark" / "tests"
+    done(core.python, "-m", "pytest", "-q", tests, "-p", "no:cacheprovider", cwd=tmp_path)
+    listed = json.loads(core.adapt("plugins", "--json", cwd=tmp_path).stdout)
+    [provides] = [one["provides"] for one in listed["plugins"] if one["distribution"] == "adapt-quillmark"]
+    assert provides == [{"kind": "format", "name": "quillmark", "summary": "Quillmark exports"}]
 
 
 def test_the_task_passes_its_contracts_with_nothing_but_adapt_core_hf(hf: Environment, tmp_path: Path) -> None:

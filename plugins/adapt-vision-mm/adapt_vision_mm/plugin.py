@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
-from adapt_core.plugin.specs import TABLE, OptionalDependency, TaskSpec, hookimpl
+from adapt_core.plugin.specs import TABLE, FormatSpec, OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
 from adapt_vision_mm.image_classification.defaults import DEFAULT_ARCHITECTURE
@@ -73,6 +73,34 @@ def adapt_tasks() -> list[TaskSpec]:
             library="openmmlab",
             metrics=KEYPOINT_METRICS,
             bounds=dict.fromkeys(KEYPOINT_METRICS, _SHARE),
+        ),
+    ]
+
+
+@hookimpl
+def adapt_formats() -> list[FormatSpec]:
+    return [
+        FormatSpec(
+            name="coco",
+            summary="COCO JSON",
+            implementation="adapt_vision_mm.annotations.formats.coco:CocoJson",
+            shapes=("image+boxes", "image+masks", "image+keypoints"),
+            suffixes=(".json",),
+            general=True,
+        ),
+        FormatSpec(
+            name="pascal_voc",
+            aliases=("voc",),
+            summary="Pascal VOC",
+            implementation="adapt_vision_mm.annotations.formats.pascal_voc:PascalVoc",
+            shapes=("image+boxes",),
+        ),
+        FormatSpec(
+            name="label_maps",
+            summary="a list of image names with PNG label maps",
+            implementation="adapt_vision_mm.annotations.formats.label_maps:LabelMaps",
+            shapes=("image+masks",),
+            general=True,
         ),
     ]
 

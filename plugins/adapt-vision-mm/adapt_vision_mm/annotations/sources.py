@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from adapt_core.contracts.format import Place
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.annotations.coco_images import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SplitName = Literal["train", "val", "test"]
+
+_SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
+"""The splits as formats name them -> as this package does."""
 
 _ROBOFLOW = "_annotations.coco.json"
 _TABLES = (".jsonl", ".parquet")
@@ -82,6 +86,42 @@ class SplitSource:
     searched: tuple[Path, ...]
     file: Path | None
     given: bool = True
+
+    @classmethod
+    def of(cls, place: Place) -> SplitSource:
+        """Return a place of the contract of formats as the files of a split."""
+        file = place.files[0] if place.files else None
+        name = place.named or (file.name if file is not None else f"{place.split}.json")
+        return cls(
+            split=_SPLITS[place.split],
+            root=place.root,
+            image_folder=place.folder,
+            name=name,
+            searched=(place.root / name,),
+            file=file,
+            given=place.named is not None,
+        )
+
+    @property
+    def place(self) -> Place:
+        """The split as formats are asked about it."""
+        return Place(
+            split=next(name for name, own in _SPLITS.items() if own == self.split),
+            root=self.root,
+            files=() if self.file is None else (self.file,),
+            named=self.name if self.given else None,
+            folder=self.image_folder,
+        )
+
+    def require_file(self) -> Path:
+        """Return the annotation file.
+
+        Raises:
+            SplitNotFoundError: there is none.
+        """
+        if self.file is None:
+            raise self.not_found()
+        return self.file
 
     def json_files(self) -> list[str]:
         """Return the JSON files in the root and its folders, relative to the root."""

@@ -34,12 +34,8 @@ class SegmentationData:
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         params = self._plan.task.params
-        options = ReadOptions(
-            skip=self._plan.data.skip_bad_rows,
-            classes=classes,
-            check=mask_defect,
-            class_list=params.class_list,
-            palette=params.palette,
+        options = ReadOptions.of(
+            self._plan, classes, check=mask_defect, class_list=params.class_list, palette=params.palette
         )
         return read_split(source, "masks", options)
 

@@ -32,7 +32,7 @@ class DetectionData:
         return read_splits(self._plan, self._read)
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
-        return read_split(source, "boxes", ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes))
+        return read_split(source, "boxes", ReadOptions.of(self._plan, classes))
 
     def list_unannotated_test(self) -> Mapping[int, Path] | None:
         """Return the images of a test split without annotations by id; None where it has some, or is a folder."""

@@ -45,7 +45,7 @@ class PoseData:
         return splits
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
-        options = ReadOptions(skip=self._plan.data.skip_bad_rows, classes=classes, check=keypoint_defect)
+        options = ReadOptions.of(self._plan, classes, check=keypoint_defect)
         return _keep_keypoints(read_split(source, "keypoints", options))
 
     def list_unannotated_test(self) -> Mapping[int, Path] | None:

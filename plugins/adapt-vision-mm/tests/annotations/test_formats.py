@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from adapt_core.config.plan import FormatChoice
+from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import DataError, InputError
+from adapt_core.plugin.registry import Registry
 
 pytest.importorskip("PIL")
 pytest.importorskip("pycocotools")
 
-from adapt_vision_mm.annotations import formats
 from adapt_vision_mm.annotations.formats import coco, label_maps, pascal_voc, read_split
 from adapt_vision_mm.annotations.formats.contract import AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
+from adapt_vision_mm.instance_segmentation.data import SegmentationData
+from adapt_vision_mm.object_detection.data import DetectionData
 
 Broken = Callable[..., Path]
 
@@ -266,18 +270,109 @@ def test_a_missing_file_is_named_with_the_json_files_that_are_there(broken: Brok
         read_split(_source(folder, "boxes.json"), "boxes", ReadOptions(skip=False))
 
 
-def test_a_new_format_is_a_module_and_its_name_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "words.py").write_text(
-        "from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit\n"
-        "class Words:\n"
-        "    summary, kinds = 'words', frozenset({'boxes'})\n"
-        "    def recognise(self, source): return source.file is not None and source.file.suffix == '.words'\n"
-        "    def list_unannotated(self, source): return None\n"
-        "    def read(self, source, options): return AnnotatedSplit(source='words', images=(), categories=())\n"
-        "FORMAT = Words()\n",
-        encoding="utf-8",
+def _words(name: str, formats: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> FormatChoice:
+    """A format of a plugin of the test's, in a module of the folder."""
+    (folder / f"{name}.py").write_text(formats, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    return FormatChoice(
+        name=name,
+        summary=name,
+        distribution="adapt-tests",
+        version="1.0",
+        implementation=f"{name}:Words",
+        suffixes=(".words",),
+        general=False,
     )
-    (tmp_path / "train.words").touch()
-    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
-    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, "words"))
-    assert read_split(_source(tmp_path, "train.words"), "boxes", ReadOptions(skip=False)).source == "words"
+
+
+ROWS = """
+import json
+from adapt_core.plugin import Row
+class Words:
+    def recognise(self, place):
+        return "its suffix is .words"
+    def read(self, place):
+        for number, line in enumerate(place.files[0].read_text().splitlines(), start=1):
+            yield Row(json.loads(line), place.files[0], number)
+"""
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Reads rows of one 40 x 30 image in the format of a third party, which yields rows."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+
+    def read(*rows: dict[str, Any], skip: bool = False) -> Any:
+        (tmp_path / "train.words").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options = ReadOptions(skip=skip, formats=(_words("words_rows", ROWS, monkeypatch, tmp_path),))
+        return read_split(_source(tmp_path, "train.words"), "boxes", options)
+
+    return read
+
+
+def test_rows_of_a_third_party_are_what_coco_json_gives(words: Any, broken: Broken) -> None:
+    objects = [{"category": "cell", "bbox": [1, 2, 10, 12]}, {"category": "plate", "bbox": [5, 5, 9, 9]}]
+    found = words({"image": "a.jpg", "objects": objects})
+    coco_split = read(broken(lambda data: None))
+    assert found.names == coco_split.names
+    both = [
+        [(split.label_of()[a["category_id"]], a["bbox"], a["area"], a["iscrowd"]) for a in split.images[0].annotations]
+        for split in (found, coco_split)
+    ]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"image": "b.jpg", "objects": []}, "b.jpg): image is missing"),
+        ({"image": "a.jpg", "objects": {}}, "train.words:2: objects must be a list of mappings"),
+        (
+            {"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 0, 9]}]},
+            "train.words:2: box of zero area [1, 2, 0, 9]",
+        ),
+        (
+            {"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 9, 9], "keypoints": []}]},
+            "train.words:2: keypoints must map each name to [x, y, visibility]",
+        ),
+    ],
+)
+def test_a_bad_row_of_a_third_party_is_named(words: Any, row: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError) as raised:
+        words({"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 3, 4]}]}, row)
+    assert said in str(raised.value)
+
+
+def test_keypoints_of_rows_have_names(words: Any) -> None:
+    bodies: list[dict[str, Any]] = [{"nose": [3, 4, 2], "tail": [5, 6, 1]}, {"tail": [7, 8, 2]}]
+    objects = [{"category": "cat", "bbox": [1, 2, 10, 12], "keypoints": body} for body in bodies]
+    found = words({"image": "a.jpg", "objects": objects})
+    assert found.categories[0].keypoints == ("nose", "tail")
+    assert [a["keypoints"] for a in found.images[0].annotations] == [[3, 4, 2, 5, 6, 1], [0, 0, 0, 7, 8, 2]]
+
+
+def test_data_format_chooses_between_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    row = {"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 3, 4]}]}
+    (tmp_path / "train.words").write_text(json.dumps(row), encoding="utf-8")
+    formats = [_words(name, ROWS, monkeypatch, tmp_path) for name in ("words_a", "words_b")]
+    source = _source(tmp_path, "train.words")
+    with pytest.raises(InputError, match=r"words_a of adapt-tests 1\.0 \(.*\) and words_b of adapt-tests"):
+        read_split(source, "boxes", ReadOptions(skip=False, formats=formats))
+    assert read_split(source, "boxes", ReadOptions(skip=False, formats=formats, named="words_b")).names == ("cell",)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "said"),
+    [
+        ("coco", "object_detection", r"train_ann_file: train\.json was not found"),
+        ("voc", "object_detection", "has no folder Annotations, which Pascal VOC has"),
+        ("label_maps", "instance_segmentation", r"train_ann_file: train\.txt was not found"),
+    ],
+)
+def test_a_named_format_says_what_it_misses(tmp_path: Path, name: str, task: str, said: str) -> None:
+    keys = {"TASK": task, "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": str(tmp_path), "DATA_FORMAT": name}
+    plan = resolve(RunConfig.read(keys), Registry.discover())
+    data = DetectionData(plan) if task == "object_detection" else SegmentationData(plan)
+    with pytest.raises(InputError, match=said):
+        data.read_splits()

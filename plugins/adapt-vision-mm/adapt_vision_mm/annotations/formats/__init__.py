@@ -1,9 +1,11 @@
 """The annotation formats, one module each.
 
-A new format is a module of this package that ends in `FORMAT: AnnotationFormat = ...`, and its name in `FORMATS`. Every
-task that needs what its annotations hold (boxes, masks or keypoints) then reads it.
+A new format is a module of this package with an `AnnotationFormat`, and its `FormatSpec` in `adapt_vision_mm.plugin`.
+Every task that needs what its annotations hold (boxes, masks or keypoints) then reads it. Formats of other plugins
+yield rows.
 
-    contract        what a format is
+    contract        what a format is here
+    row_images      the rows of a format that is no `AnnotationFormat`, checked
     coco            COCO JSON
     coco_fields     the fields of its entries, each as what it means or with its defect
     pascal_voc      Pascal VOC's XML files
@@ -13,27 +15,20 @@ task that needs what its annotations hold (boxes, masks or keypoints) then reads
 
 from __future__ import annotations
 
-from importlib import import_module
-
+from adapt_core.config.formats import format_choices
+from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import InputError
+from adapt_core.plugin.registry import Registry
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
-from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.contract import SHAPES, AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.row_images import read_images
 from adapt_vision_mm.annotations.sources import SplitSource, UnannotatedSplitError
 from adapt_vision_mm.annotations.yolo import find_yolo
 
-FORMATS = ("coco", "pascal_voc", "label_maps")
-"""The modules of this package that hold a format, in the order in which they are asked to recognise a split."""
-
-
-def formats_of(kind: AnnotationKind) -> list[AnnotationFormat]:
-    """Return the formats whose annotations hold boxes, masks or keypoints."""
-    formats: list[AnnotationFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in FORMATS]
-    return [found for found in formats if kind in found.kinds]
-
 
 def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) -> AnnotatedSplit:
-    """Read a split in whatever format it has.
+    """Read a split in the format that DATA_FORMAT names, or that recognises it.
 
     Args:
         source: the files that the config names.
@@ -43,18 +38,19 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
     Raises:
         SplitNotFoundError: there is no annotation file, and no format does without.
         UnannotatedSplitError: it is the test split, and none of its images has an annotation.
-        InputError: no format with such annotations recognises the file.
+        InputError: no format with such annotations recognises the file, or two do.
         DataError: the annotations cannot be used.
     """
-    formats = formats_of(kind)
-    for candidate in formats:
-        if not candidate.recognise(source):
-            continue
-        bare = candidate.list_unannotated(source) if source.split == "test" else None
+    formats = options.formats or format_choices(Registry.discover(), (SHAPES[kind],))
+    found = recognise(source.place, formats, options.named)
+    if found is not None and not isinstance(found.format, AnnotationFormat):
+        return read_images(found, options)
+    if found is not None:
+        bare = found.format.list_unannotated(source) if source.split == "test" else None
         if bare:
             raise UnannotatedSplitError(source.file or source.root, bare)
-        return candidate.read(source, options)
-    known = " or ".join(candidate.summary for candidate in formats)
+        return found.format.read_split(source, options)
+    known = " or ".join(one.summary for one in formats)
     yolo = find_yolo(source.root) if _may_be_yolo(source) else None
     if yolo is not None:
         raise InputError(

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import attrs
 
+from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
@@ -25,7 +26,7 @@ from adapt_vision_mm.annotations.formats.coco_fields import (
     read_name,
     read_size,
 )
-from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
 from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
 from adapt_vision_mm.annotations.sources import SplitSource
@@ -33,28 +34,24 @@ from adapt_vision_mm.annotations.sources import SplitSource
 log = logging.getLogger(__name__)
 
 
-@attrs.frozen
-class CocoJson:
+class CocoJson(AnnotationFormat):
     """The format of COCO's annotation files."""
 
-    summary: str = "COCO JSON"
-    kinds: frozenset[AnnotationKind] = frozenset({"boxes", "masks", "keypoints"})
-
-    def recognise(self, source: SplitSource) -> bool:
-        """Return whether the annotation file is a JSON file."""
-        return source.file is not None and source.file.suffix.casefold() == ".json"
+    def recognise(self, place: Place) -> str | None:
+        """Return the annotation file where it is a JSON file."""
+        return f"{place.files[0].name} is JSON" if place.files else None
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a file without annotations, as COCO's `image_info_test2017.json` is."""
-        assert source.file is not None
+        file = source.require_file()
         try:
-            data = json.loads(source.file.read_text(encoding="utf-8-sig"))
+            data = json.loads(file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             return None
         if not isinstance(data, dict) or data.get("annotations") or not isinstance(data.get("images"), list):
             return None
         entries = [entry for entry in data["images"] if isinstance(entry, Mapping)]
-        images = _image_folder(source, source.file)
+        images = _image_folder(source, file)
         named = {
             e["id"]: image_path(images, e["file_name"])
             for e in entries
@@ -62,14 +59,11 @@ class CocoJson:
         }
         return named if len(named) == len(data["images"]) else None
 
-    def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
+    def read_split(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the image folder is guessed where the config does not name it."""
-        assert source.file is not None
-        images = _image_folder(source, source.file)
-        return read(source.file, images, skip=options.skip, check=options.check)
-
-
-FORMAT: AnnotationFormat = CocoJson()
+        file = source.require_file()
+        images = _image_folder(source, file)
+        return read(file, images, skip=options.skip, check=options.check)
 
 
 def read(path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None = None) -> AnnotatedSplit:
@@ -84,7 +78,16 @@ def read(path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None 
     Raises:
         DataError: with file, id and reason.
     """
-    data = _load(path)
+    return read_data(_load(path), path, images, skip=skip, check=check)
+
+
+def read_data(
+    data: Mapping[str, list[Any]], path: Path, images: Path, *, skip: bool, check: AnnotationCheck | None = None
+) -> AnnotatedSplit:
+    """Validate what an annotation file holds: `images`, `annotations` and `categories`.
+
+    The other arguments and errors are those of `read`.
+    """
     categories = read_categories(data["categories"], path)
     by_id = {category.id: category for category in categories}
     rows = BadRows(str(path), skip=skip)

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy
 
+from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
 from adapt_vision_mm.annotations.bad_rows import BadRows
-from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.formats.label_values import BadMapError, are_interpolated, read_values, values_between
 from adapt_vision_mm.annotations.image_files import find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
@@ -53,37 +54,30 @@ _MIN_PIXELS = 4
 """Pixels below which a connected component of a class map is noise."""
 
 
-@attrs.frozen
-class LabelMaps:
+class LabelMaps(AnnotationFormat):
     """Images next to PNG files of class or instance numbers."""
 
-    summary: str = "a list of image names with PNG label maps"
-    kinds: frozenset[AnnotationKind] = frozenset({"masks"})
-
-    def recognise(self, source: SplitSource) -> bool:
-        """Return whether the annotation file is a list of names."""
-        return source.file is not None and source.file.suffix != ".json"
+    def recognise(self, place: Place) -> str | None:
+        """Return the annotation file where it is a list of names."""
+        listed = place.files and place.files[0].suffix != ".json"
+        return f"{place.files[0].name} is a list of images" if listed else None
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a list of which none has a label map."""
-        assert source.file is not None
-        names, images = read_image_list(source.file), _image_folder(source)
+        names, images = read_image_list(source.require_file()), _image_folder(source)
         folders = [place for place in _label_folders(source.root, images) if place.is_dir()]
         if any((place / f"{name}.png").exists() for place in folders for name in names):
             return None
         return {number: find_image(images, name) or images / f"{name}.jpg" for number, name in enumerate(names, 1)}
 
-    def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
+    def read_split(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; the folders are found by their usual names where the config does not name them."""
-        assert source.file is not None
+        file = source.require_file()
         options = attrs.evolve(options, class_list=[name.strip() for name in options.class_list])
         check_classes(options.class_list, options.palette)
         images = _image_folder(source)
-        files = LabelMapFiles(images=images, labels=find_label_folder(source.root, images), source=str(source.file))
-        return read(read_image_list(source.file), files, options)
-
-
-FORMAT: AnnotationFormat = LabelMaps()
+        files = LabelMapFiles(images=images, labels=find_label_folder(source.root, images), source=str(file))
+        return read(read_image_list(file), files, options)
 
 
 @attrs.frozen(kw_only=True)

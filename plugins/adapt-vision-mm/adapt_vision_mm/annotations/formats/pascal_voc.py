@@ -11,11 +11,12 @@ from pathlib import Path, PureWindowsPath
 
 import attrs
 
+from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category, one_line
 from adapt_vision_mm.annotations.bad_rows import BadRows
-from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, AnnotationKind, ReadOptions
+from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
@@ -28,18 +29,15 @@ _FLAGS = {"": 0, "0": 0, "false": 0, "no": 0, "unspecified": 0, "1": 1, "true": 
 log = logging.getLogger(__name__)
 
 
-@attrs.frozen
-class PascalVoc:
+class PascalVoc(AnnotationFormat):
     """The format of the Pascal VOC challenges."""
 
-    summary: str = "Pascal VOC"
-    kinds: frozenset[AnnotationKind] = frozenset({"boxes"})
-
-    def recognise(self, source: SplitSource) -> bool:
-        """Return whether the dataset has VOC's folders, and no JSON file was found or asked for."""
-        has_folders = (source.root / ANNOTATIONS).is_dir() and (source.root / IMAGES).is_dir()
-        asked = source.given and source.name.endswith(".json")
-        return has_folders and not asked and (source.file is None or source.file.suffix != ".json")
+    def recognise(self, place: Place) -> str | None:
+        """Return VOC's folders where the dataset has them, and no JSON file was found or asked for."""
+        has_folders = (place.root / ANNOTATIONS).is_dir() and (place.root / IMAGES).is_dir()
+        asked = place.named is not None and place.named.endswith(".json")
+        found = any(path.suffix == ".json" for path in place.files)
+        return f"there are {ANNOTATIONS}/ and {IMAGES}/" if has_folders and not asked and not found else None
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a list of which none has an XML file."""
@@ -50,8 +48,13 @@ class PascalVoc:
         folder = source.root / IMAGES
         return {number: find_image(folder, name) or folder / f"{name}.jpg" for number, name in enumerate(names, 1)}
 
-    def read(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
+    def read_split(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; where there is no list at all, every XML file is a training file."""
+        if not (source.root / ANNOTATIONS).is_dir():
+            raise InputError(
+                f"CUSTOM_DATASET_PATH: {source.root} has no folder {ANNOTATIONS}, which Pascal VOC has. "
+                "Correct the path."
+            )
         names_file = _find_list(source)
         if names_file is None:
             folder = source.root / ANNOTATIONS
@@ -59,9 +62,6 @@ class PascalVoc:
         else:
             names, origin = read_image_list(names_file), names_file
         return read(source.root, names, options.classes, str(origin), skip=options.skip)
-
-
-FORMAT: AnnotationFormat = PascalVoc()
 
 
 def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source: str, *, skip: bool) -> AnnotatedSplit:

@@ -1,0 +1,1 @@
+"""An example format for adapt: exports of Quillmark, a made-up annotation service."""
