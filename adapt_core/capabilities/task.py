@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.contracts import LoadedModel, TaskData
+    from adapt_core.contracts.recognition import Recognised
     from adapt_core.execution.rows import Table
     from adapt_core.run_folder.paths import RunFolder
 
@@ -95,6 +96,14 @@ class SupportsActivationMeasurement(Protocol):
             model: what `load_structure` loaded, with the method attached, in training mode.
             data: what `load_data` returned.
         """
+
+
+@runtime_checkable
+class SupportsDataFormats(Protocol):
+    """A task that reads files in formats. Optional; `adapt check` shows which format each split is in, and why."""
+
+    def data_formats(self) -> Mapping[str, Recognised]:
+        """Return the format of each split; none where the data does not lie in files of formats."""
 
 
 @runtime_checkable

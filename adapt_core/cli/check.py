@@ -115,6 +115,11 @@ def _show_estimate(found: Estimate) -> None:
     rows = [["data", ""], *([name, figure(value)] for name, value in in_rows(found.data))]
     say(table(rows))
     say()
+    if found.formats:
+        keys = ("format", "distribution", "reason")
+        told = [[split, *map(one.__getitem__, keys)] for split, one in found.formats.items()]
+        say(table([["split", "format", "of", "recognised by"], *told]))
+        say()
     if found.classes:
         every = sum(found.classes.values()) or 1
         counts = sorted(found.classes.items(), key=lambda item: -item[1])

@@ -37,7 +37,10 @@ TASKS: dict[str, str] = {
 METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT, "peft": _PEFT}
 QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
 LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
-FORMATS: dict[str, str] = dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps"), _VISION)
+FORMATS: dict[str, str] = {
+    **dict.fromkeys(("conll", "bio", "iob"), _NLP),
+    **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps"), _VISION),
+}
 
 
 @attrs.frozen

@@ -33,6 +33,15 @@ class Recognised:
     place: Place
     reason: str
 
+    def to_data(self) -> dict[str, str]:
+        """Return the format's name, the distribution that registered it, and the reason: JSON-ready."""
+        choice = self.choice
+        return {
+            "format": choice.name,
+            "distribution": f"{choice.distribution} {choice.version}",
+            "reason": self.reason,
+        }
+
 
 def recognise(place: Place, formats: Sequence[FormatChoice], named: str | None = None) -> Recognised | None:
     """Return the format of a split; None where no format recognises it.

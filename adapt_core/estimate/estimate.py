@@ -17,6 +17,7 @@ from adapt_core.capabilities import (
     SupportsActivationMeasurement,
     SupportsBatchPreview,
     SupportsClassCounts,
+    SupportsDataFormats,
     SupportsImagePreview,
     SupportsMemoryEstimate,
     SupportsMetaInit,
@@ -55,6 +56,8 @@ class Estimate:
 
     Attributes:
         data: rows, dropped rows, truncated inputs, as in `result.json`.
+        formats: split -> its `format`, the `distribution` that registered that, and the `reason` by which it was
+            recognised; empty where the task does not tell.
         examples: training examples as (token, label) pairs; empty where the task does not show them.
         classes: training examples of each class.
         steps_per_epoch, steps: optimizer steps; 0 without training.
@@ -72,6 +75,7 @@ class Estimate:
     """
 
     data: Mapping[str, Statistic]
+    formats: Mapping[str, Mapping[str, str]]
     examples: list[list[tuple[str, str]]]
     classes: Mapping[str, int]
     steps_per_epoch: int
@@ -125,6 +129,7 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
     there = next(path for path in (Path(plan.output_dir), *Path(plan.output_dir).parents) if path.exists())
     found = Estimate(
         data=data.stats,
+        formats=_formats(components.task),
         examples=task.seen_by_model(data, SHOWN) if isinstance(task, SupportsTokenPreview) else [],
         classes=task.class_counts(data) if isinstance(task, SupportsClassCounts) else {},
         steps_per_epoch=per_epoch,
@@ -143,6 +148,11 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
         pictures=task.drawn_examples(data, DRAWN) if pictures and isinstance(task, SupportsImagePreview) else None,
     )
     return attrs.evolve(found, warnings=[*data.findings, *_warnings(found, plan)])
+
+
+def _formats(task: object) -> dict[str, dict[str, str]]:
+    found = task.data_formats() if isinstance(task, SupportsDataFormats) else {}
+    return {split: one.to_data() for split, one in found.items()}
 
 
 def _steps(plan: Plan, task: object, data: TaskData, processes: int) -> tuple[int, int]:

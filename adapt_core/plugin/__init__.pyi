@@ -6,6 +6,7 @@ from adapt_core.capabilities import (
     SupportsBatchPreview,
     SupportsCachedSamples,
     SupportsClassCounts,
+    SupportsDataFormats,
     SupportsHubUpload,
     SupportsImagePreview,
     SupportsLaunchFiles,
@@ -40,6 +41,7 @@ from adapt_core.contracts import (
     TrainResult,
     Work,
 )
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError, ConfigError, DataError, DefectError, InputError, Problem
@@ -100,6 +102,7 @@ __all__ = [
     "Problem",
     "Quantizer",
     "QuantizerSpec",
+    "Recognised",
     "Replicated",
     "ResumeDecision",
     "Row",
@@ -112,6 +115,7 @@ __all__ = [
     "SupportsBatchPreview",
     "SupportsCachedSamples",
     "SupportsClassCounts",
+    "SupportsDataFormats",
     "SupportsHubUpload",
     "SupportsImagePreview",
     "SupportsLaunchFiles",

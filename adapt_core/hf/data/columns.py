@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.row_places import place_of
 from adapt_core.runtime.plain_text import has_surrogates
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, *,
         skip: drop bad rows; False stops at the first (SKIP_BAD_ROWS).
 
     Raises:
-        DataError: a row is bad and not skipped (the message has its number, from 1), or every row is bad.
+        DataError: a row is bad and not skipped (the message has its number, from 1, and its file and line where they
+            are known), or every row is bad.
     """
     bad = [row for row, fault in enumerate(faults) if fault]
     if not bad:
@@ -121,7 +123,7 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, *,
         more = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
         raise DataError(
             f"{split} row {bad[0] + 1}: {faults[bad[0]]}{more}. "
-            "Fix the data, or --set SKIP_BAD_ROWS=true to drop such rows."
+            f"Fix {place_of(dataset, bad[0]) or 'the data'}, or --set SKIP_BAD_ROWS=true to drop such rows."
         )
     if len(bad) == len(dataset):
         raise DataError(

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.core_params.data import PACKAGED_BUILDERS, DataParams
-from adapt_core.config.plan import FormatChoice
+from adapt_core.config.plan import FormatChoice, Plan
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import DataError, InputError, first_of
 from adapt_core.hf.data.class_names import with_names_of_train
-from adapt_core.hf.data.formats import FileKinds
+from adapt_core.hf.data.formats import FileKinds, recognise_splits
 from adapt_core.hf.data.tables.other_formats import what_to_make_of
 from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.hf.models.logging import quiet_libraries
@@ -201,17 +202,36 @@ def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
 
 
 def check_data_source(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> None:
-    """Check that the data exists, without reading it.
+    """Check that the data exists and that its format is known, without reading it.
 
     Args: as `locate_files`.
 
     Raises:
-        InputError: see `locate_files`, and `adapt_core.hf.models.hub.require_dataset`.
+        InputError, DataError: see `locate_files`, `recognise_splits` and `adapt_core.hf.models.hub.require_dataset`; or
+            DATA_FORMAT is given for data that is not in files.
     """
-    if locate_files(data, formats) is None and data.dataset not in PACKAGED_BUILDERS:
+    local = locate_files(data, formats)
+    if data.data_format is not None and (local is None or local.saved is not None):
+        raise InputError(
+            f"DATA_FORMAT names the format of files, and {data.dataset if local is None else local.saved} is a data "
+            "set of the library datasets. Leave DATA_FORMAT out."
+        )
+    if local is not None:
+        recognise_splits(local.files, formats, data.data_format)
+    elif data.dataset not in PACKAGED_BUILDERS:
         from adapt_core.hf.models.hub import require_dataset
 
         require_dataset(str(data.dataset))
+
+
+def data_formats(plan: Plan) -> dict[str, Recognised]:
+    """Return the format of each split; none where the data is on the hub or in a `save_to_disk` folder.
+
+    Raises:
+        InputError, DataError: see `locate_files` and `recognise_splits`.
+    """
+    local = locate_files(plan.data, plan.formats)
+    return {} if local is None else recognise_splits(local.files, plan.formats, plan.data.data_format)
 
 
 def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> dict[str, Dataset]:

@@ -58,7 +58,9 @@ def file_rows(path: Path, plan: Plan) -> Dataset:
         custom_dataset_path=str(path),
         dataset=None,
         data_format=None,
-        **dict.fromkeys(("train_dir", "val_dir", "test_dir")),
+        train_dir=None,
+        val_dir=None,
+        test_dir=None,
     )
     return load_raw(data, plan.formats)["train"]
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel, Quantizer, TaskData
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns
 from adapt_core.hf.data.first_look import check_columns
-from adapt_core.hf.data.source import check_data_source, load_raw
+from adapt_core.hf.data.source import check_data_source, data_formats, load_raw
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
@@ -177,6 +178,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
     def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
         """Return a few random texts as inputs of the model."""
         return random_texts(self.tokenizer, model)
+
+    def data_formats(self) -> Mapping[str, Recognised]:
+        """Return the format of each split of local files."""
+        return data_formats(self.plan)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of at most `count` training examples, without labels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
-from adapt_core.plugin.specs import TABLE, TaskSpec, hookimpl
+from adapt_core.plugin.specs import TABLE, FormatSpec, TaskSpec, hookimpl
 
 from adapt_nlp.metrics import names
 
@@ -89,5 +89,20 @@ def adapt_tasks() -> list[TaskSpec]:
             metrics={**names.ROUGE, **names.SACREBLEU},
             bounds={**dict.fromkeys(names.ROUGE, names.SHARE), "sacrebleu": names.PERCENT},
             core_defaults={"GROUP_BY_LENGTH": True},
+        ),
+    ]
+
+
+@hookimpl
+def adapt_formats() -> list[FormatSpec]:
+    """Return the specs of the formats of text data."""
+    return [
+        FormatSpec(
+            name="conll",
+            aliases=("bio", "iob"),
+            summary="CoNLL (words and tags in columns)",
+            implementation="adapt_nlp.formats.conll:Conll",
+            shapes=("tokens+tags",),
+            suffixes=(".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou", ".txt", ".tsv"),
         ),
     ]

@@ -39,6 +39,21 @@ def test_steps_and_parameters_are_those_of_the_run(keys: Keys, estimate: Callabl
     assert found.data == result.data
 
 
+def test_the_format_of_each_split_is_told_with_the_reason(
+    keys: Keys, estimate: Callable[..., Estimate], forked_adapt: Callable[..., Any], tmp_path: Path
+) -> None:
+    found = estimate().formats
+    assert set(found) == {"train", "validation"}
+    assert found["train"]["format"] == "json"
+    assert found["train"]["distribution"].startswith("adapt-core ")
+    assert found["train"]["reason"] == "train.jsonl: the suffix is .jsonl"
+    assert estimate(DATA_FORMAT="jsonl").formats["train"]["reason"] == "DATA_FORMAT names it"
+    (tmp_path / "c.json").write_text(json.dumps(keys), encoding="utf-8")
+    told = forked_adapt("check", "c.json").stdout
+    assert "train.jsonl: the suffix is .jsonl" in " ".join(told.split())
+    assert told.count("as the model sees it") == 3
+
+
 def test_max_steps_and_no_training(estimate: Callable[..., Estimate]) -> None:
     assert estimate(MAX_STEPS=3).steps == 3
     idle = estimate(DO_TRAIN=False)

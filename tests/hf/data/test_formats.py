@@ -15,7 +15,7 @@ from adapt_core.contracts.format import Place, Row
 from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.formats import recognise_splits, table_formats
-from adapt_core.hf.data.source import load_raw, locate_files
+from adapt_core.hf.data.source import check_data_source, load_raw, locate_files
 
 
 class Arrows:
@@ -168,3 +168,18 @@ def test_rows_of_tables_have_their_lines(write: Write, name: str, text: str, lin
     rows = list(found.format.read(found.place))
     assert [dict(row.values) for row in rows] == [{"text": "two\nlines", "n": 1}, {"text": "next", "n": 2}]
     assert [row.line for row in rows] == lines
+
+
+def test_data_format_is_for_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"DATA_FORMAT names .* and imdb is a data set of the library datasets\."):
+        check_data_source(attrs.evolve(DataParams(), dataset="imdb", data_format="json"), FORMATS)
+    (tmp_path / "dataset_dict.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"DATA_FORMAT names .* is a data set of the library datasets"):
+        check_data_source(keys(tmp_path, data_format="json"), FORMATS)
+
+
+def test_a_check_asks_the_formats(write: Write) -> None:
+    file = write("train.txt", "arrows\na -> b\n")
+    with pytest.raises(InputError, match=r"is recognised by arrows .* and darts"):
+        check_data_source(keys(file), (*FORMATS, choice("darts")))
+    check_data_source(keys(file), FORMATS)

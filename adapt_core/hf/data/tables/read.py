@@ -14,6 +14,7 @@ from adapt_core.config.plan import FormatChoice
 from adapt_core.contracts.format import Format, Place
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
+from adapt_core.hf.data.row_places import remember
 from adapt_core.hf.data.tables.batches import JointKinds, Splits, encoded_rows
 from adapt_core.hf.data.tables.kinds import Kind
 from adapt_core.hf.data.tables.store import Rows, stored
@@ -50,6 +51,9 @@ def read_splits(
             read |= reader.tables({split: found.place.files for split, found in group.items()})
         else:
             read |= _row_tables(reader, {split: found.place for split, found in group.items()})
+    for group in groups.values():
+        for split, found in group.items():
+            remember(read[split], found)
     return {split: read[split] for split in files}
 
 

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import attrs
 
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import InputError
 from adapt_core.evaluation import Statistic
 
@@ -90,12 +91,14 @@ class AnnotatedSplit:
         categories: those of the training split sorted by id, and of other splits in the same order of names; a
             category's position is its label in the model.
         dropped: what SKIP_BAD_ROWS dropped: reason -> count.
+        recognised: its format, where it was read by one.
     """
 
     source: str
     images: tuple[AnnotatedImage, ...]
     categories: tuple[Category, ...]
     dropped: dict[str, int] = attrs.field(factory=dict)
+    recognised: Recognised | None = attrs.field(default=None, eq=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -69,6 +69,10 @@ class ImageDataset(Dataset[Example]):
         self._seed = seed
         self.epoch = 0
 
+    def name(self, row: int) -> str:
+        """Return the name of an image without its folders, or its row from 1 where it has none."""
+        return Path(name_of(self._images[row], row)).name
+
     @property
     def is_random(self) -> bool:
         """Whether the transform is random."""

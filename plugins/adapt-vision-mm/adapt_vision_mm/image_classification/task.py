@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.hf.data.source import check_data_source
+from adapt_core.evaluation import spread
+from adapt_core.hf.data.source import check_data_source, data_formats
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 from adapt_core.runtime.cores import loading_processes
@@ -63,8 +65,14 @@ class ImageClassification(HubUpload):
                 "FORMAT_STRING builds a text from columns, and image_classification reads images."
                 " Leave FORMAT_STRING out."
             )
-        if find_split_folders(self.plan.data) is None:
+        folders, named = find_split_folders(self.plan.data), self.plan.data.data_format
+        if folders is None:
             check_data_source(self.plan.data, self.plan.formats)
+        elif named is not None:
+            raise InputError(
+                f"DATA_FORMAT: {named} is a format of files, and {next(iter(folders.values()))} holds class folders."
+                " Leave DATA_FORMAT out."
+            )
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)
@@ -203,6 +211,16 @@ class ImageClassification(HubUpload):
         """Return the number of training images per class."""
         counts = Counter(map(int, data.train.labels))
         return {name: counts[number] for number, name in enumerate(data.labels or ())}
+
+    def data_formats(self) -> Mapping[str, Recognised]:
+        """Return the format of each split of a table; none where the classes are folders."""
+        return data_formats(self.plan) if find_split_folders(self.plan.data) is None else {}
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """Return at most `count` training images by name, with their class."""
+        labels = data.labels or ()
+        rows = spread(len(data.train), count)
+        return [[(data.train.name(row), ""), ("", labels[int(data.train.labels[row])])] for row in rows]
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
         """Return a PNG of a few training images as the model sees them, with their class."""

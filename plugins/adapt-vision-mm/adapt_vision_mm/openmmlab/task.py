@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.evaluation import spread
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
@@ -166,6 +168,22 @@ class MmTask(HubUpload, Generic[ParamsT]):
         train = self.splits["train"]
         counts = train.count_by_category()
         return {category.name: counts[category.id] for category in train.categories}
+
+    def data_formats(self) -> Mapping[str, Recognised]:
+        """Return the format of each split; one that was held out has that of the training split."""
+        return {name: split.recognised for name, split in self.splits.items() if split.recognised is not None}
+
+    def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
+        """Return at most `count` training images with their sizes, and their objects with class and box."""
+        train = self.splits["train"]
+        names = {category.id: category.name for category in train.categories}
+        return [
+            [
+                (image.path.name, f"{image.width} x {image.height}"),
+                *((names[a["category_id"]], ", ".join(f"{side:g}" for side in a["bbox"])) for a in image.annotations),
+            ]
+            for image in (train.images[number] for number in spread(len(train.images), count))
+        ]
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
         """Draw a few training images as the model sees them in the first epoch, with their annotations."""

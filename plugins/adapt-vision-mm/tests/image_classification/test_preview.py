@@ -14,6 +14,7 @@ from PIL import Image
 
 import adapt_core
 from adapt_core import api
+from adapt_core.errors import InputError
 
 from ..pictures import COLOURS
 
@@ -62,6 +63,8 @@ def test_check_draws_training_images_with_their_class(config: Keys) -> None:
 
 def test_check_foretells_what_the_run_counts(config: Keys) -> None:
     found = api.estimate(api.check(config))
+    assert found.formats == {}
+    assert [example[-1] for example in found.examples] == [("", name) for name in sorted(COLOURS)]
     result = adapt_core.run(config)
     assert (found.total_parameters, found.trainable_parameters) == (
         result.total_parameters,
@@ -70,6 +73,11 @@ def test_check_foretells_what_the_run_counts(config: Keys) -> None:
     assert found.steps == result.steps
     assert found.memory is not None
     assert found.memory.activations
+
+
+def test_class_folders_have_no_format_to_name(config: Keys) -> None:
+    with pytest.raises(InputError, match=r"DATA_FORMAT: json is a format of files, and .* holds class folders\."):
+        api.check({**config, "DATA_FORMAT": "json"})
 
 
 def test_the_command_writes_the_drawing(forked_adapt: Callable[..., Any], keys: Keys, tmp_path: Path) -> None:

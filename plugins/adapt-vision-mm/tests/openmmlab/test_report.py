@@ -106,6 +106,11 @@ def test_check_draws_what_the_model_sees(keys: Callable[[str], Keys], task: str)
     colours = {colour for _, colour in sheet.getcolors(1 << 24) or ()}
     drawn = {(255, 0, 0)} if task == "pose_detection" else {(230, 57, 70), (29, 120, 200)}
     assert drawn <= colours
+    told = found.formats["train"]
+    assert told["format"] in {"coco", "label_maps"}
+    assert told["reason"] in {"train.json is JSON", "train.txt is a list of images"}
+    assert len(found.examples) == 3
+    assert all(name.endswith((".jpg", ".png")) and " x " in size for (name, size), *_ in found.examples)
     assert sum(found.classes.values()) == (12 if task == "pose_detection" else 32)
 
 

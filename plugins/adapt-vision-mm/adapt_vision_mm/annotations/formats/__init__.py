@@ -15,6 +15,8 @@ yield rows.
 
 from __future__ import annotations
 
+import attrs
+
 from adapt_core.config.formats import format_choices
 from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import InputError
@@ -44,12 +46,13 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
     formats = options.formats or format_choices(Registry.discover(), (SHAPES[kind],))
     found = recognise(source.place, formats, options.named)
     if found is not None and not isinstance(found.format, AnnotationFormat):
-        return read_images(found, options)
+        return attrs.evolve(read_images(found, options), recognised=found)
     if found is not None:
         bare = found.format.list_unannotated(source) if source.split == "test" else None
         if bare:
             raise UnannotatedSplitError(source.file or source.root, bare)
-        return found.format.read_split(source, options)
+        split: AnnotatedSplit = found.format.read_split(source, options)
+        return attrs.evolve(split, recognised=found)
     known = " or ".join(one.summary for one in formats)
     yolo = find_yolo(source.root) if _may_be_yolo(source) else None
     if yolo is not None:

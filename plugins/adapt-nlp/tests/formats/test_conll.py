@@ -1,0 +1,251 @@
+"""CoNLL files: columns, separators and schemes are recognised, and rows are those of the plain form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core import api
+from adapt_core.contracts.format import Place
+from adapt_core.errors import DataError, InputError
+from adapt_core.testing import FormatContract
+
+from adapt_nlp.formats.conll import Conll
+from adapt_nlp.formats.tag_schemes import SchemeError, Tag, as_iob2, scheme_of
+
+REUTERS = """-DOCSTART- -X- -X- O
+
+EU NNP I-NP I-ORG
+rejects VBZ I-VP O
+German JJ I-NP I-MISC
+call NN I-NP O
+
+Peter NNP I-NP I-PER
+Blackburn NNP I-NP I-PER
+"""
+"""Four columns as in the shared task of 2003: entities in IOB1."""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file."""
+
+    def file(text: str, name: str = "train.txt", encoding: str = "utf-8") -> Path:
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return tmp_path / name
+
+    return file
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    return [dict(row.values) for row in Conll().read(place_of(file))]
+
+
+def place_of(file: Path) -> Place:
+    return Place(split="train", root=file.parent, files=(file,))
+
+
+class TestConll(FormatContract):
+    name = "conll"
+
+    @pytest.fixture
+    def place(self, write: Write) -> Place:
+        return place_of(write(REUTERS))
+
+
+def test_four_columns_are_words_parts_of_speech_chunks_and_entities(write: Write) -> None:
+    assert rows(write(REUTERS)) == [
+        {
+            "tokens": ["EU", "rejects", "German", "call"],
+            "pos_tags": ["NNP", "VBZ", "JJ", "NN"],
+            "chunk_tags": ["B-NP", "B-VP", "B-NP", "I-NP"],
+            "ner_tags": ["B-ORG", "O", "B-MISC", "O"],
+        },
+        {
+            "tokens": ["Peter", "Blackburn"],
+            "pos_tags": ["NNP", "NNP"],
+            "chunk_tags": ["B-NP", "I-NP"],
+            "ner_tags": ["B-PER", "I-PER"],
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (REUTERS, "4 columns, separated by spaces, entity tags in IOB1"),
+        ("New York\tB-LOC\nis\tO\n\nBig\tO\n", "2 columns, separated by tabs, entity tags in IOB2"),
+        ("a S-X\nb B-Y\nc E-Y\n", "2 columns, separated by spaces, entity tags in BIOES"),
+        ("a U-X\nb B-Y\nc L-Y\n", "2 columns, separated by spaces, entity tags in BILOU"),
+    ],
+)
+def test_columns_separator_and_scheme_are_said(write: Write, text: str, reason: str) -> None:
+    assert Conll().recognise(place_of(write(text))) == f"train.txt: a word on each line with {reason}"
+
+
+@pytest.mark.parametrize("text", ["one two\nthree four\n", "word\tner\nAda\tB-PER\n", "Ada B-PER\nand O O\n", "\n\n"])
+def test_text_and_tables_are_not_claimed(write: Write, text: str) -> None:
+    assert Conll().recognise(place_of(write(text))) is None
+
+
+def test_parts_of_speech_are_recognised_by_the_suffix(write: Write) -> None:
+    file = write("Ada NNP\nruns VBZ\n", "train.conll")
+    assert Conll().recognise(place_of(file)) == "train.conll: a word on each line with 2 columns, separated by spaces"
+    assert rows(file) == [{"tokens": ["Ada", "runs"], "pos_tags": ["NNP", "VBZ"]}]
+
+
+def test_a_byte_order_mark_returns_and_words_with_spaces_are_read(write: Write) -> None:
+    file = write("\ufeffNew York\tB-LOC\r\nis\tO\r\n\r\n\r\nbig\tO\r\n")
+    assert rows(file) == [
+        {"tokens": ["New York", "is"], "ner_tags": ["B-LOC", "O"]},
+        {"tokens": ["big"], "ner_tags": ["O"]},
+    ]
+    assert [row.line for row in Conll().read(place_of(file))] == [1, 5]
+
+
+def test_columns_without_a_meaning_have_numbers_and_named_ones_names(write: Write) -> None:
+    assert rows(write("1 a x B-P\n2 b y O\n"))[0] == {
+        "tokens": ["1", "2"],
+        "pos_tags": ["a", "b"],
+        "column_3": ["x", "y"],
+        "ner_tags": ["B-P", "O"],
+    }
+    named = "# global.columns = ID FORM UPOS NER\n# sent_id = 1\n1\tAda\tPROPN\tB-PER\n2\truns\tVERB\tO\n"
+    assert rows(write(named)) == [
+        {"id": ["1", "2"], "tokens": ["Ada", "runs"], "upos": ["PROPN", "VERB"], "ner_tags": ["B-PER", "O"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        ("IOB1", "I-PER I-PER B-PER O I-LOC I-ORG"),
+        ("IOB2", "B-PER I-PER B-PER O B-LOC B-ORG"),
+        ("BIOES", "B-PER E-PER S-PER O S-LOC S-ORG"),
+        ("BILOU", "B-PER L-PER U-PER O U-LOC U-ORG"),
+    ],
+)
+def test_each_scheme_is_recognised_and_becomes_iob2(scheme: str, tags: str) -> None:
+    found = [tag for number, text in enumerate(tags.split()) if (tag := Tag.of(text, f"a:{number}")) is not None]
+    assert scheme_of([found]) == scheme
+    assert as_iob2(found) == ["B-PER", "I-PER", "B-PER", "O", "B-LOC", "B-ORG"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("I-A O B-B", "I-A begins an entity at a:1, as in IOB1, and B-B begins one at a:3 that follows none"),
+        ("S-A O U-B", r"S-A \(a:1\)|U-B \(a:3\)"),
+        ("B-A O S-B", "B-A at a:1 is inside of an entity, and O follows"),
+        ("S-B B-A", "B-A at a:2 is inside of an entity, and the sentence ends"),
+        ("S-B E-A", "E-A at a:2 goes on with an entity, and none has begun"),
+        ("B-A E-B", "B-A at a:1 is inside of an entity, and E-B follows"),
+    ],
+)
+def test_tags_that_no_scheme_allows_are_told_with_their_lines(tags: str, said: str) -> None:
+    found = [tag for number, text in enumerate(tags.split(), 1) if (tag := Tag.of(text, f"a:{number}")) is not None]
+    with pytest.raises(SchemeError, match=said):
+        scheme_of([found])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a O\nb O\nc\n\nd O\n", r"train\.txt:3: the line has 1 columns, and most of the file's have 2 columns"),
+        ("a\tO\nb\t\nc\tO\n", r"train\.txt:2: the line has an empty cell"),
+        ("a I-X\n\nb B-Y\n", r"column 2: I-X begins an entity at train\.txt:1, as in IOB1, and B-Y .* train\.txt:3"),
+        ("# global.columns = FORM\na O\n", r"train\.txt:1: global\.columns names 1 columns, and the lines have 2"),
+        ("# global.columns = FORM WORD\na O\n", r"train\.txt:1: global\.columns has two columns that are tokens"),
+        ("\n", r"train\.txt has no sentence"),
+    ],
+)
+def test_the_first_bad_line_is_told(write: Write, text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        rows(write(text))
+
+
+def test_text_that_is_not_utf_8_is_told_with_its_line(write: Write) -> None:
+    with pytest.raises(DataError, match=r"train\.txt:2: not UTF-8 text"):
+        rows(write("a O\n\xe9t\xe9 O\n", encoding="latin-1"))
+
+
+COLOURS = {"red": "B-COL", "green": "B-COL", "deep": "I-COL", "dog": "B-ANI", "cat": "B-ANI"}
+WORDS = ["the", "red", "deep", "dog", "sees", "a", "green", "cat", "now"]
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> dict[str, Path]:
+    """The same sentences as jsonl and as a CoNLL file in IOB1."""
+    sentences = [WORDS[n % 4 :] + WORDS[: n % 4] for n in range(24)]
+    for form in ("plain", "conll"):
+        (tmp_path / form).mkdir()
+    for split, part in (("train", sentences), ("validation", sentences[:8])):
+        plain = [{"tokens": words, "ner_tags": [COLOURS.get(word, "O") for word in words]} for words in part]
+        lines = ["".join(json.dumps(row) + "\n" for row in plain)]
+        (tmp_path / "plain" / f"{split}.jsonl").write_text(lines[0], encoding="utf-8")
+        blocks = ["\n".join(f"{word} {COLOURS.get(word, 'O').replace('B-', 'I-')}" for word in words) for words in part]
+        (tmp_path / "conll" / f"{split}.conll").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    return {form: tmp_path / form for form in ("plain", "conll")}
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_encoder: Path, both: dict[str, Path]) -> Callable[..., dict[str, Any]]:
+    """A small run on one of the two forms."""
+
+    def keys(form: str, **changes: Any) -> dict[str, Any]:
+        return {
+            "TASK": "text_classification",
+            "subtask": "ner",
+            "MODEL_PATH": str(tiny_encoder),
+            "CUSTOM_DATASET_PATH": str(both[form]),
+            "OUTPUT_DIR": str(tmp_path / f"run_{form}"),
+            "EPOCHS": 2,
+            "LR": 1e-3,
+            "BATCH_SIZE": 8,
+            "NUM_WORKERS": 0,
+            **changes,
+        }
+
+    return keys
+
+
+def test_a_run_has_the_losses_of_the_plain_form(config: Callable[..., dict[str, Any]], both: dict[str, Path]) -> None:
+    losses = {}
+    for form in both:
+        result = adapt_core.run(config(form, LOGGING_STEPS=1))
+        lines = (Path(result.output_dir) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        losses[form] = [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
+    assert len(losses["plain"]) > 4
+    assert losses["plain"] == losses["conll"]
+    [predicted] = adapt_core.predict(result, ["the red dog"])
+    assert predicted
+
+
+def test_check_tells_format_and_scheme(config: Callable[..., dict[str, Any]]) -> None:
+    found = api.estimate(api.check(config("conll")))
+    assert found.formats["train"]["format"] == "conll"
+    assert found.formats["train"]["reason"] == (
+        "train.conll: a word on each line with 2 columns, separated by spaces, entity tags in IOB1"
+    )
+    assert len(found.examples) == 3
+
+
+def test_the_task_of_whole_texts_refuses_the_format(config: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(InputError, match=r"DATA_FORMAT: conll gives rows of tokens\+tags, and text_class"):
+        api.check(config("conll", subtask=None, DATA_FORMAT="conll"))
+    with pytest.raises(InputError, match="no column 'pos_tags'"):
+        adapt_core.run(config("conll", subtask="pos"))
+
+
+def test_a_bad_row_is_told_with_its_file_and_line(config: Callable[..., dict[str, Any]], both: dict[str, Path]) -> None:
+    file = both["plain"] / "train.jsonl"
+    file.write_text(file.read_text("utf-8") + '\n{"tokens": ["a", "b"], "ner_tags": ["O"]}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"train row 25: 2 words in .* Fix .*train\.jsonl:26, or --set SKIP_BAD_ROWS"):
+        adapt_core.run(config("plain"))
