@@ -44,7 +44,7 @@ def serving_formats(
                     f"{named.spec.name} gives {_listed(named.spec.shapes)}, and {task} reads {_listed(shapes)}.",
                     key=given.written,
                     where=given.where,
-                    hint=f"Formats that serve it: {', '.join(one.name for one in formats) or 'none is installed'}.",
+                    hint=f"Name one that serves it: {', '.join(one.name for one in formats) or 'none is installed'}.",
                 )
             ]
         )

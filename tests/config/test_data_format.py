@@ -76,6 +76,6 @@ def test_a_format_that_does_not_serve_the_task_is_told_with_those_that_do(regist
     with pytest.raises(ConfigError) as raised:
         resolve(config("TASK: words\nDATA_FORMAT: photos\n"), registry)
     assert (
-        "c.yaml:4: DATA_FORMAT: photos gives rows of image+boxes, and words reads rows of table. Formats that serve "
-        "it: delimited, json, parquet, text."
+        "c.yaml:4: DATA_FORMAT: photos gives rows of image+boxes, and words reads rows of table. Name one that "
+        "serves it: delimited, json, parquet, text."
     ) in str(raised.value)

@@ -112,7 +112,7 @@ def read_data(
         log.info("%s: %d annotations with ignore: 1 are left out, as mmdet does", path, ignored)
     dropped = rows.counts()
     if not any(members.values()):
-        raise DataError(f"{path}: no image has an annotation that can be used.")
+        raise DataError(f"{path}: no image has an annotation that can be used. Add them, or name another file.")
     return AnnotatedSplit(
         source=str(path),
         images=tuple(attrs.evolve(image, annotations=tuple(members[image.id])) for image in found.values()),

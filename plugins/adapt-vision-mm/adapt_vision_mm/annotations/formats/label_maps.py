@@ -128,7 +128,7 @@ def read(names: Sequence[str], files: LabelMapFiles, options: ReadOptions) -> An
     if not any(image.annotations for image in images):
         raise DataError(
             f"{files.source}: no label map contains an instance. 0 is the background, and 255 means ignore where there "
-            "are several classes."
+            "are several classes. Correct the maps."
         )
     categories = tuple(Category(id=number, name=name) for number, name in enumerate(options.class_list, start=1))
     return AnnotatedSplit(source=files.source, images=images, categories=categories, dropped=dropped)

@@ -109,7 +109,7 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
     if classes is None:
         classes = sorted({item.name for _, objects in parsed for item in objects})
     if not any(objects for _, objects in parsed):
-        raise DataError(f"{source}: no image has an object that can be used.")
+        raise DataError(f"{source}: no image has an object that can be used. Add them, or name another list.")
     return AnnotatedSplit(
         source=source,
         images=_with_annotations(parsed, classes),
