@@ -20,21 +20,11 @@ models.py        a small model with a layer of each common kind
 cards.py         the lines of a model card
 small_models.py  small real Hugging Face models to run a task or method on, saved as folders
 
-It needs pytest, which adapt-core does not install.
+The contracts need pytest, which adapt-core does not install; the models do not.
 """
 
-from adapt_core.testing.format import FormatContract
-from adapt_core.testing.launcher import LauncherContract
-from adapt_core.testing.method import MethodContract
-from adapt_core.testing.plugin import PluginContract
-from adapt_core.testing.quantizer import QuantizerContract
-from adapt_core.testing.task import TaskContract
+from __future__ import annotations
 
-__all__ = [
-    "FormatContract",
-    "LauncherContract",
-    "MethodContract",
-    "PluginContract",
-    "QuantizerContract",
-    "TaskContract",
-]
+from adapt_core.lazy import lazy_names
+
+__getattr__, __dir__ = lazy_names(__name__, __file__)

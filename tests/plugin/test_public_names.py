@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import adapt_core
-from adapt_core import hf, plugin
+from adapt_core import hf, plugin, testing
 
 from ..environments import ROOT
 
@@ -40,18 +40,21 @@ HF = """
     read_field_texts read_labels read_records read_texts read_words require_columns require_fast row_text
     save_hf_model spread_examples text_columns text_fault text_faults tokenizer_key weighted_cross_entropy
 """
+TESTING = "FormatContract LauncherContract MethodContract PluginContract QuantizerContract TaskContract"
 
 
-@pytest.mark.parametrize(("module", "promised"), [(adapt_core, PYTHON_API), (plugin, PLUGIN), (hf, HF)])
+@pytest.mark.parametrize(
+    ("module", "promised"), [(adapt_core, PYTHON_API), (plugin, PLUGIN), (hf, HF), (testing, TESTING)]
+)
 def test_the_promised_names_are_there_and_no_others(module: ModuleType, promised: str) -> None:
     assert module.__all__ == promised.split()
     assert dir(module) == sorted(promised.split())
-    if module is hf:
+    if module in (hf, testing):
         pytest.importorskip("transformers")
     assert [name for name in promised.split() if getattr(module, name, None) is None] == []
 
 
-@pytest.mark.parametrize("module", [adapt_core, plugin, hf])
+@pytest.mark.parametrize("module", [adapt_core, plugin, hf, testing])
 def test_a_name_that_is_not_there_is_an_attribute_error(module: ModuleType) -> None:
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Tasc'"):
         _ = module.Tasc
@@ -60,13 +63,21 @@ def test_a_name_that_is_not_there_is_an_attribute_error(module: ModuleType) -> N
 def test_the_doors_and_the_specs_of_a_hook_module_import_nothing_heavy() -> None:
     code = (
         "import json, sys\n"
-        "import adapt_core, adapt_core.hf, adapt_core.plugin\n"
+        "import adapt_core, adapt_core.hf, adapt_core.plugin, adapt_core.testing\n"
         "from adapt_core.plugin import HOOK_API, MethodSpec, OptionalDependency, TaskSpec, hookimpl, param\n"
         "from adapt_core.hf import HF_LOOP, TextParams\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(json.loads(done.stdout)) & {"torch", "transformers", "peft", "datasets", "numpy", "mmengine"}
+    assert not set(json.loads(done.stdout)) & {
+        "torch",
+        "transformers",
+        "peft",
+        "datasets",
+        "numpy",
+        "mmengine",
+        "pytest",
+    }
 
 
 def imported_from_adapt(source: str) -> set[str]:

@@ -1,0 +1,15 @@
+from adapt_core.testing.format import FormatContract
+from adapt_core.testing.launcher import LauncherContract
+from adapt_core.testing.method import MethodContract
+from adapt_core.testing.plugin import PluginContract
+from adapt_core.testing.quantizer import QuantizerContract
+from adapt_core.testing.task import TaskContract
+
+__all__ = [
+    "FormatContract",
+    "LauncherContract",
+    "MethodContract",
+    "PluginContract",
+    "QuantizerContract",
+    "TaskContract",
+]
