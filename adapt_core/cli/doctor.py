@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -46,7 +47,10 @@ def doctor(disabled: tuple[str, ...], as_json: bool) -> None:
 
 
 def diagnose(disabled: Iterable[str] = ()) -> dict[str, Any]:
-    """Return versions, devices, optional dependencies and broken plugins as plain data. Imports torch."""
+    """Return versions, devices, optional dependencies and broken plugins as plain data.
+
+    Imports torch only where there may be a GPU.
+    """
     registry = Registry.discover(disabled)
     for item in registry:
         registry.parameters(item)
@@ -87,15 +91,19 @@ def _optional_dependencies(registry: Registry) -> tuple[list[OptionalDependency]
 
 
 def _devices() -> list[str]:
-    import torch
-
-    from adapt_core.distributed.devices import has_gpu
+    from adapt_core.distributed.devices import may_have_gpu
     from adapt_core.runtime.cores import usable_cores
 
-    found = [f"cpu: {usable_cores()} cores, {torch.get_num_threads()} threads"]
+    threads = os.environ.get("OMP_NUM_THREADS")
+    found = [f"cpu: {usable_cores()} cores" + (f", OMP_NUM_THREADS {threads}" if threads else "")]
+    return [*found, *((_gpus() if may_have_gpu() else []) or ["no GPU is visible"])]
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    found = []
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
         found.append(f"cuda:{number}: {properties.name}, {properties.total_memory / 2**30:.1f} GiB")
-    if not has_gpu():
-        found.append("no GPU is visible")
     return found

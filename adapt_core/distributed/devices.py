@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import resource
+import runpy
 import sys
 from pathlib import Path
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.plugin.import_strings import package_folder
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,23 @@ def has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def may_have_gpu() -> bool:
+    """Return False where torch has no GPU to use: it was built without, or no driver is installed. Imports no torch."""
+    folder = package_folder("torch")
+    if folder is None or not (folder / "version.py").is_file():
+        return True
+    build = runpy.run_path(str(folder / "version.py"))
+    if build.get("hip"):
+        return True
+    if not build.get("cuda"):
+        return False
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")  # the library that torch opens
+    except OSError:
+        return False
+    return True
 
 
 def first_device() -> str:

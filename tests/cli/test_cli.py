@@ -14,6 +14,7 @@ import pytest
 
 from adapt_core import builtin
 from adapt_core.config.known_keys import DISTRIBUTIONS
+from adapt_core.distributed.devices import may_have_gpu
 
 HEAVY = ("torch", "transformers", "datasets", "numpy", "accelerate", "ruamel", "rich")
 
@@ -101,6 +102,21 @@ def test_doctor_shows_versions_devices_and_missing_dependencies(forked_adapt: Ca
     missing = [part for part in report["parts"] if not part["present"]]
     assert all(part["add"].startswith("pip install") for part in missing)
     assert "flash-attn" in forked_adapt("doctor").stdout
+
+
+def test_doctor_asks_torch_only_where_there_may_be_a_gpu(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    code, modules, errors = modules_after(["doctor"], tmp_path)
+    assert code == 0, errors
+    assert ("torch" in modules) == may_have_gpu()
+    assert modules & {"transformers", "datasets", "accelerate"} == set()
+
+
+def test_doctor_sees_the_gpus_of_torch(forked_adapt: Callable[..., Any]) -> None:
+    torch = pytest.importorskip("torch")
+    devices = json.loads(forked_adapt("doctor", "--json").stdout)["devices"][1:]
+    seen = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    assert [device.partition(": ")[0] for device in devices] == (seen or ["no GPU is visible"])
 
 
 def test_doctor_asks_core_and_each_plugin_for_its_optional_dependencies(forked_adapt: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.formats import FileKinds, recognise_splits
 from adapt_core.hf.data.tables.other_formats import what_to_make_of
 from adapt_core.hf.data.tables.read import read_splits
-from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.hf.models.logging import quiet_data_library
 from adapt_core.run_folder.names import is_run_folder
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) ->
     Raises:
         InputError, DataError: the data cannot be found or read.
     """
-    quiet_libraries()
+    quiet_data_library()
     local = locate_files(data, formats)
     if local is None:
         return with_names_of_train(_from_hub(data))

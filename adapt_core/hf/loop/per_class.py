@@ -1,4 +1,4 @@
-"""Results of a classification by class, for the report."""
+"""Results of a classification by class, for the report, and their mean."""
 
 from __future__ import annotations
 
@@ -35,6 +35,22 @@ def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -
         predicted=guesses.tolist(),
         right=right.tolist(),
     )
+
+
+def macro_f1(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Return the mean F1 of the classes that occur in either argument.
+
+    The value is that of scikit-learn's `f1_score`, whose import takes a second of a run.
+
+    Args:
+        truth, predicted: classes, arrays (rows,) of ids or names; at least one row.
+    """
+    true, found = numpy.asarray(truth), numpy.asarray(predicted)
+    classes, ids = numpy.unique(numpy.concatenate([true, found]), return_inverse=True)
+    true_ids, found_ids = ids[: len(true)], ids[len(true) :]
+    rows, guesses = (numpy.bincount(each, minlength=len(classes)) for each in (true_ids, found_ids))
+    right = numpy.bincount(true_ids[true_ids == found_ids], minlength=len(classes))
+    return float((2 * right / (rows + guesses)).mean())
 
 
 def _confusion(truth: NDArray[numpy.int_], predicted: NDArray[numpy.int_], count: int) -> list[list[int]]:

@@ -12,6 +12,7 @@ import evaluate
 from datasets import Features, Sequence, Value
 
 from adapt_nlp.metrics.bleu import bleu, sacrebleu
+from adapt_nlp.metrics.classification import classification_scores
 from adapt_nlp.metrics.rouge import rouge
 from adapt_nlp.question_answering.metrics import squad_scores
 from adapt_nlp.token_classification.metrics import entity_scores
@@ -82,12 +83,10 @@ class Squad(evaluate.Metric):
 
 
 class Accuracy(evaluate.Metric):
-    """The share of correct class ids, as scikit-learn computes it."""
+    """The share of correct class ids."""
 
     def _info(self) -> evaluate.MetricInfo:
         return _describe(type(self), _CLASSES, "")
 
     def _compute(self, predictions: list[int], references: list[int]) -> dict[str, float]:
-        from sklearn.metrics import accuracy_score
-
-        return {"accuracy": float(accuracy_score(references, predictions))}
+        return {"accuracy": classification_scores(references, predictions)["accuracy"]}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 
+from adapt_nlp.token_classification.schemes import entities_of
 from adapt_nlp.token_classification.windows import cut_windows
 
 if TYPE_CHECKING:
@@ -69,16 +70,14 @@ def tag_documents(
 
 
 def find_entities(words: Sequence[str], tags: Sequence[str], entity_tags: Mapping[str, str]) -> list[Entity]:
-    """Return the entities that tags spell, as seqeval reads them.
+    """Return the entities that tags spell.
 
     Args:
         words: of a document.
         tags: of the words.
         entity_tags: the return value of `as_entity_tags` for all tags of the model.
     """
-    from seqeval.metrics.sequence_labeling import get_entities
-
     return [
         {"type": kind, "text": " ".join(words[start : end + 1]), "start": start, "end": end + 1}
-        for kind, start, end in get_entities([entity_tags[tag] for tag in tags])
+        for kind, start, end in entities_of([entity_tags[tag] for tag in tags])
     ]

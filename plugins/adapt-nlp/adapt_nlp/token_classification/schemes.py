@@ -1,4 +1,4 @@
-"""How tags spell entities, and the same tags as B-, I-, E-, S- and O, which seqeval reads.
+"""How tags spell entities, the same tags as B-, I-, E-, S- and O, and the entities of those.
 
 Prefixes (B-PER) and suffixes (PER-B) mark where an entity begins; tags without either (PER) make one entity of each
 run. IOB2, IOBES and BILOU are those of Ratinov and Roth: Design Challenges and Misconceptions in Named Entity
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from adapt_core.errors import first_of
 
 OUTSIDE = "O"
 _PLACE = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
-"""Begin, inside (middle), end (last), single (unit, whole) -> seqeval's letter."""
+"""Begin, inside (middle), end (last), single (unit, whole) -> conlleval's letter."""
 
 _PREFIXED = re.compile(r"(?P<place>[BIMELSUW])[-_](?P<type>.+)", re.DOTALL)
 _SUFFIXED = re.compile(r"(?P<type>.+)[-_](?P<place>[BIMELSUW])", re.DOTALL)
@@ -63,6 +63,25 @@ def _pattern(names: list[str]) -> re.Pattern[str] | None:
 def _entity_tag(name: str, pattern: re.Pattern[str] | None) -> str:
     found = pattern.fullmatch(name) if pattern else None
     return f"{_PLACE[found['place'].upper()]}-{found['type']}" if found else f"I-{name}"
+
+
+def entities_of(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield (type, first word, last word) of each entity of a document, as conlleval reads tags.
+
+    An entity begins at B- and S-, behind O, E- and S-, and where the type changes; seqeval reads the same ones.
+
+    Args:
+        tags: those of `as_entity_tags`.
+    """
+    begun, place, kind = 0, OUTSIDE, ""
+    for word, tag in enumerate([*tags, OUTSIDE]):
+        its_place, _, its_kind = tag.partition("-")
+        begins = its_place in "BS" or place in "OES" or its_kind != kind
+        if place != OUTSIDE and (its_place == OUTSIDE or begins):
+            yield kind, begun, word - 1
+        if begins:
+            begun = word
+        place, kind = its_place, its_kind
 
 
 def warn_of_runs(tags: Mapping[str, str]) -> None:

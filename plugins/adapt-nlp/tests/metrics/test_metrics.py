@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from adapt_nlp.metrics.bleu import bleu, sacrebleu
+from adapt_nlp.metrics.classification import classification_scores
 from adapt_nlp.metrics.rouge import rouge, split_sentences
 from adapt_nlp.question_answering.metrics import exact_match, overlap_f1
-from adapt_nlp.token_classification.metrics import entity_scores
+from adapt_nlp.token_classification.metrics import entity_scores, entity_table
+from adapt_nlp.token_classification.schemes import entities_of
 
 WORDS = [
     "The",
@@ -180,6 +183,46 @@ def test_entity_scores_are_seqeval_s_on_perturbed_tags() -> None:
     assert ours["f1"] == pytest.approx(report["f1-score"])
     assert ours["precision"] == pytest.approx(report["precision"])
     assert ours["recall"] == pytest.approx(report["recall"])
+
+
+def test_entities_are_seqeval_s_whatever_follows_whatever() -> None:
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    chance = random.Random(1)
+    tags = ["O", *(f"{place}-{kind}" for place in "BIES" for kind in ("PER", "work-of-art", ""))]
+    documents = [chance.choices(tags, k=chance.randint(0, 9)) for _ in range(2000)]
+    for document in documents:
+        expected = [(kind, first, last) for kind, first, last in get_entities([tag.rstrip("-") for tag in document])]
+        assert [(kind or "_", first, last) for kind, first, last in entities_of(document)] == expected
+
+
+def test_the_table_of_entities_is_seqeval_s() -> None:
+    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
+    chance = random.Random(2)
+    tags = ["O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "S-ORG"]
+    truth = [chance.choices(tags[:-1], k=chance.randint(1, 12)) for _ in range(100)]
+    predicted = [[tag if chance.random() > 0.3 else chance.choice(tags) for tag in row] for row in truth]
+    theirs = precision_recall_fscore_support(truth, predicted, average=None, zero_division=0)
+    table = entity_table(truth, predicted)
+    assert table.labels == ("LOC", "ORG", "PER")
+    names = ("precision", "recall", "f1", "entities")
+    for name, values in zip(names, theirs, strict=True):
+        assert table.figures[name] == pytest.approx(values.tolist(), abs=1e-12)
+    assert entity_scores([["O"]], [["O"]]) == {"f1": 0.0, "precision": 0.0, "recall": 0.0, "accuracy": 1.0}
+
+
+@pytest.mark.parametrize("classes", [["a", "b", "c"], [0, 3, 7, 8]])
+def test_classification_scores_are_scikit_learn_s(classes: list[Any]) -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    chance = random.Random(3)
+    truth = chance.choices(classes[:-1], k=101)  # the last class is predicted and never true
+    predicted = [one if chance.random() > 0.4 else chance.choice(classes) for one in truth]
+    scores = classification_scores(truth, predicted)
+    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, predicted), abs=1e-12)
+    theirs = f1_score(truth, predicted, average="macro", zero_division=0.0)
+    assert scores["macro_f1"] == pytest.approx(theirs, abs=1e-12)
 
 
 def test_the_metrics_are_evaluate_s_too_and_combine(pairs: tuple[list[str], list[str]], tmp_path: object) -> None:

@@ -18,7 +18,7 @@ from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.labels import Labels, read_labels
 from adapt_core.hf.data.source import load_raw, locate_files, report_splits_beside
 from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits, say_test_left_out
-from adapt_core.hf.models.logging import quiet_libraries
+from adapt_core.hf.models.logging import quiet_data_library
 
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.decoder import find_defect
@@ -75,7 +75,7 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     Raises:
         DataError: an image or label cannot be used, and SKIP_BAD_ROWS is false; the message names it.
     """
-    quiet_libraries()
+    quiet_data_library()
     folders = find_split_folders(plan.data)
     if folders is not None:
         report_splits_beside(plan.data, {split: str(folder) for split, folder in folders.items()})
@@ -112,7 +112,7 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
     Raises:
         InputError: its place does not exist, or it has no images.
     """
-    quiet_libraries()
+    quiet_data_library()
     folders = find_split_folders(plan.data)
     if folders is not None:
         if "test" in folders:

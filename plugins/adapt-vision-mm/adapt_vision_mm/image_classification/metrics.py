@@ -34,11 +34,11 @@ def classification_metrics(prediction: EvalPrediction) -> dict[str, float]:
     Args:
         prediction: `predictions`, int array (rows, 5) from `best_five`, and `label_ids`, int array (rows,).
     """
-    from sklearn.metrics import f1_score
+    from adapt_core.hf.loop.per_class import macro_f1
 
     best, truth = prediction.predictions, prediction.label_ids
     return {
         "accuracy": float((best[:, 0] == truth).mean()),
         "top5_accuracy": float((best == truth[:, None]).any(axis=1).mean()),
-        "macro_f1": float(f1_score(truth, best[:, 0], average="macro", zero_division=0.0)),
+        "macro_f1": macro_f1(truth, best[:, 0]),
     }
