@@ -10,6 +10,7 @@ loss_items.py       losses as means over rows or tokens, whatever their batches
 chunked_loss.py     the cross-entropy of a language model's head, chunk by chunk
 word_blocks.py      the same of a linear layer on a CPU, a block of words at a time
 deferred_logits.py  logits that are computed only where something needs them
+encoder_outputs.py  what an encoder computes, shared by a generated text and its loss
 output_layer.py     the layer that returns them, in training and evaluation
 lean_layers.py      layers that keep less for the backward pass
 lean_functions.py   what they compute

@@ -37,6 +37,7 @@ from adapt_core.hf.loop.callbacks import (
     plain_metrics,
 )
 from adapt_core.hf.loop.components import TrainerComponents
+from adapt_core.hf.loop.encoder_outputs import encoder_of
 from adapt_core.hf.loop.eval_order import restore_row_order
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.frozen import frozen_part_of, passes_over
@@ -113,6 +114,7 @@ class HuggingFaceLoop:
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
+        self._trainer.encoder = encoder_of(job.model) if components.arguments.get("predict_with_generate") else None
         if training.lean_layers:
             self._trainer.lean_forwards = lean_forwards(job.model)
         self._frozen = self._trainer.frozen = frozen_part_of(self._trainer, job, components)

@@ -22,6 +22,7 @@ from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
 from adapt_core.hf.loop.deferred_logits import computed
+from adapt_core.hf.loop.encoder_outputs import encoded_once
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
@@ -46,7 +47,8 @@ def instrumented(trainer_class: type) -> type:
     renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
 
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
-    `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None;
+    `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None; `encoder` is
+    used where evaluations generate (see `encoded_once`);
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
 
     Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
@@ -63,6 +65,7 @@ def instrumented(trainer_class: type) -> type:
         weigh_loss: Callable[[Mapping[str, Any]], torch.Tensor] | None = None
         reports_loss: bool = False
         head: nn.Module | None = None
+        encoder: nn.Module | None = None
         lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
         preprocess_logits: Callable[[Any, Any], Any] | None = None
         frozen: FrozenPart
@@ -172,7 +175,8 @@ def instrumented(trainer_class: type) -> type:
             own = own_row_count(self, inputs)
             rows = first_rows(inputs, own) if own else inputs
             weight = (self.weigh_loss or self._items)(rows)
-            with self.frozen.replayed(rows, self.evaluated) as given, deferred_logits(self.head):
+            once = encoded_once(self.encoder)
+            with self.frozen.replayed(rows, self.evaluated) as given, deferred_logits(self.head), once:
                 loss, logits, labels = super().prediction_step(model, given, *args, **kwargs)
             if logits is not None and self.preprocess_logits is not None:
                 logits = self.preprocess_logits(logits, labels)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
+_ROWS_PER_TRAINED_ROW = 4
+"""Rows of a batch that texts are generated from, for each of a training batch: a token takes a pass over the weights,
+however many rows there are."""
+
 log = logging.getLogger(__name__)
 
 ParamsT = TypeVar("ParamsT", SummarizationParams, TranslationParams)
@@ -146,6 +150,9 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         generates = self.params.predict_with_generate
+        training = self.plan.training
+        # Without gradients one layer's activations are in memory at a time, where a training step has those of all.
+        more = _ROWS_PER_TRAINED_ROW if generates and not training.gradient_checkpointing else 1
         scores = self._scores = TextScores(self.tokenizer, self.score())
         components = TrainerComponents(
             collate=self.collator,
@@ -158,6 +165,7 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
                 "predict_with_generate": generates,
                 "generation_max_length": self.generation_max_length,
                 "generation_num_beams": self.params.num_beams,
+                "per_device_eval_batch_size": training.eval_batch_size or more * training.batch_size,
             },
         )
         loop = HuggingFaceLoop(job, components)

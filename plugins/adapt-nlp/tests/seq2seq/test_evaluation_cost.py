@@ -1,0 +1,123 @@
+"""An evaluation that generates encodes each batch once, in larger batches than training, at equal values."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from adapt_core.hf.loop.encoder_outputs import encoded_once, encoder_of
+
+Run = Callable[..., Any]
+MODELS = ("tiny_t5", "tiny_bart", "tiny_bert2bert")
+
+
+def loaded(folder: Path) -> Any:
+    from transformers import AutoModelForSeq2SeqLM
+
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    if getattr(model.config, "decoder_start_token_id", None) is None:
+        for config in (model.config, model.generation_config):
+            config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 2, 3, 0
+    return model
+
+
+def batch_for(model: Any) -> dict[str, torch.Tensor]:
+    """Return two rows of five tokens, the second padded, with labels."""
+    ids = torch.arange(5, 15).reshape(2, 5) % encoder_of(model).config.vocab_size
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    return {"input_ids": ids, "attention_mask": mask, "labels": ids.flip(1)}
+
+
+def encodings(model: Any) -> list[int]:
+    """Return a list that grows with each computation of the encoder."""
+    seen: list[int] = []
+    layer = next(m for m in encoder_of(model).modules() if isinstance(m, torch.nn.ModuleList))[0]
+    layer.register_forward_hook(lambda *_: seen.append(1))
+    return seen
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("name", MODELS)
+def test_texts_and_losses_are_those_of_two_encodings(name: str, beams: int, request: pytest.FixtureRequest) -> None:
+    model = loaded(request.getfixturevalue(name))
+    batch = batch_for(model)
+    seen = encodings(model)
+
+    @torch.no_grad()
+    def evaluated() -> tuple[torch.Tensor, torch.Tensor]:
+        return model.generate(**batch, max_length=9, num_beams=beams), model(**batch).loss
+
+    texts, loss = evaluated()
+    assert len(seen) == 2
+    with encoded_once(encoder_of(model)):
+        texts_once, loss_once = evaluated()
+    assert len(seen) == 3
+    assert torch.equal(texts_once, texts)
+    assert loss_once == loss
+    evaluated()
+    assert len(seen) == 5, "outside the context nothing is kept"
+
+
+def test_other_tensors_and_other_arithmetic_are_encoded_anew(tiny_t5: Path) -> None:
+    model = loaded(tiny_t5)
+    encoder: Any = encoder_of(model)
+    batch = batch_for(model)
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    seen = encodings(model)
+    with encoded_once(encoder), torch.no_grad():
+        first = encoder(**inputs).last_hidden_state
+        assert torch.equal(encoder(**inputs).last_hidden_state, first)
+        assert len(seen) == 1
+        encoder(input_ids=inputs["input_ids"].clone(), attention_mask=inputs["attention_mask"])
+        encoder(input_ids=inputs["input_ids"])
+        with torch.autocast("cpu", torch.bfloat16):
+            encoder(**inputs)
+        assert encoder(**inputs, output_hidden_states=True).hidden_states
+        with torch.enable_grad():
+            assert encoder(**inputs).last_hidden_state.requires_grad
+    assert len(seen) == 6
+
+
+def test_training_and_decoders_keep_nothing(tiny_t5: Path, tiny_llama: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = loaded(tiny_t5)
+    encoder = encoder_of(model)
+    with encoded_once(copy.deepcopy(encoder).train()), encoded_once(None):
+        pass
+    assert encoder is not None
+    assert "forward" not in vars(encoder)
+    assert encoder_of(AutoModelForCausalLM.from_pretrained(tiny_llama)) is None
+
+
+def test_a_run_encodes_a_batch_once_and_takes_four_times_the_rows(
+    translate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 validation rows of a run with BATCH_SIZE 2: one batch, before training, once encoded; and the same values."""
+    from transformers import Seq2SeqTrainer
+
+    sizes: list[int] = []
+    step = Seq2SeqTrainer.prediction_step
+
+    def noted(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        sizes.append(len(inputs["labels"]))
+        seen = encodings(model)
+        outcome = step(self, model, inputs, *args, **kwargs)
+        assert len(seen) == 1
+        return outcome
+
+    monkeypatch.setattr(Seq2SeqTrainer, "prediction_step", noted)
+    together = translate(BATCH_SIZE=2, DO_TRAIN=False)
+    assert sizes == [8]
+    sizes.clear()
+    apart = translate(BATCH_SIZE=2, DO_TRAIN=False, EVAL_BATCH_SIZE=2)
+    assert sizes == [2, 2, 2, 2]
+    assert together.metrics["before"] == pytest.approx(apart.metrics["before"], abs=1e-6)
+    sizes.clear()
+    translate(BATCH_SIZE=2, GRADIENT_CHECKPOINTING=True, MAX_STEPS=1)
+    assert set(sizes) == {2}
