@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from adapt_core.config.core_params.training import TrainingParams
 
+HELD_BYTES = 16 * 2**20
+"""Bytes of gradients that are stepped together: calling the optimizer for each bias would double the time of a step."""
+
 LOOP = "hf"
 LAUNCHER = "local"
 
@@ -37,7 +40,7 @@ def obstacles(training: TrainingParams, launcher: str, loop: str) -> list[tuple[
 
 
 def steps_in_backward(training: TrainingParams, launcher: str, loop: str) -> bool:
-    """Return whether the optimizer steps for each parameter as soon as its gradient is computed.
+    """Return whether the optimizer steps for parameters as soon as their gradients are computed.
 
     It does unless STEP_IN_BACKWARD is false, wherever the steps are the same.
 

@@ -32,7 +32,7 @@ from adapt_core.contracts import TaskData
 from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.estimate.activations import activation_bytes
-from adapt_core.estimate.memory import largest_gradient, training_bytes, weight_bytes
+from adapt_core.estimate.memory import held_gradients, training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
 from adapt_core.execution.components import Components
@@ -207,16 +207,16 @@ def _counts(
     sharded = attrs.evolve(memory, activations=whole_layers or memory.activations)
     counted = rank_ranges(plan, registry, model, quantized, memory, sharded)
     if data.train is not None:
-        counted = [_holding(share, plan, largest_gradient(model)) for share in counted]
+        counted = [_holding(share, plan, held_gradients(model)) for share in counted]
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)
     return counts.total, counts.trainable, own, counted, disk
 
 
-def _holding(share: RankRange, plan: Plan, largest: int) -> RankRange:
-    """Return what processes hold, with the largest gradient alone where the optimizer steps inside the backward."""
+def _holding(share: RankRange, plan: Plan, held: int) -> RankRange:
+    """Return what processes hold, with few gradients at a time where the optimizer steps inside the backward pass."""
     if not steps_in_backward(plan.training, share.launcher, plan.loop):
         return share
-    return attrs.evolve(share, memory=attrs.evolve(share.memory, gradients=largest))
+    return attrs.evolve(share, memory=attrs.evolve(share.memory, gradients=held))
 
 
 def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from adapt_core.capabilities import StoredBytes
+from adapt_core.config import backward_steps
 from adapt_core.estimate.optimizers import state_bytes
 
 if TYPE_CHECKING:
@@ -46,10 +47,18 @@ def _same(attached: str, plain: str) -> bool:
     return bare == plain or bare.endswith(f".{plain}")
 
 
-def largest_gradient(model: nn.Module) -> int:
-    """Return bytes of the largest gradient: all that is held where the optimizer steps inside the backward pass."""
-    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
-    return max((parameter.numel() * parameter.element_size() for parameter in trained), default=0)
+def held_gradients(model: nn.Module) -> int:
+    """Return the most bytes of gradients at a time where the optimizer steps inside the backward pass.
+
+    Gradients are taken to come in the order of the backward pass, the last parameter's first.
+    """
+    held = most = 0
+    for parameter in reversed(list(model.parameters())):
+        held += parameter.numel() * parameter.element_size() if parameter.requires_grad else 0
+        most = max(most, held)
+        if held >= backward_steps.HELD_BYTES:
+            held = 0
+    return most
 
 
 def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:

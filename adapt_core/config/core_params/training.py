@@ -53,7 +53,7 @@ class TrainingParams:
     )
     step_in_backward: bool | None = param(
         None,
-        "Step the optimizer for each parameter as soon as its gradient is computed, so that gradients are held one at "
+        "Step the optimizer for parameters as soon as their gradients are computed, so that few gradients are held at "
         "a time: the same steps in less memory. Needs MAX_GRAD_NORM: 0, one batch per step, no FP16 and one process "
         "(default: on where these are so). Language and image classification tasks.",
         key="STEP_IN_BACKWARD",

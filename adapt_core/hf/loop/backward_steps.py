@@ -1,4 +1,4 @@
-"""Optimizer steps inside the backward pass, so that gradients are held one at a time."""
+"""Optimizer steps inside the backward pass, so that few gradients are held at a time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from adapt_core.config import backward_steps
 from adapt_core.verification.training import TrainingCheck
 
 
 class BackwardStepCallback(TrainerCallback):
-    """Steps the optimizer for each parameter as soon as its gradient is computed, and lets go of the gradient.
+    """Steps the optimizer whenever some megabytes of gradients are computed, and lets go of them.
 
     As in "How to save memory by fusing the optimizer step into the backward pass" (PyTorch's tutorials), but with the
-    run's one optimizer: it steps the parameters that have a gradient, and there is one at a time. So its groups, its
-    schedule, its state in checkpoints and its arithmetic are those of an ordinary step; the step that the Trainer makes
-    after the backward pass finds no gradient.
+    run's one optimizer: it steps the parameters that have a gradient. So its groups, its schedule, its state in
+    checkpoints and its arithmetic are those of an ordinary step, and the step that the Trainer makes after the backward
+    pass is for the last few.
 
     Args:
         training_check: sees the gradients.
@@ -30,20 +31,27 @@ class BackwardStepCallback(TrainerCallback):
     def __init__(self, training_check: TrainingCheck) -> None:
         self._training_check = training_check
         self._hooks: list[RemovableHandle] = []
+        self._held: list[torch.Tensor] = []
         self.norms: dict[int, torch.Tensor] = {}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         optimizer = kwargs["optimizer"]
+        held: list[torch.Tensor] = self._held
 
         def listen(number: int, parameter: nn.Parameter) -> RemovableHandle:
             def step(computed: torch.Tensor) -> None:
                 assert computed.grad is not None
                 self.norms[number] = torch.linalg.vector_norm(computed.grad)
+                held.append(computed)
+                if sum(parameter.nbytes for parameter in held) < backward_steps.HELD_BYTES:
+                    return
                 self._training_check.see_gradients()
                 optimizer.step()
-                computed.grad = None
+                for parameter in held:
+                    parameter.grad = None
+                held.clear()
 
             hook: RemovableHandle = parameter.register_post_accumulate_grad_hook(step)  # type: ignore[no-untyped-call]
             return hook
@@ -52,6 +60,7 @@ class BackwardStepCallback(TrainerCallback):
         self._hooks = [listen(number, parameter) for number, parameter in enumerate(trained)]
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self._held.clear()
         self.norms.clear()
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
