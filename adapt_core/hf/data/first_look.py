@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
 from adapt_core.config.plan import Plan
-from adapt_core.hf.data.columns import require_columns
+from adapt_core.errors import DataError
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
-from adapt_core.hf.data.source import locate_files
+from adapt_core.hf.data.source import canonical_split, locate_files
+from adapt_core.hf.data.tables.column_names import Columns
+
+Require: TypeAlias = "Callable[[Columns, str], None]"
+"""(columns, split) -> raises DataError where the split has not what a task reads."""
 
 
-def check_columns(plan: Plan, columns: Sequence[tuple[str, str]]) -> None:
+def check_columns(plan: Plan, require: Require) -> None:
     """Check the columns of the splits that a run learns from and is validated on, where their files tell them at once.
 
     Args:
         plan: for the data, DO_TRAIN and DO_EVAL.
-        columns: (required column, the key that names it) pairs.
+        require: the task's check. Files of JSON, which tell their columns only with their last row, are read until it
+            passes.
 
     Raises:
         InputError: no format recognises a split, or two do.
-        DataError: a column is not there, as `require_columns`; or a file cannot be read.
+        DataError: as `require`; or a file cannot be read.
     """
-    local = locate_files(plan.data, plan.formats) if columns else None
+    local = locate_files(plan.data, plan.formats)
+    if local is None:
+        return
     wanted = {"train": plan.training.do_train, "validation": plan.training.do_eval}
-    files = {split: paths for split, paths in local.files.items() if wanted.get(split)} if local is not None else {}
+    splits = [split for split, used in wanted.items() if used]
+    columns = {split: _saved_columns(local.saved, split) for split in splits if local.saved is not None}
+    files = {split: local.files[split] for split in splits if split in local.files}
     for split, found in recognise_splits(files, plan.formats, plan.data.data_format).items():
         if isinstance(found.format, TableFormat):
-            names = found.format.columns(found.place.files, [column for column, _ in columns])
-            if names is not None:
-                require_columns(names, columns, split)
+            columns[split] = found.format.columns(found.place.files, partial(_passes, require, split))
+    for split, names in columns.items():
+        if names is not None:
+            require(names, split)
+
+
+def _saved_columns(folder: Path, split: str) -> Columns | None:
+    """Return the columns of a split of a `save_to_disk` folder; None where it does not tell them."""
+    folders = [folder] if split == "train" else []
+    if (folder / "dataset_dict.json").is_file():
+        folders = [path for path in folder.iterdir() if path.is_dir() and canonical_split(path.name) == split]
+    if len(folders) != 1:
+        return None
+    try:
+        features = json.loads((folders[0] / "dataset_info.json").read_text(encoding="utf-8"))["features"]
+        return dict.fromkeys(features, ())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # Its reader says what is wrong with it.
+
+
+def _passes(require: Require, split: str, columns: Columns) -> bool:
+    try:
+        require(columns, split)
+    except DataError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from adapt_core.config.plan import FormatChoice
 from adapt_core.contracts.format import Format, Place
 from adapt_core.contracts.recognition import Recognised, recognise
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.tables.column_names import Columns, Suffices
 from adapt_core.hf.data.tables.other_formats import remedy_for
 from adapt_core.plugin.registry import Registry
 from adapt_core.plugin.specs import TABLE
@@ -33,12 +34,12 @@ class TableFormat(Format, Protocol):
             DataError: naming the file and line that cannot be read.
         """
 
-    def columns(self, paths: Sequence[Path], wanted: Sequence[str]) -> list[str] | None:
+    def columns(self, paths: Sequence[Path], suffices: Suffices) -> Columns | None:
         """Return the columns of a split, read without a heavy library; None where its files do not tell them at once.
 
         Args:
             paths: the files of the split.
-            wanted: the columns that are looked for.
+            suffices: see `Suffices`.
 
         Raises:
             DataError: a file cannot be read.

@@ -14,9 +14,10 @@ from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.hf.data.columns import format_columns
+from adapt_core.hf.data.columns import format_columns, require_columns
 from adapt_core.hf.data.first_look import check_columns
 from adapt_core.hf.data.source import check_data_source, data_formats, load_raw
+from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
@@ -71,7 +72,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         """
         format_columns(self.plan.data)
         check_data_source(self.plan.data, self.plan.formats)
-        check_columns(self.plan, self.required_columns)
+        check_columns(self.plan, self.check_split)
         given = locate(self.plan)
         check_gguf(given)
         check_source(given, TOKENIZER_FILES, "tokenizer")
@@ -80,6 +81,18 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
     def required_columns(self) -> Sequence[tuple[str, str]]:
         """The columns that each row must have, with the keys that name them; none where the rows decide."""
         return ()
+
+    def check_split(self, columns: Columns, split: str) -> None:
+        """Check that a split has the columns that the task reads, before anything heavy is loaded.
+
+        Args:
+            columns: the split's.
+            split: its name, for messages.
+
+        Raises:
+            DataError: one is not there.
+        """
+        require_columns(list(columns), self.required_columns, split)
 
     def require_metric(self, reported: Sequence[str]) -> None:
         """Check that this variant of the task reports METRIC_FOR_BEST.

@@ -32,6 +32,8 @@ TASKS: dict[str, dict[str, Any]] = {
         "row": {"words": ["a"], "tags": ["O"]},
     },
     "question_answering": {"row": {"kontext": "a", "question": "b", "answers": {"text": ["a"], "answer_start": [0]}}},
+    "translation": {"target_lang": "de", "row": {"translation": {"en": "a", "fr": "b"}}},
+    "text_generation": {"input_column": "body", "row": {"text": "a"}},
     "summarization": {"target_column": "sumary", "row": {"document": "a", "summary": "b"}},
 }
 
@@ -68,6 +70,10 @@ def stored(rows: list[dict[str, Any]], suffix: str, folder: Path) -> Path:
         ("text_classification", ".parquet", "input_column", "'txet'; it has: text, label. Did you mean 'text'?"),
         ("ner", ".jsonl", "input_column", "'wrods'; it has: words, tags. Did you mean 'words'?"),
         ("question_answering", ".jsonl", "input_column", "'context'; it has: kontext, question, answers."),
+        ("translation", ".jsonl", "target_lang", "'de'; it has en, fr. Set source_lang"),
+        ("translation", ".parquet", "target_lang", "'de'; it has en, fr. Set source_lang"),
+        ("text_generation", ".csv", "input_column", "'body'; it has: text."),
+        ("text_generation", ".jsonl", "input_column", "'body'; it has: text."),
         ("summarization", ".parquet", "target_column", "'sumary'; it has: document, summary."),
     ],
 )
@@ -78,7 +84,9 @@ def test_nothing_heavy_is_loaded(
     data = stored([keys.pop("row")] * 3, suffix, tmp_path / "data")
     config = {"TASK": task, "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data), **keys}
     found = checked(config, tmp_path)
-    assert found["message"].startswith(f"{column}: the train split has no column {there}")
+    lacks = {"target_lang": "the column 'translation' of the train split has no"}
+    what = lacks.get(column, "the train split has no column")
+    assert found["message"].startswith(f"{column}: {what} {there}")
     assert found["heavy"] == []
 
 
@@ -120,3 +128,39 @@ def test_a_header_that_only_the_whole_file_explains_is_found(tiny_encoder: Path,
     (tmp_path / "train.csv").write_text('text,"la\\"bel"\n"a \\"b\\"",c\n')
     keys = {"MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(tmp_path / "train.csv")}
     adapt_core.check({"TASK": "text_classification", **keys, "target_column": 'la"bel'})
+
+
+def test_rows_of_text_generation_without_any_known_column_are_told(tiny_encoder: Path, tmp_path: Path) -> None:
+    data = stored([{"body": "a", "prompt": "b"}], ".jsonl", tmp_path / "data")
+    config = {"TASK": "text_generation", "MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(data)}
+    found = checked(config, tmp_path)
+    assert found["message"].startswith("dataset_text_field: the data has no column 'text'; it has: body, prompt.")
+    assert found["heavy"] == []
+    adapt_core.check({**config, "target_column": "body"})  # the answer to `prompt`
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+def test_json_of_any_size_is_read_until_its_columns_are_seen(suffix: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    """A broken end shows how far a file is read; the head of a document is a million characters."""
+    rows = [json.dumps({"text": "x" * 100, "label": "y"})] * 20_000
+    text = "\n".join([*rows, "{broken"]) if suffix == ".jsonl" else "[" + ", ".join([*rows, "{broken"])
+    (tmp_path / f"train{suffix}").write_text(text)
+    keys = {"MODEL_PATH": str(tiny_encoder), "CUSTOM_DATASET_PATH": str(tmp_path / f"train{suffix}")}
+    adapt_core.check({"TASK": "text_classification", **keys})
+    with pytest.raises(InputError, match="not valid JSON"):
+        adapt_core.check({"TASK": "text_classification", **keys, "target_column": "labl"})
+
+
+def test_the_columns_of_a_saved_data_set_are_told(tiny_encoder: Path, tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    rows = Dataset.from_list([{"text": "a", "label": "b"}])
+    rows.save_to_disk(tmp_path / "one")
+    DatasetDict({"training": rows, "dev": rows.rename_column("text", "body")}).save_to_disk(tmp_path / "several")
+    config = {"TASK": "text_classification", "MODEL_PATH": str(tiny_encoder), "input_column": "body"}
+    found = checked({**config, "CUSTOM_DATASET_PATH": str(tmp_path / "one")}, tmp_path)
+    assert found["message"].startswith("input_column: the train split has no column 'body'; it has: text, label.")
+    assert found["heavy"] == []
+    several = {**config, "CUSTOM_DATASET_PATH": str(tmp_path / "several"), "input_column": "text"}
+    with pytest.raises(InputError, match="the validation split has no column 'text'; it has: body, label"):
+        adapt_core.check(several)

@@ -5,6 +5,7 @@ delimited.py  csv, tsv: cells as text, with the line of each row
 kinds.py      the one type of a JSON column over all of its rows and splits
 json_rows.py  json, jsonl: rows as JSON means them
 columnar.py   parquet
+column_names.py  the columns that a header, a schema or rows show
 other_formats.py  what to make of files that are no tables here
 store.py      the Arrow file that a reader fills once and later runs map
 batches.py    the rows of several files: their columns, types and batches

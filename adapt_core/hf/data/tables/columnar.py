@@ -25,13 +25,19 @@ def features_of(path: Path) -> Any:
     return Features.from_arrow_schema(_schema(path))
 
 
-def names_of(path: Path) -> list[str]:
-    """Return the names of a file's columns.
+def columns_of(path: Path) -> dict[str, list[str]]:
+    """Return the names of a file's columns, each with the fields of its cells, none where they are no structs.
 
     Raises:
         DataError: it is not a parquet file.
     """
-    return list(_schema(path).names)
+    from pyarrow import StructType
+
+    kinds = {field.name: field.type for field in _schema(path)}
+    return {
+        name: [kind.field(number).name for number in range(kind.num_fields)] if isinstance(kind, StructType) else []
+        for name, kind in kinds.items()
+    }
 
 
 def _schema(path: Path) -> pyarrow.Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -20,14 +20,12 @@ from adapt_core.hf.data.tables.batches import (
     joint_fingerprints,
     same_columns,
 )
+from adapt_core.hf.data.tables.column_names import Columns, Suffices, columns_of_rows
 from adapt_core.hf.data.tables.dialect import Dialect, recognise, sampled
 from adapt_core.hf.data.tables.store import Rows, fingerprint_of, stored
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-_LARGEST_JSON = 4_000_000
-"""Bytes of a split. JSON tells its columns only with its last row; a larger split is read when the rows are."""
 
 
 class _BySuffix:
@@ -56,10 +54,10 @@ class Delimited(_BySuffix):
         digests, seen = joint_fingerprints(splits), _Cells(splits)
         return {split: stored(digests[split], partial(_cells, paths, seen)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, wanted: Sequence[str]) -> list[str]:
-        """Return the names in the header; all of the first file is read where its beginning lacks one of `wanted`."""
-        names = _usual_header(paths[0])
-        return names if set(wanted) <= set(names) else delimited.header_of(paths[0], recognise(paths[0]))
+    def columns(self, paths: Files, suffices: Suffices) -> Columns:
+        """Return the names in the header; all of the first file is read where its beginning does not suffice."""
+        names: Columns = dict.fromkeys(_usual_header(paths[0]), ())
+        return names if suffices(names) else dict.fromkeys(delimited.header_of(paths[0], recognise(paths[0])), ())
 
 
 class _Cells:
@@ -115,11 +113,13 @@ class Json(_BySuffix):
         seen = JointKinds({split: partial(_json_rows, paths) for split, paths in splits.items()})
         return {split: stored(digests[split], partial(_values, split, paths, seen)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, wanted: Sequence[str]) -> list[str] | None:
-        """Return the keys of all rows, up to 4 MB."""
-        if sum(path.stat().st_size for path in paths) > _LARGEST_JSON:
-            return None
-        return list(dict.fromkeys(name for row in _json_rows(paths) for name in row)) or None
+    def columns(self, paths: Files, suffices: Suffices) -> Columns | None:
+        """Return the keys of the rows up to that which suffices; of a document, those at its head where they do."""
+        if paths[0].suffix.casefold() not in json_rows.LINES:
+            head = columns_of_rows(json_rows.head_rows(paths[0]), suffices)
+            if suffices(head):
+                return head
+        return columns_of_rows(_json_rows(paths), suffices) or None
 
 
 def _json_rows(paths: Files) -> Iterator[json_rows.Row]:
@@ -145,9 +145,9 @@ class Parquet(_BySuffix):
         """Return the rows of each split."""
         return {split: stored(fingerprint_of(paths), partial(_typed, paths)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, wanted: Sequence[str]) -> list[str]:
+    def columns(self, paths: Files, suffices: Suffices) -> Columns:
         """Return the names in the schema."""
-        return columnar.names_of(paths[0])
+        return columnar.columns_of(paths[0])
 
 
 def _typed(paths: Files) -> Rows:
@@ -169,8 +169,9 @@ class Text(_BySuffix):
         """Return the lines of each split."""
         return {split: stored(fingerprint_of(paths), partial(_lines_of, paths)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, wanted: Sequence[str]) -> None:
-        """Return None: a task asks for its columns when it knows of them."""
+    def columns(self, paths: Files, suffices: Suffices) -> Columns:
+        """Return the one column."""
+        return {"text": ()}
 
 
 def _lines_of(paths: Files) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,8 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.tables.kinds import Kind
 
 BATCH = 10_000
+_HEAD = 1_000_000
+_NOT_SPACE = re.compile(r"\S")
 LINES = (".jsonl", ".ndjson")
 
 Row = Mapping[str, Any]
@@ -74,6 +77,26 @@ def _document(path: Path) -> Iterator[tuple[int | None, Row]]:
         raise DataError(f"{path}: must be a list of JSON objects, not {type(document).__name__}.")
     for number, row in enumerate(document, start=1):
         yield None, _object(row, f"{path}: entry {number}")
+
+
+def head_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows at the head of a document, up to the first that is cut or no object: maybe not a single one."""
+    with path.open("rb") as file:
+        text = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
+    decode = json.JSONDecoder().raw_decode
+    at = text.find("[")
+    while at >= 0:
+        begin = _NOT_SPACE.search(text, at + 1)  # behind the bracket, or the comma
+        if begin is None:
+            return
+        try:
+            row, at = decode(text, begin.start())
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(row, dict):
+            return
+        yield row
+        at = text.find(",", at)
 
 
 def _object(row: object, where: str) -> Row:

@@ -11,6 +11,7 @@ from adapt_core.config.core_params.data import DataParams
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import format_columns, format_row, text_fault
+from adapt_core.hf.data.tables.column_names import Columns, columns_of_rows
 from adapt_core.hf.data.texts import input_column
 
 from adapt_nlp.params import SummarizationParams, TranslationParams
@@ -91,20 +92,20 @@ def summary_fields(plan: Plan[SummarizationParams]) -> tuple[Source, TextField]:
     return TextField(input_column(plan), "input_column"), target
 
 
-def translation_fields(plan: Plan[TranslationParams], rows: Dataset, split: str) -> tuple[Source, TextField]:
+def translation_fields(plan: Plan[TranslationParams], columns: Columns, split: str) -> tuple[Source, TextField]:
     """Return source and target of translation; see `translation_field`.
 
     Raises:
         DataError: a column of translations lacks one of the languages.
     """
-    target = translation_field(plan, rows, split, "target")
+    target = translation_field(plan, columns, split, "target")
     if plan.data.format_string:
         return FormattedText(plan.data), target
-    return translation_field(plan, rows, split, "source"), target
+    return translation_field(plan, columns, split, "source"), target
 
 
 def translation_field(
-    plan: Plan[TranslationParams], rows: Dataset, split: str, side: Literal["source", "target"]
+    plan: Plan[TranslationParams], columns: Columns, split: str, side: Literal["source", "target"]
 ) -> TextField:
     """Return where one side of a translation is.
 
@@ -121,13 +122,11 @@ def translation_field(
         else (params.target_lang, "target_column", plan.data.target_column)
     )
     if named is None:
-        own = languages.match(language, [name for name in rows.column_names if name != TRANSLATION])
+        own = languages.match(language, [name for name in columns if name != TRANSLATION])
         text = params.dataset_text_field if side == "source" else None
         candidates = [TRANSLATION, own, text]
-        named = next((name for name in candidates if name is not None and name in rows.column_names), TRANSLATION)
-    if named not in rows.column_names:
-        return TextField(str(named), key)
-    known = _languages_in(rows, named)
+        named = next((name for name in candidates if name is not None and name in columns), TRANSLATION)
+    known = columns.get(named)
     if not known:
         return TextField(str(named), key)
     found = languages.match(language, known)
@@ -139,6 +138,7 @@ def translation_field(
     return TextField(str(named), key, found)
 
 
-def _languages_in(rows: Dataset, column: str) -> list[str]:
-    values = rows.select_columns([column])[:_INSPECTED_ROWS][column]
-    return list(dict.fromkeys(key for value in values if isinstance(value, Mapping) for key in value))
+def columns_of(rows: Dataset) -> Columns:
+    """Return the columns of a split, with the languages of those that map languages to texts."""
+    first = rows.select(range(min(len(rows), _INSPECTED_ROWS)))
+    return {**dict.fromkeys(rows.column_names, ()), **columns_of_rows(first)}

@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.errors import InputError
+from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.tasks.inputs import read_field_texts
 
 from adapt_nlp.metrics import names
@@ -14,7 +16,14 @@ from adapt_nlp.params import TranslationParams
 from adapt_nlp.seq2seq.metrics import Score
 from adapt_nlp.seq2seq.multilingual import Direction, set_direction
 from adapt_nlp.seq2seq.task import Seq2SeqTask
-from adapt_nlp.seq2seq.text_fields import FormattedText, Source, TextField, translation_field, translation_fields
+from adapt_nlp.seq2seq.text_fields import (
+    FormattedText,
+    Source,
+    TextField,
+    columns_of,
+    translation_field,
+    translation_fields,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -39,7 +48,12 @@ class Translation(Seq2SeqTask[TranslationParams]):
 
     def find_fields(self, rows: Dataset, split: str) -> tuple[Source, TextField]:
         """Return a column `translation` of languages and texts, or two columns."""
-        return translation_fields(self.plan, rows, split)
+        return translation_fields(self.plan, columns_of(rows), split)
+
+    def check_split(self, columns: Columns, split: str) -> None:
+        """Check that a split has both texts, in columns or in languages of a column."""
+        fields = translation_fields(self.plan, columns, split)
+        require_columns(list(columns), [column for field in fields for column in field.columns], split)
 
     @property
     def generation_max_length(self) -> int:
@@ -69,6 +83,6 @@ class Translation(Seq2SeqTask[TranslationParams]):
         def source(rows: Dataset, name: str) -> Source:
             if self.plan.data.format_string:
                 return FormattedText(self.plan.data)
-            return translation_field(self.plan, rows, name, "source")
+            return translation_field(self.plan, columns_of(rows), name, "source")
 
         return read_field_texts(arguments, self.plan, source)

@@ -71,12 +71,44 @@ class RowFormat:
 def find_row_format(
     plan: Plan[TextGenerationParams], dataset: Dataset, tokenizer: PreTrainedTokenizerBase
 ) -> RowFormat:
-    """Return the format of a data set's rows, from the config's keys and the data's columns.
+    """Return the format of a data set's rows, from the config's keys and the data's columns; see `row_columns`.
 
-    It is the first that exists of: FORMAT_STRING, input_column, the column `dataset_text_field`, `messages`,
-    `conversations`, `instruction` and `output`, `prompt` and `completion`. With target_column only the target is
-    trained on; where the tokenizer has a chat template, a column of questions and one of answers are conversations. A
-    column of lists is a conversation, also where the other column of a pair is text.
+    With target_column only the target is trained on; where the tokenizer has a chat template, a column of questions and
+    one of answers are conversations. A column of lists is a conversation, also where the other column of a pair is
+    text.
+
+    Raises:
+        DataError: the data has none of the columns that rows are read from.
+    """
+    data = plan.data
+    columns = row_columns(plan, dataset.column_names)
+    if data.format_string:
+        return RowFormat("pairs" if data.target_column else "text", columns)
+    chat = _Conversations(dataset, tokenizer)
+    first = columns[0][0]
+    named = first in (data.input_column, plan.task.params.dataset_text_field)
+    if not named and first == INSTRUCTION:
+        return chat.of_questions(*columns)
+    if not named and first in (MESSAGES, CONVERSATIONS):
+        return chat.of_turns(*columns)
+    if any(_has_lists(dataset, column) for column, _ in columns):
+        return chat.of_turns(*columns)
+    if named and not data.target_column:
+        return RowFormat("text", columns)
+    if named and tokenizer.chat_template and not _has_special_tokens(dataset, first, tokenizer):
+        return chat.of_questions(*columns)
+    return RowFormat("pairs", columns)
+
+
+def row_columns(plan: Plan[TextGenerationParams], known: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the columns that rows are read from, each with the key that names it.
+
+    They are the first that exist of: FORMAT_STRING, input_column, the column `dataset_text_field`, `messages`,
+    `conversations`, `instruction` and `output`, `prompt` and `completion`.
+
+    Args:
+        plan: the plan. Columns that it names need not exist.
+        known: the columns of the data.
 
     Raises:
         DataError: none of them exists.
@@ -84,32 +116,19 @@ def find_row_format(
     data = plan.data
     target = ((data.target_column, "target_column"),) if data.target_column else ()
     if data.format_string:
-        columns = tuple((name, "FORMAT_STRING") for name in format_columns(data))
-        return RowFormat("pairs" if target else "text", (*columns, *target))
-    chat = _Conversations(dataset, tokenizer)
-    known = dataset.column_names
+        return (*((name, "FORMAT_STRING") for name in format_columns(data)), *target)
     field = plan.task.params.dataset_text_field
-    named = data.input_column or (field if field in known else None)
-    if named:
-        columns = ((named, "input_column" if data.input_column else "dataset_text_field"), *target)
-        if any(_has_lists(dataset, column) for column, _ in columns):
-            return chat.of_turns(*columns)
-        if not target:
-            return RowFormat("text", columns)
-        if tokenizer.chat_template and not _has_special_tokens(dataset, named, tokenizer):
-            return chat.of_questions(*columns)
-        return RowFormat("pairs", columns)
+    if data.input_column:
+        return ((data.input_column, "input_column"), *target)
+    if field in known:
+        return ((field, "dataset_text_field"), *target)
     for name in (MESSAGES, CONVERSATIONS):
         if name in known:
-            return chat.of_turns((name, "input_column"))
-    answer = data.target_column or OUTPUT
-    if INSTRUCTION in known and answer in known:
-        return chat.of_questions((INSTRUCTION, "input_column"), (answer, "target_column"))
-    answer = data.target_column or COMPLETION
-    if PROMPT in known and answer in known:
-        columns = ((PROMPT, "input_column"), (answer, "target_column"))
-        has_turns = any(_has_lists(dataset, column) for column, _ in columns)
-        return chat.of_turns(*columns) if has_turns else RowFormat("pairs", columns)
+            return ((name, "input_column"),)
+    for question, usual in ((INSTRUCTION, OUTPUT), (PROMPT, COMPLETION)):
+        answer = data.target_column or usual
+        if question in known and answer in known:
+            return ((question, "input_column"), (answer, "target_column"))
     raise DataError(
         f"dataset_text_field: the data has no column {field!r}; it has: {', '.join(known[:12])}. Text is read from "
         f"{field!r}, {MESSAGES!r}, {INSTRUCTION!r} with {OUTPUT!r}, or {PROMPT!r} with {COMPLETION!r}; "

@@ -15,6 +15,8 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import BadInputsError, InputError
 from adapt_core.evaluation import spread
+from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
@@ -33,7 +35,7 @@ from adapt_nlp.text_generation.predict import (
     without_last_answer,
 )
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
-from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat
+from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat, row_columns
 from adapt_nlp.text_generation.template_variables import TEMPLATE_VARIABLES, names_fault
 from adapt_nlp.text_generation.templates import prepare_template
 
@@ -62,6 +64,10 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         if fault := names_fault(self.params.chat_template_kwargs or {}):
             raise InputError(f"{TEMPLATE_VARIABLES} is {fault}. Remove it.")
         super().check()
+
+    def check_split(self, columns: Columns, split: str) -> None:
+        """Check that a split has the columns that rows are read from."""
+        require_columns(list(columns), row_columns(self.plan, list(columns)), split)
 
     @cached_property
     def _limit(self) -> int:

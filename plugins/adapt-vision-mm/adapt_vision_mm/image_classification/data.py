@@ -22,7 +22,13 @@ from adapt_core.hf.models.logging import quiet_data_library
 
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.decoder import find_defect
-from adapt_vision_mm.images.folders import find_split_folders, find_unlabelled_test, iterate_images, warn_of_unlabelled
+from adapt_vision_mm.images.folders import (
+    find_split_folders,
+    find_unlabelled_test,
+    iterate_images,
+    list_class_folders,
+    warn_of_unlabelled,
+)
 from adapt_vision_mm.images.inputs import list_images
 
 if TYPE_CHECKING:
@@ -69,6 +75,29 @@ class Rows:
         return dataset[self.image], ids
 
 
+def required_columns(plan: Plan[ImageClassificationParams]) -> list[tuple[str, str]]:
+    """Return the columns of image and class in rows of a table, each with the key that names it."""
+    image = str(plan.data.input_column or plan.task.params.dataset_text_field)
+    return [(image, "input_column"), (str(plan.data.target_column or "label"), "target_column")]
+
+
+def require_two_classes(folders: Mapping[str, Path]) -> None:
+    """Check that the training split has two classes or more.
+
+    Args:
+        folders: what `find_split_folders` returned.
+
+    Raises:
+        DataError: it has one.
+    """
+    names = list(list_class_folders(folders["train"])) if "train" in folders else []
+    if len(names) == 1:
+        raise DataError(
+            f"{folders['train']} (train) has only one class, the folder {names[0]}; classification needs two or more."
+            " Add the folders of the others."
+        )
+
+
 def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     """Find, validate and split the rows.
 
@@ -87,9 +116,8 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
         raw = {split: _from_folder(folder, skip_empty=plan.data.skip_bad_rows) for split, folder in folders.items()}
         raw = needed_splits(raw, plan.training)
     else:
-        image = str(plan.data.input_column or plan.task.params.dataset_text_field)
-        label = str(plan.data.target_column or "label")
-        raw = load_splits(plan, [(image, "input_column"), (label, "target_column")], label)
+        (image, _), (label, _) = required = required_columns(plan)
+        raw = load_splits(plan, required, label)
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
         base = _base_folders(plan)
     labels = read_labels(raw.get("train", raw.get("validation")), label)

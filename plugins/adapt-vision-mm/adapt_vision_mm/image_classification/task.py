@@ -15,7 +15,10 @@ from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import spread
+from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.first_look import check_columns
 from adapt_core.hf.data.source import check_data_source, data_formats
+from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 from adapt_core.runtime.cores import loading_processes
@@ -68,14 +71,24 @@ class ImageClassification(HubUpload):
         folders, named = find_split_folders(self.plan.data), self.plan.data.data_format
         if folders is None:
             check_data_source(self.plan.data, self.plan.formats)
+            check_columns(self.plan, self._check_split)
         elif named is not None:
             raise InputError(
                 f"DATA_FORMAT: {named} is a format of files, and {next(iter(folders.values()))} holds class folders."
                 " Leave DATA_FORMAT out."
             )
+        else:
+            from adapt_vision_mm.image_classification.data import require_two_classes
+
+            require_two_classes(folders)
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)
+
+    def _check_split(self, columns: Columns, split: str) -> None:
+        from adapt_vision_mm.image_classification.data import required_columns
+
+        require_columns(list(columns), required_columns(self.plan), split)
 
     def load_data(self) -> TaskData:
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""

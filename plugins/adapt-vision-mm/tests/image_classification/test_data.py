@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,3 +185,20 @@ def test_one_class_is_not_enough(read: Run, copy: Path) -> None:
         shutil.rmtree(copy / "train" / name)
     with pytest.raises(DataError, match="has only one class"):
         read(CUSTOM_DATASET_PATH=str(copy))
+
+
+@pytest.mark.parametrize("fault", ["class", "column"])
+def test_a_check_tells_missing_classes_and_columns_before_torch_is_loaded(fault: str, copy: Path) -> None:
+    config = {"TASK": "image_classification", "MODEL_PATH": "resnet18", "CUSTOM_DATASET_PATH": str(copy)}
+    for name in ("green", "blue"):
+        shutil.rmtree(copy / "train" / name)
+    message = r"train \(train\) has only one class, the folder red; classification needs two or more"
+    if fault == "column":
+        (copy / "images.csv").write_text("image,colour\ntrain/red/0.jpg,red\n")
+        config["CUSTOM_DATASET_PATH"] = str(copy / "images.csv")
+        message = "target_column: the train split has no column 'label'; it has: image, colour."
+    code = "import adapt_core, json, sys; adapt_core.check(json.loads(sys.argv[1]))"
+    code = f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {code}"
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(config)], capture_output=True, text=True, check=False)
+    assert re.search(message, done.stderr)
+    assert done.stdout == "False\n"
