@@ -50,6 +50,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "half_precision": ("benchmarks.half_precision",),
     "quantized_bytes": ("benchmarks.quantized_bytes",),
     "method_steps": ("benchmarks.method_steps",),
+    "adapter_layers": ("benchmarks.adapter_layers",),
     "memory": ("benchmarks.memory", "--data", "DATA"),
     "growth": ("benchmarks.growth", "--data", "DATA"),
 }

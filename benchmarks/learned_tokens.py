@@ -6,7 +6,8 @@
 
 Rows: full fine-tuning of all tokens, 8 packs of 512, against transformers; LoRA on texts whose second half is learned,
 4 packs of 512, against transformers + peft, trl's SFTTrainer (pip install trl) and, where --llama-factory names a
-Python that has it, LLaMA-Factory. A peer that is not installed is named and left out.
+Python that has it, LLaMA-Factory; LoRA on all tokens, layers recomputed on both sides (GRADIENT_CHECKPOINTING), against
+transformers + peft. A peer that is not installed is named and left out.
 
 Both sides of a pair run at the same time as whole processes, with one thread on one core each, and swap cores from pair
 to pair; the first pair warms the caches. Prints a JSON object for each row: the ratios of the processor time of a step
@@ -34,13 +35,14 @@ ROOT = Path(__file__).parent.parent
 LENGTH = 512
 RANK = 8
 TARGETS = ["q_proj", "v_proj"]
-ROWS: dict[str, tuple[str, str, float, float]] = {
+ROWS: dict[str, tuple[str, str, float | None, float]] = {
     "full, 8 x 512, over transformers": ("full", "transformers", 0.75, 0.70),
     "LoRA, half learned, over transformers and peft": ("LoRA", "transformers", 0.70, 0.60),
     "LoRA, half learned, over trl": ("LoRA", "trl", 0.85, 0.75),
     "LoRA, half learned, over LLaMA-Factory": ("LoRA", "llamafactory", 0.65, 0.60),
+    "LoRA, recomputed, over transformers and peft": ("LoRA, recomputed", "transformers", None, 0.75),
 }
-"""By name: method, peer, targets of processor time and of memory."""
+"""By name: method, peer, targets of processor time (None: none is set) and of memory."""
 
 
 def halves(data: Path, folder: Path) -> Path:
@@ -58,7 +60,8 @@ def our_config(method: str, model: str, data: Path, folder: Path, steps: int) ->
     lora = {"r": RANK, "alpha": 2 * RANK, "dropout": 0, "target_modules": TARGETS, "MERGE_ADAPTER": False}
     return {
         "TASK": "text_generation",
-        "method": method,
+        "method": "full" if method == "full" else "LoRA",
+        "GRADIENT_CHECKPOINTING": method == "LoRA, recomputed",
         "MODEL_PATH": model,
         "CUSTOM_DATASET_PATH": str(data),
         "OUTPUT_DIR": str(folder),
@@ -70,7 +73,7 @@ def our_config(method: str, model: str, data: Path, folder: Path, steps: int) ->
         "NUM_WORKERS": 0,
         "INTERVAL": "no",
         "DO_EVAL": False,
-        **(lora if method == "LoRA" else {}),
+        **({} if method == "full" else lora),
     }
 
 
@@ -136,7 +139,7 @@ def compared(row: str, python: str, given: argparse.Namespace, work: Path) -> di
     """Run the pairs of a row."""
     method, peer, *targets = ROWS[row]
     model = converted_smollm2(work / "base", given.data)
-    data = given.data if method == "full" else halves(given.data, work / "halves")
+    data = halves(given.data, work / "halves") if method == "LoRA" else given.data
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     env |= {"HF_DATASETS_CACHE": str(work / "cache"), "TOKENIZERS_PARALLELISM": "false"}
     seconds, memory, differences, theirs = [], [], [0.0], None

@@ -39,12 +39,15 @@ class AttachContext:
         new_parameters: full names of parameters that the checkpoint did not hold; they train under any method.
         train_head: whether the head trains in addition to an adapter.
         quantized: whether the base model's weights are quantized.
+        lean_layers: whether the method's layers may keep less for the backward pass (LEAN_LAYERS, and no mixed
+            precision).
     """
 
     head: tuple[str, ...] = ()
     new_parameters: frozenset[str] = frozenset()
     train_head: bool = True
     quantized: bool = False
+    lean_layers: bool = True
 
     def trains(self, parameter: str) -> bool:
         """Return whether a parameter trains whatever the method: a new one, or the head's where the head trains."""

@@ -63,6 +63,7 @@ class Components:
             new_parameters=loaded.new_parameters,
             train_head=self.task.trains_head_by_default(loaded) if wanted is None else wanted,
             quantized=self.quantizer is not None,
+            lean_layers=plan.training.lean_layers and not (plan.training.bf16 or plan.training.fp16),
         )
 
 

@@ -65,6 +65,7 @@ def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
         "seed": SEED,
         "remove_unused_columns": False,
         "use_cpu": True,
+        "gradient_checkpointing": config["GRADIENT_CHECKPOINTING"],
         "disable_tqdm": True,
         "report_to": [],
     }
@@ -75,7 +76,7 @@ def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
 
         packages.append("trl")
         # Its default loss, "nll", is computed in chunks; its other defaults would change what is compared.
-        arguments = SFTConfig(**options, loss_type="nll", bf16=False, gradient_checkpointing=False, max_length=None)
+        arguments = SFTConfig(**options, loss_type="nll", bf16=False, max_length=None)
         made: Trainer = SFTTrainer(args=arguments, **given)
     else:
         made = Trainer(args=TrainingArguments(**options), **given)

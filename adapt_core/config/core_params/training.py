@@ -99,7 +99,8 @@ class TrainingParams:
     lean_layers: bool = param(
         True,
         "Keep only the inputs of a language model's gated layers and RMS norms for the backward pass, and compute the "
-        "rest again there: the same results in less memory. In single precision, and not under FSDP.",
+        "rest again there: the same results in less memory. In single precision, and not under FSDP. The linear layers "
+        "of LoRA and DoRA keep less too, without mixed precision.",
         key="LEAN_LAYERS",
     )
     frozen_cache_gb: float = param(

@@ -90,15 +90,19 @@ def _epsilon(layer: nn.Module) -> float | None:
 
 
 def _gated(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
-    """Return the output of a gated layer; where its last part is more than a matrix product, that part's own."""
+    """Return the output of a gated layer; where its last part is more than a matrix product, that part's own.
+
+    A frozen last part keeps nothing by itself, and a recomputed block (GRADIENT_CHECKPOINTING) stops before it then.
+    """
     activation: Activation = layer.act_fn
     if _has_hooks(activation):
         return own(x)
     gate, up, down = layer.gate_proj(x), layer.up_proj(x), layer.down_proj
+    plain = type(down) is nn.Linear and not ("forward" in vars(down) or _has_hooks(down))
     output: torch.Tensor
     if not _is_exact([gate, up]):
         output = down(activation(gate) * up)
-    elif type(down) is nn.Linear and not ("forward" in vars(down) or _has_hooks(down)) and _is_exact([up, down.weight]):
+    elif plain and down.weight.requires_grad and _is_exact([up, down.weight]):
         output = GatedLinear.apply(gate, up, down.weight, down.bias, activation)
     else:
         output = down(GatedProduct.apply(gate, up, activation))

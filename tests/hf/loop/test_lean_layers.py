@@ -11,6 +11,7 @@ pytest.importorskip("transformers", reason="needs the extra adapt-core[hf]")
 import torch
 import transformers
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import PreTrainedModel
 
 from adapt_core.estimate.activations import Kept, own_storages
@@ -97,6 +98,28 @@ def test_adapters_train_as_in_the_models_own_layers(targets: list[str]) -> None:
     model = peft.get_peft_model(built("Llama"), config)
     assert len(lean_forwards(model)) == LEAN["Llama"]
     assert_equal(model, 1e-5)
+
+
+def test_recomputed_blocks_compute_no_more_than_the_models_own() -> None:
+    """A frozen block is computed again up to its last product, which nothing needs."""
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(built("Llama"), peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    ids = torch.randint(3, WORDS, (3, 17), generator=torch.Generator().manual_seed(0))
+
+    class Products(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.count += function.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm)
+            return function(*args, **(kwargs or {}))
+
+    def products(forwards: Any) -> int:
+        with lean_layers(forwards), Products() as counted:
+            model(input_ids=ids, labels=ids).loss.backward()
+        return counted.count
+
+    assert 0 < products(lean_forwards(model)) <= products({})
 
 
 def test_less_is_kept() -> None:

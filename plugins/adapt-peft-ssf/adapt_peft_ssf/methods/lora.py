@@ -17,6 +17,7 @@ from adapt_core.contracts import AttachContext
 from adapt_core.errors import InputError
 
 from adapt_peft_ssf.layers import CONVOLUTIONS, transforms_its_weight
+from adapt_peft_ssf.lean.layers import use_lean_layers
 from adapt_peft_ssf.methods import peft_models, starts
 from adapt_peft_ssf.methods.adapter import AdapterMethod
 from adapt_peft_ssf.methods.patterns import in_layers, named_modules, numbers_by_pattern
@@ -126,6 +127,8 @@ class Lora(AdapterMethod[LoraParams]):
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Attach as every adapter; a start that changes the base is kept, for the file of the trained adapter."""
         attached = super().attach(model, context)
+        if context.lean_layers and not (self.decomposes and context.quantized):
+            use_lean_layers(attached)
         if self.changes_base:
             self._first = starts.factors(peft_models.adapter_state(attached))
         return attached
