@@ -56,11 +56,13 @@ class Row:
         values: column -> value, as JSON has values: text, number, bool, None, list, mapping.
         file: the file that it is in.
         line: the line, from 1, at which it begins; None where the file has no lines.
+        fault: why it cannot be used ("it has no label"), or None. `values` may then be empty.
     """
 
     values: Mapping[str, Any]
     file: Path
     line: int | None = None
+    fault: str | None = None
 
     def __str__(self) -> str:
         return str(self.file) if self.line is None else f"{self.file}:{self.line}"
@@ -79,8 +81,9 @@ class Format(Protocol):
     def read(self, place: Place) -> Iterable[Row]:
         """Yield the rows of a split in their order, the same ones at each call.
 
-        The split may be one that `recognise` refuses: DATA_FORMAT names the format.
+        The split may be one that `recognise` refuses: DATA_FORMAT names the format. A row that cannot be used is
+        yielded with its fault: SKIP_BAD_ROWS decides whether it is dropped or ends the run.
 
         Raises:
-            DataError: the files cannot be read as this format; the message names the file and the line.
+            DataError: a file as a whole cannot be read as this format; the message names the file and the line.
         """

@@ -85,6 +85,7 @@ class FormatContract:
         columns = [SHAPES[shape] for shape in spec.shapes if shape in SHAPES]
         for row in rows:
             assert isinstance(row, Row)
+            assert row.fault is None, "write a split without faults"
             assert json.loads(json.dumps(dict(row.values), allow_nan=False)) == dict(row.values)
             assert not columns or any(set(one) <= set(row.values) for one in columns), sorted(row.values)
             assert row.file.exists()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from adapt_core.contracts.format import Row
+from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.recognition import Recognised
 
 if TYPE_CHECKING:
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 _READ: dict[str, Recognised] = {}
 """Fingerprint of the rows of a split, as its format gave them -> the split."""
+
+
+def good_rows(reader: Format, place: Place) -> Iterator[Row]:
+    """Yield the rows of a split that have no fault."""
+    return (row for row in reader.read(place) if row.fault is None)
 
 
 def remember(rows: Dataset, found: Recognised) -> None:
@@ -30,5 +36,5 @@ def place_of(rows: Dataset, number: int) -> str | None:
     found = _READ.get(rows._fingerprint)
     if found is None:
         return None
-    row: Row | None = next(islice(found.format.read(found.place), number, None), None)
+    row: Row | None = next(islice(good_rows(found.format, found.place), number, None), None)
     return None if row is None else str(row)

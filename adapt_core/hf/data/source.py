@@ -249,7 +249,7 @@ def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) ->
     if local.saved is not None:
         return with_names_of_train(_from_disk(local.saved))
     report_splits_beside(data, {split: first_of(paths) for split, paths in local.files.items()})
-    return with_names_of_train(read_splits(local.files, formats, data.data_format))
+    return with_names_of_train(read_splits(local.files, formats, data.data_format, skip=data.skip_bad_rows))
 
 
 def _from_disk(folder: Path) -> dict[str, Dataset]:

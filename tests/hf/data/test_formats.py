@@ -14,6 +14,7 @@ from adapt_core.config.plan import FormatChoice
 from adapt_core.contracts.format import Place, Row
 from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.data.columns import drop_bad_rows
 from adapt_core.hf.data.formats import recognise_splits, table_formats
 from adapt_core.hf.data.source import check_data_source, load_raw, locate_files
 
@@ -29,10 +30,8 @@ class Arrows:
         for file in place.files:
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
                 text, arrow, label = line.partition(" -> ")
-                if number > 1 and not arrow:
-                    raise DataError(f"{file}:{number}: no arrow. Write text -> label.")
                 if number > 1:
-                    yield Row({"text": text, "label": label}, file, number)
+                    yield Row({"text": text, "label": label}, file, number, None if arrow else "no arrow")
 
 
 class Broken(Arrows):
@@ -132,11 +131,16 @@ def test_rows_of_a_format_are_those_of_the_plain_form(write: Write, tmp_path: Pa
     assert load_raw(keys(tmp_path / "train.arrows"), FORMATS)["train"]._fingerprint == found._fingerprint
 
 
-def test_the_first_bad_row_of_a_format_is_told_with_its_line(write: Write) -> None:
+def test_the_first_bad_row_of_a_format_is_told_or_dropped(write: Write, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("datasets")
-    file = write("train.arrows", "arrows\na -> b\nnothing\n")
-    with pytest.raises(DataError, match=r"train\.arrows:3: no arrow"):
+    file = write("train.arrows", "arrows\na -> b\nnothing\nc -> d\n")
+    with pytest.raises(DataError, match=r"train\.arrows:3: no arrow\. Correct the row, or --set SKIP_BAD_ROWS=true"):
         load_raw(keys(file), FORMATS)
+    rows = load_raw(attrs.evolve(keys(file), skip_bad_rows=True), FORMATS)["train"]
+    assert rows["text"][:] == ["a", "c"]
+    assert "train split: 1 rows are dropped (SKIP_BAD_ROWS), the first: " in caplog.text
+    with pytest.raises(DataError, match=r"train row 2: wrong\. Fix .*train\.arrows:4, or --set"):
+        drop_bad_rows(rows, [None, "wrong"], "train", skip=False)
 
 
 def test_a_named_format_reads_a_file_of_any_suffix(write: Write) -> None:

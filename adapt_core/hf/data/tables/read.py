@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from adapt_core.config.plan import FormatChoice
-from adapt_core.contracts.format import Format, Place
+from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.recognition import Recognised
+from adapt_core.errors import DataError
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
-from adapt_core.hf.data.row_places import remember
+from adapt_core.hf.data.row_places import good_rows, remember
 from adapt_core.hf.data.tables.batches import JointKinds, Splits, encoded_rows
 from adapt_core.hf.data.tables.kinds import Kind
 from adapt_core.hf.data.tables.store import Rows, stored
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 _BATCH = 10_000
 
+log = logging.getLogger(__name__)
+
 
 def read_splits(
-    files: Splits, formats: Sequence[FormatChoice] | None = None, named: str | None = None
+    files: Splits, formats: Sequence[FormatChoice] | None = None, named: str | None = None, *, skip: bool = False
 ) -> dict[str, Dataset]:
     """Return the rows of each split.
 
@@ -36,6 +40,7 @@ def read_splits(
         files: of each split.
         formats: see `recognise_splits`.
         named: DATA_FORMAT.
+        skip: SKIP_BAD_ROWS: drop the rows that a format yields with a fault, instead of stopping at the first.
 
     Raises:
         InputError: two formats recognise a split, or none does.
@@ -50,20 +55,20 @@ def read_splits(
         if isinstance(reader, TableFormat):
             read |= reader.tables({split: found.place.files for split, found in group.items()})
         else:
-            read |= _row_tables(reader, {split: found.place for split, found in group.items()})
+            read |= _row_tables(reader, {split: found.place for split, found in group.items()}, skip=skip)
     for group in groups.values():
         for split, found in group.items():
             remember(read[split], found)
     return {split: read[split] for split in files}
 
 
-def _row_tables(reader: Format, places: Mapping[str, Place]) -> dict[str, Dataset]:
+def _row_tables(reader: Format, places: Mapping[str, Place], *, skip: bool) -> dict[str, Dataset]:
     """Return the rows that a format yields, as if each were a line of JSON.
 
     They are found again by what they hold: a format may read files beside those that it names.
     """
+    digests = {split: _check_rows(reader, place, skip=skip) for split, place in places.items()}
     seen = JointKinds({split: partial(_row_values, reader, place) for split, place in places.items()})
-    digests = {split: _digest(_row_values(reader, place)) for split, place in places.items()}
     found = {}
     for split, place in places.items():
         own = xxhash.xxh3_128("\0".join(["rows", digests[split], *digests.values()]).encode()).hexdigest()
@@ -71,15 +76,31 @@ def _row_tables(reader: Format, places: Mapping[str, Place]) -> dict[str, Datase
     return found
 
 
-def _row_values(reader: Format, place: Place) -> Iterator[Mapping[str, Any]]:
-    return (row.values for row in reader.read(place))
+def _check_rows(reader: Format, place: Place, *, skip: bool) -> str:
+    """Return a digest of the good rows of a split, and log how many are dropped.
 
-
-def _digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    digest = xxhash.xxh3_128()
-    for row in rows:
-        digest.update(json.dumps(row).encode())
+    Raises:
+        DataError: a row is bad and not skipped.
+    """
+    digest, bad = xxhash.xxh3_128(), list[Row]()
+    for row in reader.read(place):
+        if row.fault is None:
+            digest.update(json.dumps(row.values).encode())
+        elif skip:
+            bad.append(row)
+        else:
+            raise DataError(
+                f"{row}: {row.fault}. Correct the row, or --set SKIP_BAD_ROWS=true to drop such rows of the "
+                f"{place.split} split."
+            )
+    if bad:
+        told = f"{bad[0]}: {bad[0].fault}"
+        log.warning("%s split: %d rows are dropped (SKIP_BAD_ROWS), the first: %s", place.split, len(bad), told)
     return digest.hexdigest()
+
+
+def _row_values(reader: Format, place: Place) -> Iterator[Mapping[str, Any]]:
+    return (row.values for row in good_rows(reader, place))
 
 
 def _rows(reader: Format, place: Place, seen: JointKinds) -> Rows:

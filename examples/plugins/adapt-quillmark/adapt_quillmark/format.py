@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
-from adapt_core.plugin import DataError, Place, Row
+from adapt_core.plugin import Place, Row
 
 _BEGINNING = b'{"quillmark_export"'
 
@@ -27,16 +26,18 @@ class Quillmark:
             with path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
                     if number > 1 and line.strip():
-                        yield Row(_values(line, f"{path}:{number}"), path, number)
+                        text, label, fault = _document(line)
+                        yield Row({"text": text, "label": label}, path, number, fault)
 
 
-def _values(line: bytes, where: str) -> dict[str, Any]:
+def _document(line: bytes) -> tuple[str, str, str | None]:
+    """Return the text and the label of a document, and why it cannot be used."""
     try:
         entry = json.loads(line)
         text, choices = entry["doc"]["body"], Counter(verdict["choice"] for verdict in entry["verdicts"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{where}: not a document of Quillmark ({error!r}). Export the project again.") from None
+        return "", "", f"not a document of Quillmark ({error!r})"
     ranked = choices.most_common(2)
     if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
-        raise DataError(f"{where}: no label has most verdicts. Settle the document, and export the project again.")
-    return {"text": text, "label": ranked[0][0]}
+        return text, "", "no label has most verdicts"
+    return text, ranked[0][0], None

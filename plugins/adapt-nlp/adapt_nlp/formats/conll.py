@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -28,6 +29,8 @@ OWN_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
 _DOCUMENT = "-DOCSTART-"
 _NAMES = "# global.columns ="
 _BEGINNING = 64_000
+_ALIKE = 0.95
+"""Least share of sentences without a fault by which a file of any text is recognised."""
 _KNOWN = {
     **dict.fromkeys(("form", "token", "word"), "tokens"),
     **{name: f"{name}_tags" for name in ("ner", "pos", "chunk")},
@@ -40,7 +43,7 @@ Line = tuple[int, list[str]]
 """The number of a line, from 1, and its cells."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class _Table:
     """The lines of a file.
 
@@ -54,9 +57,9 @@ class _Table:
     tabs: bool
     names: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def width(self) -> int:
-        """The number of columns of most lines."""
+        """The number of columns of most lines; 0 without any."""
         widths = Counter(len(cells) for sentence in self.sentences for _, cells in sentence)
         return max(widths, key=lambda width: widths[width], default=0)
 
@@ -74,12 +77,12 @@ class Conll:
             text = (content if len(content) < _BEGINNING else content.rpartition(b"\n")[0]).decode("utf-8-sig")
         except UnicodeDecodeError:
             return None
-        table = _table(text)
-        width = table.width
-        if width < 2 or any(len(cells) != width for sentence in table.sentences for _, cells in sentence):
-            return None
+        every = _table(text)
+        width = every.width
+        table = _without_faults(every)
         tags = _tags(table, width - 1, path)
-        if tags is None and path.suffix.casefold() not in OWN_SUFFIXES:
+        certain = tags is not None and len(table.sentences) >= _ALIKE * len(every.sentences)
+        if width < 2 or not (certain or path.suffix.casefold() in OWN_SUFFIXES):
             return None
         try:
             scheme = f", entity tags in {scheme_of(tags)}" if tags is not None else ""
@@ -89,16 +92,21 @@ class Conll:
         return f"{path.name}: a word on each line with {width} columns, separated by {separator}{scheme}"
 
     def read(self, place: Place) -> Iterator[Row]:
-        """Yield the sentences: `tokens`, and a list of tags for each further column."""
+        """Yield the sentences: `tokens` and a list for each further column, or the fault of a line."""
         for path in place.files:
             with utf8(path):
                 table = _table(path.read_text(encoding="utf-8-sig"))
             if not table.sentences:
                 raise DataError(f"{path} has no sentence. Write a word and its tag on each line.")
-            _check_widths(path, table)
-            columns = _columns(path, table)
-            for number, sentence in enumerate(table.sentences):
-                yield Row({name: values[number] for name, values in columns.items()}, path, sentence[0][0])
+            _check_names(path, table)
+            columns, number = _columns(path, _without_faults(table)), 0
+            for sentence in table.sentences:
+                fault = _fault(table, sentence)
+                if fault is not None:
+                    yield Row({}, path, *fault)
+                else:
+                    yield Row({name: values[number] for name, values in columns.items()}, path, sentence[0][0])
+                    number += 1
 
 
 def _table(text: str) -> _Table:
@@ -117,16 +125,25 @@ def _table(text: str) -> _Table:
     return _Table([sentence for sentence in sentences if sentence], tabs, tuple(name.casefold() for name in names))
 
 
-def _check_widths(path: Path, table: _Table) -> None:
+def _fault(table: _Table, sentence: Sequence[Line]) -> tuple[int, str] | None:
+    """Return the first line of a sentence that has not the columns of the file, and what it has; None without one."""
+    width, separator = table.width, "tabs" if table.tabs else "spaces"
+    for number, cells in sentence:
+        if len(cells) != width or not all(cells):
+            what = f"{len(cells)} columns" if len(cells) != width else "an empty cell"
+            return number, (
+                f"the line has {what}, and most of the file's have {width} columns, separated by {separator}. An empty "
+                "line follows each sentence"
+            )
+    return None
+
+
+def _without_faults(table: _Table) -> _Table:
+    return attrs.evolve(table, sentences=[one for one in table.sentences if _fault(table, one) is None])
+
+
+def _check_names(path: Path, table: _Table) -> None:
     width = table.width
-    for sentence in table.sentences:
-        for number, cells in sentence:
-            if len(cells) != width or not all(cells):
-                what = f"{len(cells)} columns" if len(cells) != width else "an empty cell"
-                raise DataError(
-                    f"{path}:{number}: the line has {what}, and most of the file's have {width} columns, separated by "
-                    f"{'tabs' if table.tabs else 'spaces'}. Correct the line, or put an empty one after a sentence."
-                )
     if table.names and len(table.names) != width:
         raise DataError(
             f"{path}:1: global.columns names {len(table.names)} columns, and the lines have {width}. Correct the line."

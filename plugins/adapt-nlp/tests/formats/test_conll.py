@@ -158,8 +158,6 @@ def test_tags_that_no_scheme_allows_are_told_with_their_lines(tags: str, said: s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a O\nb O\nc\n\nd O\n", r"train\.txt:3: the line has 1 columns, and most of the file's have 2 columns"),
-        ("a\tO\nb\t\nc\tO\n", r"train\.txt:2: the line has an empty cell"),
         ("a I-X\n\nb B-Y\n", r"column 2: I-X begins an entity at train\.txt:1, as in IOB1, and B-Y .* train\.txt:3"),
         ("# global.columns = FORM\na O\n", r"train\.txt:1: global\.columns names 1 columns, and the lines have 2"),
         ("# global.columns = FORM WORD\na O\n", r"train\.txt:1: global\.columns has two columns that are tokens"),
@@ -169,6 +167,21 @@ def test_tags_that_no_scheme_allows_are_told_with_their_lines(tags: str, said: s
 def test_the_first_bad_line_is_told(write: Write, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         rows(write(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a O\nb O\nc\n\nd O\n", "3: the line has 1 columns, and most of the file's have 2 columns"),
+        ("d\tO\n\nb\t\nc\tO\n", "3: the line has an empty cell"),
+        ("d O\n\nb O\nc O O\n", "4: the line has 3 columns"),
+    ],
+)
+def test_a_sentence_with_a_bad_line_is_a_fault_and_others_are_read(write: Write, text: str, fault: str) -> None:
+    read = list(Conll().read(place_of(write(text))))
+    [bad], [good] = ([row for row in read if (row.fault is None) is is_good] for is_good in (False, True))
+    assert f"{bad.line}: {bad.fault}".startswith(fault)
+    assert good.values == {"tokens": ["d"], "ner_tags": ["O"]}
 
 
 def test_text_that_is_not_utf_8_is_told_with_its_line(write: Write) -> None:
@@ -243,6 +256,19 @@ def test_the_task_of_whole_texts_refuses_the_format(config: Callable[..., dict[s
         api.check(config("conll", subtask=None, DATA_FORMAT="conll"))
     with pytest.raises(InputError, match="no column 'pos_tags'"):
         adapt_core.run(config("conll", subtask="pos"))
+
+
+def test_bad_sentences_end_the_run_or_are_counted(
+    config: Callable[..., dict[str, Any]], both: dict[str, Path], tmp_path: Path
+) -> None:
+    file = both["conll"] / "train.conll"
+    file.write_text("a O\nb\n\n" + file.read_text("utf-8"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"train\.conll:2: the line has 1 columns, .* or --set SKIP_BAD_ROWS=true"):
+        adapt_core.run(config("conll"))
+    result = adapt_core.run(config("conll", SKIP_BAD_ROWS=True, EPOCHS=1, OVERWRITE_OUTPUT_DIR=True))
+    assert result.data["train_rows"] == 24
+    log = (tmp_path / "run_conll" / "log.txt").read_text(encoding="utf-8")
+    assert "train split: 1 rows are dropped (SKIP_BAD_ROWS), the first: " in log
 
 
 def test_a_bad_row_is_told_with_its_file_and_line(config: Callable[..., dict[str, Any]], both: dict[str, Path]) -> None:

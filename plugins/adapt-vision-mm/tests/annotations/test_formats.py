@@ -293,7 +293,8 @@ class Words:
         return "its suffix is .words"
     def read(self, place):
         for number, line in enumerate(place.files[0].read_text().splitlines(), start=1):
-            yield Row(json.loads(line), place.files[0], number)
+            values = json.loads(line)
+            yield Row(values, place.files[0], number, values.pop("fault", None))
 """
 
 
@@ -341,6 +342,13 @@ def test_a_bad_row_of_a_third_party_is_named(words: Any, row: dict[str, Any], sa
     with pytest.raises(DataError) as raised:
         words({"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 3, 4]}]}, row)
     assert said in str(raised.value)
+
+
+def test_a_row_with_a_fault_is_told_or_counted(words: Any) -> None:
+    rows = [{"image": "a.jpg", "objects": [{"category": "cell", "bbox": [1, 2, 3, 4]}]}, {"fault": "it has no image"}]
+    with pytest.raises(DataError, match=r"train\.words: 1 row cannot be used(.|\n)*train\.words:2: it has no image"):
+        words(*rows)
+    assert words(*rows, skip=True).dropped == {"it has no image": 1}
 
 
 def test_keypoints_of_rows_have_names(words: Any) -> None:

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from adapt_core.contracts.format import Row
 from adapt_core.contracts.recognition import Recognised, described
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.coco import read_data
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
 
@@ -32,14 +35,20 @@ def read_images(found: Recognised, options: ReadOptions) -> AnnotatedSplit:
     Raises:
         DataError: with file, row and reason.
     """
-    rows = list(found.format.read(found.place))
+    source = described(found.place)
+    bad, rows = BadRows(source, skip=options.skip), list[Row]()
+    for row in found.format.read(found.place):
+        if row.fault is None:
+            rows.append(row)
+        else:
+            bad.add(row.fault, str(row))
+    dropped = bad.counts()
     objects = [(number, row, one) for number, row in enumerate(rows, start=1) for one in _objects(row)]
     names = options.classes or sorted({str(one.get("category")) for _, _, one in objects})
     points: dict[str, list[str]] = {}
     for _, _, one in objects:
         known = points.setdefault(str(one.get("category")), [])
         known += [name for name in one.get("keypoints", {}) if name not in known]
-    source = described(found.place)
     if not rows or not names:
         raise DataError(f"{source}: no image has an object. Add them, or name another file.")
     data = {
@@ -50,7 +59,8 @@ def read_images(found: Recognised, options: ReadOptions) -> AnnotatedSplit:
         ],
         "annotations": [_annotation(number, row, one, names, points) for number, row, one in objects],
     }
-    return read_data(data, Path(source), Path(source).parent, skip=options.skip, check=options.check)
+    split = read_data(data, Path(source), Path(source).parent, skip=options.skip, check=options.check)
+    return attrs.evolve(split, dropped={**dropped, **split.dropped})
 
 
 def _objects(row: Row) -> list[Mapping[str, Any]]:
