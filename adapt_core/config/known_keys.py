@@ -39,7 +39,7 @@ QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
 LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
-    **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps"), _VISION),
+    **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),
 }
 
 

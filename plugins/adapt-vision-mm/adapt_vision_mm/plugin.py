@@ -96,6 +96,12 @@ def adapt_formats() -> list[FormatSpec]:
             shapes=("image+boxes",),
         ),
         FormatSpec(
+            name="yolo",
+            summary="YOLO's text files",
+            implementation="adapt_vision_mm.annotations.formats.yolo:Yolo",
+            shapes=("image+boxes", "image+masks", "image+keypoints"),
+        ),
+        FormatSpec(
             name="label_maps",
             summary="a list of image names with PNG label maps",
             implementation="adapt_vision_mm.annotations.formats.label_maps:LabelMaps",

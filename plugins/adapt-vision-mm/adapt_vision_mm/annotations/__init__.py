@@ -5,7 +5,6 @@ In the order of the flow:
     sources             the files that a config names for a split
     coco_images         where the images of a COCO file lie
     formats/            one module per annotation format, and which of them reads a split
-    yolo                YOLO's labels: recognised, so that a message says that they are not read
     image_files         defects of image files, found without decoding them
     image_lists         text files with one image name per line
     mask_check          defects of polygons and RLE masks

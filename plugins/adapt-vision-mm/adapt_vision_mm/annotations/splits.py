@@ -14,11 +14,13 @@ from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.splits import DEFAULT_SHARE, say_test_left_out
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
+from adapt_vision_mm.annotations.formats.contract import AnnotationFormat
 from adapt_vision_mm.annotations.sources import (
     SplitName,
     SplitNotFoundError,
     SplitSource,
     UnannotatedSplitError,
+    dataset_root,
     find_source,
     find_test_folder,
 )
@@ -54,7 +56,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
-        source = find_source(plan, split)
+        source = find_source(plan, split) or _named_by_format(plan, split, found.get("train"))
         if source is None:
             images = find_test_folder(plan, found.values())
             if images is not None:
@@ -62,7 +64,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
             continue
         if split == "train":
             trained = source.file
-        elif trained is not None and source.file == trained:
+        elif trained is not None and source.file == trained and trained.suffix not in (".yaml", ".yml"):
             if split == "val" and not source.given and not plan.data.val_dir:
                 continue  # held out from the training split below
             log.warning("%s is both the training and the %s split: its metrics show no generalization.", trained, split)
@@ -91,6 +93,15 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     if plan.task.params.augment and plan.training.do_train:
         report_mirrored_classes(found["train"].names, "augment")
     return found
+
+
+def _named_by_format(plan: Plan[MmParams], split: SplitName, train: AnnotatedSplit | None) -> SplitSource | None:
+    """Return the source of a split that the data set names, as its training split shows; None where it names none."""
+    reader = train.recognised.format if train is not None and train.recognised is not None else None
+    root = dataset_root(plan)
+    if not isinstance(reader, AnnotationFormat) or not reader.names_split(root, split):
+        return None
+    return SplitSource(split=split, root=root, image_folder=None, name="", searched=(), file=None, given=False)
 
 
 def find_unannotated_test(plan: Plan[MmParams], read: SplitReader) -> Mapping[int, Path] | None:

@@ -246,3 +246,32 @@ def test_instance_segmentation_learns_masks(run: Callable[..., Any]) -> None:
     )
     assert result.task == "instance_segmentation"
     assert result.metrics["after"]["mask_AP50"] > result.metrics["before"]["mask_AP50"] + 0.2
+
+
+def test_yolo_s_files_train_as_the_same_boxes_in_coco_s(run: Callable[..., Any], squares: Path, tmp_path: Path) -> None:
+    data = json.loads((squares / "train.json").read_text())
+    for entry in data["images"]:
+        (tmp_path / "pets" / "images").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / "labels").mkdir(exist_ok=True)
+        shutil.copy(squares / entry["file_name"], tmp_path / "pets" / "images")
+        boxes = [item for item in data["annotations"] if item["image_id"] == entry["id"]]
+        lines = [
+            f"{(4, 9).index(item['category_id'])} {(x + w / 2) / 96!r} {(y + h / 2) / 64!r} {w / 96!r} {h / 64!r}"
+            for item in boxes
+            for x, y, w, h in [item["bbox"]]
+        ]
+        (tmp_path / "pets" / "labels" / f"{entry['id']}.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "pets" / "data.yaml").write_text("train: images\nval: images\nnames: [red, blue]\n")
+
+    def losses(folder: Path) -> list[float]:
+        rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        return [row["loss"] for row in rows if row["phase"] == "train"]
+
+    # YOLO's images are in the order of their names: 1, 10, 11, ...
+    data["images"].sort(key=lambda entry: entry["file_name"])
+    (tmp_path / "coco.json").write_text(json.dumps(data))
+    changes = {"augment": False, "DO_EVAL": False}
+    run(train_ann_file=str(tmp_path / "coco.json"), TRAIN_DIR=".", OUTPUT_DIR=str(tmp_path / "a"), **changes)
+    run(CUSTOM_DATASET_PATH=str(tmp_path / "pets"), OUTPUT_DIR=str(tmp_path / "b"), **changes)
+    assert losses(tmp_path / "a") == pytest.approx(losses(tmp_path / "b"), rel=1e-5)
+    assert len(losses(tmp_path / "a")) == 4

@@ -9,6 +9,9 @@ yield rows.
     coco            COCO JSON
     coco_fields     the fields of its entries, each as what it means or with its defect
     pascal_voc      Pascal VOC's XML files
+    yolo            YOLO's text files
+    yolo_layout     where its images, labels and class names are
+    yolo_labels     lines of labels as annotations
     label_maps      PNG label maps
     label_values    classes and instances by the values of pixels
 """
@@ -26,7 +29,6 @@ from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats.contract import SHAPES, AnnotationFormat, AnnotationKind, ReadOptions
 from adapt_vision_mm.annotations.formats.row_images import read_images
 from adapt_vision_mm.annotations.sources import SplitSource, UnannotatedSplitError
-from adapt_vision_mm.annotations.yolo import find_yolo
 
 
 def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) -> AnnotatedSplit:
@@ -54,21 +56,9 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         split: AnnotatedSplit = found.format.read_split(source, options)
         return attrs.evolve(split, recognised=found)
     known = " or ".join(one.summary for one in formats)
-    yolo = find_yolo(source.root) if _may_be_yolo(source) else None
-    if yolo is not None:
-        raise InputError(
-            f"CUSTOM_DATASET_PATH: {source.root} is a YOLO data set (its {yolo.relative_to(source.root)} says so), and "
-            f"YOLO's labels are recognised, but not read. Convert them into {known}."
-        )
     if source.file is None:
         raise source.not_found()
     raise InputError(
         f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known})."
         " Convert it into one of these."
     )
-
-
-def _may_be_yolo(source: SplitSource) -> bool:
-    """Return whether nothing but YOLO's files can be a training split: a stray `data.yaml` may lie beside others."""
-    unread = source.file is None or source.file.suffix in (".yaml", ".yml", ".txt")
-    return source.split == "train" and unread and not source.json_files()

@@ -84,6 +84,15 @@ class AnnotationFormat(Format):
             DataError: the annotations cannot be used, with the file, the row and the reason.
         """
 
+    def names_split(self, root: Path, split: str) -> bool:
+        """Return whether the data set itself says where a split is that no key of the config names.
+
+        Args:
+            root: CUSTOM_DATASET_PATH.
+            split: "train", "val" or "test".
+        """
+        return False
+
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the images with their objects, see `Format`; the file is the split's, or the folder of its files."""
         split = self.read_split(SplitSource.of(place), ReadOptions(skip=False))
