@@ -23,8 +23,8 @@ class TrainingParams:
     batch_size: int = param(16, "Training batch size, per process.", key="BATCH_SIZE", ge=1)
     eval_batch_size: int | None = param(
         None,
-        "Evaluation batch size, per process (default: BATCH_SIZE, or four times as many where texts are generated "
-        "without GRADIENT_CHECKPOINTING).",
+        "Evaluation batch size, per process (default: BATCH_SIZE; where texts are generated without "
+        "GRADIENT_CHECKPOINTING four times as many, up to 32).",
         key="EVAL_BATCH_SIZE",
         ge=1,
         may_change_on_resume=True,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _ROWS_PER_TRAINED_ROW = 4
 """Rows of a batch that texts are generated from, for each of a training batch: a token takes a pass over the weights,
 however many rows there are."""
+_ENOUGH_ROWS = 32
+"""Beyond it a batch gains little, and its rows wait for the longest text."""
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +154,9 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         generates = self.params.predict_with_generate
         training = self.plan.training
         # Without gradients one layer's activations are in memory at a time, where a training step has those of all.
-        more = _ROWS_PER_TRAINED_ROW if generates and not training.gradient_checkpointing else 1
+        rows = training.batch_size
+        if generates and not training.gradient_checkpointing:
+            rows = max(rows, min(_ROWS_PER_TRAINED_ROW * rows, _ENOUGH_ROWS))
         scores = self._scores = TextScores(self.tokenizer, self.score())
         components = TrainerComponents(
             collate=self.collator,
@@ -165,7 +169,7 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
                 "predict_with_generate": generates,
                 "generation_max_length": self.generation_max_length,
                 "generation_num_beams": self.params.num_beams,
-                "per_device_eval_batch_size": training.eval_batch_size or more * training.batch_size,
+                "per_device_eval_batch_size": training.eval_batch_size or rows,
             },
         )
         loop = HuggingFaceLoop(job, components)
