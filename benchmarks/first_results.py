@@ -52,6 +52,8 @@ BARE = f"""
 import datasets, torch
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 {LOADED}
+import os
+os._exit(0)  # as the run, which is ended at its first step
 """
 UNTIL_FIRST_STEP = """
 import os, runpy, sys
