@@ -52,10 +52,12 @@ class FileKinds:
 
     Attributes:
         suffixes: of the formats that serve the task, in small letters.
+        general: those of them that formats know by names of files alone.
         any: whether a file that a key names counts whatever its suffix.
     """
 
     suffixes: tuple[str, ...]
+    general: tuple[str, ...] = ()
     any: bool = False
 
     @classmethod
@@ -70,7 +72,8 @@ class FileKinds:
         named = [one for one in every if one.name == data.data_format]
         asked = named or every
         suffixes = tuple(dict.fromkeys(suffix for one in asked for suffix in one.suffixes))
-        return cls(suffixes, any=bool(named) or not all(one.suffixes for one in asked))
+        general = tuple(dict.fromkeys(suffix for one in asked if one.general for suffix in one.suffixes))
+        return cls(suffixes, general, any=bool(named) or not all(one.suffixes for one in asked))
 
     def __str__(self) -> str:
         return ", ".join(self.suffixes)
@@ -119,8 +122,11 @@ def recognise_splits(
 def _recognise(split: str, paths: tuple[Path, ...], formats: Sequence[FormatChoice], named: str | None) -> Recognised:
     found = recognise(Place(split=split, root=paths[0].parent, files=paths), formats, named)
     suffixes = sorted({path.suffix.casefold() for path in paths})
-    if found is None and len(suffixes) > 1:
-        raise DataError(f"{paths[0].parent} mixes kinds of file in one split: {', '.join(suffixes)}. Keep one kind.")
+    if len(suffixes) > 1 and (found is None or found.place.files != paths):
+        raise DataError(
+            f"{paths[0].parent} mixes kinds of file in one split: {', '.join(suffixes)}. Keep one kind, or "
+            "name its format by DATA_FORMAT."
+        )
     for path in paths if found is None else found.place.files:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty. Add rows, or remove the file.")

@@ -190,6 +190,13 @@ def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
                 splits.setdefault(split, []).append(path)
             else:
                 unnamed.append(path)
+    tables = [path for path in unnamed if path.suffix.casefold() in kinds.general]
+    if "train" not in splits and len(unnamed) > 1 and len(tables) == 1:
+        left = first_of(path.name for path in unnamed if path not in tables)
+        log.warning(
+            "%s: %s is read, and not %s beside it. DATA_FORMAT names another format.", root, tables[0].name, left
+        )
+        unnamed = tables
     if "train" not in splits and len(unnamed) == 1:
         splits["train"] = unnamed
     elif "train" not in splits and unnamed:

@@ -118,6 +118,32 @@ def test_files_beside_those_of_a_format_that_looks_into_them_are_its_own_affair(
     assert [path.name for path in found.place.files] == ["a.arrows"]
 
 
+@pytest.mark.parametrize(
+    "names", [("train.arrows", "train.csv"), ("train.csv", "train.txt"), ("train.arrows", "train.json")]
+)
+def test_no_file_of_a_split_is_left_out_without_a_word(write: Write, tmp_path: Path, names: Sequence[str]) -> None:
+    for name in names:
+        write(name, "arrows\nx -> y\n")
+    kinds = ", ".join(sorted(Path(name).suffix for name in names))
+    with pytest.raises(
+        DataError, match=rf"mixes kinds of file in one split: {kinds}\. Keep one kind, or name its format"
+    ):
+        check_data_source(keys(tmp_path), FORMATS)
+    check_data_source(keys(tmp_path, data_format="arrows"), FORMATS)
+
+
+def test_a_file_of_another_format_beside_the_only_table_is_left_and_told(
+    write: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("data.arrows", "arrows\nx -> y\n")
+    write("data.jsonl", '{"text": "a"}\n')
+    for named, name in ((None, "data.jsonl"), ("arrows", "data.arrows")):
+        found = locate_files(keys(tmp_path) if named is None else keys(tmp_path, data_format=named), FORMATS)
+        assert found is not None
+        assert [path.name for path in found.files["train"]] == [name]
+    assert caplog.text.count("data.jsonl is read, and not data.arrows beside it") == 1
+
+
 def test_rows_of_a_format_are_those_of_the_plain_form(write: Write, tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     rows = [{"text": "one", "label": "1"}, {"text": "two, more", "label": "b"}]
