@@ -14,10 +14,25 @@ CONTEXT = (SYSTEM, HISTORY, TOOLS, FUNCTIONS)
 """Columns that a row of a conversation may have."""
 
 
+def has_form(name: str, value: object) -> bool:
+    """Return whether a value of a column is what `name` stands for here, and not something of the same name."""
+    if name == SYSTEM:
+        return isinstance(value, str)
+    if name == HISTORY:
+        return isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value)
+    if name == FUNCTIONS:
+        try:
+            return value is not None and _schemas(value) is not None
+        except ValueError:
+            return False
+    return True
+
+
 def with_context(turns: list[dict[str, Any]], row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return turns behind those of a row's `system` and `history`."""
+    """Return turns behind those of a row's `system` and `history`; a system turn of their own stands."""
     text = row.get(SYSTEM)
-    begins = [{"role": SYSTEM, "content": text}] if text and text.strip() and not _begins_with(turns, text) else []
+    own = bool(turns) and turns[0].get("role") == SYSTEM
+    begins = [{"role": SYSTEM, "content": text}] if text and text.strip() and not own else []
     earlier = [
         {"role": role, "content": content}
         for pair in row.get(HISTORY) or []
@@ -26,17 +41,8 @@ def with_context(turns: list[dict[str, Any]], row: Mapping[str, Any]) -> list[di
     return [*begins, *earlier, *turns]
 
 
-def _begins_with(turns: list[dict[str, Any]], text: str) -> bool:
-    return bool(turns) and turns[0].get("role") == SYSTEM and turns[0].get("content") == text
-
-
-def context_fault(row: Mapping[str, Any], turns: object) -> str | None:
-    """Return what is wrong with the columns beside a conversation, or None.
-
-    Args:
-        row: of a data set.
-        turns: of its conversation, which may be wrong too.
-    """
+def context_fault(row: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the columns beside a conversation, or None."""
     for name in (TOOLS, FUNCTIONS):
         try:
             _schemas(row.get(name))
@@ -44,20 +50,10 @@ def context_fault(row: Mapping[str, Any], turns: object) -> str | None:
             return f"column {name!r} is {error}"
     if row.get(TOOLS) and row.get(FUNCTIONS):
         return f"columns {TOOLS!r} and {FUNCTIONS!r} both describe tools"
-    return _system_fault(row.get(SYSTEM), turns) or _history_fault(row.get(HISTORY))
-
-
-def _system_fault(text: object, turns: object) -> str | None:
-    if text is None:
-        return None
-    if not isinstance(text, str):
+    text = row.get(SYSTEM)
+    if text is not None and not isinstance(text, str):
         return f"column {SYSTEM!r} is {type(text).__name__} {str(text)[:60]!r}, not text"
-    first = turns[0] if isinstance(turns, list) and turns else None
-    if not text.strip() or not isinstance(first, Mapping) or first.get("role") != SYSTEM:
-        return None
-    return (
-        None if first.get("content") == text else f"the conversation has a system turn, and column {SYSTEM!r} another"
-    )
+    return _history_fault(row.get(HISTORY))
 
 
 def _history_fault(history: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapt_nlp.text_generation.turns import ASSISTANT, LEARNED, ROLES, is_learned
+from adapt_nlp.text_generation.turns import ASSISTANT, ROLES, is_learned
 
 
 def chat_fault(value: object, column: str, *, needs_answer: bool) -> str | None:
@@ -45,7 +45,6 @@ def _turn_fault(turn: Mapping[str, Any]) -> str | None:
         return "has no content"
     if turn.get("weight") not in (None, 0, 1):
         return f"has the weight {turn['weight']!r}; it is 0 (read, not learned) or 1"
-    for key in LEARNED[1:]:
-        if turn.get(key) not in (None, False, True):
-            return f"has {key} {turn[key]!r}; it is true or false (read, not learned)"
+    if turn.get("train") not in (None, False, True):
+        return f"has train {turn['train']!r}; it is true or false (read, not learned)"
     return None

@@ -15,7 +15,7 @@ from adapt_core.hf.tasks.inputs import data_file, file_lines, file_rows, json_ob
 
 from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import Conversation, Turns, marked_prompt, template_fault
-from adapt_nlp.text_generation.context_columns import CONTEXT, HISTORY, context_fault, tools_of, with_context
+from adapt_nlp.text_generation.context_columns import CONTEXT, HISTORY, context_fault, has_form, tools_of, with_context
 from adapt_nlp.text_generation.conversation_faults import chat_fault
 from adapt_nlp.text_generation.marked_text import MarkedText, added_tokens, tokenize_marked
 from adapt_nlp.text_generation.row_formats import CONVERSATIONS, INSTRUCTION, INSTRUCTION_INPUT, MESSAGES, PROMPT
@@ -147,8 +147,8 @@ def _conversation(
         )
     columns = variable_columns(tokenizer)
     taken = (*columns, plan.data.input_column, plan.data.target_column)
-    beside = {column: row.get(column) for column in CONTEXT if column not in taken}
-    if fault := context_fault(beside, turns) or variables_fault(row, columns):
+    beside = {name: row.get(name) for name in CONTEXT if name not in taken and has_form(name, row.get(name))}
+    if fault := context_fault(beside) or variables_fault(row, columns):
         raise InputError(f"{name}: {fault}. Correct the column.")
     variables = read_variables(row, columns, plan.task.params.chat_template_kwargs)
     conversation = Conversation(with_context(turns, beside), tools_of(beside), variables)

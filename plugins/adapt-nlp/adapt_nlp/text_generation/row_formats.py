@@ -11,7 +11,7 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values, format_columns
 
 from adapt_nlp.params import TextGenerationParams
-from adapt_nlp.text_generation.context_columns import FUNCTIONS, HISTORY, TOOLS
+from adapt_nlp.text_generation.context_columns import FUNCTIONS, HISTORY, TOOLS, has_form
 from adapt_nlp.text_generation.template_variables import variable_columns
 from adapt_nlp.text_generation.turns import SYSTEM
 
@@ -153,15 +153,15 @@ class _Conversations:
         """Return the format of a question and its answer."""
         optional = (INSTRUCTION_INPUT,) if columns[0][0] == INSTRUCTION else ()
         variables = self._variables(columns)
-        filled = self._has_filled_nulls([TOOLS, *variables])
-        history = (HISTORY,) if _has_lists(self.dataset, HISTORY) else ()
+        filled = self._has_filled_nulls([TOOLS, FUNCTIONS, *variables])
+        history = (HISTORY,) if has_form(HISTORY, _first(self.dataset, HISTORY)) else ()
         context = [name for name in (*history, *self._context(columns, variables)) if name not in dict(columns)]
         return RowFormat("instructions", columns, (*optional, *context), variables, has_filled_nulls=filled)
 
     def _context(self, columns: tuple[tuple[str, str], ...], variables: Sequence[str]) -> tuple[str, ...]:
         """Return the columns beside a conversation; some templates have a variable of such a name."""
-        texts = (name for name in (SYSTEM,) if isinstance(_first(self.dataset, name), str))
-        names = (*texts, TOOLS, *((FUNCTIONS,) if isinstance(_first(self.dataset, FUNCTIONS), list | str) else ()))
+        meant = (name for name in (SYSTEM, FUNCTIONS) if has_form(name, _first(self.dataset, name)))
+        names = (*meant, TOOLS)
         return tuple(name for name in names if name not in variables and name not in dict(columns))
 
     def _has_filled_nulls(self, columns: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ from adapt_nlp.text_generation.marked_text import MarkedText
 from adapt_nlp.text_generation.row_formats import INSTRUCTION_INPUT, RowFormat
 from adapt_nlp.text_generation.template_variables import read_variables, variables_fault
 from adapt_nlp.text_generation.templates import end_tokens, template_source
-from adapt_nlp.text_generation.turns import ASSISTANT, USER, turns_of
+from adapt_nlp.text_generation.turns import ASSISTANT, SYSTEM, USER, turns_of
 from adapt_nlp.text_generation.unread_keys import UnreadKeys
 
 if TYPE_CHECKING:
@@ -85,15 +85,14 @@ class RowTexts:
     def _fault(self, row: Mapping[str, Any]) -> str | None:
         names = self._format.names
         if self._format.is_chat:
-            turns = self._turns(row, names[0]) if self._format.kind == "messages" else []
-            if fault := context_fault(self._beside(row), turns) or variables_fault(row, self._format.variables):
+            if fault := context_fault(self._beside(row)) or variables_fault(row, self._format.variables):
                 return fault
         if self._format.kind == "messages":
             for name in names:
                 is_learned = name == names[-1] and not self._trains_all
                 if fault := chat_fault(self._turns(row, name), name, needs_answer=is_learned):
                     return fault if len(names) == 1 or fault.startswith("column") else f"column {name!r}: {fault}"
-            return template_fault(self._tokenizer, self.conversation(row))
+            return self._template_fault(row)
         plain = names
         if self._plan.data.format_string:
             if format_row(row, self._plan.data) is None:
@@ -107,7 +106,13 @@ class RowTexts:
         extra = row.get(INSTRUCTION_INPUT)
         if extra is not None and not isinstance(extra, str):
             return f"column {INSTRUCTION_INPUT!r} is {type(extra).__name__} {extra!r}, not text"
-        return template_fault(self._tokenizer, self.conversation(row))
+        return self._template_fault(row)
+
+    def _template_fault(self, row: Mapping[str, Any]) -> str | None:
+        fault = template_fault(self._tokenizer, self.conversation(row))
+        if fault is None or not row.get(SYSTEM) or SYSTEM not in self._format.optional:
+            return fault
+        return f"{fault} (its first turn is the column {SYSTEM!r}: rename or drop it if it is no instruction)"
 
     def conversation(self, row: Mapping[str, Any]) -> Conversation:
         """Return a row of "messages" or "instructions" as a conversation."""

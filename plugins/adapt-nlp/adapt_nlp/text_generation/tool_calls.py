@@ -33,11 +33,16 @@ def for_template(turn: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) ->
         turn: with the keys that the template is to see.
         tokenizer: with a chat template.
     """
+    template = template_source(tokenizer)
+    if CALLS[0] not in template and CALLS[1] in template:
+        return {key: value for key, value in turn.items() if key != FROM}
     given = {key: value for key, value in turn.items() if key not in (*CALLS, FROM)}
     calls = turn.get("tool_calls")
+    if isinstance(calls, str):
+        calls = _json_list(calls)
     if not isinstance(calls, list):
         calls = [turn["function_call"]] if isinstance(turn.get("function_call"), Mapping) else []
-    if turn.get(FROM) == CALL_SENDER and CALLS[0] in template_source(tokenizer):
+    if turn.get(FROM) == CALL_SENDER and CALLS[0] in template:
         calls = list(_calls_in(turn.get("content"))) or calls
         given["content"] = None if calls else given.get("content")
     return {**given, CALLS[0]: [_call(call, tokenizer) for call in calls]} if calls else given
@@ -46,10 +51,20 @@ def for_template(turn: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) ->
 def called(turn: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of the functions that a turn calls."""
     calls = turn.get("tool_calls") or [turn.get("function_call")]
+    calls = _json_list(calls) if isinstance(calls, str) else calls
     for call in calls if isinstance(calls, list) else []:
         if isinstance(call, Mapping):
             function = call.get("function", call)
             yield str(function.get("name") if isinstance(function, Mapping) else function)
+
+
+def _json_list(text: str) -> object:
+    """Return the list that a text is; None where it is none, so that it is reported as left out."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _calls_in(text: object) -> Iterator[dict[str, Any]]:

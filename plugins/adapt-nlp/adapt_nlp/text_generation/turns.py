@@ -61,9 +61,10 @@ def _joined(content: object) -> object:
 
 
 def is_learned(turn: Mapping[str, Any]) -> bool:
-    """Return whether a turn is an answer to learn: the assistant's, unless `weight`, `train` or `loss` says no."""
-    return (
-        turn["role"] == ASSISTANT
-        and turn.get("weight") != 0
-        and all(turn.get(key) in (None, True) for key in LEARNED[1:])
-    )
+    """Return whether a turn is an answer to learn: the assistant's, unless `weight`, `train` or `loss` says no.
+
+    A `loss` that is a number is a figure of somebody's, and says nothing.
+    """
+    if turn["role"] != ASSISTANT or turn.get("weight") == 0 or turn.get("loss") is False:
+        return False
+    return turn.get("train") in (None, True)

@@ -62,6 +62,37 @@ def test_arguments_are_what_the_template_takes(reader: Callable[[str], Read], te
         assert found == learned
 
 
+def test_calls_may_be_json_text(reader: Callable[[str], Read]) -> None:
+    calls = with_arguments({"place": "Paris"})["tool_calls"]
+    turns = [ASKED, {**calling(tool_calls=json.dumps(calls)), "content": "So:"}]
+    ((_, found),) = reader(TOOLS)([{"messages": turns}])
+    assert found == 'So:CALL {"name": "weather", "arguments": {"place": "Paris"}}<|im_end|>'
+
+
+def test_a_template_of_function_calls_gets_them(reader: Callable[[str], Read]) -> None:
+    earlier = TOOLS.replace(
+        "{% for call in m['tool_calls'] or [] %}{{ 'CALL ' + call['function'] | tojson }}{% endfor %}",
+        "{% if m['function_call'] %}{{ 'CALL ' + m['function_call'] | tojson }}{% endif %}",
+    )
+    ((_, found),) = reader(earlier)([{"messages": [ASKED, calling(function_call=CALL)]}])
+    assert found == 'CALL {"name": "weather", "arguments": {"place": "Paris"}}<|im_end|>'
+
+
+def test_functions_of_instructions_have_no_keys_of_each_other(reader: Callable[[str], Read]) -> None:
+    rows = [
+        {"instruction": "cat?", "output": "good", key: [{"name": name, "parameters": {name: {"type": "string"}}}]}
+        for key in ("functions",)
+        for name in ("a", "b")
+    ]
+    first = reader(TOOLS)(rows)[0][0]
+    assert '"parameters": {"a": {"type": "string"}}' in first
+
+
+def test_a_loss_that_is_a_figure_says_nothing(reader: Callable[[str], Read]) -> None:
+    ((_, found),) = reader(CHATML)([{"messages": [ASKED, {**DRY, "loss": 0.53}]}])
+    assert found == "It is dry.<|im_end|>"
+
+
 def test_arguments_that_are_no_json_stay_as_they_are(reader: Callable[[str], Read]) -> None:
     ((_, found),) = reader(TOOLS)([{"messages": [ASKED, with_arguments("Paris")]}])
     assert found == 'CALL {"name": "weather", "arguments": "Paris"}<|im_end|>'
@@ -122,24 +153,22 @@ def test_alpaca_has_a_system_text_and_a_history(
     assert found[1] == read([{"instruction": "cat?", "output": "good"}])[0]
 
 
-@pytest.mark.parametrize(
-    ("columns", "fault"),
-    [
-        ({"history": [["dog?"]]}, r"column 'history', entry 1: \"\['dog\?'\]\" is not a question and its answer"),
-        ({"history": [["dog?", " "]]}, "column 'history', entry 1: .* is not a question and its answer"),
-    ],
-)
-def test_a_bad_history_is_told(reader: Callable[[str], Read], columns: dict[str, Any], fault: str) -> None:
-    with pytest.raises(InputError, match=f"train row 1: {fault}"):
-        reader(CHATML)([{"instruction": "cat?", "output": "good", **columns}])
+def test_a_history_without_an_answer_is_told(reader: Callable[[str], Read]) -> None:
+    row = {"instruction": "cat?", "output": "good", "history": [["dog?", " "]]}
+    with pytest.raises(InputError, match=r"row 1: column 'history', entry 1: .* is not a question and its answer"):
+        reader(CHATML)([row])
 
 
-def test_two_system_texts_are_refused_where_they_differ(reader: Callable[[str], Read]) -> None:
+def test_a_system_turn_of_a_conversation_s_own_stands(reader: Callable[[str], Read]) -> None:
     turns = [{"role": "system", "content": "Be brief."}, ASKED, DRY]
     read = reader(CHATML)
-    assert read([{"messages": turns, "system": "Be brief."}]) == read([{"messages": turns}])
-    with pytest.raises(InputError, match="row 1: the conversation has a system turn, and column 'system' another"):
-        read([{"messages": turns, "system": "Be long."}])
+    assert read([{"messages": turns, "system": "gpt4"}]) == read([{"messages": turns}])
+
+
+def test_a_template_without_a_system_turn_names_the_column(reader: Callable[[str], Read]) -> None:
+    rejecting = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHATML
+    with pytest.raises(InputError, match=r"no system \(its first turn is the column 'system': rename or drop it"):
+        reader(rejecting)([{"messages": [ASKED, DRY], "system": "linux"}])
 
 
 def test_a_column_that_is_no_context_is_not_read(
@@ -147,9 +176,18 @@ def test_a_column_that_is_no_context_is_not_read(
 ) -> None:
     row = {"instruction": "cat?", "output": "good"}
     read = reader(CHATML)
-    with caplog.at_level(logging.INFO):
-        assert read([{**row, "history": "asked twice", "system": 7, "id": 3}]) == read([row])
-    assert "train split: columns that are not read, of 1 rows: 'history', 'system', 'id'" in caplog.text
+    others: list[dict[str, Any]] = [
+        {"history": "asked twice", "system": 7, "functions": "add, sub", "id": 3},
+        {"history": ["q1", "q2"], "system": 7, "functions": ["add"], "id": 3},
+        {"history": [{"role": "user", "content": "q1"}], "system": 7, "functions": {"a": 1}, "id": 3},
+    ]
+    for other in others:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            assert read([{**row, **other}]) == read([row])
+        assert (
+            "train split: columns that are not read, of 1 rows: 'history', 'system', 'functions', 'id'" in caplog.text
+        )
 
 
 @pytest.mark.parametrize("key", ["weight", "train", "loss"])
