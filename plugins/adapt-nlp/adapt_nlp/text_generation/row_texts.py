@@ -84,9 +84,9 @@ class RowTexts:
 
     def _fault(self, row: Mapping[str, Any]) -> str | None:
         names = self._format.names
-        if self._format.is_chat:
-            if fault := context_fault(self._beside(row)) or variables_fault(row, self._format.variables):
-                return fault
+        fault = context_fault(self._beside(row)) or variables_fault(row, self._format.variables)
+        if self._format.is_chat and fault:
+            return fault
         if self._format.kind == "messages":
             for name in names:
                 is_learned = name == names[-1] and not self._trains_all

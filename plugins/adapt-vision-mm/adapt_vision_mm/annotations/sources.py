@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from adapt_core.contracts.format import Place
+from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.annotations.coco_images import (
@@ -77,6 +78,7 @@ class SplitSource:
         searched: where the annotation file was searched for.
         file: the annotation file, or None where none was found.
         given: whether the config names the annotation file.
+        like: the format and place of the training split, for the other splits.
     """
 
     split: SplitName
@@ -86,6 +88,7 @@ class SplitSource:
     searched: tuple[Path, ...]
     file: Path | None
     given: bool = True
+    like: Recognised | None = None
 
     @classmethod
     def of(cls, place: Place) -> SplitSource:

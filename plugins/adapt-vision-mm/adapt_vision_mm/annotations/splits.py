@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.contracts.recognition import Recognised, recognise
 from adapt_core.errors import DataError
 from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.splits import DEFAULT_SHARE, say_test_left_out
@@ -56,7 +57,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
-        source = find_source(plan, split) or _named_by_format(plan, split, found.get("train"))
+        source = _source(plan, split, found["train"].recognised if found else None)
         if source is None:
             images = find_test_folder(plan, found.values())
             if images is not None:
@@ -95,13 +96,18 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     return found
 
 
-def _named_by_format(plan: Plan[MmParams], split: SplitName, train: AnnotatedSplit | None) -> SplitSource | None:
-    """Return the source of a split that the data set names, as its training split shows; None where it names none."""
-    reader = train.recognised.format if train is not None and train.recognised is not None else None
-    root = dataset_root(plan)
-    if not isinstance(reader, AnnotationFormat) or not reader.names_split(root, split):
+def _source(plan: Plan[MmParams], split: SplitName, train: Recognised | None) -> SplitSource | None:
+    """Return the source of a split: what the config names, a standard name, or what its data set names."""
+    source = find_source(plan, split)
+    if source is not None:
+        return attrs.evolve(source, like=train)
+    reader = None if train is None else train.format
+    if train is None or not isinstance(reader, AnnotationFormat) or not reader.names_split(train.place, split):
         return None
-    return SplitSource(split=split, root=root, image_folder=None, name="", searched=(), file=None, given=False)
+    root = dataset_root(plan)
+    return SplitSource(
+        split=split, root=root, image_folder=None, name="", searched=(), file=None, given=False, like=train
+    )
 
 
 def find_unannotated_test(plan: Plan[MmParams], read: SplitReader) -> Mapping[int, Path] | None:
@@ -111,7 +117,9 @@ def find_unannotated_test(plan: Plan[MmParams], read: SplitReader) -> Mapping[in
         plan: of the run.
         read: reads one split.
     """
-    source = find_source(plan, "test")
+    train = find_source(plan, "train")
+    like = None if train is None else recognise(train.place, plan.formats, plan.data.data_format)
+    source = _source(plan, "test", like)
     if source is None:
         return None
     try:

@@ -154,6 +154,32 @@ def test_keys_of_the_config_stand_over_data_yaml(read: Read, tmp_path: Path) -> 
     assert read(DATA_FORMAT="yolo")["train"].images[0].path.parent.name == "val"
 
 
+def test_a_list_that_a_key_names_is_the_split(read: Read, tmp_path: Path) -> None:
+    write_split(tmp_path / "images", tmp_path / "labels")
+    lists = {"some.txt": "images/b.jpg\nimages/c.jpg\n", "rest.txt": "./images/a.jpg\n"}
+    write(tmp_path, {"classes.txt": "cat\ndog\n", **lists})
+    found = read(train_ann_file="some.txt", val_ann_file="rest.txt")
+    assert [list(boxes(found[split])) for split in ("train", "val")] == [["b", "c"], ["a"]]
+
+
+def test_a_data_yaml_that_the_training_key_names_is_that_of_every_split(read: Read, tmp_path: Path) -> None:
+    by_split(tmp_path)
+    write(tmp_path, {"data.yaml": "train: images/train\nval: images/val\n" + NAMES})
+    write(tmp_path, {"small.yaml": "train: images/train\nval: images/test\nnames: [a, b]\n"})
+    found = read(train_ann_file="small.yaml")
+    assert [found[split].images[0].path.parent.name for split in ("train", "val")] == ["train", "test"]
+    assert found["train"].names == ("a", "b")
+    elsewhere = tmp_path.parent / f"{tmp_path.name}.yaml"
+    elsewhere.write_text(f"path: {tmp_path}\ntrain: images/test\nval: images/val\n" + NAMES)
+    assert read(train_ann_file=str(elsewhere))["train"].images[0].path.parent.name == "test"
+
+
+def test_labelimg_has_all_in_one_folder(read: Read, tmp_path: Path) -> None:
+    write_split(tmp_path, tmp_path)
+    write(tmp_path, {"classes.txt": "cat\ndog\n"})
+    assert boxes(read(DO_EVAL=False)["train"]) == AS_COCO
+
+
 def test_polygons_are_masks_and_their_bounds_are_boxes(read: Read, tmp_path: Path) -> None:
     texts = {"a": "1 0.25 0.25 0.75 0.25 0.75 0.75\n", "b": "0 0 0 0.5 0 0.5 0.5 0 0.5\n"}
     write_split(tmp_path / "images" / "train", tmp_path / "labels" / "train", texts)
@@ -224,9 +250,13 @@ def test_a_bad_line_is_told_by_its_file_and_number(read: Read, tmp_path: Path, l
         ("train: images\nnames: [cat, cat]\n", "names has 'cat' twice"),
         ("train: images\nnames: {one: cat}\n", "'one': 'cat' is no class number with its name"),
         ("train: 3\nnames: [cat]\n", "train: 3 is not a path"),
-        ("train: gone\nnames: [cat]\n", r"data\.yaml names no images of the train split that exist"),
+        ("train: gone\nnames: [cat]\n", r"data\.yaml: train: gone does not exist"),
+        ("train: [images, gone]\nnames: [cat]\n", r"data\.yaml: train: gone does not exist"),
+        ("train: images\nval: gone\nnames: [cat, dog]\n", r"data\.yaml: val: gone does not exist"),
+        ("- train\n- names\nnames: [cat]\ntrain: images\n", r"cannot be read as YOLO's data\.yaml"),
         ("train: images\nnames: [cat]\nkpt_shape: [3, 4]\n", r"kpt_shape is \[3, 4\]"),
         ("train: images\nnames: [cat]\nkpt_shape: [2, 3]\nflip_idx: [0, 0]\n", r"flip_idx is \[0, 0\]"),
+        ("train: images\nnames: [cat]\nkpt_shape: [2, 3]\nflip_idx: ['1', '0']\n", r"flip_idx is \['1', '0'\]"),
         ("train: images\nnames: [cat]\nkpt_shape: [2, 3]\nkpt_names: {0: [a]}\n", "kpt_names does not have 2"),
         ("train: images\nnames: !!python/object:os.system [cat]\n", "is not plain data"),
     ],
@@ -277,6 +307,43 @@ def test_a_test_split_without_labels_is_left_out(read: Read, tmp_path: Path, cap
     write(tmp_path, {"data.yaml": "train: images/train\nval: images/val\ntest: images/test\n" + NAMES})
     assert list(read()) == ["train", "val"]
     assert "the test split has no annotations in" in caplog.text
+
+
+def test_a_test_split_that_is_named_and_missing_is_none(read: Read, tmp_path: Path) -> None:
+    by_split(tmp_path)
+    write(tmp_path, {"data.yaml": "train: images/train\nval: images/val\ntest: ../gone/images\n" + NAMES})
+    assert list(read()) == ["train", "val"]
+
+
+def test_unlabelled_images_of_a_named_test_split_are_listed_for_prediction(
+    read: Read, tmp_path: Path, plan: Callable[..., Any]
+) -> None:
+    by_split(tmp_path)
+    write_split(tmp_path / "holdout" / "images", tmp_path / "holdout", {"d": "", "e": ""})
+    write(tmp_path, {"data.yaml": "train: images/train\nval: images/val\ntest: holdout/images\n" + NAMES})
+    images = DetectionData(plan()).list_unannotated_test()
+    assert {number: path.name for number, path in (images or {}).items()} == {1: "d.jpg", 2: "e.jpg"}
+
+
+def test_voc_with_labels_beside_is_voc(read: Read, tmp_path: Path) -> None:
+    write_split(tmp_path / "JPEGImages", tmp_path / "labels")
+    corners = "<xmin>2</xmin><ymin>3</ymin><xmax>12</xmax><ymax>15</ymax>"
+    files = {
+        f"Annotations/{n}.xml": f"<annotation><object><name>cell</name><bndbox>{corners}</bndbox></object></annotation>"
+        for n in "abc"
+    }
+    write(tmp_path, {**files, "data.yaml": "train: JPEGImages\n" + NAMES})
+    assert read(DO_EVAL=False)["train"].names == ("cell",)
+
+
+def test_a_coco_set_with_labels_beside_holds_its_validation_split_out(read: Read, tmp_path: Path) -> None:
+    by_split(tmp_path)
+    images = [{"id": n, "file_name": f"{name}.jpg"} for n, name in enumerate(BOXES)]
+    annotations = [{"id": n, "image_id": n, "category_id": 3, "bbox": [1, 2, 10, 12]} for n in range(3)]
+    data = {"images": images, "categories": [{"id": 3, "name": "cell"}], "annotations": annotations}
+    write(tmp_path, {"train.json": json.dumps(data), "data.yaml": ULTRALYTICS + NAMES})
+    found = read(TRAIN_DIR="images/train")
+    assert [split.recognised and split.recognised.choice.name for split in found.values()] == ["coco", "coco"]
 
 
 def test_other_texts_are_no_yolo_labels(read: Read, tmp_path: Path) -> None:

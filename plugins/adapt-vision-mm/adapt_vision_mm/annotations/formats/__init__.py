@@ -21,7 +21,7 @@ from __future__ import annotations
 import attrs
 
 from adapt_core.config.formats import format_choices
-from adapt_core.contracts.recognition import recognise
+from adapt_core.contracts.recognition import Recognised, recognise
 from adapt_core.errors import InputError
 from adapt_core.plugin.registry import Registry
 
@@ -46,7 +46,7 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         DataError: the annotations cannot be used.
     """
     formats = options.formats or format_choices(Registry.discover(), (SHAPES[kind],))
-    found = recognise(source.place, formats, options.named)
+    found = _as_training(source) or recognise(source.place, formats, options.named)
     if found is not None and not isinstance(found.format, AnnotationFormat):
         return attrs.evolve(read_images(found, options), recognised=found)
     if found is not None:
@@ -62,3 +62,12 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
         f"{source.split}_ann_file: {source.file} is not an annotation file with {kind} ({known})."
         " Convert it into one of these."
     )
+
+
+def _as_training(source: SplitSource) -> Recognised | None:
+    """Return the format of the training split where its data set says where this split is, and no key does."""
+    like = source.like
+    if like is None or source.file is not None or not isinstance(like.format, AnnotationFormat):
+        return None
+    is_named = like.format.names_split(like.place, source.split) or source.image_folder is not None
+    return attrs.evolve(like, place=source.place) if is_named and like.format.reads_folders else None

@@ -64,7 +64,12 @@ class AnnotationFormat(Format):
     """Base of a format that reads a whole split at once, with its classes, and checks it. Registered as any format.
 
     A format that only yields rows, as the contract asks, is read by `row_images`.
+
+    Attributes:
+        reads_folders: whether a split may be a folder of images alone, whose annotations the format finds.
     """
+
+    reads_folders = False
 
     @abstractmethod
     def list_unannotated(self, source: SplitSource) -> Mapping[int, Path] | None:
@@ -84,11 +89,11 @@ class AnnotationFormat(Format):
             DataError: the annotations cannot be used, with the file, the row and the reason.
         """
 
-    def names_split(self, root: Path, split: str) -> bool:
+    def names_split(self, train: Place, split: str) -> bool:
         """Return whether the data set itself says where a split is that no key of the config names.
 
         Args:
-            root: CUSTOM_DATASET_PATH.
+            train: the training split, which this format recognised.
             split: "train", "val" or "test".
         """
         return False

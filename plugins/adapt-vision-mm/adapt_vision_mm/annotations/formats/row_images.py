@@ -45,10 +45,10 @@ def read_images(found: Recognised, options: ReadOptions) -> AnnotatedSplit:
     dropped = bad.counts()
     objects = [(number, row, one) for number, row in enumerate(rows, start=1) for one in _objects(row)]
     names = options.classes or sorted({str(one.get("category")) for _, _, one in objects})
-    points: dict[str, list[str]] = {}
+    found_points: dict[str, set[str]] = {}
     for _, _, one in objects:
-        known = points.setdefault(str(one.get("category")), [])
-        known += [name for name in one.get("keypoints", {}) if name not in known]
+        found_points.setdefault(str(one.get("category")), set()).update(one.get("keypoints", {}))
+    points = {name: sorted(known) for name, known in found_points.items()}  # in the same order in every split
     if not rows or not names:
         raise DataError(f"{source}: no image has an object. Add them, or name another file.")
     data = {
@@ -68,7 +68,10 @@ def _objects(row: Row) -> list[Mapping[str, Any]]:
     if not isinstance(objects, list) or not all(isinstance(one, Mapping) for one in objects):
         raise DataError(f"{row}: objects must be a list of mappings with category and bbox. Correct the row.")
     for one in objects:
-        if not isinstance(one.get("keypoints", {}), Mapping):
+        given = one.get("keypoints", {})
+        if not isinstance(given, Mapping) or not all(
+            isinstance(v, list | tuple) and len(v) == 3 for v in given.values()
+        ):
             raise DataError(f"{row}: keypoints must map each name to [x, y, visibility]. Correct the row.")
     return objects
 

@@ -20,6 +20,7 @@ from adapt_vision_mm.annotations.formats.yolo_layout import (
     find_data_yaml,
     find_label,
     label_file,
+    lists_labelled,
     read_layout,
     read_lines,
 )
@@ -29,30 +30,38 @@ from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
 log = logging.getLogger(__name__)
 
 _OWN = (".yaml", ".yml", ".txt")
+_VOC = ("Annotations", "JPEGImages")
 
 
 class Yolo(AnnotationFormat):
     """The format of Ultralytics' data sets: boxes, polygons and keypoints."""
 
+    reads_folders = True
+
     def recognise(self, place: Place) -> str | None:
-        """Return a file of labels, or of the training split `data.yaml`, where no other file was found or asked for."""
-        asked = place.named is not None and not place.named.endswith(_OWN)
-        if asked or any(path.suffix.casefold() not in _OWN for path in place.files):
+        """Return what shows the training split, or a file that a key names for another; see `_as_training`."""
+        named = place.named if place.named is not None and place.named.endswith(_OWN) else None
+        if (place.named is not None and named is None) or (place.split != "train" and named is None):
             return None
-        labels, file = find_label(place.root), find_data_yaml(place.root, place.named)
-        if labels is None and not (file is not None and self._is_meant(place)):
+        if all((place.root / name).is_dir() for name in _VOC):  # VOC's tools write such labels beside its own files
             return None
-        if file is not None:
-            return f"{file.relative_to(place.root)} names classes and images"
-        return f"{labels.relative_to(place.root)} has labels of YOLO" if labels is not None else None
+        own = next(iter(place.files), None)
+        if own is not None and own.suffix.casefold() not in _OWN:
+            return None
+        if own is not None and own.suffix.casefold() == ".txt":
+            return f"{own.name} lists images with labels of YOLO" if lists_labelled(own, place.root) else None
+        labels, file = find_label(place.root), find_data_yaml(place)
+        if file is not None and (labels is not None or self._is_meant(place)):
+            return f"{file.name} names classes and images"
+        return None if labels is None else f"{labels.relative_to(place.root)} has labels of YOLO"
 
     def _is_meant(self, place: Place) -> bool:
         """Return whether `data.yaml` without labels is: who mistyped the name of a COCO file is told of that name."""
-        return place.split == "train" and not any(any(place.root.glob(each)) for each in ("*.json", "*/*.json"))
+        return place.named is not None or not any(any(place.root.glob(each)) for each in ("*.json", "*/*.json"))
 
-    def names_split(self, root: Path, split: str) -> bool:
+    def names_split(self, train: Place, split: str) -> bool:
         """Return whether the data set has images of a split."""
-        return read_layout(root, None).images(split, None) is not None
+        return read_layout(train).images(split, None) is not None
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a split of which none has a label file with a line."""
@@ -68,10 +77,11 @@ class Yolo(AnnotationFormat):
         images = layout.images(source.split, source.image_folder)
         if images is None:
             raise SplitNotFoundError(
-                f"CUSTOM_DATASET_PATH: {layout.file} names no images of the {source.split} split that exist. Correct "
-                f"{source.split}: in it, or set {source.split.upper()}_DIR to their folder."
+                f"CUSTOM_DATASET_PATH: no images of the {source.split} split are named by {layout.file} or lie where "
+                f"YOLO has them. Set {source.split.upper()}_DIR to their folder."
             )
-        if source.split != "train" and images == layout.images("train", None):
+        trained = source.like.place.folder if source.like is not None else None
+        if source.split != "train" and images == layout.images("train", trained):
             log.warning(
                 "%s: the %s split is the training split: its metrics show no generalization.", layout.file, source.split
             )
@@ -79,7 +89,10 @@ class Yolo(AnnotationFormat):
 
 
 def _layout(source: SplitSource) -> Layout:
-    return read_layout(source.root, source.name if source.given else None)
+    place = source.place
+    if place.named is None and source.like is not None:
+        return read_layout(attrs.evolve(source.like.place, split=place.split))
+    return read_layout(place)
 
 
 def _read(images: list[Path], layout: Layout, options: ReadOptions) -> AnnotatedSplit:

@@ -17,9 +17,11 @@ from typing import Any
 import attrs
 
 from adapt_core.config.reader import plain, read_file
-from adapt_core.errors import DataError
+from adapt_core.contracts.format import Place
+from adapt_core.errors import ConfigError, DataError
 
 from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS
+from adapt_vision_mm.annotations.image_files import find_image
 from adapt_vision_mm.images.folders import find_images
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ NAME_FILES = ("classes.txt", "obj.names", "data/obj.names", "labels.txt")
 _BESIDE = "obj_train_data"
 """CVAT's folder of images with their labels beside them."""
 
+_YAML = (".yaml", ".yml")
+_KEY_OF = {"train": "train", "validation": "val", "test": "test"}
+"""The splits as formats name them -> as `data.yaml` does."""
 _KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _LINE = re.compile(r"\d+(\s+-?\d*\.?\d+([eE]-?\d+)?){4,}\s*")
 _LOOKED_AT = 20
@@ -62,6 +67,7 @@ class Layout:
         names: class number -> name.
         places: split -> folders and lists of images as they are written.
         keypoints: of poses; None where there are none.
+        listed: a split and the list of its images that a key names.
     """
 
     root: Path
@@ -70,6 +76,7 @@ class Layout:
     names: Mapping[int, str]
     places: Mapping[str, Sequence[str]]
     keypoints: Keypoints | None = None
+    listed: tuple[str, Path] | None = None
 
     def images(self, split: str, folder: Path | None) -> list[Path] | None:
         """Return the images of a split in their order, some of which may not exist; None where it has no place.
@@ -80,44 +87,52 @@ class Layout:
         """
         if folder is not None:
             return find_images(folder).images
-        if self.places:
-            written = self.places.get(split)
-            found = [self._resolved(place) for place in written or ()]
-            if not any(place.exists() for place in found):
-                return None
+        if self.listed is not None and self.listed[0] == split:
+            found = [self.listed[1]]
+        elif self.places:
+            written = [(place, self._resolved(place)) for place in self.places.get(split, ())]
+            missing = next((place for place, found in written if found is None), None)
+            if missing is not None and split != "test":
+                raise DataError(f"{self.file}: {split}: {missing} does not exist. Correct the path, or leave it out.")
+            # Roboflow names a test split where there is none.
+            found = [found for _, found in written if found is not None]
         else:
             found = list(islice(self._usual_places(split), 1))
         images = [image for place in found for image in self._listed(place)]
         return images or None
 
-    def _resolved(self, written: str) -> Path:
-        """Return the place that a path in `data.yaml` means; Roboflow's lead one folder too far up."""
+    def _resolved(self, written: str) -> Path | None:
+        """Return the place that a path in `data.yaml` means, or None; Roboflow's lead one folder too far up."""
         bare = written.replace("\\", "/").removeprefix("./")
         here = self.file.parent if self.file is not None else self.root
         candidates = [self.base / bare, here / bare, here / re.sub(r"^(\.\./)+", "", bare)]
-        found = next((place for place in candidates if place.exists()), candidates[0])
-        if found.exists() and not found.resolve().is_relative_to(self.root.resolve()):
+        found = next((place for place in candidates if place.exists()), None)
+        if found is None:
+            return None
+        if not found.resolve().is_relative_to(self.root.resolve()):
             log.warning("%s names %s, which is outside of CUSTOM_DATASET_PATH", self.file, found)
         return found
 
     def _usual_places(self, split: str) -> Iterator[Path]:
         for name in (*SPLIT_FOLDERS[split], *_KEYS[split]):
-            places = (self.root / "images" / name, self.root / name / "images", self.root / f"{name}.txt")
+            places = (
+                self.root / "images" / name,
+                self.root / name / "images",
+                self.root / f"{name}.txt",
+                self.root / name,
+            )
             yield from (place for place in places if place.exists())
         if split == "train":
             yield from (place for name in ("images", _BESIDE) if (place := self.root / name).is_dir())
+            yield self.root  # labelImg has images, labels and classes.txt in one folder
 
     def _listed(self, place: Path) -> Iterator[Path]:
-        if place.is_dir():
+        if place == self.root:
+            yield from (image for image in find_images(place).images if image.parent == place)
+        elif place.is_dir():
             yield from find_images(place).images
         elif place.is_file():
-            for line in read_lines(place):
-                yield self._image_of(line, place)
-
-    def _image_of(self, line: str, file: Path) -> Path:
-        bare = Path(line.replace("\\", "/").removeprefix("./"))
-        candidates = [file.parent / bare, self.root / bare, self.root.joinpath(*bare.parts[1:])]
-        return next((path for path in candidates if path.is_file()), candidates[0])
+            yield from (image_of(line, place, self.root) for line in read_lines(place))
 
 
 def read_lines(file: Path) -> dict[str, list[int]]:
@@ -137,6 +152,19 @@ def read_lines(file: Path) -> dict[str, list[int]]:
     return found
 
 
+def image_of(line: str, file: Path, root: Path) -> Path:
+    """Return the image of a line of a list: relative to the list, or to the data set, also with a folder before."""
+    bare = Path(line.replace("\\", "/").removeprefix("./"))
+    candidates = [file.parent / bare, root / bare, root.joinpath(*bare.parts[1:])]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def lists_labelled(file: Path, root: Path) -> bool:
+    """Return whether the first lines of a list are images, one of which has a file of labels."""
+    images = [image_of(line, file, root) for line in islice(_beginning(file).splitlines(), _LOOKED_AT) if line.strip()]
+    return bool(images) and images[0].is_file() and any(label_file(image).is_file() for image in images)
+
+
 def label_file(image: Path) -> Path:
     """Return the label file of an image: in `labels/` where the image is in `images/`, else beside it."""
     parts = list(image.parts)
@@ -154,17 +182,19 @@ def is_data_yaml(path: Path) -> bool:
     return all(re.search(rf"^{key}\s*:", text, re.MULTILINE) for key in ("names", "(train|val|nc|path)"))
 
 
-def find_data_yaml(root: Path, named: str | None) -> Path | None:
-    """Return the `data.yaml` of a folder: the file that a key names, or the first that looks like one."""
-    if named is not None and named.endswith((".yaml", ".yml")):
-        return root / named
-    return next((path for path in islice(sorted(root.glob("*.y*ml")), _LOOKED_AT) if is_data_yaml(path)), None)
+def find_data_yaml(place: Place) -> Path | None:
+    """Return the `data.yaml` of a data set: the file that a key names, or the first in it that looks like one."""
+    if place.named is not None and place.named.endswith(_YAML):
+        return next((path for path in place.files if path.suffix.casefold() in _YAML), place.root / place.named)
+    return next((path for path in islice(sorted(place.root.glob("*.y*ml")), _LOOKED_AT) if is_data_yaml(path)), None)
 
 
 def find_label(root: Path) -> Path | None:
-    """Return a file of labels in a folder, or None."""
+    """Return a file of labels in a folder, or None: in `labels/`, or beside its image."""
     for pattern in ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "*.txt", "*/*.txt"):
         for path in islice(sorted(root.glob(pattern)), _LOOKED_AT):
+            if "labels" not in pattern and find_image(path.parent, path.stem) is None:
+                continue
             lines = [line for line in _beginning(path).splitlines()[:3] if line.strip()]
             if lines and all(map(_LINE.fullmatch, lines)):
                 return path
@@ -178,14 +208,15 @@ def _beginning(path: Path) -> str:
         return file.read(4096).decode("utf-8", "replace")
 
 
-def read_layout(root: Path, named: str | None) -> Layout:
-    """Return the layout of a data set.
+def read_layout(place: Place) -> Layout:
+    """Return the layout of the data set of a split.
 
     Raises:
-        ConfigError: `data.yaml` is not YAML.
-        DataError: it says something that has no meaning there, or there are no class names.
+        DataError: `data.yaml` cannot be read or says something that has no meaning there, or there are no class names.
     """
-    file = find_data_yaml(root, named)
+    root, file = place.root, find_data_yaml(place)
+    own = next((path for path in place.files if path.suffix.casefold() == ".txt" and place.named is not None), None)
+    listed = None if own is None else (_KEY_OF[place.split], own)
     if file is None:
         names = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
         if names is None:
@@ -193,8 +224,15 @@ def read_layout(root: Path, named: str | None) -> Layout:
                 f"{root}: YOLO's labels have numbers for classes, and no file names them. Write data.yaml with names: "
                 f"[...], or {NAME_FILES[0]} with a name on each line."
             )
-        return Layout(root=root, file=names, base=root, names=_names(_listed_names(names), names), places={})
-    found = {entry.key: plain(entry.value) for entry in read_file(file)}
+        named = _names(_listed_names(names), names)
+        return Layout(root=root, file=names, base=root, names=named, places={}, listed=listed)
+    if not file.is_file():
+        raise DataError(f"{file} does not exist. Correct the key that names it, or leave it out.")
+    try:
+        entries = read_file(file)
+    except ConfigError as error:
+        raise DataError(f"{file} cannot be read as YOLO's data.yaml. {error}") from None
+    found = {entry.key: plain(entry.value) for entry in entries}
     places = {split: _places(found, keys, file) for split, keys in _KEYS.items()}
     given = Path(str(found.get("path") or ".")).expanduser()
     base = file.parent / given
@@ -205,6 +243,7 @@ def read_layout(root: Path, named: str | None) -> Layout:
         names=_names(found.get("names"), file),
         places={split: written for split, written in places.items() if written},
         keypoints=_keypoints(found, file),
+        listed=listed,
     )
 
 
@@ -249,7 +288,7 @@ def _keypoints(found: Mapping[str, Any], file: Path) -> Keypoints | None:
     if first is not None and (not isinstance(first, list) or len(set(map(str, first))) != count):
         raise DataError(f"{file}: kpt_names does not have {count} different names. Correct it, or leave it out.")
     flips = found.get("flip_idx") or list(range(count))
-    if not isinstance(flips, list) or sorted(map(str, flips)) != sorted(map(str, range(count))):
+    if not isinstance(flips, list) or any(type(one) is not int for one in flips) or sorted(flips) != [*range(count)]:
         raise DataError(f"{file}: flip_idx is {flips!r}. Give each number from 0 to {count - 1} once.")
     names = tuple(map(str, first)) if first else tuple(f"point_{number}" for number in range(count))
     pairs = tuple((number, other) for number, other in enumerate(flips) if number < other)
