@@ -111,16 +111,93 @@ def test_a_byte_order_mark_returns_and_words_with_spaces_are_read(write: Write) 
 
 
 def test_columns_without_a_meaning_have_numbers_and_named_ones_names(write: Write) -> None:
-    assert rows(write("1 a x B-P\n2 b y O\n"))[0] == {
-        "tokens": ["1", "2"],
+    assert rows(write("one a x B-P\ntwo b y O\n"))[0] == {
+        "tokens": ["one", "two"],
         "pos_tags": ["a", "b"],
         "column_3": ["x", "y"],
         "ner_tags": ["B-P", "O"],
     }
     named = "# global.columns = ID FORM UPOS NER\n# sent_id = 1\n1\tAda\tPROPN\tB-PER\n2\truns\tVERB\tO\n"
     assert rows(write(named)) == [
-        {"id": ["1", "2"], "tokens": ["Ada", "runs"], "upos": ["PROPN", "VERB"], "ner_tags": ["B-PER", "O"]}
+        {"id": ["1", "2"], "tokens": ["Ada", "runs"], "pos_tags": ["PROPN", "VERB"], "ner_tags": ["B-PER", "O"]}
     ]
+
+
+GERMEVAL = """#\thttp://de.wikipedia.org/wiki/Schartau [2009-10-17]
+1\tSchartau\tB-PER\tO
+2\tsagte\tO\tO
+
+#\thttp://de.wikipedia.org/wiki/Bonn [2010-01-02]
+1\tUni\tB-ORG\tO
+2\tBonn\tI-ORG\t{inner}
+"""
+UNIVERSAL = """# sent_id = 1
+# text = Ada vámonos
+1\tAda\tAda\tPROPN\tNNP\t_\t2\tnsubj\t_\t_
+2-3\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+2\tvamos\tir\tVERB\t_\t_\t0\troot\t_\t_
+3\tnos\tnosotros\tPRON\t_\t_\t2\tobj\t_\tSpaceAfter=No
+3.1\tgo\tgo\tVERB\t_\t_\t_\t_\t_\t_
+"""
+
+
+@pytest.mark.parametrize("inner", ["B-LOC", "O"])
+def test_numbers_of_words_are_no_words_and_outer_entities_are_taken(write: Write, inner: str) -> None:
+    file = write(GERMEVAL.format(inner=inner))
+    assert Conll().recognise(place_of(file)) == (
+        "train.txt: a word on each line with 4 columns, separated by tabs, entity tags in IOB2"
+    )
+    found = rows(file)
+    assert [(row["id"], row["tokens"], row["ner_tags"]) for row in found] == [
+        (["1", "2"], ["Schartau", "sagte"], ["B-PER", "O"]),
+        (["1", "2"], ["Uni", "Bonn"], ["B-ORG", "I-ORG"]),
+    ]
+    assert found[1]["column_4"] == ["O", inner]
+
+
+def test_columns_of_universal_dependencies_are_known_and_joint_words_left_out(write: Write) -> None:
+    [row] = rows(write(UNIVERSAL, "train.conll"))
+    assert row["tokens"] == ["Ada", "vamos", "nos"]
+    assert row["pos_tags"] == ["PROPN", "VERB", "PRON"]
+    assert row["lemma"] == ["Ada", "ir", "nosotros"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0 Ada B-PER\n1 runs O\n", {"id": ["0", "1"], "tokens": ["Ada", "runs"], "ner_tags": ["B-PER", "O"]}),
+        ("1 Ada\n2 runs\n", {"id": ["1", "2"], "tokens": ["Ada", "runs"]}),
+        ("1 O\n2 B-DAY\n", {"tokens": ["1", "2"], "ner_tags": ["O", "B-DAY"]}),
+        ("1 CD B-DAY\n3 CD O\n", {"tokens": ["1", "3"], "pos_tags": ["CD", "CD"], "ner_tags": ["B-DAY", "O"]}),
+        ("Ada O NNP\nruns O VBZ\n", {"tokens": ["Ada", "runs"], "ner_tags": ["O", "O"], "column_3": ["NNP", "VBZ"]}),
+        ("Ada\nruns\n", {"tokens": ["Ada", "runs"]}),
+    ],
+)
+def test_which_column_has_the_words_is_seen_by_its_cells(write: Write, text: str, expected: dict[str, Any]) -> None:
+    file = write(text, "train.conll")
+    assert Conll().recognise(place_of(file)) is not None
+    assert rows(file) == [expected]
+
+
+def test_a_wrong_tag_is_a_fault_of_its_line(write: Write) -> None:
+    sentences = "Ada B-PER\nruns O\n\n" * 9
+    for name in ("train.txt", "train.conll"):
+        file = write(f"{sentences}Bo B-PER\nruns Q\n", name)
+        assert Conll().recognise(place_of(file)) is not None
+        *good, bad = Conll().read(place_of(file))
+        assert [dict(row.values) for row in good] == [{"tokens": ["Ada", "runs"], "ner_tags": ["B-PER", "O"]}] * 9
+        assert (bad.line, bad.fault) == (
+            29,
+            "column 2 has 'Q', which is no tag of an entity as the others are (B-TYPE, I-TYPE, O)",
+        )
+    assert Conll().recognise(place_of(write(f"{sentences}Bo\nruns O\n"))) is not None
+
+
+def test_a_file_of_its_own_suffix_is_told_what_is_wrong(write: Write) -> None:
+    with pytest.raises(DataError, match=r"train\.conll:2: not UTF-8 text"):
+        Conll().recognise(place_of(write("a O\n\xe9t\xe9 O\n", "train.conll", "latin-1")))
+    assert Conll().recognise(place_of(write("a O\n\xe9t\xe9 O\n", "train.txt", "latin-1"))) is None
+    assert Conll().recognise(place_of(write("Ada,B-PER\nruns,O\n", "train.conll"))) is None
 
 
 @pytest.mark.parametrize(
