@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from adapt_core.config.plan import FormatChoice, Plan
+from adapt_core.contracts.format import Place
+from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import BadInputsError, DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns_of_file, text_fault
 from adapt_core.hf.data.source import load_raw
@@ -47,8 +49,27 @@ def data_file(argument: str, formats: Sequence[FormatChoice]) -> Path | None:
     return None
 
 
+def _named_format(path: Path, plan: Plan) -> str | None:
+    """Return DATA_FORMAT where the file has a suffix of that format: other files are in formats of their own."""
+    named = [one for one in plan.formats if one.name == plan.data.data_format]
+    return plan.data.data_format if any(path.suffix.casefold() in one.suffixes for one in named) else None
+
+
+def _has_lines(path: Path, plan: Plan) -> bool:
+    """Return whether each line of a file is an input: a .txt file that no format which looks into files recognises.
+
+    Raises:
+        InputError: two formats recognise it.
+    """
+    if path.suffix.casefold() != ".txt":
+        return False
+    place = Place(split="test", root=path.parent, files=(path,))
+    found = recognise(place, plan.formats, _named_format(path, plan))
+    return found is None or found.choice.general
+
+
 def file_rows(path: Path, plan: Plan) -> Dataset:
-    """Load the rows of a data file.
+    """Load the rows of a data file, in DATA_FORMAT where the file has a suffix of that format.
 
     Raises:
         DataError: it cannot be read.
@@ -57,7 +78,7 @@ def file_rows(path: Path, plan: Plan) -> Dataset:
         plan.data,
         custom_dataset_path=str(path),
         dataset=None,
-        data_format=None,
+        data_format=_named_format(path, plan),
         train_dir=None,
         val_dir=None,
         test_dir=None,
@@ -81,12 +102,12 @@ def file_lines(path: Path) -> list[str]:
 
 
 def file_column(path: Path, plan: Plan, column: str) -> list[Any]:
-    """Return one column of a data file, or the lines of a .txt file.
+    """Return one column of a data file, or the lines of a .txt file in no format that has columns.
 
     Raises:
         DataError: the file cannot be read, or does not have the column.
     """
-    if path.suffix.casefold() == ".txt":
+    if _has_lines(path, plan):
         return file_lines(path)
     rows = file_rows(path, plan)
     require_columns_of_file(rows.column_names, [(column, "input_column")], path.name)
@@ -101,7 +122,7 @@ def read_texts(arguments: Sequence[str], plan: Plan[TextFieldParams]) -> list[st
     """
 
     def texts(path: Path) -> Iterable[object]:
-        if not plan.data.format_string or path.suffix.casefold() == ".txt":
+        if not plan.data.format_string or _has_lines(path, plan):
             return file_column(path, plan, input_column(plan))
         rows = file_rows(path, plan)
         require_columns_of_file(
@@ -125,7 +146,7 @@ def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Data
     """
 
     def texts(path: Path) -> Iterable[object]:
-        if path.suffix.casefold() == ".txt":
+        if _has_lines(path, plan):
             return file_lines(path)
         rows = file_rows(path, plan)
         found = field(rows, path.name)

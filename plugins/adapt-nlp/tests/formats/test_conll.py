@@ -13,6 +13,7 @@ import adapt_core
 from adapt_core import api
 from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
+from adapt_core.hf.tasks.inputs import read_words
 from adapt_core.testing import FormatContract
 
 from adapt_nlp.formats.conll import Conll
@@ -326,6 +327,18 @@ def test_check_tells_format_and_scheme(config: Callable[..., dict[str, Any]]) ->
         "train.conll: a word on each line with 2 columns, separated by spaces, entity tags in IOB1"
     )
     assert len(found.examples) == 3
+
+
+@pytest.mark.parametrize("name", ["new.txt", "new.conll"])
+def test_words_to_predict_are_those_that_training_would_read(
+    config: Callable[..., dict[str, Any]], write: Write, name: str
+) -> None:
+    plan = api.check(config("conll"))
+    file = write("Ada B-PER\nruns O\n\nBo B-PER\n", name)
+    assert read_words([str(file), "by hand"], plan, "tokens") == [["Ada", "runs"], ["Bo"], ["by", "hand"]]
+    alone = write("Ada\nruns\n\nBo\n", "alone.conll")
+    assert read_words([str(alone)], plan, "tokens") == [["Ada", "runs"], ["Bo"]]
+    assert read_words([str(write("Ada runs\nBo\n", "lines.txt"))], plan, "tokens") == [["Ada", "runs"], ["Bo"]]
 
 
 def test_the_task_of_whole_texts_refuses_the_format(config: Callable[..., dict[str, Any]]) -> None:
