@@ -91,11 +91,13 @@ def _optional_dependencies(registry: Registry) -> tuple[list[OptionalDependency]
 
 
 def _devices() -> list[str]:
-    from adapt_core.distributed.devices import may_have_gpu
+    from adapt_core.distributed.devices import may_have_gpu, torch_fault
     from adapt_core.runtime.cores import usable_cores
 
     threads = os.environ.get("OMP_NUM_THREADS")
     found = [f"cpu: {usable_cores()} cores" + (f", OMP_NUM_THREADS {threads}" if threads else "")]
+    if fault := torch_fault():
+        return [*found, f"torch cannot be loaded: {fault}"]
     return [*found, *((_gpus() if may_have_gpu() else []) or ["no GPU is visible"])]
 
 

@@ -58,6 +58,19 @@ def may_have_gpu() -> bool:
     return True
 
 
+def torch_fault() -> str | None:
+    """Return why torch's library cannot be loaded, or None. Imports no torch."""
+    folder = package_folder("torch")
+    library = None if folder is None else folder / "lib" / "libtorch_cpu.so"
+    if library is None or not library.is_file():
+        return None
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return str(error)
+    return None
+
+
 def first_device() -> str:
     """Return "cuda:0" where a GPU is visible, else "cpu"."""
     return "cuda:0" if has_gpu() else "cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import json
 import re
 import subprocess
@@ -105,10 +106,13 @@ def test_doctor_shows_versions_devices_and_missing_dependencies(forked_adapt: Ca
 
 
 def test_doctor_asks_torch_only_where_there_may_be_a_gpu(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
     code, modules, errors = modules_after(["doctor"], tmp_path)
     assert code == 0, errors
     assert ("torch" in modules) == may_have_gpu()
+    assert may_have_gpu() or not torch.cuda.is_available()
+    if not ctypes.util.find_library("cuda"):  # of the driver
+        assert "torch" not in modules
     assert modules & {"transformers", "datasets", "accelerate"} == set()
 
 

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt_core.config import backward_steps
+from adapt_core.errors import InputError
 from adapt_core.verification.training import TrainingCheck
 
 
@@ -40,9 +41,14 @@ class BackwardStepCallback(TrainerCallback):
         optimizer = kwargs["optimizer"]
         held: list[torch.Tensor] = self._held
 
-        def listen(number: int, parameter: nn.Parameter) -> RemovableHandle:
+        def listen(number: int, name: str, parameter: nn.Parameter) -> RemovableHandle:
             def step(computed: torch.Tensor) -> None:
                 assert computed.grad is not None
+                if number in self.norms:
+                    raise InputError(
+                        f"STEP_IN_BACKWARD: the gradient of {name} is computed in several parts, as reentrant "
+                        "checkpoints of a shared layer do. Set STEP_IN_BACKWARD: false."
+                    )
                 self.norms[number] = torch.linalg.vector_norm(computed.grad)
                 held.append(computed)
                 if sum(parameter.nbytes for parameter in held) < backward_steps.HELD_BYTES:
@@ -56,8 +62,8 @@ class BackwardStepCallback(TrainerCallback):
             hook: RemovableHandle = parameter.register_post_accumulate_grad_hook(step)  # type: ignore[no-untyped-call]
             return hook
 
-        trained = [parameter for parameter in kwargs["model"].parameters() if parameter.requires_grad]
-        self._hooks = [listen(number, parameter) for number, parameter in enumerate(trained)]
+        trained = [(name, one) for name, one in kwargs["model"].named_parameters() if one.requires_grad]
+        self._hooks = [listen(number, *named) for number, named in enumerate(trained)]
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._held.clear()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ import adapt_core
 from adapt_core import api
 from adapt_core.config import backward_steps
 from adapt_core.contracts import Job
+from adapt_core.errors import InputError
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.loop import HuggingFaceLoop
 
@@ -212,3 +213,31 @@ def test_several_gradients_that_are_stepped_together_give_the_same(
     assert_same(ours.output_dir, plain.output_dir)
     assert ours.training_check == plain.training_check
     assert 40_000 <= max(held) < every_one
+
+
+class SharedUnderReentrantCheckpoints(torch.nn.Module):
+    """A layer that three reentrant checkpoints run: its gradient is computed in three parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        from torch.utils.checkpoint import checkpoint
+
+        for _ in range(3):
+            x = checkpoint(self.layer, x, use_reentrant=True)
+        return x
+
+
+def test_a_gradient_in_several_parts_is_an_error() -> None:
+    model = SharedUnderReentrantCheckpoints()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    class Check:
+        def see_gradients(self) -> None: ...
+
+    callback = BackwardStepCallback(cast("Any", Check()))
+    callback.on_train_begin(cast("Any", None), cast("Any", None), cast("Any", None), optimizer=optimizer, model=model)
+    with pytest.raises(InputError, match=r"the gradient of layer\.\w+ is computed in several parts"):
+        model(torch.ones(2, 3, requires_grad=True)).sum().backward()

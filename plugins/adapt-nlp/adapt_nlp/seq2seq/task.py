@@ -40,6 +40,24 @@ log = logging.getLogger(__name__)
 ParamsT = TypeVar("ParamsT", SummarizationParams, TranslationParams)
 
 
+def generated_rows(model: nn.Module, rows: int, beams: int | None) -> int:
+    """Return the rows of a batch whose texts are generated, for which a training step's memory is room.
+
+    A training step of the encoder has the activations of every layer in memory, generation those of one, and the keys
+    and values of the decoder for each beam. Where the encoder does not train, a step keeps little too.
+
+    Args:
+        model: an encoder-decoder, with what trains.
+        rows: of a batch of training.
+        beams: `num_beams`; None for the model's own.
+    """
+    module: Any = model
+    if not any(parameter.requires_grad for parameter in module.get_encoder().parameters()):
+        return rows
+    most = min(_ROWS_PER_TRAINED_ROW * rows, _ENOUGH_ROWS)
+    return max(rows, most // (beams or module.generation_config.num_beams or 1))
+
+
 class Seq2SeqTask(LanguageTask[ParamsT], ABC):
     """Base class of summarization and translation.
 
@@ -153,10 +171,9 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
 
         generates = self.params.predict_with_generate
         training = self.plan.training
-        # Without gradients one layer's activations are in memory at a time, where a training step has those of all.
         rows = training.batch_size
         if generates and not training.gradient_checkpointing:
-            rows = max(rows, min(_ROWS_PER_TRAINED_ROW * rows, _ENOUGH_ROWS))
+            rows = generated_rows(job.model, rows, self.params.num_beams)
         scores = self._scores = TextScores(self.tokenizer, self.score())
         components = TrainerComponents(
             collate=self.collator,

@@ -121,3 +121,18 @@ def test_a_run_encodes_a_batch_once_and_takes_four_times_the_rows(
     sizes.clear()
     translate(BATCH_SIZE=2, GRADIENT_CHECKPOINTING=True, MAX_STEPS=1)
     assert set(sizes) == {2}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_beams_and_a_frozen_encoder_take_fewer_rows(name: str, request: pytest.FixtureRequest) -> None:
+    """Each beam has keys and values of its own, and a step that trains a head alone keeps little."""
+    from adapt_nlp.seq2seq.task import generated_rows
+
+    model = loaded(request.getfixturevalue(name))
+    assert [generated_rows(model, 4, beams) for beams in (None, 1, 2, 8)] == [16, 16, 8, 4]
+    model.generation_config.num_beams = 8
+    assert [generated_rows(model, rows, None) for rows in (4, 64)] == [4, 64]
+    model.generation_config.num_beams = 1
+    for parameter in encoder_of(model).parameters():
+        parameter.requires_grad = False
+    assert generated_rows(model, 4, 1) == 4

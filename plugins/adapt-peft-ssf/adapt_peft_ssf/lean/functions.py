@@ -16,8 +16,8 @@ from torch.nn.functional import linear
 
 from adapt_peft_ssf.lean.dropout import dropped, factors
 
-_BLOCK = 2**18
-"""Numbers of a weight whose norms are computed at a time; they stay in the processor's cache."""
+_BLOCK, _BLOCK_ON_ACCELERATORS = 2**18, 2**26
+"""Numbers of a weight whose norms are computed at a time: what stays in a processor's cache; few kernels on a GPU."""
 
 
 @attrs.frozen(eq=False)
@@ -175,7 +175,8 @@ def row_norms(weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: flo
         b: (outputs, rank).
         scale: multiplies the product.
     """
-    block = max(1, _BLOCK // weight.shape[1])
+    numbers = _BLOCK if weight.device.type == "cpu" else _BLOCK_ON_ACCELERATORS
+    block = max(1, numbers // weight.shape[1])
     pieces = [slice(start, start + block) for start in range(0, weight.shape[0], block)]
     return torch.cat(
         [torch.linalg.vector_norm(torch.addmm(weight[rows], b[rows], a, alpha=scale), dim=1) for rows in pieces]

@@ -89,6 +89,8 @@ def lean_adapter(layer: LoraLayer, x: torch.Tensor) -> str | None:
             return None
     if any(_is_changed(part) for part in parts):
         return None
+    if _share(layer, name) and not x.is_contiguous():  # torch draws dropout in the order of the memory
+        return None
     return name if _is_exact(x, list(_parameters(layer, name))) and layer.cast_input_dtype_enabled else None
 
 

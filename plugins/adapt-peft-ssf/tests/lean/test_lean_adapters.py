@@ -97,6 +97,16 @@ def test_the_gradient_of_the_input_is_pefts() -> None:
         torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize("method", ["LoRA", "DoRA"])
+def test_dropout_of_a_turned_input_is_pefts(method: str) -> None:
+    """torch draws in the order of the memory, which is not that of the rows then."""
+    own, lean = (attached("mlp", method, 0.3, lean=lean) for lean in (False, True))
+    rows = CASES["mlp"].inputs()["x"]
+    turned = torch.stack([rows, rows + 1]).transpose(0, 1)
+    assert not turned.is_contiguous()
+    assert_equal(own, lean, {"x": turned}, 1e-5)
+
+
 @pytest.mark.parametrize("shape", [(7, 9), (2, 3, 8), (1, 1), (0, 4)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dropped_numbers_are_those_of_torch(shape: tuple[int, ...], dtype: torch.dtype) -> None:
