@@ -3,7 +3,7 @@
 first_look.py       column names, before any heavy library
 source.py           local files or a hub data set -> raw splits
 formats.py          the format of each split
-row_places.py       the file and line of a row
+row_places.py       the file and line of a row, and how many rows were dropped
 tables/             csv, json, parquet and text files, each cell as the file has it
 class_names.py      class numbers of every split by the names of the training split
 splits.py           the splits of a run: validated, held out, sampled

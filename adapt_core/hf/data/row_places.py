@@ -1,4 +1,4 @@
-"""Where a row of a split stands: its file and line, found again by reading the split up to it."""
+"""How a split was read: where a row stands, found again by reading up to it, and how many rows are dropped."""
 
 from __future__ import annotations
 
@@ -16,14 +16,30 @@ _READ: dict[str, Recognised] = {}
 """Fingerprint of the rows of a split, as its format gave them -> the split."""
 
 
+_DROPPED: dict[tuple[str, str], int] = {}
+"""Fingerprint of the rows of a split, and the split's name -> the rows that its format could not read."""
+
+
 def good_rows(reader: Format, place: Place) -> Iterator[Row]:
     """Yield the rows of a split that have no fault."""
     return (row for row in reader.read(place) if row.fault is None)
 
 
-def remember(rows: Dataset, found: Recognised) -> None:
-    """Keep which split rows are read from."""
+def remember(rows: Dataset, found: Recognised, dropped: int = 0) -> None:
+    """Keep which split rows are read from.
+
+    Args:
+        rows: as the format gave them.
+        found: the split.
+        dropped: its rows that the format could not read.
+    """
     _READ[rows._fingerprint] = found
+    _DROPPED[rows._fingerprint, found.place.split] = dropped
+
+
+def dropped_of(rows: Dataset, split: str) -> int:
+    """Return how many rows were dropped as a split was read; 0 where the rows are not as a format gave them."""
+    return _DROPPED.get((rows._fingerprint, split), 0)
 
 
 def place_of(rows: Dataset, number: int) -> str | None:

@@ -12,6 +12,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, first_of
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
+from adapt_core.hf.data.row_places import dropped_of
 from adapt_core.hf.data.selection import held_out, sample
 from adapt_core.hf.data.source import load_raw
 
@@ -167,9 +168,8 @@ def clean_splits(
     stats: dict[str, Statistic] = {}
     good = {}
     for split, dataset in splits.items():
-        good[split], stats[f"{split}_dropped"] = drop_bad_rows(
-            dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows
-        )
+        good[split], dropped = drop_bad_rows(dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows)
+        stats[f"{split}_dropped"] = dropped + dropped_of(dataset, split)
     good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
     for split, rows, key in (
         ("train", plan.data.max_train_samples, "MAX_TRAIN_SAMPLES"),

@@ -164,7 +164,7 @@ def test_the_first_bad_row_of_a_format_is_told_or_dropped(write: Write, caplog: 
         load_raw(keys(file), FORMATS)
     rows = load_raw(attrs.evolve(keys(file), skip_bad_rows=True), FORMATS)["train"]
     assert rows["text"][:] == ["a", "c"]
-    assert "train split: 1 rows are dropped (SKIP_BAD_ROWS), the first: " in caplog.text
+    assert "train split: 1 row is dropped (SKIP_BAD_ROWS), the first: " in caplog.text
     with pytest.raises(DataError, match=r"train row 2: wrong\. Fix .*train\.arrows:4, or --set"):
         drop_bad_rows(rows, [None, "wrong"], "train", skip=False)
 

@@ -50,24 +50,27 @@ def read_splits(
     for split, found in recognise_splits(files, formats, named).items():
         groups.setdefault(found.choice.name, {})[split] = found
     read: dict[str, Dataset] = {}
+    dropped: dict[str, int] = {}
     for group in groups.values():
         reader = next(iter(group.values())).format
         if isinstance(reader, TableFormat):
             read |= reader.tables({split: found.place.files for split, found in group.items()})
         else:
-            read |= _row_tables(reader, {split: found.place for split, found in group.items()}, skip=skip)
+            places = {split: found.place for split, found in group.items()}
+            checked = {split: _check_rows(reader, place, skip=skip) for split, place in places.items()}
+            read |= _row_tables(reader, places, {split: digest for split, (digest, _) in checked.items()})
+            dropped |= {split: count for split, (_, count) in checked.items()}
     for group in groups.values():
         for split, found in group.items():
-            remember(read[split], found)
+            remember(read[split], found, dropped.get(split, 0))
     return {split: read[split] for split in files}
 
 
-def _row_tables(reader: Format, places: Mapping[str, Place], *, skip: bool) -> dict[str, Dataset]:
+def _row_tables(reader: Format, places: Mapping[str, Place], digests: Mapping[str, str]) -> dict[str, Dataset]:
     """Return the rows that a format yields, as if each were a line of JSON.
 
     They are found again by what they hold: a format may read files beside those that it names.
     """
-    digests = {split: _check_rows(reader, place, skip=skip) for split, place in places.items()}
     seen = JointKinds({split: partial(_row_values, reader, place) for split, place in places.items()})
     found = {}
     for split, place in places.items():
@@ -76,8 +79,8 @@ def _row_tables(reader: Format, places: Mapping[str, Place], *, skip: bool) -> d
     return found
 
 
-def _check_rows(reader: Format, place: Place, *, skip: bool) -> str:
-    """Return a digest of the good rows of a split, and log how many are dropped.
+def _check_rows(reader: Format, place: Place, *, skip: bool) -> tuple[str, int]:
+    """Return a digest of the good rows of a split, and the number of rows dropped, which is logged.
 
     Raises:
         DataError: a row is bad and not skipped.
@@ -94,9 +97,9 @@ def _check_rows(reader: Format, place: Place, *, skip: bool) -> str:
                 f"{place.split} split."
             )
     if bad:
-        told = f"{bad[0]}: {bad[0].fault}"
-        log.warning("%s split: %d rows are dropped (SKIP_BAD_ROWS), the first: %s", place.split, len(bad), told)
-    return digest.hexdigest()
+        told = f"{place.split} split: {'1 row is' if len(bad) == 1 else f'{len(bad)} rows are'} dropped (SKIP_BAD_ROWS)"
+        log.warning("%s, the first: %s: %s", told, bad[0], bad[0].fault)
+    return digest.hexdigest(), len(bad)
 
 
 def _row_values(reader: Format, place: Place) -> Iterator[Mapping[str, Any]]:

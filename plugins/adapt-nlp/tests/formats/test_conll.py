@@ -356,9 +356,9 @@ def test_bad_sentences_end_the_run_or_are_counted(
     with pytest.raises(DataError, match=r"train\.conll:2: the line has 1 columns, .* or --set SKIP_BAD_ROWS=true"):
         adapt_core.run(config("conll"))
     result = adapt_core.run(config("conll", SKIP_BAD_ROWS=True, EPOCHS=1, OVERWRITE_OUTPUT_DIR=True))
-    assert result.data["train_rows"] == 24
+    assert (result.data["train_rows"], result.data["train_dropped"], result.data["validation_dropped"]) == (24, 1, 0)
     log = (tmp_path / "run_conll" / "log.txt").read_text(encoding="utf-8")
-    assert "train split: 1 rows are dropped (SKIP_BAD_ROWS), the first: " in log
+    assert "train split: 1 row is dropped (SKIP_BAD_ROWS), the first: " in log
 
 
 def test_a_bad_row_is_told_with_its_file_and_line(config: Callable[..., dict[str, Any]], both: dict[str, Path]) -> None:
