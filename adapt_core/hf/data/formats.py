@@ -54,11 +54,15 @@ class FileKinds:
         suffixes: of the formats that serve the task, in small letters.
         general: those of them that formats know by names of files alone.
         any: whether a file that a key names counts whatever its suffix.
+        named: whether DATA_FORMAT names the format.
+        all: whether files in folders count whatever their suffixes.
     """
 
     suffixes: tuple[str, ...]
     general: tuple[str, ...] = ()
     any: bool = False
+    named: bool = False
+    all: bool = False
 
     @classmethod
     def of(cls, data: DataParams, formats: Sequence[FormatChoice] | None) -> FileKinds:
@@ -73,14 +77,25 @@ class FileKinds:
         asked = named or every
         suffixes = tuple(dict.fromkeys(suffix for one in asked for suffix in one.suffixes))
         general = tuple(dict.fromkeys(suffix for one in asked if one.general for suffix in one.suffixes))
-        return cls(suffixes, general, any=bool(named) or not all(one.suffixes for one in asked))
+        return cls(suffixes, general, bool(named) or not all(one.suffixes for one in asked), bool(named))
 
     def __str__(self) -> str:
         return ", ".join(self.suffixes)
 
     def lists(self, path: Path) -> bool:
         """Return whether a file in a folder counts."""
+        if self.all and not (self.suffixes and remedy_for(path.suffix)):
+            return True
         return path.suffix.casefold() in self.suffixes
+
+    def of_folder(self, entries: Sequence[Path]) -> tuple[Path, ...]:
+        """Return those of a split's folder that count."""
+        others = (path for path in entries if path.is_file() and self.where_none_is_listed().lists(path))
+        return tuple(filter(self.lists, entries)) or tuple(others)
+
+    def where_none_is_listed(self) -> FileKinds:
+        """Return what counts where no file in a folder does: any file of a format that DATA_FORMAT names."""
+        return attrs.evolve(self, all=self.named)
 
     def require(self, path: Path) -> Path:
         """Return a file that a key names.

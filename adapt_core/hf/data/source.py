@@ -31,7 +31,6 @@ SPLIT_NAMES = {
 
 _KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
 
-
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +97,9 @@ def locate_files(data: DataParams, formats: Sequence[FormatChoice] | None = None
         return LocalFiles(files={"train": (kinds.require(root),), **explicit})
     if (root / "dataset_dict.json").is_file() or (root / "state.json").is_file():
         return LocalFiles(saved=root)
-    found = {**_in_folder(root, kinds), **explicit} if "train" not in explicit else explicit
+    found = dict(explicit)
+    if "train" not in explicit:
+        found = {**(_in_folder(root, kinds) or _in_folder(root, kinds.where_none_is_listed())), **explicit}
     if not found:
         given = data.custom_dataset_path or data.dataset
         raise InputError(
@@ -128,7 +129,7 @@ def _explicit(split: str, given: str, root: Path | None, kinds: FileKinds) -> tu
     path = _place(split, given, root)
     if path.is_file():
         return (kinds.require(path),)
-    files = tuple(p for p in visible(path) if kinds.lists(p))
+    files = kinds.of_folder(visible(path))
     if not files:
         raise InputError(
             f"{_KEYS[split]}: {path} contains no data file ({kinds}). Give the folder that holds the rows."
@@ -193,16 +194,14 @@ def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
     tables = [path for path in unnamed if path.suffix.casefold() in kinds.general]
     if "train" not in splits and len(unnamed) > 1 and len(tables) == 1:
         left = first_of(path.name for path in unnamed if path not in tables)
-        log.warning(
-            "%s: %s is read, and not %s beside it. DATA_FORMAT names another format.", root, tables[0].name, left
-        )
+        log.warning("%s is read, and not %s beside it. DATA_FORMAT names another format.", tables[0], left)
         unnamed = tables
     if "train" not in splits and len(unnamed) == 1:
         splits["train"] = unnamed
     elif "train" not in splits and unnamed:
-        names = ", ".join(path.name for path in unnamed[:5])
         raise InputError(
-            f"CUSTOM_DATASET_PATH: {root} contains several files, none of them named train ({names}). "
+            f"CUSTOM_DATASET_PATH: {root} contains several files, none of them named train "
+            f"({', '.join(path.name for path in unnamed[:5])}). "
             "Rename one, or set TRAIN_DIR, VAL_DIR, TEST_DIR."
         )
     return {split: tuple(paths) for split, paths in splits.items()}

@@ -47,8 +47,14 @@ def test_a_missing_or_unreadable_file_is_named(refused: Any, tmp_path: Path) -> 
     assert "contains no data file" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
     (tmp_path / "void" / "train.xlsx").write_bytes(b"PK")
     (tmp_path / "void" / "test.conll").write_text("Ada B-PER\n")
+    for suffix, said in (
+        (".conll", "subtask: ner, pos or chunk"),
+        (".conllu", "Write each sentence as a row of a .jsonl"),
+    ):
+        (tmp_path / f"words{suffix}").write_text("Ada B-PER\n")
+        assert said in refused(CUSTOM_DATASET_PATH=str(tmp_path / f"words{suffix}"))
     said = refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
-    assert "It holds test.conll, train.xlsx. Write each sentence as a row of a .jsonl file" in said
+    assert "It holds test.conll, train.xlsx. A task that tags words reads it: set TASK: text_classification and" in said
     assert "Save the sheet as .csv." in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void" / "train.xlsx"))
 
 

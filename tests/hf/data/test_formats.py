@@ -185,6 +185,45 @@ def test_of_a_folder_a_named_format_reads_the_files_of_its_suffixes(write: Write
     assert [path.name for path in found.files["train"]] == ["train.jsonl"]
 
 
+@pytest.mark.parametrize("suffixes", [(".arrows",), ()])
+def test_of_a_folder_without_files_of_its_suffixes_a_named_format_reads_those_of_the_splits(
+    write: Write, tmp_path: Path, suffixes: Sequence[str]
+) -> None:
+    formats = (*table_formats(), choice("arrows", suffixes=suffixes))
+    for name in ("train.dat", "dev.dat", "notes.md"):
+        write(name, "arrows\nx -> y\n")
+    found = locate_files(keys(tmp_path, data_format="arrows"), formats)
+    assert found is not None
+    assert {split: [path.name for path in paths] for split, paths in found.files.items()} == {
+        "train": ["train.dat"],
+        "validation": ["dev.dat"],
+    }
+    (tmp_path / "train").mkdir()
+    write("train/part-0", "arrows\nx -> y\n")
+    for named in (
+        keys(tmp_path, data_format="arrows", train_dir="train"),
+        keys(tmp_path / "train", data_format="arrows"),
+    ):
+        found = locate_files(named, formats)
+        assert found is not None
+        assert [path.name for path in found.files["train"]] == ["part-0"]
+    with pytest.raises(InputError, match="contains no data file"):
+        locate_files(keys(tmp_path / "train"), formats)
+
+
+def test_files_of_other_suffixes_beside_those_of_a_named_format_are_no_splits(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    for name in ("train.csv", "test/README.md"):
+        write(name, "text\na\n")
+    found = locate_files(keys(tmp_path, data_format="delimited"), FORMATS)
+    assert found is not None
+    assert list(found.files) == ["train"]
+    (tmp_path / "sheets").mkdir()
+    write("sheets/train.xlsx", "PK")
+    with pytest.raises(InputError, match=r"It holds train\.xlsx\. Save the sheet as \.csv"):
+        locate_files(keys(tmp_path / "sheets", data_format="delimited"), FORMATS)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "lines"),
     [

@@ -8,10 +8,12 @@ from pathlib import Path
 from adapt_core.errors import first_of
 
 _TAGGED = 'Write each sentence as a row of a .jsonl file: {"tokens": ["Ada", ...], "ner_tags": ["B-PER", ...]}.'
+_CONLL = "A task that tags words reads it: set TASK: text_classification and subtask: ner, pos or chunk."
 _PAIRS = 'Write each pair as a row of a .jsonl file: {"translation": {"en": ..., "de": ...}}.'
 _REMEDIES = {
     **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "Save the sheet as .csv."),
-    **dict.fromkeys((".conll", ".conllu", ".bio", ".iob", ".iob2"), _TAGGED),
+    ".conllu": _TAGGED,
+    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou"), _CONLL),
     **dict.fromkeys((".tmx", ".xliff", ".xlf"), _PAIRS),
     **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), "Unpack it."),
     **dict.fromkeys((".pkl", ".pickle", ".npy", ".npz", ".feather", ".db", ".sqlite"), "Write the rows as .parquet."),
