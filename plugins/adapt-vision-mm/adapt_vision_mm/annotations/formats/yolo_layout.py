@@ -231,7 +231,7 @@ def read_layout(place: Place) -> Layout:
     try:
         entries = read_file(file)
     except ConfigError as error:
-        raise DataError(f"{file} cannot be read as YOLO's data.yaml. {error}") from None
+        raise DataError(f"{file} cannot be read as YOLO's data.yaml: {error} Correct it.") from None
     found = {entry.key: plain(entry.value) for entry in entries}
     places = {split: _places(found, keys, file) for split, keys in _KEYS.items()}
     given = Path(str(found.get("path") or ".")).expanduser()
