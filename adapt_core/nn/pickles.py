@@ -12,6 +12,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +151,17 @@ class _MetadataUnpickler(pickle.Unpickler):
             found = getattr(torch, name, None)
             if isinstance(found, torch.dtype):
                 return found
+        if (module, name) == ("builtins", "getattr"):
+            return _member
         raise _ForeignGlobalError(f"{module}.{name}")
+
+
+def _member(owner: object, name: object) -> object:
+    """Return a member of an enum, which Python before 3.11.4 pickles as an attribute of its class.
+
+    Raises:
+        _ForeignGlobalError: the attribute of anything else is asked for.
+    """
+    if isinstance(owner, type) and issubclass(owner, Enum) and name in owner.__members__:
+        return owner[str(name)]
+    raise _ForeignGlobalError(f"builtins.getattr of {owner!r}"[:100])

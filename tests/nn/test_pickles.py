@@ -133,6 +133,30 @@ def test_what_torch_writes_beside_shards_is_read_and_loaded(shards: Path) -> Non
     assert [group["lr"] for group in state["optimizer"]["param_groups"]] == [0.125]
 
 
+class Attribute:
+    """Is pickled as an attribute of something, as members of enums are by Python before 3.11.4."""
+
+    def __init__(self, owner: object, name: str) -> None:
+        self.of = owner, name
+
+    def __reduce__(self) -> Any:
+        return getattr, self.of
+
+
+def test_of_attributes_members_of_enums_alone_are_read(shards: Path) -> None:
+    from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING, Metadata
+
+    foreign = shards / ".metadata"
+    foreign.write_bytes(
+        pickle.dumps(Metadata({}, planner_data=Attribute(_MEM_FORMAT_ENCODING, "TORCH_PRESERVE_FORMAT")))
+    )
+    require_plain_metadata(shards)
+    for owner, name in ((_MEM_FORMAT_ENCODING, "mro"), (Metadata, "__init__")):
+        foreign.write_bytes(pickle.dumps(Metadata({}, planner_data=Attribute(owner, name))))
+        with pytest.raises(InputError, match=r"for it could run code: it refers to builtins\.getattr of"):
+            require_plain_metadata(shards)
+
+
 @pytest.mark.parametrize("place", ["optimizer_0", "."])
 def test_metadata_that_refers_to_anything_else_is_refused(shards: Path, marker: Path, place: str) -> None:
     from torch.distributed.checkpoint.metadata import Metadata

@@ -111,6 +111,10 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
             options.setdefault("feedforward_modules", [])
         try:
             config: PeftConfig = self._class()(target_modules=targets, modules_to_save=saved or None, **options)
+        except ImportError as error:  # AdaMSS asks for scikit-learn
+            raise InputError(
+                f"peft_name: {self.params.peft_name} needs a package that is not installed: {error}. Install it."
+            ) from error
         except (TypeError, ValueError) as error:
             raise InputError(f"peft_options: {' '.join(str(error).split())} (Correct the option.)") from error
         return config
