@@ -24,6 +24,7 @@ from adapt_core.contracts import AttachContext
 from adapt_core.estimate.activations import Kept, own_storages
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
+from benchmarks.random_batches import random_texts
 
 from adapt_peft_ssf import params
 from adapt_peft_ssf.methods.dora import Dora
@@ -106,11 +107,7 @@ def main() -> None:
     row = {"x": torch.randn(ROWS, 576, requires_grad=True)}
     one = {named(kind): round(kept(attached(kind, Layer(), "head"), row) / ROWS, 1) for kind in KINDS}
     print(json.dumps({"bytes_for_each_row_of_one_layer": one}, indent=1), flush=True)
-    random = torch.Generator().manual_seed(2)
-    inputs = {
-        "input_ids": torch.randint(5, 1000, (given.batch, given.tokens), generator=random),
-        "labels": torch.randint(0, 4, (given.batch,), generator=random),
-    }
+    inputs = random_texts(given.batch, given.tokens)
     trainings = {kind: Training(kind) for kind in KINDS}
     seconds: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     for number in range(given.rounds + 1):

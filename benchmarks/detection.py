@@ -20,7 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import side_by_side, spread
+from benchmarks.pairs import losses_of, side_by_side, spread
 from benchmarks.plain.detection import CONFIG
 from benchmarks.watched import figures, noted
 
@@ -77,8 +77,7 @@ def compared(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
         found = figures(both, (folder, other))
         for name, ratio in found.items():
             ratios[name].append(ratio)
-        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-        losses = [line["loss"] for line in lines if line["phase"] == "train"]
+        losses = losses_of(folder)
         shown = {**found, "adapt": last_losses(losses), "plain": last_losses(bare["losses"])}
         print(json.dumps(shown), file=sys.stderr)
     return {

@@ -22,8 +22,6 @@ import argparse
 import csv
 import json
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -31,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.packaged_models import minilm
-from benchmarks.pairs import spread
+from benchmarks.pairs import cpu_seconds, spread
 
 ADAPT = [sys.executable, "-m", "adapt_core"]
 TEXT = "Shares of the bank fell on Monday."
@@ -69,20 +67,6 @@ Run.train = watched
 sys.argv = ["adapt", "run", sys.argv[1], "--set", f"OUTPUT_DIR={sys.argv[2]}-{os.getpid()}"]
 runpy.run_module("adapt_core", run_name="__main__")
 """
-
-
-def cpu_seconds(command: Sequence[str], exit_code: int = 0) -> float:
-    """Return the CPU time of a command.
-
-    Raises:
-        SystemExit: it exits with another code.
-    """
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != exit_code:
-        raise SystemExit(f"{command}: exit code {done.returncode}\n{done.stderr[-3000:]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def large_tables(folder: Path, data: Path) -> dict[str, Path]:

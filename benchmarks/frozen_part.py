@@ -21,9 +21,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_classification import PACKAGE, WEIGHTS, losses_of
+from benchmarks.image_classification import PACKAGE, WEIGHTS
 from benchmarks.packaged_models import minilm
-from benchmarks.pairs import Running, adapt_command, side_by_side, spread
+from benchmarks.pairs import Running, adapt_command, losses_of, side_by_side, spread
 
 ROOT = Path(__file__).parent.parent
 IMAGES = "EfficientNet-Lite0, hymenoptera"

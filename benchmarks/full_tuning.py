@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learned_tokens import ROOT, costs, our_config
-from benchmarks.pairs import side_by_side, spread
+from benchmarks.learned_tokens import costs, our_config, watched_command, watched_env
+from benchmarks.pairs import losses_of, side_by_side, spread
 from benchmarks.peers.jobs import converted_smollm2
 
 ORDINARY = {"OPTIMIZER": "adamw_torch", "STEP_IN_BACKWARD": False}
@@ -36,27 +34,16 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def losses(folder: Path) -> list[float]:
-    """Return the loss of each step."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [line["loss"] for line in lines if line["phase"] == "train"]
-
-
 def command(keys: dict[str, Any], model: str, given: argparse.Namespace, folder: Path) -> list[str]:
     """Write the config of a run beside its folder, and return the command that runs it and notes its costs."""
     config = our_config("full", model, given.data, folder, given.steps)
     config |= {"BATCH_SIZE": given.batch, "max_seq_length": given.length, "MAX_GRAD_NORM": 0, **keys}
-    config["GRADIENT_CHECKPOINTING"] = given.recompute
-    file = folder.with_suffix(".json")
-    file.write_text(json.dumps(config), encoding="utf-8")
-    watched = [sys.executable, "-m", "benchmarks.step_costs", str(folder.with_suffix(".notes"))]
-    return [*watched, "adapt_core", "run", str(file), "--json"]
+    return watched_command({**config, "GRADIENT_CHECKPOINTING": given.recompute}, folder)
 
 
 def compared(way: str, model: str, given: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Run the pairs of a way of training."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    env |= {"HF_DATASETS_CACHE": str(work / "cache"), "TOKENIZERS_PARALLELISM": "false"}
+    env = watched_env(work)
     seconds, memory, found = [], [], {}
     for number in range(given.pairs):
         folders = [work / f"{side}-{way}-{number}".replace(" ", "-") for side in ("changed", "ordinary")]
@@ -68,7 +55,7 @@ def compared(way: str, model: str, given: argparse.Namespace, work: Path) -> dic
         memory.append(my_bytes / their_bytes)
         found = {
             "mebibytes": [round(my_bytes / 2**20), round(their_bytes / 2**20)],
-            "losses": [losses(folder) for folder in folders],
+            "losses": [losses_of(folder) for folder in folders],
         }
     return {"way": way, "processor_time_of_a_step": spread(seconds), "peak_memory": spread(memory), **found}
 

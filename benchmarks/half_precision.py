@@ -25,6 +25,7 @@ from adapt_core.hf.models.device_dtype import widen_for_device
 from adapt_core.plugin.registry import Registry
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
+from benchmarks.random_batches import random_texts
 
 from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.params import LoraParams
@@ -69,11 +70,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    random = torch.Generator().manual_seed(2)
-    inputs = {
-        "input_ids": torch.randint(5, 1000, (given.batch, given.tokens), generator=random),
-        "labels": torch.randint(0, 4, (given.batch,), generator=random),
-    }
+    inputs = random_texts(given.batch, given.tokens)
     trainings = {kind: Training(kind) for kind in ("float32", "auto", "bfloat16")}
     seconds: dict[str, list[float]] = {kind: [] for kind in trainings}
     kinds = list(trainings)

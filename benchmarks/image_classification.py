@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.packaged_models import in_package
-from benchmarks.pairs import Running, in_turn, side_by_side, spread
+from benchmarks.pairs import Running, in_turn, losses_of, side_by_side, spread
 from benchmarks.watched import figures, noted
 
 ROOT = Path(__file__).parent.parent
@@ -53,12 +53,6 @@ def adapt_command(folder: Path, arguments: argparse.Namespace, **changes: Any) -
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(keys), encoding="utf-8")
     return noted("transformers", folder, "adapt_core", "run", str(config), "--json")
-
-
-def losses_of(folder: Path) -> list[float]:
-    """Return the training losses of a run."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def methods(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.llama_factory import RUN, SHOWN
-from benchmarks.pairs import Outcome, side_by_side, spread
+from benchmarks.pairs import Outcome, losses_of, side_by_side, spread
 from benchmarks.peers.jobs import converted_smollm2
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +110,20 @@ def llama_factory_settings(config: dict[str, Any], texts: Path, folder: Path) ->
     }
 
 
+def watched_command(config: dict[str, Any], folder: Path) -> list[str]:
+    """Write a config beside its run folder, and return the command that runs it and notes its costs there."""
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(config), encoding="utf-8")
+    watched = [sys.executable, "-m", "benchmarks.step_costs", str(folder.with_suffix(".notes"))]
+    return [*watched, "adapt_core", "run", str(file), "--json"]
+
+
+def watched_env(work: Path) -> dict[str, str]:
+    """Return the environment of watched commands, with the cache of tokenized rows in a folder."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return env | {"HF_DATASETS_CACHE": str(work / "cache"), "TOKENIZERS_PARALLELISM": "false"}
+
+
 def peer_command(peer: str, python: str, config: dict[str, Any], folder: Path) -> list[str]:
     """Return the peer's command; it writes notes beside its folder."""
     watched = [python, "-m", "benchmarks.step_costs", str(folder.with_suffix(".notes"))]
@@ -140,20 +154,14 @@ def compared(row: str, python: str, given: argparse.Namespace, work: Path) -> di
     method, peer, *targets = ROWS[row]
     model = converted_smollm2(work / "base", given.data)
     data = halves(given.data, work / "halves") if method == "LoRA" else given.data
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    env |= {"HF_DATASETS_CACHE": str(work / "cache"), "TOKENIZERS_PARALLELISM": "false"}
+    env = watched_env(work)
     seconds, memory, differences, theirs = [], [], [0.0], None
     for number in range(given.pairs + 1):
         ours, other = work / f"adapt-{peer}-{number}", work / f"{peer}-{number}"
         config = our_config(method, model, data, ours, given.steps)
-        ours.with_suffix(".json").write_text(json.dumps(config), encoding="utf-8")
-        told = str(ours.with_suffix(".json"))
-        watched = [sys.executable, "-m", "benchmarks.step_costs", str(ours.with_suffix(".notes"))]
-        mine = [*watched, "adapt_core", "run", told, "--json"]
-        _, theirs = side_by_side(mine, peer_command(peer, python, config, other), env, number)
-        lines = [json.loads(line) for line in (ours / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        _, theirs = side_by_side(watched_command(config, ours), peer_command(peer, python, config, other), env, number)
         if peer != "llamafactory":
-            differences.append(difference([line["loss"] for line in lines if line["phase"] == "train"], theirs))
+            differences.append(difference(losses_of(ours), theirs))
         (my_seconds, my_bytes), (their_seconds, their_bytes) = costs(ours), costs(other)
         if number or not given.pairs:
             seconds.append(my_seconds / their_seconds)

@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import adapt_command, side_by_side, spread
+from benchmarks.pairs import adapt_command, losses_of, side_by_side, spread
 from benchmarks.peers.jobs import converted_smollm2
 
 ROWS = 512
@@ -124,8 +124,7 @@ def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
             {**os.environ, "HF_DATASETS_CACHE": str(work / "cache")},
             number,
         )
-        lines = [json.loads(line) for line in (ours / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-        losses = {"adapt": [line["loss"] for line in lines if line["phase"] == "train"], "peer": other["losses"]}
+        losses = {"adapt": losses_of(ours), "peer": other["losses"]}
         if number:
             rates.append(mine["samples_per_second"] / other["samples_per_second"])
             whole.append(my_seconds / their_seconds)

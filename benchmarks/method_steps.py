@@ -25,6 +25,7 @@ from adapt_core.methods.params import LastLayerParams
 from adapt_core.plugin.params import NoParams
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
+from benchmarks.random_batches import random_texts
 
 from adapt_peft_ssf import params
 from adapt_peft_ssf.methods.any_peft import AnyPeft
@@ -95,11 +96,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=8)
     given = parser.parse_args()
-    random = torch.Generator().manual_seed(2)
-    inputs = {
-        "input_ids": torch.randint(5, 1000, (given.batch, given.tokens), generator=random),
-        "labels": torch.randint(0, 4, (given.batch,), generator=random),
-    }
+    inputs = random_texts(given.batch, given.tokens)
     names = [("full", 0), ("last_layer", 0), ("LoRA", 0), ("DoRA", 0), ("SSF", 0), ("IA3", 0)]
     names += [(name, bits) for bits in (4, 8) for name in ("LoRA", "DoRA", "SSF")]
     trainings = {name: Training(*name) for name in names}

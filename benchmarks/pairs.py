@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ def adapt_command(config: Mapping[str, Any], folder: Path) -> list[str]:
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(config), encoding="utf-8")
     return [sys.executable, "-m", "adapt_core", "run", str(file), "--json"]
+
+
+def losses_of(folder: Path) -> list[float]:
+    """Return the training losses that a run of adapt logged."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line["loss"] for line in lines if line["phase"] == "train"]
+
+
+def cpu_seconds(command: Sequence[str], exit_code: int = 0) -> float:
+    """Return the CPU time of a command, in user and system mode.
+
+    Raises:
+        SystemExit: it exits with another code.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != exit_code:
+        raise SystemExit(f"{command}: exit code {done.returncode}\n{done.stderr[-3000:]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def in_turn(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:

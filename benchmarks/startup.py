@@ -10,22 +10,14 @@ the machine lengthens wall times by chance, CPU times hardly.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
-import subprocess
 import sys
+
+from benchmarks.pairs import cpu_seconds
 
 BASELINE = [sys.executable, "-c", "import click, pluggy, attrs, yaml"]
 COMMANDS = {"adapt --help": ["--help"], "adapt plugins": ["plugins"]}
 PAIRS = 15
-
-
-def seconds(command: list[str]) -> float:
-    """Return the CPU time of a command, in user and system mode."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -33,8 +25,8 @@ def main() -> None:
     report = {}
     for name, arguments in COMMANDS.items():
         command = [sys.executable, "-m", "adapt_core", *arguments]
-        seconds(command), seconds(BASELINE)
-        ratios = [seconds(command) / seconds(BASELINE) for _ in range(PAIRS)]
+        cpu_seconds(command), cpu_seconds(BASELINE)
+        ratios = [cpu_seconds(command) / cpu_seconds(BASELINE) for _ in range(PAIRS)]
         report[name] = {
             "median": round(statistics.median(ratios), 3),
             "least": round(min(ratios), 3),

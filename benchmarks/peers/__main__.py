@@ -24,15 +24,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import in_turn, side_by_side, spread
+from benchmarks.pairs import in_turn, losses_of, side_by_side, spread
 from benchmarks.peers.jobs import JOBS, Job
 from benchmarks.watched import figures, noted
-
-
-def losses(folder: Path) -> list[float]:
-    """Return the training losses that a run of adapt logged."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 def difference(ours: dict[str, Any], our_losses: list[float], plain: dict[str, Any]) -> float:
@@ -66,7 +60,7 @@ def compared(job: Job, data_sets: Path, pairs: int, run_pair: Any) -> dict[str, 
             )
             (ours, our_seconds), (plain, plain_seconds) = both
             if job.equal:
-                greatest = max(greatest, difference(ours, losses(folder), plain))
+                greatest = max(greatest, difference(ours, losses_of(folder), plain))
             if number:
                 beside = our_seconds - ours["train_seconds"], plain_seconds - plain["train_seconds"]
                 for figure, ratio in {
