@@ -50,17 +50,15 @@ def read_splits(
     for split, found in recognise_splits(files, formats, named).items():
         groups.setdefault(found.choice.name, {})[split] = found
     read: dict[str, Dataset] = {}
-    dropped: dict[str, int] = {}
     for group in groups.values():
-        reader = next(iter(group.values())).format
+        reader, dropped = next(iter(group.values())).format, dict[str, int]()
         if isinstance(reader, TableFormat):
             read |= reader.tables({split: found.place.files for split, found in group.items()})
         else:
             places = {split: found.place for split, found in group.items()}
             checked = {split: _check_rows(reader, place, skip=skip) for split, place in places.items()}
             read |= _row_tables(reader, places, {split: digest for split, (digest, _) in checked.items()})
-            dropped |= {split: count for split, (_, count) in checked.items()}
-    for group in groups.values():
+            dropped = {split: count for split, (_, count) in checked.items()}
         for split, found in group.items():
             remember(read[split], found, dropped.get(split, 0))
     return {split: read[split] for split in files}

@@ -39,7 +39,7 @@ def for_template(turn: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) ->
     given = {key: value for key, value in turn.items() if key not in (*CALLS, FROM)}
     calls = turn.get("tool_calls")
     if isinstance(calls, str):
-        calls = _json_list(calls)
+        calls = _read(calls)
     if not isinstance(calls, list):
         calls = [turn["function_call"]] if isinstance(turn.get("function_call"), Mapping) else []
     if turn.get(FROM) == CALL_SENDER and CALLS[0] in template:
@@ -51,31 +51,27 @@ def for_template(turn: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) ->
 def called(turn: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of the functions that a turn calls."""
     calls = turn.get("tool_calls") or [turn.get("function_call")]
-    calls = _json_list(calls) if isinstance(calls, str) else calls
+    calls = _read(calls) if isinstance(calls, str) else calls
     for call in calls if isinstance(calls, list) else []:
         if isinstance(call, Mapping):
             function = call.get("function", call)
             yield str(function.get("name") if isinstance(function, Mapping) else function)
 
 
-def _json_list(text: str) -> object:
-    """Return the list that a text is; None where it is none, so that it is reported as left out."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, list) else None
-
-
 def _calls_in(text: object) -> Iterator[dict[str, Any]]:
     """Yield the calls that a text is: JSON of {"name", "arguments"}, or of a list of them."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return
+    found = _read(text)
     found = found if isinstance(found, list) else [found]
     if all(isinstance(call, dict) and {"name", "arguments"} <= call.keys() for call in found):
         yield from found
+
+
+def _read(text: object) -> Any:
+    """Return what a JSON text holds; None where it is none."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _call(call: object, tokenizer: PreTrainedTokenizerBase) -> object:
@@ -92,10 +88,7 @@ def _arguments(given: object, tokenizer: PreTrainedTokenizerBase) -> object:
     if isinstance(given, str):
         if not takes_mappings(tokenizer):
             return given
-        try:
-            read = json.loads(given)
-        except ValueError:
-            return given
+        read = _read(given)
         return read if isinstance(read, dict) else given
     if isinstance(given, Mapping) and not takes_mappings(tokenizer):
         return json.dumps(given, ensure_ascii=False)

@@ -13,30 +13,26 @@ from torch import nn
 from adapt_peft_ssf.lean.layers import lean_adapter, lora_update
 
 
-class LeanLinear4bit(Linear4bit):
+class _LeanUpdate(nn.Module):
+    """What peft's layers on quantized ones get: LoRA's update as one function."""
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Return the base layer's output with the adapter's."""
+        layer: Any = self
+        name = None if args or kwargs else lean_adapter(layer, x)
+        if name is None or name in layer.lora_variant:
+            output: torch.Tensor = super().forward(x, *args, **kwargs)
+            return output
+        result: torch.Tensor = layer.base_layer(x)
+        return result + lora_update(layer, name, x).to(result.dtype)
+
+
+class LeanLinear4bit(_LeanUpdate, Linear4bit):
     """A `peft.tuners.lora.Linear4bit` that keeps less."""
 
-    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Return the base layer's output with the adapter's."""
-        name = None if args or kwargs else lean_adapter(self, x)
-        if name is None or name in self.lora_variant:
-            output: torch.Tensor = super().forward(x, *args, **kwargs)
-            return output
-        result: torch.Tensor = self.base_layer(x)
-        return result.clone() + lora_update(self, name, x).to(result.dtype)
 
-
-class LeanLinear8bitLt(Linear8bitLt):
+class LeanLinear8bitLt(_LeanUpdate, Linear8bitLt):
     """A `peft.tuners.lora.Linear8bitLt` that keeps less."""
-
-    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Return the base layer's output with the adapter's."""
-        name = None if args or kwargs else lean_adapter(self, x)
-        if name is None or name in self.lora_variant:
-            output: torch.Tensor = super().forward(x, *args, **kwargs)
-            return output
-        result: torch.Tensor = self.base_layer(x)
-        return result + lora_update(self, name, x).to(result.dtype)
 
 
 LEAN: Mapping[type[nn.Module], type[nn.Module]] = MappingProxyType(

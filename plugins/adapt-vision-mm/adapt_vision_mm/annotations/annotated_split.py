@@ -65,6 +65,11 @@ class AnnotatedImage:
     as_stored: bool = False
     annotations: tuple[Annotation, ...] = ()
 
+    def clipped(self, left: float, top: float, right: float, bottom: float) -> list[float]:
+        """Return the part of a box inside the image, as [x, y, width, height]."""
+        left, top = max(left, 0.0), max(top, 0.0)
+        return [left, top, min(right, float(self.width)) - left, min(bottom, float(self.height)) - top]
+
 
 @attrs.frozen(kw_only=True)
 class Category:

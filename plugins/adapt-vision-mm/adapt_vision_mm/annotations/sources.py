@@ -40,6 +40,9 @@ SplitName = Literal["train", "val", "test"]
 _SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
 """The splits as formats name them -> as this package does."""
 
+DATA_YAML = (".yaml", ".yml")
+"""Suffixes of files that name the places of several splits."""
+
 _ROBOFLOW = "_annotations.coco.json"
 _TABLES = (".jsonl", ".parquet")
 _ROWS = (

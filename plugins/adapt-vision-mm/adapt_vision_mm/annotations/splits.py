@@ -17,6 +17,7 @@ from adapt_core.hf.data.splits import DEFAULT_SHARE, say_test_left_out
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat
 from adapt_vision_mm.annotations.sources import (
+    DATA_YAML,
     SplitName,
     SplitNotFoundError,
     SplitSource,
@@ -65,7 +66,7 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
             continue
         if split == "train":
             trained = source.file
-        elif trained is not None and source.file == trained and trained.suffix not in (".yaml", ".yml"):
+        elif trained is not None and source.file == trained and trained.suffix not in DATA_YAML:
             if split == "val" and not source.given and not plan.data.val_dir:
                 continue  # held out from the training split below
             log.warning("%s is both the training and the %s split: its metrics show no generalization.", trained, split)

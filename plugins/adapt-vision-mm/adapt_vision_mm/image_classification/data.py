@@ -148,11 +148,12 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
             return [{"image": str(path)} for path, _ in found]
         place = find_unlabelled_test(plan.data)
         return None if place is None else [{"image": str(path)} for path in list_images([str(place)])]
-    image = str(plan.data.input_column or plan.task.params.dataset_text_field)
     rows = load_raw(plan.data, plan.formats).get("test")
     if rows is None:
         return None
-    require_columns(rows.column_names, [(image, "input_column")], "test")
+    required = required_columns(plan)[:1]
+    require_columns(rows.column_names, required, "test")
+    ((image, _),) = required
     rows = _undecoded(rows, image)
     if image != "image":
         rows = rows.remove_columns([name for name in rows.column_names if name == "image"])

@@ -67,7 +67,9 @@ def read_split(source: SplitSource, kind: AnnotationKind, options: ReadOptions) 
 def _as_training(source: SplitSource) -> Recognised | None:
     """Return the format of the training split where its data set says where this split is, and no key does."""
     like = source.like
-    if like is None or source.file is not None or not isinstance(like.format, AnnotationFormat):
+    if like is None or source.file is not None:
         return None
-    is_named = like.format.names_split(like.place, source.split) or source.image_folder is not None
-    return attrs.evolve(like, place=source.place) if is_named and like.format.reads_folders else None
+    if not isinstance(like.format, AnnotationFormat) or not like.format.reads_folders:
+        return None
+    is_named = source.image_folder is not None or like.format.names_split(like.place, source.split)
+    return attrs.evolve(like, place=source.place) if is_named else None

@@ -198,9 +198,7 @@ def _annotation_defect(
 
 def _clip(entry: Mapping[str, Any], number: int, image: AnnotatedImage) -> Annotation:
     x, y, width, height = map(float, entry["bbox"])
-    left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
-    box = [left, top, right - left, bottom - top]
+    box = image.clipped(x, y, x + width, y + height)
     area = read_area(entry, box[2] * box[3])
     clipped = {**entry, "id": number, "bbox": box, "area": area, "iscrowd": int(read_flag(entry, "iscrowd"))}
     if isinstance(entry.get("keypoints"), list):

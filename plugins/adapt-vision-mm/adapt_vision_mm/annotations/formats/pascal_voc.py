@@ -156,9 +156,7 @@ class _Object:
     def clipped_box(self, image: AnnotatedImage) -> list[float]:
         """Return [x, y, width, height] inside the image, of an object without defect."""
         assert self.corners is not None
-        left, top, right, bottom = self.corners
-        left, top = max(left, 0.0), max(top, 0.0)
-        return [left, top, min(right, float(image.width)) - left, min(bottom, float(image.height)) - top]
+        return image.clipped(*self.corners)
 
 
 def _find_list(source: SplitSource) -> Path | None:

@@ -25,11 +25,11 @@ from adapt_vision_mm.annotations.formats.yolo_layout import (
     read_lines,
 )
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
-from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
+from adapt_vision_mm.annotations.sources import DATA_YAML, SplitNotFoundError, SplitSource
 
 log = logging.getLogger(__name__)
 
-_OWN = (".yaml", ".yml", ".txt")
+_OWN = (*DATA_YAML, ".txt")
 _VOC = ("Annotations", "JPEGImages")
 
 
@@ -137,9 +137,8 @@ def _read(images: list[Path], layout: Layout, options: ReadOptions) -> Annotated
 
 def _categories(layout: Layout) -> dict[int, Category]:
     points = layout.keypoints
-    if points is None:
-        return {number: Category(id=number, name=name) for number, name in layout.names.items()}
+    names, pairs = (points.names, points.pairs) if points is not None else ((), ())
     return {
-        number: Category(id=number, name=name, keypoints=points.names, flip_pairs=points.pairs)
+        number: Category(id=number, name=name, keypoints=names, flip_pairs=pairs)
         for number, name in layout.names.items()
     }

@@ -89,8 +89,7 @@ def _object(category: int, corners: Sequence[float], image: AnnotatedImage) -> d
         raise LabelError("its box has no area")
     if max(-left, -top, right - image.width, bottom - image.height) > TOLERANCE:
         raise LabelError(f"its box extends beyond the image ({image.width} x {image.height})")
-    left, top = max(left, 0.0), max(top, 0.0)
-    box = [left, top, min(right, float(image.width)) - left, min(bottom, float(image.height)) - top]
+    box = image.clipped(left, top, right, bottom)
     return {"category_id": category, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
 
 

@@ -20,8 +20,8 @@ from adapt_core.config.reader import plain, read_file
 from adapt_core.contracts.format import Place
 from adapt_core.errors import ConfigError, DataError
 
-from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS
 from adapt_vision_mm.annotations.image_files import find_image
+from adapt_vision_mm.annotations.sources import DATA_YAML
 from adapt_vision_mm.images.folders import find_images
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ NAME_FILES = ("classes.txt", "obj.names", "data/obj.names", "labels.txt")
 _BESIDE = "obj_train_data"
 """CVAT's folder of images with their labels beside them."""
 
-_YAML = (".yaml", ".yml")
 _KEY_OF = {"train": "train", "validation": "val", "test": "test"}
 """The splits as formats name them -> as `data.yaml` does."""
 _KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -114,7 +113,7 @@ class Layout:
         return found
 
     def _usual_places(self, split: str) -> Iterator[Path]:
-        for name in (*SPLIT_FOLDERS[split], *_KEYS[split]):
+        for name in _KEYS[split]:
             places = (
                 self.root / "images" / name,
                 self.root / name / "images",
@@ -184,8 +183,8 @@ def is_data_yaml(path: Path) -> bool:
 
 def find_data_yaml(place: Place) -> Path | None:
     """Return the `data.yaml` of a data set: the file that a key names, or the first in it that looks like one."""
-    if place.named is not None and place.named.endswith(_YAML):
-        return next((path for path in place.files if path.suffix.casefold() in _YAML), place.root / place.named)
+    if place.named is not None and place.named.endswith(DATA_YAML):
+        return next((path for path in place.files if path.suffix.casefold() in DATA_YAML), place.root / place.named)
     return next((path for path in islice(sorted(place.root.glob("*.y*ml")), _LOOKED_AT) if is_data_yaml(path)), None)
 
 
