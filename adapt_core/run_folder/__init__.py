@@ -5,6 +5,7 @@ names.py        names that runs write, and how a run folder is recognised
 contents.py     files that a run wrote, moved and deleted
 placements.py   names that are being put into place
 ownership.py    the record of what a run wrote, which alone may be replaced
+left_aside.py   files that stayed aside when a run was put back
 claims.py       what a run is about to write, and what is complete
 inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume
 predictions.py  predictions/ of the last adapt predict

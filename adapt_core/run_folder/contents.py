@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from adapt_core.run_folder.files import digest_of
-from adapt_core.run_folder.names import CHECKPOINTS
+from adapt_core.run_folder.names import CHECKPOINTS, MARKER
 
 MANIFEST = "manifest.json"
 """The file in a checkpoint that lists its files and marks it as complete."""
@@ -121,3 +121,11 @@ def move(names: list[str], source: Path, target: Path) -> list[str]:
     with suppress(OSError):
         (source / CHECKPOINTS).rmdir()
     return in_the_way
+
+
+def delete_emptied(aside: Path) -> None:
+    """Delete the folder of a run that was put back, unless something is left in it: its record tells whose."""
+    if all(path.name == MARKER for path in aside.iterdir()):
+        (aside / MARKER).unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.rmdir()

@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 
 from adapt_core.errors import InputError
-from adapt_core.run_folder.contents import Content, content_of, differences, move, remove
+from adapt_core.run_folder.contents import Content, content_of, delete_emptied, differences, move, remove
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.names import CHECKPOINTS, LOG, MARKER, NAMES, is_run_folder
 from adapt_core.run_folder.placements import Placement, delete_hidden
@@ -107,27 +107,11 @@ class Ownership:
         return self.folder / f".replaced-{self.run}"
 
     def settle(self) -> None:
-        """Delete what a killed command left under hidden names, and take back what could not be put back earlier.
-
-        The caller holds the lock of the folder.
-        """
+        """Delete what a killed command left under hidden names. The caller holds the lock of the folder."""
         delete_hidden(self.folder, self.placements)
         if self.placements:
             self.placements = {}
             self.save()
-        for aside in sorted(self.folder.glob(".replaced-*")):
-            kept = None if aside.is_symlink() else _record_of(aside)
-            if kept is not None and kept.run == self.run:
-                self._take_back(aside, kept)
-
-    def _take_back(self, aside: Path, kept: Ownership) -> None:
-        """Put back files of this run that stayed aside because another file was in their place, where it is free."""
-        for name, content in sorted(kept.written.items()):
-            if os.path.lexists(aside / name) and not os.path.lexists(self.folder / name):
-                self.written[name] = content  # recorded first: a kill here leaves a name without a file
-                self.save()
-                move([name], aside, self.folder)
-        _delete_emptied(aside)
 
     def place(self, name: str, hidden: Path, content: Content | None) -> None:
         """Rename what was made under a hidden name, which is recorded first; see `Placement`.
@@ -272,7 +256,7 @@ class Ownership:
         earlier.written.setdefault(LOG, None)
         earlier.save()
         if self.aside.is_dir():
-            _delete_emptied(self.aside)
+            delete_emptied(self.aside)
         return earlier
 
     def discard_replaced(self) -> None:
@@ -306,18 +290,3 @@ class Ownership:
             if not os.path.lexists(self.folder / name):
                 del self.written[name]
             self.save()
-
-
-def _record_of(aside: Path) -> Ownership | None:
-    """Return the record of a folder that may be somebody else's; None where it is no record of ours."""
-    with suppress(InputError):
-        return Ownership.read(aside)
-    return None
-
-
-def _delete_emptied(aside: Path) -> None:
-    """Delete the folder of a run that was put back, unless something is left in it: its record tells whose."""
-    if all(path.name == MARKER for path in aside.iterdir()):
-        (aside / MARKER).unlink(missing_ok=True)
-        with suppress(OSError):
-            aside.rmdir()

@@ -19,6 +19,7 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
 from adapt_core.run_folder.claims import claim, make_empty_file, refuse
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, late_changes, with_commits
+from adapt_core.run_folder.left_aside import take_back
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder, differing_keys
@@ -181,6 +182,7 @@ def entered(plan: Plan, folder: RunFolder) -> Iterator[None]:
     try:
         owner = Ownership.of(folder.path)
         owner.settle()
+        take_back(owner)
         if owner.moving:
             owner = owner.restore()
         if plan.resume is None:
