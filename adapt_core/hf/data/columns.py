@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _BATCH = 10_000
 _SHOWN = 12
 _ARTICLES = (
-    "These are SQuAD's articles. Write each of their questions as a row: "
-    '{"question": ..., "context": ..., "answers": {"text": ["London"], "answer_start": [13]}}.'
+    "These are SQuAD's articles. Leave DATA_FORMAT out: question_answering reads them. In another task write each of "
+    "their questions as a row."
 )
 """For files from SQuAD's own site, whose rows are articles with their paragraphs."""
 

@@ -12,6 +12,8 @@ from adapt_nlp.metrics import names
 if TYPE_CHECKING:
     from adapt_nlp.params import TextClassificationParams
 
+_JSON = (".jsonl", ".ndjson", ".json")
+
 
 def _classification_pipeline(params: TextClassificationParams) -> str:
     return "token-classification" if params.subtask else "text-classification"
@@ -104,5 +106,34 @@ def adapt_formats() -> list[FormatSpec]:
             implementation="adapt_nlp.formats.conll:Conll",
             shapes=("tokens+tags",),
             suffixes=(".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou", ".txt", ".tsv"),
+        ),
+        FormatSpec(
+            name="spacy",
+            aliases=("prodigy",),
+            summary="spaCy's entities, and prodigy's spans",
+            implementation="adapt_nlp.formats.spacy:Spacy",
+            shapes=("tokens+tags",),
+            suffixes=_JSON,
+        ),
+        FormatSpec(
+            name="doccano",
+            summary="doccano's labelled spans",
+            implementation="adapt_nlp.formats.doccano:Doccano",
+            shapes=("tokens+tags",),
+            suffixes=_JSON,
+        ),
+        FormatSpec(
+            name="label_studio_text",
+            summary="Label Studio's labelled spans of texts (JSON, JSON-MIN)",
+            implementation="adapt_nlp.formats.label_studio_text:LabelStudioText",
+            shapes=("tokens+tags",),
+            suffixes=_JSON,
+        ),
+        FormatSpec(
+            name="squad",
+            summary="SQuAD's articles (v1.1, v2.0)",
+            implementation="adapt_nlp.formats.squad:Squad",
+            shapes=("question+context+answers",),
+            suffixes=_JSON,
         ),
     ]

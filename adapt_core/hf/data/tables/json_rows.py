@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from adapt_core.hf.data.tables.kinds import Kind
 
 BATCH = 10_000
 _HEAD = 1_000_000
+_LOOKED_AT = 20
 _NOT_SPACE = re.compile(r"\S")
 LINES = (".jsonl", ".ndjson")
 
@@ -33,16 +34,26 @@ def json_rows(path: Path) -> Iterator[Row]:
 
 def placed_rows(path: Path) -> Iterator[tuple[int | None, Row]]:
     """Yield each row as `json_rows` does, with its line; None where a document holds all rows."""
+    for number, (line, value) in enumerate(placed_values(path), start=1):
+        yield line, _object(value, f"{path}: entry {number}" if line is None else f"{path}:{line}: each line")
+
+
+def placed_values(path: Path) -> Iterator[tuple[int | None, Any]]:
+    """Yield what stands on each line, or in the list of a document, with its line; None in a document.
+
+    Raises:
+        DataError: naming the line, where something is not JSON.
+    """
     return _lines(path) if path.suffix.casefold() in LINES else _document(path)
 
 
-def _lines(path: Path) -> Iterator[tuple[int | None, Row]]:
+def _lines(path: Path) -> Iterator[tuple[int | None, Any]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 if text:
-                    yield number, _object(json.loads(text), f"{path}:{number}: each line")
+                    yield number, json.loads(text)
             except UnicodeDecodeError as error:
                 raise DataError(
                     f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
@@ -55,7 +66,7 @@ def _lines(path: Path) -> Iterator[tuple[int | None, Row]]:
                 ) from None
 
 
-def _document(path: Path) -> Iterator[tuple[int | None, Row]]:
+def _document(path: Path) -> Iterator[tuple[int | None, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         document = json.loads(text)
@@ -75,28 +86,54 @@ def _document(path: Path) -> Iterator[tuple[int | None, Row]]:
         document = lists[0] if len(lists) == 1 else [document]
     if not isinstance(document, list):
         raise DataError(f"{path}: must be a list of JSON objects, not {type(document).__name__}.")
-    for number, row in enumerate(document, start=1):
-        yield None, _object(row, f"{path}: entry {number}")
+    yield from ((None, value) for value in document)
 
 
 def head_rows(path: Path) -> Iterator[Row]:
     """Yield the rows at the head of a document, up to the first that is cut or no object: maybe not a single one."""
     with path.open("rb") as file:
         text = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
+    return takewhile(lambda value: isinstance(value, dict), _listed(text, text.find("[")))
+
+
+def head_values(path: Path) -> list[Any]:
+    """Return what stands at the head of a file, as `placed_values` gives it, up to what is cut or is not JSON."""
+    with path.open("rb") as file:
+        text = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
+    if path.suffix.casefold() in LINES or _has_several_documents(text):
+        return list(_values_of(text.splitlines()))
+    return list(_listed(text, text.find("[")))
+
+
+def _has_several_documents(text: str) -> bool:
+    """Return whether a text begins with an object on its first line, and another one follows."""
+    lines = [line for line in text.splitlines()[:_LOOKED_AT] if line.strip()][:2]
+    return len(lines) == 2 and all(isinstance(value, dict) for value in _values_of(lines)) and lines[1][0] == "{"
+
+
+def _values_of(lines: list[str]) -> Iterator[Any]:
+    for line in lines:
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                return
+
+
+def _listed(text: str, at: int) -> Iterator[Any]:
+    """Yield the values of the list that begins at a place of a text, up to the first that is cut or is not JSON."""
     decode = json.JSONDecoder().raw_decode
-    at = text.find("[")
     while at >= 0:
         begin = _NOT_SPACE.search(text, at + 1)  # behind the bracket, or the comma
         if begin is None:
             return
         try:
-            row, at = decode(text, begin.start())
+            value, end = decode(text, begin.start())
         except (ValueError, RecursionError):
             return
-        if not isinstance(row, dict):
-            return
-        yield row
-        at = text.find(",", at)
+        yield value
+        comma = _NOT_SPACE.search(text, end)
+        at = comma.start() if comma is not None and comma[0] == "," else -1
 
 
 def _object(row: object, where: str) -> Row:

@@ -121,12 +121,12 @@ def test_an_answer_without_its_place_is_told_with_an_example(tmp_path: Path, tin
         train(tmp_path, tiny_encoder, data)
 
 
-def test_the_files_of_squad_s_own_site_are_recognised(tmp_path: Path, tiny_encoder: Path) -> None:
+def test_articles_in_another_format_are_told_how_to_be_read(tmp_path: Path, tiny_encoder: Path) -> None:
     asked = [{"id": "1", "question": "who?", "answers": [{"text": "Ada", "answer_start": 0}]}]
     articles = [{"title": "Ada", "paragraphs": [{"context": "Ada lived in London", "qas": asked}]}]
     (tmp_path / "train-v1.1.json").write_text(json.dumps({"version": "1.1", "data": articles}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"has: title, paragraphs. These are SQuAD's articles\. Write .*\[13\]\}\}\."):
-        train(tmp_path, tiny_encoder, tmp_path / "train-v1.1.json")
+    with pytest.raises(InputError, match=r"has: title, paragraphs. These are SQuAD's articles\. Leave DATA_FORMAT out"):
+        train(tmp_path, tiny_encoder, tmp_path / "train-v1.1.json", DATA_FORMAT="json")
 
 
 def test_a_wrong_answer_start_is_named_or_dropped(tmp_path: Path, tiny_encoder: Path) -> None:
