@@ -1,4 +1,7 @@
-"""COCO average precision of predictions in memory, by pycocotools."""
+"""COCO average precision of predictions in memory, by faster-coco-eval.
+
+Its figures are pycocotools' (tests/annotations/test_average_precision.py), for a tenth to a half of the time.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResu
 from adapt_vision_mm.annotations.metric_names import METRICS, Kind
 
 if TYPE_CHECKING:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
+    from faster_coco_eval import COCO, COCOeval_faster
 
 _FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
 _DEFAULT_SIGMA = 0.05
@@ -36,21 +38,21 @@ def average_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind
     return {name: max(0.0, float(value)) for name, value in zip(names, evaluation.stats[:3], strict=True)}
 
 
-def evaluate(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> COCOeval | None:
-    """Return pycocotools' evaluation of results, accumulated and summarized; None without results.
+def evaluate(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> COCOeval_faster | None:
+    """Return the evaluation of results, accumulated and summarized; None without results.
 
     Args: as `average_precision`.
     """
-    from pycocotools.cocoeval import COCOeval
+    from faster_coco_eval import COCOeval_faster
 
     if not results:
         return None
     with contextlib.redirect_stdout(io.StringIO()):
         truth = to_coco(split)
-        # pycocotools infers areas from any other field that is present.
+        # Areas are inferred from any other field that is present.
         fields = ("image_id", "category_id", "score", _FIELDS[kind])
         found = truth.loadRes([{key: value for key, value in result.items() if key in fields} for result in results])
-        evaluation = COCOeval(truth, found, kind)
+        evaluation = COCOeval_faster(truth, found, kind)
         if kind == "keypoints":
             import numpy
 
@@ -72,8 +74,8 @@ def keypoint_sigmas(split: AnnotatedSplit) -> list[float]:
 
 
 def to_coco(split: AnnotatedSplit) -> COCO:
-    """Return a split as pycocotools' COCO object."""
-    from pycocotools.coco import COCO
+    """Return a split as faster-coco-eval's COCO object; annotations are numbered from 1, for 0 counts as unmatched."""
+    from faster_coco_eval import COCO
 
     truth = COCO()
     truth.dataset = {

@@ -36,7 +36,7 @@ def class_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: 
     if evaluation is not None:
         # (IoU thresholds, recall steps, classes, areas, most detections); -1 where a class has no object.
         precision = evaluation.eval["precision"][:, :, :, 0, -1]
-        # pycocotools sorts the classes by id, and a split has them in the order of the training split's.
+        # faster-coco-eval sorts the classes by id, and a split has them in the order of the training split's.
         places = [list(evaluation.params.catIds).index(category.id) for category in split.categories]
         ap = [_mean(precision[:, :, number]) for number in places]
         ap50 = [_mean(precision[0, :, number]) for number in places]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal["bbox", "segm", "keypoints"]
-"""What pycocotools compares (its `iouType`)."""
+"""What is compared (`iouType` of COCO's evaluation)."""
 
 BOX_METRICS = {"mAP": "higher", "AP50": "higher", "AP75": "higher"}
 MASK_METRICS = {f"mask_{name}": direction for name, direction in BOX_METRICS.items()}

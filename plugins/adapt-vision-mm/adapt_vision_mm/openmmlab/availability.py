@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _COMMANDS: dict[Package, str] = {"mmdet": INSTALL, "mmpose": INSTALL_POSE}
-_REQUIRED = ("mmengine", "mmcv", "mmdet", "cv2", "pycocotools")
+_REQUIRED = ("mmengine", "mmcv", "mmdet", "cv2", "pycocotools", "faster_coco_eval")
 _NOISY = ("mmengine", "mmdet", "mmpose", "mmcv", "matplotlib", "PIL")
 
 

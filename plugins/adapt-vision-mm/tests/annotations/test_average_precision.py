@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("faster_coco_eval")
 pytest.importorskip("pycocotools")
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category, CocoResult
-from adapt_vision_mm.annotations.average_precision import average_precision
+from adapt_vision_mm.annotations.average_precision import average_precision, evaluate
 from adapt_vision_mm.annotations.class_metrics import class_precision
+from adapt_vision_mm.annotations.metric_names import Kind
 
 
 def split_of(ids: dict[str, int], boxes: list[tuple[str, list[float]]], first_id: int = 0) -> AnnotatedSplit:
@@ -55,3 +57,18 @@ def test_a_crowd_is_neither_missed_nor_a_wrong_detection() -> None:
     split.images[0].annotations[1]["iscrowd"] = 1
     results = [found(1, [10, 10, 20, 20]), found(1, [55, 55, 10, 10], 0.95)]
     assert average_precision(split, results, "bbox")["mAP"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("classes", [1, 7])
+@pytest.mark.parametrize("kind", ["bbox", "segm", "keypoints"])
+def test_the_figures_are_those_of_pycocotools(kind: Kind, classes: int) -> None:
+    """With crowds, small, medium and large objects, repeated scores, wrong classes and ids from 0 in no order."""
+    pytest.importorskip("benchmarks.coco_scoring", reason="only in the repository")
+    from benchmarks.coco_scoring import by_pycocotools, differences
+    from benchmarks.random_detections import random_detections
+
+    split, results = random_detections(kind, images=60, classes=classes, seed=classes)
+    theirs = by_pycocotools(split, results, kind)
+    assert 0.05 < theirs.stats[0] < 0.9
+    # 2.2e-16: the precisions are divided with and without a smallest number beside the divisor.
+    assert max(differences(evaluate(split, results, kind), theirs).values()) < 1e-15
