@@ -110,7 +110,7 @@ def test_a_broken_line_is_named_by_file_and_line(refused: Any, tmp_path: Path, l
 
 
 def test_another_encoding_is_named_by_file_and_line(refused: Any, tmp_path: Path) -> None:
-    (tmp_path / "d.csv").write_bytes("text,label\ngood,a\ncaf\u00e9,b\n".encode("latin-1"))
+    (tmp_path / "d.csv").write_bytes("text,label\ngood,a\nПривет мир,b\n".encode("cp1251"))
     assert "d.csv:3: not UTF-8 text" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "d.csv"))
 
 

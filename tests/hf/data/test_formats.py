@@ -82,7 +82,10 @@ def test_each_split_is_asked_of_and_the_reason_is_kept(write: Write) -> None:
     assert {split: (one.choice.name, one.reason) for split, one in found.items()} == {
         "train": ("arrows", "its first line is arrows"),
         "validation": ("text", "val.txt: the suffix is .txt"),
-        "test": ("delimited", "a.csv, b.tsv: the suffix is .csv or .tsv"),
+        "test": (
+            "delimited",
+            "a.csv, b.tsv: the suffix is .csv or .tsv; cells separated by commas; cells separated by tabs",
+        ),
     }
 
 

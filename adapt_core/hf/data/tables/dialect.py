@@ -1,4 +1,4 @@
-"""The delimiter and quoting of a file, recognised from the whole file.
+"""The delimiter, quoting and encoding of a file, recognised from the whole file.
 
 RFC 4180 comes first: commas (tabs in a .tsv), quotes doubled inside quotes. Another dialect is taken only where the
 file cannot be read as that, and only where it fits every row.
@@ -10,14 +10,14 @@ import csv
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import attrs
 
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, first_of
+from adapt_core.hf.data.tables.encodings import HEAD, SPOKEN, UTF8, decoded, encoding_of
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _DECLARED = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
@@ -39,18 +39,21 @@ class Dialect:
             quote.
         quoted: whether quotes surround cells; where False they are ordinary characters.
         spaced: whether spaces behind a separator belong to it.
+        encoding: the name of Python's codec.
     """
 
     separator: str
     escaped: bool = False
     quoted: bool = True
     spaced: bool = False
+    encoding: str = UTF8
 
     def __str__(self) -> str:
         quotes = "" if self.quoted else ", quotes are text"
         escapes = ", quotes escaped by a backslash" if self.escaped else ""
         spaces = " and spaces" if self.spaced else ""
-        return f"cells separated by {SEPARATORS[self.separator]}{spaces}{escapes}{quotes}"
+        encoded = f", {SPOKEN[self.encoding]}" if self.encoding in SPOKEN else ""
+        return f"cells separated by {SEPARATORS[self.separator]}{spaces}{escapes}{quotes}{encoded}"
 
 
 def rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
@@ -59,9 +62,10 @@ def rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     Empty lines are passed over, and a first line that declares the separator (`sep=;`).
 
     Raises:
-        DataError: naming the line, where the quotes do not close or the text is not UTF-8.
+        DataError: naming the line, where the quotes do not close or the text is not in the encoding.
     """
-    with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
+    encoding = dialect.encoding
+    with decoded(path, encoding), path.open(encoding=encoding, newline="") as file:
         first = next(file, "")
         passed = 1 if _DECLARED.fullmatch(first) else 0
         content = file if passed else chain([first] if first else [], file)
@@ -85,27 +89,6 @@ def rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
 
 
-@contextmanager
-def utf8(path: Path) -> Iterator[None]:
-    """Turn the failure to decode a file into an error that names the line.
-
-    Raises:
-        DataError: the block met bytes that are not UTF-8.
-    """
-    try:
-        yield
-    except UnicodeDecodeError:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    line.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise DataError(
-                        f"{path}:{number}: not UTF-8 text (byte {error.start} of the line). Save the file as UTF-8."
-                    ) from None
-        raise
-
-
 def _doubled(escaped: re.Match[str]) -> str:
     return '""' if escaped[1] == '"' else escaped[1]
 
@@ -123,9 +106,10 @@ def recognise(path: Path) -> Dialect:
     """Return the dialect of a file, after reading all of it.
 
     Raises:
-        DataError: naming the first line that no dialect explains.
+        DataError: naming the first line that no dialect explains; or two separators explain every row.
     """
-    plain = sampled(path)
+    encoding = encoding_of(path)
+    plain = _certain(path, encoding)
     spaced = attrs.evolve(plain, spaced=True)
     if _is_spaced(path, plain) and fault(path, spaced) is None:
         return spaced
@@ -137,7 +121,7 @@ def recognise(path: Path) -> Dialect:
                 "row by itself. Double a quote that is text; put all cells in quotes where this one has several lines."
             )
         return plain
-    for other in (Dialect(plain.separator, escaped=True), Dialect(plain.separator, quoted=False)):
+    for other in (attrs.evolve(plain, escaped=True), attrs.evolve(plain, quoted=False)):
         if fault(path, other) is None and (other.quoted or not _has_quoted_cells(path, other)):
             return other
     raise first
@@ -149,7 +133,7 @@ def _is_row_without_quotes(path: Path, plain: Dialect, opening: int) -> bool:
     So it is where every line is a row then, and this one ends with a cell that ends another row: two stray quotes would
     have swallowed what is between them.
     """
-    unquoted = Dialect(plain.separator, quoted=False)
+    unquoted = attrs.evolve(plain, quoted=False)
     if fault(path, unquoted) is not None or _has_quoted_cells(path, unquoted):
         return False
     ends = {cells[-1] for line, cells in rows(path, plain) if line != opening}
@@ -170,28 +154,57 @@ def _is_spaced(path: Path, plain: Dialect) -> bool:
 
 
 def sampled(path: Path) -> Dialect:
-    """Return the dialect that the first 200 rows show, as RFC 4180 quotes."""
-    if (declared := _declared(path)) is not None:
-        return Dialect(declared)
-    preferred = "\t" if path.suffix.casefold() == ".tsv" else ","
-    return Dialect(_separator(path, [preferred, *(separator for separator in SEPARATORS if separator != preferred)]))
+    """Return the dialect that the first 200 rows show, as RFC 4180 quotes.
+
+    Raises:
+        DataError: the beginning of the file is in no encoding that is read.
+    """
+    encoding = encoding_of(path, HEAD)
+    return Dialect(_separators(path, encoding)[0], encoding=encoding)
 
 
-def _declared(path: Path) -> str | None:
-    with utf8(path), path.open(encoding="utf-8-sig", newline="") as file:
+def _certain(path: Path, encoding: str) -> Dialect:
+    """Return the dialect of a file as `sampled`, where no other separator explains every row as well.
+
+    Raises:
+        DataError: one does.
+    """
+    found = [Dialect(separator, encoding=encoding) for separator in _separators(path, encoding)]
+    whole = [dialect for dialect in found if fault(path, dialect) is None] if len(found) > 1 else found
+    if len(whole) > 1:
+        told = " or ".join(
+            f"{SEPARATORS[one.separator]} ({first_of(map(repr, next(rows(path, one))[1]))})" for one in whole
+        )
+        raise DataError(
+            f"{path}:1: the cells can be separated by {told}, in every row alike. Say which by a line above the "
+            f"header: {' or '.join(f'sep={one.separator}' for one in whole)}"
+        )
+    return (whole or found)[0]
+
+
+def _declared(path: Path, encoding: str) -> str | None:
+    with decoded(path, encoding), path.open(encoding=encoding, newline="") as file:
         found = _DECLARED.fullmatch(file.readline(len("sep=;\r\n")))
     return found[1] if found else None
 
 
-def _separator(path: Path, candidates: list[str]) -> str:
-    """The separator that splits the header and the next rows alike; else the one that splits the header most."""
-    header: dict[str, int] = {}
-    for separator in candidates:
-        widths = _sample_widths(path, Dialect(separator))
+def _separators(path: Path, encoding: str) -> list[str]:
+    """Return the separators that split the header and the next rows alike; else the one that splits the header most.
+
+    A line that declares one decides, and tabs in a .tsv file.
+    """
+    if (declared := _declared(path, encoding)) is not None:
+        return [declared]
+    preferred = "\t" if path.suffix.casefold() == ".tsv" else ","
+    header, alike = dict[str, int](), list[str]()
+    for separator in (preferred, *(separator for separator in SEPARATORS if separator != preferred)):
+        widths = _sample_widths(path, Dialect(separator, encoding=encoding))
         header[separator] = widths[0] if widths else 1
         if len(set(widths)) == 1 and widths[0] > 1:
-            return separator
-    return max(candidates, key=lambda separator: header[separator])
+            alike.append(separator)
+    if preferred == "\t" and preferred in alike:
+        return [preferred]
+    return alike or [max(header, key=lambda separator: header[separator])]
 
 
 def _sample_widths(path: Path, dialect: Dialect) -> list[int]:

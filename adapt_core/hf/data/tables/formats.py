@@ -27,6 +27,9 @@ from adapt_core.hf.data.tables.store import Rows, fingerprint_of, stored
 if TYPE_CHECKING:
     from datasets import Dataset
 
+_ASKED = 5
+"""Files of a split whose dialect is told."""
+
 
 class _BySuffix:
     """A format that is known by the suffix of its files."""
@@ -42,12 +45,22 @@ class _BySuffix:
 class Delimited(_BySuffix):
     """csv and tsv, in whatever dialect."""
 
+    def recognise(self, place: Place) -> str | None:
+        """Return which suffixes the files have, and the dialects that the beginnings of the first ones show."""
+        by_suffix = super().recognise(place)
+        try:
+            dialects = dict.fromkeys(str(sampled(path)) for path in place.files[:_ASKED])
+        except DataError:
+            return by_suffix  # What is wrong with a file is told as it is read.
+        return by_suffix and "; ".join([by_suffix, *dialects])
+
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the rows with the types of these files; see `Format`."""
-        cells = _Cells({place.split: place.files})
-        for path in place.files:
-            for line, values in delimited.placed_rows(path, cells.dialects[path], cells.types):
-                yield Row(values, path, line)
+        seen = _Cells({place.split: place.files})
+        for path, dialect in seen.dialects.items():
+            names = delimited.header_of(path, dialect)
+            for line, cells in delimited.content_of(path, dialect):
+                yield Row(delimited.values_of(names, cells, seen.types), path, line)
 
     def tables(self, splits: Splits) -> dict[str, Dataset]:
         """Return the rows of each split; types are decided over all."""
@@ -76,8 +89,13 @@ class _Cells:
         """The types over all files."""
         types = delimited.ColumnTypes()
         for path, dialect in self.dialects.items():
-            types.see(path, dialect)
+            names = delimited.header_of(path, dialect)
+            types.see(names, self.cells(path), commas=dialect.separator != ",")
         return types
+
+    def cells(self, path: Path) -> Iterator[list[str]]:
+        """Yield the cells of each row of a file."""
+        return (cells for _, cells in delimited.content_of(path, self.dialects[path]))
 
 
 def _cells(paths: Files, seen: _Cells) -> Rows:
@@ -86,8 +104,10 @@ def _cells(paths: Files, seen: _Cells) -> Rows:
     dialects = {path: seen.dialects[path] for path in paths}
     columns = same_columns({path: delimited.header_of(path, dialect) for path, dialect in dialects.items()})
     features = Features({name: Value(seen.types.of(name)) for name in columns})
-    batches = Batches(paths, lambda path: delimited.batches(path, dialects[path], seen.types), features)
-    return Rows(features, batches.tables, tuple(filter(None, map(delimited.remark, paths, dialects.values()))))
+    batches = Batches(paths, lambda path: delimited.batches(columns, seen.cells(path), seen.types), features)
+    commas = seen.types.with_commas(columns)
+    told = (delimited.remark(path, dialect, commas * (dialect.separator != ",")) for path, dialect in dialects.items())
+    return Rows(features, batches.tables, tuple(filter(None, told)))
 
 
 def _usual_header(path: Path) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from adapt_core.contracts.format import Place, Row
 from adapt_core.errors import DataError
-from adapt_core.hf.data.tables.dialect import utf8
+from adapt_core.hf.data.tables.encodings import decoded
 
 from adapt_nlp.formats.tag_schemes import SchemeError, Tag, as_iob2, scheme_of
 from adapt_nlp.formats.word_table import MOST, Table, fault_of, marked_columns, parsed, tags_of, without_faults
@@ -51,7 +51,7 @@ class Conll:
         with path.open("rb") as file:
             content = file.read(_BEGINNING)
         try:
-            with utf8(path):
+            with decoded(path):
                 # What is cut off may be a part of a line, or of a letter.
                 text = (content if len(content) < _BEGINNING else content.rpartition(b"\n")[0]).decode("utf-8-sig")
         except DataError:
@@ -74,7 +74,7 @@ class Conll:
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the sentences: `tokens` and a list for each further column, or the fault of a line."""
         for path in place.files:
-            with utf8(path):
+            with decoded(path):
                 table = parsed(path.read_text(encoding="utf-8-sig"))
             if not table.sentences:
                 raise DataError(f"{path} has no sentence. Write a word and its tag on each line.")

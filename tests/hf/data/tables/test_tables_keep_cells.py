@@ -12,8 +12,10 @@ import pytest
 pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
 
 from adapt_core.config.core_params.data import DataParams
+from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import format_row
+from adapt_core.hf.data.tables.formats import Delimited
 from adapt_core.hf.data.tables.read import read_splits
 
 
@@ -55,11 +57,11 @@ def test_cells_are_as_written(tmp_path: Path, name: str, content: str, columns: 
 @pytest.mark.parametrize(
     ("name", "content", "columns", "said"),
     [
-        ("a.csv", "text;n\nhallo, du;3,5\n", {"text": ["hallo, du"], "n": ["3,5"]}, "semicolons"),
+        ("a.csv", "text;n\nhallo, du;3,5\n", {"text": ["hallo, du"], "n": [3.5]}, "comma (n)"),
         ("a.csv", "text|n\nb|c\n", {"text": ["b"], "n": ["c"]}, "vertical bars"),
         ("a.csv", 'text,n\n"a \\"b\\", c",x\n', {"text": ['a "b", c'], "n": ["x"]}, "escaped by a backslash"),
         ("a.csv", 'text, n\nb, c\n"d, e", "f, g"\n', {"text": ["b", "d, e"], "n": ["c", "f, g"]}, "commas and spaces"),
-        ("a.csv", "sep=;\r\ntext;n\r\na,b;3,5\r\n", {"text": ["a,b"], "n": ["3,5"]}, "semicolons"),
+        ("a.csv", "sep=;\r\ntext;n\r\na,b;3,5\r\n", {"text": ["a,b"], "n": [3.5]}, "semicolons"),
         ("a.csv", 'sep=\t\ntext\tn\n"a\tb"\tc\n', {"text": ["a\tb"], "n": ["c"]}, "tabs"),
         ("a.tsv", 'text\tn\n"stray\tx\nb\ty\n', {"text": ['"stray', "b"], "n": ["x", "y"]}, "quotes are text"),
     ],
@@ -70,6 +72,57 @@ def test_another_dialect_is_recognised_and_logged(
     caplog.set_level(logging.INFO, "adapt_core")
     assert read(tmp_path / name, content) == columns
     assert said in caplog.text
+
+
+SPOKEN = "text;label\r\nGrüße aus München, schöne Straße;gut\r\nÄpfel und Öl;schlecht\r\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", "semicolons\n"),
+        ("utf-8-sig", "semicolons\n"),
+        ("utf-16", "semicolons, UTF-16\n"),
+        ("utf-16-le", "semicolons, UTF-16\n"),
+        ("utf-16-be", "semicolons, UTF-16\n"),
+        ("utf-32", "semicolons, UTF-32\n"),
+        ("cp1252", "semicolons, Windows-1252\n"),
+    ],
+)
+def test_the_encodings_of_spreadsheets_are_recognised_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, encoding: str, said: str
+) -> None:
+    caplog.set_level(logging.INFO, "adapt_core")
+    texts = ["Grüße aus München, schöne Straße", "Äpfel und Öl"]
+    assert read(tmp_path / "a.csv", SPOKEN.encode(encoding)) == {"text": texts, "label": ["gut", "schlecht"]}
+    assert f"a.csv: cells separated by {said}" in caplog.text
+    place = Place(split="train", root=tmp_path, files=(tmp_path / "a.csv",))
+    assert f"{Delimited().recognise(place)}\n" == f"a.csv: the suffix is .csv; cells separated by {said}"
+    assert [row.line for row in Delimited().read(place)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1.234,50", "-7", "0,25"], [1234.5, -7.0, 0.25]),
+        (["1", "2", ""], [1, 2, None]),
+        (["1,5", "2.5"], ["1,5", "2.5"]),
+        (["1,5", "1.234"], ["1,5", "1.234"]),
+        (["1,2,3", "2"], ["1,2,3", "2"]),
+        (["1,5", "x"], ["1,5", "x"]),
+    ],
+)
+def test_numbers_with_a_decimal_comma_are_numbers_where_the_whole_column_is(
+    tmp_path: Path, cells: list[str], values: list[Any]
+) -> None:
+    rows = "".join(f"t;{cell}\n" for cell in cells)
+    assert read(tmp_path / "a.csv", f"text;n\n{rows}")["n"] == values
+
+
+def test_a_separator_that_one_row_refutes_is_not_ambiguous(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.csv", "id;text,label\n1;a,x\n2,y\n") == {"id;text": ["1;a", "2"], "label": ["x", "y"]}
+    assert read(tmp_path / "b.tsv", "id,x\tlabel\n1,y\tb\n") == {"id,x": ["1,y"], "label": ["b"]}
+    assert read(tmp_path / "c.csv", "sep=;\nid;text,label\n1;a,x\n") == {"id": [1], "text,label": ["a,x"]}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +146,13 @@ def test_cells_of_several_lines_with_separators_are_cells(tmp_path: Path, conten
         ("a.csv", "text,label\na,pos\nb\n", "a.csv:3: the row has 1 cell, the header 2"),
         ("a.csv", 'text,label\na,b\n"open, a,pos\nc,"d" e\n', "a.csv:3: the row has text behind a closing quote"),
         ("a.csv", "text,text\na,b\n", "a.csv:1: the header names the column 'text' twice"),
-        ("a.csv", b"text,label\ncaf\xe9,1\n", "a.csv:2: not UTF-8 text"),
+        ("a.csv", b"text,label\nna\xefve caf\xc3\xa9,1\n", "a.csv:2: not UTF-8 text (byte 2 of the line). Save the"),
+        ("a.csv", "text,label\nok,1\nПривет мир как дела,2\n".encode("cp1251"), "a.csv:3: not UTF-8 "
+         "text (byte 0 of the line). It seems to be cp1251"),
+        ("a.csv", "text,label\nok,1\n".encode("utf-16") + b"\x00", "a.csv: not UTF-16, as its beginning is: "),
+        ("a.csv", "id;text,label\n1;a,x\n2;b,y\n", "a.csv:1: the cells can be separated by commas "
+         "('id;text', 'label') or semicolons ('id', 'text,label'), in every row alike. Say which by a line above the "
+         "header: sep=, or sep=;"),
         ("a.csv", "", "a.csv is empty"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', "a.jsonl:2: not valid JSON"),
         ("a.jsonl", '{"a": 1}\n[1]\n', "a.jsonl:2: each line must be a JSON object"),
