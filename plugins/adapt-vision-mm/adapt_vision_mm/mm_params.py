@@ -15,8 +15,8 @@ class MmParams:
         train_ann_file, val_ann_file: declared here for the code that all tasks share; each task has its own defaults.
     """
 
-    train_ann_file: str
-    val_ann_file: str
+    train_ann_file: str | tuple[str, ...]
+    val_ann_file: str | tuple[str, ...]
 
     begin: int = param(
         0, "Epoch at which the learning rate's schedule starts; before it LR is held.", key="BEGIN", ge=0
@@ -55,7 +55,9 @@ class MmParams:
         ge=1,
         may_change_on_resume=True,
     )
-    test_ann_file: str | None = param(None, "Annotation file of the test split, scored once at the end.")
+    test_ann_file: str | tuple[str, ...] | None = param(
+        None, "Annotation file of the test split, or a list of them; scored once at the end."
+    )
     image_size: int | None = param(
         None, "Longest side of the images as the model sees them, in pixels (default: the config's).", ge=32
     )
@@ -76,18 +78,21 @@ class MmParams:
 class DetectionParams(MmParams):
     """Parameters of object_detection."""
 
-    train_ann_file: str = param("train.json", "Annotations of the training images (COCO JSON, or a VOC list).")
-    val_ann_file: str = param("val.json", "Annotations of the validation images (COCO JSON, or a VOC list).")
+    train_ann_file: str | tuple[str, ...] = param(
+        "train.json", "Annotations of the training images: a file in one of the formats, or a list of files."
+    )
+    val_ann_file: str | tuple[str, ...] = param("val.json", "The same for the validation images.")
 
 
 @attrs.frozen
 class SegmentationParams(MmParams):
     """Parameters of instance_segmentation."""
 
-    train_ann_file: str = param(
-        "train.txt", "Names of the training images without suffix, next to label maps; or a COCO JSON with masks."
+    train_ann_file: str | tuple[str, ...] = param(
+        "train.txt",
+        "Names of the training images without suffix, next to label maps; or a file with masks, or a list of files.",
     )
-    val_ann_file: str = param("val.txt", "The same for the validation images.")
+    val_ann_file: str | tuple[str, ...] = param("val.txt", "The same for the validation images.")
     class_list: tuple[str, ...] = param(
         (), "Label maps: the class names; the first is the class of value 1 (0 is the background)."
     )
@@ -103,9 +108,10 @@ class SegmentationParams(MmParams):
 class PoseParams(MmParams):
     """Parameters of pose_detection."""
 
-    train_ann_file: str = param(
-        "annotations/person_keypoints_val2017.json", "Annotations of the training images (COCO keypoints)."
+    train_ann_file: str | tuple[str, ...] = param(
+        "annotations/person_keypoints_val2017.json",
+        "Annotations of the training images with keypoints: a file, or a list of files.",
     )
-    val_ann_file: str = param(
-        "annotations/person_keypoints_val2017.json", "Annotations of the validation images (COCO keypoints)."
+    val_ann_file: str | tuple[str, ...] = param(
+        "annotations/person_keypoints_val2017.json", "The same for the validation images."
     )

@@ -102,6 +102,30 @@ def adapt_formats() -> list[FormatSpec]:
             shapes=("image+boxes", "image+masks", "image+keypoints"),
         ),
         FormatSpec(
+            name="label_studio",
+            summary="Label Studio's JSON",
+            implementation="adapt_vision_mm.annotations.formats.label_studio:LabelStudio",
+            shapes=("image+boxes", "image+masks", "image+keypoints"),
+        ),
+        FormatSpec(
+            name="labelme",
+            summary="LabelMe's JSON files",
+            implementation="adapt_vision_mm.annotations.formats.labelme:LabelMe",
+            shapes=("image+boxes", "image+masks", "image+keypoints"),
+        ),
+        FormatSpec(
+            name="via",
+            summary="VIA's JSON or csv",
+            implementation="adapt_vision_mm.annotations.formats.via:Via",
+            shapes=("image+boxes", "image+masks"),
+        ),
+        FormatSpec(
+            name="cvat",
+            summary="CVAT's XML for images",
+            implementation="adapt_vision_mm.annotations.formats.cvat:Cvat",
+            shapes=("image+boxes", "image+masks", "image+keypoints"),
+        ),
+        FormatSpec(
             name="label_maps",
             summary="a list of image names with PNG label maps",
             implementation="adapt_vision_mm.annotations.formats.label_maps:LabelMaps",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,12 +19,8 @@ from adapt_core.contracts.format import Place
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import InputError
 
-from adapt_vision_mm.annotations.coco_images import (
-    SPLIT_FOLDERS,
-    find_image_folder,
-    holds_first_image,
-    split_named_by,
-)
+from adapt_vision_mm.annotations.coco_images import find_image_folder, holds_first_image
+from adapt_vision_mm.annotations.standard_files import SplitName, doubt_about, find_standard
 from adapt_vision_mm.images.folders import find_images
 
 if TYPE_CHECKING:
@@ -35,15 +31,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SplitName = Literal["train", "val", "test"]
-
 _SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
 """The splits as formats name them -> as this package does."""
 
 DATA_YAML = (".yaml", ".yml")
 """Suffixes of files that name the places of several splits."""
 
-_ROBOFLOW = "_annotations.coco.json"
 _TABLES = (".jsonl", ".parquet")
 _ROWS = (
     "This task does not train on rows in memory or in a table: write images and an annotation file into a folder, and "
@@ -69,6 +62,22 @@ class UnannotatedSplitError(InputError):
         self.images = dict(images)
 
 
+def split_of(place: Place) -> SplitName:
+    """Return the split of a place as this package calls it."""
+    return _SPLITS[place.split]
+
+
+def place_of_split(train: Place, split: str) -> Place:
+    """Return the place of another split of a data set, of which nothing is named.
+
+    Args:
+        train: that of the training split.
+        split: "train", "val" or "test".
+    """
+    name = next(name for name, own in _SPLITS.items() if own == split)
+    return Place(split=name, root=train.root)
+
+
 @attrs.frozen(kw_only=True)
 class SplitSource:
     """What a config names for one split.
@@ -82,6 +91,8 @@ class SplitSource:
         file: the annotation file, or None where none was found.
         given: whether the config names the annotation file.
         like: the format and place of the training split, for the other splits.
+        keypoints: class -> its keypoints in the training split, for the other splits.
+        others: the other files of the split, where the config names several.
     """
 
     split: SplitName
@@ -92,6 +103,8 @@ class SplitSource:
     file: Path | None
     given: bool = True
     like: Recognised | None = None
+    keypoints: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    others: tuple[SplitSource, ...] = ()
 
     @classmethod
     def of(cls, place: Place) -> SplitSource:
@@ -99,13 +112,14 @@ class SplitSource:
         file = place.files[0] if place.files else None
         name = place.named or (file.name if file is not None else f"{place.split}.json")
         return cls(
-            split=_SPLITS[place.split],
+            split=split_of(place),
             root=place.root,
             image_folder=place.folder,
             name=name,
             searched=(place.root / name,),
             file=file,
             given=place.named is not None,
+            others=tuple(cls.of(attrs.evolve(place, files=(other,))) for other in place.files[1:]),
         )
 
     @property
@@ -114,7 +128,7 @@ class SplitSource:
         return Place(
             split=next(name for name, own in _SPLITS.items() if own == self.split),
             root=self.root,
-            files=() if self.file is None else (self.file,),
+            files=tuple(one.file for one in (self, *self.others) if one.file is not None),
             named=self.name if self.given else None,
             folder=self.image_folder,
         )
@@ -174,34 +188,44 @@ def find_source(plan: Plan[MmParams], split: SplitName) -> SplitSource | None:
         InputError: a folder that the config names does not exist.
     """
     root, params = dataset_root(plan), plan.task.params
-    name = {"train": params.train_ann_file, "val": params.val_ann_file, "test": params.test_ann_file}[split]
+    named = {"train": params.train_ann_file, "val": params.val_ann_file, "test": params.test_ann_file}[split]
     folder = {"train": plan.data.train_dir, "val": plan.data.val_dir, "test": plan.data.test_dir}[split]
     images = _image_folder(root, folder, split)
-    given = name != _default_name(params, split)
+    given = named != _default_name(params, split)
     keypoints = plan.task.name == "pose_detection"
-    if split == "test" and not (name or folder):
+    if split == "test" and not (named or folder):
         # Nobody has named it: it is scored where it belongs to a training split that is found by its standard name.
-        named = params.train_ann_file != _default_name(params, "train")
-        if named or (file := _find_standard(root, None, split, keypoints=keypoints)) is None:
+        trained = params.train_ann_file != _default_name(params, "train")
+        if trained or (file := find_standard(root, None, split, keypoints=keypoints)) is None:
             return None
         _log_standard(split, file, None)
         return SplitSource(
             split=split, root=root, image_folder=None, name=file.name, searched=(file,), file=file, given=False
         )
-    name = name or f"{split}.json"
-    searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
-    found = next((path for path in searched if path.is_file()), None)
-    source = SplitSource(
-        split=split, root=root, image_folder=images, name=name, searched=searched, file=found, given=given
-    )
-    doubt = None if given or found is None else _doubt(found, split, params)
-    if given or (found is not None and doubt is None):
+    names = [named] if isinstance(named, str) else named or [f"{split}.json"]
+    first, *others = (_find_named(root, images, name, split, given=given) for name in names)
+    source = attrs.evolve(first, others=tuple(others))
+    doubt = None if given or source.file is None else doubt_about(source.file, split, params)
+    if given or (source.file is not None and doubt is None):
         return source
-    standard = _find_standard(root, images, split, keypoints=keypoints)
+    standard = find_standard(root, images, split, keypoints=keypoints)
     if standard is None or (doubt is not None and not _has_images(source, standard)):
         return source
     _log_standard(split, standard, doubt)
     return attrs.evolve(source, file=standard)
+
+
+def _find_named(root: Path, images: Path | None, name: str, split: SplitName, *, given: bool) -> SplitSource:
+    searched = (root / name,) if Path(name).is_absolute() else _candidates(root, images, name)
+    return SplitSource(
+        split=split,
+        root=root,
+        image_folder=images,
+        name=name,
+        searched=searched,
+        file=next((path for path in searched if path.is_file()), None),
+        given=given,
+    )
 
 
 def find_test_folder(plan: Plan[MmParams], others: Iterable[AnnotatedSplit]) -> Path | None:
@@ -229,30 +253,6 @@ def find_test_folder(plan: Plan[MmParams], others: Iterable[AnnotatedSplit]) -> 
 
 def _default_name(params: MmParams, split: SplitName) -> object:
     return attrs.fields_dict(type(params))[f"{split}_ann_file"].default
-
-
-def _doubt(file: Path, split: SplitName, params: MmParams) -> str | None:
-    """Return why a default's file is meant less likely than one of a standard name; None where there is no reason.
-
-    It may bear the name of another split: nyuntam_adapt's default trains poses on COCO's validation file. A list of
-    label maps is of no use without class_list.
-    """
-    if file.suffix == ".txt" and not getattr(params, "class_list", True):
-        return f"{file} lists label maps, and class_list is not set"
-    other = split_named_by(file)
-    return f"{file} bears the name of {other}" if other not in (None, split) else None
-
-
-def _find_standard(root: Path, images: Path | None, split: SplitName, *, keypoints: bool) -> Path | None:
-    """Return the file of a split that COCO's or Roboflow's name has, if there is one."""
-    prefixes = ("person_keypoints", "keypoints") if keypoints else ("instances",)
-    candidates = [
-        *([images / _ROBOFLOW] if images else []),
-        *(root / "annotations" / f"{p}_{split}{year}.json" for p in prefixes for year in ("2017", "2014", "")),
-        *(root / name / _ROBOFLOW for name in SPLIT_FOLDERS[split]),
-        *(place / f"{split}.json" for place in (root, root / "annotations") if split != "test"),
-    ]
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _has_images(source: SplitSource, file: Path) -> bool:

@@ -18,7 +18,6 @@ from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat
 from adapt_vision_mm.annotations.sources import (
     DATA_YAML,
-    SplitName,
     SplitNotFoundError,
     SplitSource,
     UnannotatedSplitError,
@@ -26,6 +25,7 @@ from adapt_vision_mm.annotations.sources import (
     find_source,
     find_test_folder,
 )
+from adapt_vision_mm.annotations.standard_files import SplitName
 from adapt_vision_mm.images.sides import report_mirrored_classes
 
 if TYPE_CHECKING:
@@ -54,22 +54,24 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
         DataError: a split cannot be used, or has classes that the training split lacks.
     """
     found: dict[str, AnnotatedSplit] = {}
-    trained: Path | None = None
+    trained: set[Path] = set()
     for split in SPLITS:
         if split == "val" and not plan.training.do_eval:
             continue
-        source = _source(plan, split, found["train"].recognised if found else None)
+        source = _source(plan, split, found.get("train"))
         if source is None:
             images = find_test_folder(plan, found.values())
             if images is not None:
                 say_test_left_out(plan, f"no test_ann_file, only the images in {images}")
             continue
+        files = [one.file for one in (source, *source.others) if one.file is not None]
+        shared = next((file for file in files if file in trained and file.suffix not in DATA_YAML), None)
         if split == "train":
-            trained = source.file
-        elif trained is not None and source.file == trained and trained.suffix not in DATA_YAML:
+            trained = set(files)
+        elif shared is not None:
             if split == "val" and not source.given and not plan.data.val_dir:
                 continue  # held out from the training split below
-            log.warning("%s is both the training and the %s split: its metrics show no generalization.", trained, split)
+            log.warning("%s is both the training and the %s split: its metrics show no generalization.", shared, split)
         try:
             found[split] = read(source, found["train"].names if found else None)
         except SplitNotFoundError:
@@ -97,17 +99,33 @@ def read_splits(plan: Plan[MmParams], read: SplitReader) -> dict[str, AnnotatedS
     return found
 
 
-def _source(plan: Plan[MmParams], split: SplitName, train: Recognised | None) -> SplitSource | None:
+def _source(plan: Plan[MmParams], split: SplitName, trained: AnnotatedSplit | None) -> SplitSource | None:
     """Return the source of a split: what the config names, a standard name, or what its data set names."""
+    keypoints = {} if trained is None else {one.name: one.keypoints for one in trained.categories if one.keypoints}
+    return _like(plan, split, None if trained is None else trained.recognised, keypoints)
+
+
+def _like(
+    plan: Plan[MmParams], split: SplitName, train: Recognised | None, keypoints: Mapping[str, tuple[str, ...]]
+) -> SplitSource | None:
     source = find_source(plan, split)
     if source is not None:
-        return attrs.evolve(source, like=train)
+        others = tuple(attrs.evolve(one, keypoints=keypoints) for one in source.others)
+        return attrs.evolve(source, like=train, keypoints=keypoints, others=others)
     reader = None if train is None else train.format
     if train is None or not isinstance(reader, AnnotationFormat) or not reader.names_split(train.place, split):
         return None
     root = dataset_root(plan)
     return SplitSource(
-        split=split, root=root, image_folder=None, name="", searched=(), file=None, given=False, like=train
+        split=split,
+        root=root,
+        image_folder=None,
+        name="",
+        searched=(),
+        file=None,
+        given=False,
+        like=train,
+        keypoints=keypoints,
     )
 
 
@@ -120,7 +138,7 @@ def find_unannotated_test(plan: Plan[MmParams], read: SplitReader) -> Mapping[in
     """
     train = find_source(plan, "train")
     like = None if train is None else recognise(train.place, plan.formats, plan.data.data_format)
-    source = _source(plan, "test", like)
+    source = _like(plan, "test", like, {})
     if source is None:
         return None
     try:

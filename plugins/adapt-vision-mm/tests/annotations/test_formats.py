@@ -258,9 +258,9 @@ def test_coco_json_is_recognised_for_every_kind_of_task(broken: Broken, kind: An
 
 def test_a_file_that_no_format_recognises_is_refused_with_the_formats_of_the_task(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"train\.txt .* with boxes \(COCO JSON or Pascal VOC or YOLO"):
+    with pytest.raises(InputError, match=r"train\.txt .* with boxes \(COCO JSON, Pascal VOC, YOLO"):
         read_split(_source(tmp_path, "train.txt"), "boxes", ReadOptions(skip=False))
-    with pytest.raises(InputError, match=r"with keypoints \(COCO JSON or YOLO's text files\)"):
+    with pytest.raises(InputError, match=r"with keypoints \(COCO JSON, YOLO's .* or CVAT's XML for images\)"):
         read_split(_source(tmp_path, "train.txt"), "keypoints", ReadOptions(skip=False))
 
 

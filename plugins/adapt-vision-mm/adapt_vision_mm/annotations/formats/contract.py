@@ -37,6 +37,7 @@ class ReadOptions:
         palette: a colour [red, green, blue] for each class, for formats that hold colours only.
         formats: those that serve the task, `plan.formats`; empty for all that are installed.
         named: DATA_FORMAT.
+        kind: what the task needs of each annotation; None for all that there is.
     """
 
     skip: bool
@@ -46,6 +47,7 @@ class ReadOptions:
     palette: Sequence[Sequence[int]] = ()
     formats: Sequence[FormatChoice] = ()
     named: str | None = None
+    kind: AnnotationKind | None = None
 
     @classmethod
     def of(cls, plan: Plan[Any], classes: Sequence[str] | None, **options: Any) -> ReadOptions:

@@ -20,6 +20,7 @@ from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, ReadO
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, find_image, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_lists import read_image_list
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource
+from adapt_vision_mm.annotations.xml_files import read_xml
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
 
@@ -189,11 +190,9 @@ def _parse(root: Path, name: str, number: int) -> tuple[AnnotatedImage, list[_Ob
     """Return an image, its objects, and the <filename> where that is the name of another image."""
     file = f"{ANNOTATIONS}/{name}.xml"
     try:
-        tree = ET.parse(root / file).getroot()  # noqa: S314 - external entities are not expanded
-    except FileNotFoundError:
-        raise _BadFileError(f"{file} is missing") from None
-    except (OSError, ET.ParseError) as error:
-        raise _BadFileError(f"{file} cannot be read ({error})") from None
+        tree = read_xml(root / file).root
+    except DataError as error:
+        raise _BadFileError(str(error).rstrip(".") if os.path.isfile(root / file) else f"{file} is missing") from None
     path, other = _find_image(root / IMAGES, name, tree)
     reason = image_defect(path)
     if reason is not None:

@@ -1,0 +1,77 @@
+"""Where the exports of an annotation tool lie: files that are known by their beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from adapt_core.contracts.format import Place
+
+from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS, split_named_by
+from adapt_vision_mm.annotations.sources import split_of
+
+_BEGINNING = 2**16
+"""Bytes of a file that show what it is."""
+_LOOKED_AT = 20
+"""Files of a folder that are opened to see what they are."""
+
+_ABOVE = ("", "annotations", "labels", "images", "labels/{}", "annotations/{}", "images/{}", "{}/annotations", "{}")
+"""Folders of a data set; {} is the name of a split."""
+
+Looks = Callable[[str], bool]
+"""(the beginning of a file) -> whether it is such an export."""
+
+
+def beginning_of(file: Path) -> str:
+    """Return the first characters of a file; none where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_BEGINNING).decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
+
+
+def find_exports(place: Place, suffixes: tuple[str, ...], looks: Looks, *, all_files: bool) -> list[Path]:
+    """Return the exports of a split, sorted by name.
+
+    They are the files that the config names; else those in TRAIN_DIR, VAL_DIR or TEST_DIR; else those that bear the
+    split's name, or lie in a folder that does. The training split has all that lie together where none bears the name
+    of a split.
+
+    Args:
+        place: of the split.
+        suffixes: of the format.
+        looks: see `Looks`; asked about files that are not named.
+        all_files: False: only the first few files of each folder are opened.
+    """
+    if place.files:
+        return [file for file in place.files if file.suffix.casefold() in suffixes]
+    if place.named is not None:
+        return []
+
+    def within(folder: Path) -> list[Path]:
+        files = sorted(path for suffix in suffixes for path in folder.glob(f"[!.]*{suffix}") if path.is_file())
+        return [file for file in islice(files, None if all_files else _LOOKED_AT) if looks(beginning_of(file))]
+
+    split = split_of(place)
+    if place.folder is not None:
+        found = within(place.folder)
+        if found or split != "train":
+            return found
+    own = [path for folder in _folders(place.root, split) for path in within(folder)]
+    top = [path for name in _ABOVE if "{" not in name for path in within(place.root / name)]
+    own += [path for path in top if split_named_by(path) == split]
+    if own or split != "train":
+        return sorted(dict.fromkeys(own))
+    general = (
+        [path for path in within(place.root / name) if split_named_by(path) is None]
+        for name in _ABOVE
+        if "{" not in name
+    )
+    return next(filter(None, general), [])
+
+
+def _folders(root: Path, split: str) -> Iterator[Path]:
+    for name in SPLIT_FOLDERS[split]:
+        yield from (root / above.format(name) for above in _ABOVE if "{" in above)

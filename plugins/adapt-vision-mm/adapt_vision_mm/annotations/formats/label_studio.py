@@ -1,0 +1,211 @@
+"""Label Studio's JSON: tasks with `annotations[].result[]`, or JSON-MIN with regions by the name of their tag.
+
+https://labelstud.io/guide/export: all sides are percents of the image as the browser shows it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from adapt_core.errors import DataError
+
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage
+from adapt_vision_mm.annotations.formats.entries import Entry, Export
+from adapt_vision_mm.annotations.formats.export import ExportFormat
+from adapt_vision_mm.annotations.formats.label_studio_brush import read_brush
+from adapt_vision_mm.annotations.formats.objects import Fault, Item, Part, join_parts
+from adapt_vision_mm.annotations.image_files import SUFFIXES
+from adapt_vision_mm.annotations.json_files import read_json
+from adapt_vision_mm.annotations.shapes import (
+    Shape,
+    ShapeError,
+    ellipse,
+    point,
+    polygon,
+    read_number,
+    read_points,
+    turned_rectangle,
+)
+
+log = logging.getLogger(__name__)
+
+_FULL = re.compile(r'"annotations"\s*:\s*\[')
+_MIN = re.compile(r'"\w*labels"\s*:\s*\[|"annotation_id"\s*:')
+_OWN = frozenset(
+    ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "file_upload", "meta")
+)
+"""Keys of a task in JSON-MIN that are neither data nor tags."""
+
+Regions = Sequence[Mapping[str, Any]]
+
+
+class LabelStudio(ExportFormat):
+    """The JSON exports of Label Studio."""
+
+    suffixes = (".json",)
+    tool = "Label Studio"
+
+    def looks(self, beginning: str) -> bool:
+        """Return whether a file begins with a task."""
+        is_list = re.match(r"\s*\[\s*\{", beginning) is not None
+        return is_list and bool(_FULL.search(beginning) or _MIN.search(beginning))
+
+    def read_export(self, files: Sequence[Path]) -> Export:
+        """Return the tasks. Of one that several people have annotated, the ground truth counts, else what is newest."""
+        entries: list[Entry] = []
+        several = 0
+        for file in files:
+            tasks = read_json(file)
+            if not isinstance(tasks, list):
+                raise DataError(f"{file} is not an export of Label Studio: it is no list of tasks. Export it again.")
+            found = [_read_task(task, f"{file}: task number {n}", file) for n, task in enumerate(tasks, start=1)]
+            newest = _newest(found)
+            several += len(found) - len(newest) + sum(made > 1 for _, _, made in newest)
+            entries += [entry for entry, _, _ in newest]
+        if several:
+            log.warning(
+                "%s: of tasks with several annotations, the ground truth or the newest is read (%d)", files[0], several
+            )
+        labelled = [entry for entry in entries if entry.content is not None or entry.fault is not None]
+        if labelled and len(labelled) < len(entries):
+            log.info("%s: %d tasks without an annotation are left out", files[0], len(entries) - len(labelled))
+        return Export(labelled or entries)
+
+    def read_items(self, entry: Entry, image: AnnotatedImage) -> Iterable[Item | Fault]:
+        """Return the regions of a task."""
+        return join_parts(_read_parts(entry, image))
+
+
+Task = tuple[Entry, str, int]
+"""A task, its number in its project (and when it was annotated last), and how many annotations it has."""
+
+
+def _read_task(task: object, where: str, file: Path) -> Task:
+    if not isinstance(task, Mapping):
+        return Entry(file=file, where=where, fault="a task is a mapping with its image"), where, 0
+    if "id" in task:
+        where = f"{file}: task {task['id']}"
+    full = isinstance(task.get("data"), Mapping)
+    data = task["data"] if full else {key: value for key, value in task.items() if key not in _OWN}
+    name = _image_of(data)
+    if name is None:
+        return Entry(file=file, where=where, fault="it names no image"), where, 0
+    if full:
+        made = task.get("annotations")
+        if not isinstance(made, list) or not all(isinstance(one, Mapping) for one in made):
+            return Entry(file=file, where=where, fault="annotations is no list of annotations"), where, 0
+        made = [one for one in made if not one.get("was_cancelled")]
+        chosen = next((one for one in made if one.get("ground_truth")), None)
+        chosen = chosen or max(made, key=lambda one: str(one.get("updated_at")), default=None)
+        regions = None if chosen is None else chosen.get("result", [])
+        count, key = len(made), where
+    else:
+        tagged = [value for value in data.values() if isinstance(value, list)]
+        regions, count = [region for value in tagged for region in value], 1
+        key = f"{where} {task.get('updated_at')}"
+    if regions is not None and (not isinstance(regions, list) or not all(isinstance(one, Mapping) for one in regions)):
+        return Entry(file=file, where=where, fault="its result is no list of regions"), where, 0
+    size = next(((r["original_width"], r["original_height"]) for r in regions or () if _has_size(r)), (0, 0))
+    names = [name, *([str(task["file_upload"])] if task.get("file_upload") else [])]
+    told = f"{where} ({PurePosixPath(name).name[:60]})"
+    entry = Entry(file=file, where=told, names=names, size=size, content=regions, is_bare=not regions)
+    return entry, key, count
+
+
+def _newest(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks in their order; of those that JSON-MIN has once for each annotator, the newest."""
+    count = Counter(entry.where for entry, _, _ in tasks)
+    best: dict[str, Task] = {}
+    for task in tasks:
+        where = task[0].where
+        if where not in best or (count[where] > 1 and task[1] >= best[where][1]):
+            best[where] = task
+    return list(best.values())
+
+
+def _has_size(region: Mapping[str, Any]) -> bool:
+    sides = (region.get("original_width"), region.get("original_height"))
+    return all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides)
+
+
+def _image_of(data: Mapping[str, Any]) -> str | None:
+    """Return what the data of a task calls its image: `image`, or else the first text that ends like one."""
+    texts = {key: value for key, value in data.items() if isinstance(value, str) and value.strip()}
+    looks = (value for value in texts.values() if value.split("?")[0].casefold().endswith(SUFFIXES))
+    served = (value for value in texts.values() if "/local-files/" in value)
+    return texts.get("image") or next(looks, None) or next(served, None)
+
+
+def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
+    regions: Regions = entry.content or ()
+    labels: dict[object, str] = {}
+    for region in regions:
+        label = _label_of(region)
+        if label is not None and region.get("id") is not None:
+            labels.setdefault(region["id"], label)
+    seen: set[object] = set()
+    for number, region in enumerate(regions, start=1):
+        where = f"{entry.where}, region {number}"
+        identity = region.get("id")
+        try:
+            shape = _shape_of(region, image)
+        except ShapeError as defect:
+            yield Fault(where, str(defect))
+            continue
+        # <Rectangle> with <Labels> makes two regions of one id: the shape, and the shape with its label.
+        if shape is None or (identity is not None and identity in seen):
+            continue
+        if identity is not None:
+            seen.add(identity)
+        label = _label_of(region) or labels.get(identity)
+        if label is None:
+            yield Fault(where, "it has no label")
+            continue
+        group = region.get("parentID") if shape.kind == "point" else identity
+        yield Part(label=label, where=where, shape=shape, group=group or None)
+
+
+def _value_of(region: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = region.get("value", region)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _label_of(region: Mapping[str, Any]) -> str | None:
+    """Return the class of a region, which stands under `rectanglelabels`, `labels` and the like."""
+    for key, value in _value_of(region).items():
+        if key.endswith("labels") and isinstance(value, list) and value:
+            return str(value[0])
+    return None
+
+
+def _shape_of(region: Mapping[str, Any], image: AnnotatedImage) -> Shape | None:
+    """Return the shape of a region in pixels; None where it has none (choices, texts, relations)."""
+    value = _value_of(region)
+    if read_number(region, "image_rotation", 0):
+        raise ShapeError("its image was rotated in Label Studio (image_rotation): rotate the file, and set it to 0")
+    across, down = image.width, image.height
+
+    def scaled(key: str, side: int) -> float:
+        return read_number(value, key) * side / 100
+
+    if "rle" in value:
+        return read_brush(value["rle"], image)
+    if "points" in value:
+        return polygon([(x * across / 100, y * down / 100) for x, y in read_points(value["points"])])
+    if "radiusX" in value or "radiusY" in value:
+        middle, radii = (scaled("x", across), scaled("y", down)), (scaled("radiusX", across), scaled("radiusY", down))
+        return ellipse(middle, radii, read_number(value, "rotation", 0))
+    if "height" in value:
+        left, top = scaled("x", across), scaled("y", down)
+        corners = (left, top, left + scaled("width", across), top + scaled("height", down))
+        return turned_rectangle(corners, read_number(value, "rotation", 0), about=(left, top))
+    if "x" in value and "y" in value:
+        return point(scaled("x", across), scaled("y", down))
+    if "vertices" in value:
+        raise ShapeError("a vector (vertices) is not read: draw a polygon")
+    return None
