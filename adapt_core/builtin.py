@@ -1,8 +1,16 @@
-"""The methods, launcher and formats of tables of adapt-core itself, registered through the hooks of every plugin."""
+"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, data checks."""
 
 from __future__ import annotations
 
-from adapt_core.plugin.specs import TABLE, FormatSpec, LauncherSpec, MethodSpec, OptionalDependency, hookimpl
+from adapt_core.plugin.specs import (
+    TABLE,
+    DataCheckSpec,
+    FormatSpec,
+    LauncherSpec,
+    MethodSpec,
+    OptionalDependency,
+    hookimpl,
+)
 
 _OPTIONAL = (
     ("transformers", "the Hugging Face loop", "pip install 'adapt-core[hf]'"),
@@ -85,6 +93,17 @@ def adapt_formats() -> list[FormatSpec]:
             suffixes=(".txt",),
             general=True,
         ),
+    ]
+
+
+@hookimpl
+def adapt_data_checks() -> list[DataCheckSpec]:
+    return [
+        DataCheckSpec(
+            name="groups",
+            summary="groups of rows (GROUP_COLUMN) on both sides of a split",
+            implementation="adapt_core.execution.group_check:GroupCheck",
+        )
     ]
 
 

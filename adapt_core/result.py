@@ -59,6 +59,37 @@ class MergeOutcome(TypedDict):
     kept: NotRequired[float | None]
 
 
+class FindingRecord(TypedDict):
+    """A finding of a check of the data; see `adapt_core.contracts.Finding`."""
+
+    message: str
+    warns: bool
+    figures: dict[str, float]
+    to_beat: dict[str, float]
+    rows: list[dict[str, Any]]
+
+
+class CheckRecord(TypedDict):
+    """What became of one check of the data; `left_out` says why it was not made, and is null where it was."""
+
+    summary: str
+    seconds: float
+    left_out: str | None
+    findings: list[FindingRecord]
+
+
+class VerdictRecord(TypedDict, total=False):
+    """The verdict on the data before training, as in `result.json`; empty where nothing was checked.
+
+    Attributes:
+        seconds: wall time of all checks.
+        checks: by name, in the order in which they were made.
+    """
+
+    seconds: float
+    checks: dict[str, CheckRecord]
+
+
 @attrs.frozen(kw_only=True)
 class RunResult:
     """The outcome of a run.
@@ -79,6 +110,7 @@ class RunResult:
             `adapt_core.verification.merge`), or None where no adapter was merged.
         training_check: that what should train moved and the rest did not (see `adapt_core.verification.training`).
         data: what was found of the data (rows, dropped rows, truncated share).
+        verdict: what checks of the data found before training (see `VerdictRecord`).
         versions: of Python, torch, adapt's distributions and the libraries underneath.
         seed: the seed.
         config_sha256: see `Plan.config_sha256`.
@@ -106,6 +138,7 @@ class RunResult:
     output_dir: str
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
+    verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     def to_json(self) -> str:

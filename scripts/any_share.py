@@ -26,6 +26,7 @@ PACKAGES = {
     "adapt_vision_mm": "plugins/adapt-vision-mm/adapt_vision_mm",
     "adapt_peft_ssf": "plugins/adapt-peft-ssf/adapt_peft_ssf",
     "adapt_fsdp": "plugins/adapt-fsdp/adapt_fsdp",
+    "adapt_verdict": "plugins/adapt-verdict/adapt_verdict",
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
     from torch import nn
 
     from adapt_core.contracts import LoadedModel, TaskData
@@ -131,6 +133,27 @@ class SupportsClassCounts(Protocol):
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Training examples (words, objects) of each class; empty where this variant of the task has no classes."""
+
+
+@runtime_checkable
+class SupportsFrozenFeatures(Protocol):
+    """A task whose base model makes useful features of examples as it is. Optional; checks of the data use them."""
+
+    def frozen_features(
+        self, model: nn.Module, data: TaskData, split: str, positions: Sequence[int], seconds: float
+    ) -> NDArray[numpy.float32]:
+        """Return what the base model makes of examples, as its head gets it: an array (examples, width).
+
+        Args:
+            model: what `load_model` loaded; left as it was.
+            data: what `load_data` returned.
+            split: "train", "validation" or "test".
+            positions: of the examples.
+            seconds: that it may take.
+
+        Raises:
+            CheckSkipped: it would take longer.
+        """
 
 
 @runtime_checkable

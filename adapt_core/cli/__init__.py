@@ -11,6 +11,7 @@ params.py      adapt params
 completion.py  adapt completion
 doctor.py      adapt doctor
 options.py     options that several commands share
+verdict.py     the verdict on the data, as adapt check prints it
 output.py      what a command prints
 tables.py      plain text tables
 """

@@ -10,6 +10,7 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say
+from adapt_core.cli.verdict import show_verdict
 from adapt_core.config.plan import Plan
 from adapt_core.errors import ConfigError, InputError
 from adapt_core.run_folder.files import write_bytes
@@ -127,6 +128,7 @@ def _show_estimate(found: Estimate) -> None:
         say()
     for number, example in enumerate(found.examples, start=1):
         say(paragraph(f"as the model sees it, {number}: {in_one_line(_in_line(example))}"))
+    show_verdict(found.verdict)
     rows = [["steps", ""], ["an epoch", f"{found.steps_per_epoch:,}"], ["in all", f"{found.steps:,}"]]
     if found.total_parameters is not None:
         rows += [

@@ -7,6 +7,7 @@ ownership.py      the one owner of each key; unknown, unused and legacy keys
 values.py         one raw value -> the declared type
 rules.py          combinations of keys that contradict each other
 backward_steps.py whether the optimizer steps inside the backward pass
+data_checks.py    the checks of the data that VERDICT names, or that serve the task
 formats.py        the formats of data that serve the task
 resolver.py       all of these in order: a config -> a plan
 plan.py           the plan, pure data

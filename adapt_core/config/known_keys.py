@@ -13,12 +13,14 @@ _NLP = "adapt-nlp"
 _VISION = "adapt-vision-mm"
 _PEFT = "adapt-peft-ssf"
 _FSDP = "adapt-fsdp"
+_VERDICT = "adapt-verdict"
 
 DISTRIBUTIONS: dict[str, str] = {
     _NLP: "language tasks",
     _VISION: "vision tasks",
     _PEFT: "LoRA, DoRA, SSF, 4 and 8 bit",
     _FSDP: "DDP and FSDP",
+    _VERDICT: "checks of the data",
 }
 """adapt's own plugins, with what each is for."""
 

@@ -10,6 +10,7 @@ import attrs
 
 from adapt_core.config import reader
 from adapt_core.config.core_params.groups import GROUPS
+from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.ownership import Owned, assign
@@ -88,6 +89,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
         ]
     core = _core_values(owned, problems)
     problems += contradictions(core, owned.places, selection)
+    problems += unknown_checks(core["run"], owned.places, registry)
     _require(selection, owned, problems)
     if problems:
         raise ConfigError(sorted(problems, key=_order))

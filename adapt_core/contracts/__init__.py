@@ -8,9 +8,11 @@ model.py     Quantizer and Method, and what they get: the loaded model, the fact
 loop.py      Loop and what it gets: the data, the job, how processes share the model
 launcher.py  Launcher: the processes of a run
 format.py    Format: files of one kind, recognised and read into rows
+data_check.py  DataCheck: what a reader must know of the data before training
 recognition.py  which format a split is in
 """
 
+from adapt_core.contracts.data_check import CheckSkipped, DataCheck, Examples, Finding, Subject
 from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.launcher import Launcher, Work
 from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, TrainResult
@@ -19,6 +21,10 @@ from adapt_core.contracts.task import Task
 
 __all__ = [
     "AttachContext",
+    "CheckSkipped",
+    "DataCheck",
+    "Examples",
+    "Finding",
     "Format",
     "Job",
     "Launcher",
@@ -29,6 +35,7 @@ __all__ = [
     "Place",
     "Quantizer",
     "Row",
+    "Subject",
     "Task",
     "TaskData",
     "TrainResult",

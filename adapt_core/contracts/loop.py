@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from adapt_core.config.plan import Plan
+from adapt_core.contracts.data_check import Examples
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import Statistic
@@ -33,6 +34,8 @@ class TaskData:
             and `load_model` builds the same model from them alone, without splits.
         stats: statistics of the data for `result.json` and the log (rows, dropped rows, truncated share).
         rows: split -> the good raw rows that the split was made from, where the task keeps them (for samples).
+        examples: returns split -> its examples as checks of the data see them, made when a check asks; None where the
+            task shows none.
         findings: what a reader must know of the data before the metrics; warnings of the result and of `adapt check`.
     """
 
@@ -43,6 +46,7 @@ class TaskData:
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     stats: dict[str, Statistic] = attrs.field(factory=dict)
     rows: Mapping[str, Any] = attrs.field(factory=dict)
+    examples: Callable[[], Mapping[str, Examples]] | None = None
     findings: list[str] = attrs.field(factory=list)
 
 

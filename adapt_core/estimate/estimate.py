@@ -31,14 +31,17 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
+from adapt_core.distributed.world import World
 from adapt_core.estimate.activations import activation_bytes
 from adapt_core.estimate.memory import held_gradients, training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
 from adapt_core.execution.components import Components
+from adapt_core.execution.verdict import examine_data
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything
 from adapt_core.plugin.registry import Registry
+from adapt_core.result import VerdictRecord
 from adapt_core.runtime.format import size
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class Estimate:
             process of the run will hold too.
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.
+        verdict: what checks of the data found, as in `result.json`.
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
 
@@ -91,6 +95,7 @@ class Estimate:
     disk_bytes: int | None
     disk_free: int
     warnings: list[str]
+    verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     pictures: bytes | None = None
 
     def to_data(self) -> dict[str, Any]:
@@ -147,7 +152,11 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
         warnings=[],
         pictures=task.drawn_examples(data, DRAWN) if pictures and isinstance(task, SupportsImagePreview) else None,
     )
-    return attrs.evolve(found, warnings=[*data.findings, *_warnings(found, plan)])
+    verdict = examine_data(
+        plan, registry, components.task, data, lambda: components.task.load_model(data, None, World()).model
+    )
+    warnings = [*data.findings, *verdict.warnings, *_warnings(found, plan)]
+    return attrs.evolve(found, verdict=verdict.to_data(), warnings=warnings)
 
 
 def _formats(task: object) -> dict[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
 from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.export import export_run, size_of
+from adapt_core.execution.verdict import Verdict, examine_data
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.plugin.registry import Registry
@@ -91,6 +92,7 @@ class Run:
             data = self.load_data()
         self.recorder.warn(data.findings)
         loaded = self.load_model(data)
+        verdict = self.examine(data, loaded)
         model, context = self.attach(loaded)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
         strategy = self.components.launcher.parallel_strategy(self.world)
@@ -103,6 +105,7 @@ class Run:
         before = self.measure_before(loop, data, record)
         trained = self.train(loop)
         after, test = self.measure_after(loop, data, record, trained)
+        self.recorder.warn(verdict.not_beaten(after, self.registry.task_spec(self.plan.task.name).metrics))
         counts = count_parameters(model)
         result = RunResult(
             status="finished",
@@ -120,6 +123,7 @@ class Run:
             artifacts={},
             training_check=training_check.verdict(),
             data=data.stats,
+            verdict=verdict.to_data(),
             versions=versions(self.registry),
             seed=self.plan.training.seed,
             config_sha256=self.plan.config_sha256,
@@ -149,6 +153,15 @@ class Run:
             every = {name for name, _ in loaded.model.named_parameters()} <= set(names)
             log.info("new parameters (not in the checkpoint): %s", "all of them" if every else first_of(names, _NAMED))
         return loaded
+
+    def examine(self, data: TaskData, loaded: LoadedModel) -> Verdict:
+        """Return the verdict of the checks of the data on rank 0, none elsewhere."""
+        if not self.world.is_main:
+            return Verdict()
+        verdict = examine_data(self.plan, self.registry, self.components.task, data, lambda: loaded.model)
+        verdict.say()
+        self.recorder.warn(verdict.warnings)
+        return verdict
 
     def attach(self, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:
         """Attach the method to the base model."""

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
 
-from adapt_core.plugin.specs import FormatSpec, LauncherSpec, MethodSpec, OptionalDependency, QuantizerSpec, TaskSpec
+from adapt_core.plugin.specs import (
+    DataCheckSpec,
+    FormatSpec,
+    LauncherSpec,
+    MethodSpec,
+    OptionalDependency,
+    QuantizerSpec,
+    TaskSpec,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +60,12 @@ def adapt_launchers() -> list[LauncherSpec]:
 @hookspec
 def adapt_formats() -> list[FormatSpec]:
     """Return the formats of data that this plugin reads. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_data_checks() -> list[DataCheckSpec]:
+    """Return the checks of the data before training. Called once, when plugins are discovered."""
     raise NotImplementedError
 
 

@@ -18,7 +18,16 @@ import adapt_core.plugin.hookspecs as hookspecs  # "from" would ask the package'
 from adapt_core.errors import InputError
 from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
 from adapt_core.plugin.params import Parameter, parameters_of
-from adapt_core.plugin.specs import HOOK_API, FormatSpec, LauncherSpec, MethodSpec, QuantizerSpec, Spec, TaskSpec
+from adapt_core.plugin.specs import (
+    HOOK_API,
+    DataCheckSpec,
+    FormatSpec,
+    LauncherSpec,
+    MethodSpec,
+    QuantizerSpec,
+    Spec,
+    TaskSpec,
+)
 
 ENTRY_POINT_GROUP = "adapt"
 DISABLE_VARIABLE = "ADAPT_DISABLE_PLUGINS"
@@ -101,7 +110,7 @@ class Registry:
     """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
-        tasks, methods, quantizers, launchers, formats: the shelves of each kind.
+        tasks, methods, quantizers, launchers, formats, data_checks: the shelves of each kind.
         provenance: every plugin that was loaded.
         broken: what could not be used, with its cause.
         disabled: names of plugins that were switched off.
@@ -113,6 +122,7 @@ class Registry:
         self.quantizers: Shelf[QuantizerSpec] = Shelf("quantizer", QuantizerSpec)
         self.launchers: Shelf[LauncherSpec] = Shelf("launcher", LauncherSpec)
         self.formats: Shelf[FormatSpec] = Shelf("format", FormatSpec)
+        self.data_checks: Shelf[DataCheckSpec] = Shelf("data check", DataCheckSpec)
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -187,6 +197,7 @@ class Registry:
             (self.quantizers, "adapt_quantizers"),
             (self.launchers, "adapt_launchers"),
             (self.formats, "adapt_formats"),
+            (self.data_checks, "adapt_data_checks"),
         ):
             self._collect(shelf, hook, provenance)
 
@@ -233,13 +244,13 @@ class Registry:
             shelf.by_name[name] = item
 
     def __iter__(self) -> Iterator[Registered[Any]]:
-        """Yield everything registered: tasks, methods, quantizers, launchers, formats."""
+        """Yield everything registered: tasks, methods, quantizers, launchers, formats, data checks."""
         return (item for shelf in self.shelves for item in shelf)
 
     @property
     def shelves(self) -> tuple[Shelf[Any], ...]:
         """The shelves of all kinds."""
-        return (self.tasks, self.methods, self.quantizers, self.launchers, self.formats)
+        return (self.tasks, self.methods, self.quantizers, self.launchers, self.formats, self.data_checks)
 
     def parameters(self, item: Registered[Any]) -> dict[str, Parameter]:
         """Return the parameters of a registered spec, by folded key.

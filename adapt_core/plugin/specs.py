@@ -16,10 +16,10 @@ from pluggy import HookimplMarker
 from adapt_core.plugin.import_strings import is_import_string, load_object
 from adapt_core.plugin.params import NoParams
 
-HOOK_API = 2
+HOOK_API = 3
 """The version of these hooks. It rises when a plugin written for it would not work with an older core.
 
-2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`.
+2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`; 3 has `adapt_data_checks` and `DataCheckSpec`.
 """
 
 hookimpl = HookimplMarker("adapt")
@@ -121,6 +121,19 @@ class FormatSpec(Spec):
     shapes: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     suffixes: tuple[str, ...] = attrs.field(default=(), validator=_suffixes)
     general: bool = False
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class DataCheckSpec(Spec):
+    """A check of the data before training. Its implementation, constructed without arguments, answers
+    `adapt_core.contracts.DataCheck`. It takes no parameters.
+
+    Attributes:
+        shapes: the shapes of rows that it serves: it is asked about the data of tasks that read one of them. Without
+            any it serves all.
+    """
+
+    shapes: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, eq=False)

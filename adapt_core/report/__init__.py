@@ -3,6 +3,7 @@
 page.py               the report of one run, gathered for the template
 headline.py           the metric that decides what is best, before and after
 samples.py            validation rows with what was expected and predicted
+verdict.py            what checks of the data found before training
 classes.py            scores of the classes, and confusions
 curves.py             the curves of metrics.jsonl
 charts.py             line charts as numbers

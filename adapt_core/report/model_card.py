@@ -52,6 +52,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         "",
         *(line for warning in result.warnings for line in (f"**Warning: {markdown.text(warning)}**", "")),
         *_metrics_table(result),
+        *_to_beat(result),
         "## Use it",
         "",
     ]
@@ -165,6 +166,13 @@ def _metrics_table(result: RunResult) -> list[str]:
         figures = " | ".join(_cell(cell) for cell in cells)
         rows.append(f"| {markdown.text(name)} | {figures} |")
     return [*rows, ""]
+
+
+def _to_beat(result: RunResult) -> list[str]:
+    """Return what plain baselines reach on the same validation split, a line each."""
+    found = [one for check in result.verdict.get("checks", {}).values() for one in check["findings"] if one["to_beat"]]
+    lines = [f"- {markdown.text(one['message'])}" for one in found]
+    return ["Plain baselines on the validation split:", "", *lines, ""] if lines else []
 
 
 def _cell(value: float | None) -> str:

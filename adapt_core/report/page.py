@@ -17,6 +17,7 @@ from adapt_core.report.evaluation_record import stored
 from adapt_core.report.headline import headline
 from adapt_core.report.html import render
 from adapt_core.report.samples import samples_section
+from adapt_core.report.verdict import verdict_section
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.format import figure, in_rows, score, setting, size, span
@@ -47,6 +48,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         charts=charts_of(folder.metric_lines(), bounds),
         samples=samples_section(evidence),
         classes=class_section(evidence),
+        verdict=verdict_section(result.verdict),
         changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],
         settings=every,
         facts=facts(result),

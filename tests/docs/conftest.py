@@ -11,7 +11,7 @@ DISTRIBUTIONS = ("adapt-core", "adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm",
 
 @pytest.fixture(scope="session")
 def everything_installed() -> None:
-    """Skips where one of the five distributions, or the packaged encoder, is missing."""
+    """Skips where one of the distributions that the pages use, or the packaged encoder, is missing."""
     for name in DISTRIBUTIONS:
         try:
             distribution(name)

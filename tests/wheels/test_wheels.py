@@ -16,7 +16,7 @@ from ..environments import Environment, done
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
 
-DISTRIBUTIONS = ["adapt-core", "adapt-nlp", "adapt-vision-mm", "adapt-peft-ssf", "adapt-fsdp"]
+DISTRIBUTIONS = ["adapt-core", "adapt-nlp", "adapt-vision-mm", "adapt-peft-ssf", "adapt-fsdp", "adapt-verdict"]
 
 
 @pytest.fixture(scope="module")

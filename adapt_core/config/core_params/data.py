@@ -47,6 +47,11 @@ class DataParams:
         gt=0,
         lt=1,
     )
+    group_column: str | None = param(
+        None,
+        "Column of what rows share (patient, author, document): a held-out validation split shares none with training.",
+        key="GROUP_COLUMN",
+    )
     input_column: str | None = param(None, "Column of the input (each task documents its default).")
     target_column: str | None = param(None, "Column of the target (each task documents its default).")
     format_names: tuple[str, ...] | None = param(

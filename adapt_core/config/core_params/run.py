@@ -84,6 +84,19 @@ class RunParams:
         choices=TRACKERS,
         may_change_on_resume=True,
     )
+    verdict: tuple[str, ...] = param(
+        ("auto",),
+        "Checks of the data before training: auto (all that are installed), none, or their names in adapt plugins.",
+        key="VERDICT",
+        may_change_on_resume=True,
+    )
+    verdict_seconds: float = param(
+        60.0,
+        "The checks of the data may take this long together; what would take longer is left out, with a word.",
+        key="VERDICT_SECONDS",
+        gt=0,
+        may_change_on_resume=True,
+    )
     logging_path: str | None = param(
         None,
         "Write the log to this file too: a new one, or an earlier log.",

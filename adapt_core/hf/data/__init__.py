@@ -1,5 +1,6 @@
 """Data sets on Hugging Face datasets, from files or the hub to model inputs. Needs the extra `adapt-core[hf]`.
 
+examples.py         rows as checks of the data see them
 first_look.py       column names, before any heavy library
 source.py           local files or a hub data set -> raw splits
 formats.py          the format of each split

@@ -17,6 +17,7 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Encode, cached_map, tokenizer_key
+from adapt_core.hf.data.examples import examples_of
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
 from adapt_core.hf.data.splits import Faults, clean_splits
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 Finish = Callable[["Dataset", str], tuple["Dataset", Mapping[str, int]]]
 """(encoded rows, split) -> (rows to keep, counts for `result.json`; the split's name is put before theirs)."""
+
+Parts = Callable[[Mapping[str, Any]], Sequence[Any]]
+"""A good row -> the names of its classes, or its words."""
 
 Texts = Callable[[Mapping[str, Any]], Sequence[str]]
 """A good row -> its texts, as the tokenizer gets them."""
@@ -42,6 +46,9 @@ class Encoding:
         finish: see `Finish`; None keeps all rows and counts nothing.
         texts: see `Texts`; None, and nothing is said of characters that the tokenizer loses.
         targets: the same for texts that are tokenized as targets.
+        context: a good row -> what other rows may share with it, for checks of the data: its text is then the first.
+        labels: see `Parts`; the classes of a row, or of each of its words, for checks of the data.
+        words: see `Parts`; what the labels of a row name, where they are of its words.
     """
 
     encode: Encode
@@ -49,6 +56,9 @@ class Encoding:
     finish: Finish | None = None
     texts: Texts | None = None
     targets: Texts | None = None
+    context: Callable[[Mapping[str, Any]], str] | None = None
+    labels: Parts | None = None
+    words: Parts | None = None
 
 
 def prepare_rows(
@@ -76,8 +86,10 @@ def prepare_rows(
     key = tokenizer_key(tokenizer)
     splits, stats = clean_splits(plan, raw, faults, strata)
     data = TaskData(stats=stats, rows=splits)
+    used: dict[str, Encoding] = {}
+    data.examples = lambda: {split: examples_of(splits[split], how, plan, raw, split) for split, how in used.items()}
     for split, rows in splits.items():
-        how = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
+        how = used[split] = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
         encoded = cached_map(rows, how.encode, {"tokenizer": key, **how.key}, f"{split} split tokenized")
         if how.finish is not None:
             encoded, counts = how.finish(encoded, split)

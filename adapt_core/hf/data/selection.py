@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy
+from numpy.typing import NDArray
 
 
 def held_out(strata: Sequence[Hashable], share: float, seed: int) -> list[int]:
@@ -31,6 +32,48 @@ def held_out(strata: Sequence[Hashable], share: float, seed: int) -> list[int]:
         largest = max(rows.values(), key=len)
         held = [int(random.choice(largest))] if len(largest) > 1 else []
     return held
+
+
+def held_out_groups(strata: Sequence[Hashable], groups: Sequence[Hashable], share: float, seed: int) -> list[int]:
+    """Return the rows to hold out, whole groups of them: about the share of each class.
+
+    Groups are tried in a random order, and one is taken where that brings the counts of classes held out nearer to
+    their shares (the sum over classes of the squared distance from the share, as a part of the class). A row whose
+    group is None is a group of its own. One group is held out at least, and one is kept.
+
+    Args:
+        strata: the class of each row.
+        groups: the group of each row.
+        share: above 0 and below 1.
+        seed: of the random order.
+    """
+    rows: dict[Hashable, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        rows[("alone", row) if group is None else ("group", group)].append(row)
+    if len(rows) < 2:
+        return []
+    names = list(dict.fromkeys(strata))
+    column = {name: number for number, name in enumerate(names)}
+    counts = numpy.zeros((len(rows), len(names)))
+    for number, members in enumerate(rows.values()):
+        for row in members:
+            counts[number, column[strata[row]]] += 1
+    every = counts.sum(axis=0)
+    held = numpy.zeros(len(names))
+    chosen: list[int] = []
+
+    def distance(of: NDArray[numpy.float64]) -> float:
+        return float((((of - share * every) / every) ** 2 * every).sum())
+
+    order = [int(number) for number in numpy.random.default_rng(seed).permutation(len(rows))]
+    for number in order:
+        if len(chosen) < len(rows) - 1 and distance(held + counts[number]) < distance(held):
+            chosen.append(number)
+            held = held + counts[number]
+    if not chosen:  # every group is larger than the share: the one that comes nearest
+        chosen = [min(order, key=lambda number: distance(counts[number]))]
+    every_group = list(rows.values())
+    return sorted(row for number in chosen for row in every_group[number])
 
 
 def sample(count: int, wanted: int, seed: int, strata: Sequence[Hashable] | None = None) -> list[int]:

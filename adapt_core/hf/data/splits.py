@@ -12,8 +12,9 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, first_of
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
+from adapt_core.hf.data.examples import groups_in
 from adapt_core.hf.data.row_places import dropped_of
-from adapt_core.hf.data.selection import held_out, sample
+from adapt_core.hf.data.selection import held_out, held_out_groups, sample
 from adapt_core.hf.data.source import load_raw
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def hold_out(
 
     Args:
         splits: the return value of `needed_splits`.
-        data: for DATA_SPLIT.
+        data: for DATA_SPLIT and GROUP_COLUMN: the rows of a group stay together.
         training: for DO_EVAL and SEED.
         strata: the class of each training row: the same share of each class is held out, see `held_out`.
 
     Raises:
-        DataError: there are too few rows.
+        DataError: there are too few rows, or groups.
     """
     if not training.do_eval or "validation" in splits:
         if data.data_split is not None and "validation" in splits:
@@ -62,7 +63,16 @@ def hold_out(
         return splits
     train = splits["train"]
     share = data.data_split or DEFAULT_SHARE
-    held = held_out(strata if strata is not None else [0] * len(train), share, training.seed)
+    classes = strata if strata is not None else [0] * len(train)
+    if data.group_column is not None:
+        held = held_out_groups(classes, groups_in(train, data.group_column), share, training.seed)
+    else:
+        held = held_out(classes, share, training.seed)
+    if not held and data.group_column is not None:
+        raise DataError(
+            f"GROUP_COLUMN: all {len(train)} training rows are of one {data.group_column}, so none can be held out for "
+            "validation. Set DO_EVAL: false, or add rows of others."
+        )
     if not held:
         raise DataError(
             f"{len(train)} rows are too few to hold out a share of {share:g} for validation. "
@@ -167,6 +177,8 @@ def clean_splits(
     """
     stats: dict[str, Statistic] = {}
     good = {}
+    if plan.data.group_column is not None and "train" in splits:
+        require_columns(splits["train"].column_names, [(plan.data.group_column, "GROUP_COLUMN")], "train")
     for split, dataset in splits.items():
         good[split], dropped = drop_bad_rows(dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows)
         stats[f"{split}_dropped"] = dropped + dropped_of(dataset, split)

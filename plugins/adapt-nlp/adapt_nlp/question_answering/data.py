@@ -73,7 +73,13 @@ def prepare_windows(plan: Plan[QuestionAnsweringParams], tokenizer: PreTrainedTo
         }
 
     key = {"limit": limit, "stride": stride, "columns": [context, question, answers], "version": 1}
-    encoding = Encoding(encode=encode, key=key, finish=count_windows, texts=lambda row: [row[question], row[context]])
+    encoding = Encoding(
+        encode=encode,
+        key=key,
+        finish=count_windows,
+        texts=lambda row: [row[question], row[context]],
+        context=lambda row: str(row[context]),
+    )
     return prepare_rows(plan, tokenizer, raw, lambda rows, _: _faults(rows, plan, tokenizer, room), encoding)
 
 

@@ -74,7 +74,13 @@ def prepare_texts(
         tokenizer,
         raw,
         faults,
-        Encoding(encode=encode, key=key, finish=finish, texts=lambda row: [row_text(row, plan)]),
+        Encoding(
+            encode=encode,
+            key=key,
+            finish=finish,
+            texts=lambda row: [row_text(row, plan)],
+            labels=lambda row: [labels.names[labels.id_of(row[target])]],
+        ),
         strata=lambda rows: list(column_values(rows, target)),
     )
     data.labels = labels.names

@@ -76,7 +76,14 @@ def prepare_windows(
         "learned": tags.learned,
         "version": 1,
     }
-    encoding = Encoding(encode=encode, key=key, finish=count_windows, texts=lambda row: [" ".join(row[words])])
+    encoding = Encoding(
+        encode=encode,
+        key=key,
+        finish=count_windows,
+        texts=lambda row: [" ".join(row[words])],
+        labels=lambda row: [tags.names[tags.ids[tag]] for tag in row[target]],
+        words=lambda row: row[words],
+    )
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, plan, tags), encoding)
     for split, rows in data.rows.items():
         windows = len(getattr(data, split))

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import attrs
 
+from adapt_core.contracts import Examples
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import InputError
 from adapt_core.evaluation import Statistic
@@ -117,6 +118,16 @@ class AnnotatedSplit:
     def count_by_category(self) -> Counter[int]:
         """Count the annotations of each category id, crowds included."""
         return Counter(a["category_id"] for image in self.images for a in image.annotations)
+
+    def examples(self) -> Examples:
+        """Return images with the class and box of each object, as checks of the data see them; crowds left out."""
+        names = {category.id: category.name for category in self.categories}
+        objects = [[one for one in image.annotations if not one["iscrowd"]] for image in self.images]
+        return Examples(
+            images=[image.path for image in self.images],
+            labels=[[names[one["category_id"]] for one in own] for own in objects],
+            parts=[[one["bbox"] for one in own] for own in objects],
+        )
 
     def stats(self) -> dict[str, Statistic]:
         """Return the counts that `result.json` reports."""

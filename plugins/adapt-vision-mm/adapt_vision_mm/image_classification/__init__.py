@@ -6,6 +6,8 @@ task.py       the task, which reads top to bottom
 data.py       class folders or a table -> validated rows of images and labels
 dataset.py    a row -> pixels and a class id, the same for any number of loading processes
 collate.py    examples -> a batch
+examples.py   images, classes and groups as checks of the data see them
+frozen_features.py  what a base model makes of images, for checks of the data
 frozen_rows.py  images whose frozen part is computed once for each view
 transforms.py image -> pixels: what the backends' preprocessing has in common
 processors.py the image processor that image_processor_path names

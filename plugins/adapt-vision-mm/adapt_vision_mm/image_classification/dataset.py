@@ -69,6 +69,10 @@ class ImageDataset(Dataset[Example]):
         self._seed = seed
         self.epoch = 0
 
+    def with_transform(self, transform: Transform) -> ImageDataset:
+        """Return the same images with another transform, which is not random."""
+        return ImageDataset(self._images, self.labels, transform, self._base)
+
     def name(self, row: int) -> str:
         """Return the name of an image without its folders, or its row from 1 where it has none."""
         return Path(name_of(self._images[row], row)).name

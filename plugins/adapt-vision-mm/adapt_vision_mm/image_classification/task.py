@@ -31,7 +31,9 @@ from adapt_vision_mm.images.folders import find_split_folders
 from adapt_vision_mm.images.sides import mirrored_classes, report_mirrored_classes
 
 if TYPE_CHECKING:
+    import numpy
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from adapt_core.execution.rows import Table
@@ -94,6 +96,7 @@ class ImageClassification(HubUpload):
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
         from adapt_vision_mm.image_classification.data import load_rows
         from adapt_vision_mm.image_classification.dataset import ImageDataset
+        from adapt_vision_mm.image_classification.examples import examples_of
         from adapt_vision_mm.image_classification.transforms import unmirrored
 
         self.backend.check_model()
@@ -118,6 +121,7 @@ class ImageClassification(HubUpload):
             test=splits.get("test"),
             labels=rows.labels.names,
             stats=rows.stats,
+            examples=lambda: examples_of(rows, self.plan),
         )
 
     @cached_property
@@ -219,6 +223,15 @@ class ImageClassification(HubUpload):
         images = [self.transforms.evaluate(Image.fromarray(image)) for image in pixels]
         batch = self.backend.model_inputs(collate([{"pixel_values": image, "labels": 0} for image in images]))
         return {name: tensor for name, tensor in batch.items() if name != "labels"}
+
+    def frozen_features(
+        self, model: nn.Module, data: TaskData, split: str, positions: Sequence[int], seconds: float
+    ) -> NDArray[numpy.float32]:
+        """Return what the model's head gets of images, without augmentation."""
+        from adapt_vision_mm.image_classification.frozen_features import frozen_features
+
+        images = getattr(data, split).with_transform(self.transforms.evaluate)
+        return frozen_features(model, self.head(model)[0], images, positions, self.backend.model_inputs, seconds)
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
         """Return the number of training images per class."""

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 ParamsT = TypeVar("ParamsT", bound=MmParams)
 
+_SPLITS = {"train": "train", "val": "validation", "test": "test"}
+"""Splits of annotations by their names elsewhere in adapt."""
+
 _MEASURED_IMAGES = 2
 """Images of the forward pass that measures activations; BatchNorm needs more than one."""
 
@@ -78,6 +81,10 @@ class MmTask(HubUpload, Generic[ParamsT]):
                 "BF16: true trains in mixed precision."
                 " Leave DTYPE out."
             )
+        if self.plan.data.group_column is not None:
+            raise InputError(
+                "GROUP_COLUMN: annotated images have no columns. Split them yourself, and name the validation split."
+            )
         _ = self.models.files
         backbones.check_backbone(self.plan)
         for split in self.splits.values():
@@ -109,6 +116,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
             labels=self.splits["train"].names,
             facts={"categories": categories_to_data(self.splits["train"].categories)},
             stats={name: split.stats() for name, split in self.splits.items()},
+            examples=lambda: {_SPLITS[name]: split.examples() for name, split in self.splits.items()},
         )
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:

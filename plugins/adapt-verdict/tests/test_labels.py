@@ -1,0 +1,154 @@
+"""Classes, wrong labels, and the number to beat."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy
+import pytest
+from PIL import Image
+
+from adapt_core.plugin import Examples
+
+from .conftest import WORDS, labelled_texts
+from adapt_verdict.baseline import BaselineCheck
+from adapt_verdict.classes import ClassCheck
+from adapt_verdict.entities import entities, entity_scores
+from adapt_verdict.label_errors import LabelErrorCheck
+
+
+def flipped(examples: Examples, count: int) -> tuple[Examples, set[int]]:
+    """Return examples with so many labels replaced by another topic, and their positions."""
+    chance = random.Random(5)
+    wrong = set(chance.sample(range(len(examples)), count))
+    labels = [
+        (chance.choice([topic for topic in WORDS if topic != names[0]]),) if row in wrong else names
+        for row, names in enumerate(examples.labels)
+    ]
+    return attrs.evolve(examples, labels=labels), wrong
+
+
+def test_wrong_labels_are_found(subject: Any) -> None:
+    train, wrong = flipped(labelled_texts(80), 18)
+    (finding,) = LabelErrorCheck().examine(subject(train=train, validation=labelled_texts(20, seed=1)))
+    named = {row["example"] - 1 for row in finding.rows if row["split"] == "train"}
+    assert len(named & wrong) >= 15
+    assert len(named - wrong) <= 2
+    row = finding.rows[0]
+    assert row["label"] != row["probably"]
+    assert row["probably"] in WORDS
+    assert not finding.warns
+
+
+def test_right_labels_are_not_doubted(subject: Any) -> None:
+    found = LabelErrorCheck().examine(subject(train=labelled_texts(80)))
+    assert found == [] or found[0].figures["suspects"] <= 2
+
+
+def test_wrong_tags_of_words_are_found(subject: Any) -> None:
+    chance = random.Random(1)
+    tags = {word: topic for topic, words in WORDS.items() for word in words.split()}
+    rows = [list(chance.choices(list(tags), k=8)) for _ in range(150)]
+    labels = [[tags[word] for word in row] for row in rows]
+    wrong = {(row, chance.randrange(8)) for row in range(0, 150, 3)}
+    for row, part in wrong:
+        labels[row][part] = chance.choice([topic for topic in WORDS if topic != labels[row][part]])
+    train = Examples(texts=[" ".join(row) for row in rows], parts=rows, labels=labels)
+    (finding,) = LabelErrorCheck().examine(subject(train=train))
+    named = {(row["example"] - 1, row["part"] - 1) for row in finding.rows}
+    assert len(named & wrong) >= 19
+    assert "labels of words or boxes" in finding.message
+
+
+def _picture(folder: Path, name: str, colour: tuple[int, int, int]) -> Path:
+    noise = numpy.random.default_rng(abs(hash(name)) % 1000).integers(-30, 30, (24, 24, 3))
+    path = folder / f"{name}.png"
+    Image.fromarray(numpy.clip(numpy.array(colour) + noise, 0, 255).astype(numpy.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.001])
+def test_images_are_judged_by_the_base_model_in_time_and_else_by_colours(
+    subject: Any, tmp_path: Path, seconds: float
+) -> None:
+    images = [_picture(tmp_path, f"{n}", (200, 60, 60) if n % 2 else (60, 60, 200)) for n in range(60)]
+    labels = [("red" if n % 2 else "blue",) for n in range(60)]
+    labels[7] = ("blue",)
+    asked = []
+
+    def features(split: str, positions: Any) -> Any:
+        asked.append(len(positions))
+        time.sleep(0.002)
+        return numpy.array([[number % 2, 1] for number in positions], dtype=numpy.float32)
+
+    made = subject(train=Examples(images=images, labels=labels), features=features, seconds=seconds)
+    (finding,) = LabelErrorCheck().examine(made)
+    assert [row["image"] for row in finding.rows] == [str(images[7])]
+    assert ("by features of the base model" in finding.message) is (seconds > 1)
+    assert ("by statistics of colours" in finding.message) is (seconds < 1)
+    assert asked[0] == 32, "a few first, to see how long they take"
+
+
+def test_wrong_classes_of_boxes_are_found(subject: Any, tmp_path: Path) -> None:
+    images, boxes, labels = [], [], []
+    for number in range(40):
+        pixels = numpy.full((60, 90, 3), 255, dtype=numpy.uint8)
+        pixels[5:25, 5:25] = (200, 30, 30)
+        pixels[30:50, 50:80] = (30, 30, 200)
+        images.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(images[-1])
+        boxes.append([[5.0, 5.0, 20.0, 20.0], [50.0, 30.0, 30.0, 20.0]])
+        labels.append(["cell", "plate"] if number != 9 else ["cell", "cell"])
+    (finding,) = LabelErrorCheck().examine(subject(train=Examples(images=images, labels=labels, parts=boxes)))
+    assert [(row["image"], row["part"], row["label"], row["probably"]) for row in finding.rows] == [
+        (str(images[9]), 2, "cell", "plate")
+    ]
+
+
+def test_rows_of_several_labels_or_none_are_not_judged(subject: Any) -> None:
+    several = Examples(texts=["a", "b"], labels=[("x", "y"), ("x",)])
+    assert LabelErrorCheck().examine(subject(train=several)) is None
+    assert BaselineCheck().examine(subject(train=several, validation=several)) is None
+    assert LabelErrorCheck().examine(subject(train=Examples(texts=["a", "b"]))) is None
+
+
+def test_the_number_to_beat_is_that_of_the_majority_and_of_logistic_regression(subject: Any) -> None:
+    train, validation = labelled_texts(60), labelled_texts(20, seed=1)
+    majority, regression = BaselineCheck().examine(subject(train=train, validation=validation))
+    assert majority.to_beat["accuracy"] == pytest.approx(1 / 3)
+    assert majority.to_beat["macro_f1"] == pytest.approx(1 / 6)
+    assert regression.to_beat["accuracy"] > 0.95
+    assert regression.message.startswith("to beat: logistic regression on TF-IDF: accuracy ")
+    assert regression.message.endswith(" on validation.")
+
+
+def test_only_metrics_of_the_task_are_to_be_beaten(subject: Any) -> None:
+    made = attrs.evolve(
+        subject(train=labelled_texts(20), validation=labelled_texts(9, seed=1)), metrics={"f2": "higher"}
+    )
+    assert all(one.to_beat == {} for one in BaselineCheck().examine(made))
+
+
+def test_entities_are_scored_as_seqeval_does() -> None:
+    truth = ["B-PER", "I-PER", "O", "B-LOC", "O", "B-LOC", "B-LOC", "I-LOC"]
+    found = ["B-PER", "I-PER", "O", "B-LOC", "I-LOC", "B-LOC", "I-LOC", "I-LOC"]
+    assert list(entities(truth[:5])) == [("PER", 0, 2), ("LOC", 3, 4)]
+    scores = entity_scores(truth, found, [5, 8])
+    assert scores == {"f1": pytest.approx(2 / 7), "precision": pytest.approx(1 / 3), "recall": pytest.approx(1 / 4)}
+    seqeval = pytest.importorskip("seqeval.metrics", reason="a second opinion")
+    cut = [[tags[:5], tags[5:]] for tags in (truth, found)]
+    assert scores["f1"] == pytest.approx(seqeval.f1_score(*cut))
+
+
+def test_rare_and_one_sided_classes_are_told(subject: Any) -> None:
+    train = Examples(texts=["t"] * 16, labels=[("ham",)] * 12 + [("spam",)] * 3 + [("ad",)])
+    validation = Examples(texts=["v"] * 3, labels=[("ham",), ("spam",), ("news",)])
+    rare, only, absent = ClassCheck().examine(subject(train=train, validation=validation))
+    assert rare.message == "2 of 3 classes have fewer than 10 training examples: ad (1), spam (3)."
+    assert only.message == "only validation has 1 classes: news. No model can learn them."
+    assert [row["example"] for row in only.rows] == [3]
+    assert absent.message == "validation has no example of 1 of 3 classes: ad."

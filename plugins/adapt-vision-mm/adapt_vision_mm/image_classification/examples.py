@@ -1,0 +1,50 @@
+"""Images, classes and groups as checks of the data see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import attrs
+
+from adapt_core.contracts import Examples
+from adapt_core.hf.data.examples import groups_of
+
+from adapt_vision_mm.image_classification.data import ImageValue, image_source
+
+if TYPE_CHECKING:
+    from adapt_core.config.plan import Plan
+
+    from adapt_vision_mm.image_classification.data import Rows
+    from adapt_vision_mm.image_classification.params import ImageClassificationParams
+
+
+@attrs.frozen
+class Sources(Sequence[Path | bytes]):
+    """The files or bytes of an image column; bytes are read when they are asked for."""
+
+    values: Sequence[ImageValue]
+    base: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, position: int) -> Path | bytes: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Path | bytes]: ...
+    def __getitem__(self, position: int | slice) -> Path | bytes | Sequence[Path | bytes]:
+        if isinstance(position, slice):
+            return [self[row] for row in range(*position.indices(len(self)))]
+        return image_source(self.values[position], self.base)
+
+
+def examples_of(rows: Rows, plan: Plan[ImageClassificationParams]) -> dict[str, Examples]:
+    """Return the images of each split with their class."""
+    found = {}
+    for split, dataset in rows.splits.items():
+        images, ids = rows.columns(split)
+        labels = [(rows.labels.names[number],) for number in ids]
+        found[split] = Examples(images=Sources(images, rows.base), labels=labels, groups=groups_of(dataset, plan))
+    return found
