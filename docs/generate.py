@@ -25,7 +25,7 @@ from adapt_core.cli import COMMANDS, cli
 from adapt_core.cli.params import describe, sections
 from adapt_core.config import legacy
 from adapt_core.config.core_params.groups import changed_by
-from adapt_core.contracts import Format, Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
+from adapt_core.contracts import DataCheck, Format, Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
 from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter
 from adapt_core.plugin.registry import Registry
@@ -40,7 +40,7 @@ from findings.table import table as findings_table  # noqa: E402
 DOCS = ROOT / "docs"
 WHOLE_PAGES = ("parameters.md", "commands.md")
 EXAMPLES = ROOT / "examples" / "plugins"
-CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy, Format)
+CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy, Format, DataCheck)
 MADE = re.compile(r"(<!-- made from: (\w+ [\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 LINKED_PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md", "examples/**/*.md")
 

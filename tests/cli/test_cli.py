@@ -59,6 +59,7 @@ def test_plugins_lists_each_with_distribution_and_version(adapt: Callable[..., A
     assert {item["name"] for item in core["provides"]} == {
         *("full", "last_layer", "local"),
         *("delimited", "json", "parquet", "text"),
+        "groups",
     }
     assert report["broken"] == []
     told = adapt("plugins").stdout

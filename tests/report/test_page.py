@@ -109,6 +109,25 @@ def test_samples_stand_side_by_side_and_are_escaped(page: str) -> None:
     assert page.index("rooms (0.21)") < page.index("loans (0.93)")
 
 
+def test_the_verdict_on_the_data_has_its_findings_and_rows(folder: RunFolder) -> None:
+    row = {"split": "validation", "row": 3, "text": "<b>", "as_in": {"split": "train", "row": 7, "text": "<B>"}}
+    found = {"message": "1 of 4 rows <i>", "warns": True, "figures": {}, "to_beat": {}, "rows": [row]}
+    checks = {
+        "twins": {"summary": "rows twice", "seconds": 0.5, "left_out": None, "findings": [found]},
+        "late": {"summary": "late", "seconds": 0.0, "left_out": "no time", "findings": []},
+        "good": {"summary": "good", "seconds": 2.0, "left_out": None, "findings": []},
+    }
+    told = result(folder.path, verdict={"seconds": 2.5, "checks": checks})
+    page = report_page(plan(folder.path), fakes.registry_with_all(), folder, told)
+    assert "1 of 4 rows &lt;i&gt;" in page
+    assert "validation row 3: &#39;&lt;b&gt;&#39; (as in train row 7: &#39;&lt;B&gt;&#39;)" in page
+    assert "left out: no time" in page
+    assert "nothing found (2 s)" in page
+    assert "The data before training" not in report_page(
+        plan(folder.path), fakes.registry_with_all(), folder, result(folder.path)
+    )
+
+
 def test_text_of_labels_paths_and_metrics_is_escaped_everywhere(folder: RunFolder, tmp_path: Path) -> None:
     bad = "<img src=x onerror=alert(1)>\"' {{ 7 * 7 }} \x1b[31m\u202egpj"
     sample = {"input": {bad: bad}, "expected": [[bad, bad]], "predicted": bad}
