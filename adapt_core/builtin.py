@@ -16,6 +16,7 @@ _OPTIONAL = (
     ("transformers", "the Hugging Face loop", "pip install 'adapt-core[hf]'"),
     ("bitsandbytes", "8-bit and paged optimizers", "pip install bitsandbytes"),
     ("tensorboard", "TRACKERS: [tensorboard]", "pip install 'adapt-core[tensorboard]'"),
+    ("python-calamine", "data in .xlsx and .ods files", "pip install 'adapt-core[sheets]'"),
     ("flash-attn", "flash_attention2, on a GPU", "pip install flash-attn"),
 )
 """Distribution, what it is for, the command that installs it."""
@@ -74,6 +75,15 @@ def adapt_formats() -> list[FormatSpec]:
             implementation="adapt_core.hf.data.tables.formats:Json",
             shapes=(TABLE,),
             suffixes=(".jsonl", ".ndjson", ".json"),
+            general=True,
+        ),
+        FormatSpec(
+            name="sheets",
+            aliases=("xlsx", "ods"),
+            summary="spreadsheets (xlsx, ods), a sheet by its name (SHEET)",
+            implementation="adapt_core.hf.data.tables.sheets:Sheets",
+            shapes=(TABLE,),
+            suffixes=(".xlsx", ".ods"),
             general=True,
         ),
         FormatSpec(

@@ -39,6 +39,7 @@ class Place:
         named: the file that a key of the task names for the split (`train_ann_file`), whether or not it exists; None
             where none does.
         folder: TRAIN_DIR, VAL_DIR or TEST_DIR where that is a folder; else None.
+        sheet: SHEET, the sheet of a file that has several; None where the key is not given.
     """
 
     split: str
@@ -46,6 +47,7 @@ class Place:
     files: tuple[Path, ...] = ()
     named: str | None = None
     folder: Path | None = None
+    sheet: str | None = None
 
 
 @attrs.frozen
@@ -57,15 +59,18 @@ class Row:
         file: the file that it is in.
         line: the line, from 1, at which it begins; None where the file has no lines.
         fault: why it cannot be used ("it has no label"), or None. `values` may then be empty.
+        part: where it is in a file without lines ("sheet 'rows', row 5"), or None.
     """
 
     values: Mapping[str, Any]
     file: Path
     line: int | None = None
     fault: str | None = None
+    part: str | None = None
 
     def __str__(self) -> str:
-        return str(self.file) if self.line is None else f"{self.file}:{self.line}"
+        where = str(self.file) if self.line is None else f"{self.file}:{self.line}"
+        return where if self.part is None else f"{where}, {self.part}"
 
 
 class Format(Protocol):

@@ -58,7 +58,7 @@ def test_plugins_lists_each_with_distribution_and_version(adapt: Callable[..., A
     core = next(plugin for plugin in report["plugins"] if plugin["distribution"] == "adapt-core")
     assert {item["name"] for item in core["provides"]} == {
         *("full", "last_layer", "local"),
-        *("delimited", "json", "parquet", "text"),
+        *("delimited", "json", "sheets", "parquet", "text"),
         "groups",
     }
     assert report["broken"] == []

@@ -36,7 +36,7 @@ def config(text: str) -> RunConfig:
     return RunConfig(tuple(read_text(f"MODEL_PATH: m\nCUSTOM_DATASET_PATH: d\n{text}", "c.yaml")))
 
 
-TABLES = ["delimited", "json", "parquet", "text"]
+TABLES = ["delimited", "json", "sheets", "parquet", "text"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_unknown_format_is_told_with_the_nearest_name(registry: Registry) -> 
         resolve(config("TASK: labels\nDATA_FORMAT: bracket\n"), registry)
     assert (
         "c.yaml:4: DATA_FORMAT: no format 'bracket' is registered (there are: brackets, delimited, json, parquet, "
-        "photos, text). Did you mean brackets?"
+        "photos, sheets, text). Did you mean brackets?"
     ) in str(raised.value)
 
 
@@ -77,5 +77,5 @@ def test_a_format_that_does_not_serve_the_task_is_told_with_those_that_do(regist
         resolve(config("TASK: words\nDATA_FORMAT: photos\n"), registry)
     assert (
         "c.yaml:4: DATA_FORMAT: photos gives rows of image+boxes, and words reads rows of table. Name one that "
-        "serves it: delimited, json, parquet, text."
+        "serves it: delimited, json, sheets, parquet, text."
     ) in str(raised.value)

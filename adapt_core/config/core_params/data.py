@@ -25,7 +25,8 @@ class DataParams:
     )
     custom_dataset_path: str | None = param(
         None,
-        "Your data: a file or folder of csv, tsv, jsonl, json or parquet, a save_to_disk folder, or images in folders.",
+        "Your data: a file or folder of csv, tsv, xlsx, ods, jsonl, json or parquet, a save_to_disk folder, or images "
+        "in folders.",
         key="CUSTOM_DATASET_PATH",
     )
     train_dir: str | None = param(
@@ -39,6 +40,9 @@ class DataParams:
         None,
         "Format of your data, by its name in adapt plugins; without it, all that serve the task are asked.",
         key="DATA_FORMAT",
+    )
+    sheet: str | None = param(
+        None, "Sheet of an .xlsx or .ods file (default: the only one that has cells).", key="SHEET"
     )
     data_split: float | None = param(
         None,

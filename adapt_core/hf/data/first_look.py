@@ -37,9 +37,10 @@ def check_columns(plan: Plan, require: Require) -> None:
     splits = [split for split, used in wanted.items() if used]
     columns = {split: _saved_columns(local.saved, split) for split in splits if local.saved is not None}
     files = {split: local.files[split] for split in splits if split in local.files}
-    for split, found in recognise_splits(files, plan.formats, plan.data.data_format).items():
+    data = plan.data
+    for split, found in recognise_splits(files, plan.formats, data.data_format, data.sheet).items():
         if isinstance(found.format, TableFormat):
-            columns[split] = found.format.columns(found.place.files, partial(_passes, require, split))
+            columns[split] = found.format.columns(found.place, partial(_passes, require, split))
     for split, names in columns.items():
         if names is not None:
             require(names, split)

@@ -12,7 +12,7 @@ from adapt_core.config.core_params.data import DataParams
 from adapt_core.config.formats import format_choices
 from adapt_core.config.plan import FormatChoice
 from adapt_core.contracts.format import Format, Place
-from adapt_core.contracts.recognition import Recognised, recognise
+from adapt_core.contracts.recognition import Recognised, described, recognise
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.tables.column_names import Columns, Suffices
 from adapt_core.hf.data.tables.other_formats import remedy_for
@@ -22,23 +22,26 @@ from adapt_core.plugin.specs import TABLE
 if TYPE_CHECKING:
     from datasets import Dataset
 
+SHEETS = "sheets"
+"""The format whose files have sheets."""
+
 
 @runtime_checkable
 class TableFormat(Format, Protocol):
     """A format of whole tables, which are read a batch at a time and kept in Arrow files."""
 
-    def tables(self, splits: Mapping[str, Sequence[Path]]) -> dict[str, Dataset]:
+    def tables(self, places: Mapping[str, Place]) -> dict[str, Dataset]:
         """Return the rows of each split from its files, memory-mapped.
 
         Raises:
             DataError: naming the file and line that cannot be read.
         """
 
-    def columns(self, paths: Sequence[Path], suffices: Suffices) -> Columns | None:
+    def columns(self, place: Place, suffices: Suffices) -> Columns | None:
         """Return the columns of a split, read without a heavy library; None where its files do not tell them at once.
 
         Args:
-            paths: the files of the split.
+            place: the split.
             suffices: see `Suffices`.
 
         Raises:
@@ -117,7 +120,10 @@ def table_formats() -> tuple[FormatChoice, ...]:
 
 
 def recognise_splits(
-    files: Mapping[str, Sequence[Path]], formats: Sequence[FormatChoice] | None = None, named: str | None = None
+    files: Mapping[str, Sequence[Path]],
+    formats: Sequence[FormatChoice] | None = None,
+    named: str | None = None,
+    sheet: str | None = None,
 ) -> dict[str, Recognised]:
     """Return the format of each split.
 
@@ -125,17 +131,28 @@ def recognise_splits(
         files: of each split.
         formats: those that serve the task, as `plan.formats`; None for those of tables that are installed.
         named: DATA_FORMAT.
+        sheet: SHEET.
 
     Raises:
-        InputError: two formats recognise a split, or none does.
+        InputError: two formats recognise a split, or none does; SHEET is given, and no split has sheets.
         DataError: a file is empty, or the files of a split are of several kinds.
     """
     every = table_formats() if formats is None else formats
-    return {split: _recognise(split, tuple(paths), every, named) for split, paths in files.items()}
+    found = {}
+    for split, paths in files.items():
+        place = Place(split=split, root=paths[0].parent, files=tuple(paths), sheet=sheet)
+        found[split] = _recognise(place, every, named)
+    if sheet is not None and found and not any(one.choice.name == SHEETS for one in found.values()):
+        first = next(iter(found.values()))
+        raise InputError(
+            f"SHEET names a sheet of an .xlsx or .ods file, and {described(first.place)} is none. Leave SHEET out."
+        )
+    return found
 
 
-def _recognise(split: str, paths: tuple[Path, ...], formats: Sequence[FormatChoice], named: str | None) -> Recognised:
-    found = recognise(Place(split=split, root=paths[0].parent, files=paths), formats, named)
+def _recognise(place: Place, formats: Sequence[FormatChoice], named: str | None) -> Recognised:
+    paths = place.files
+    found = recognise(place, formats, named)
     suffixes = sorted({path.suffix.casefold() for path in paths})
     if len(suffixes) > 1 and (found is None or found.place.files != paths):
         raise DataError(

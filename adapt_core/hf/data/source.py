@@ -223,7 +223,7 @@ def check_data_source(data: DataParams, formats: Sequence[FormatChoice] | None =
             "set of the library datasets. Leave DATA_FORMAT out."
         )
     if local is not None:
-        recognise_splits(local.files, formats, data.data_format)
+        recognise_splits(local.files, formats, data.data_format, data.sheet)
     elif data.dataset not in PACKAGED_BUILDERS:
         from adapt_core.hf.models.hub import require_dataset
 
@@ -237,7 +237,8 @@ def data_formats(plan: Plan) -> dict[str, Recognised]:
         InputError, DataError: see `locate_files` and `recognise_splits`.
     """
     local = locate_files(plan.data, plan.formats)
-    return {} if local is None else recognise_splits(local.files, plan.formats, plan.data.data_format)
+    data = plan.data
+    return {} if local is None else recognise_splits(local.files, plan.formats, data.data_format, data.sheet)
 
 
 def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> dict[str, Dataset]:
@@ -255,7 +256,8 @@ def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) ->
     if local.saved is not None:
         return with_names_of_train(_from_disk(local.saved))
     report_splits_beside(data, {split: first_of(paths) for split, paths in local.files.items()})
-    return with_names_of_train(read_splits(local.files, formats, data.data_format, skip=data.skip_bad_rows))
+    read = read_splits(local.files, formats, data.data_format, data.sheet, skip=data.skip_bad_rows)
+    return with_names_of_train(read)
 
 
 def _from_disk(folder: Path) -> dict[str, Dataset]:

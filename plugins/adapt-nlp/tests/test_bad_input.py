@@ -45,7 +45,7 @@ def test_a_missing_or_unreadable_file_is_named(refused: Any, tmp_path: Path) -> 
     assert "'.pdf' are not supported; these are: .csv" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "notes.pdf"))
     (tmp_path / "void").mkdir()
     assert "contains no data file" in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
-    (tmp_path / "void" / "train.xlsx").write_bytes(b"PK")
+    (tmp_path / "void" / "train.xls").write_bytes(b"PK")
     (tmp_path / "void" / "test.conll").write_text("Ada B-PER\n")
     for suffix, said in (
         (".conll", "subtask: ner, pos or chunk"),
@@ -54,8 +54,8 @@ def test_a_missing_or_unreadable_file_is_named(refused: Any, tmp_path: Path) -> 
         (tmp_path / f"words{suffix}").write_text("Ada B-PER\n")
         assert said in refused(CUSTOM_DATASET_PATH=str(tmp_path / f"words{suffix}"))
     said = refused(CUSTOM_DATASET_PATH=str(tmp_path / "void"))
-    assert "It holds test.conll, train.xlsx. A task that tags words reads it: set TASK: text_classification and" in said
-    assert "Save the sheet as .csv." in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void" / "train.xlsx"))
+    assert "It holds test.conll, train.xls. A task that tags words reads it: set TASK: text_classification and" in said
+    assert "Save the sheet as .xlsx or .csv." in refused(CUSTOM_DATASET_PATH=str(tmp_path / "void" / "train.xls"))
 
 
 def test_an_empty_data_set_is_named(refused: Any, tmp_path: Path) -> None:

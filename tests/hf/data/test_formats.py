@@ -222,8 +222,8 @@ def test_files_of_other_suffixes_beside_those_of_a_named_format_are_no_splits(wr
     assert found is not None
     assert list(found.files) == ["train"]
     (tmp_path / "sheets").mkdir()
-    write("sheets/train.xlsx", "PK")
-    with pytest.raises(InputError, match=r"It holds train\.xlsx\. Save the sheet as \.csv"):
+    write("sheets/train.xls", "PK")
+    with pytest.raises(InputError, match=r"It holds train\.xls\. Save the sheet as \.xlsx or \.csv"):
         locate_files(keys(tmp_path / "sheets", data_format="delimited"), FORMATS)
 
 

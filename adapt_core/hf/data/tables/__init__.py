@@ -6,6 +6,8 @@ delimited.py  csv, tsv: cells as text, with the line of each row
 kinds.py      the one type of a JSON column over all of its rows and splits
 json_rows.py  json, jsonl: rows as JSON means them
 columnar.py   parquet
+sheets.py     .xlsx, .ods: the rows of a sheet
+sheet_faults.py  cells of a sheet that have an error in place of a value
 column_names.py  the columns that a header, a schema or rows show
 other_formats.py  what to make of files that are no tables here
 store.py      the Arrow file that a reader fills once and later runs map

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _ASKED = 5
 """Files of a split whose dialect is told."""
+
+
+def _files(places: Mapping[str, Place]) -> dict[str, Files]:
+    return {split: place.files for split, place in places.items()}
 
 
 class _BySuffix:
@@ -62,15 +66,17 @@ class Delimited(_BySuffix):
             for line, cells in delimited.content_of(path, dialect):
                 yield Row(delimited.values_of(names, cells, seen.types), path, line)
 
-    def tables(self, splits: Splits) -> dict[str, Dataset]:
+    def tables(self, places: Mapping[str, Place]) -> dict[str, Dataset]:
         """Return the rows of each split; types are decided over all."""
+        splits = _files(places)
         digests, seen = joint_fingerprints(splits), _Cells(splits)
         return {split: stored(digests[split], partial(_cells, paths, seen)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, suffices: Suffices) -> Columns:
+    def columns(self, place: Place, suffices: Suffices) -> Columns:
         """Return the names in the header; all of the first file is read where its beginning does not suffice."""
-        names: Columns = dict.fromkeys(_usual_header(paths[0]), ())
-        return names if suffices(names) else dict.fromkeys(delimited.header_of(paths[0], recognise(paths[0])), ())
+        first = place.files[0]
+        names: Columns = dict.fromkeys(_usual_header(first), ())
+        return names if suffices(names) else dict.fromkeys(delimited.header_of(first, recognise(first)), ())
 
 
 class _Cells:
@@ -127,19 +133,21 @@ class Json(_BySuffix):
             for line, values in json_rows.placed_rows(path):
                 yield Row(values, path, line)
 
-    def tables(self, splits: Splits) -> dict[str, Dataset]:
+    def tables(self, places: Mapping[str, Place]) -> dict[str, Dataset]:
         """Return the rows of each split; types are decided over all."""
+        splits = _files(places)
         digests = joint_fingerprints(splits)
         seen = JointKinds({split: partial(_json_rows, paths) for split, paths in splits.items()})
         return {split: stored(digests[split], partial(_values, split, paths, seen)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, suffices: Suffices) -> Columns | None:
+    def columns(self, place: Place, suffices: Suffices) -> Columns | None:
         """Return the keys of the rows up to that which suffices; of a document, those at its head where they do."""
-        if paths[0].suffix.casefold() not in json_rows.LINES:
-            head = columns_of_rows(json_rows.head_rows(paths[0]), suffices)
+        first = place.files[0]
+        if first.suffix.casefold() not in json_rows.LINES:
+            head = columns_of_rows(json_rows.head_rows(first), suffices)
             if suffices(head):
                 return head
-        return columns_of_rows(_json_rows(paths), suffices) or None
+        return columns_of_rows(_json_rows(place.files), suffices) or None
 
 
 def _json_rows(paths: Files) -> Iterator[json_rows.Row]:
@@ -161,13 +169,14 @@ class Parquet(_BySuffix):
                 for values in table.to_pylist():
                     yield Row(values, path)
 
-    def tables(self, splits: Splits) -> dict[str, Dataset]:
+    def tables(self, places: Mapping[str, Place]) -> dict[str, Dataset]:
         """Return the rows of each split."""
+        splits = _files(places)
         return {split: stored(fingerprint_of(paths), partial(_typed, paths)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, suffices: Suffices) -> Columns:
+    def columns(self, place: Place, suffices: Suffices) -> Columns:
         """Return the names in the schema."""
-        return columnar.columns_of(paths[0])
+        return columnar.columns_of(place.files[0])
 
 
 def _typed(paths: Files) -> Rows:
@@ -185,11 +194,12 @@ class Text(_BySuffix):
             for number, text in enumerate(lines, start=1):
                 yield Row({"text": text}, path, number)
 
-    def tables(self, splits: Splits) -> dict[str, Dataset]:
+    def tables(self, places: Mapping[str, Place]) -> dict[str, Dataset]:
         """Return the lines of each split."""
+        splits = _files(places)
         return {split: stored(fingerprint_of(paths), partial(_lines_of, paths)) for split, paths in splits.items()}
 
-    def columns(self, paths: Files, suffices: Suffices) -> Columns:
+    def columns(self, place: Place, suffices: Suffices) -> Columns:
         """Return the one column."""
         return {"text": ()}
 

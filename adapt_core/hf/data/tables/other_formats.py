@@ -11,7 +11,7 @@ _TAGGED = 'Write each sentence as a row of a .jsonl file: {"tokens": ["Ada", ...
 _CONLL = "A task that tags words reads it: set TASK: text_classification and subtask: ner, pos or chunk."
 _PAIRS = 'Write each pair as a row of a .jsonl file: {"translation": {"en": ..., "de": ...}}.'
 _REMEDIES = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "Save the sheet as .csv."),
+    **dict.fromkeys((".xls", ".xlsb", ".numbers"), "Save the sheet as .xlsx or .csv."),
     ".conllu": _TAGGED,
     **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou"), _CONLL),
     **dict.fromkeys((".tmx", ".xliff", ".xlf"), _PAIRS),

@@ -30,7 +30,12 @@ log = logging.getLogger(__name__)
 
 
 def read_splits(
-    files: Splits, formats: Sequence[FormatChoice] | None = None, named: str | None = None, *, skip: bool = False
+    files: Splits,
+    formats: Sequence[FormatChoice] | None = None,
+    named: str | None = None,
+    sheet: str | None = None,
+    *,
+    skip: bool = False,
 ) -> dict[str, Dataset]:
     """Return the rows of each split.
 
@@ -40,6 +45,7 @@ def read_splits(
         files: of each split.
         formats: see `recognise_splits`.
         named: DATA_FORMAT.
+        sheet: SHEET.
         skip: SKIP_BAD_ROWS: drop the rows that a format yields with a fault, instead of stopping at the first.
 
     Raises:
@@ -47,13 +53,13 @@ def read_splits(
         DataError: naming the file and line that cannot be read.
     """
     groups: dict[str, dict[str, Recognised]] = {}
-    for split, found in recognise_splits(files, formats, named).items():
+    for split, found in recognise_splits(files, formats, named, sheet).items():
         groups.setdefault(found.choice.name, {})[split] = found
     read: dict[str, Dataset] = {}
     for group in groups.values():
         reader, dropped = next(iter(group.values())).format, dict[str, int]()
         if isinstance(reader, TableFormat):
-            read |= reader.tables({split: found.place.files for split, found in group.items()})
+            read |= reader.tables({split: found.place for split, found in group.items()})
         else:
             places = {split: found.place for split, found in group.items()}
             checked = {split: _check_rows(reader, place, skip=skip) for split, place in places.items()}

@@ -74,14 +74,15 @@ class SpanFormat:
     def _rows(self, path: Path) -> Iterator[Row]:
         passed: dict[str, int] = {}
         for number, (line, value) in enumerate(placed_values(path), start=1):
+            part = f"entry {number}" if line is None else None
             try:
                 found = self.text_of(value)
                 if isinstance(found, str):
                     passed[found] = passed.get(found, 0) + 1
                 else:
-                    yield Row(tagged(found), path, line)
+                    yield Row(tagged(found), path, line, part=part)
             except (RowError, SpanError) as error:
-                yield Row({}, path, line, fault=f"{'' if line else f'entry {number}: '}{error}")
+                yield Row({}, path, line, str(error), part)
         for why, count in passed.items():
             if (path, why) in self._told:
                 continue  # a run reads its rows more than once

@@ -50,23 +50,24 @@ class Squad:
 def _article(path: Path, line: int | None, article: Any, where: str) -> Iterator[Row]:
     paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
     if not isinstance(paragraphs, list):
-        yield Row({}, path, line, fault=f"{where} has no list 'paragraphs'. Write it as SQuAD does")
+        yield Row({}, path, line, "it has no list 'paragraphs'. Write it as SQuAD does", where)
         return
     title = article.get("title")
     for number, paragraph in enumerate(paragraphs, start=1):
         place = f"{where}{f' ({title})' if isinstance(title, str) else ''}, paragraph {number}"
         context, asked = (paragraph.get(key) if isinstance(paragraph, dict) else None for key in ("context", "qas"))
         if not isinstance(context, str) or not isinstance(asked, list):
-            yield Row({}, path, fault=f"{place} needs a text 'context' and a list 'qas'. Write it as SQuAD does")
+            yield Row({}, path, None, "it needs a text 'context' and a list 'qas'. Write it as SQuAD does", place)
             continue
         for position, question in enumerate(asked, start=1):
+            named = question.get("id", position) if isinstance(question, dict) else position
+            part = f"{place}, question {named}"
             try:
                 row = _question(question, context)
             except _FaultError as error:
-                named = question.get("id", position) if isinstance(question, dict) else position
-                yield Row({}, path, fault=f"{place}, question {named}: {error}")
+                yield Row({}, path, None, str(error), part)
             else:
-                yield Row({"title": title if isinstance(title, str) else "", **row}, path)
+                yield Row({"title": title if isinstance(title, str) else "", **row}, path, None, None, part)
 
 
 def _question(question: Any, context: str) -> dict[str, Any]:

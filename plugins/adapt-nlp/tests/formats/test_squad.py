@@ -86,20 +86,20 @@ def test_a_first_article_longer_than_the_head_of_the_file_is_recognised(put: Put
 def test_a_bad_question_is_told_with_its_article_and_paragraph(put: Put, question: Any, said: str) -> None:
     good, bad = read(Squad(), put("train.json", articles(asked(0), question)))
     assert good.fault is None
-    assert str(bad.fault).startswith("article 1 (Ada), paragraph 2, question q1: ")
+    assert bad.part == "article 1 (Ada), paragraph 2, question q1"
     assert said in str(bad.fault)
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ([{"title": "Ada"}], "article 1 has no list 'paragraphs'"),
-        ([{"paragraphs": [{"qas": []}]}], "article 1, paragraph 1 needs a text 'context' and a list 'qas'"),
+        ([{"title": "Ada"}], "article 1: it has no list 'paragraphs'"),
+        ([{"paragraphs": [{"qas": []}]}], "article 1, paragraph 1: it needs a text 'context' and a list 'qas'"),
     ],
 )
 def test_articles_without_paragraphs_or_contexts_are_faults(put: Put, data: list[Any], said: str) -> None:
     [bad] = read(Squad(), put("train.json", json.dumps({"data": data})))
-    assert said in str(bad.fault)
+    assert said in f"{bad}: {bad.fault}"
 
 
 def test_a_run_has_the_losses_of_the_plain_form(put: Put, tiny_encoder: Path, losses: Losses) -> None:
