@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from adapt_core.contracts import LoadedModel, TaskData
     from adapt_core.contracts.recognition import Recognised
+    from adapt_core.evaluation import PerClass
     from adapt_core.execution.rows import Table
     from adapt_core.run_folder.paths import RunFolder
 
@@ -42,6 +43,22 @@ class SupportsCachedSamples(Protocol):
 
     def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
         """Return what `samples` would show, of the evaluation that gave these metrics; None where it was not kept."""
+
+
+@runtime_checkable
+class SupportsEvaluatedFacts(Protocol):
+    """A task whose predictions take something from the evaluation of the final weights (thresholds). Optional."""
+
+    def evaluated_facts(self, table: PerClass | None, data: TaskData) -> Mapping[str, Any]:
+        """Return what the evaluation of the validation split gives; a run adds it to the data's `facts`.
+
+        Args:
+            table: the scores of each class in that evaluation.
+            data: what `load_data` returned.
+        """
+
+    def hold_facts(self, model: nn.Module, data: TaskData) -> None:
+        """Write what predictions need of the data's `facts` into the trained model, which is saved next."""
 
 
 @runtime_checkable

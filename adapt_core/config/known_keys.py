@@ -71,6 +71,8 @@ _MACHINES = (
     "machine_timeout collective_timeout container_image volume_claim volume_path"
 )
 
+_PROBLEM = "problem_type target_columns label_separator"
+
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "
     "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern"
@@ -80,7 +82,8 @@ _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
         "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
         "chat_template_kwargs temperature top_p blocksize DATASET_FORMAT",
-        "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS",
+        "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS "
+        f"{_PROBLEM}",
         "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "
         "flash_attention2 PREFIX predict_with_generate num_beams",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
@@ -91,7 +94,7 @@ _KEYS: dict[str, dict[str, str]] = {
     },
     _VISION: {
         "image_classification": "load_model model_type image_processor_path FRAMEWORK load_by_order augmentation "
-        "AUGMENTED_VIEWS dataset_text_field flash_attention2 CLASS_WEIGHTS",
+        f"AUGMENTED_VIEWS dataset_text_field flash_attention2 CLASS_WEIGHTS {_PROBLEM}",
         "object_detection": _MM_KEYS,
         "instance_segmentation": f"{_MM_KEYS} class_list palette",
         "pose_detection": _MM_KEYS,

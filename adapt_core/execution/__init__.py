@@ -5,6 +5,7 @@ components.py       the implementations that a plan names
 pipeline.py         `Run`: one process of a run, from data to result
 verdict.py          what checks of the data find before training
 group_check.py      groups of rows on both sides of a split
+evaluated_facts.py  what predictions take from the evaluation of the final weights
 export.py           trained models saved: adapter, merged, other formats
 merge.py            an adapter merged into its base, checked
 finished_run.py     a finished run opened again

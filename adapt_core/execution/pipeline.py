@@ -19,6 +19,7 @@ from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
 from adapt_core.execution.components import Components, require_answers
+from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run, size_of
 from adapt_core.execution.verdict import Verdict, examine_data
 from adapt_core.nn.parameters import count_parameters
@@ -232,6 +233,8 @@ class Run:
             return self.decision.before
         with untouched_random_state(), self.components.method.disable_adapter(loop.unwrap_model()):
             before = loop.evaluate(data.validation)
+            if not self.plan.training.do_train:
+                keep_facts(self.components.task, loop, data, before)
             findings = record.record("before", loop, before)
         self.recorder.metrics("before", 0, 0.0, before)
         if not self.plan.training.do_train:  # a new head's predictions say nothing of a model that will be trained
@@ -254,6 +257,7 @@ class Run:
         after = None
         if trained is not None and data.validation is not None:
             after = trained.after or loop.evaluate(data.validation)
+            keep_facts(self.components.task, loop, data, after)
             findings = record.record("after", loop, after)
             self.recorder.metrics("after", step, training.epochs, after)
             self.recorder.warn(findings)
@@ -271,6 +275,7 @@ class Run:
     ) -> RunResult:
         """Export, write the model card and the report, then `result.json`, which marks the run as finished."""
         folder = self.folder
+        hold_facts(self.components.task, model, data)
         artifacts, merge = export_run(self.plan, self.components, data, model, folder, merge_check)
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
         self.recorder.warn(merge_findings(merge, dtype))

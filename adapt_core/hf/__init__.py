@@ -2,11 +2,12 @@
 
 `__init__.pyi` lists them. They load on first use: importing this package imports neither torch nor transformers.
 
-data/    rows: from files to splits of good rows
-models/  models and tokenizers: found, loaded, saved
-frozen/  a frozen part that runs once
-loop/    the training loop on transformers' Trainer
-tasks/   what language tasks share
+data/      rows: from files to splits of good rows
+models/    models and tokenizers: found, loaded, saved
+frozen/    a frozen part that runs once
+problems/  what is learned of a row: one label, several labels, numbers
+loop/      the training loop on transformers' Trainer
+tasks/     what language tasks share
 """
 
 from __future__ import annotations

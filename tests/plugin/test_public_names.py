@@ -26,7 +26,8 @@ PLUGIN = """
     Memory Method MethodSpec MetricRecorder NoParams OptionalDependency ParallelStrategy PerClass Place Plan
     Problem Quantizer QuantizerSpec Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult
     StopRequest StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
-    SupportsClassCounts SupportsDataFormats SupportsFrozenFeatures SupportsHubUpload SupportsImagePreview
+    SupportsClassCounts SupportsDataFormats SupportsEvaluatedFacts SupportsFrozenFeatures SupportsHubUpload
+    SupportsImagePreview
     SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass SupportsPickledModels
     SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowCount SupportsSamples
     SupportsTestPrediction SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrainResult

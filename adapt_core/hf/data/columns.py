@@ -123,7 +123,7 @@ def drop_bad_rows(dataset: Dataset, faults: Sequence[str | None], split: str, *,
         more = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
         raise DataError(
             f"{split} row {bad[0] + 1}: {faults[bad[0]]}{more}. "
-            f"Fix {place_of(dataset, bad[0]) or 'the data'}, or --set SKIP_BAD_ROWS=true to drop such rows."
+            f"Fix {place_of(dataset, split, bad[0]) or 'the data'}, or --set SKIP_BAD_ROWS=true to drop such rows."
         )
     if len(bad) == len(dataset):
         raise DataError(

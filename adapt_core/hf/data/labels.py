@@ -92,8 +92,7 @@ def label_name(value: object) -> str | None:
 def read_labels(dataset: Dataset, column: str) -> Labels:
     """Return the classes of a training split.
 
-    A ClassLabel column keeps its names and ids. Other labels are numbered in alphabetical order, or in that of the
-    numbers where each name is a whole number.
+    A ClassLabel column keeps its names and ids. Other labels are numbered as `in_order` says.
 
     Raises:
         DataError: the column contains neither text nor whole numbers, or fewer than two classes.
@@ -106,8 +105,17 @@ def read_labels(dataset: Dataset, column: str) -> Labels:
     if len(classes) < 2:
         count = "only one class" if classes else "no class"
         raise DataError(f"column {column!r} has {count} in the training split; classification needs two or more.")
+    return Labels(in_order(classes, column))
+
+
+def in_order(names: Iterable[str], column: str) -> tuple[str, ...]:
+    """Return the names of a column's classes in the order of their ids, with a warning where two are nearly the same.
+
+    The order is alphabetical, or that of the numbers where each name is a whole number.
+    """
+    classes = list(names)
     _warn_of_twins(classes, column)
-    return Labels(tuple(sorted(classes, key=int if all(map(_WHOLE.fullmatch, classes)) else None)))
+    return tuple(sorted(classes, key=int if all(map(_WHOLE.fullmatch, classes)) else None))
 
 
 def _values(dataset: Dataset, column: str) -> Iterable[object]:
@@ -163,6 +171,34 @@ def class_weights(
         counts = Counter(labels)
         rows = sum(counts.values())
         return [rows / (len(names) * counts[number]) if counts[number] else 0.0 for number in range(len(names))]
+    return _weights_by_name(wanted, names)
+
+
+def label_weights(
+    wanted: str | Mapping[str, object] | None, rows: Iterable[Sequence[float]], names: Sequence[str]
+) -> list[float] | None:
+    """Return the weights of the rows that have each label (CLASS_WEIGHTS of several labels), or None where all are 1.
+
+    balanced: rows without the label / rows with it, so that both weigh as much in its loss; 1 for a label of no row.
+
+    Args:
+        wanted: balanced, or a mapping of label to weight.
+        rows: 1 for each label of a training row, 0 for the others.
+        names: the labels.
+
+    Raises:
+        DataError: a mapping lacks a label of the data or has another one.
+    """
+    if wanted is None:
+        return None
+    if not isinstance(wanted, str):
+        return _weights_by_name(wanted, names)
+    targets = list(rows)
+    counts = [sum(column) for column in zip(*targets, strict=True)]
+    return [(len(targets) - count) / count if count else 1.0 for count in counts]
+
+
+def _weights_by_name(wanted: Mapping[str, object], names: Sequence[str]) -> list[float]:
     strange, missing = set(wanted) - set(names), set(names) - set(wanted)
     if strange or missing:
         raise DataError(

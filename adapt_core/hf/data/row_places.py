@@ -12,8 +12,11 @@ from adapt_core.contracts.recognition import Recognised
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_READ: dict[str, Recognised] = {}
-"""Fingerprint of the rows of a split, as its format gave them -> the split."""
+_READ: dict[tuple[str, str], Recognised] = {}
+"""Fingerprint of the rows of a split, as its format gave them, and the split's name -> how it was read.
+
+Two splits of the same rows have one fingerprint.
+"""
 
 
 _DROPPED: dict[tuple[str, str], int] = {}
@@ -33,7 +36,7 @@ def remember(rows: Dataset, found: Recognised, dropped: int = 0) -> None:
         found: the split.
         dropped: its rows that the format could not read.
     """
-    _READ[rows._fingerprint] = found
+    _READ[rows._fingerprint, found.place.split] = found
     _DROPPED[rows._fingerprint, found.place.split] = dropped
 
 
@@ -42,14 +45,15 @@ def dropped_of(rows: Dataset, split: str) -> int:
     return _DROPPED.get((rows._fingerprint, split), 0)
 
 
-def place_of(rows: Dataset, number: int) -> str | None:
+def place_of(rows: Dataset, split: str, number: int) -> str | None:
     """Return the file and line of a row, or None where the rows are not as a format gave them.
 
     Args:
         rows: of a split.
+        split: its name.
         number: from 0.
     """
-    found = _READ.get(rows._fingerprint)
+    found = _READ.get((rows._fingerprint, split))
     if found is None:
         return None
     row: Row | None = next(islice(good_rows(found.format, found.place), number, None), None)

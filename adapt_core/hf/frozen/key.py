@@ -16,7 +16,7 @@ from adapt_core.hf.frozen.replay import Recorded
 _VERSION = 1
 """Raise it where this package keeps other values for the same key."""
 
-_OF_THE_HEAD = ("id2label", "label2id", "num_labels", "_name_or_path", "architectures", "problem_type")
+_OF_THE_HEAD = ("id2label", "label2id", "num_labels", "_name_or_path", "architectures", "problem_type", "thresholds")
 
 
 def frozen_key(model: nn.Module, recorded: Recorded, settings: Sequence[object]) -> str:

@@ -21,15 +21,24 @@ def count_items(batch: Mapping[str, Any], *, shifted: bool = False) -> torch.Ten
     """Return the number of items that the loss of a batch is a mean over: an int64 tensor without dimensions.
 
     Items are the labels that are not ignored; in a batch without `labels` (answers, with their positions) the rows.
+    Labels that are floats are numbers to learn, all of which count: -100.0 is a number as any other.
 
     Args:
         batch: tensors by name.
         shifted: the model predicts each label from the tokens before it, so the first of a row is no item.
     """
     labels = batch.get("labels")
+    if has_numbers(batch):
+        return torch.tensor(batch["labels"].numel())
     if isinstance(labels, torch.Tensor):
         return (labels[..., 1:] if shifted else labels).ne(IGNORED).sum()
     return torch.tensor(find_batch_size(batch) or 0)
+
+
+def has_numbers(batch: Mapping[str, Any]) -> bool:
+    """Return whether the labels of a batch are floats: numbers to learn, or 1 and 0 for each of several labels."""
+    labels = batch.get("labels")
+    return isinstance(labels, torch.Tensor) and labels.is_floating_point()
 
 
 class ItemShares:

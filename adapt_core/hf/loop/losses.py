@@ -1,4 +1,4 @@
-"""The loss of classification, with class weights or without."""
+"""The losses of one label, of several labels and of numbers, with weights or without."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from transformers.utils import ModelOutput
 
 
@@ -26,12 +26,12 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
     def loss(
         outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
+        logits = _logits(outputs)
         weight = None if table is None else table.to(logits.device)
         if num_items_in_batch is None:
-            mean: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight)
+            mean: torch.Tensor = cross_entropy(logits, labels, weight=weight)
             return mean
-        total: torch.Tensor = cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
+        total: torch.Tensor = cross_entropy(logits, labels, weight=weight, reduction="sum")
         return total.div(num_items_in_batch)
 
     return loss
@@ -50,3 +50,43 @@ def class_weight_sum(weights: Sequence[float]) -> Callable[[Mapping[str, Any]], 
         return table.to(labels.device)[labels].sum()
 
     return weigh
+
+
+def binary_cross_entropy(weights: Sequence[float] | None) -> Callable[..., torch.Tensor]:
+    """Return the mean binary cross-entropy over all labels of all rows, as `BCEWithLogitsLoss` has it.
+
+    Args:
+        weights: by label, of the rows that have it (`pos_weight`); None for equal ones.
+
+    Returns:
+        a function of (outputs with `logits` (rows, labels), labels, float of that shape, num_items_in_batch). Batches
+        are weighed by the loop, so their items are not divided by here.
+    """
+    table = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+
+    def loss(
+        outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        logits = _logits(outputs)
+        weight = None if table is None else table.to(logits.device)
+        return binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weight)
+
+    return loss
+
+
+def squared_error(
+    outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """Return the mean squared error over all numbers of all rows.
+
+    Args:
+        outputs: with `logits` (rows, numbers).
+        labels: float, of that shape.
+        num_items_in_batch: not used: batches are weighed by the loop.
+    """
+    return mse_loss(_logits(outputs), labels.float())
+
+
+def _logits(outputs: ModelOutput) -> torch.Tensor:
+    logits: torch.Tensor = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
+    return logits.float()

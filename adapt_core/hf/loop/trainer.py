@@ -26,7 +26,7 @@ from adapt_core.hf.loop.encoder_outputs import encoded_once
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
-from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items
+from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, lengths_of, longest_first
 from adapt_core.nn.weight_decay import decaying
@@ -147,6 +147,8 @@ def instrumented(trainer_class: type) -> type:
 
         def get_batch_samples(self, *args: object, **kwargs: object) -> Any:
             batches, items = super().get_batch_samples(*args, **kwargs)
+            if batches and has_numbers(batches[0]):
+                items = None  # it does not count numbers of -100
             if not self._divides(items):
                 self.shares.of_step([self._items(batch) for batch in batches])
             return batches, items

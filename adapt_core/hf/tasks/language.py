@@ -13,7 +13,6 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
-from adapt_core.errors import InputError
 from adapt_core.hf.data.columns import format_columns, require_columns
 from adapt_core.hf.data.first_look import check_columns
 from adapt_core.hf.data.source import check_data_source, data_formats, load_raw
@@ -24,6 +23,7 @@ from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
 from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained, load_quantized
 from adapt_core.hf.models.tokenizers import load_tokenizer, require_embeddings
+from adapt_core.hf.problems.kinds import require_metric
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
 from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, random_texts, spread_examples
@@ -100,10 +100,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         Raises:
             InputError: it does not.
         """
-        wanted = self.plan.training.metric_for_best
-        known = ("loss", *reported)
-        if wanted is not None and wanted.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
-            raise InputError(f"METRIC_FOR_BEST: this run reports {', '.join(known)}; not {wanted!r}. Name one of them.")
+        require_metric(self.plan, reported)
 
     @cached_property
     def source(self) -> ModelSource:

@@ -44,6 +44,15 @@ def text_classification(folder: Path, inbox: Path) -> Keys:
     return {}
 
 
+def several_labels(folder: Path, inbox: Path) -> Keys:
+    """Each text with its label, and with a second one where it asks something."""
+    for name in ("train", "validation"):
+        rows = [json.loads(line) for line in (inbox / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+        every = [{**row, "label": [row["label"], *(["question"] if "?" in row["text"] else [])]} for row in rows]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in every), encoding="utf-8")
+    return {"CUSTOM_DATASET_PATH": str(folder)}
+
+
 def text_generation(folder: Path, inbox: Path) -> Keys:
     """A Llama of 2 layers, 32 wide, untied, on unpacked texts, of which none is cut in two."""
     texts = [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -23,6 +23,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "text classification, LoRA": (jobs.text_classification, {"method": "LoRA", "dropout": 0}),
     "text classification, last_layer": (jobs.text_classification, {"method": "last_layer"}),
     "text classification, SSF": (jobs.text_classification, {"method": "SSF"}),
+    "text classification, several labels": (jobs.several_labels, {"method": "full"}),
     "text generation": (jobs.text_generation, {"method": "full"}),
     "image classification": (jobs.image_classification, {"method": "full"}),
     "object detection": (jobs.object_detection, {"method": "full", "LR": 1e-3}),

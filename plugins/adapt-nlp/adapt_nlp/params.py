@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from adapt_core.hf.problems import params as problems
 from adapt_core.hf.tasks.params import TextParams
 from adapt_core.plugin.params import param
 
@@ -52,10 +53,13 @@ class TextClassificationParams(TextParams):
 
     subtask: str | None = param(
         None,
-        "None: one class for each text. ner, pos, chunk: a tag for each word "
+        "None: labels or numbers for each text. ner, pos, chunk: a tag for each word "
         "(columns tokens and ner_tags, pos_tags, chunk_tags, or input_column and target_column).",
         choices=("ner", "pos", "chunk"),
     )
+    problem_type: str = problems.problem_type()
+    target_columns: tuple[str, ...] | None = problems.target_columns()
+    label_separator: str | None = problems.label_separator()
     tag_names: tuple[str, ...] | None = param(
         None, "Names of integer tags, by number, for ner, pos and chunk.", key="TAG_NAMES"
     )
@@ -67,7 +71,8 @@ class TextClassificationParams(TextParams):
     )
     class_weights: str | dict[str, object] | None = param(
         None,
-        "Weight of each class in the loss: balanced (inverse frequency), or a mapping of label to weight.",
+        "Weight of each class in the loss: balanced (inverse frequency), or a mapping of label to weight. Of several "
+        "labels, the weight of the rows that have it.",
         key="CLASS_WEIGHTS",
     )
 

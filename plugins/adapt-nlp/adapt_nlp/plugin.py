@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
+from adapt_core.hf.problems import kinds
 from adapt_core.plugin.specs import TABLE, FormatSpec, TaskSpec, hookimpl
 
 from adapt_nlp.metrics import names
@@ -42,15 +43,16 @@ def adapt_tasks() -> list[TaskSpec]:
         ),
         TaskSpec(
             name="text_classification",
-            summary="texts into two or more classes, or a tag for each word (ner, pos, chunk)",
+            summary="one or several labels or numbers for each text, or a tag for each word (ner, pos, chunk)",
             implementation="adapt_nlp.subtasks:text_classification",
             params="adapt_nlp.params:TextClassificationParams",
             shapes=_classified_rows,
             loop=HF_LOOP,
             pipeline=_classification_pipeline,
             library="transformers",
-            metrics={**names.ENTITIES, **names.CLASSIFICATION},  # both have accuracy, and entities' f1 is before it
-            bounds=dict.fromkeys([*names.CLASSIFICATION, *names.ENTITIES], names.SHARE),
+            # Tags and classes have accuracy, and the f1 of tags is before it.
+            metrics={**names.ENTITIES, **names.CLASSIFICATION, **kinds.METRICS},
+            bounds={**dict.fromkeys([*names.CLASSIFICATION, *names.ENTITIES], names.SHARE), **kinds.BOUNDS},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
         TaskSpec(

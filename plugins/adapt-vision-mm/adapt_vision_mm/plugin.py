@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
+from adapt_core.hf.problems import kinds
 from adapt_core.plugin.specs import TABLE, FormatSpec, OptionalDependency, TaskSpec, hookimpl
 
 from adapt_vision_mm.annotations.metric_names import BOX_METRICS, KEYPOINT_METRICS, MASK_METRICS
@@ -26,15 +27,15 @@ def adapt_tasks() -> list[TaskSpec]:
     return [
         TaskSpec(
             name="image_classification",
-            summary="images into two or more classes, with timm and Hugging Face models",
+            summary="one or several labels or numbers for each image, with timm and Hugging Face models",
             implementation="adapt_vision_mm.image_classification.task:ImageClassification",
             params="adapt_vision_mm.image_classification.params:ImageClassificationParams",
             shapes=(TABLE, "image+class"),
             loop=HF_LOOP,
             pipeline="image-classification",
             library=_classifier_library,
-            metrics=METRICS,
-            bounds=dict.fromkeys(METRICS, _SHARE),
+            metrics={**METRICS, **kinds.METRICS},
+            bounds={**dict.fromkeys(METRICS, _SHARE), **kinds.BOUNDS},
             core_defaults={"MODEL_PATH": DEFAULT_ARCHITECTURE},
         ),
         TaskSpec(

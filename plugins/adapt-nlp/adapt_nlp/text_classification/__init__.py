@@ -1,10 +1,11 @@
-"""The task text_classification: one class for each text. Its subtasks are `adapt_nlp.token_classification`.
+"""The task text_classification: labels or numbers for each text. Its subtasks are `adapt_nlp.token_classification`.
 
 task.py       the task
-data.py       texts and labels -> token ids
+problems.py   the kinds of problems, with their metrics
+data.py       texts and targets -> token ids
 end_token.py  where encoder-decoders read a text
-predict.py    classes of raw texts
-preview.py    examples for `adapt check`, samples for the report
+predict.py    labels and numbers of raw texts
+preview.py    examples for `adapt check`
 
-The metrics are in `adapt_nlp.metrics.classification`; batches are padded by transformers' own collator.
+What images share with it is in `adapt_core.hf.problems`; batches are padded by transformers' own collator.
 """

@@ -1,9 +1,9 @@
-"""Classes of raw texts."""
+"""What a model says of raw texts: their labels or numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -11,37 +11,28 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
+    from adapt_core.hf.problems.problem import Outcome, Problem
+
 _BATCH_SIZE = 32
 
 
-class ClassifiedText(TypedDict):
-    """A text with its class and the class's softmax probability."""
-
-    text: str
-    label: str
-    score: float
-
-
 def classify_texts(
-    model: nn.Module, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int
-) -> list[ClassifiedText]:
-    """Return the class of each text.
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int, problem: Problem
+) -> list[Outcome]:
+    """Return the outcome of each text.
 
     Args:
         model: in evaluation mode.
         tokenizer: of the model.
         texts: any number.
         limit: the longest input in tokens.
+        problem: that the model was trained for.
     """
     module: Any = model
-    names = module.config.id2label
-    results: list[ClassifiedText] = []
+    results: list[Outcome] = []
     with torch.inference_mode():
         for start in range(0, len(texts), _BATCH_SIZE):
             batch = list(texts[start : start + _BATCH_SIZE])
             encoded = tokenizer(batch, truncation=True, max_length=limit, padding=True, return_tensors="pt")
-            probabilities = module(**encoded.to(module.device)).logits.float().softmax(dim=-1)
-            for text, row in zip(batch, probabilities, strict=True):
-                best = int(row.argmax())
-                results.append({"text": text, "label": names[best], "score": round(float(row[best]), 6)})
+            results += problem.outcomes(module(**encoded.to(module.device)).logits)
     return results

@@ -13,6 +13,8 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.models.tokenizers import length_limit, load_tokenizer, require_fast
+from adapt_core.hf.problems.kinds import AUTO
+from adapt_core.hf.problems.params import wanted_kind
 from adapt_core.hf.tasks.inputs import read_words
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
@@ -64,6 +66,14 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             )
         if self.params.class_weights is not None:
             raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
+        given = {
+            "label_separator": self.params.label_separator is not None,
+            "problem_type": wanted_kind(self.params) != AUTO,
+            "target_columns": self.params.target_columns is not None,
+        }
+        if any(given.values()):
+            key = next(key for key, is_given in given.items() if is_given)
+            raise InputError(f"{key} is for labels and numbers of whole texts (without subtask). Leave it out.")
         self.require_metric(list(self._metrics))
         super().check()
 

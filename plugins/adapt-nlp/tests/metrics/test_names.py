@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy
 import pytest
 
 from adapt_core.evaluation import deciding_metric
+from adapt_core.hf.problems import kinds
+from adapt_core.hf.problems.scores import label_scores, number_scores
 from adapt_core.plugin.registry import Registry
 
 from adapt_nlp.metrics import names
@@ -28,6 +31,8 @@ from adapt_nlp.token_classification.metrics import entity_scores, word_scores
         (names.ROUGE, lambda: rouge(["a cat"], ["a cat"])),
         (names.BLEU, lambda: bleu(["a cat"], ["a cat"])),
         (names.SACREBLEU, lambda: sacrebleu(["a cat"], ["a cat"])),
+        (kinds.MULTI_LABEL_METRICS, lambda: label_scores(numpy.eye(2), numpy.eye(2), numpy.eye(2))),
+        (kinds.REGRESSION_METRICS, lambda: number_scores(numpy.eye(2), numpy.eye(2))),
     ],
 )
 def test_declared_metrics_are_computed(declared: Mapping[str, str], compute: Callable[[], dict[str, float]]) -> None:
@@ -35,7 +40,6 @@ def test_declared_metrics_are_computed(declared: Mapping[str, str], compute: Cal
 
 
 def test_declared_metrics_of_language_modeling_are_computed_next_to_the_loss() -> None:
-    import numpy
     from transformers import EvalPrediction
 
     from adapt_nlp.text_generation.metrics import language_metrics
@@ -49,6 +53,8 @@ def test_declared_metrics_of_language_modeling_are_computed_next_to_the_loss() -
     [
         ("text_classification", names.CLASSIFICATION),
         ("text_classification", names.ENTITIES),  # with subtask ner and chunk
+        ("text_classification", kinds.MULTI_LABEL_METRICS),
+        ("text_classification", kinds.REGRESSION_METRICS),
         ("question_answering", names.SQUAD),
         ("question_answering", names.SQUAD_V2),
         ("summarization", names.ROUGE),

@@ -3,8 +3,9 @@
 defaults.py   the model where a config names none
 params.py     the parameters of the task
 task.py       the task, which reads top to bottom
-data.py       class folders or a table -> validated rows of images and labels
-dataset.py    a row -> pixels and a class id, the same for any number of loading processes
+problems.py   the kinds of problems, with their metrics
+data.py       class folders or a table -> validated rows of images and targets
+dataset.py    a row -> pixels and its target, the same for any number of loading processes
 collate.py    examples -> a batch
 examples.py   images, classes and groups as checks of the data see them
 frozen_features.py  what a base model makes of images, for checks of the data
@@ -12,8 +13,8 @@ frozen_rows.py  images whose frozen part is computed once for each view
 transforms.py image -> pixels: what the backends' preprocessing has in common
 processors.py the image processor that image_processor_path names
 trainer.py    the Trainer: random crops by epoch, pixels in the weights' dtype
-metrics.py    accuracy, top-5 accuracy, macro-F1
-predict.py    image files -> classes
+metrics.py    accuracy, top-5 accuracy, macro-F1 of one class
+predict.py    image files -> labels or numbers
 preview.py    images for the report and for `adapt check`
 backends/     the libraries that models come from
 """

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def collate(examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-    """Stack examples into a batch: `pixel_values` (rows, 3, height, width) and `labels` (rows,).
+    """Stack examples into a batch: `pixel_values` (rows, 3, height, width) and `labels`.
+
+    `labels` are class ids, int64 (rows,), or float32 (rows, labels or numbers).
 
     Examples whose frozen part is computed come without pixels.
     """

@@ -1,4 +1,4 @@
-"""Rows of images and labels, from class folders or from a table with an image column."""
+"""Rows of images with labels or numbers, from class folders or from a table with an image column."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, InputError
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, require_columns
-from adapt_core.hf.data.labels import Labels, read_labels
 from adapt_core.hf.data.source import load_raw, locate_files, report_splits_beside
 from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits, say_test_left_out
 from adapt_core.hf.models.logging import quiet_data_library
+from adapt_core.hf.problems.choice import Choice, choose_problem, required_targets, target_columns
+from adapt_core.hf.problems.kinds import AUTO, SINGLE_LABEL
+from adapt_core.hf.problems.params import wanted_kind
+from adapt_core.hf.problems.targets import Target, Targets, batch_values, target_values
 
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.images.decoder import find_defect
@@ -52,33 +55,34 @@ class Rows:
     """The validated rows of each split.
 
     Attributes:
-        splits: split -> dataset with an image and a label column.
-        image, label: the names of those columns.
-        labels: the classes.
+        splits: split -> dataset with an image column and those of the target.
+        image: the name of the image column.
+        target: the names of the target's.
+        choice: the kind of the problem, which reads the target.
         base: folders that relative paths are searched in.
         stats: for `result.json`.
     """
 
     splits: dict[str, Dataset]
     image: str
-    label: str
-    labels: Labels
+    target: Sequence[str]
+    choice: Choice
     base: tuple[Path, ...] = ()
     stats: dict[str, Statistic] = attrs.field(factory=dict)
 
-    def columns(self, split: str) -> tuple[Sequence[ImageValue], list[int]]:
-        """Return the images and class ids of a split. Paths are a list; encoded images stay memory-mapped."""
+    def columns(self, split: str) -> tuple[Sequence[ImageValue], list[Target]]:
+        """Return the images and targets of a split. Paths are a list; encoded images stay memory-mapped."""
         dataset = self.splits[split]
-        ids = [self.labels.id_of(value) for value in column_values(dataset, self.label)]
+        targets = [self.choice.targets.encode(value) for value in target_values(dataset, self.target)]
         if getattr(dataset.features[self.image], "dtype", None) in _TEXT:
-            return list(column_values(dataset, self.image)), ids
-        return dataset[self.image], ids
+            return list(column_values(dataset, self.image)), targets
+        return dataset[self.image], targets
 
 
 def required_columns(plan: Plan[ImageClassificationParams]) -> list[tuple[str, str]]:
-    """Return the columns of image and class in rows of a table, each with the key that names it."""
+    """Return the columns of image and target in rows of a table, each with the key that names it."""
     image = str(plan.data.input_column or plan.task.params.dataset_text_field)
-    return [(image, "input_column"), (str(plan.data.target_column or "label"), "target_column")]
+    return [(image, "input_column"), *required_targets(plan)]
 
 
 def require_two_classes(folders: Mapping[str, Path]) -> None:
@@ -98,6 +102,26 @@ def require_two_classes(folders: Mapping[str, Path]) -> None:
         )
 
 
+def require_one_label(params: ImageClassificationParams, folders: Mapping[str, Path]) -> None:
+    """Check that nothing but one label is asked of class folders.
+
+    Args:
+        params: for problem_type and target_columns.
+        folders: what `find_split_folders` returned.
+
+    Raises:
+        InputError: several labels, or numbers, are.
+    """
+    kind = wanted_kind(params)
+    if kind in (AUTO, SINGLE_LABEL) and not params.target_columns:
+        return
+    key = "target_columns" if params.target_columns else f"problem_type: {kind}"
+    raise InputError(
+        f"{key}: {next(iter(folders.values()))} holds class folders, which give each image one label. Give a "
+        "table with a column of images and a column of labels in lists, or one for each label or number."
+    )
+
+
 def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
     """Find, validate and split the rows.
 
@@ -111,27 +135,28 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
         warn_of_unlabelled(plan.data, folders)
         if find_unlabelled_test(plan.data) is not None:
             say_test_left_out(plan, "no class folders")
-        image, label = "image", "label"
+        image, columns = "image", ["label"]
         base: tuple[Path, ...] = ()
         raw = {split: _from_folder(folder, skip_empty=plan.data.skip_bad_rows) for split, folder in folders.items()}
         raw = needed_splits(raw, plan.training)
     else:
-        (image, _), (label, _) = required = required_columns(plan)
-        raw = load_splits(plan, required, label)
+        columns = target_columns(plan)
+        (image, _), *_ = required = required_columns(plan)
+        raw = load_splits(plan, required, columns[0])
         raw = {split: _undecoded(dataset, image) for split, dataset in raw.items()}
         base = _base_folders(plan)
-    labels = read_labels(raw.get("train", raw.get("validation")), label)
+    choice = choose_problem(plan, raw.get("train", raw.get("validation")), columns)
+    targets = choice.targets
     splits, stats = clean_splits(
         plan,
         raw,
-        lambda rows, split: _find_faults(rows, (image, label), labels, base, unseen=split != "train"),
-        lambda rows: list(column_values(rows, label)),
+        lambda rows, split: _find_faults(rows, [image, *columns], targets, base, unseen=split != "train"),
+        lambda rows: targets.strata(list(target_values(rows, columns))),
     )
     for split, dropped in ((split, stats[f"{split}_dropped"]) for split in raw):
         if dropped:
             log.warning("%s: %d unusable images are skipped (SKIP_BAD_ROWS).", split, dropped)
-    stats["classes"] = len(labels.names)
-    return Rows(splits=splits, image=image, label=label, labels=labels, base=base, stats=stats)
+    return Rows(splits=splits, image=image, target=columns, choice=choice, base=base, stats=stats)
 
 
 def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
@@ -217,10 +242,10 @@ def name_of(value: ImageValue | None, row: int) -> str:
 
 
 def _find_faults(
-    dataset: Dataset, columns: tuple[str, str], labels: Labels, base: Sequence[Path], *, unseen: bool
+    dataset: Dataset, columns: Sequence[str], targets: Targets, base: Sequence[Path], *, unseen: bool
 ) -> Iterator[str | None]:
-    image, label = columns
-    label_fault = labels.unseen_fault if unseen else labels.fault
+    image, *target = columns
+    target_fault = targets.unseen_fault if unseen else targets.fault
     workers = min(8, os.cpu_count() or 1)
     decoded = 0
     with ThreadPoolExecutor(workers) as pool:
@@ -231,9 +256,10 @@ def _find_faults(
                 source = None if value is None else image_source(value, base)
                 decoded += _size(source)
                 jobs.append(pool.submit(_find_fault, source, decode=decoded <= DECODED_BYTES))
-            for row, (job, value, target) in enumerate(zip(jobs, batch[image], batch[label], strict=True), start):
+            found = zip(jobs, batch[image], batch_values(batch, target), strict=True)
+            for row, (job, value, given) in enumerate(found, start):
                 fault = job.result()
-                wrong = f"{name_of(value, row)} {fault}" if fault else label_fault(target)
+                wrong = f"{name_of(value, row)} {fault}" if fault else target_fault(given)
                 yield wrong if wrong is None or fault else f"{name_of(value, row)}: {wrong}"
 
 

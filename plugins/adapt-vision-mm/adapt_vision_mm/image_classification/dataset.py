@@ -1,4 +1,4 @@
-"""Rows of images and labels as inputs of the model, the same for any number of loading processes."""
+"""Rows of images and targets as inputs of the model, the same for any number of loading processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from adapt_core.errors import DataError
+from adapt_core.hf.problems.targets import Target
 
 from adapt_vision_mm.image_classification.data import ImageValue, image_source, name_of
 from adapt_vision_mm.images.decoder import read_rgb
@@ -24,10 +25,10 @@ _SEEDS = 2**63 - 1
 
 
 class Example(TypedDict):
-    """An input of the model: `pixel_values` (3, height, width) float, and `labels`, the class id."""
+    """An input of the model: `pixel_values` (3, height, width) float, and `labels`, the target."""
 
     pixel_values: torch.Tensor
-    labels: int
+    labels: Target
 
 
 class UnreadableImageError(DataError):
@@ -48,7 +49,7 @@ class ImageDataset(Dataset[Example]):
 
     Args:
         images: paths, bytes, or values of a dataset's image column.
-        labels: class ids.
+        labels: the targets.
         transform: image -> float tensor (3, height, width).
         base: folders that relative paths are searched in.
         seed: of random transforms; None for a deterministic transform.
@@ -57,7 +58,7 @@ class ImageDataset(Dataset[Example]):
     def __init__(
         self,
         images: Sequence[ImageValue],
-        labels: Sequence[int],
+        labels: Sequence[Target],
         transform: Transform,
         base: Sequence[Path] = (),
         seed: int | None = None,
@@ -108,7 +109,7 @@ class ImageDataset(Dataset[Example]):
         Raises:
             UnreadableImageError: the image cannot be decoded; the message names it.
         """
-        return {"pixel_values": self._transform_row(self.image(row), row, epoch), "labels": int(self.labels[row])}
+        return {"pixel_values": self._transform_row(self.image(row), row, epoch), "labels": self.labels[row]}
 
     def source(self, row: int) -> Path | bytes:
         """Return the file or the bytes of a row's image."""

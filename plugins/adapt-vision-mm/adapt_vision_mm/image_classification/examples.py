@@ -10,6 +10,8 @@ import attrs
 
 from adapt_core.contracts import Examples
 from adapt_core.hf.data.examples import groups_of
+from adapt_core.hf.problems.kinds import REGRESSION
+from adapt_core.hf.problems.targets import labels_of
 
 from adapt_vision_mm.image_classification.data import ImageValue, image_source
 
@@ -41,10 +43,11 @@ class Sources(Sequence[Path | bytes]):
 
 
 def examples_of(rows: Rows, plan: Plan[ImageClassificationParams]) -> dict[str, Examples]:
-    """Return the images of each split with their class."""
+    """Return the images of each split with their labels; of numbers with none."""
     found = {}
+    problem = rows.choice.targets
     for split, dataset in rows.splits.items():
-        images, ids = rows.columns(split)
-        labels = [(rows.labels.names[number],) for number in ids]
+        images, targets = rows.columns(split)
+        labels = [] if problem.kind == REGRESSION else [labels_of(target, problem.names) for target in targets]
         found[split] = Examples(images=Sources(images, rows.base), labels=labels, groups=groups_of(dataset, plan))
     return found

@@ -92,8 +92,8 @@ class _Views(Dataset[Example]):
         return self._images.example(row, view)
 
 
-class _Numbers(Dataset[Mapping[str, int]]):
-    """The class of each image, and the number of the view that the epoch shows."""
+class _Numbers(Dataset[Mapping[str, Any]]):
+    """The target of each image, and the number of the view that the epoch shows."""
 
     def __init__(self, images: ImageDataset, views: int) -> None:
         self._images = images
@@ -102,6 +102,6 @@ class _Numbers(Dataset[Mapping[str, int]]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, row: int) -> Mapping[str, int]:
+    def __getitem__(self, row: int) -> Mapping[str, Any]:
         view = self._images.epoch % self._views
-        return {"labels": int(self._images.labels[row]), ROW: view * len(self._images) + row}
+        return {"labels": self._images.labels[row], ROW: view * len(self._images) + row}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from adapt_core.hf.problems import params as problems
 from adapt_core.plugin.params import param
 
 from adapt_vision_mm.image_classification.backends.libraries import LIBRARIES
@@ -51,12 +52,16 @@ class ImageClassificationParams:
         key="AUGMENTED_VIEWS",
         ge=1,
     )
+    problem_type: str = problems.problem_type()
+    target_columns: tuple[str, ...] | None = problems.target_columns()
+    label_separator: str | None = problems.label_separator()
     dataset_text_field: str = param("image", "Column of the image if input_column is not given.")
     flash_attention2: bool = param(
         False, "Use flash attention 2 if model and device support it; otherwise the default, with a warning."
     )
     class_weights: str | dict[str, object] | None = param(
         None,
-        "Weight of each class in the loss: balanced (inverse frequency), or a mapping of classes to weights.",
+        "Weight of each class in the loss: balanced (inverse frequency), or a mapping of classes to weights. Of "
+        "several labels, the weight of the images that have it.",
         key="CLASS_WEIGHTS",
     )

@@ -1,11 +1,11 @@
-"""Classes of image files."""
+"""What a model says of image files: their labels or numbers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,66 +19,44 @@ from adapt_vision_mm.images.output_files import number_outputs, shown_path
 if TYPE_CHECKING:
     from torch import nn
 
+    from adapt_core.hf.problems.problem import Outcome, Problem
+
     from adapt_vision_mm.image_classification.transforms import Transform
 
 _BATCH = 32
-_BEST = 5
-
-
-class Prediction(TypedDict):
-    """What `adapt predict` reports of an image.
-
-    Attributes:
-        image: its path.
-        label, score: the best class and its probability.
-        top: the five best classes and their probabilities.
-        drawn: path of the copy with the class written on it.
-    """
-
-    image: str
-    label: str
-    score: float
-    top: dict[str, float]
-    drawn: str
 
 
 def classify_files(
-    model: nn.Module, transform: Transform, names: Sequence[str], inputs: Sequence[Path], output: Path
-) -> list[Prediction]:
-    """Classify image files, and write them with their classes and `predictions.json`.
+    model: nn.Module, transform: Transform, problem: Problem, inputs: Sequence[Path], output: Path
+) -> list[Outcome]:
+    """Classify image files, and write them with what the model says and `predictions.json`.
 
     Args:
-        model: in evaluation mode; see `class_probabilities`.
+        model: in evaluation mode; see `image_logits`.
         transform: image -> float tensor (3, height, width).
-        names: classes by id.
+        problem: that the model was trained for.
         inputs: image files.
         output: the folder to write to; created if it does not exist.
 
     Returns:
-        predictions in the order of the inputs.
+        for each input `image` (its path), the outcome (see `Problem.outcomes`), and `drawn` (path of the copy).
     """
     from torchvision.io import write_png
 
     from adapt_vision_mm.images.captions import draw_note
     from adapt_vision_mm.images.thumbnails import read_pixels
 
-    results: list[Prediction] = []
-    for path, top, drawn in zip(
-        inputs, _best_classes(model, transform, names, inputs), number_outputs(output, inputs), strict=True
-    ):
-        label = next(iter(top))
-        write_png(draw_note(read_pixels(path), f"{label} {top[label]:.2f}"), str(drawn))
-        results.append(
-            {"image": shown_path(path), "label": label, "score": top[label], "top": top, "drawn": shown_path(drawn)}
-        )
+    results: list[Outcome] = []
+    found = zip(inputs, _outcomes(model, transform, problem, inputs), number_outputs(output, inputs), strict=True)
+    for path, outcome, drawn in found:
+        write_png(draw_note(read_pixels(path), problem.told(outcome)), str(drawn))
+        results.append({"image": shown_path(path), **outcome, "drawn": shown_path(drawn)})
     write_text(output / "predictions.json", json.dumps(results, indent=1, ensure_ascii=False))
     return results
 
 
-def _best_classes(
-    model: nn.Module, transform: Transform, names: Sequence[str], paths: Sequence[Path]
-) -> Iterator[dict[str, float]]:
-    """Yield the best classes of each image.
+def _outcomes(model: nn.Module, transform: Transform, problem: Problem, paths: Sequence[Path]) -> Iterator[Outcome]:
+    """Yield the outcome of each image.
 
     Raises:
         BadInputsError: images are damaged behind their header; it has those of all batches.
@@ -90,9 +68,7 @@ def _best_classes(
             _require_intact(paths, start)
             raise
         with torch.inference_mode():
-            scores, ids = class_probabilities(model, pixels).topk(min(_BEST, len(names)))
-        for values, classes in zip(scores.tolist(), ids.tolist(), strict=True):
-            yield {names[number]: round(value, 6) for value, number in zip(values, classes, strict=True)}
+            yield from problem.outcomes(image_logits(model, pixels))
 
 
 def _require_intact(paths: Sequence[Path], start: int) -> None:
@@ -103,8 +79,8 @@ def _require_intact(paths: Sequence[Path], start: int) -> None:
     )
 
 
-def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    """Return the softmax probabilities of images, float32 (rows, classes).
+def image_logits(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Return the outputs of a model for images, float (rows, classes or numbers).
 
     Args:
         model: returns logits, or an output that has them as `logits`.
@@ -112,5 +88,5 @@ def class_probabilities(model: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     """
     weights = next(p for p in model.parameters() if p.dtype.is_floating_point)
     output = model(pixels.to(weights.device, weights.dtype))
-    probabilities: torch.Tensor = getattr(output, "logits", output).float().softmax(dim=-1)
-    return probabilities
+    logits: torch.Tensor = getattr(output, "logits", output)
+    return logits

@@ -1,9 +1,8 @@
-"""The task image_classification: one class per image, with any timm model or Hugging Face image classifier."""
+"""The task image_classification: labels or numbers per image, with any timm model or Hugging Face classifier."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,18 +13,23 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluation import spread
+from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.first_look import check_columns
 from adapt_core.hf.data.source import check_data_source, data_formats
 from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.hub import HubUpload
+from adapt_core.hf.problems.choice import describe
+from adapt_core.hf.problems.kinds import require_metric
+from adapt_core.hf.problems.params import check_problem
+from adapt_core.hf.problems.problem import expected_problem, possible_metrics, problem_of
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
 from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.image_classification.processors import locate_processor
 from adapt_vision_mm.images.folders import find_split_folders
 from adapt_vision_mm.images.sides import mirrored_classes, report_mirrored_classes
@@ -43,17 +47,20 @@ if TYPE_CHECKING:
     from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
     from adapt_vision_mm.image_classification.transforms import Transforms
 
-_RANDOM = 4
-
 log = logging.getLogger(__name__)
 
 
 class ImageClassification(HubUpload):
-    """The task image_classification. What depends on the model's library is in its backend."""
+    """The task image_classification. What depends on the model's library is in its backend.
+
+    Attributes:
+        problem: what its model learns; as the data says once that, or a model for it, is loaded.
+    """
 
     def __init__(self, plan: Plan[ImageClassificationParams]) -> None:
         self.plan = plan
         self.params = plan.task.params
+        self.problem = expected_problem(plan, PROBLEMS)
 
     @cached_property
     def backend(self) -> Backend:
@@ -62,9 +69,8 @@ class ImageClassification(HubUpload):
 
     def check(self) -> None:
         """Check that data, model and processor exist, and that no key contradicts another."""
-        weights = self.params.class_weights
-        if isinstance(weights, str) and weights.casefold() != "balanced":
-            raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of class to weight; not {weights!r}.")
+        check_problem(self.plan)
+        require_metric(self.plan, possible_metrics(self.plan, PROBLEMS))
         if self.plan.data.format_string:
             raise InputError(
                 "FORMAT_STRING builds a text from columns, and image_classification reads images."
@@ -80,8 +86,9 @@ class ImageClassification(HubUpload):
                 " Leave DATA_FORMAT out."
             )
         else:
-            from adapt_vision_mm.image_classification.data import require_two_classes
+            from adapt_vision_mm.image_classification.data import require_one_label, require_two_classes
 
+            require_one_label(self.params, folders)
             require_two_classes(folders)
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
@@ -103,26 +110,25 @@ class ImageClassification(HubUpload):
         if self.plan.training.group_by_length:
             log.info("GROUP_BY_LENGTH has no effect on images: all have one size.")
         rows = load_rows(self.plan)
+        names = rows.choice.targets.names
         train = self.transforms.train
-        if self.params.augmentation and "train" in rows.splits and mirrored_classes(rows.labels.names):
-            report_mirrored_classes(rows.labels.names, "augmentation")
+        if self.params.augmentation and "train" in rows.splits and mirrored_classes(names):
+            report_mirrored_classes(names, "augmentation")
             train = unmirrored(train)
         splits: dict[str, ImageDataset] = {}
         for split in rows.splits:
-            images, ids = rows.columns(split)
+            images, targets = rows.columns(split)
             if split == "train":
                 seed = self.plan.training.seed if self.params.augmentation else None
-                splits[split] = ImageDataset(images, ids, train, rows.base, seed)
+                splits[split] = ImageDataset(images, targets, train, rows.base, seed)
             else:
-                splits[split] = ImageDataset(images, ids, self.transforms.evaluate, rows.base)
-        return TaskData(
-            train=splits.get("train"),
-            validation=splits.get("validation"),
-            test=splits.get("test"),
-            labels=rows.labels.names,
-            stats=rows.stats,
-            examples=lambda: examples_of(rows, self.plan),
-        )
+                splits[split] = ImageDataset(images, targets, self.transforms.evaluate, rows.base)
+        data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan))
+        data.train, data.validation, data.test = map(splits.get, ("train", "validation", "test"))
+        describe(rows.choice, data)
+        self.problem = problem_of(data, PROBLEMS)
+        require_metric(self.plan, self.problem.metrics)
+        return data
 
     @cached_property
     def transforms(self) -> Transforms:
@@ -130,8 +136,11 @@ class ImageClassification(HubUpload):
         return self.backend.make_transforms(augmentation=self.params.augmentation)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """Load a classifier with one logit per class of the data."""
-        return self.backend.load_model(data.labels or (), quantizer, world)
+        """Load a classifier with one output per label or number of the data."""
+        self.problem = problem_of(data, PROBLEMS)
+        loaded = self.backend.load_model(self.problem.names, quantizer, world)
+        self.backend.write_problem(loaded.model, self.problem)
+        return loaded
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Return the names of the classifier's modules, found by the model's structure."""
@@ -145,28 +154,16 @@ class ImageClassification(HubUpload):
 
     def make_loop(self, job: Job) -> Loop:
         """Build a Trainer loop on images."""
-        from adapt_core.hf.data.labels import class_weights
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
-        from adapt_core.hf.loop.losses import class_weight_sum, weighted_cross_entropy
-        from adapt_core.hf.loop.per_class import class_table
+        from adapt_core.hf.loop.losses import weighted_cross_entropy
 
         from adapt_vision_mm.image_classification.collate import collate
-        from adapt_vision_mm.image_classification.metrics import METRICS, best_five, classification_metrics
 
-        labels = job.data.train.labels if job.data.train is not None else ()
-        wanted = self.params.class_weights if labels else None
-        weights = class_weights(wanted, labels, job.data.labels or ())
         components = TrainerComponents(
             collate=collate,
-            compute_metrics=classification_metrics,
-            metrics=METRICS,
-            per_class=lambda prediction, _rows: class_table(
-                prediction.label_ids, prediction.predictions[:, 0], job.data.labels or ()
-            ),
-            preprocess_logits=best_five,
-            compute_loss=weighted_cross_entropy(weights) if weights or not self.backend.returns_loss else None,
-            weigh_loss=class_weight_sum(weights) if weights else None,
+            metrics=self.problem.metrics,
+            compute_loss=None if self.backend.returns_loss else weighted_cross_entropy(None),
             frozen_rows=self._frozen_views,
             model_inputs=self.backend.model_inputs,
             processing_class=self.backend.processing_class,
@@ -178,7 +175,16 @@ class ImageClassification(HubUpload):
                 **self.backend.training_arguments,
             },
         )
-        return HuggingFaceLoop(job, components)
+        targets = job.data.train.labels if job.data.train is not None else ()
+        return HuggingFaceLoop(job, self.problem.complete(components, job.data, targets, self.params.class_weights))
+
+    def evaluated_facts(self, table: PerClass | None, data: TaskData) -> Mapping[str, Any]:
+        """Return the thresholds of several labels."""
+        return self.problem.facts_of(table)
+
+    def hold_facts(self, model: nn.Module, data: TaskData) -> None:
+        """Write the thresholds of several labels where the model's library keeps its labels."""
+        self.backend.write_problem(model, problem_of(data, PROBLEMS))
 
     def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews | None:
         """Return the views of a split, or None where no view of an image comes twice."""
@@ -194,10 +200,10 @@ class ImageClassification(HubUpload):
         return FrozenViews(images, int(views), loading_processes(self.plan.training.num_workers))
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
-        """Return a few validation images with their class, and the predicted one with its probability."""
+        """Return a few validation images with what was expected and what the model says."""
         from adapt_vision_mm.image_classification.preview import validation_samples
 
-        return [dict(sample) for sample in validation_samples(model, data.validation, data.labels or (), count)]
+        return validation_samples(model, data.validation, problem_of(data, PROBLEMS), count)
 
     def load_structure(self, data: TaskData) -> LoadedModel:
         """Return the model on "meta". Its weights are read first: image classifiers are small."""
@@ -214,14 +220,9 @@ class ImageClassification(HubUpload):
 
     def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
         """Return a few random images as inputs of the model."""
-        import numpy
-        from PIL import Image
+        from adapt_vision_mm.image_classification.preview import random_images
 
-        from adapt_vision_mm.image_classification.collate import collate
-
-        pixels = numpy.random.default_rng(0).integers(0, 256, (_RANDOM, 64, 64, 3), dtype=numpy.uint8)
-        images = [self.transforms.evaluate(Image.fromarray(image)) for image in pixels]
-        batch = self.backend.model_inputs(collate([{"pixel_values": image, "labels": 0} for image in images]))
+        batch = self.backend.model_inputs(random_images(self.transforms.evaluate))
         return {name: tensor for name, tensor in batch.items() if name != "labels"}
 
     def frozen_features(
@@ -234,25 +235,24 @@ class ImageClassification(HubUpload):
         return frozen_features(model, self.head(model)[0], images, positions, self.backend.model_inputs, seconds)
 
     def class_counts(self, data: TaskData) -> Mapping[str, int]:
-        """Return the number of training images per class."""
-        counts = Counter(map(int, data.train.labels))
-        return {name: counts[number] for number, name in enumerate(data.labels or ())}
+        """Return the number of training images per label."""
+        return self.problem.counts(data.train.labels)
 
     def data_formats(self) -> Mapping[str, Recognised]:
         """Return the format of each split of a table; none where the classes are folders."""
         return data_formats(self.plan) if find_split_folders(self.plan.data) is None else {}
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
-        """Return at most `count` training images by name, with their class."""
-        labels = data.labels or ()
+        """Return at most `count` training images by name, with their labels or numbers."""
         rows = spread(len(data.train), count)
-        return [[(data.train.name(row), ""), ("", labels[int(data.train.labels[row])])] for row in rows]
+        told = {row: self.problem.expected(data.train.labels[row]) for row in rows}
+        return [[(data.train.name(row), ""), *(("", name) for name in told[row])] for row in rows]
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
-        """Return a PNG of a few training images as the model sees them, with their class."""
+        """Return a PNG of a few training images as the model sees them, with their labels or numbers."""
         from adapt_vision_mm.image_classification.preview import render_training_images
 
-        return render_training_images(data.train, data.labels or (), count)
+        return render_training_images(data.train, self.problem, count)
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Write weights, model config with the labels, and preprocessing."""
@@ -264,7 +264,7 @@ class ImageClassification(HubUpload):
 
     def loading_lines(self, save_method: str) -> str:
         """Return Python source that loads model and preprocessing, and shows how to classify an image."""
-        return self.backend.loading_lines(save_method)
+        return self.backend.loading_lines(save_method, self.problem)
 
     def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
         """Write labels and preprocessing beside an adapter, for plain peft."""
@@ -272,17 +272,17 @@ class ImageClassification(HubUpload):
 
     def adapter_loading_lines(self, adapter: Path) -> str:
         """Return Python source that loads base and adapter with plain peft, and shows how to classify an image."""
-        return self.backend.adapter_loading_lines(adapter)
+        return self.backend.adapter_loading_lines(adapter, self.problem)
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
-        """Classify images, and write copies with their class to `predictions/`; see `Prediction`."""
+        """Classify images, and write copies with what the model says to `predictions/`; see `classify_files`."""
         from adapt_vision_mm.image_classification.predict import classify_files
 
-        transform, names = self.backend.saved_transform(model, folder), self.backend.saved_labels(model)
+        transform, problem = self.backend.saved_transform(model, folder), self.backend.saved_problem(model)
         paths = [Path(path) for path in inputs]
-        found = classify_files(model, transform, names, paths, fresh_predictions(folder.parent, paths))
+        found = classify_files(model, transform, problem, paths, fresh_predictions(folder.parent, paths))
         seal_predictions(folder.parent)
-        return [dict(prediction) for prediction in found]
+        return found
 
     def test_inputs(self) -> Table | None:
         """Return the images of the test split, with or without labels; None where the data has none."""

@@ -22,7 +22,7 @@ Run = Callable[..., Any]
 def test_train_and_val_folders_with_classes_in_alphabetical_order(read: Run) -> None:
     rows = read()
     assert counts(rows) == {"train": 24, "validation": 12}
-    assert rows.labels.names == ("blue", "green", "red")
+    assert rows.choice.targets.names == ("blue", "green", "red")
     assert rows.stats["train_dropped"] == 0
 
 
@@ -36,7 +36,7 @@ def test_hidden_and_system_folders_are_left_out_and_counted(
     (copy / "train" / "red" / "._0.jpg").write_bytes(b"resource fork")
     rows = read(CUSTOM_DATASET_PATH=str(copy))
     assert counts(rows) == {"train": 24, "validation": 12}
-    assert rows.labels.names == ("blue", "green", "red")
+    assert rows.choice.targets.names == ("blue", "green", "red")
     assert "9 images in hidden or system folders, or hidden themselves, are skipped" in caplog.text
 
 
@@ -125,7 +125,7 @@ def test_pictures_of_a_run_folder_are_no_data(read: Run, copy: Path) -> None:
         (copy / place / ".adapt-run.json").write_text("{}")
     whole = counts(read(CUSTOM_DATASET_PATH=str(copy)))
     assert whole["train"] == 24
-    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).labels.names
+    assert "run" not in read(CUSTOM_DATASET_PATH=str(copy)).choice.targets.names
 
 
 def test_images_outside_the_class_folders_are_counted(read: Run, copy: Path, caplog: pytest.LogCaptureFixture) -> None:

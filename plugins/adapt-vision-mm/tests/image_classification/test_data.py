@@ -59,7 +59,7 @@ def test_tables_with_an_image_column(read: Run, tmp_path: Path, pictures: Path, 
         table.to_parquet(str(folder / "validation.parquet"))
     rows = read(CUSTOM_DATASET_PATH=str(folder), **changes)
     assert counts(rows) == {"train": 12, "validation": 12}
-    assert rows.labels.names == ("blue", "green", "red")
+    assert rows.choice.targets.names == ("blue", "green", "red")
 
 
 def test_splits_that_number_their_classes_apart_agree_by_name(read: Run, tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_splits_that_number_their_classes_apart_agree_by_name(read: Run, tmp_pat
         table = datasets.Dataset.from_dict({"image": pixels, "label": list(range(len(names)))}, features=features)
         table.to_parquet(str(tmp_path / f"{split}.parquet"))
     rows = read(CUSTOM_DATASET_PATH=str(tmp_path))
-    assert rows.labels.names == ("red", "green", "blue")
-    assert [rows.labels.names[number] for number in rows.columns("validation")[1]] == ["blue", "red"]
+    assert rows.choice.targets.names == ("red", "green", "blue")
+    assert [rows.choice.targets.names[number] for number in rows.columns("validation")[1]] == ["blue", "red"]
 
 
 def test_a_table_of_images_trains(run: Run, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_an_empty_class_folder_is_named_or_left_out(read: Run, copy: Path) -> No
     (copy / "train" / "yellow").mkdir()
     with pytest.raises(DataError, match="train/yellow has no images"):
         read(CUSTOM_DATASET_PATH=str(copy))
-    assert read(CUSTOM_DATASET_PATH=str(copy), SKIP_BAD_ROWS=True).labels.names == ("blue", "green", "red")
+    assert read(CUSTOM_DATASET_PATH=str(copy), SKIP_BAD_ROWS=True).choice.targets.names == ("blue", "green", "red")
 
 
 @pytest.mark.parametrize("name", [b"\xff", b"red/\xff.jpg"])

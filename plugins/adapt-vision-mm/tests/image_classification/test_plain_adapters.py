@@ -21,7 +21,7 @@ def said_by_the_card(python: Callable[..., Any], run: Path, photos: Sequence[Pat
     lines = python_of(run / "README.md").splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("# from PIL"))
     use = [line.removeprefix("# ") for line in lines[start:]]
-    each = "\n".join([*use[:-1], f"print({use[-1]})"])
+    each = "\n".join([*use, "print(label)"])
     source = "\n".join([*lines[:start], *(each.replace("photo.jpg", str(photo)) for photo in photos)])
     done = python(source, folder=run)
     assert done.returncode == 0, done.stderr

@@ -53,12 +53,11 @@ def test_the_model_card_s_lines_load_the_model_without_adapt(
     folder = tmp_path / "run"
     run_of[library](SAVE_METHOD=save_method, EPOCHS=2)
     source = python_of(folder / "README.md")
-    source = re.sub(r"^# (?=from |photo = |inputs = )", "", source, flags=re.MULTILINE)
-    source = re.sub(r"^# (?=labels\[|model\.config)", "name = ", source, flags=re.MULTILINE)
+    source = re.sub(r"^# (?=from |photo = |inputs = |label = )", "", source, flags=re.MULTILINE)
     photo = _turned_and_transparent(photo)
     source = source.replace("photo.jpg", str(photo))
     logits = "model(transform(photo)[None])" if library == "timm" else "model(**inputs).logits"
-    score = f"open('name.txt', 'w').write(f'{{name}} {{{logits}.softmax(-1).max().item()}}')"
+    score = f"open('name.txt', 'w').write(f'{{label}} {{{logits}.softmax(-1).max().item()}}')"
     script = f"import sys\n{source}\n{score}\n{_PROBE}"
     loaded = python(script, folder=folder)
     assert loaded.returncode == 0, loaded.stderr

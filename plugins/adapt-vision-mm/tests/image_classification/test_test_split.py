@@ -57,6 +57,7 @@ def test_the_damaged_images_of_all_batches_are_told_at_once(tmp_path: Path) -> N
     from torchvision.transforms.functional import pil_to_tensor
 
     from adapt_vision_mm.image_classification.predict import classify_files
+    from adapt_vision_mm.image_classification.problems import OneClass
 
     files = [tmp_path / f"{number}.png" for number in range(1, 101)]
     for number, file in enumerate(files):
@@ -65,7 +66,7 @@ def test_the_damaged_images_of_all_batches_are_told_at_once(tmp_path: Path) -> N
         files[number - 1].write_bytes(files[number - 1].read_bytes()[:-60])
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8 * 8 * 3, 2)).eval()
     with pytest.raises(BadInputsError, match=r"input 40: .*40\.png cannot be decoded .*2 more inputs") as caught:
-        classify_files(model, pil_to_tensor, ("a", "b"), files, tmp_path / "drawn")
+        classify_files(model, pil_to_tensor, OneClass(names=("a", "b")), files, tmp_path / "drawn")
     assert list(caught.value.faults) == [40, 70, 100]
 
 

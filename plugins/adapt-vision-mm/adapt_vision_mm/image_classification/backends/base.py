@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adapt_core.contracts import LoadedModel, Quantizer
     from adapt_core.distributed.world import World
     from adapt_core.hf.models.location import ModelSource
+    from adapt_core.hf.problems.problem import Problem
 
     from adapt_vision_mm.image_classification.params import ImageClassificationParams
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
@@ -109,10 +110,10 @@ class Backend(Protocol):
         """
 
     def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
-        """Load an image classifier with one logit per class, quantized if a quantizer is given.
+        """Load an image classifier with one output per name, quantized if a quantizer is given.
 
         Args:
-            names: classes by id.
+            names: of the labels or numbers, by id.
             quantizer: of the plan.
             world: of this process.
 
@@ -133,17 +134,20 @@ class Backend(Protocol):
     def load_model_folder(self, folder: Path) -> nn.Module:
         """Load what `save_model` wrote in any form but `full_torch_model`, in evaluation mode."""
 
-    def loading_lines(self, save_method: str) -> str:
+    def loading_lines(self, save_method: str, problem: Problem) -> str:
         """Return Python source that loads `model/` without adapt and classifies an image."""
 
     def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
         """Write labels and preprocessing beside an adapter, as the library itself does."""
 
-    def adapter_loading_lines(self, adapter: Path) -> str:
+    def adapter_loading_lines(self, adapter: Path, problem: Problem) -> str:
         """Return Python source that loads base and adapter with plain peft and classifies an image."""
 
-    def saved_labels(self, model: nn.Module) -> list[str]:
-        """Return the classes by id of a model that `load_model_folder` loaded."""
+    def write_problem(self, model: nn.Module, problem: Problem) -> None:
+        """Keep with a model, attached or not, what its outputs mean; the model has the labels already."""
+
+    def saved_problem(self, model: nn.Module) -> Problem:
+        """Return what the outputs of a model mean that `load_model_folder` loaded."""
 
     def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
         """Return the transform for evaluation of a saved model.

@@ -11,10 +11,12 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel, Quantizer
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.hf.problems.outputs import read_problem, write_problem
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
 from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.images.usage import READ_PHOTO
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers.image_processing_utils import BaseImageProcessor
 
+    from adapt_core.hf.problems.problem import Problem
+
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
-_USAGE = f"""\
-{READ_PHOTO}
-# inputs = processor(images=photo, return_tensors="pt")
-# model.config.id2label[int(model(**inputs).logits.argmax())]"""
+
+def _usage(problem: Problem) -> str:
+    """Return comments that classify a photo with `model` and `processor`."""
+    use = problem.use("model(**inputs).logits", "model.config.id2label", "model.config.thresholds")
+    lines = ['inputs = processor(images=photo, return_tensors="pt")', *use]
+    return "\n".join([READ_PHOTO, *(f"# {line}" for line in lines)])
 
 
 class HuggingFaceBackend(Backend):
@@ -109,26 +115,28 @@ class HuggingFaceBackend(Backend):
         )
         return model
 
-    def loading_lines(self, save_method: str) -> str:
+    def loading_lines(self, save_method: str, problem: Problem) -> str:
         from adapt_core.hf.models.save_formats import loading_lines
 
         lines = loading_lines("AutoModelForImageClassification", "AutoImageProcessor", "processor", save_method)
-        return f"{lines}\n{_USAGE}"
+        return f"{lines}\n{_usage(problem)}"
 
     def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
         from adapt_core.hf.models.adapters import save_beside_adapter
 
         save_beside_adapter(model, self.processing_class, folder)
 
-    def adapter_loading_lines(self, adapter: Path) -> str:
+    def adapter_loading_lines(self, adapter: Path, problem: Problem) -> str:
         from adapt_core.hf.models.adapters import adapter_loading_lines
 
         names = ("AutoModelForImageClassification", "AutoImageProcessor", "processor")
-        return "\n".join([*adapter_loading_lines(*names, adapter), _USAGE])
+        return "\n".join([*adapter_loading_lines(*names, adapter), _usage(problem)])
 
-    def saved_labels(self, model: nn.Module) -> list[str]:
-        config: Any = model.config
-        return [name for _, name in sorted(config.id2label.items())]
+    def write_problem(self, model: nn.Module, problem: Problem) -> None:
+        write_problem(model.config, problem)
+
+    def saved_problem(self, model: nn.Module) -> Problem:
+        return read_problem(model.config, PROBLEMS)
 
     def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
         from transformers import AutoImageProcessor

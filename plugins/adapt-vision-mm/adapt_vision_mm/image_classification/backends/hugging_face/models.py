@@ -35,7 +35,7 @@ def make_model(
     quantizer: Quantizer | None,
     world: World,
 ) -> LoadedModel:
-    """Load an image classifier with one logit per class, quantized and with flash attention if the plan says so.
+    """Load an image classifier with one output per name, quantized and with flash attention if the plan says so.
 
     Raises:
         InputError: it cannot be loaded, or its model_type is not the one given.
@@ -54,12 +54,8 @@ def make_model(
         **attention_options(plan, world, lambda: class_of(AutoModelForImageClassification, config)),
     }
     if quantizer is None:
-        loaded = load_pretrained(AutoModelForImageClassification, source, plan, world.device, options)
-    else:
-        loaded = load_quantized(AutoModelForImageClassification, source, plan, quantizer, world.device, options)
-    model_config: Any = loaded.model.config
-    model_config.problem_type = "single_label_classification"
-    return loaded
+        return load_pretrained(AutoModelForImageClassification, source, plan, world.device, options)
+    return load_quantized(AutoModelForImageClassification, source, plan, quantizer, world.device, options)
 
 
 def load_processor(source: ModelSource, plan: Plan[ImageClassificationParams]) -> BaseImageProcessor:

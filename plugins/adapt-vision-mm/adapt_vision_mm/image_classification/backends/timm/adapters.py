@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapt_core.config.plan import Plan
+from adapt_core.hf.problems.problem import Problem
 
-from adapt_vision_mm.image_classification.backends.timm.models import USAGE, size_options
+from adapt_vision_mm.image_classification.backends.timm.models import size_options, usage
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 
@@ -34,12 +35,13 @@ def plain_base(
     return f'timm.create_model({reference.name!r}, pretrained=True, num_classes=config["num_classes"]{sizes})'
 
 
-def loading_lines(base: str, registering: Sequence[str]) -> str:
+def loading_lines(base: str, registering: Sequence[str], problem: Problem) -> str:
     """Return Python source that loads base and adapter in the folder that has `adapter/`, and classifies an image.
 
     Args:
         base: the call that makes the base.
         registering: an import that the adapter's type needs.
+        problem: that the model was trained for.
     """
     return "\n".join(
         [
@@ -57,6 +59,6 @@ def loading_lines(base: str, registering: Sequence[str]) -> str:
             'data_config = timm.data.resolve_data_config(pretrained_cfg=config["pretrained_cfg"])',
             "transform = timm.data.create_transform(**data_config)",
             'labels = config["label_names"]',
-            USAGE,
+            usage(problem, "adapter"),
         ]
     )

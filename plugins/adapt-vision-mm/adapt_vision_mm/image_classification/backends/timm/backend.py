@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from adapt_core.hf.problems.problem import Problem
+
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
 
@@ -117,27 +119,33 @@ class TimmBackend(Backend):
 
         return load_folder(folder)
 
-    def loading_lines(self, save_method: str) -> str:
+    def loading_lines(self, save_method: str, problem: Problem) -> str:
         from adapt_vision_mm.image_classification.backends.timm import models
 
-        return models.loading_lines(save_method)
+        return models.loading_lines(save_method, problem)
 
     def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:
         from adapt_vision_mm.image_classification.backends.timm import models
 
         models.save_config(model, folder)
 
-    def adapter_loading_lines(self, adapter: Path) -> str:
+    def adapter_loading_lines(self, adapter: Path, problem: Problem) -> str:
         from adapt_core.hf.models.adapters import registering_import
 
         from adapt_vision_mm.image_classification.backends.timm import adapters
 
         base = adapters.plain_base(self.plan, self.reference, self._data_config)
-        return adapters.loading_lines(base, registering_import(adapter)) if base else adapters.NO_PLAIN_BASE
+        return adapters.loading_lines(base, registering_import(adapter), problem) if base else adapters.NO_PLAIN_BASE
 
-    def saved_labels(self, model: nn.Module) -> list[str]:
-        config: Any = model.pretrained_cfg
-        return list(config["label_names"])
+    def write_problem(self, model: nn.Module, problem: Problem) -> None:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        models.write_problem(model, problem)
+
+    def saved_problem(self, model: nn.Module) -> Problem:
+        from adapt_vision_mm.image_classification.backends.timm import models
+
+        return models.read_problem(model)
 
     def saved_transform(self, model: nn.Module, folder: Path) -> Transform:
         from adapt_vision_mm.image_classification.backends.timm.models import data_config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,17 +19,36 @@ from adapt_core.errors import InputError
 from adapt_core.hf.models.checkpoint import load_over
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource
+from adapt_core.hf.problems.kinds import SINGLE_LABEL
+from adapt_core.hf.problems.problem import Problem
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import FILES, read_state_dict, save_weights, saved_form
 
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
 from adapt_vision_mm.image_classification.backends.timm.weights import load_weights
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.images.usage import READ_PHOTO
 
-USAGE = f"{READ_PHOTO}\n# labels[int(model(transform(photo)[None]).argmax())]"
-"""Comments that classify a photo with `model`, `transform` and `labels`."""
+_OUTPUTS = "adapt_outputs"
+"""The attribute of a model that says what its outputs mean, where that is not one label."""
+
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+def usage(problem: Problem, folder: str) -> str:
+    """Return comments that classify a photo with `model`, `transform` and `labels`.
+
+    Args:
+        problem: that the model was trained for.
+        folder: that has its config.json.
+    """
+    kept = ["import json", f'thresholds = json.load(open("{folder}/config.json"))["thresholds"]']
+    lines = [
+        *(kept if problem.thresholds else ()),
+        *problem.use("model(transform(photo)[None])", "labels", "thresholds"),
+    ]
+    return "\n".join([READ_PHOTO, *(f"# {line}" for line in lines)])
 
 
 def check_model(reference: TimmReference, *, published: bool) -> None:
@@ -203,23 +223,49 @@ def save_model(model: nn.Module, folder: Path, save_method: str) -> None:
 
 
 def save_config(model: nn.Module, folder: Path) -> None:
-    """Write config.json in timm's own format: architecture, preprocessing and labels."""
+    """Write config.json in timm's own format: architecture, preprocessing and labels, and at its end the problem."""
     from timm.models._hub import save_config_for_hf
 
-    config: Any = model.pretrained_cfg
-    names = config.get("label_names")
-    save_config_for_hf(model, str(folder / "config.json"), model_config={"label_names": names} if names else None)
+    module: Any = model
+    names = module.pretrained_cfg.get("label_names")
+    kept = {**({"label_names": names} if names else {}), **_outputs_of(model)}
+    save_config_for_hf(model, str(folder / "config.json"), model_config=kept or None)
+
+
+def write_problem(model: nn.Module, problem: Problem) -> None:
+    """Keep with a model, attached or not, what its outputs mean where that is not one label.
+
+    It is an attribute, and in config.json: timm takes any further key of its own `pretrained_cfg` for an error.
+    """
+    base: Any = getattr(model, "get_base_model", lambda: model)()
+    several = {"problem_type": problem.kind, "thresholds": list(problem.thresholds)}
+    setattr(base, _OUTPUTS, {} if problem.kind == SINGLE_LABEL else several)
+
+
+def read_problem(model: nn.Module) -> Problem:
+    """Return what the outputs of a model mean that was made, or loaded by `load_folder`."""
+    module: Any = model
+    kept = _outputs_of(model)
+    kind = str(kept.get("problem_type", SINGLE_LABEL))
+    names = tuple(module.pretrained_cfg["label_names"])
+    return PROBLEMS[kind](names=names, thresholds=tuple(kept.get("thresholds", ())))
+
+
+def _outputs_of(model: nn.Module) -> dict[str, Any]:
+    return dict(getattr(model, _OUTPUTS, {}))
 
 
 def load_folder(folder: Path) -> nn.Module:
     """Load what `save_model` wrote in any form but `full_torch_model`, in evaluation mode."""
     model: nn.Module = timm.create_model(f"local-dir:{folder}")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    setattr(model, _OUTPUTS, {key: config[key] for key in ("problem_type", "thresholds") if key in config})
     form = saved_form(folder)
     model.load_state_dict(read_state_dict(folder / FILES[str(form)]))
     return model.eval()
 
 
-def loading_lines(save_method: str) -> str:
+def loading_lines(save_method: str, problem: Problem) -> str:
     """Return Python source that loads `model/` without adapt and classifies an image."""
     pickled = [
         "# A pickle can run code when it is loaded: load it only if you trust its source.",
@@ -239,6 +285,6 @@ def loading_lines(save_method: str) -> str:
             *lines,
             "transform = timm.data.create_transform(**timm.data.resolve_data_config(model=model))",
             'labels = model.pretrained_cfg["label_names"]',
-            USAGE,
+            usage(problem, "model"),
         ]
     )

@@ -1,0 +1,14 @@
+"""What a classifier may learn of a row: one label, several labels, or numbers. Shared by texts and images.
+
+kinds.py         the kinds, and the metrics of each
+params.py        the keys that choose one
+targets.py       cells of rows -> targets of each kind
+choice.py        the kind of a data set, from the keys and its rows
+problem.py       what a loop, predictions and reports need to know of a kind: the base class
+single_label.py  one label
+multi_label.py   several labels
+regression.py    numbers
+scores.py        metrics of several labels and of numbers
+thresholds.py    the least score of each label
+outputs.py       a problem kept in a model's config
+"""

@@ -1,0 +1,228 @@
+"""The kind of a problem, from the keys and the training rows. Data that means one label today keeps that meaning."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_core.config.plan import Plan
+from adapt_core.contracts import TaskData
+from adapt_core.errors import DataError
+from adapt_core.hf.data.columns import column_values, number_of
+from adapt_core.hf.data.labels import Labels, in_order, label_name, read_labels
+from adapt_core.hf.problems.kinds import AUTO, MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from adapt_core.hf.problems.params import ProblemParams, wanted_kind
+from adapt_core.hf.problems.targets import (
+    LabelSets,
+    Numbers,
+    OneHot,
+    OneLabel,
+    Targets,
+    cells_of,
+    labels_in,
+    one_or_zero,
+    target_values,
+)
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SEPARATORS = ("|", ";", ",")
+_MANY = 20
+
+log = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class Choice:
+    """The kind of a data set's problem.
+
+    Attributes:
+        targets: reads its rows.
+        reason: what it was known by.
+    """
+
+    targets: Targets
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.targets.kind} ({self.reason})"
+
+
+def target_columns(plan: Plan[ProblemParams]) -> list[str]:
+    """Return the columns of the target: target_columns, target_column, or `label`."""
+    several = plan.task.params.target_columns
+    return list(several) if several else [str(plan.data.target_column or "label")]
+
+
+def required_targets(plan: Plan[ProblemParams]) -> list[tuple[str, str]]:
+    """Return the columns of the target, each with the key that names it, as `require_columns` takes them."""
+    key = "target_columns" if plan.task.params.target_columns else "target_column"
+    return [(name, key) for name in target_columns(plan)]
+
+
+def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[str]) -> Choice:
+    """Return the kind of problem that the rows pose, and say so in the log where it is not one label.
+
+    Args:
+        plan: for problem_type, target_columns and label_separator.
+        rows: of the training split.
+        columns: of the target.
+
+    Raises:
+        DataError: the rows do not fit the kind, or do not tell which it is.
+    """
+    params = plan.task.params
+    kind = wanted_kind(params)
+    if params.target_columns:
+        choice = _of_columns(rows, columns, kind)
+    else:
+        choice = _of_column(rows, columns[0], kind, params.label_separator)
+    if choice.targets.kind != SINGLE_LABEL:
+        log.info("problem_type: %s", choice)
+    return choice
+
+
+def _of_columns(rows: Dataset, columns: Sequence[str], kind: str) -> Choice:
+    if kind == AUTO:
+        kind = _kind_of_columns(rows, columns)
+    named = ", ".join(columns[:_MANY])
+    if kind == MULTI_LABEL:
+        return Choice(OneHot(tuple(columns)), f"a column of 0 and 1 for each label: {named}")
+    return Choice(Numbers(tuple(columns)), f"a column for each number: {named}")
+
+
+def _kind_of_columns(rows: Dataset, columns: Sequence[str]) -> str:
+    """Return MULTI_LABEL where all numbers are 0 or 1, REGRESSION where each column has others and one a fraction.
+
+    Raises:
+        DataError: some columns have 0 and 1 alone, or no number has a fraction.
+    """
+    others: dict[str, str] = {}
+    fraction = False
+    for row, value in enumerate(target_values(rows, columns), start=1):
+        for name, cell in zip(columns, cells_of(value), strict=True):
+            number = number_of(cell)
+            if number is not None and one_or_zero(cell) is None:
+                others.setdefault(name, f"training row {row}: column {name!r} is {cell!r}, neither 0 nor 1")
+                fraction = fraction or not number.is_integer()
+    if not others:
+        return MULTI_LABEL
+    if fraction and len(others) == len(columns):
+        return REGRESSION
+    raise DataError(
+        f"{next(iter(others.values()))}, so the columns are not labels, nor all of them numbers with a fraction. Say "
+        "what they are, problem_type: multi_label or regression, or correct the row."
+    )
+
+
+def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> Choice:
+    values = list(column_values(rows, column))
+    asked = f"problem_type: {kind}"
+    if kind == AUTO:
+        kind, asked = _kind_of_column(rows, column, values)
+    if kind == REGRESSION:
+        return Choice(_numbers(column, values), asked)
+    if kind == SINGLE_LABEL:
+        return Choice(OneLabel(read_labels(rows, column)), asked)
+    if separator is None and not any(isinstance(value, list) for value in values):
+        separator = _find_separator(column, values)
+        asked += f", labels parted by {separator!r}" if separator else ""
+    elif separator is not None:
+        asked = f"label_separator {separator!r}"
+    return Choice(_label_sets(rows, column, values, separator), asked)
+
+
+def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[str, str]:
+    """Return the kind of one column, and what it was known by."""
+    lists = [value for value in values if isinstance(value, list)]
+    if lists and _have_fractions(item for value in lists for item in value):
+        return REGRESSION, f"column {column!r} has lists of numbers with a fraction"
+    if lists:
+        return MULTI_LABEL, f"column {column!r} has lists"
+    if getattr(rows.features[column], "names", None) is None and _have_fractions(values):
+        return REGRESSION, f"column {column!r} has numbers with a fraction"
+    texts = {value for value in values if isinstance(value, str) and value.strip()}
+    if len(texts) > 1 and _have_fractions(number_of(text) for text in texts):
+        log.info(
+            "column %r has %d different numbers that the file spells as text, so each is a class. "
+            "If they are amounts, set problem_type: regression.",
+            column,
+            len(texts),
+        )
+    return SINGLE_LABEL, f"column {column!r}"
+
+
+def _have_fractions(values: Iterable[object]) -> bool:
+    """Return whether all values that are given are numbers, and one has a fraction."""
+    numbers: list[float] = []
+    for value in values:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            numbers.append(float(value))
+        elif value is not None:
+            return False
+    return any(math.isfinite(number) and not number.is_integer() for number in numbers)
+
+
+def _numbers(column: str, values: Sequence[Any]) -> Numbers:
+    first = next((value for value in values if isinstance(value, list)), None)
+    if first is None:
+        return Numbers((column,))
+    if not first:
+        raise DataError(f"column {column!r} has an empty list first; regression needs one number or more in each row.")
+    return Numbers(tuple(f"{column}_{number}" for number in range(1, len(first) + 1)), listed=column)
+
+
+def _find_separator(column: str, values: Iterable[object]) -> str | None:
+    """Return the one of SEPARATORS that occurs in labels, or None.
+
+    Raises:
+        DataError: two of them occur.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        if isinstance(value, str):
+            for separator in SEPARATORS:
+                if separator in value:
+                    found.setdefault(separator, value)
+    if len(found) > 1:
+        shown = " and ".join(f"{separator!r} (in {example[:60]!r})" for separator, example in found.items())
+        raise DataError(
+            f"column {column!r}: what parts the labels is not clear: {shown} occur in them. Set label_separator to "
+            "the one that does."
+        )
+    return next(iter(found), None)
+
+
+def _label_sets(rows: Dataset, column: str, values: Sequence[Any], separator: str | None) -> LabelSets:
+    feature = rows.features[column]
+    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
+    if names:
+        return LabelSets(Labels(tuple(names), numbered=True), separator)
+    every = {label_name(item) for value in values for item in labels_in(value, separator)}
+    classes = in_order((name for name in every if name is not None), column)
+    if not classes:
+        raise DataError(f"column {column!r} has no label in the training split; multi_label needs one or more.")
+    unlabelled = sum(not labels_in(value, separator) for value in values)
+    if unlabelled:
+        log.info("column %r: %d of %d training rows have no label", column, unlabelled, len(values))
+    return LabelSets(Labels(classes), separator)
+
+
+def describe(choice: Choice, data: TaskData) -> None:
+    """Add to the data of a run what its model and its reader need to know of the problem.
+
+    One label is what a run without these facts means, so that it has none.
+    """
+    targets = choice.targets
+    data.labels = targets.names
+    if targets.kind == SINGLE_LABEL:
+        data.stats["classes"] = len(targets.names)
+        return
+    data.facts = {**data.facts, "problem_type": targets.kind}
+    data.stats["problem_type"] = str(choice)
+    data.stats["labels" if targets.kind == MULTI_LABEL else "numbers"] = len(targets.names)

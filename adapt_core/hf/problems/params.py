@@ -1,0 +1,104 @@
+"""The keys that say what is learned of a row. A task declares them among its own parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from adapt_core.config.plan import Plan
+from adapt_core.errors import InputError
+from adapt_core.hf.problems.kinds import AUTO, IN_TRANSFORMERS, KINDS, MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from adapt_core.plugin.params import param
+
+_LONG = {long: kind for kind, long in IN_TRANSFORMERS.items()}
+
+
+class ProblemParams(Protocol):
+    """The parameters of a task that learns labels or numbers."""
+
+    @property
+    def problem_type(self) -> str:
+        """See `problem_type`."""
+
+    @property
+    def target_columns(self) -> tuple[str, ...] | None:
+        """See `target_columns`."""
+
+    @property
+    def label_separator(self) -> str | None:
+        """See `label_separator`."""
+
+    @property
+    def class_weights(self) -> str | dict[str, object] | None:
+        """CLASS_WEIGHTS."""
+
+
+def problem_type() -> Any:
+    """Return the field of `problem_type`."""
+    return param(
+        AUTO,
+        "What is learned of a row: one label (single_label), any number of labels (multi_label), or numbers "
+        "(regression). auto: labels in lists or in several columns of 0 and 1 are multi_label, numbers with a fraction "
+        "regression, all others single_label; transformers' names are understood too.",
+        choices=(AUTO, *KINDS, *sorted(_LONG.keys() - set(KINDS))),
+    )
+
+
+def target_columns() -> Any:
+    """Return the field of `target_columns`."""
+    return param(
+        None,
+        "In place of target_column, several columns: one for each label, with 0 or 1, or one for each number.",
+    )
+
+
+def label_separator() -> Any:
+    """Return the field of `label_separator`."""
+    return param(
+        None,
+        'What stands between several labels in one text ("|" for "loans|rooms"); the problem is then multi_label. '
+        "With problem_type: multi_label it is recognised where one of | ; , alone occurs in the labels.",
+    )
+
+
+def wanted_kind(params: ProblemParams) -> str:
+    """Return the kind of problem that the keys ask for, or AUTO where the data decides."""
+    kind = _LONG.get(params.problem_type, params.problem_type)
+    return MULTI_LABEL if kind == AUTO and params.label_separator is not None else kind
+
+
+def check_problem(plan: Plan[ProblemParams]) -> None:
+    """Check that the keys of the problem, and CLASS_WEIGHTS, agree with one another.
+
+    Raises:
+        InputError: they do not.
+    """
+    params = plan.task.params
+    kind = wanted_kind(params)
+    if params.target_columns is not None:
+        _check_columns(plan, params.target_columns, kind)
+    if params.label_separator is not None and kind != MULTI_LABEL:
+        raise InputError(f"label_separator parts several labels, and problem_type is {kind}. Leave one of them out.")
+    weights = params.class_weights
+    if isinstance(weights, str) and weights.casefold() != "balanced":
+        raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of label to weight; not {weights!r}.")
+    if weights is not None and kind == REGRESSION:
+        raise InputError("CLASS_WEIGHTS weighs labels, and problem_type is regression. Leave CLASS_WEIGHTS out.")
+
+
+def _check_columns(plan: Plan[ProblemParams], columns: tuple[str, ...], kind: str) -> None:
+    params = plan.task.params
+    if plan.data.target_column is not None:
+        raise InputError("target_column and target_columns are both given. Leave one of them out.")
+    if params.label_separator is not None:
+        raise InputError(
+            "label_separator parts the labels of one column, and target_columns names columns of 0 and 1. "
+            "Leave one of them out."
+        )
+    if kind == SINGLE_LABEL:
+        raise InputError(
+            "target_columns names a column for each label or number, and problem_type is single_label. "
+            "Name one target_column."
+        )
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise InputError(f"target_columns names {', '.join(twice)} twice. Name each column once.")
