@@ -149,12 +149,17 @@ def test_class_weights_weigh_the_rows_that_have_a_label(learn: Run, weights: Any
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["last_layer", "LoRA", "DoRA", "SSF"])
-def test_every_method_keeps_labels_and_thresholds(learn: Run, tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "base"),
+    [("last_layer", {}), ("LoRA", {}), ("DoRA", {}), ("SSF", {}), ("LoRA", {"load_in_8bit": True})],
+)
+def test_every_method_keeps_labels_and_thresholds(
+    learn: Run, tmp_path: Path, method: str, base: dict[str, Any]
+) -> None:
     if method != "last_layer":
         pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
     adapters = {} if method == "last_layer" else {"MERGE_ADAPTER": False}
-    result = learn(method=method, EPOCHS=2, **adapters)
+    result = learn(method=method, EPOCHS=2, **adapters, **base)
     assert result.training_check["verdict"] == "learned"
     texts = ["borrow a book", "use the saw"]
     found = adapt_core.predict(tmp_path / "run", texts)
