@@ -206,6 +206,13 @@ def _label_sets(rows: Dataset, column: str, values: Sequence[Any], separator: st
     every = {label_name(item) for value in values for item in labels_in(value, separator)}
     classes = in_order((name for name in every if name is not None), column)
     if not classes:
+        odd = next(((row, value) for row, value in enumerate(values, start=1) if labels_in(value, separator)), None)
+        if odd is not None:
+            row, value = odd
+            raise DataError(
+                f"training row {row}: column {column!r} contains {str(value)[:80]}: a label must be text or a whole "
+                "number."
+            )
         raise DataError(f"column {column!r} has no label in the training split; multi_label needs one or more.")
     unlabelled = sum(not labels_in(value, separator) for value in values)
     if unlabelled:

@@ -151,8 +151,10 @@ def test_one_class_is_not_enough(refused: Any, tmp_path: Path) -> None:
     assert "classification needs two or more" in refused(CUSTOM_DATASET_PATH=str(data))
 
 
-@pytest.mark.parametrize("label", [["x", "y"], {"a": 1}, [{"start": 0, "end": 3, "label": "x"}]])
-def test_a_list_or_mapping_is_no_label_and_its_row_is_named(refused: Any, tmp_path: Path, label: object) -> None:
+@pytest.mark.parametrize("label", [{"a": 1}, [["x", "y"]], [{"start": 0, "end": 3, "label": "x"}]])
+def test_a_mapping_or_a_list_of_such_is_no_label_and_its_row_is_named(
+    refused: Any, tmp_path: Path, label: object
+) -> None:
     data = write(tmp_path / "train.jsonl", [{"text": f"message {number}", "label": label} for number in range(6)])
     message = refused(CUSTOM_DATASET_PATH=str(data))
     assert "training row 1: column 'label' contains " in message
