@@ -41,15 +41,15 @@ class MultiLabel(Problem):
 
         table = label_weights(weights, targets, self.names) if data.train is not None else None
 
-        def decided(prediction: EvalPrediction, rows: Any) -> tuple[Array, Array, Array, Array]:
+        def decided(prediction: EvalPrediction, rows: object) -> tuple[Array, Array, Array, Array]:
             kept = data.facts.get("thresholds", self.thresholds) if rows is data.test else None
             return decide(prediction, kept)
 
-        def score(prediction: EvalPrediction, rows: Any) -> dict[str, float]:
+        def score(prediction: EvalPrediction, rows: object) -> dict[str, float]:
             truth, predicted, scores, _ = decided(prediction, rows)
             return label_scores(truth, predicted, scores)
 
-        def per_class(prediction: EvalPrediction, rows: Any) -> PerClass:
+        def per_class(prediction: EvalPrediction, rows: object) -> PerClass:
             return label_table(self.names, *decided(prediction, rows))
 
         return attrs.evolve(

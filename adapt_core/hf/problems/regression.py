@@ -34,10 +34,10 @@ class Regression(Problem):
     ) -> TrainerComponents:
         from adapt_core.hf.loop.losses import squared_error
 
-        def score(prediction: EvalPrediction, _rows: Any) -> dict[str, float]:
+        def score(prediction: EvalPrediction, _rows: object) -> dict[str, float]:
             return number_scores(*_numbers(prediction))
 
-        def per_number(prediction: EvalPrediction, _rows: Any) -> PerClass:
+        def per_number(prediction: EvalPrediction, _rows: object) -> PerClass:
             errors = number_errors(*_numbers(prediction))
             return PerClass(labels=self.names, figures={name: values.tolist() for name, values in errors.items()})
 

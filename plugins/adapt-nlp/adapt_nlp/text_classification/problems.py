@@ -39,7 +39,7 @@ class OneClass(SingleLabel):
         def score(prediction: EvalPrediction) -> dict[str, float]:
             return classification_scores(prediction.label_ids, prediction.predictions)
 
-        def per_class(prediction: EvalPrediction, _rows: Any) -> PerClass:
+        def per_class(prediction: EvalPrediction, _rows: object) -> PerClass:
             return class_table(prediction.label_ids, prediction.predictions, self.names)
 
         measured = attrs.evolve(

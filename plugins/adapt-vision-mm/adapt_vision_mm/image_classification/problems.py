@@ -37,7 +37,7 @@ class OneClass(SingleLabel):
     ) -> TrainerComponents:
         from adapt_core.hf.loop.per_class import class_table
 
-        def per_class(prediction: EvalPrediction, _rows: Any) -> PerClass:
+        def per_class(prediction: EvalPrediction, _rows: object) -> PerClass:
             return class_table(prediction.label_ids, prediction.predictions[:, 0], self.names)
 
         measured = attrs.evolve(
