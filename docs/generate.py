@@ -22,9 +22,10 @@ from typing import Any
 import click
 
 from adapt_core.cli import COMMANDS, cli
-from adapt_core.cli.params import describe, sections
+from adapt_core.cli.params import describe
 from adapt_core.config import legacy
 from adapt_core.config.core_params.groups import changed_by
+from adapt_core.config.declared import declared
 from adapt_core.contracts import DataCheck, Format, Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
 from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter
@@ -64,9 +65,9 @@ def parameters_page(registry: Registry) -> str:
         "`docs/generate.py` makes this page from the declarations; `adapt params` prints the same. Keys are",
         "case-insensitive. A key with an empty default is not set.",
     ]
-    for title, _, parameters in sections(registry):
-        lines += ["", f"## {_without_version(title)}", ""]
-        lines += table(parameters) if parameters else ["Takes no parameters."]
+    for owned in declared(registry):
+        lines += ["", f"## {_without_version(owned.title)}", ""]
+        lines += table(owned.parameters) if owned.parameters else ["Takes no parameters."]
     return "\n".join(lines) + "\n"
 
 
@@ -88,10 +89,10 @@ def made_parts(registry: Registry) -> dict[str, str]:
     """Return the text of each mark `<!-- made from: KIND NAME -->`, by KIND NAME."""
     tasks = {item.spec.name: item.spec for item in registry.tasks}
     parts = {}
-    for title, name, parameters in sections(registry):
-        own = table(parameters) if parameters else [f"`{name}` takes no parameters of its own."]
-        about = _about(tasks[name]) if title.startswith("task ") else []
-        parts[_without_version(title)] = "\n".join([*about, *own, ""])
+    for owned in declared(registry):
+        own = table(owned.parameters) if owned.parameters else [f"`{owned.name}` takes no parameters of its own."]
+        about = _about(tasks[owned.name]) if owned.title.startswith("task ") else []
+        parts[_without_version(owned.title)] = "\n".join([*about, *own, ""])
     honoured = [f"| `{key.upper()}` | {meaning} |" for key, meaning in legacy.HONOURED.items()]
     gone = [f"| `{key.upper()}` | {reason} |" for key, reason in legacy.WITHOUT_EFFECT.items()]
     parts |= {f"contract {contract.__name__}": contract_table(contract) for contract in CONTRACTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say, write
+
+SCHEMA = ".adapt-schema.json"
+"""The name of the schema beside a config; hidden, so that a folder of data has no table more."""
 
 
 @click.command()
@@ -38,6 +42,7 @@ def init(
     adapt init text_classification
     adapt init text_classification --method LoRA --set EPOCHS=5 -o lora.yaml
     """
+    from adapt_core.config.schema import config_schema
     from adapt_core.config.starter import starter_config
     from adapt_core.errors import InputError
     from adapt_core.plugin.registry import Registry
@@ -58,9 +63,28 @@ def init(
     file = output or Path(f"{task}.yaml")
     if file.exists():
         raise InputError(f"{file} exists already and is not overwritten. Give another -o FILE, or delete it.")
+    schema = file.absolute().with_name(SCHEMA)
+    described = _is_ours(schema)
     try:
-        write_text(file.absolute(), text)
+        write_text(file.absolute(), f"# yaml-language-server: $schema={SCHEMA}\n{text}" if described else text)
+        if described:
+            write_text(schema, json.dumps(config_schema(registry)) + "\n")
     except OSError as error:
         raise InputError(f"-o {file} cannot be written: {error.strerror or error}. Give -o another file.") from None
     say(f"written: {file}")
+    if described:
+        say(f"written: {file.with_name(SCHEMA)}, by which editors complete and check its keys; adapt does not read it")
     say(f"next: fill in what is empty, then adapt check {file}")
+
+
+def _is_ours(schema: Path) -> bool:
+    """Return whether a schema may be written there: nothing is, or an older one of adapt."""
+    from adapt_core.config.schema import TITLE
+
+    if not schema.exists() and not schema.is_symlink():
+        return True
+    try:
+        found = json.loads(schema.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("title") == TITLE

@@ -17,5 +17,7 @@ known_keys.py     every documented key and the distribution that owns it
 other_names.py    names of other tools for our keys
 legacy.py         keys of nyuntam_adapt that changed or have no effect
 legacy_values.py  values of its files, as adapt reads them
+declared.py       every parameter that is declared, by owner
+schema.py         a JSON Schema of configs
 starter.py        `adapt init`: a starter config
 """

@@ -81,17 +81,24 @@ def test_plugins_shows_what_is_switched_off(adapt: Callable[..., Any]) -> None:
 
 def test_params_shows_defaults_bounds_and_what_turns_a_switch_on(adapt: Callable[..., Any]) -> None:
     batch = json.loads(adapt("params", "batch_size", "--json").stdout)
-    assert next(iter(batch.values()))[0]["default"] == "16"
+    found = next(iter(batch.values()))[0]
+    assert (found["default"], found["bounds"], found["choices"]) == (16, {"minimum": 1}, None)
+    assert json.loads(adapt("params", "keep", "--json").stdout)["core: training"][0]["choices"] == ["last", "best"]
     assert "[at least 1]" in adapt("params", "BATCH_SIZE").stdout
     switch = json.loads(adapt("params", "FULL_FINE_TUNING", "--json").stdout)
     assert next(iter(switch.values()))[0] | {"help": ""} == {
         "key": "FULL_FINE_TUNING",
         "type": "bool",
-        "default": "false",
-        "on": "true",
+        "default": False,
+        "on": True,
+        "choices": None,
+        "bounds": {},
+        "may_change_on_resume": False,
         "help": "",
     }
     assert "LAST_LAYERS" in adapt("params", "last_layer").stdout
+    two = json.loads(adapt("params", "LR", "EPOCHS", "--json").stdout)["core: training"]
+    assert {row["key"] for row in two} == {"LR", "EPOCHS"}
     unknown = adapt("params", "BATCHSIZE")
     assert unknown.returncode == 2
     assert "Did you mean batch_size?" in unknown.stderr

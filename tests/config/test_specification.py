@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from adapt_core.cli import cli
+from adapt_core.cli.params import describe
 from adapt_core.config import known_keys, legacy
 from adapt_core.config.core_params.groups import GROUPS
+from adapt_core.config.declared import declared
 from adapt_core.config.sections import declared_keys
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.registry import Registry
@@ -75,11 +75,11 @@ TOLD_BY_HELP = {
 
 @pytest.fixture(scope="module")
 def printed() -> dict[str, dict[str, dict[str, str]]]:
-    """What `adapt params --json` prints: heading without the distribution -> folded key -> row."""
-    shown = json.loads(CliRunner().invoke(cli, ["params", "--json"]).stdout)
+    """What `adapt params` prints: heading without the distribution -> folded key -> row."""
     tables: dict[str, dict[str, dict[str, str]]] = {}
-    for title, rows in shown.items():
-        heading = re.sub(r" [(].*|:.*", "", title)
+    for owned in declared(Registry.discover()):
+        heading = re.sub(r" [(].*|:.*", "", owned.title)
+        rows = map(describe, owned.parameters)
         tables.setdefault(heading, {}).update({row["key"].casefold(): row for row in rows})
     missing = set(OWNERS.values()) - set(tables)
     if missing:

@@ -86,7 +86,8 @@ def test_the_command_writes_and_never_overwrites(adapt: Callable[..., Any], tmp_
     assert again.returncode == 2
     assert "exists already" in again.stderr
     assert file.read_text(encoding="utf-8") == text
-    assert adapt("init", "text_classification", "--set", "EPOCHS=5", "-o", "-").stdout == text
+    printed = adapt("init", "text_classification", "--set", "EPOCHS=5", "-o", "-").stdout
+    assert text == f"# yaml-language-server: $schema=.adapt-schema.json\n{printed}"
 
 
 def test_without_a_task_a_pipe_is_told_what_there_is(adapt: Callable[..., Any]) -> None:
