@@ -23,12 +23,9 @@ from typing import Any
 
 from stress.scale.figures import figures, findings
 from stress.scale.jobs import JOBS, Scale
-from stress.scale.page import with_table
+from stress.scale.page import RECORD, store, write_page
 from stress.scale.watch import run
 
-ROOT = Path(__file__).parents[2]
-RECORD = ROOT / "stress" / "results" / "scale.json"
-PAGE = ROOT / "docs" / "scale.md"
 _STOPS = (0.02, 0.03, 0.94, 0.96)
 _SHORT_STOPS = (0.02, 0.5)
 
@@ -42,14 +39,6 @@ def measure(job: Scale, work: Path, *, short: bool) -> dict[str, Any]:
     found = figures(run(config, work, _SHORT_STOPS if short else _STOPS), work / "run")
     wall = round(time.perf_counter() - begun)
     return {"rows": rows, "wall_seconds": wall, "findings": findings(found), **found}
-
-
-def store(file: Path, name: str, record: dict[str, Any]) -> None:
-    """Write a job's record beside those of the others."""
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    kept[name] = record
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -75,9 +64,8 @@ def main() -> None:
         print(json.dumps({"job": job.name, **record}), flush=True)
         faults = faults or bool(record["findings"])
         store(given.out, job.name, record)
-    if given.out == RECORD and PAGE.is_file():
-        measured = json.loads(RECORD.read_text(encoding="utf-8"))
-        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    if given.out == RECORD:
+        write_page()
     if faults:
         raise SystemExit(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 pytest.importorskip("adapt_nlp", reason="needs adapt-nlp")
 
+from stress.scale.allocations import figures as allocation_figures
+from stress.scale.allocations import grows
+from stress.scale.counted_run import ENVIRONMENT
 from stress.scale.figures import after_training, findings, first_step, pieces, quickest, slope, steps_a_second, trained
 from stress.scale.jobs import JOBS
 from stress.scale.page import with_table
@@ -108,6 +112,44 @@ def test_what_is_not_as_it_should_be_is_a_finding(change: dict[str, float], said
     assert said in finding
 
 
+def counted(growth: float, step_mib: float = 30.0) -> list[dict[str, float]]:
+    """Looks at 10,000 steps: at most of them a step holds activations, at some nothing but what stays."""
+    found = []
+    for number in range(1, 2001):
+        held = step_mib * (number % 7) / 7
+        noise = 0.01 if number % 2 else -0.01
+        allocated = 300 + held + noise + growth * number / 2000
+        found.append({"step": number * 5, "allocated": allocated, "own": 600.0 + held})
+    return found
+
+
+def test_what_a_step_holds_meanwhile_is_no_growth_and_what_stays_is() -> None:
+    flat = allocation_figures(counted(growth=0))
+    assert flat["allocated_mib"] == pytest.approx(300, abs=0.1)
+    assert abs(flat["allocated_growth_mib_per_1000_steps"]) < 0.005
+    assert not grows(flat)
+    growing = allocation_figures(counted(growth=2))
+    assert growing["allocated_growth_mib_per_1000_steps"] == pytest.approx(0.2, rel=0.05)
+    assert grows(growing)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallinfo2 is of glibc")
+def test_what_is_allocated_is_counted_to_the_megabyte() -> None:
+    """In a process of its own: the environment decides which allocator serves Python."""
+    script = (
+        "from stress.scale.counted_run import allocated_mib\n"
+        "before = allocated_mib(); kept = [bytes(1000) for _ in range(20_000)]\n"
+        "held = allocated_mib(); del kept\n"
+        "print(held - before, allocated_mib() - before)"
+    )
+    env = {**os.environ, **ENVIRONMENT}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    held, freed = map(float, done.stdout.split())
+    # 33 bytes of an object's own, 8 of malloc's, in pieces of 16; and the list's 8 for each.
+    assert held == pytest.approx(20_000 * (1056 + 8) / 2**20, rel=0.01)
+    assert abs(freed) < 0.2
+
+
 def test_the_page_has_the_record() -> None:
     page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
     assert page == with_table(page, json.loads(RECORD.read_text(encoding="utf-8")))
@@ -131,3 +173,13 @@ def test_a_short_run_is_stopped_twice_resumed_and_measured(job: str, tmp_path: P
     assert found["first_step_seconds"] > 0
     assert found["speed_end_over_start"] > 0
     assert found["resume_at_end_seconds"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_short_run_s_allocations_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "record.json"
+    command = [sys.executable, "-m", "stress.scale.allocations", "steps", "--short", "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    found = json.loads(out.read_text(encoding="utf-8"))["steps"]
+    assert 100 < found["allocated_mib"] < found["counted_own_mib_at_end"]
