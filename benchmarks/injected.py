@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import attrs
 
@@ -28,6 +29,8 @@ from adapt_core.plugin import Examples
 
 DUPLICATES = 0.05
 WRONG = 0.08
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 @attrs.frozen
@@ -52,10 +55,12 @@ def read(folder: Path, kind: str) -> tuple[Examples, Examples]:
 
     Args:
         folder: the folder of the data set.
-        kind: "text+label", "tokens+NAME_OF_THE_TAGS", "folders" or "coco".
+        kind: "text+label", "tokens+NAME_OF_THE_TAGS", "folders", "coco" or "voc".
     """
     if kind == "folders":
         return _folders(folder / "train"), _folders(folder / "val")
+    if kind == "voc":
+        return _voc(folder, "train"), _voc(folder, "val")
     if kind == "coco":
         return _coco(folder, "train"), _coco(folder, "val")
     rows = [_rows(folder, split) for split in ("train", "validation")]
@@ -97,6 +102,17 @@ def _coco(folder: Path, split: str) -> Examples:
         labels=[[names[found["category_id"]] for found in objects[one["id"]]] for one in told["images"]],
         parts=[[found["bbox"] for found in objects[one["id"]]] for one in told["images"]],
     )
+
+
+def _voc(folder: Path, split: str) -> Examples:
+    images, labels, parts = [], [], []
+    for name in (folder / "ImageSets" / "Main" / f"{split}.txt").read_text(encoding="utf-8").split():
+        images.append(folder / "JPEGImages" / f"{name}.jpg")
+        objects = ElementTree.parse(folder / "Annotations" / f"{name}.xml").getroot().findall("object")
+        labels.append([one.findtext("name", "") for one in objects])
+        corners = [[float(one.findtext(f"bndbox/{key}", "0")) for key in _CORNERS] for one in objects]
+        parts.append([[left, top, right - left, bottom - top] for left, top, right, bottom in corners])
+    return Examples(images=images, labels=labels, parts=parts)
 
 
 def inject(train: Examples, validation: Examples, seed: int) -> Injected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,13 +14,23 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-    Features = Callable[[str, Sequence[int]], NDArray[numpy.float32]]
-    """(split, its examples by position) -> an array (examples, width) of what a frozen model makes of them."""
-
 SHOWN = 20
 """Rows that a finding names at most; its message has their number."""
 
 _EXCERPT = 100
+
+
+class Features(Protocol):
+    """What a frozen model makes of examples. An example is computed once, however many checks ask.
+
+    Attributes:
+        seconds_each: wall time that an example took so far; None before the first.
+    """
+
+    seconds_each: float | None
+
+    def __call__(self, split: str, positions: Sequence[int]) -> NDArray[numpy.float32]:
+        """Return an array (examples, width) of examples by their positions in a split."""
 
 
 @attrs.frozen(kw_only=True)

@@ -118,6 +118,36 @@ class Verdict:
         }
 
 
+@attrs.define(eq=False)
+class FrozenFeatures:
+    """What the base model of a task makes of examples; see `adapt_core.contracts.data_check.Features`.
+
+    Attributes:
+        task: makes the features.
+        data: of the run.
+        model: returns the base model, called once.
+        left: returns the seconds that are left.
+    """
+
+    task: SupportsFrozenFeatures
+    data: TaskData
+    model: Callable[[], nn.Module]
+    left: Callable[[], float]
+    seconds_each: float | None = None
+    _loaded: nn.Module | None = None
+    _known: dict[tuple[str, int], NDArray[numpy.float32]] = attrs.field(factory=dict)
+
+    def __call__(self, split: str, positions: Sequence[int]) -> NDArray[numpy.float32]:
+        asked = [position for position in positions if (split, position) not in self._known]
+        if asked:
+            self._loaded = self._loaded or self.model()
+            start = time.monotonic()
+            found = self.task.frozen_features(self._loaded, self.data, split, asked, self.left())
+            self._known.update(zip(((split, position) for position in asked), found, strict=True))
+            self.seconds_each = (time.monotonic() - start) / len(asked)
+        return numpy.stack([self._known[split, position] for position in positions])
+
+
 def examine_data(
     plan: Plan, registry: Registry, task: object, data: TaskData, model: Callable[[], nn.Module]
 ) -> Verdict:
@@ -135,21 +165,9 @@ def examine_data(
     if not checks or data.examples is None:
         return Verdict()
     start = time.monotonic()
-    loaded: list[nn.Module] = []
-    known: dict[tuple[str, int], NDArray[numpy.float32]] = {}  # several checks ask for the same
 
     def left() -> float:
         return plan.run.verdict_seconds - (time.monotonic() - start)
-
-    def features(split: str, positions: Sequence[int]) -> NDArray[numpy.float32]:
-        assert isinstance(task, SupportsFrozenFeatures)
-        asked = [position for position in positions if (split, position) not in known]
-        if asked:
-            if not loaded:
-                loaded.append(model())
-            found = task.frozen_features(loaded[0], data, split, asked, left())
-            known.update(zip(((split, position) for position in asked), found, strict=True))
-        return numpy.stack([known[split, position] for position in positions])
 
     outcomes = []
     subject: Subject | None = None
@@ -165,7 +183,7 @@ def examine_data(
                 plan=plan,
                 splits=data.examples(),
                 metrics=spec.metrics,
-                features=features if isinstance(task, SupportsFrozenFeatures) else None,
+                features=FrozenFeatures(task, data, model, left) if isinstance(task, SupportsFrozenFeatures) else None,
             )
         with untouched_random_state():
             outcome = _outcome(check, attrs.evolve(subject, seconds=left()))

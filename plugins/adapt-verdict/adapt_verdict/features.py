@@ -12,7 +12,6 @@ import attrs
 import numpy
 
 from adapt_core.contracts.data_check import Examples, Subject
-from adapt_core.evaluation import spread
 
 MOST_EXAMPLES = 6_000
 """Labelled examples that are used of each split: texts, images."""
@@ -89,19 +88,23 @@ def _pictures(subject: Subject, chosen: dict[str, Examples], listed: Labelled) -
     Where there is time for fewer than `FEWEST` images, all have statistics of their colours in place of them.
     """
     places, room = listed.places, len(listed.places)
-    if subject.features is not None:
-        start = time.monotonic()
-        probe = places[:_PROBE]
-        for split in dict.fromkeys(split for split, _, _ in probe):
-            subject.features(split, [row for one, row, _ in probe if one == split])
-        each = (time.monotonic() - start) / len(probe)
-        room = int((subject.seconds - (time.monotonic() - start)) / 2 / max(each, 1e-6))
-    if subject.features is None or room < min(FEWEST, len(places)):
+    features, start = subject.features, time.monotonic()
+    # The order is that of every check, so that one finds the features that another has asked for.
+    order = numpy.random.default_rng(0).permutation(len(places))
+    if features is not None:
+        if features.seconds_each is None:
+            split, row, _ = places[order[0]]
+            rows = [r for s, r, _ in (places[number] for number in order[:_PROBE]) if s == split]
+            features(split, rows or [row])
+        left = subject.seconds - (time.monotonic() - start)
+        room = int(left / 2 / max(features.seconds_each or 0, 1e-6))
+    if features is None or room < min(FEWEST, len(places)):
         matrix = numpy.stack([picture_statistics(chosen[split].images[row]) for split, row, _ in places])
         return attrs.evolve(listed, matrix=matrix, described="statistics of colours")
-    kept = spread(len(places), room)
+    kept = sorted(int(number) for number in order[:room])
     used = [places[number] for number in kept]
-    parts = [subject.features(split, [row for one, row, _ in used if one == split]) for split in chosen]
+    rows_of = {split: [row for one, row, _ in used if one == split] for split in chosen}
+    parts = [features(split, rows) for split, rows in rows_of.items() if rows]
     return Labelled(
         used,
         [listed.labels[number] for number in kept],

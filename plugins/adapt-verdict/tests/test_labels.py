@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +77,22 @@ def test_images_are_judged_by_the_base_model_in_time_and_else_by_colours(
     images = [_picture(tmp_path, f"{n}", (200, 60, 60) if n % 2 else (60, 60, 200)) for n in range(60)]
     labels = [("red" if n % 2 else "blue",) for n in range(60)]
     labels[7] = ("blue",)
-    asked = []
+    asked: list[int] = []
 
-    def features(split: str, positions: Any) -> Any:
-        asked.append(len(positions))
-        time.sleep(0.002)
-        return numpy.array([[number % 2, 1] for number in positions], dtype=numpy.float32)
+    class Features:
+        seconds_each: float | None = None
 
-    made = subject(train=Examples(images=images, labels=labels), features=features, seconds=seconds)
+        def __call__(self, split: str, positions: Any) -> Any:
+            asked.append(len(positions))
+            self.seconds_each = 0.01
+            return numpy.array([[number % 2, 1] for number in positions], dtype=numpy.float32)
+
+    made = subject(train=Examples(images=images, labels=labels), features=Features(), seconds=seconds)
     (finding,) = LabelErrorCheck().examine(made)
     assert [row["image"] for row in finding.rows] == [str(images[7])]
     assert ("by features of the base model" in finding.message) is (seconds > 1)
     assert ("by statistics of colours" in finding.message) is (seconds < 1)
-    assert asked[0] == 32, "a few first, to see how long they take"
+    assert asked == ([32, 60] if seconds > 1 else [32]), "a few first, to see how long they take"
 
 
 def test_wrong_classes_of_boxes_are_found(subject: Any, tmp_path: Path) -> None:
