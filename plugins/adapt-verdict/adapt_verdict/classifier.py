@@ -49,8 +49,8 @@ def _new_model(examples: Labelled, seed: int) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     if not isinstance(examples.matrix, numpy.ndarray):
-        alpha = 1e-4 if examples.places[0][2] is None else 2e-6
-        return SGDClassifier(loss="log_loss", alpha=alpha, max_iter=12, tol=1e-3, random_state=seed)
+        alpha, steps = (1e-4, 12) if examples.places[0][2] is None else (6e-5, 5)
+        return SGDClassifier(loss="log_loss", alpha=alpha, max_iter=steps, tol=1e-3, random_state=seed)
     if len(examples) > SMALL:
         model = SGDClassifier(loss="log_loss", alpha=1e-3, max_iter=20, tol=1e-3, random_state=seed)
         return make_pipeline(StandardScaler(), model)
