@@ -2,9 +2,9 @@
 
 plugin.py             the registered tasks
 params.py             their parameters
-subtasks.py           text_classification: one class for each text, or a tag for each word
+subtasks.py           text_classification: labels or numbers for each text, or a tag for each word
 formats/              formats of text data: CoNLL
-text_classification/  one class for each text
+text_classification/  labels or numbers for each text
 token_classification/ a tag for each word
 question_answering/   the span of a context that answers a question
 seq2seq/              summarization and translation with encoder-decoders

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def text_classification(plan: Plan[TextClassificationParams]) -> TextClassification | TokenClassification:
-    """Return the task: a tag for each word with a `subtask` (ner, pos, chunk), else one class for each text."""
+    """Return the task: a tag for each word with a `subtask` (ner, pos, chunk), else labels or numbers for each text."""
     if plan.task.params.subtask:
         from adapt_nlp.token_classification.task import TokenClassification
 
