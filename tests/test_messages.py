@@ -35,7 +35,7 @@ PLACE = re.compile(
 )
 VERBS = """
     accept add allow ask change check choose close continue convert copy correct cut declare delete download draw end
-    fill fix free give go import install join keep leave list log load look lower make mark mend mount move name
+    export fill fix free give go import install join keep leave list log load look lower make mark mend mount move name
     omit pip pick put raise read remove rename repair replace resize restore resume retry run save see select set
     shorten show split start stop store switch take train try turn unset update upgrade upload use wait write
 """

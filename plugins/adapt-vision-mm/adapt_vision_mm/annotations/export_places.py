@@ -45,10 +45,9 @@ def find_exports(place: Place, suffixes: tuple[str, ...], looks: Looks, *, all_f
         looks: see `Looks`; asked about files that are not named.
         all_files: False: only the first few files of each folder are opened.
     """
-    if place.files:
-        return [file for file in place.files if file.suffix.casefold() in suffixes]
-    if place.named is not None:
-        return []
+    given = [file for file in place.files if file.suffix.casefold() in suffixes]
+    if given or place.named is not None:
+        return given
 
     def within(folder: Path) -> list[Path]:
         files = sorted(path for suffix in suffixes for path in folder.glob(f"[!.]*{suffix}") if path.is_file())

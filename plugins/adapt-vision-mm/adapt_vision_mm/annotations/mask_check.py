@@ -49,8 +49,11 @@ def _area(polygon: Sequence[float]) -> float:
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value of a JSON file is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether a value of a JSON file is a finite number, of a size that arithmetic has."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _rle_defect(rle: Mapping[str, Any], image: AnnotatedImage) -> str | None:

@@ -20,6 +20,8 @@ Point = tuple[float, float]
 _CHORD = 0.1
 """Pixels between a circle and the middle of a chord of its outline."""
 _FEWEST, _MOST = 16, 360
+_LARGEST = 1e4
+"""Pixels of a radius beyond which no more chords are needed."""
 _SHOWN = 40
 
 
@@ -190,7 +192,7 @@ def ellipse(middle: Point, radii: tuple[float, float], degrees: float = 0.0) -> 
         raise ShapeError(f"the radius of its {kind} is {min(radii):g}; it is above 0")
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     half = math.hypot(across * cosine, down * sine), math.hypot(across * sine, down * cosine)
-    largest = max(across, down)
+    largest = min(max(across, down), _LARGEST)
     needed = math.ceil(math.pi / math.acos(1 - _CHORD / largest)) if largest > _CHORD else _FEWEST
     count = min(max(needed, _FEWEST), _MOST)
     angles = (2 * math.pi * number / count for number in range(count))

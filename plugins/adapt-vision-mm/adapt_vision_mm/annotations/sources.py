@@ -1,9 +1,10 @@
 """The files that a config names for a split.
 
 An annotation file is searched for in CUSTOM_DATASET_PATH/TRAIN_DIR (as nyuntam_adapt, the previous tool, did), then in
-CUSTOM_DATASET_PATH and in its folders `annotations` and `splits`. An absolute path is taken as it is. Where the config
-names none and the task's default does not exist, the file that COCO (`annotations/instances_train2017.json`) or
-Roboflow (`train/_annotations.coco.json`) would write is read, or `train.json`.
+CUSTOM_DATASET_PATH and in its folders `annotations`, `splits` and VOC's `ImageSets/Segmentation`. An absolute path is
+taken as it is. Where the config names none and the task's default does not exist, the file that COCO
+(`annotations/instances_train2017.json`) or Roboflow (`train/_annotations.coco.json`) would write is read, or
+`train.json`.
 """
 
 from __future__ import annotations
@@ -276,5 +277,5 @@ def _image_folder(root: Path, given: str | None, split: SplitName) -> Path | Non
 
 
 def _candidates(root: Path, folder: Path | None, name: str) -> tuple[Path, ...]:
-    nearby = [root / name, root / "annotations" / name, root / "splits" / name]
+    nearby = [root / place / name for place in ("", "annotations", "splits", "ImageSets/Segmentation")]
     return tuple(dict.fromkeys([*([folder / name] if folder else []), *nearby]))

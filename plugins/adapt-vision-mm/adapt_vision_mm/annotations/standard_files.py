@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 SplitName = Literal["train", "val", "test"]
 
-_ROBOFLOW = "_annotations.coco.json"
+_SERVICES = ("_annotations.coco.json", "annotations_coco.json")
+"""What services write beside the images of a split."""
 
 
 def doubt_about(file: Path, split: SplitName, params: MmParams) -> str | None:
@@ -31,9 +32,9 @@ def find_standard(root: Path, images: Path | None, split: SplitName, *, keypoint
     """Return the file of a split that COCO's or Roboflow's name has, if there is one."""
     prefixes = ("person_keypoints", "keypoints") if keypoints else ("instances",)
     candidates = [
-        *([images / _ROBOFLOW] if images else []),
+        *(images / name for name in _SERVICES if images),
         *(root / "annotations" / f"{p}_{split}{year}.json" for p in prefixes for year in ("2017", "2014", "")),
-        *(root / name / _ROBOFLOW for name in SPLIT_FOLDERS[split]),
+        *(root / folder / name for folder in SPLIT_FOLDERS[split] for name in _SERVICES),
         *(place / f"{split}.json" for place in (root, root / "annotations") if split != "test"),
     ]
     return next((path for path in candidates if path.is_file()), None)

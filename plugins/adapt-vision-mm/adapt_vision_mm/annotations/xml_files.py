@@ -56,6 +56,6 @@ def read_xml(file: Path) -> XmlTree:
             f"{file}:{parser.CurrentLineNumber}: it declares or uses an entity, and adapt expands none. Write the "
             "text itself."
         ) from None
-    except (OSError, ValueError, expat.ExpatError) as error:  # ValueError: an encoding that expat lacks
+    except (OSError, ValueError, LookupError, expat.ExpatError) as error:  # of encodings too
         raise DataError(f"{file} cannot be read as XML: {error}. Write the file again.") from None
     return XmlTree(builder.close(), lines)

@@ -239,9 +239,9 @@ def test_a_file_that_no_json_or_xml_is_told(read: Read, tmp_path: Path, name: st
     file.write_text(file.read_text()[:-30])
     with pytest.raises(DataError, match=rf"{file.name} cannot be read as (JSON|XML): .*(line|column)"):
         read()
-    write(tmp_path / "train.json", "{}")
-    with pytest.raises(InputError, match=r"train\.json is not an export of|train_ann_file"):
-        read(DATA_FORMAT=name, train_ann_file="train.json")
+    write(tmp_path / "other.json", "{}")
+    with pytest.raises(InputError, match=r"other\.json is not an export of|train_ann_file: there is no export of CVAT"):
+        read(DATA_FORMAT=name, train_ann_file="other.json")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -253,6 +253,14 @@ def test_a_named_format_without_its_files_says_which_it_needs(read: Read, tmp_pa
     (tmp_path / "later").mkdir()
     with pytest.raises(InputError, match=r"val_ann_file: (val\.json was not found|there is no export)"):
         read(VAL_DIR="later")
+
+
+def test_a_named_format_goes_before_a_default_file_of_another(read: Read, tmp_path: Path) -> None:
+    save_images(tmp_path)
+    write(tmp_path / "train.json", coco({"a.jpg": BOXES["a.jpg"]}))
+    cvat(tmp_path / "annotations.xml")
+    assert list(boxes(read(DO_EVAL=False)["train"])) == ["a.jpg"]
+    assert boxes(read(DATA_FORMAT="cvat", DO_EVAL=False)["train"]) == as_read(BOXES)
 
 
 def test_two_exports_in_one_folder_are_an_error_that_names_both(read: Read, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from adapt_vision_mm.annotations.xml_files import read_xml
 
 _KINDS = ("box", "polygon", "ellipse", "mask", "polyline", "points", "skeleton", "cuboid")
 _NO_GROUP = ("", "0")
-_SUBSETS = {"validation": "val", **{name: split for split, names in SPLIT_FOLDERS.items() for name in names}}
+_SUBSETS = {name: split for split, names in SPLIT_FOLDERS.items() for name in names}
 """What a project calls its subsets, in small letters -> the split."""
 
 _Content = tuple[ET.Element, Mapping[ET.Element, int]]

@@ -135,7 +135,8 @@ def read(names: Sequence[str], files: LabelMapFiles, options: ReadOptions) -> An
 
 
 def _image_folder(source: SplitSource) -> Path:
-    usual = (path for path in (source.root / source.split, source.root / "images") if path.is_dir())
+    names = (source.split, "images", "JPEGImages")
+    usual = (path for path in map(source.root.joinpath, names) if path.is_dir())
     return source.image_folder or next(usual, source.root)
 
 

@@ -21,6 +21,7 @@ from adapt_vision_mm.annotations.formats.label_studio_brush import read_brush
 from adapt_vision_mm.annotations.formats.objects import Fault, Item, Part, join_parts
 from adapt_vision_mm.annotations.image_files import SUFFIXES
 from adapt_vision_mm.annotations.json_files import read_json
+from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.shapes import (
     Shape,
     ShapeError,
@@ -129,8 +130,7 @@ def _newest(tasks: Sequence[Task]) -> list[Task]:
 
 
 def _has_size(region: Mapping[str, Any]) -> bool:
-    sides = (region.get("original_width"), region.get("original_height"))
-    return all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides)
+    return is_number(region.get("original_width")) and is_number(region.get("original_height"))
 
 
 def _image_of(data: Mapping[str, Any]) -> str | None:
@@ -143,15 +143,16 @@ def _image_of(data: Mapping[str, Any]) -> str | None:
 
 def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
     regions: Regions = entry.content or ()
-    labels: dict[object, str] = {}
+    labels: dict[str | None, str] = {}
     for region in regions:
         label = _label_of(region)
-        if label is not None and region.get("id") is not None:
-            labels.setdefault(region["id"], label)
-    seen: set[object] = set()
+        if label is not None:
+            labels.setdefault(_identity(region, "id"), label)
+    labels.pop(None, None)
+    seen: set[str] = set()
     for number, region in enumerate(regions, start=1):
         where = f"{entry.where}, region {number}"
-        identity = region.get("id")
+        identity = _identity(region, "id")
         try:
             shape = _shape_of(region, image)
         except ShapeError as defect:
@@ -166,8 +167,13 @@ def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
         if label is None:
             yield Fault(where, "it has no label")
             continue
-        group = region.get("parentID") if shape.kind == "point" else identity
-        yield Part(label=label, where=where, shape=shape, group=group or None)
+        group = _identity(region, "parentID") if shape.kind == "point" else identity
+        yield Part(label=label, where=where, shape=shape, group=group)
+
+
+def _identity(region: Mapping[str, Any], key: str) -> str | None:
+    value = region.get(key)
+    return None if value is None or value == "" else str(value)
 
 
 def _value_of(region: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -35,13 +35,14 @@ class PascalVoc(AnnotationFormat):
 
     def recognise(self, place: Place) -> str | None:
         """Return VOC's folders where the dataset has them, and no JSON file was found or asked for."""
-        has_folders = (place.root / ANNOTATIONS).is_dir() and (place.root / IMAGES).is_dir()
+        has_folders = _is_home(_home(place.root))
         asked = place.named is not None and place.named.endswith(".json")
         found = any(path.suffix == ".json" for path in place.files)
         return f"there are {ANNOTATIONS}/ and {IMAGES}/" if has_folders and not asked and not found else None
 
     def list_unannotated(self, source: SplitSource) -> dict[int, Path] | None:
         """Return the images of a list of which none has an XML file."""
+        source = attrs.evolve(source, root=_home(source.root))
         names_file = _find_list(source)
         names = read_image_list(names_file) if names_file is not None else []
         if any((source.root / ANNOTATIONS / f"{name}.xml").exists() for name in names):
@@ -51,6 +52,7 @@ class PascalVoc(AnnotationFormat):
 
     def read_split(self, source: SplitSource, options: ReadOptions) -> AnnotatedSplit:
         """See `read`; where there is no list at all, every XML file is a training file."""
+        source = attrs.evolve(source, root=_home(source.root))
         if not (source.root / ANNOTATIONS).is_dir():
             raise InputError(
                 f"CUSTOM_DATASET_PATH: {source.root} has no folder {ANNOTATIONS}, which Pascal VOC has. "
@@ -117,6 +119,18 @@ def read(root: Path, names: Sequence[str], classes: Sequence[str] | None, source
         categories=tuple(Category(id=number, name=name) for number, name in enumerate(classes, start=1)),
         dropped=dropped,
     )
+
+
+def _is_home(folder: Path) -> bool:
+    return (folder / ANNOTATIONS).is_dir() and (folder / IMAGES).is_dir()
+
+
+def _home(root: Path) -> Path:
+    """Return the folder of VOC's folders: the root, or the one below it that VOC's archives unpack to."""
+    if _is_home(root):
+        return root
+    below = [folder for pattern in ("VOC*", "VOCdevkit/VOC*") for folder in root.glob(pattern) if _is_home(folder)]
+    return below[0] if len(below) == 1 else root
 
 
 class _BadFileError(Exception):
