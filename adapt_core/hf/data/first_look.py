@@ -11,8 +11,9 @@ from typing import TypeAlias
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
+from adapt_core.hf.data.row_places import good_rows
 from adapt_core.hf.data.source import canonical_split, locate_files
-from adapt_core.hf.data.tables.column_names import Columns
+from adapt_core.hf.data.tables.column_names import Columns, columns_of_rows
 
 Require: TypeAlias = "Callable[[Columns, str], None]"
 """(columns, split) -> raises DataError where the split has not what a task reads."""
@@ -23,8 +24,8 @@ def check_columns(plan: Plan, require: Require) -> None:
 
     Args:
         plan: for the data, DO_TRAIN and DO_EVAL.
-        require: the task's check. Files of JSON, which tell their columns only with their last row, are read until it
-            passes.
+        require: the task's check. Files of JSON, and those of formats that give rows, tell their columns only with
+            their last row, and are read until it passes.
 
     Raises:
         InputError: no format recognises a split, or two do.
@@ -41,6 +42,9 @@ def check_columns(plan: Plan, require: Require) -> None:
     for split, found in recognise_splits(files, plan.formats, data.data_format, data.sheet).items():
         if isinstance(found.format, TableFormat):
             columns[split] = found.format.columns(found.place, partial(_passes, require, split))
+        else:
+            rows = (row.values for row in good_rows(found.format, found.place))
+            columns[split] = columns_of_rows(rows, partial(_passes, require, split)) or None
     for split, names in columns.items():
         if names is not None:
             require(names, split)

@@ -22,6 +22,8 @@ from adapt_core.plugin.specs import TABLE
 if TYPE_CHECKING:
     from datasets import Dataset
 
+_MANY = 20
+"""Suffixes of a format that messages do not list."""
 SHEETS = "sheets"
 """The format whose files have sheets."""
 
@@ -59,6 +61,7 @@ class FileKinds:
         any: whether a file that a key names counts whatever its suffix.
         named: whether DATA_FORMAT names the format.
         all: whether files in folders count whatever their suffixes.
+        told: the suffixes as messages name them: those of a format that has very many by its name.
     """
 
     suffixes: tuple[str, ...]
@@ -66,6 +69,7 @@ class FileKinds:
     any: bool = False
     named: bool = False
     all: bool = False
+    told: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: DataParams, formats: Sequence[FormatChoice] | None) -> FileKinds:
@@ -80,10 +84,17 @@ class FileKinds:
         asked = named or every
         suffixes = tuple(dict.fromkeys(suffix for one in asked for suffix in one.suffixes))
         general = tuple(dict.fromkeys(suffix for one in asked if one.general for suffix in one.suffixes))
-        return cls(suffixes, general, bool(named) or not all(one.suffixes for one in asked), bool(named))
+        told = [one.suffixes if len(one.suffixes) < _MANY else (f"those of {one.name}",) for one in asked]
+        return cls(
+            suffixes,
+            general,
+            any=bool(named) or not all(one.suffixes for one in asked),
+            named=bool(named),
+            told=tuple(dict.fromkeys(suffix for one in told for suffix in one)),
+        )
 
     def __str__(self) -> str:
-        return ", ".join(self.suffixes)
+        return ", ".join(self.told)
 
     def lists(self, path: Path) -> bool:
         """Return whether a file in a folder counts."""

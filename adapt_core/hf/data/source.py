@@ -196,8 +196,8 @@ def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
         left = first_of(path.name for path in unnamed if path not in tables)
         log.warning("%s is read, and not %s beside it. DATA_FORMAT names another format.", tables[0], left)
         unnamed = tables
-    if "train" not in splits and len(unnamed) == 1:
-        splits["train"] = unnamed
+    if "train" not in splits and len({path.stem for path in unnamed}) == 1:
+        splits["train"] = unnamed  # a single file, or those that a format keeps beside one another
     elif "train" not in splits and unnamed:
         raise InputError(
             f"CUSTOM_DATASET_PATH: {root} contains several files, none of them named train "

@@ -8,6 +8,7 @@ from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.hf.problems import kinds
 from adapt_core.plugin.specs import TABLE, FormatSpec, TaskSpec, hookimpl
 
+from adapt_nlp.formats.language_suffixes import SUFFIXES
 from adapt_nlp.metrics import names
 
 if TYPE_CHECKING:
@@ -137,5 +138,28 @@ def adapt_formats() -> list[FormatSpec]:
             implementation="adapt_nlp.formats.squad:Squad",
             shapes=("question+context+answers",),
             suffixes=_JSON,
+        ),
+        FormatSpec(
+            name="brat",
+            summary="brat's standoff files (.ann beside .txt)",
+            implementation="adapt_nlp.formats.brat:Brat",
+            shapes=("tokens+tags",),
+            suffixes=(".ann", ".txt"),
+        ),
+        FormatSpec(
+            name="parallel",
+            aliases=("moses",),
+            summary="parallel texts, a file for each language",
+            implementation="adapt_nlp.formats.parallel:Parallel",
+            shapes=("source+target",),
+            suffixes=SUFFIXES,
+            general=True,
+        ),
+        FormatSpec(
+            name="tmx",
+            summary="TMX (translation memories)",
+            implementation="adapt_nlp.formats.tmx:Tmx",
+            shapes=("source+target",),
+            suffixes=(".tmx",),
         ),
     ]

@@ -14,7 +14,8 @@ _REMEDIES = {
     **dict.fromkeys((".xls", ".xlsb", ".numbers"), "Save the sheet as .xlsx or .csv."),
     ".conllu": _TAGGED,
     **dict.fromkeys((".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou"), _CONLL),
-    **dict.fromkeys((".tmx", ".xliff", ".xlf"), _PAIRS),
+    ".tmx": "The task translation reads it.",
+    **dict.fromkeys((".xliff", ".xlf"), _PAIRS),
     **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), "Unpack it."),
     **dict.fromkeys((".pkl", ".pickle", ".npy", ".npz", ".feather", ".db", ".sqlite"), "Write the rows as .parquet."),
 }

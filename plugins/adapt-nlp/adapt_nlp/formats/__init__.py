@@ -8,5 +8,9 @@ doccano            texts with labelled spans, as doccano exports them
 label_studio_text  texts with labelled spans, as Label Studio exports them
 span_rows          what these three share: their rows, and the first of them
 spans              spans of characters as tags of words
+brat               texts with standoff files of entities
 squad              SQuAD's articles of paragraphs and questions
+parallel           a file for each language, a line of each is a pair
+language_suffixes  the suffixes of such files
+tmx                translation memories
 """

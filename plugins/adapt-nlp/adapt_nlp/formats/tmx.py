@@ -1,0 +1,150 @@
+"""TMX, the exchange format of translation memories (1.1 to 1.4b): each unit is a pair, or more texts.
+
+Languages have the codes of the file (`en-US`); of two texts in a language the first is taken. Of inline tags the text
+of highlights (`hi`, `mrk`) is kept, and codes of other formats (`bpt`, `ept`, `it`, `ph`, `ut`) are dropped and
+counted.
+The file is read in a stream; no entity is expanded and no document type fetched.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from xml.parsers import expat
+
+from adapt_core.contracts.format import Place, Row
+from adapt_core.errors import DataError
+
+log = logging.getLogger(__name__)
+
+_BEGINNING = 64_000
+_CHUNK = 256_000
+_CODES = ("bpt", "ept", "it", "ph", "ut")
+_BROKEN = re.compile(r"\s*\n\s*")
+_VALUE = r"\b%s\s*=\s*[\"']([^\"']*)"
+_TMX = re.compile(r"<tmx[\s>]")
+
+
+class Tmx:
+    """The format."""
+
+    def __init__(self) -> None:
+        self._told: set[Path] = set()
+
+    def recognise(self, place: Place) -> str | None:
+        """Return version and source language of the first file."""
+        path = place.files[0]
+        with path.open("rb") as file:
+            head = file.read(_BEGINNING)
+        text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="ignore")
+        if _TMX.search(text) is None:
+            return None
+        version, source = re.search(_VALUE % "tmx[^>]*version", text), re.search(_VALUE % "srclang", text)
+        told = f" {version[1]}" if version else ""
+        return f"{path.name}: TMX{told}{f', source language {source[1]}' if source else ''}"
+
+    def read(self, place: Place) -> Iterator[Row]:
+        """Yield the units as `translation`: language -> text."""
+        for path in place.files:
+            units = _Units(path)
+            yield from units.rows()
+            if not units.count:
+                raise DataError(f"{path} has no translation unit (<tu>). Add some, or remove the file.")
+            if units.dropped and path not in self._told:
+                self._told.add(path)  # a run reads its rows more than once
+                log.info("%s: %d inline tags with codes are dropped", path.name, units.dropped)
+
+
+class _EntityError(ValueError):
+    """A document declares or uses an entity that is not expanded."""
+
+
+class _Units:
+    """Reads the units of a file.
+
+    Attributes:
+        count: units that were read.
+        dropped: inline tags of which nothing was kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.count = self.dropped = 0
+        self._path = path
+        self._ready: list[Row] = []
+        self._texts: dict[str, str] = {}
+        self._codes: dict[str, str] = {}
+        self._line, self._language, self._fault = 0, "", ""
+        self._text: list[str] | None = None
+        self._hidden = 0
+        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.EntityDeclHandler = self._declared
+        self._parser.SkippedEntityHandler = self._declared
+
+    def rows(self) -> Iterator[Row]:
+        """Yield a row for each unit.
+
+        Raises:
+            DataError: the file is no XML, or has an entity of its own.
+        """
+        with self._path.open("rb") as file:
+            while True:
+                chunk = file.read(_CHUNK)
+                try:
+                    self._parser.Parse(chunk, not chunk)
+                except expat.ExpatError as error:
+                    raise DataError(f"{self._path}:{error.lineno}: not well-formed XML: {error}. Correct it.") from None
+                except _EntityError as error:
+                    raise DataError(f"{self._path}:{self._parser.CurrentLineNumber}: {error}") from None
+                yield from self._ready
+                self._ready.clear()
+                if not chunk:
+                    return
+
+    def _start(self, name: str, given: Mapping[str, str]) -> None:
+        name = name.rpartition("}")[2]
+        if name == "tu":
+            self._line, self._texts, self._fault = self._parser.CurrentLineNumber, {}, ""
+        elif name == "tuv":
+            code = next((value for key, value in given.items() if key.rpartition("}")[2] == "lang"), "").strip()
+            self._language = self._codes.setdefault(code.casefold(), code)
+            if not code:
+                self._fault = "a text (<tuv>) has no language (xml:lang). Add it"
+        elif name == "seg":
+            self._text, self._hidden = [], 0
+        elif self._text is not None and (name in _CODES or self._hidden):
+            self._hidden += 1
+            self.dropped += name in _CODES
+
+    def _end(self, name: str) -> None:
+        name = name.rpartition("}")[2]
+        if name == "seg" and self._text is not None:
+            text = _BROKEN.sub(" ", "".join(self._text)).strip()
+            if not text:
+                self._fault = self._fault or f"the text in {self._language!r} is empty. Add it, or remove the unit"
+            self._texts.setdefault(self._language, text)
+            self._text = None
+        elif name == "tu":
+            self.count += 1
+            if len(self._texts) < 2 and not self._fault:
+                self._fault = f"the unit has {_only(self._texts)}, and needs two languages. Add one, or remove it"
+            values = {} if self._fault else {"translation": self._texts}
+            self._ready.append(Row(values, self._path, self._line, self._fault or None))
+        elif self._hidden:
+            self._hidden -= 1
+
+    def _characters(self, data: str) -> None:
+        if self._text is not None and not self._hidden:
+            self._text.append(data)
+
+    def _declared(self, name: str, *_: object) -> None:
+        raise _EntityError(f"the XML entity {name!r} is not expanded. Write what it stands for in its place.")
+
+
+def _only(texts: Mapping[str, str]) -> str:
+    """Return the only language of a unit, for the message."""
+    return f"{next(iter(texts))!r} alone" if texts else "no text"
