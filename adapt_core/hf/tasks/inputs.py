@@ -16,6 +16,7 @@ from adapt_core.contracts.format import Place
 from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import BadInputsError, DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns_of_file, text_fault
+from adapt_core.hf.data.formats import SHEETS
 from adapt_core.hf.data.source import load_raw
 from adapt_core.hf.data.texts import TextFieldParams, input_column
 from adapt_core.runtime.plain_text import has_surrogates
@@ -69,16 +70,18 @@ def _has_lines(path: Path, plan: Plan) -> bool:
 
 
 def file_rows(path: Path, plan: Plan) -> Dataset:
-    """Load the rows of a data file, in DATA_FORMAT where the file has a suffix of that format.
+    """Load the rows of a data file, in DATA_FORMAT where the file has a suffix of that format, and of SHEET if it may.
 
     Raises:
         DataError: it cannot be read.
     """
+    has_sheets = any(one.name == SHEETS and path.suffix.casefold() in one.suffixes for one in plan.formats)
     data = attrs.evolve(
         plan.data,
         custom_dataset_path=str(path),
         dataset=None,
         data_format=_named_format(path, plan),
+        sheet=plan.data.sheet if has_sheets else None,
         train_dir=None,
         val_dir=None,
         test_dir=None,

@@ -18,6 +18,7 @@ from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.hf.data.tables.sheets import Sheets
+from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.testing import FormatContract
 
 from .conftest import Keys, Losses, place_of, read
@@ -153,6 +154,10 @@ def test_a_run_has_the_losses_of_the_plain_form(tmp_path: Path, tiny_encoder: Pa
     found = api.estimate(api.check({**keys, **there}))
     assert found.formats["train"]["reason"] == "train.xlsx: the sheet 'rows'"
     assert len(found.examples) == 3
+    plan, table = api.check({**keys, **there}), tmp_path / "new.csv"
+    table.write_text("text\ngood film\n", encoding="utf-8")
+    new = xlsx(tmp_path / "new.xlsx", notes=[["made"], ["x"]], rows=[["text"], ["bad film"]])
+    assert read_texts([str(table), str(new)], plan) == ["good film", "bad film"]
     assert losses(tmp_path / "sheets", {**keys, "SHEET": "rows"}) == losses(tmp_path / "plain", keys)
     with pytest.raises(InputError, match="input_column: the train split has no column 'text'; it has: made, by hand"):
         api.check({**keys, **there, "SHEET": "notes"})
