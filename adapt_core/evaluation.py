@@ -12,6 +12,9 @@ Kept = TypeVar("Kept")
 Statistic: TypeAlias = "int | float | str | Mapping[str, Statistic]"
 """What was counted of the data: rows, dropped rows, the form of a chat, or several of a split by name."""
 
+OF_PLACE = "@"
+"""Between a metric and the name of the data set on whose rows alone it was measured: accuracy@reviews."""
+
 LARGEST_CONFUSION = 100
 """Classes up to which the counts of confusions are kept (they grow with the square)."""
 
@@ -87,6 +90,16 @@ def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], 
     folded = (wanted or "").removeprefix("eval_").casefold()
     named = (name for name in values if name.casefold() == folded)
     return next(named, next((name for name in directions if name in values and name != "loss"), "loss"))
+
+
+def direction_of(name: str, directions: Mapping[str, str]) -> str | None:
+    """Return whether "higher" or "lower" values of a metric are better, also of one measured on a single place's rows.
+
+    Args:
+        name: "accuracy", or "accuracy@reviews".
+        directions: the task's metrics, each with "higher" or "lower".
+    """
+    return directions.get(name.partition(OF_PLACE)[0])
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -5,6 +5,7 @@ sections.py       sections opened, names folded, duplicates reported
 selection.py      the task, method, quantizer and launcher that the switches choose
 ownership.py      the one owner of each key; unknown, unused and legacy keys
 values.py         one raw value -> the declared type
+data_places.py    several data sets: the list under CUSTOM_DATASET_PATH
 rules.py          combinations of keys that contradict each other
 backward_steps.py whether the optimizer steps inside the backward pass
 data_checks.py    the checks of the data that VERDICT names, or that serve the task

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import attrs
 
 from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import FormatChoice
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
@@ -33,6 +34,7 @@ def serving_formats(
     assert selection.task is not None
     shapes = selection.task.spec.shapes_of(params)
     formats = format_choices(registry, shapes)
+    data = _places_with_formats(data, formats, places, registry)
     named = selection.format
     if named is None:
         return data, formats
@@ -49,6 +51,34 @@ def serving_formats(
             ]
         )
     return attrs.evolve(data, data_format=named.spec.name), formats
+
+
+def _places_with_formats(
+    data: DataParams, formats: Collection[FormatChoice], places: Mapping[str, Given], registry: Registry
+) -> DataParams:
+    """Return the data's keys with the registered names of the formats that places of data name.
+
+    Raises:
+        ConfigError: one is not registered, or does not serve the task.
+    """
+    listed = data.custom_dataset_path
+    if not isinstance(listed, tuple):
+        return data
+    serving = [one.name for one in formats]
+    settled = list(listed)
+    for number, place in enumerate(data_places(data)):
+        if place.format is None:
+            continue
+        found = registry.formats.find(place.format)
+        if found is None or found.spec.name not in serving:
+            given = places["custom_dataset_path"]
+            message = f"place {number + 1}: format {place.format!r} does not serve the task."
+            hint = f"Name one that does: {', '.join(serving) or 'none is installed'}."
+            raise ConfigError([Problem(message, key=given.written, where=given.where, hint=hint)])
+        entry = listed[number]
+        assert not isinstance(entry, str)  # a path alone has no format
+        settled[number] = {**entry, "format": found.spec.name}
+    return attrs.evolve(data, custom_dataset_path=tuple(settled))
 
 
 def format_choices(registry: Registry, shapes: Collection[str]) -> tuple[FormatChoice, ...]:

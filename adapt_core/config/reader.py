@@ -178,13 +178,22 @@ def read_mapping(config: Mapping[str, Any], source: str = "config") -> list[Entr
             raise ConfigError([Problem(f"a key must be text, not {key!r}.", where=where)])
         if isinstance(value, Mapping):
             value = tuple(entry(k, v) for k, v in value.items())
-        elif isinstance(value, (tuple, set, frozenset)):
-            value = list(value)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            value = [_without_paths(item) for item in value]
         elif isinstance(value, Path):
             value = str(value)
         return Entry(key, value, where)
 
     return [entry(key, value) for key, value in config.items()]
+
+
+def _without_paths(item: object) -> object:
+    """Return an item of a list with texts in place of its paths: of places of data, which may be mappings."""
+    if isinstance(item, Path):
+        return str(item)
+    if isinstance(item, Mapping):
+        return {key: _without_paths(value) for key, value in item.items()}
+    return item
 
 
 def read_overrides(pairs: Iterable[str]) -> list[Entry]:

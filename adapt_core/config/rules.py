@@ -7,9 +7,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from adapt_core.config.backward_steps import obstacles
+from adapt_core.config.data_places import data_places, place_faults
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
+from adapt_core.evaluation import OF_PLACE
 
 
 def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selection: Selection) -> Iterator[Problem]:
@@ -46,10 +48,16 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     package = task.spec.loop.optimizers.get(training.optimizer) if task is not None else None
     if training.do_train and package is not None and find_spec(package) is None:
         yield problem("OPTIMIZER", f"{training.optimizer} is in {package}.", f"pip install {package}")
+    faults = list(place_faults(data))
+    for message, hint in faults:
+        yield problem("CUSTOM_DATASET_PATH", message, hint)
     if training.metric_for_best is not None and task is not None:
         known = ("loss", *task.spec.metrics)
-        if training.metric_for_best.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
-            message = f"{task.spec.name} has no metric {training.metric_for_best!r}; it has {', '.join(known)}."
+        metric, _, of = training.metric_for_best.removeprefix("eval_").casefold().partition(OF_PLACE)
+        names = () if faults else tuple(place.name for place in data_places(data))
+        if metric not in {name.casefold() for name in known} or (of and of not in map(str.casefold, names)):
+            each = f", each also as {known[-1]}{OF_PLACE}{names[0]} and so on" if names else ""
+            message = f"{task.spec.name} has no metric {training.metric_for_best!r}; it has {', '.join(known)}{each}."
             yield problem("METRIC_FOR_BEST", message)
     if data.dataset and data.custom_dataset_path:
         place = places.get("dataset")

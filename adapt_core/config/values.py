@@ -122,7 +122,16 @@ def _tuple(value: object, annotation: object) -> tuple[Any, ...]:
         if isinstance(value, dict):
             raise ValueProblem
         value = [value]
-    return tuple(_CONVERTERS[typing.get_origin(element) or element](item, element) for item in value)
+    return tuple(_as_one_of(item, union_members(element)) for item in value)
+
+
+def _as_one_of(value: object, kinds: tuple[object, ...]) -> Any:
+    for kind in kinds:
+        try:
+            return _CONVERTERS[typing.get_origin(kind) or kind](value, kind)
+        except ValueProblem:
+            continue
+    raise ValueProblem
 
 
 def _dict(value: object, _: object) -> dict[str, Any]:

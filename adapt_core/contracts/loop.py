@@ -37,6 +37,9 @@ class TaskData:
         examples: returns split -> its examples as checks of the data see them, made when a check asks; None where the
             task shows none.
         findings: what a reader must know of the data before the metrics; warnings of the result and of `adapt check`.
+        parts: validation or test -> name of each of several data sets -> its examples of that split: metrics are
+            measured on them besides the whole.
+        subsets: these examples as the loop evaluates them, each with its split.
     """
 
     train: Any = None
@@ -48,6 +51,13 @@ class TaskData:
     rows: Mapping[str, Any] = attrs.field(factory=dict)
     examples: Callable[[], Mapping[str, Examples]] | None = None
     findings: list[str] = attrs.field(factory=list)
+    parts: Mapping[str, Mapping[str, range]] = attrs.field(factory=dict)
+    subsets: list[tuple[Any, str]] = attrs.field(factory=list)
+
+    def split_of(self, examples: object) -> str:
+        """Return which split examples are of: those of a split, or of one data set in it."""
+        splits = [(getattr(self, split), split) for split in ("train", "validation", "test")]
+        return next(split for taken, split in (*splits, *self.subsets) if taken is examples)
 
 
 class Loop(Protocol):

@@ -104,7 +104,7 @@ def union_members(annotation: Any) -> tuple[Any, ...]:
 def _spell(kind: Any) -> str:
     origin = typing.get_origin(kind)
     if origin is tuple:
-        return f"list of {_spell(typing.get_args(kind)[0])}"
+        return f"list of {' or '.join(map(_spell, union_members(typing.get_args(kind)[0])))}"
     if origin is dict or kind is dict:
         return "mapping"
     return str(getattr(kind, "__name__", kind))

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.errors import InputError
+from adapt_core.evaluation import direction_of
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
@@ -139,7 +140,7 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
             values = tuple(metrics.get(name) for metrics in measured)
             cells = tuple("" if value is None else score(value) for value in values)
             title = f"{label} {name}"
-            rows.append(Row(title, cells, values, _best(values, better.get(title))))
+            rows.append(Row(title, cells, values, _best(values, direction_of(title, better))))
     measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [
         ("trained parameters", lambda result: result.trainable_parameters, figure),
         ("steps", lambda result: result.steps, figure),

@@ -12,7 +12,15 @@ from typing import Any, cast
 
 from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
 from adapt_core.contracts import Loop, Task, TaskData
-from adapt_core.evaluation import LARGEST_CONFUSION, ClassTable, PerClass, RecordedEvaluation, Sample, deciding_metric
+from adapt_core.evaluation import (
+    LARGEST_CONFUSION,
+    ClassTable,
+    PerClass,
+    RecordedEvaluation,
+    Sample,
+    deciding_metric,
+    direction_of,
+)
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
@@ -83,7 +91,7 @@ class EvaluationRecord:
     def _findings(self, table: PerClass | None, metrics: Mapping[str, float], split: str) -> list[str]:
         found = class_findings(table, split) if table is not None else []
         name = deciding_metric(metrics, self._directions, self._wanted)
-        return found or score_findings(metrics, name, self._directions.get(name), split)
+        return found or score_findings(metrics, name, direction_of(name, self._directions), split)
 
     def _samples(self, loop: Loop) -> list[dict[str, Any]]:
         if not isinstance(self._task, SupportsSamples):

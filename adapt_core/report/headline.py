@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from adapt_core.evaluation import deciding_metric
+from adapt_core.evaluation import deciding_metric, direction_of
 from adapt_core.result import RunResult
 from adapt_core.runtime.format import score
 
@@ -39,4 +39,4 @@ def headline(result: RunResult, directions: Mapping[str, str], wanted: str | Non
         return None
     name = deciding_metric(measured.get("after") or next(iter(measured.values())), directions, wanted)
     values = tuple((moment, score(found[name])) for moment, found in measured.items() if name in found)
-    return Headline(name, directions.get(name, ""), values)
+    return Headline(name, direction_of(name, directions) or "", values)

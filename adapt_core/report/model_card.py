@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from adapt_core.capabilities import SupportsPlainAdapter
 from adapt_core.config.core_params.data import PACKAGED_BUILDERS
+from adapt_core.config.data_places import path_of_data
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task
+from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
 from adapt_core.result import RunResult
-from adapt_core.runtime.format import score
+from adapt_core.runtime.format import figure, score
 from adapt_core.runtime.plain_text import in_one_line
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -48,6 +51,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         f"{result.trainable_parameters:,} of {result.total_parameters:,} parameters were trained, "
         f"in {result.steps} steps ({result.train_seconds:.0f} s), seed {result.seed}.",
         "",
+        *_places(result),
         "## Results",
         "",
         *(line for warning in result.warnings for line in (f"**Warning: {markdown.text(warning)}**", "")),
@@ -100,7 +104,8 @@ def metadata(plan: Plan, spec: TaskSpec, result: RunResult) -> str:
         "base_model": base.partition("@")[0] if base and on_hub else None,
         "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
         "tags": ["adapt", plan.task.name, plan.method.name],
-        "metrics": [name for name in result.metrics.get("after") or {} if name != "loss"] or None,
+        "metrics": [name for name in result.metrics.get("after") or {} if name != "loss" and OF_PLACE not in name]
+        or None,
         "model-index": _results(plan, result, pipeline),
     }
     from ruamel.yaml import YAML
@@ -131,7 +136,7 @@ def _on_hub(name: str | None) -> bool:
 def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[str, Any]] | None:
     split = "test" if result.metrics.get("test") else "validation"
     evaluated = result.metrics.get("test") or result.metrics.get("after") or {}
-    measured = {name: value for name, value in evaluated.items() if math.isfinite(value)}
+    measured = {name: value for name, value in evaluated.items() if math.isfinite(value) and OF_PLACE not in name}
     if not measured or pipeline is None:
         return None
     name = str(_data(plan)).rstrip("/").rpartition("/")[2]
@@ -151,8 +156,22 @@ def _results(plan: Plan, result: RunResult, pipeline: str | None) -> list[dict[s
     ]
 
 
+def _places(result: RunResult) -> list[str]:
+    """Return the table of a run's several data sets; nothing where it has one."""
+    places = result.data.get("places")
+    if not isinstance(places, Mapping):
+        return []
+    figures = list(dict.fromkeys(name for place in places.values() if isinstance(place, Mapping) for name in place))
+    titles = " | ".join(name.replace("_", " ") for name in figures)
+    rows = [f"| data set | {titles} |", "|---|" + "---:|" * len(figures)]
+    for name, place in places.items():
+        cells = " | ".join(figure(place.get(one, "")) if isinstance(place, Mapping) else "" for one in figures)
+        rows.append(f"| {markdown.text(name)} | {cells} |")
+    return ["## Data", "", *rows, ""]
+
+
 def _data(plan: Plan) -> str | None:
-    return plan.data.custom_dataset_path or plan.data.dataset or plan.data.train_dir
+    return path_of_data(plan.data) or plan.data.dataset or plan.data.train_dir
 
 
 def _metrics_table(result: RunResult) -> list[str]:

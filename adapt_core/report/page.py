@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 
+from adapt_core.config.data_places import path_of_data
 from adapt_core.config.plan import Plan
+from adapt_core.evaluation import direction_of
 from adapt_core.plugin.registry import Registry
 from adapt_core.report.classes import class_section
 from adapt_core.report.configuration import settings
@@ -59,7 +61,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
 
 def data_of(plan: Plan) -> str:
     """Return where a plan's data comes from."""
-    return str(plan.data.custom_dataset_path or plan.data.dataset or plan.data.train_dir)
+    return str(path_of_data(plan.data) or plan.data.dataset or plan.data.train_dir)
 
 
 def tiles(result: RunResult) -> list[tuple[str, str]]:
@@ -110,8 +112,9 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str], *
         values = [metrics[column].get(name) for column in columns]
         before, after = (metrics[moment].get(name) if both else None for moment in ("before", "after"))
         change = None if before is None or after is None else after - before
-        better = (change or 0) > 0 if directions.get(name) == "higher" else (change or 0) < 0
-        verdict = "" if not change or name not in directions else "better" if better else "worse"
+        direction = direction_of(name, directions)
+        better = (change or 0) > 0 if direction == "higher" else (change or 0) < 0
+        verdict = "" if not change or direction is None else "better" if better else "worse"
         verdict = "" if doubtful and better else verdict
         cells = ["" if value is None else score(value) for value in values]
         rows.append(MetricRow(name, cells, "" if change is None else score(change, "+"), verdict))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xxhash
 
+from adapt_core.config.data_places import data_places, one_path
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.plugin.import_strings import PACKAGE_PREFIX, package_folder
@@ -32,11 +33,12 @@ _SHOWN = 4
 def input_paths(plan: Plan) -> dict[str, Path]:
     """Return the existing local files and folders that a plan names, by key."""
     data, model = plan.data, plan.model
-    root = _existing(data.custom_dataset_path) or _existing(data.dataset)
+    root = _existing(one_path(data)) or _existing(data.dataset)
     named = {
         "MODEL_PATH": _existing(model.local_model_path or model.model_path),
         "MODEL_CHECKPOINT": _existing(model.model_checkpoint),
         "CUSTOM_DATASET_PATH": root,
+        **{f"CUSTOM_DATASET_PATH {place.name}": _existing(place.path) for place in data_places(data)},
     }
     for key, value in (("TRAIN_DIR", data.train_dir), ("VAL_DIR", data.val_dir), ("TEST_DIR", data.test_dir)):
         named[key] = (_existing(str(root / value)) if root and value else None) or _existing(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from adapt_core.plugin.params import param
@@ -23,10 +25,10 @@ class DataParams:
     dataset_config: dict[str, object] | str | None = param(
         None, "Further arguments for loading the data set, or its configuration's name.", key="DATASET_CONFIG"
     )
-    custom_dataset_path: str | None = param(
+    custom_dataset_path: str | tuple[str | dict[str, Any], ...] | None = param(
         None,
         "Your data: a file or folder of csv, tsv, xlsx, ods, jsonl, json or parquet, a save_to_disk folder, or images "
-        "in folders.",
+        "in folders. Or a list of such places: paths, or mappings of path, name, weight, format and columns.",
         key="CUSTOM_DATASET_PATH",
     )
     train_dir: str | None = param(

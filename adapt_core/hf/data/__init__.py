@@ -2,7 +2,10 @@
 
 examples.py         rows as checks of the data see them
 first_look.py       column names, before any heavy library
+split_names.py      the names of splits
+library_data.py     what the library datasets loads
 source.py           local files or a hub data set -> raw splits
+places.py           several data sets as one, and their shares
 formats.py          the format of each split
 row_places.py       the file and line of a row, and how many rows were dropped
 tables/             csv, json, parquet and text files, each cell as the file has it

@@ -38,6 +38,15 @@ def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
     return rows
 
 
+def class_texts(rows: Dataset, column: str) -> Dataset:
+    """Return rows with the names of a column's classes (a ClassLabel, or lists of them) as texts."""
+    names = _names(rows.features[column])
+    if names is None:
+        return rows
+    order = rows.column_names
+    return _named(rows, column, names).select_columns(order)
+
+
 def _named(rows: Dataset, column: str, names: list[str]) -> Dataset:
     """Return rows whose classes are texts in place of numbers."""
     from datasets import List, Value

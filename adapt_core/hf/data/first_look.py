@@ -8,11 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+import attrs
+
+from adapt_core.config.data_places import DataPlace, data_places
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
+from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.row_places import good_rows
-from adapt_core.hf.data.source import canonical_split, locate_files
+from adapt_core.hf.data.source import locate_files
+from adapt_core.hf.data.split_names import canonical_split
 from adapt_core.hf.data.tables.column_names import Columns, columns_of_rows
 
 Require: TypeAlias = "Callable[[Columns, str], None]"
@@ -31,7 +36,10 @@ def check_columns(plan: Plan, require: Require) -> None:
         InputError: no format recognises a split, or two do.
         DataError: as `require`; or a file cannot be read.
     """
-    local = locate_files(plan.data, plan.formats)
+    for place in data_places(plan.data):
+        with naming(place):
+            check_columns(attrs.evolve(plan, data=place.of(plan.data)), partial(_require_renamed, require, place))
+    local = None if data_places(plan.data) else locate_files(plan.data, plan.formats)
     if local is None:
         return
     wanted = {"train": plan.training.do_train, "validation": plan.training.do_eval}
@@ -48,6 +56,10 @@ def check_columns(plan: Plan, require: Require) -> None:
     for split, names in columns.items():
         if names is not None:
             require(names, split)
+
+
+def _require_renamed(require: Require, place: DataPlace, columns: Columns, split: str) -> None:
+    require({place.columns.get(name, name): values for name, values in columns.items()}, split)
 
 
 def _saved_columns(folder: Path, split: str) -> Columns | None:

@@ -23,6 +23,10 @@ _DROPPED: dict[tuple[str, str], int] = {}
 """Fingerprint of the rows of a split, and the split's name -> the rows that its format could not read."""
 
 
+_PARTS: dict[tuple[str, str], list[tuple[str, Dataset]]] = {}
+"""Fingerprint of the rows of a split that are of several data sets, and the split's name -> each with its own rows."""
+
+
 def good_rows(reader: Format, place: Place) -> Iterator[Row]:
     """Yield the rows of a split that have no fault."""
     return (row for row in reader.read(place) if row.fault is None)
@@ -40,9 +44,33 @@ def remember(rows: Dataset, found: Recognised, dropped: int = 0) -> None:
     _DROPPED[rows._fingerprint, found.place.split] = dropped
 
 
+def remember_parts(rows: Dataset, parts: list[tuple[str, Dataset]], split: str) -> None:
+    """Keep of which data sets the rows of a split are.
+
+    Args:
+        rows: of all, one after the other.
+        parts: each data set's name with its rows, in the same order.
+        split: their split.
+    """
+    _PARTS[rows._fingerprint, split] = parts
+
+
+def remember_renamed(rows: Dataset, renamed: Dataset, split: str) -> None:
+    """Keep that the rows of a split with other names of columns are the same rows."""
+    if (rows._fingerprint, split) in _READ:
+        _READ[renamed._fingerprint, split] = _READ[rows._fingerprint, split]
+    _DROPPED[renamed._fingerprint, split] = dropped_of(rows, split)
+
+
+def parts_of(rows: Dataset, split: str) -> list[tuple[str, Dataset]]:
+    """Return the data sets that the rows of a split are of, each with its rows; empty where they are of one."""
+    return _PARTS.get((rows._fingerprint, split), [])
+
+
 def dropped_of(rows: Dataset, split: str) -> int:
     """Return how many rows were dropped as a split was read; 0 where the rows are not as a format gave them."""
-    return _DROPPED.get((rows._fingerprint, split), 0)
+    own = sum(dropped_of(part, split) for _, part in parts_of(rows, split))
+    return own + _DROPPED.get((rows._fingerprint, split), 0)
 
 
 def place_of(rows: Dataset, split: str, number: int) -> str | None:
@@ -53,6 +81,10 @@ def place_of(rows: Dataset, split: str, number: int) -> str | None:
         split: its name.
         number: from 0.
     """
+    for name, own in parts_of(rows, split):
+        if number < len(own):
+            return place_of(own, split, number) or f"row {number + 1} of {name}"
+        number -= len(own)
     found = _READ.get((rows._fingerprint, split))
     if found is None:
         return None

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.cache import Encode, cached_map, tokenizer_key
+from adapt_core.hf.data.cache import Batch, Encode, cached_map, tokenizer_key
 from adapt_core.hf.data.examples import examples_of
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
+from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, take_apart
 from adapt_core.hf.data.splits import Faults, clean_splits
 
 if TYPE_CHECKING:
@@ -85,19 +87,53 @@ def prepare_rows(
     """
     key = tokenizer_key(tokenizer)
     splits, stats = clean_splits(plan, raw, faults, strata)
-    data = TaskData(stats=stats, rows=splits)
+    apart = {split: take_apart(rows) for split, rows in splits.items()}
+    data = TaskData(stats=stats, rows={split: rows for split, (rows, _) in apart.items()})
     used: dict[str, Encoding] = {}
-    data.examples = lambda: {split: examples_of(splits[split], how, plan, raw, split) for split, how in used.items()}
-    for split, rows in splits.items():
+    data.examples = lambda: {split: examples_of(data.rows[split], how, plan, raw, split) for split, how in used.items()}
+    epoch: dict[int, int] = {}
+    for split, (rows, parts) in apart.items():
         how = used[split] = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
-        encoded = cached_map(rows, how.encode, {"tokenizer": key, **how.key}, f"{split} split tokenized")
+        encoded = _encoded(rows, parts, how, {"tokenizer": key, **how.key}, split)
         if how.finish is not None:
             encoded, counts = how.finish(encoded, split)
             stats.update({f"{split}_{name}": count for name, count in counts.items()})
+        encoded, examples = take_apart(encoded)
+        if split == "train" and examples:
+            chosen, epoch = mixed(examples, data_places(plan.data), plan.training.seed)
+            encoded = encoded if chosen is None else encoded.select(chosen)
+        elif examples:
+            data.parts = {**data.parts, split: named(examples, data_places(plan.data))}
         setattr(data, split, encoded)
         if split == next(iter(splits)):
             data.findings += _findings(tokenizer, raw.get(split, rows), split, how, faults)
+    if data_places(plan.data):
+        counted = {split: parts for split, (_, parts) in apart.items()}
+        stats["places"] = place_figures(data_places(plan.data), counted, epoch)
     return data
+
+
+def _encoded(
+    rows: Dataset, parts: Mapping[int, range], how: Encoding, key: Mapping[str, object], split: str
+) -> Dataset:
+    """Return the model inputs of a split's rows; of several data sets with the column PLACE, whatever rows become."""
+    if not parts:
+        return cached_map(rows, how.encode, key, f"{split} split tokenized")
+    import numpy
+    from datasets import concatenate_datasets
+
+    encoded = []
+    for place, of_place in parts.items():
+        start = of_place.start
+
+        def encode(batch: Batch, numbers: Sequence[int], start: int = start) -> Mapping[str, Sequence[Any]]:
+            return how.encode(batch, [number + start for number in numbers])
+
+        of = {**key, "from row": start} if start else key
+        own = cached_map(rows.select(of_place), encode, of, f"{split} split tokenized, data set {place + 1}")
+        numbers = numpy.full(len(own), place, dtype=numpy.int16)
+        encoded.append(own.add_column(PLACE, numbers, new_fingerprint=f"{own._fingerprint}-{place}"))
+    return concatenate_datasets(encoded)
 
 
 def _findings(

@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.core_params.data import PACKAGED_BUILDERS, DataParams
+from adapt_core.config.data_places import data_places, one_path, require_one_place
 from adapt_core.config.plan import FormatChoice, Plan
 from adapt_core.contracts.recognition import Recognised
-from adapt_core.errors import DataError, InputError, first_of
+from adapt_core.errors import InputError, first_of
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.formats import FileKinds, recognise_splits
+from adapt_core.hf.data.library_data import from_disk, from_hub
+from adapt_core.hf.data.places import joined, naming
+from adapt_core.hf.data.split_names import SPLIT_NAMES, canonical_split
 from adapt_core.hf.data.tables.other_formats import what_to_make_of
 from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.hf.models.logging import quiet_data_library
 from adapt_core.run_folder.names import is_run_folder
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}
+    from datasets import Dataset
 
 _KEYS = {"train": "TRAIN_DIR", "validation": "VAL_DIR", "test": "TEST_DIR"}
 
@@ -47,22 +45,14 @@ class LocalFiles:
     files: Mapping[str, tuple[Path, ...]] = attrs.field(factory=dict)
 
 
-def canonical_split(name: str) -> str | None:
-    """Return "train", "validation" or "test" for the name of a split or file, or None."""
-    words = name.casefold().replace("-", "_").replace(".", "_").split("_")
-    for split, names in SPLIT_NAMES.items():
-        if words[0] in names or words[-1] in names:
-            return split
-    return None
-
-
 def local_root(data: DataParams) -> Path | None:
     """Return the path in CUSTOM_DATASET_PATH, or in DATASET where it is one, or None.
 
     Raises:
-        InputError: it does not exist.
+        InputError: it does not exist, or is a list.
     """
-    given = data.custom_dataset_path
+    require_one_place(data)
+    given = one_path(data)
     if given is None and data.dataset and Path(data.dataset).expanduser().exists():
         given = data.dataset
     root = Path(given).expanduser() if given else None
@@ -101,7 +91,7 @@ def locate_files(data: DataParams, formats: Sequence[FormatChoice] | None = None
     if "train" not in explicit:
         found = {**(_in_folder(root, kinds) or _in_folder(root, kinds.where_none_is_listed())), **explicit}
     if not found:
-        given = data.custom_dataset_path or data.dataset
+        given = one_path(data) or data.dataset
         raise InputError(
             f"CUSTOM_DATASET_PATH: {given} contains no data file ({kinds}) and is not a save_to_disk folder."
             f" Give the folder or file that holds the rows.{what_to_make_of(visible(root))}"
@@ -216,6 +206,11 @@ def check_data_source(data: DataParams, formats: Sequence[FormatChoice] | None =
         InputError, DataError: see `locate_files`, `recognise_splits` and `adapt_core.hf.models.hub.require_dataset`; or
             DATA_FORMAT is given for data that is not in files.
     """
+    for place in data_places(data):
+        with naming(place):
+            check_data_source(place.of(data), formats)
+    if data_places(data):
+        return
     local = locate_files(data, formats)
     if data.data_format is not None and (local is None or local.saved is not None):
         raise InputError(
@@ -231,71 +226,52 @@ def check_data_source(data: DataParams, formats: Sequence[FormatChoice] | None =
 
 
 def data_formats(plan: Plan) -> dict[str, Recognised]:
-    """Return the format of each split; none where the data is on the hub or in a `save_to_disk` folder.
+    """Return the format of each split ("train", or "train of NAME" where there are several data sets).
+
+    There are none where the data is on the hub or in a `save_to_disk` folder.
 
     Raises:
         InputError, DataError: see `locate_files` and `recognise_splits`.
     """
-    local = locate_files(plan.data, plan.formats)
-    data = plan.data
-    return {} if local is None else recognise_splits(local.files, plan.formats, data.data_format, data.sheet)
+    places = data_places(plan.data)
+    if not places:
+        return _formats_of(plan.data, plan.formats)
+    found = {place: _formats_of(place.of(plan.data), plan.formats) for place in places}
+    return {f"{split} of {place.name}": one for place, formats in found.items() for split, one in formats.items()}
+
+
+def _formats_of(data: DataParams, formats: Sequence[FormatChoice]) -> dict[str, Recognised]:
+    local = locate_files(data, formats)
+    return {} if local is None else recognise_splits(local.files, formats, data.data_format, data.sheet)
 
 
 def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) -> dict[str, Dataset]:
     """Return the raw splits of the data (of "train", "validation", "test"), memory-mapped.
+
+    Those of several data sets have the column `adapt_core.hf.data.places.PLACE`.
 
     Args: as `locate_files`.
 
     Raises:
         InputError, DataError: the data cannot be found or read.
     """
+    places = data_places(data)
+    if not places:
+        return _load_place(data, formats)
+    read = {}
+    for place in places:
+        with naming(place):
+            read[place] = _load_place(place.of(data), formats)
+    return with_names_of_train(joined(read, [place.name for place in places]))
+
+
+def _load_place(data: DataParams, formats: Sequence[FormatChoice] | None) -> dict[str, Dataset]:
     quiet_data_library()
     local = locate_files(data, formats)
     if local is None:
-        return with_names_of_train(_from_hub(data))
+        return with_names_of_train(from_hub(data))
     if local.saved is not None:
-        return with_names_of_train(_from_disk(local.saved))
+        return with_names_of_train(from_disk(local.saved))
     report_splits_beside(data, {split: first_of(paths) for split, paths in local.files.items()})
     read = read_splits(local.files, formats, data.data_format, data.sheet, skip=data.skip_bad_rows)
     return with_names_of_train(read)
-
-
-def _from_disk(folder: Path) -> dict[str, Dataset]:
-    import datasets
-
-    try:
-        loaded = datasets.load_from_disk(str(folder))
-    except Exception as error:
-        # Its JSON files can hold anything, and datasets has no error of its own for it: TypeError, AttributeError, ...
-        raise DataError(
-            f"{folder} cannot be read as a save_to_disk folder: {error} (Save the data set again.)"
-        ) from error
-    return _by_split(loaded)
-
-
-def _from_hub(data: DataParams) -> dict[str, Dataset]:
-    import datasets
-
-    arguments = dict(data.dataset_config) if isinstance(data.dataset_config, dict) else {}
-    name = data.dataset_subname or (data.dataset_config if isinstance(data.dataset_config, str) else None)
-    try:
-        loaded = datasets.load_dataset(str(data.dataset), name, **arguments)
-    except (OSError, ValueError, TypeError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"DATASET: {data.dataset} cannot be loaded: {' '.join(str(error).split())[:400]}"
-            " (Check the name, the connection and the disk.)"
-        ) from error
-    return _by_split(loaded)
-
-
-def _by_split(loaded: Dataset | DatasetDict) -> dict[str, Dataset]:
-    if not isinstance(loaded, dict):
-        return {"train": loaded}
-    splits: dict[str, Dataset] = {}
-    for name, dataset in loaded.items():
-        split = canonical_split(str(name))
-        if split:
-            splits.setdefault(split, dataset)
-    if not splits and len(loaded) == 1:
-        return {"train": next(iter(loaded.values()))}
-    return splits or dict(loaded)

@@ -13,7 +13,8 @@ from adapt_core.errors import DataError, first_of
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
 from adapt_core.hf.data.examples import groups_in
-from adapt_core.hf.data.row_places import dropped_of
+from adapt_core.hf.data.places import PLACE, naming
+from adapt_core.hf.data.row_places import dropped_of, parts_of
 from adapt_core.hf.data.selection import held_out, held_out_groups, sample
 from adapt_core.hf.data.source import load_raw
 
@@ -52,7 +53,8 @@ def hold_out(
         splits: the return value of `needed_splits`.
         data: for DATA_SPLIT and GROUP_COLUMN: the rows of a group stay together.
         training: for DO_EVAL and SEED.
-        strata: the class of each training row: the same share of each class is held out, see `held_out`.
+        strata: the class of each training row: the same share of each class, and of each data set, is held out, see
+            `held_out`.
 
     Raises:
         DataError: there are too few rows, or groups.
@@ -63,7 +65,9 @@ def hold_out(
         return splits
     train = splits["train"]
     share = data.data_split or DEFAULT_SHARE
-    classes = strata if strata is not None else [0] * len(train)
+    classes: Sequence[Hashable] = strata if strata is not None else [0] * len(train)
+    if PLACE in train.column_names:
+        classes = list(zip(column_values(train, PLACE), classes, strict=True))
     if data.group_column is not None:
         held = held_out_groups(classes, groups_in(train, data.group_column), share, training.seed)
     else:
@@ -103,6 +107,9 @@ def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str
     if target is not None:
         leave_out_unlabelled_test(splits, target, plan)
     for split, dataset in splits.items():
+        for place, rows in parts_of(dataset, split):
+            with naming(place):
+                require_columns(rows.column_names, columns, split)
         require_columns(dataset.column_names, columns, split)
     return splits
 

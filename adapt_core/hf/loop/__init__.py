@@ -23,5 +23,6 @@ callbacks.py        training check, metrics, checkpoints, stop requests
 finite_losses.py    losses that are not finite
 eval_padding.py     padded batches of several processes
 eval_order.py       predictions in the order of the rows
+parts.py            evaluations of several data sets, and of all of them
 per_class.py        results by class
 """

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
+from adapt_core.evaluation import OF_PLACE
 from adapt_core.runtime.cores import loading_processes
 
 # The same arithmetic in one kernel, and transformers' own default: an AdamW step takes a quarter of the time.
@@ -84,6 +86,7 @@ def best_metric(plan: Plan, metrics: Mapping[str, str]) -> tuple[str, str]:
     if wanted is None:
         name = next(iter(metrics), "loss")
         return name, known[name]
-    folded = wanted.removeprefix("eval_").casefold()
-    name = next(name for name in known if name.casefold() == folded)
-    return name, known[name]
+    metric, at, of = wanted.removeprefix("eval_").casefold().partition(OF_PLACE)
+    name = next(name for name in known if name.casefold() == metric)
+    place = next((place.name for place in data_places(plan.data) if place.name.casefold() == of), "")
+    return f"{name}{at}{place}", known[name]

@@ -44,6 +44,7 @@ from adapt_core.hf.loop.frozen import frozen_part_of, passes_over
 from adapt_core.hf.loop.lean_layers import lean_forwards
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
 from adapt_core.hf.loop.output_layer import deferrable_head
+from adapt_core.hf.loop.parts import parts_of
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
@@ -118,7 +119,10 @@ class HuggingFaceLoop:
         if training.lean_layers:
             self._trainer.lean_forwards = lean_forwards(job.model)
         self._frozen = self._trainer.frozen = frozen_part_of(self._trainer, job, components)
-        self._validation, self._train_rows = job.data.validation, job.data.train
+        self._trainer.parts = parts_of(job.data)
+        in_parts = any(split is job.data.validation for split, _ in self._trainer.parts)
+        self._prepared_validation = None if in_parts else job.data.validation
+        self._train_rows = job.data.train
         self._passes = passes_over(job)
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
@@ -156,7 +160,7 @@ class HuggingFaceLoop:
 
     def evaluate(self, split: Dataset[Any]) -> dict[str, float]:
         """Evaluate the current model on a split and return its metrics, `loss` among them."""
-        if split is self._validation and self._passes:
+        if split is self._prepared_validation and self._passes:
             self._frozen.prepare(split, 2.0)  # before training and after it
         self._metrics.quiet = True
         try:
@@ -174,7 +178,7 @@ class HuggingFaceLoop:
         started = time.monotonic()
         self._frozen.prepare(self._train_rows, self._passes)
         if trainer.args.eval_strategy != "no":
-            self._frozen.prepare(self._validation, max(2.0, self._passes))
+            self._frozen.prepare(self._prepared_validation, max(2.0, self._passes))
         computed = time.monotonic() - started
         self._strategy.prepare_training(self)
         if resume_from:

@@ -85,6 +85,10 @@ class EvaluatedItems:
         if items > 0:
             self._sums += torch.stack([loss.detach().double().cpu() * items.double().cpu(), items.double().cpu()])
 
+    def include(self, others: EvaluatedItems) -> None:
+        """Add the items of another evaluation by this process."""
+        self._sums += others._sums
+
     def mean(self) -> float | None:
         """Return the mean over the items of all processes, or None where there was none."""
         total: torch.Tensor = self._accelerator.reduce(self._sums.to(self._accelerator.device), reduction="sum")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
 from adapt_core.hf.loop.output_layer import deferred_logits
+from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, lengths_of, longest_first
 from adapt_core.nn.weight_decay import decaying
 from adapt_core.run_folder.checkpoints import claim_checkpoint
@@ -51,6 +52,8 @@ def instrumented(trainer_class: type) -> type:
     used where evaluations generate (see `encoded_once`);
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
 
+    A split in `parts` is evaluated one data set after the other, for metrics of each and of all.
+
     Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
     """
 
@@ -69,6 +72,7 @@ def instrumented(trainer_class: type) -> type:
         lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
         preprocess_logits: Callable[[Any, Any], Any] | None = None
         frozen: FrozenPart
+        parts: Sequence[tuple[Any, Parts]] = ()
         train_dataset: Any
 
         def __init__(self, *args: object, **kwargs: object) -> None:
@@ -188,7 +192,24 @@ def instrumented(trainer_class: type) -> type:
             results = [logits, labels]
             return loss, *(pad_rows(results, int(find_batch_size(inputs))) if own else results)
 
-        def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        def evaluation_loop(self, dataloader: DataLoader[Any], *args: Any, **kwargs: Any) -> EvalLoopOutput:
+            whole = self.evaluated
+            parts = next((parts for split, parts in self.parts if split is whole), None)
+            if parts is None:
+                return self._evaluation(dataloader, *args, **kwargs)
+            items, found = EvaluatedItems(self.accelerator), dict[str, EvalLoopOutput]()
+            for name, rows in parts.items():
+                output = self._evaluation(self.get_eval_dataloader(rows), *args, **kwargs)
+                items.include(self.evaluated_items)
+                found[name] = in_row_order(output, self.order)
+            self.evaluated, self.order, self.evaluated_items = whole, None, items
+
+            def loss() -> float | None:
+                return None if self.reports_loss else items.mean()
+
+            return joint_output(found, self.compute_metrics, kwargs["metric_key_prefix"], loss)
+
+        def _evaluation(self, *args: object, **kwargs: object) -> EvalLoopOutput:
             self.evaluated_items = EvaluatedItems(self.accelerator)
             output: EvalLoopOutput = super().evaluation_loop(*args, **kwargs)
             loss = None if self.reports_loss else self.evaluated_items.mean()

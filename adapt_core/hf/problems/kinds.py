@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
+from adapt_core.evaluation import OF_PLACE
 
 AUTO = "auto"
 SINGLE_LABEL = "single_label"
@@ -54,5 +55,6 @@ def require_metric(plan: Plan, reported: Iterable[str]) -> None:
     """
     wanted = plan.training.metric_for_best
     known = dict.fromkeys(("loss", *reported))
-    if wanted is not None and wanted.removeprefix("eval_").casefold() not in {name.casefold() for name in known}:
+    metric = (wanted or "").removeprefix("eval_").casefold().partition(OF_PLACE)[0]
+    if wanted is not None and metric not in {name.casefold() for name in known}:
         raise InputError(f"METRIC_FOR_BEST: this run reports {', '.join(known)}; not {wanted!r}. Name one of them.")

@@ -15,6 +15,7 @@ from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.hf.data.columns import format_columns, require_columns
 from adapt_core.hf.data.first_look import check_columns
+from adapt_core.hf.data.places import without_place
 from adapt_core.hf.data.source import check_data_source, data_formats, load_raw
 from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.attention import attention_options, class_of
@@ -265,7 +266,8 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     def test_inputs(self) -> Table | None:
         """Return the rows of the test split, with or without labels; None where the data has none."""
-        return load_raw(self.plan.data, self.plan.formats).get("test")
+        rows = load_raw(self.plan.data, self.plan.formats).get("test")
+        return None if rows is None else without_place(rows)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts: the arguments, the lines of .txt files, or the input column of .jsonl, .csv, ... files."""

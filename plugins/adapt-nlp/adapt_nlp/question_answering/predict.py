@@ -50,7 +50,7 @@ def evaluated_answers(
         found = WindowLogits(logits[0][number], logits[1][number], window["starts"], window["ends"], window["null"])
         by_row[window["row"]].append(found)
     context, _, _ = columns(plan)
-    for number, row in enumerate(rows.select_columns([context])):
+    for number, row in enumerate(rows.select_columns([context]), start=windows[0]["row"]):
         yield _best_answer(by_row[number], row[context], plan.task.params)
 
 

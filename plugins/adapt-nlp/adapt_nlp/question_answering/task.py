@@ -116,7 +116,8 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         from adapt_nlp.question_answering.predict import evaluated_answers
 
         data = self._data
-        rows = next(rows for split, rows in data.rows.items() if getattr(data, split) is windows)
+        rows = data.rows[data.split_of(windows)]
+        rows = rows.select(range(windows[0]["row"], windows[-1]["row"] + 1))  # those of the data set that is evaluated
         found = evaluated_answers(prediction.predictions[:2], windows, rows, self.plan)
         _, _, answers = columns(self.plan)
         gold = [[text for text, _ in gold_answers(row[answers])] for row in rows.select_columns([answers])]

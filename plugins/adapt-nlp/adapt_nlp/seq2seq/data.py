@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,6 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.places import require_alike
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import count_truncated, leave_out_unlabelled_test, load_splits
 
@@ -51,6 +53,8 @@ def prepare_pairs(
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
+    for split, rows in raw.items():
+        require_alike(rows, split, partial(_form, find_fields, split))
     first = next(iter(raw))
     leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column, plan)
     fields = {split: find_fields(rows, split) for split, rows in raw.items()}
@@ -121,6 +125,10 @@ def _ended_once(ids: list[int], end: int | None, limit: int, *, adds_end: bool) 
     while ids[-2:] == [end, end]:  # the text spelled it, too
         ids = ids[:-1]
     return ids
+
+
+def _form(find_fields: Fields, split: str, rows: Dataset) -> str:
+    return f"pairs of {' and '.join(_column_names(*find_fields(rows, split)))}"
 
 
 def _column_names(source: Source, target: TextField) -> list[str]:

@@ -15,6 +15,7 @@ from adapt_core.errors import DataError
 from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import column_values, require_columns, token_lengths
 from adapt_core.hf.data.labels import IGNORED
+from adapt_core.hf.data.places import require_alike
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import leave_out_unlabelled_test, load_splits, say_test_left_out
 
@@ -63,6 +64,8 @@ def prepare_documents(
         DataError: naming the split, row and column at fault.
     """
     raw = load_splits(plan)
+    for split, rows in raw.items():
+        require_alike(rows, split, lambda own: _form(find_row_format(plan, own, tokenizer)))
     row_format = find_row_format(plan, next(iter(raw.values())), tokenizer)
     _leave_out_unanswered_test(raw, row_format, plan)
     for split, rows in raw.items():
@@ -106,6 +109,10 @@ def prepare_documents(
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: reader.faults(rows), encoding)
     data.stats["form"] = row_format.kind
     return data, row_format
+
+
+def _form(row_format: RowFormat) -> str:
+    return f"{row_format.kind} ({', '.join(column for column, _ in row_format.columns)})"
 
 
 def _leave_out_unanswered_test(raw: dict[str, Dataset], row_format: RowFormat, plan: Plan) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy
 import torch
 from torch import distributed
 
@@ -35,6 +36,18 @@ def pack_documents(documents: Dataset, limit: int) -> Packs:
     return Packs(documents, best_fit_decreasing(lengths, limit), lengths)
 
 
+def _pack_parts(documents: Dataset, limit: int, parts: Mapping[str, range]) -> tuple[Packs, dict[str, range]]:
+    """Return documents of several data sets as packs of one each, and which packs are of each data set."""
+    lengths = token_lengths(documents)
+    numbers, packs, start = numpy.zeros(len(documents), dtype=numpy.int64), dict[str, range](), 0
+    for name, rows in parts.items():
+        own = best_fit_decreasing(lengths[rows.start : rows.stop], limit)
+        numbers[rows.start : rows.stop] = numpy.asarray(own) + start
+        packs[name] = range(start, start + int(max(own)) + 1)
+        start = packs[name].stop
+    return Packs(documents, numbers, lengths), packs
+
+
 def pack_splits(job: Job, collate: CollateDocuments, limit: int, *, flat: bool) -> bool:
     """Replace the splits of a job by packs, in place, and set the model's attention.
 
@@ -54,7 +67,11 @@ def pack_splits(job: Job, collate: CollateDocuments, limit: int, *, flat: bool) 
         # A flat row of several packs cannot be counted by an evaluation over several processes.
         if documents is None or (flat and split != "train"):
             continue
-        packs = pack_documents(documents, limit)
+        if split in job.data.parts:
+            packs, ranges = _pack_parts(documents, limit, job.data.parts[split])
+            job.data.parts = {**job.data.parts, split: ranges}
+        else:
+            packs = pack_documents(documents, limit)
         setattr(job.data, split, packs)
         job.data.stats[f"{split}_packs"] = len(packs)
         message = "%s split: %d documents in %d packs of %d tokens, %.1f %% filled"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from adapt_core.config.data_places import one_path, require_one_place
 from adapt_core.contracts.format import Place
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import InputError
@@ -171,7 +172,8 @@ def dataset_root(plan: Plan[MmParams]) -> Path:
     Raises:
         InputError: it is not set, or is not a directory.
     """
-    given = plan.data.custom_dataset_path
+    require_one_place(plan.data)
+    given = one_path(plan.data)
     if given is None:
         raise InputError(
             f"{plan.task.name} reads files: set CUSTOM_DATASET_PATH to the folder of images and annotations."

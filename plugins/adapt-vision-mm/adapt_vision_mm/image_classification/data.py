@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.config.data_places import one_path
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, InputError
 from adapt_core.evaluation import Statistic
@@ -214,7 +215,7 @@ def _undecoded(dataset: Dataset, image: str) -> Dataset:
 
 def _base_folders(plan: Plan[ImageClassificationParams]) -> tuple[Path, ...]:
     local = locate_files(plan.data, plan.formats)
-    root = plan.data.custom_dataset_path
+    root = one_path(plan.data)
     folders = [Path(root).expanduser()] if root and Path(root).expanduser().is_dir() else []
     if local is not None:
         folders += [path.parent for paths in local.files.values() for path in paths]

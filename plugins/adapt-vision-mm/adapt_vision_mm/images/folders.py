@@ -12,7 +12,8 @@ import attrs
 from adapt_core.config.core_params.data import DataParams
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.formats import table_formats
-from adapt_core.hf.data.source import SPLIT_NAMES, local_root
+from adapt_core.hf.data.source import local_root
+from adapt_core.hf.data.split_names import SPLIT_NAMES
 from adapt_core.run_folder.names import holds_runs, is_run_folder
 from adapt_core.runtime.plain_text import has_surrogates
 

@@ -153,3 +153,8 @@ def test_white_space_around_a_file_name_is_none_of_the_file_s(read: Read, tmp_pa
     write_as(tmp_path / "train.json", tmp_path / "train", [" 1.png\n", "2.png"])
     found = read(DO_EVAL=False)
     assert [image.path for image in found["train"].images] == [tmp_path / "train" / name for name in ("1.png", "2.png")]
+
+
+def test_a_list_of_data_sets_is_refused(read: Read, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
+        read("object_detection", CUSTOM_DATASET_PATH=[str(tmp_path), str(tmp_path / "more")])

@@ -202,3 +202,8 @@ def test_a_check_tells_missing_classes_and_columns_before_torch_is_loaded(fault:
     done = subprocess.run([sys.executable, "-c", code, json.dumps(config)], capture_output=True, text=True, check=False)
     assert re.search(message, done.stderr)
     assert done.stdout == "False\n"
+
+
+def test_a_list_of_data_sets_is_refused(read: Callable[..., Any], pictures: Path) -> None:
+    with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
+        read(CUSTOM_DATASET_PATH=[str(pictures), {"path": str(pictures / "train"), "name": "more"}])
