@@ -110,6 +110,10 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
     """Run a plan: `run` after its config is resolved."""
+    if plan.data.folds is not None and plan.data.fold is None:
+        from adapt_core.execution.folds import run_folds
+
+        return run_folds(plan, registry)
     return Command.of(plan, registry).execute()
 
 

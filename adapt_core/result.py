@@ -105,6 +105,7 @@ class RunResult:
         steps: optimizer steps done.
         artifacts: names to paths inside the run folder.
         artifact_bytes: names to sizes on disk, of the adapter and the model.
+        folds: of FOLDS, moment -> metric -> {mean, std, low, high, values}; `metrics` then has the means.
         warnings: what a reader must know before the metrics: "validation loss before training is not finite (nan)".
         merge: how far the merged model's outputs are from the unmerged one's (see
             `adapt_core.verification.merge`), or None where no adapter was merged.
@@ -139,6 +140,7 @@ class RunResult:
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
+    folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     def to_json(self) -> str:

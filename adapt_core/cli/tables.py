@@ -76,6 +76,10 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def metrics_table(result: RunResult) -> str:
     """Return the before/after table of a run."""
+    if result.folds:
+        from adapt_core.report.folds import fold_rows
+
+        return table(fold_rows(result.folds))
     columns = [name for name in ("before", "after", "test") if result.metrics.get(name)]
     if not columns:
         return "nothing was evaluated"

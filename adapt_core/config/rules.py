@@ -48,6 +48,15 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     package = task.spec.loop.optimizers.get(training.optimizer) if task is not None else None
     if training.do_train and package is not None and find_spec(package) is None:
         yield problem("OPTIMIZER", f"{training.optimizer} is in {package}.", f"pip install {package}")
+    if data.fold is not None and not 1 <= data.fold <= (data.folds or 0):
+        yield problem("FOLD", f"{data.fold} is none of {data.folds or 'no'} FOLDS.", "Set FOLDS, or leave FOLD out.")
+    if data.folds is not None:
+        if not (training.do_train and training.do_eval):
+            yield problem("FOLDS", "trains and validates each fold.", "Set DO_TRAIN: true and DO_EVAL: true.")
+        if run.push_to_hub:
+            yield problem("FOLDS", "makes several models, and PUSH_TO_HUB uploads one.", "Leave PUSH_TO_HUB out.")
+        if find_spec("sklearn") is None:
+            yield problem("FOLDS", "needs scikit-learn, which is not installed.", "pip install scikit-learn")
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)

@@ -57,18 +57,15 @@ def predict_test_split(plan: Plan, *, trust: bool) -> None:
             return
         refuse(run, Ownership.of(run).foreign(PREDICTIONS))
         log.info("predicting the %d rows of the test split", len(rows))
-        lines = (
-            json.dumps({**_cells(row), **found}, ensure_ascii=False)
-            for row, found in zip(rows, _answers(finished, rows), strict=True)
-        )
-        _write(run, "".join(f"{line}\n" for line in lines).encode())
+        lines = [{**_cells(row), **found} for row, found in zip(rows, predicted_rows(finished, rows), strict=True)]
+        write_predictions(run, FILE, lines)
     except InputError as error:
         log.warning("the test split is not predicted: %s", error)
         return
     log.info("predictions of the test split: %s", file)
 
 
-def _answers(finished: FinishedRun, rows: Table) -> list[Mapping[str, Any]]:
+def predicted_rows(finished: FinishedRun, rows: Table) -> list[Mapping[str, Any]]:
     """Return the prediction of each row, or {"error": reason} where it has none.
 
     Raises:
@@ -108,11 +105,12 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str | int | float]:
     return {name: cell for name, cell in row.items() if isinstance(cell, (str, int, float))}
 
 
-def _write(run: Path, lines: bytes) -> None:
-    """Write the file into `predictions/`, beside what the task has drawn there; see `fresh_predictions`."""
+def write_predictions(run: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a file of lines into `predictions/`, beside what the task has drawn there; see `fresh_predictions`."""
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
     if PREDICTIONS in Ownership.of(run).written and (run / PREDICTIONS).is_dir():
-        write_bytes(run / PREDICTIONS / FILE, lines)
+        write_bytes(run / PREDICTIONS / name, lines)
         seal_predictions(run)
         return
     with placed_folder(run, PREDICTIONS) as temporary:
-        (temporary / FILE).write_bytes(lines)
+        (temporary / name).write_bytes(lines)

@@ -9,6 +9,7 @@ curves.py             the curves of metrics.jsonl
 charts.py             line charts as numbers
 configuration.py      the resolved config, with what differs from the defaults
 evaluation_record.py  predictions and class scores, before and after training
+folds.py              mean, deviation and interval of folds
 html.py               the page templates, filled in
 comparison.py         adapt compare: several runs side by side
 model_card.py         README.md of a run folder

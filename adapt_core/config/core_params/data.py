@@ -53,6 +53,13 @@ class DataParams:
         gt=0,
         lt=1,
     )
+    folds: int | None = param(
+        None,
+        "Run this many times, each with another fold of the training rows held out for validation (FOLDS: 5).",
+        key="FOLDS",
+        ge=2,
+    )
+    fold: int | None = param(None, "Of FOLDS, run only this one (from 1).", key="FOLD", ge=1)
     group_column: str | None = param(
         None,
         "Column of what rows share (patient, author, document): a held-out validation split shares none with training.",

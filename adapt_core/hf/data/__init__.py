@@ -11,6 +11,7 @@ row_places.py       the file and line of a row, and how many rows were dropped
 tables/             csv, json, parquet and text files, each cell as the file has it
 class_names.py      class numbers of every split by the names of the training split
 splits.py           the splits of a run: validated, held out, sampled
+folds.py            the rows that a fold holds out
 selection.py        rows chosen at random, by a seed and by classes
 columns.py          required columns, bad rows, FORMAT_STRING
 texts.py            the text of a row

@@ -21,7 +21,7 @@ from adapt_core.hf.data.cache import Batch, Encode, cached_map, tokenizer_key
 from adapt_core.hf.data.examples import examples_of
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
 from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, take_apart
-from adapt_core.hf.data.splits import Faults, clean_splits
+from adapt_core.hf.data.splits import Faults, numbered_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -86,9 +86,9 @@ def prepare_rows(
         DataError: naming the split, row and column at fault.
     """
     key = tokenizer_key(tokenizer)
-    splits, stats = clean_splits(plan, raw, faults, strata)
+    splits, stats, numbers = numbered_splits(plan, raw, faults, strata)
     apart = {split: take_apart(rows) for split, rows in splits.items()}
-    data = TaskData(stats=stats, rows={split: rows for split, (rows, _) in apart.items()})
+    data = TaskData(stats=stats, rows={split: rows for split, (rows, _) in apart.items()}, row_numbers=numbers)
     used: dict[str, Encoding] = {}
     data.examples = lambda: {split: examples_of(data.rows[split], how, plan, raw, split) for split, how in used.items()}
     epoch: dict[int, int] = {}

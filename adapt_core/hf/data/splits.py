@@ -13,6 +13,7 @@ from adapt_core.errors import DataError, first_of
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, drop_bad_rows, require_columns
 from adapt_core.hf.data.examples import groups_in
+from adapt_core.hf.data.folds import held_out_fold
 from adapt_core.hf.data.places import PLACE, naming
 from adapt_core.hf.data.row_places import dropped_of, parts_of
 from adapt_core.hf.data.selection import held_out, held_out_groups, sample
@@ -168,6 +169,17 @@ def clean_splits(
     faults: Faults,
     strata: Callable[[Dataset], Sequence[Hashable]] | None = None,
 ) -> tuple[dict[str, Dataset], dict[str, Statistic]]:
+    """Return what `numbered_splits` does, without the numbers of the rows."""
+    good, stats, _ = numbered_splits(plan, splits, faults, strata)
+    return good, stats
+
+
+def numbered_splits(
+    plan: Plan,
+    splits: Mapping[str, Dataset],
+    faults: Faults,
+    strata: Callable[[Dataset], Sequence[Hashable]] | None = None,
+) -> tuple[dict[str, Dataset], dict[str, Statistic], dict[str, Sequence[int]]]:
     """Return the rows without faults, a held-out validation split where one is needed, at most MAX_*_SAMPLES rows each.
 
     Args:
@@ -177,7 +189,8 @@ def clean_splits(
         strata: training rows -> the class of each, see `hold_out`.
 
     Returns:
-        (splits, statistics for `result.json`: rows and dropped rows).
+        (splits, statistics for `result.json`: rows and dropped rows, numbers of the rows in the data: of validation,
+        with FOLDS).
 
     Raises:
         DataError: see `drop_bad_rows`, `hold_out`.
@@ -186,10 +199,21 @@ def clean_splits(
     good = {}
     if plan.data.group_column is not None and "train" in splits:
         require_columns(splits["train"].column_names, [(plan.data.group_column, "GROUP_COLUMN")], "train")
-    for split, dataset in splits.items():
-        good[split], dropped = drop_bad_rows(dataset, list(faults(dataset, split)), split, skip=plan.data.skip_bad_rows)
+    numbers: dict[str, Sequence[int]] = {}
+    for split, dataset in _without_validation(splits, plan.data).items():
+        found = list(faults(dataset, split))
+        good[split], dropped = drop_bad_rows(dataset, found, split, skip=plan.data.skip_bad_rows)
+        if split == "train" and plan.data.folds is not None:
+            numbers["train"] = [row for row, fault in enumerate(found) if not fault]
         stats[f"{split}_dropped"] = dropped + dropped_of(dataset, split)
-    good = hold_out(good, plan.data, plan.training, strata(good["train"]) if strata and "train" in good else None)
+    of_train = strata(good["train"]) if strata and "train" in good else None
+    if plan.data.folds is None:
+        good = hold_out(good, plan.data, plan.training, of_train)
+    else:
+        held = held_out_rows(good["train"], plan.data, of_train, plan.training.seed)
+        good["validation"] = good["train"].select(held)
+        good["train"] = good["train"].select(sorted(set(range(len(good["train"]))) - set(held)))
+        numbers = {"validation": [numbers["train"][row] for row in held]}
     for split, rows, key in (
         ("train", plan.data.max_train_samples, "MAX_TRAIN_SAMPLES"),
         ("validation", plan.data.max_eval_samples, "MAX_EVAL_SAMPLES"),
@@ -197,11 +221,37 @@ def clean_splits(
         if split in good and rows is not None and rows < len(good[split]):
             of = strata(good[split]) if strata else None
             log.info("%s split: a sample of %d of %d rows is used (%s)", split, rows, len(good[split]), key)
-            good[split] = good[split].select(sample(len(good[split]), rows, plan.training.seed, of))
+            chosen = sample(len(good[split]), rows, plan.training.seed, of)
+            good[split] = good[split].select(chosen)
+            if split in numbers:
+                numbers[split] = [numbers[split][row] for row in chosen]
     if not plan.training.do_train:
         good.pop("train", None)
     stats.update({f"{split}_rows": len(dataset) for split, dataset in good.items()})
-    return good, stats
+    return good, stats, numbers
+
+
+def _without_validation(splits: Mapping[str, Dataset], data: DataParams) -> dict[str, Dataset]:
+    if data.folds is not None and "validation" in splits:
+        log.warning("FOLDS holds out training rows: the data's own validation split is not used.")
+        return {split: rows for split, rows in splits.items() if split != "validation"}
+    return dict(splits)
+
+
+def held_out_rows(train: Dataset, data: DataParams, strata: Sequence[Hashable] | None, seed: int) -> list[int]:
+    """Return the training rows that FOLD of FOLDS holds out; the first fold's where FOLD is not given.
+
+    Args:
+        train: the training rows.
+        data: for FOLDS, FOLD and GROUP_COLUMN.
+        strata: the class of each row, or None.
+        seed: of the random choice.
+
+    Raises:
+        DataError: see `held_out_fold`.
+    """
+    groups = None if data.group_column is None else groups_in(train, data.group_column)
+    return held_out_fold(strata, groups, len(train), (data.fold or 1, data.folds or 1), seed)
 
 
 def count_truncated(dataset: Dataset, column: str, limit: int, description: str) -> int:

@@ -173,6 +173,8 @@ def dataset_root(plan: Plan[MmParams]) -> Path:
         InputError: it is not set, or is not a directory.
     """
     require_one_place(plan.data)
+    if plan.data.folds is not None:
+        raise InputError(f"FOLDS: {plan.task.name} does not make folds of annotated images. Leave FOLDS out.")
     given = one_path(plan.data)
     if given is None:
         raise InputError(

@@ -17,7 +17,7 @@ from adapt_core.errors import DataError, InputError
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, require_columns
 from adapt_core.hf.data.source import load_raw, locate_files, report_splits_beside
-from adapt_core.hf.data.splits import clean_splits, load_splits, needed_splits, say_test_left_out
+from adapt_core.hf.data.splits import load_splits, needed_splits, numbered_splits, say_test_left_out
 from adapt_core.hf.models.logging import quiet_data_library
 from adapt_core.hf.problems.choice import Choice, choose_problem, required_targets, target_columns
 from adapt_core.hf.problems.kinds import AUTO, SINGLE_LABEL
@@ -62,6 +62,7 @@ class Rows:
         choice: the kind of the problem, which reads the target.
         base: folders that relative paths are searched in.
         stats: for `result.json`.
+        numbers: see `TaskData.row_numbers`.
     """
 
     splits: dict[str, Dataset]
@@ -70,6 +71,7 @@ class Rows:
     choice: Choice
     base: tuple[Path, ...] = ()
     stats: dict[str, Statistic] = attrs.field(factory=dict)
+    numbers: Mapping[str, Sequence[int]] = attrs.field(factory=dict)
 
     def columns(self, split: str) -> tuple[Sequence[ImageValue], list[Target]]:
         """Return the images and targets of a split. Paths are a list; encoded images stay memory-mapped."""
@@ -148,16 +150,16 @@ def load_rows(plan: Plan[ImageClassificationParams]) -> Rows:
         base = _base_folders(plan)
     choice = choose_problem(plan, raw.get("train", raw.get("validation")), columns)
     targets = choice.targets
-    splits, stats = clean_splits(
+    splits, stats, numbers = numbered_splits(
         plan,
         raw,
         lambda rows, split: _find_faults(rows, [image, *columns], targets, base, unseen=split != "train"),
         lambda rows: targets.strata(list(target_values(rows, columns))),
     )
-    for split, dropped in ((split, stats[f"{split}_dropped"]) for split in raw):
+    for split, dropped in ((split, stats.get(f"{split}_dropped")) for split in raw):
         if dropped:
             log.warning("%s: %d unusable images are skipped (SKIP_BAD_ROWS).", split, dropped)
-    return Rows(splits=splits, image=image, target=columns, choice=choice, base=base, stats=stats)
+    return Rows(splits=splits, image=image, target=columns, choice=choice, base=base, stats=stats, numbers=numbers)
 
 
 def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
@@ -180,13 +182,20 @@ def test_images(plan: Plan[ImageClassificationParams]) -> Table | None:
     required = required_columns(plan)[:1]
     require_columns(rows.column_names, required, "test")
     ((image, _),) = required
-    rows = _undecoded(rows, image)
+    return _pictured(_undecoded(rows, image), image, _base_folders(plan))
+
+
+def held_out_images(rows: Rows) -> dict[str, Table]:
+    """Return the rows that a fold holds out, with their images as `test_images` has them; none without FOLDS."""
+    return {split: _pictured(rows.splits[split], rows.image, rows.base) for split in rows.numbers}
+
+
+def _pictured(rows: Dataset, image: str, base: Sequence[Path]) -> Table:
     if image != "image":
         rows = rows.remove_columns([name for name in rows.column_names if name == "image"])
         rows = rows.rename_column(image, "image")
     if getattr(rows.features["image"], "dtype", None) not in _TEXT:
         return rows
-    base = _base_folders(plan)
     return [{**row, "image": row["image"] and str(image_source(row["image"], base))} for row in rows]
 
 

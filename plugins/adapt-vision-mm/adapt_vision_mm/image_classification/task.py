@@ -101,7 +101,7 @@ class ImageClassification(HubUpload):
 
     def load_data(self) -> TaskData:
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
-        from adapt_vision_mm.image_classification.data import load_rows
+        from adapt_vision_mm.image_classification.data import held_out_images, load_rows
         from adapt_vision_mm.image_classification.dataset import ImageDataset
         from adapt_vision_mm.image_classification.examples import examples_of
         from adapt_vision_mm.image_classification.transforms import unmirrored
@@ -123,7 +123,8 @@ class ImageClassification(HubUpload):
                 splits[split] = ImageDataset(images, targets, train, rows.base, seed)
             else:
                 splits[split] = ImageDataset(images, targets, self.transforms.evaluate, rows.base)
-        data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan))
+        data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan), row_numbers=rows.numbers)
+        data.rows = held_out_images(rows)
         data.train, data.validation, data.test = map(splits.get, ("train", "validation", "test"))
         describe(rows.choice, data)
         self.problem = problem_of(data, PROBLEMS)

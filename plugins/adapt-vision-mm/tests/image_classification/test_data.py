@@ -207,3 +207,12 @@ def test_a_check_tells_missing_classes_and_columns_before_torch_is_loaded(fault:
 def test_a_list_of_data_sets_is_refused(read: Callable[..., Any], pictures: Path) -> None:
     with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
         read(CUSTOM_DATASET_PATH=[str(pictures), {"path": str(pictures / "train"), "name": "more"}])
+
+
+def test_a_fold_holds_out_images_of_each_class(prepared: Callable[..., Any], copy: Path) -> None:
+    pytest.importorskip("sklearn", reason="FOLDS needs scikit-learn")
+    shutil.rmtree(copy / "val")
+    _, data, _ = prepared(CUSTOM_DATASET_PATH=str(copy), FOLDS=4, FOLD=2)
+    assert (len(data.train), len(data.validation), len(data.row_numbers["validation"])) == (18, 6, 6)
+    held = [Path(row["image"]) for row in data.rows["validation"]]
+    assert sorted(path.parent.name for path in held) == sorted([*COLOURS, *COLOURS])
