@@ -110,7 +110,7 @@ def bounds(parameter: Parameter) -> dict[str, float]:
 def _member(member: Any, parameter: Parameter) -> list[Schema]:
     if typing.get_origin(member) is tuple:
         element = typing.get_args(member)[0]
-        schemas = _member(element, parameter)
+        schemas = [schema for kind in union_members(element) for schema in _member(kind, parameter)]
         # One value stands for a list of one, and a text with commas for several.
         return [{"type": "array", "items": {"anyOf": schemas}}, {"type": "string"}, *schemas]
     choices = parameter.declaration.choices

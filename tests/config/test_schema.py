@@ -55,6 +55,7 @@ def faults(validator: Any, text: str) -> list[str]:
         "MODEL_TYPE: bert",
         "JOB_ID: 7",
         "load_in_4bit: true",
+        "CUSTOM_DATASET_PATH: [a.csv, {path: b.csv, weight: 2}]",
     ],
 )
 def test_what_adapt_reads_has_no_fault(validator: Any, text: str) -> None:
