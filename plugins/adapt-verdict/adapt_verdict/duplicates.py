@@ -139,8 +139,9 @@ def _row(subject: Subject, twin: Twin) -> dict[str, object]:
 
 
 def _label(subject: Subject, split: str, position: int) -> object:
-    labels = subject.splits[split].labels
-    return tuple(labels[position]) if len(labels) else None
+    """Return the classes of an example as a whole; None where labels are of its words or boxes, or there are none."""
+    examples = subject.splits[split]
+    return tuple(examples.labels[position]) if len(examples.labels) and not len(examples.parts) else None
 
 
 def _within(subject: Subject, again: Sequence[tuple[int, int]]) -> Finding:

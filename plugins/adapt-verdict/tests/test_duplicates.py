@@ -75,6 +75,14 @@ def test_a_twin_with_another_label_is_counted(subject: Any) -> None:
     assert finding.figures == {"exact": 2, "another_label": 1}
 
 
+def test_labels_of_words_are_not_compared(subject: Any) -> None:
+    words = TRAIN[0].split()
+    tags = [["X"] * len(words), ["Y"] * len(words)]
+    train, validation = (Examples(texts=[TRAIN[0]], parts=[words], labels=[own]) for own in tags)
+    (finding,) = found(subject, train=train, validation=validation)
+    assert "another label" not in finding.message
+
+
 def test_rows_that_training_has_twice_warn_where_their_labels_differ(subject: Any) -> None:
     (finding,) = found(subject, train=Examples(texts=[TRAIN[0], TRAIN[1], TRAIN[0]], labels=[("a",), ("a",), ("b",)]))
     assert finding.warns
