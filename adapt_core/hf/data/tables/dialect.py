@@ -176,7 +176,7 @@ def _certain(path: Path, encoding: str) -> Dialect:
             f"{SEPARATORS[one.separator]} ({first_of(map(repr, next(rows(path, one))[1]))})" for one in whole
         )
         raise DataError(
-            f"{path}:1: the cells can be separated by {told}, in every row alike. Say which by a line above the "
+            f"{path}:1: the cells can be separated by {told}, in every row alike. Write one of these above the "
             f"header: {' or '.join(f'sep={one.separator}' for one in whole)}"
         )
     return (whole or found)[0]

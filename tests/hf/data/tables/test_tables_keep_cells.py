@@ -151,7 +151,7 @@ def test_cells_of_several_lines_with_separators_are_cells(tmp_path: Path, conten
          "text (byte 0 of the line). It seems to be cp1251"),
         ("a.csv", "text,label\nok,1\n".encode("utf-16") + b"\x00", "a.csv: not UTF-16, as its beginning is: "),
         ("a.csv", "id;text,label\n1;a,x\n2;b,y\n", "a.csv:1: the cells can be separated by commas "
-         "('id;text', 'label') or semicolons ('id', 'text,label'), in every row alike. Say which by a line above the "
+         "('id;text', 'label') or semicolons ('id', 'text,label'), in every row alike. Write one of these above the "
          "header: sep=, or sep=;"),
         ("a.csv", "", "a.csv is empty"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', "a.jsonl:2: not valid JSON"),
