@@ -33,7 +33,7 @@ def result(folder: Path) -> RunResult:
     empty: dict[str, Any] = {
         field.name: {} if "Mapping" in str(field.type) else "x" if field.type == "str" else 0
         for field in attrs.fields(RunResult)
-        if field.name != "warnings"
+        if field.name not in ("warnings", "verdict")
     }
     known: dict[str, Any] = {"status": "finished", "output_dir": str(folder), "quantization": None, "merge": None}
     known["training_check"] = {"verdict": "learned", "steps": 0}
