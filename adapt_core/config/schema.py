@@ -111,8 +111,9 @@ def _member(member: Any, parameter: Parameter) -> list[Schema]:
     if typing.get_origin(member) is tuple:
         element = typing.get_args(member)[0]
         schemas = [schema for kind in union_members(element) for schema in _member(kind, parameter)]
-        # One value stands for a list of one, and a text with commas for several.
-        return [{"type": "array", "items": {"anyOf": schemas}}, {"type": "string"}, *schemas]
+        # One value stands for a list of one, and a text with commas for several; a mapping does neither.
+        alone = [schema for schema in schemas if schema.get("type") != "object"]
+        return [{"type": "array", "items": {"anyOf": schemas}}, {"type": "string"}, *alone]
     choices = parameter.declaration.choices
     if choices is not None and member is not bool:
         texts = [choice for choice in choices if isinstance(choice, str)]

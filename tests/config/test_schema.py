@@ -73,6 +73,7 @@ def test_what_adapt_reads_has_no_fault(validator: Any, text: str) -> None:
         ("KEEP: first", "KEEP"),
         ("DO_TRAIN: perhaps", "DO_TRAIN"),
         ("EPOCHES: 3", "EPOCHES"),
+        ("CUSTOM_DATASET_PATH: {path: a.csv, weight: 2}", "CUSTOM_DATASET_PATH"),
     ],
 )
 def test_what_adapt_refuses_is_marked(validator: Any, text: str, key: str) -> None:

@@ -155,6 +155,12 @@ def test_white_space_around_a_file_name_is_none_of_the_file_s(read: Read, tmp_pa
     assert [image.path for image in found["train"].images] == [tmp_path / "train" / name for name in ("1.png", "2.png")]
 
 
+def test_folds_are_refused(read: Read) -> None:
+    pytest.importorskip("sklearn", reason="FOLDS needs scikit-learn")
+    with pytest.raises(InputError, match="FOLDS: object_detection does not make folds of annotated images"):
+        read("object_detection", FOLDS=3)
+
+
 def test_a_list_of_data_sets_is_refused(read: Read, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
         read("object_detection", CUSTOM_DATASET_PATH=[str(tmp_path), str(tmp_path / "more")])
