@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from adapt_core.contracts.format import Place
 
@@ -19,8 +20,20 @@ _LOOKED_AT = 20
 _ABOVE = ("", "annotations", "labels", "images", "labels/{}", "annotations/{}", "images/{}", "{}/annotations", "{}")
 """Folders of a data set; {} is the name of a split."""
 
-Looks = Callable[[str], bool]
-"""(the beginning of a file) -> whether it is such an export."""
+
+class Kind(Protocol):
+    """Exports of a tool, see `ExportFormat`."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of its files."""
+
+    @property
+    def per_image(self) -> bool:
+        """Whether a file has one image, whose name it bears."""
+
+    def looks(self, beginning: str) -> bool:
+        """Return whether a file is one of these, by its first characters."""
 
 
 def beginning_of(file: Path) -> str:
@@ -32,26 +45,29 @@ def beginning_of(file: Path) -> str:
         return ""
 
 
-def find_exports(place: Place, suffixes: tuple[str, ...], looks: Looks, *, all_files: bool) -> list[Path]:
+def find_exports(place: Place, kind: Kind, *, all_files: bool) -> list[Path]:
     """Return the exports of a split, sorted by name.
 
     They are the files that the config names; else those in TRAIN_DIR, VAL_DIR or TEST_DIR; else those that bear the
     split's name, or lie in a folder that does. The training split has all that lie together where none bears the name
-    of a split.
+    of a split. Files that are named like their images have no split by their names, only by their folders.
 
     Args:
         place: of the split.
-        suffixes: of the format.
-        looks: see `Looks`; asked about files that are not named.
+        kind: what is looked for; asked about files that are not named.
         all_files: False: only the first few files of each folder are opened.
     """
-    given = [file for file in place.files if file.suffix.casefold() in suffixes]
-    if given or place.named is not None:
+    given = [file for file in place.files if file.suffix.casefold() in kind.suffixes]
+    is_default = kind.per_image and all(split_named_by(file) is not None for file in given)
+    if place.named is not None or (given and not is_default):
         return given
 
     def within(folder: Path) -> list[Path]:
-        files = sorted(path for suffix in suffixes for path in folder.glob(f"[!.]*{suffix}") if path.is_file())
-        return [file for file in islice(files, None if all_files else _LOOKED_AT) if looks(beginning_of(file))]
+        files = sorted(path for suffix in kind.suffixes for path in folder.glob(f"[!.]*{suffix}") if path.is_file())
+        return [file for file in islice(files, None if all_files else _LOOKED_AT) if kind.looks(beginning_of(file))]
+
+    def named_by(file: Path) -> str | None:
+        return None if kind.per_image else split_named_by(file)
 
     split = split_of(place)
     if place.folder is not None:
@@ -60,15 +76,13 @@ def find_exports(place: Place, suffixes: tuple[str, ...], looks: Looks, *, all_f
             return found
     own = [path for folder in _folders(place.root, split) for path in within(folder)]
     top = [path for name in _ABOVE if "{" not in name for path in within(place.root / name)]
-    own += [path for path in top if split_named_by(path) == split]
+    own += [path for path in top if named_by(path) == split]
     if own or split != "train":
         return sorted(dict.fromkeys(own))
     general = (
-        [path for path in within(place.root / name) if split_named_by(path) is None]
-        for name in _ABOVE
-        if "{" not in name
+        [path for path in within(place.root / name) if named_by(path) is None] for name in _ABOVE if "{" not in name
     )
-    return next(filter(None, general), [])
+    return next(filter(None, general), given)
 
 
 def _folders(root: Path, split: str) -> Iterator[Path]:

@@ -108,6 +108,50 @@ def test_subsets_of_a_project_are_splits(read: Read, tmp_path: Path) -> None:
         assert places == {"train": ["images/Train/a.jpg", "images/Train/c.jpg"], "val": ["images/Validation/a.jpg"]}
 
 
+def subsets(tmp_path: Path, file: str, **named: str) -> Path:
+    """Write an export whose images are of subsets: image -> subset."""
+    for name in named:
+        save(tmp_path / "images" / f"{name}.jpg")
+    images = [cvat_image(n, f"{name}.jpg", [BOX], subset=subset) for n, (name, subset) in enumerate(named.items())]
+    return write(tmp_path / file, cvat_text(images))
+
+
+def stems(found: Any) -> dict[str, list[str]]:
+    return {split: [image.path.stem for image in one.images] for split, one in found.items()}
+
+
+def test_images_of_another_subset_are_never_training(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subsets(tmp_path, "annotations.xml", a="default", b="Validation", c="default")
+    assert stems(read()) == {"train": ["a", "c"], "val": ["b"]}
+    assert "2 images belong to no subset of a known name ('default'): they are read as the train split" in caplog.text
+    caplog.clear()
+    subsets(tmp_path, "annotations.xml", a="Train", b="default", c="Validation", d="Train2", e="rest")
+    assert stems(read()) == {"train": ["a", "b", "d", "e"], "val": ["c"]}
+    assert "2 images belong to no subset of a known name ('default', 'rest')" in caplog.text
+    caplog.clear()
+    subsets(tmp_path, "annotations.xml", a="one", b="two")
+    assert stems(read(DO_EVAL=False)) == {"train": ["a", "b"]}
+    assert "subset" not in caplog.text
+
+
+def test_the_own_file_of_a_split_has_its_images_without_a_subset(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subsets(tmp_path, "train.xml", a="Train")
+    subsets(tmp_path, "val.xml", b="default", c="Train")
+    assert stems(read()) == {"train": ["a"], "val": ["b"]}
+    subsets(tmp_path, "val.xml", b="default", c="Validation")
+    assert stems(read()) == {"train": ["a"], "val": ["c"]}
+    assert "1 images belong to no subset of a known name ('default'): they are left out of the val split" in caplog.text
+    file = subsets(tmp_path, "val.xml", b="Train", c="Test")
+    with pytest.raises(
+        DataError, match=rf"{file}: its images belong to other subsets \('Test', 'Train'\) than the val"
+    ):
+        read()
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

@@ -155,6 +155,30 @@ def test_images_are_found_wherever_label_studio_had_them(read: Read, tmp_path: P
     assert [one.path.name for one in read(DO_EVAL=False)["train"].images] == ["my cat.jpg"]
 
 
+def test_a_task_of_several_images_is_told(read: Read, tmp_path: Path) -> None:
+    for name in ("left.jpg", "right.jpg"):
+        save(tmp_path / name)
+    regions = [studio_region("cat", percents((24, 8, 16, 16)), to_name=name, id=name) for name in ("left", "right")]
+    task = {**studio_task(1, "x.jpg", regions), "file_upload": None}
+    for data in ({"left": "left.jpg", "right": "right.jpg"}, {"image": "left.jpg"}):
+        write(tmp_path / "p.json", [{**task, "data": data}])
+        with pytest.raises(DataError, match=r"p\.json: task 1: it has several images \(.*: make a task of each"):
+            read()
+    pair = {"left": "left.jpg", "right": "right.jpg"}
+    write(tmp_path / "p.json", [{**studio_task(1, "x.jpg", regions[1:]), "file_upload": None, "data": pair}])
+    assert [one.path.name for one in read(DO_EVAL=False)["train"].images] == ["right.jpg"]
+
+
+def test_several_labels_of_a_region_are_told(read: Read, tmp_path: Path) -> None:
+    box = percents((24, 8, 16, 16))
+    both = {**studio_region(None, box), "value": {**box, "rectanglelabels": ["cat", "dog"]}}
+    apart = [studio_region(None, box, id="r1"), *(studio_region(one, box, "", id="r1") for one in ("cat", "dog"))]
+    for regions in ([both], apart):
+        project(tmp_path, *regions)
+        with pytest.raises(DataError, match=r"region 1: it has several labels \(cat, dog\): leave it one"):
+            read()
+
+
 @pytest.mark.parametrize(
     ("region", "reason"),
     [

@@ -134,6 +134,25 @@ def test_the_image_of_its_own_name_counts(read: Read, tmp_path: Path, caplog: py
     assert "1 files of LabelMe have an imagePath of another image" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "names", [("train1", "train2", "bus1", "bus2"), ("test1", "test2", "img1"), ("img_val", "a", "b"), ("val", "train")]
+)
+def test_the_names_of_images_say_nothing_of_splits(read: Read, tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        save(tmp_path / f"{name}.jpg")
+        write(tmp_path / f"{name}.json", labelme_file(f"{name}.jpg", [BOX]))
+    assert {one.path.stem for one in read(DO_EVAL=False)["train"].images} == set(names)
+    found = read(DATA_SPLIT=0.3)
+    assert list(found) == ["train", "val"]
+    assert sorted(one.path.stem for split in found.values() for one in split.images) == sorted(names)
+    save(tmp_path / "val" / "c.jpg")
+    write(tmp_path / "val" / "c.json", labelme_file("c.jpg", [BOX]))
+    if "val" not in names:
+        apart = read()
+        assert {one.path.stem for one in apart["train"].images} == set(names)
+        assert [one.path.stem for one in apart["val"].images] == ["c"]
+
+
 def test_annotations_beside_a_folder_of_images_lead_to_it(read: Read, tmp_path: Path) -> None:
     save(tmp_path / "images" / "a.jpg")
     write(tmp_path / "labels" / "a.json", labelme_file("..\\images\\a.jpg", [BOX]))

@@ -107,7 +107,7 @@ def _read_image(given: ET.Element, file: Path, lines: Mapping[ET.Element, int]) 
         size = (read_number(given.attrib, "width", 0), read_number(given.attrib, "height", 0))
     except ShapeError as defect:
         return Entry(file=file, where=where, fault=str(defect))
-    subset = given.get("subset", "").strip().casefold()
+    subset = given.get("subset", "").strip()
     return Entry(
         file=file,
         where=f"{where} ({name[-60:]})",
@@ -115,7 +115,8 @@ def _read_image(given: ET.Element, file: Path, lines: Mapping[ET.Element, int]) 
         size=size,
         content=(given, lines),
         is_bare=not any(element.tag in _KINDS for element in given),
-        split=_SUBSETS.get(subset),
+        subset=subset,
+        split=_SUBSETS.get(subset.casefold().rstrip("0123456789")),
     )
 
 

@@ -24,7 +24,7 @@ from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS
 from adapt_vision_mm.annotations.export_places import beginning_of, find_exports
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, ReadOptions
-from adapt_vision_mm.annotations.formats.entries import Entry, Export
+from adapt_vision_mm.annotations.formats.entries import Entry, Export, entries_of
 from adapt_vision_mm.annotations.formats.objects import Fault, Item, annotation_of
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_search import ImageSearch, is_address
@@ -42,13 +42,14 @@ class ExportFormat(AnnotationFormat):
     Attributes:
         suffixes: of its files.
         tool: what messages call it.
-        unites: whether the objects that two files have of one image are all those of the image.
+        per_image: whether a file has one image: it is named like that, which says nothing of splits, and two files
+            of one image are an error.
     """
 
     reads_folders = True
     suffixes: ClassVar[tuple[str, ...]]
     tool: ClassVar[str]
-    unites: ClassVar[bool] = True
+    per_image: ClassVar[bool] = False
 
     @abstractmethod
     def looks(self, beginning: str) -> bool:
@@ -72,8 +73,10 @@ class ExportFormat(AnnotationFormat):
 
     def recognise(self, place: Place) -> str | None:
         """Return the first file of the split that looks like an export; all must where the config names them."""
-        found = find_exports(place, self.suffixes, self.looks, all_files=False)
-        if not found or (place.files and not self._are_exports(place.files)):
+        if place.files and not self._are_exports(place.files):
+            return None
+        found = find_exports(place, self, all_files=False) or place.files
+        if not found:
             return None
         return f"{found[0].name} is an export of {self.tool}"
 
@@ -108,7 +111,7 @@ class ExportFormat(AnnotationFormat):
             if image is None:
                 continue
             first, number = taken.setdefault(image.path, (entry, len(read)))
-            if first is not entry and (first.file == entry.file or not self.unites):
+            if first is not entry and (first.file == entry.file or self.per_image):
                 rows.add(
                     f"its image is also that of another entry ({first.where})", f"{entry.where}: {image.path.name}"
                 )
@@ -130,25 +133,28 @@ class ExportFormat(AnnotationFormat):
         return all(file.suffix.casefold() in self.suffixes and self.looks(beginning_of(file)) for file in files)
 
     def _find(self, place: Place) -> list[Path]:
-        return find_exports(place, self.suffixes, self.looks, all_files=True)
+        return find_exports(place, self, all_files=True)
 
     def _export(self, source: SplitSource) -> Export:
-        files = self._find(source.place)
+        files, is_own = self._find(source.place), True
         if not files and source.like is not None and source.image_folder is None:
-            files = self._find(source.like.place)
-            export = self.read_export(files)
-            if not any(entry.split == source.split for entry in export.entries):
-                files = []
-        if not files:
+            files, is_own = self._find(source.like.place), False
+        export = self.read_export(files) if files else Export(())
+        if not files or (not is_own and not any(entry.split == source.split for entry in export.entries)):
             raise SplitNotFoundError(
                 f"{source.split}_ann_file: there is no export of {self.tool} ({', '.join(self.suffixes)}) of the "
                 f"{source.split} split in {source.image_folder or source.root}. Name its file."
             )
-        export = self.read_export(files)
         if not export.entries:
             raise DataError(f"{files[0]} is not an export of {self.tool} with images: it has none. Export it again.")
-        own = [entry for entry in export.entries if entry.split == source.split]
-        return attrs.evolve(export, entries=own) if own else export
+        own = entries_of(export.entries, source.split, is_own=is_own)
+        if not own:
+            others = ", ".join(sorted({repr(entry.subset) for entry in export.entries}))
+            raise DataError(
+                f"{files[0]}: its images belong to other subsets ({others}) than the {source.split} split. Name "
+                "another file, or correct the subsets and export it again."
+            )
+        return attrs.evolve(export, entries=own)
 
     def _search(self, source: SplitSource, export: Export) -> ImageSearch:
         beside = dict.fromkeys(entry.file.parent for entry in export.entries)

@@ -93,8 +93,8 @@ def _read_task(task: object, where: str, file: Path) -> Task:
         where = f"{file}: task {task['id']}"
     full = isinstance(task.get("data"), Mapping)
     data = task["data"] if full else {key: value for key, value in task.items() if key not in _OWN}
-    name = _image_of(data)
-    if name is None:
+    names = _images_of(data)
+    if not names:
         return Entry(file=file, where=where, fault="it names no image"), where, 0
     if full:
         made = task.get("annotations")
@@ -111,10 +111,15 @@ def _read_task(task: object, where: str, file: Path) -> Task:
         key = f"{where} {task.get('updated_at')}"
     if regions is not None and (not isinstance(regions, list) or not all(isinstance(one, Mapping) for one in regions)):
         return Entry(file=file, where=where, fault="its result is no list of regions"), where, 0
+    drawn_on = sorted({str(r["to_name"]) for r in regions or () if r.get("to_name") and _is_drawn(r)})
+    name = _one_image(names, drawn_on)
+    if name is None:
+        told = f"it has several images ({', '.join([*names, *drawn_on][:4])}): make a task of each"
+        return Entry(file=file, where=where, fault=told), where, 0
     size = next(((r["original_width"], r["original_height"]) for r in regions or () if _has_size(r)), (0, 0))
-    names = [name, *([str(task["file_upload"])] if task.get("file_upload") else [])]
+    named = [name, *([str(task["file_upload"])] if task.get("file_upload") else [])]
     told = f"{where} ({PurePosixPath(name).name[:60]})"
-    entry = Entry(file=file, where=told, names=names, size=size, content=regions, is_bare=not regions)
+    entry = Entry(file=file, where=told, names=named, size=size, content=regions, is_bare=not regions)
     return entry, key, count
 
 
@@ -133,22 +138,40 @@ def _has_size(region: Mapping[str, Any]) -> bool:
     return is_number(region.get("original_width")) and is_number(region.get("original_height"))
 
 
-def _image_of(data: Mapping[str, Any]) -> str | None:
-    """Return what the data of a task calls its image: `image`, or else the first text that ends like one."""
+def _images_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the images of a task by their keys: `image`, and what ends like one or is served from a folder."""
     texts = {key: value for key, value in data.items() if isinstance(value, str) and value.strip()}
-    looks = (value for value in texts.values() if value.split("?")[0].casefold().endswith(SUFFIXES))
-    served = (value for value in texts.values() if "/local-files/" in value)
-    return texts.get("image") or next(looks, None) or next(served, None)
+    return {
+        key: value
+        for key, value in texts.items()
+        if key == "image" or value.split("?")[0].casefold().endswith(SUFFIXES) or "/local-files/" in value
+    }
+
+
+def _one_image(images: Mapping[str, str], drawn_on: Sequence[str]) -> str | None:
+    """Return the image that all regions are drawn on; None where there are several.
+
+    Args:
+        images: of the task by their keys.
+        drawn_on: the tags of the regions (`to_name`), which mostly are named like the keys.
+    """
+    if len(drawn_on) > 1:
+        return None
+    if len({PurePosixPath(value).name for value in images.values()}) == 1:
+        return next(iter(images.values()))
+    return images.get(drawn_on[0]) if drawn_on else None
+
+
+def _is_drawn(region: Mapping[str, Any]) -> bool:
+    return not _value_of(region).keys().isdisjoint(("rle", "points", "x", "vertices"))
 
 
 def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
     regions: Regions = entry.content or ()
-    labels: dict[str | None, str] = {}
+    labels: dict[str, dict[str, None]] = {}
     for region in regions:
-        label = _label_of(region)
-        if label is not None:
-            labels.setdefault(_identity(region, "id"), label)
-    labels.pop(None, None)
+        if (known := _identity(region, "id")) is not None:
+            labels.setdefault(known, {}).update(dict.fromkeys(_labels_of(region)))
     seen: set[str] = set()
     for number, region in enumerate(regions, start=1):
         where = f"{entry.where}, region {number}"
@@ -163,12 +186,13 @@ def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
             continue
         if identity is not None:
             seen.add(identity)
-        label = _label_of(region) or labels.get(identity)
-        if label is None:
-            yield Fault(where, "it has no label")
+        own = _labels_of(region) or list(labels.get(identity or "", ()))
+        if len(own) != 1:
+            several = f"it has several labels ({', '.join(own)}): leave it one" if own else "it has no label"
+            yield Fault(where, several)
             continue
         group = _identity(region, "parentID") if shape.kind == "point" else identity
-        yield Part(label=label, where=where, shape=shape, group=group)
+        yield Part(label=own[0], where=where, shape=shape, group=group)
 
 
 def _identity(region: Mapping[str, Any], key: str) -> str | None:
@@ -181,12 +205,10 @@ def _value_of(region: Mapping[str, Any]) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _label_of(region: Mapping[str, Any]) -> str | None:
-    """Return the class of a region, which stands under `rectanglelabels`, `labels` and the like."""
-    for key, value in _value_of(region).items():
-        if key.endswith("labels") and isinstance(value, list) and value:
-            return str(value[0])
-    return None
+def _labels_of(region: Mapping[str, Any]) -> list[str]:
+    """Return the classes of a region, which stand under `rectanglelabels`, `labels` and the like."""
+    lists = (value for key, value in _value_of(region).items() if key.endswith("labels") and isinstance(value, list))
+    return list(dict.fromkeys(str(label) for labels in lists for label in labels))
 
 
 def _shape_of(region: Mapping[str, Any], image: AnnotatedImage) -> Shape | None:

@@ -55,7 +55,7 @@ class LabelMe(ExportFormat):
 
     suffixes = (".json",)
     tool = "LabelMe"
-    unites = False
+    per_image = True
 
     def looks(self, beginning: str) -> bool:
         """Return whether a file begins with LabelMe's keys, of which an image may hide the shapes."""
