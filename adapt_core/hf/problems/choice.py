@@ -11,9 +11,10 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, first_of
 from adapt_core.hf.data.columns import column_values, number_of
 from adapt_core.hf.data.labels import Labels, in_order, label_name, read_labels
+from adapt_core.hf.problems.decimal_commas import decimal_of, has_decimal_commas
 from adapt_core.hf.problems.kinds import AUTO, MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from adapt_core.hf.problems.params import ProblemParams, wanted_kind
 from adapt_core.hf.problems.targets import (
@@ -93,7 +94,8 @@ def _of_columns(rows: Dataset, columns: Sequence[str], kind: str) -> Choice:
     named = ", ".join(columns[:_MANY])
     if kind == MULTI_LABEL:
         return Choice(OneHot(tuple(columns)), f"a column of 0 and 1 for each label: {named}")
-    return Choice(Numbers(tuple(columns)), f"a column for each number: {named}")
+    commas = frozenset(name for name in columns if has_decimal_commas(name, column_values(rows, name)))
+    return Choice(Numbers(tuple(columns), commas=commas), f"a column for each number: {named}{_told(commas)}")
 
 
 def _kind_of_columns(rows: Dataset, columns: Sequence[str]) -> str:
@@ -126,7 +128,8 @@ def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> 
     if kind == AUTO:
         kind, asked = _kind_of_column(rows, column, values)
     if kind == REGRESSION:
-        return Choice(_numbers(column, values), asked)
+        numbers = _numbers(column, values)
+        return Choice(numbers, f"{asked}{_told(numbers.commas)}")
     if kind == SINGLE_LABEL:
         return Choice(OneLabel(read_labels(rows, column)), asked)
     if separator is None and not any(isinstance(value, list) for value in values):
@@ -147,7 +150,7 @@ def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[
     if getattr(rows.features[column], "names", None) is None and _have_fractions(values):
         return REGRESSION, f"column {column!r} has numbers with a fraction"
     texts = {value for value in values if isinstance(value, str) and value.strip()}
-    if len(texts) > 1 and _have_fractions(number_of(text) for text in texts):
+    if len(texts) > 1 and _spell_fractions(texts):
         log.info(
             "column %r has %d different numbers that the file spells as text, so each is a class. "
             "If they are amounts, set problem_type: regression.",
@@ -168,10 +171,22 @@ def _have_fractions(values: Iterable[object]) -> bool:
     return any(math.isfinite(number) and not number.is_integer() for number in numbers)
 
 
+def _spell_fractions(texts: Iterable[str]) -> bool:
+    """Return whether texts are numbers, and one has a fraction, behind a point or a comma."""
+    points, commas = ([read(text) for text in texts] for read in (number_of, decimal_of))
+    return any(None not in numbers and _have_fractions(numbers) for numbers in (points, commas))
+
+
+def _told(commas: Iterable[str]) -> str:
+    """Return which columns are read with decimal commas, for the reason."""
+    named = sorted(commas)
+    return f", with a decimal comma in {first_of(map(repr, named))}" if named else ""
+
+
 def _numbers(column: str, values: Sequence[Any]) -> Numbers:
     first = next((value for value in values if isinstance(value, list)), None)
     if first is None:
-        return Numbers((column,))
+        return Numbers((column,), commas=frozenset([column] if has_decimal_commas(column, values) else []))
     if not first:
         raise DataError(f"column {column!r} has an empty list first; regression needs one number or more in each row.")
     return Numbers(tuple(f"{column}_{number}" for number in range(1, len(first) + 1)), listed=column)

@@ -11,6 +11,7 @@ import attrs
 
 from adapt_core.hf.data.columns import column_values, number_of
 from adapt_core.hf.data.labels import Labels
+from adapt_core.hf.problems.decimal_commas import decimal_of
 from adapt_core.hf.problems.kinds import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 
 if TYPE_CHECKING:
@@ -162,38 +163,43 @@ class Numbers:
     Attributes:
         names: of the numbers.
         listed: the column that has them in lists, or None.
+        commas: those of the names whose texts have decimal commas.
     """
 
     kind: ClassVar[str] = REGRESSION
     names: tuple[str, ...]
     listed: str | None = None
+    commas: frozenset[str] = frozenset()
 
     def fault(self, value: object) -> str | None:
         if self.listed is None:
-            return next(filter(None, map(_number_fault, self.names, cells_of(value))), None)
+            return next(filter(None, map(self._cell_fault, self.names, cells_of(value))), None)
         if not isinstance(value, list):
             return f"column {self.listed!r} is {value!r}, not a list of {len(self.names)} numbers"
         if len(value) != len(self.names):
             return f"column {self.listed!r} has {len(value)} numbers, not {len(self.names)} as other rows"
-        return next(filter(None, (_number_fault(self.listed, cell) for cell in value)), None)
+        return next(filter(None, (self._cell_fault(self.listed, cell) for cell in value)), None)
 
     unseen_fault = fault
 
     def encode(self, value: object) -> list[float]:
         cells = value if isinstance(value, list) else cells_of(value)
-        return [float(number_of(cell) or 0.0) for cell in cells]
+        return [float(self._number(name, cell) or 0.0) for name, cell in zip(self.names, cells, strict=True)]
 
     def strata(self, values: Sequence[object]) -> Sequence[Hashable]:
         return [0] * len(values)
 
+    def _number(self, name: str, cell: object) -> float | None:
+        return decimal_of(cell) if name in self.commas and isinstance(cell, str) else number_of(cell)
 
-def _number_fault(name: str, cell: object) -> str | None:
-    if cell is None:
-        return f"column {name!r} is missing (null), not a number"
-    if number_of(cell) is not None:
-        return None
-    infinite = isinstance(cell, float) and not math.isfinite(cell)
-    return f"column {name!r} is {cell!r}, not a {'finite ' if infinite else ''}number"
+    def _cell_fault(self, name: str, cell: object) -> str | None:
+        if cell is None:
+            return f"column {name!r} is missing (null), not a number"
+        if self._number(name, cell) is not None:
+            return None
+        infinite = isinstance(cell, float) and not math.isfinite(cell)
+        what = "number with a decimal comma" if name in self.commas else f"{'finite ' if infinite else ''}number"
+        return f"column {name!r} is {cell!r}, not a {what}"
 
 
 def one_or_zero(cell: object) -> float | None:

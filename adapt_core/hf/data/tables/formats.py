@@ -96,7 +96,7 @@ class _Cells:
         types = delimited.ColumnTypes()
         for path, dialect in self.dialects.items():
             names = delimited.header_of(path, dialect)
-            types.see(names, self.cells(path), commas=dialect.separator != ",")
+            types.see(names, self.cells(path))
         return types
 
     def cells(self, path: Path) -> Iterator[list[str]]:
@@ -111,8 +111,7 @@ def _cells(paths: Files, seen: _Cells) -> Rows:
     columns = same_columns({path: delimited.header_of(path, dialect) for path, dialect in dialects.items()})
     features = Features({name: Value(seen.types.of(name)) for name in columns})
     batches = Batches(paths, lambda path: delimited.batches(columns, seen.cells(path), seen.types), features)
-    commas = seen.types.with_commas(columns)
-    told = (delimited.remark(path, dialect, commas * (dialect.separator != ",")) for path, dialect in dialects.items())
+    told = (delimited.remark(path, dialect) for path, dialect in dialects.items())
     return Rows(features, batches.tables, tuple(filter(None, told)))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_VERSION = "4"
+_VERSION = "5"
 _REMARKS = b"adapt remarks"
 
 

@@ -33,8 +33,6 @@ class Spacy(SpanFormat):
             return False
         entities = [entry for row in found for entry in _list(row, "entities")]
         spans = [entry for row in found for entry in _list(row, "spans")]
-        if not entities and not spans:
-            return all(row is not None and isinstance(row.get("entities"), list) for row in found)
         return any(map(is_span, entities)) or any(
             isinstance(entry, dict) and {"start", "end", "label"} <= set(entry) for entry in spans
         )
@@ -47,7 +45,7 @@ class Spacy(SpanFormat):
         if found.get("answer", "accept") != "accept":
             return f"answered with {found['answer']!r} in prodigy"
         text = text_at(found, "text")
-        if "spans" in found and "entities" not in found:
+        if "entities" not in found:
             spans = spans_of_objects(list_at(found, "spans"), "start", "end", "label")
             return SpanText(text, spans, _words(found.get("tokens"), text))
         return SpanText(text, spans_of(list_at(found, "entities")))

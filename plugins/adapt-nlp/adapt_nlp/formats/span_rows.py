@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _FIRST = 200
 """Rows at the head of a file that are asked."""
+_TAGS = ("ner_tags", "pos_tags", "chunk_tags")
+_SUPERSEDED = "further annotations of a task"
 
 
 class RowError(ValueError):
@@ -50,8 +52,12 @@ class SpanFormat:
         self._told: set[tuple[Path, str]] = set()
 
     def claims(self, rows: Sequence[Any]) -> bool:
-        """Return whether the first rows of a file, at least one, are in the format."""
+        """Return whether the first rows of a file, at least one, are in the format. None of them has words and tags."""
         raise NotImplementedError
+
+    def superseded(self, rows: Iterable[Any]) -> frozenset[int]:
+        """Return the rows that another one of the same text replaces, by their numbers from 1."""
+        return frozenset()
 
     def text_of(self, row: Any) -> SpanText | str:
         """Return the text of a row, or for what it is passed over ("rejected").
@@ -62,9 +68,11 @@ class SpanFormat:
         raise NotImplementedError
 
     def recognise(self, place: Place) -> str | None:
-        """Return what the first rows of the first file show."""
+        """Return what the first rows of the first file show; a table of words and tags is none of these formats."""
         rows = head_values(place.files[0])[:_FIRST]
-        return f"{place.files[0].name}: {self.shows}" if rows and self.claims(rows) else None
+        if not rows or any(map(_has_words, rows)):
+            return None
+        return f"{place.files[0].name}: {self.shows}" if self.claims(rows) else None
 
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the texts as `tokens` and `ner_tags`."""
@@ -73,10 +81,11 @@ class SpanFormat:
 
     def _rows(self, path: Path) -> Iterator[Row]:
         passed: dict[str, int] = {}
+        superseded = self.superseded(value for _, value in placed_values(path))
         for number, (line, value) in enumerate(placed_values(path), start=1):
             part = f"entry {number}" if line is None else None
             try:
-                found = self.text_of(value)
+                found = _SUPERSEDED if number in superseded else self.text_of(value)
                 if isinstance(found, str):
                     passed[found] = passed.get(found, 0) + 1
                 else:
@@ -106,6 +115,14 @@ def tagged(found: SpanText) -> dict[str, list[str]]:
         "tokens": [found.text[start:end] for start, end in words],
         "ner_tags": tags_of(found.text, found.spans, words),
     }
+
+
+def _has_words(row: object) -> bool:
+    """Return whether a row has words, or a column of tags: such a table is read as it is."""
+    if not isinstance(row, dict):
+        return False
+    lists = [row.get("tokens"), *map(row.get, _TAGS)]
+    return any(isinstance(one, list) and one and all(isinstance(item, str | int) for item in one) for one in lists)
 
 
 def text_at(row: Mapping[str, Any], *keys: str) -> str:

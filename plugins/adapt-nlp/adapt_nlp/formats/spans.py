@@ -75,7 +75,7 @@ def tags_of(text: str, spans: Iterable[Span], words: Sequence[tuple[int, int]]) 
 
     Args:
         text: the text.
-        spans: in any order; two that are equal are one.
+        spans: in any order; two that are equal, but for white space, are one.
         words: of the text, start and end of each, in their order.
 
     Raises:
@@ -84,8 +84,10 @@ def tags_of(text: str, spans: Iterable[Span], words: Sequence[tuple[int, int]]) 
     tags = ["O"] * len(words)
     starts, ends = [start for start, _ in words], [end for _, end in words]
     before: Span | None = None
-    for span in sorted(set(spans), key=lambda span: (span.start, span.end, span.label)):
-        kept = _within(text, span)
+    written: dict[Span, Span] = {}
+    for span in spans:
+        written.setdefault(_within(text, span), span)
+    for kept, span in sorted(written.items(), key=lambda pair: (pair[0].start, pair[0].end, pair[0].label)):
         if before is not None and kept.start < before.end:
             raise SpanError(
                 f"the entities {before} and {span} overlap, and a word has one tag. Keep one of the two, or write the "

@@ -139,6 +139,12 @@ def test_each_form_gives_the_same_words_and_tags_and_no_other_format_claims_it(p
         [{"tokens": ["Ada"], "ner_tags": ["B-PER"]}],
         [{"text": "a", "meta": [{"labels": ["x"]}]}],
         [{"messages": [{"role": "user", "content": "hi"}]}],
+        [{"text": "Ada", "tokens": ["Ada"], "ner_tags": ["O"], "entities": [[0, 3, "PER"]]}],
+        [{"text": "Ada", "tokens": ["Ada"], "ner_tags": [0], "entities": []}],
+        [{"text": "Ada", "tokens": ["Ada"], "spans": [{"start": 0, "end": 3, "label": "PER"}]}],
+        [{"text": "Ada", "tokens": ["Ada"], "label": [[0, 3, "PER"]]}],
+        [{"text": "Ada", "words": ["Ada"], "ner_tags": ["O"], "l": regions("Ada", [(0, 3, "PER")])}],
+        [{"text": "Ada", "entities": []}, {"text": "Bo", "entities": []}],
     ],
 )
 def test_plain_tables_are_not_claimed(put: Put, rows: list[Any]) -> None:
@@ -181,6 +187,7 @@ def test_spans_that_cannot_be_tags_have_each_a_message_of_its_own(spans: Spans, 
 def test_white_space_at_the_ends_of_a_span_and_a_repeated_span_do_no_harm() -> None:
     spans = [Span(0, 10, "PER"), Span(18, 23, "LOC"), Span(0, 10, "PER")]
     assert tags_of(TEXT, spans, words_of(TEXT)) == ROW["ner_tags"]
+    assert tags_of("a b", [Span(0, 1, "X"), Span(0, 2, "X")], [(0, 1), (2, 3)]) == ["B-X", "O"]
     assert tags_of("a b", [Span(0, 1, "X"), Span(2, 3, "X")], [(0, 1), (2, 3)]) == ["B-X", "B-X"]
 
 
@@ -196,6 +203,12 @@ def test_white_space_at_the_ends_of_a_span_and_a_repeated_span_do_no_harm() -> N
         (Doccano, {"text": "a", "label": ["spam"]}, "spam is no entity"),
         (Doccano, {"text": "a", "entities": [{"start_offset": "0"}]}, "is no entity"),
         (LabelStudioText, task("ab", []) | {"data": {"x": 1}}, "'data' of a task must have its 'text'"),
+        (
+            LabelStudioText,
+            task("ab c", [])
+            | {"annotations": [{"result": [{"value": {"start": 0, "end": 2, "text": "b", "labels": ["A"]}}]}]},
+            "says 'b', and the text has 'ab' there",
+        ),
         (LabelStudioText, {"a": "x", "b": "y", "l": regions("x", [(0, 1, "A")])}, "a task needs one text"),
     ],
 )
@@ -221,6 +234,38 @@ def test_rejected_and_unlabelled_rows_are_passed_over_and_counted(put: Put, capl
     [found] = read(LabelStudioText(), put("tasks.json", written([open_task, second], ".json")))
     assert found.values == ROW
     assert "tasks.json: 1 rows are passed over, for they are tasks without an annotation" in caplog.text
+
+
+def test_of_several_annotations_the_ground_truth_is_taken_else_the_newest(
+    put: Put, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "adapt_nlp")
+
+    def annotated(*given: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+        every = [task("Bo", [(0, 2, label)])["annotations"][0] | more for label, more in given]
+        return task("Bo", []) | {"annotations": every}
+
+    new, old = ({"updated_at": f"2024-0{month}-01T10:00:00.5Z"} for month in (3, 2))
+    tasks = [
+        annotated(("A", {}), ("B", {"ground_truth": True}), ("C", {})),
+        annotated(("A", old), ("B", new), ("C", old)),
+        annotated(("A", {}), ("B", {})),
+        annotated(("A", old | {"ground_truth": True}), ("B", new | {"was_cancelled": True}), ("C", new)),
+    ]
+    found = read(LabelStudioText(), put("tasks.json", written(tasks, ".json")))
+    assert [row.values["ner_tags"] for row in found] == [["B-B"], ["B-B"], ["B-B"], ["B-A"]]
+    small = [
+        {"id": number, "text": "Bo", "ner": regions("Bo", [(0, 2, label)]), "annotator": who, **when}
+        for number, label, who, when in ((1, "A", 1, new), (1, "B", 2, old), (2, "A", 1, {}), (2, "B", 2, {}))
+    ]
+    found = read(LabelStudioText(), put("min.json", written(small, ".json")))
+    assert [row.values["ner_tags"] for row in found] == [["B-A"], ["B-B"]]
+    assert "min.json: 2 rows are passed over, for they are further annotations of a task" in caplog.text
+
+
+def test_a_row_of_prodigy_without_spans_keeps_its_tokens(put: Put) -> None:
+    rows = [FORMS["prodigy"][2](TEXT, SPANS), {"text": "a.b", "tokens": [{"start": 0, "end": 3}]}]
+    assert read(Spacy(), put("train.jsonl", written(rows, ".jsonl")))[1].values["tokens"] == ["a.b"]
 
 
 def test_a_file_without_rows_is_told(put: Put) -> None:
