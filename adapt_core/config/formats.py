@@ -104,4 +104,5 @@ def _choice(item: Registered[FormatSpec]) -> FormatChoice:
         implementation=spec.implementation,
         suffixes=spec.suffixes,
         general=spec.general,
+        paired=spec.paired,
     )

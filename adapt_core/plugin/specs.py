@@ -116,11 +116,14 @@ class FormatSpec(Spec):
             any, about every split.
         general: whether it recognises a split by names of files alone, as tables do. It is asked where no format that
             looks into the files recognises them.
+        paired: whether a file in a folder counts only beside one of the same name with another of the suffixes, as
+            those of languages do: `train.pl` alone is a script.
     """
 
     shapes: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     suffixes: tuple[str, ...] = attrs.field(default=(), validator=_suffixes)
     general: bool = False
+    paired: bool = False
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -9,6 +9,7 @@ places.py           several data sets as one, and their shares
 formats.py          the format of each split
 row_places.py       the file and line of a row, and how many rows were dropped
 tables/             csv, json, parquet and text files, each cell as the file has it
+xml_files.py        a parser of XML without entities
 class_names.py      class numbers of every split by the names of the training split
 splits.py           the splits of a run: validated, held out, sampled
 folds.py            the rows that a fold holds out

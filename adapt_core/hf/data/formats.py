@@ -58,6 +58,7 @@ class FileKinds:
     Attributes:
         suffixes: of the formats that serve the task, in small letters.
         general: those of them that formats know by names of files alone.
+        paired: those of them that count in a folder only beside another one of them.
         any: whether a file that a key names counts whatever its suffix.
         named: whether DATA_FORMAT names the format.
         all: whether files in folders count whatever their suffixes.
@@ -66,6 +67,7 @@ class FileKinds:
 
     suffixes: tuple[str, ...]
     general: tuple[str, ...] = ()
+    paired: tuple[str, ...] = ()
     any: bool = False
     named: bool = False
     all: bool = False
@@ -88,6 +90,7 @@ class FileKinds:
         return cls(
             suffixes,
             general,
+            paired=tuple(dict.fromkeys(suffix for one in asked if one.paired for suffix in one.suffixes)),
             any=bool(named) or not all(one.suffixes for one in asked),
             named=bool(named),
             told=tuple(dict.fromkeys(suffix for one in told for suffix in one)),
@@ -100,7 +103,13 @@ class FileKinds:
         """Return whether a file in a folder counts."""
         if self.all and not (self.suffixes and remedy_for(path.suffix)):
             return True
-        return path.suffix.casefold() in self.suffixes
+        suffix = path.suffix.casefold()
+        return suffix in self.suffixes and (suffix not in self.paired or self._has_partner(path))
+
+    def _has_partner(self, path: Path) -> bool:
+        """Return whether a file of the same name has another of the paired suffixes."""
+        beside = (one for one in path.parent.iterdir() if one.stem == path.stem and one.suffix != path.suffix)
+        return any(one.suffix.casefold() in self.paired for one in beside)
 
     def of_folder(self, entries: Sequence[Path]) -> tuple[Path, ...]:
         """Return those of a split's folder that count."""
@@ -117,7 +126,7 @@ class FileKinds:
         Raises:
             InputError: it does not count.
         """
-        if not self.any and not self.lists(path):
+        if not self.any and not self.all and path.suffix.casefold() not in self.suffixes:
             raise InputError(
                 f"{path}: files of type {path.suffix or '(none)'!r} are not supported; these are: {self}."
                 f"{remedy_for(path.suffix)}"

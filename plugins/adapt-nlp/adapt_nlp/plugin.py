@@ -154,6 +154,7 @@ def adapt_formats() -> list[FormatSpec]:
             shapes=("source+target",),
             suffixes=SUFFIXES,
             general=True,
+            paired=True,
         ),
         FormatSpec(
             name="tmx",

@@ -1,6 +1,7 @@
 """One reader for tables on disk: each cell as it is written, whatever the size of the file or the split.
 
 encodings.py  the encoding of a delimited file
+western_letters.py  texts in cp1252 or in cp1250, by the letters of languages
 dialect.py    how a delimited file separates and quotes its cells
 delimited.py  csv, tsv: cells as text, with the line of each row
 kinds.py      the one type of a JSON column over all of its rows and splits

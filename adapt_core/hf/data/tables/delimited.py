@@ -59,8 +59,9 @@ def remark(path: Path, dialect: Dialect) -> str | None:
 
 @attrs.define
 class ColumnTypes:
-    """The type of each column, from the cells that were seen."""
+    """The type of each column: as it is declared, or from the cells that were seen."""
 
+    _declared: Mapping[str, str] = attrs.field(factory=dict)
     _left: dict[str, list[str]] = attrs.field(factory=dict)
     _filled: set[str] = attrs.field(factory=set)
 
@@ -83,6 +84,8 @@ class ColumnTypes:
 
     def of(self, name: str) -> str:
         """Return "int64", "float64" or "string"."""
+        if name in self._declared:
+            return self._declared[name]
         return next(iter(self._left.get(name, ())), "string") if name in self._filled else "string"
 
 

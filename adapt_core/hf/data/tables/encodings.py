@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapt_core.errors import DataError
+from adapt_core.hf.data.tables.western_letters import CENTRAL, WESTERN, is_western
 
 UTF8 = "utf-8-sig"
-WESTERN = "cp1252"
 SPOKEN = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32", WESTERN: "Windows-1252"}
 """Encodings other than UTF-8 -> what messages call them."""
 
@@ -25,7 +25,7 @@ def encoding_of(path: Path, most: int | None = None) -> str:
     """Return the name of Python's codec for a file.
 
     Without a byte order mark it is UTF-8 where the file decodes so. A file without any character of UTF-8 beyond ASCII
-    is cp1252 where charset-normalizer finds nothing likelier.
+    is cp1252 where charset-normalizer finds nothing likelier, or cp1250, and `is_western` says so.
 
     Args:
         path: the file.
@@ -89,6 +89,8 @@ def _without_unicode(path: Path) -> str:
                 return WESTERN
         except UnicodeDecodeError:
             pass  # bytes that cp1252 leaves free
+        if best.encoding == CENTRAL and is_western(content):
+            return WESTERN
         raise _not_utf8(path, f" It seems to be {best.encoding}.")
     raise _not_utf8(path)
 

@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
-from xml.parsers import expat
 
 from adapt_core.errors import DataError
+from adapt_core.hf.data.xml_files import FAILURES, parser_without_entities
 
 _ERRORS = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 """The attribute by which LibreOffice tells errors; office:value-type says that they are texts."""
@@ -34,12 +34,8 @@ def first_fault(path: Path, sheet: str) -> tuple[int, int, str] | None:
                     return _parse(content, _Ods(sheet))
             with file.open(_part_of(file, sheet)) as content:
                 return _parse(content, _Xlsx())
-    except (zipfile.BadZipFile, KeyError, OSError, expat.ExpatError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, *FAILURES) as error:
         raise DataError(f"{path} cannot be read: {error}. Save the file again.") from None
-
-
-class _EntityError(ValueError):
-    """A document declares an entity."""
 
 
 class _Xlsx:
@@ -110,11 +106,10 @@ class _Ods:
 
 
 def _parse(content: IO[bytes], cells: _Xlsx | _Ods) -> tuple[int, int, str] | None:
-    parser = expat.ParserCreate(namespace_separator="}")
+    parser = parser_without_entities()
     parser.StartElementHandler = _started(cells.start)
     parser.EndElementHandler = lambda name: cells.end(_local(name))
     parser.CharacterDataHandler = cells.text
-    parser.EntityDeclHandler = _refuse
     while cells.found is None and (chunk := content.read(_CHUNK)):
         parser.Parse(chunk)
     return cells.found
@@ -125,10 +120,6 @@ def _started(start: Callable[[str, Mapping[str, str]], None]) -> Callable[[str, 
         start(_local(name), {key if key == _ERRORS else _local(key): value for key, value in given.items()})
 
     return local
-
-
-def _refuse(name: str, *_: object) -> None:
-    raise _EntityError(f"it declares the XML entity {name!r}, and entities are not expanded")
 
 
 def _local(name: str) -> str:
@@ -158,8 +149,7 @@ def _part_of(file: zipfile.ZipFile, sheet: str) -> str:
 def _elements(file: zipfile.ZipFile, part: str, name: str) -> list[dict[str, str]]:
     """Return the attributes of the elements of a name in a small part."""
     found: list[dict[str, str]] = []
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.EntityDeclHandler = _refuse
+    parser = parser_without_entities()
 
     def start(element: str, given: Mapping[str, str]) -> None:
         if _local(element) == name:

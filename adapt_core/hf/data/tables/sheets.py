@@ -1,7 +1,8 @@
 """Spreadsheets (.xlsx, .ods): the rows of one sheet, each cell as a csv file would have it.
 
 The first row that has a cell is the header, and rows without any are passed over. Formulas have the values that the
-program which saved the file computed. Numbers are texts until the whole column is seen, as those of csv.
+program which saved the file computed. A column whose cells are all numbers, in each split, is numbers; of the others a
+cell is the text that a csv file would have, and the whole column tells its type as that of a csv file.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from adapt_core.hf.data.tables.store import Rows, fingerprint_of, stored
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 _EXACT = 2**53
+_WIDEST = ("int64", "float64")
 
 
 @attrs.frozen
@@ -37,11 +39,13 @@ class Sheet:
         name: of the sheet.
         names: of its columns.
         rows: below the header, each with its number in the sheet.
+        numbers: the columns whose cells are all numbers -> "int64", "float64", or "" where all are empty.
     """
 
     name: str
     names: Sequence[str]
     rows: Sequence[tuple[int, list[str]]]
+    numbers: Mapping[str, str]
 
 
 class Sheets:
@@ -94,10 +98,19 @@ class _Seen:
     @cached_property
     def types(self) -> ColumnTypes:
         """The types over all files."""
-        types = ColumnTypes()
+        types = ColumnTypes(self._numbers())
         for sheet in self.sheets.values():
             types.see(sheet.names, (cells for _, cells in sheet.rows))
         return types
+
+    def _numbers(self) -> dict[str, str]:
+        """Return the types of the columns that have numbers alone in each sheet."""
+        found: dict[str, set[str | None]] = {}
+        for sheet in self.sheets.values():
+            for name in sheet.names:
+                found.setdefault(name, set()).add(sheet.numbers.get(name))
+        filled = {name: kinds - {""} for name, kinds in found.items() if None not in kinds}
+        return {name: max(kinds, key=_WIDEST.index) for name, kinds in filled.items() if kinds}
 
 
 def _cells(paths: Sequence[Path], seen: _Seen) -> Rows:
@@ -133,9 +146,10 @@ def read_sheet(path: Path, wanted: str | None) -> Sheet:
             f"{path}, sheet {name!r}, cell {_letters(column)}{row} has {what}, and no value. Correct the formula, let "
             "your spreadsheet program compute it, and save the file."
         )
-    sheet = book.get_sheet_by_name(name)
+    sheet = _sheet_of(book, path, name)
     first = (sheet.start or (0, 0))[0] + 1
-    every = [(number, [_text(cell) for cell in cells]) for number, cells in enumerate(sheet.to_python(), start=first)]
+    given = list(enumerate(sheet.to_python(), start=first))
+    every = [(number, [_text(cell) for cell in cells]) for number, cells in given]
     filled = [(number, cells) for number, cells in every if any(cells)]
     if len(filled) < 2:
         raise DataError(
@@ -144,7 +158,26 @@ def read_sheet(path: Path, wanted: str | None) -> Sheet:
     (number, header), *rows = filled
     used = [at for at in range(len(header)) if any(cells[at] for _, cells in filled)]
     names = named_columns([header[at] for at in used], f"{path}, sheet {name!r}, row {number}")
-    return Sheet(name, names, [(number, [cells[at] for at in used]) for number, cells in rows])
+    numbers = {
+        column: kind
+        for column, at in zip(names, used, strict=True)
+        if (kind := _kind([cells[at] for place, cells in given if place > number])) is not None
+    }
+    return Sheet(name, names, [(place, [cells[at] for at in used]) for place, cells in rows], numbers)
+
+
+def _kind(cells: Sequence[object]) -> str | None:
+    """Return the type of the numbers of a column, "" where all cells are empty; None where one is no number."""
+    found = ""
+    for cell in cells:
+        if isinstance(cell, bool) or not isinstance(cell, int | float):
+            if cell not in ("", None):
+                return None
+        elif not float(cell).is_integer() or abs(cell) >= _EXACT:
+            found = "float64"
+        else:
+            found = found or "int64"
+    return found
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -161,16 +194,36 @@ def _opened(path: Path) -> CalamineWorkbook:
         raise DataError(f"{path} cannot be read as a spreadsheet: {error}. Save the file again.") from None
 
 
+def _sheet_of(book: CalamineWorkbook, path: Path, name: str) -> CalamineSheet:
+    """Return a sheet of cells.
+
+    Raises:
+        DataError: it is a chart, or damaged.
+    """
+    from python_calamine import CalamineError
+
+    try:
+        return book.get_sheet_by_name(name)
+    except CalamineError as error:
+        raise DataError(
+            f"{path}, sheet {name!r} cannot be read: {error}. Name a sheet of cells by SHEET, or save the file again."
+        ) from None
+
+
 def _sheet_name(book: CalamineWorkbook, path: Path, wanted: str | None) -> str:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
     names = book.sheet_names
     if wanted is not None:
         found = [name for name in names if name.strip().casefold() == wanted.strip().casefold()]
         if not found:
             raise InputError(f"SHEET: {path} has no sheet {wanted!r}; it has {first_of(names)}. Correct the name.")
         return str(wanted if wanted in names else found[0])
-    filled = [name for name in names if book.get_sheet_by_name(name).start is not None]
+    shown = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
+    seen = [one.name for one in book.sheets_metadata if (one.typ, one.visible) == shown]
+    filled = [name for name in seen if _sheet_of(book, path, name).start is not None]
     if not filled:
-        raise DataError(f"{path}: no sheet has a cell. Add rows, or give another file.")
+        raise DataError(f"{path}: no sheet has a cell, hidden ones left out. Add rows, or name a sheet by SHEET.")
     if len(filled) > 1:
         raise InputError(f"{path} has several sheets: {first_of(filled)}. Name the one that has the rows by SHEET.")
     return str(filled[0])

@@ -1,11 +1,15 @@
 """Parallel texts: a file for each language, whose suffix is the language's code; a line of each is a pair.
 
 Files of the same name but for the suffix belong together: `train.en` and `train.de`, `corpus.de-en.de` and
-`corpus.de-en.en`. Where one of them is named, the others beside it are read too.
+`corpus.de-en.en`. Where one of them is named, the others beside it are read too. Of three languages or more, those
+whose files have another number of lines than most, or are not UTF-8, are left out and told, and a line that is empty in
+one of them is a pair of the others.
 """
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
@@ -17,9 +21,14 @@ from adapt_core.hf.data.tables.encodings import UTF8, decoded
 
 from adapt_nlp.formats.language_suffixes import SUFFIXES
 
+log = logging.getLogger(__name__)
+
 
 class Parallel:
     """The format."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
 
     def recognise(self, place: Place) -> str | None:
         """Return which files belong together; None where there is none with the code of a language."""
@@ -31,15 +40,43 @@ class Parallel:
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the pairs as `translation`: code of the language -> line."""
         for group in _groups(place.files):
-            yield from _pairs(group)
+            yield from _pairs(self._alike(group) if len(group) > 2 else group)
+
+    def _alike(self, group: dict[str, Path]) -> dict[str, Path]:
+        """Return the files with as many lines as most of them have; all where no two have as many."""
+        counts = {language: _count(path) for language, path in group.items()}
+        ranked = Counter(count for count in counts.values() if count is not None).most_common(2)
+        if not ranked or ranked[0][1] < 2 or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+            return group
+        most = ranked[0][0]
+        for language, count in counts.items():
+            if count != most:
+                why = "it is not UTF-8" if count is None else f"it has {count} lines, and the others {most}"
+                told = f"{group[language]} is left out: {why}. Each line needs its translation in the same line."
+                if told not in self._told:  # a run reads its rows more than once
+                    self._told.add(told)
+                    log.warning("%s", told)
+        return {language: path for language, path in group.items() if counts[language] == most}
+
+
+def _count(path: Path) -> int | None:
+    """Return the number of lines of a file; None where it is not UTF-8."""
+    try:
+        with ExitStack() as opened:
+            return sum(1 for _ in _lines(path, opened))
+    except DataError:
+        return None
 
 
 def _groups(files: Sequence[Path]) -> list[dict[str, Path]]:
     """Return the files that belong together, by their languages, in the order of their first ones."""
     groups: dict[Path, dict[str, Path]] = {}
+    given = Counter(path.with_suffix("") for path in files)
     for path in files:
         name = path.with_suffix("")
-        if name not in groups:
+        if given[name] > 1:
+            groups.setdefault(name, {})[path.suffix.removeprefix(".")] = path
+        elif name not in groups:
             beside = sorted(one for one in path.parent.glob(f"{_escaped(name.name)}.*") if one.stem == name.name)
             every = [one for one in beside if one.suffix.casefold() in SUFFIXES and one.is_file()] or [path]
             groups[name] = {one.suffix.removeprefix("."): one for one in every}
@@ -70,8 +107,9 @@ def _pairs(group: Mapping[str, Path]) -> Iterator[Row]:
                 )
             texts = {language: str(line).strip() for language, line in zip(group, lines, strict=True)}
             empty = [path.name for (_, text), path in zip(texts.items(), group.values(), strict=True) if not text]
-            fault = f"the line is empty in {' and '.join(empty)}" if empty else None
-            yield Row({} if empty else {"translation": texts}, first, number, fault)
+            filled = {language: text for language, text in texts.items() if text}
+            fault = f"the line is empty in {' and '.join(empty)}" if empty and len(filled) < 2 else None
+            yield Row({} if fault else {"translation": filled}, first, number, fault)
         if not number:
             raise DataError(f"{first} is empty. Add lines, or remove the file.")
 

@@ -12,10 +12,10 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from xml.parsers import expat
 
 from adapt_core.contracts.format import Place, Row
 from adapt_core.errors import DataError
+from adapt_core.hf.data.xml_files import naming_place, parser_without_entities
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +57,6 @@ class Tmx:
                 log.info("%s: %d inline tags with codes are dropped", path.name, units.dropped)
 
 
-class _EntityError(ValueError):
-    """A document declares or uses an entity that is not expanded."""
-
-
 class _Units:
     """Reads the units of a file.
 
@@ -78,12 +74,10 @@ class _Units:
         self._line, self._language, self._fault = 0, "", ""
         self._text: list[str] | None = None
         self._hidden = 0
-        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser = parser_without_entities()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._characters
-        self._parser.EntityDeclHandler = self._declared
-        self._parser.SkippedEntityHandler = self._declared
 
     def rows(self) -> Iterator[Row]:
         """Yield a row for each unit.
@@ -94,12 +88,8 @@ class _Units:
         with self._path.open("rb") as file:
             while True:
                 chunk = file.read(_CHUNK)
-                try:
+                with naming_place(self._path, self._parser):
                     self._parser.Parse(chunk, not chunk)
-                except expat.ExpatError as error:
-                    raise DataError(f"{self._path}:{error.lineno}: not well-formed XML: {error}. Correct it.") from None
-                except _EntityError as error:
-                    raise DataError(f"{self._path}:{self._parser.CurrentLineNumber}: {error}") from None
                 yield from self._ready
                 self._ready.clear()
                 if not chunk:
@@ -140,9 +130,6 @@ class _Units:
     def _characters(self, data: str) -> None:
         if self._text is not None and not self._hidden:
             self._text.append(data)
-
-    def _declared(self, name: str, *_: object) -> None:
-        raise _EntityError(f"the XML entity {name!r} is not expanded. Write what it stands for in its place.")
 
 
 def _only(texts: Mapping[str, str]) -> str:

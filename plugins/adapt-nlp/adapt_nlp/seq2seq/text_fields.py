@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -32,11 +33,14 @@ class TextField:
         column: its column.
         key: the config key that names the column.
         language: its key where the column maps languages to texts; None for a column of texts.
+        wanted: the language that was asked for: a row without the key has its text in that of another region, as
+            translation memories of several regions have it (`en` in rows of `en-US` and of `en-GB`).
     """
 
     column: str
     key: str
     language: str | None = None
+    wanted: str | None = None
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -46,7 +50,14 @@ class TextField:
     def text(self, row: Mapping[str, Any]) -> Any:
         """Return the text of a row, or whatever value it has there."""
         value = row[self.column]
-        return value.get(self.language) if self.language is not None and isinstance(value, Mapping) else value
+        return self._in(value) if self.language is not None and isinstance(value, Mapping) else value
+
+    def _in(self, texts: Mapping[str, Any]) -> Any:
+        text = texts.get(str(self.language))
+        if text is not None or self.wanted is None:
+            return text
+        there = _match(self.wanted, tuple(name for name, other in texts.items() if other is not None))
+        return None if there is None else texts[there]
 
     def fault(self, row: Mapping[str, Any]) -> str | None:
         """Return why a row has no usable text here, or None."""
@@ -57,8 +68,15 @@ class TextField:
         if not isinstance(value, Mapping):
             wrong = text_fault(value) if value is None else f"is {type(value).__name__} {value!r}"
             return f"column {self.column!r} {wrong}; it maps languages to texts"
-        fault = text_fault(value.get(self.language))
+        fault = text_fault(self._in(value))
         return f"column {self.column!r}, language {self.language!r}: {fault.removeprefix('is ')}" if fault else None
+
+
+@lru_cache(maxsize=4096)
+def _match(wanted: str, codes: tuple[str, ...]) -> str | None:
+    """Return the code of a language that was asked for without a region; see `languages.match`."""
+    has_region = "-" in wanted or "_" in wanted
+    return None if has_region else languages.match(wanted, codes)
 
 
 @attrs.frozen
@@ -135,7 +153,7 @@ def translation_field(
             f"{side}_lang: the column {named!r} of the {split} split has no {language!r}; it has {', '.join(known)}. "
             "Set source_lang and target_lang to languages that it has."
         )
-    return TextField(str(named), key, found)
+    return TextField(str(named), key, found, language)
 
 
 def columns_of(rows: Dataset) -> Columns:

@@ -43,12 +43,12 @@ def test_cells_are_those_of_csv_and_empty_rows_are_passed_over(tmp_path: Path, w
     file = write(tmp_path / name, rows=ROWS, other=[])
     found = read(Sheets(), file)
     assert [dict(row.values) for row in found] == [
-        {"text": "hallo", "label": "a", "n": "2"},
-        {"text": "007", "label": "b", "n": "2.5"},
+        {"text": "hallo", "label": "a", "n": 2.0},
+        {"text": "007", "label": "b", "n": 2.5},
         {"text": 'a, "b"', "label": "a", "n": None},
     ]
     assert [str(row).removeprefix(str(file)) for row in found] == [f", sheet 'rows', row {n}" for n in (2, 4, 5)]
-    (tmp_path / "a.csv").write_text('text,label,n\nhallo,a,2\n007,b,2.5\n"a, ""b""",a,\n', encoding="utf-8")
+    (tmp_path / "a.csv").write_text('text,label,n\nhallo,a,2.0\n007,b,2.5\n"a, ""b""",a,\n', encoding="utf-8")
     table, plain = (read_splits({"train": (path,)})["train"] for path in (file, tmp_path / "a.csv"))
     assert (table[:], table.features) == (plain[:], plain.features)
 
@@ -73,6 +73,36 @@ def test_a_sheet_is_named_and_a_table_may_begin_anywhere(tmp_path: Path) -> None
     assert Sheets().recognise(named) == "a.xlsx: the sheet 'Zwei'"
     [row] = Sheets().read(named)
     assert (row.values, row.part) == ({"text": "x", "label": "y"}, "sheet 'Zwei', row 3")
+
+
+def test_a_column_of_numbers_is_numbers_in_each_split(tmp_path: Path) -> None:
+    one = xlsx(tmp_path / "a.xlsx", rows=[["n", "whole", "mixed", "id"], [2, 1, 1, "007"], [2.5, 2, "x", "8"]])
+    two = xlsx(tmp_path / "b.xlsx", rows=[["n", "whole", "mixed", "id"], [3, None, 2, "9"]])
+    read_in = read_splits({"train": (one,), "validation": (two,)})
+    assert read_in["train"][:] == {"n": [2.0, 2.5], "whole": [1, 2], "mixed": ["1", "x"], "id": ["007", "8"]}
+    assert read_in["validation"][:] == {"n": [3.0], "whole": [None], "mixed": ["2"], "id": ["9"]}
+    assert str(read_in["train"].features["n"].dtype) == "float64"
+    assert str(read_in["train"].features["whole"].dtype) == "int64"
+
+
+def test_hidden_and_damaged_sheets_do_not_count_among_several(tmp_path: Path) -> None:
+    import zipfile
+
+    file = xlsx(tmp_path / "a.xlsx", rows=ROWS, lists=ROWS)
+    with zipfile.ZipFile(file) as given:
+        parts = {name: given.read(name) for name in given.namelist()}
+
+    def write(**changed: bytes) -> Place:
+        with zipfile.ZipFile(file, "w") as sink:
+            for name, content in {**parts, **changed}.items():
+                sink.writestr(name, content)
+        return place_of(file)
+
+    book = parts["xl/workbook.xml"].replace(b'name="lists"', b'name="lists" state="hidden"')
+    assert Sheets().recognise(write(**{"xl/workbook.xml": book})) == "a.xlsx: the sheet 'rows'"
+    place = write(**{"xl/worksheets/sheet2.xml": b"<worksheet><sheetData><row"})
+    with pytest.raises(DataError, match=r"a\.xlsx, sheet 'lists' cannot be read: "):
+        Sheets().recognise(place)
 
 
 ERROR = b'<c r="{at}" t="e"><f>1/0</f><v>#DIV/0!</v></c>'

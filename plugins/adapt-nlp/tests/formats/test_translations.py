@@ -12,11 +12,13 @@ from adapt_core import api
 from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import data_formats
+from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.testing import FormatContract
 
 from .conftest import Keys, Losses, Put, place_of, read
 from adapt_nlp.formats.parallel import Parallel
 from adapt_nlp.formats.tmx import Tmx
+from adapt_nlp.seq2seq.text_fields import columns_of, translation_fields
 
 UNITS = """    <tu tuid="1">
       <tuv xml:lang="en-US"><seg>A <bpt i="1">&lt;b&gt;</bpt>dog<ept i="1">&lt;/b&gt;</ept> &amp; a cat.</seg></tuv>
@@ -70,6 +72,17 @@ def test_units_are_pairs_and_codes_are_dropped(put: Put, caplog: pytest.LogCaptu
     assert [row.values for row in read(Tmx(), utf16)] == [row.values for row in rows]
 
 
+def test_the_language_is_found_in_each_unit_whatever_its_region(put: Put, keys: Keys) -> None:
+    text = '<tuv xml:lang="{}"><seg>{}</seg></tuv>'
+    units = [("en-US", "One", "de-DE"), ("en-GB", "Two", "de"), ("en-US", "Three", "de-AT")]
+    file = put("train.tmx", tmx("".join(unit(text.format(en, said), text.format(de, said)) for en, said, de in units)))
+    plan = api.check({**keys, "CUSTOM_DATASET_PATH": str(file), "OUTPUT_DIR": "run"})
+    rows = read_splits({"train": (file,)}, plan.formats)["train"]
+    fields = translation_fields(plan, columns_of(rows), "train")
+    assert [[field.text(row) for field in fields] for row in rows] == [[said, said] for _, said, _ in units]
+    assert [field.fault(row) for field in fields for row in rows] == [None] * 6
+
+
 def unit(*texts: str) -> str:
     return f"<tu>{''.join(texts)}</tu>"
 
@@ -101,6 +114,8 @@ def test_a_unit_that_is_no_pair_is_a_fault(put: Put, units: str, said: str) -> N
             r"the XML entity 'a' is not expanded",
         ),
         (tmx(unit(DE, '<tuv xml:lang="en"><seg>a&nbsp;b</seg></tuv>')), r"train\.tmx:6: the XML entity 'nbsp' is not"),
+        (tmx().replace("UTF-8", "GB18030"), r"train\.tmx:1: not well-formed XML: .*encoding"),
+        (tmx().replace("UTF-8", "no-such"), r"train\.tmx:1: not well-formed XML: unknown encoding"),
         (tmx("<tu></tv>"), r"train\.tmx:6: not well-formed XML: mismatched tag"),
         (tmx(""), r"train\.tmx has no translation unit"),
     ],
@@ -134,6 +149,28 @@ def test_empty_lines_are_faults_and_texts_of_other_lengths_errors(put: Put) -> N
         read(Parallel(), *files)
     with pytest.raises(DataError, match=r"a\.de:2: not UTF-8 text"):
         read(Parallel(), put("a.de", "ok\nGr\xfc\xdfe\n".encode("latin-1")))
+
+
+def test_a_third_language_makes_no_fault_of_the_pairs_of_the_others(put: Put, caplog: pytest.LogCaptureFixture) -> None:
+    files = [put("train.de", "Eins.\nZwei.\n"), put("train.en", "One.\nTwo.\n"), put("train.fr", "Un.\n \n")]
+    rows = read(Parallel(), *files)
+    assert [row.fault for row in rows] == [None, None]
+    assert [set(row.values["translation"]) for row in rows] == [{"de", "en", "fr"}, {"de", "en"}]
+    for content, why in ((b"Un.\n", "it has 1 lines, and the others 2"), (b"\xe9\n", "it is not UTF-8")):
+        put("train.fr", content)
+        assert [set(row.values["translation"]) for row in read(Parallel(), *files[:1])] == [{"de", "en"}] * 2
+        assert f"train.fr is left out: {why}" in caplog.text
+    put("train.fr", "Un.\n")
+    assert [set(row.values["translation"]) for row in read(Parallel(), *files[:2])] == [{"de", "en"}] * 2
+
+
+def test_a_suffix_that_is_no_language_is_no_data(put: Put, keys: Keys) -> None:
+    row = json.dumps({"translation": {"en": "One.", "de": "Eins."}})
+    folder = put("mixed/train.jsonl", f"{row}\n" * 9).parent
+    put("mixed/train.pl", "print 1;\n")
+    put("mixed/tool.cs", "class A {}\n")
+    given = {**keys, "CUSTOM_DATASET_PATH": str(folder), "OUTPUT_DIR": "run"}
+    assert {split: one.choice.name for split, one in data_formats(api.check(given)).items()} == {"train": "json"}
 
 
 @pytest.fixture

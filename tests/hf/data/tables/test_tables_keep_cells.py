@@ -102,6 +102,32 @@ def test_the_encodings_of_spreadsheets_are_recognised_and_logged(
 
 
 @pytest.mark.parametrize(
+    ("text", "encoding", "said"),
+    [
+        ("Le café était très agréable, où êtes-vous allés ?", "cp1252", None),
+        ("Ça marche très bien, livraison rapide et soignée.", "cp1252", None),
+        ("El niño comió la piña. ¿Qué pasó, señor?", "cp1252", None),
+        ("Não é possível, ação e coração", "cp1252", None),
+        ("Perché no? È così bello, però più caro", "cp1252", None),
+        ("Smørrebrød på øen", "cp1252", None),
+        ("Příliš dobré zboží, rychlé dodání, děkuji", "cp1250", "cp1250"),
+        ("Bardzo dobry produkt, źle działa, szkoda pieniędzy, że", "cp1250", "cp1250"),
+        ("Nagyon jó minőség, köszönöm, drága és hűvös", "cp1250", "cp1250"),
+        ("Odlično, brza dostava. Loše, već pokvareno", "cp1250", "cp1250"),
+    ],
+)
+def test_western_and_central_european_letters_are_told_apart(
+    tmp_path: Path, text: str, encoding: str, said: str | None
+) -> None:
+    content = f"text;label\n{text};a\nok;b\n".encode(encoding)
+    if said is None:
+        assert read(tmp_path / "a.csv", content)["text"] == [text, "ok"]
+    else:
+        with pytest.raises(DataError, match=f"seems to be {said}"):
+            read(tmp_path / "a.csv", content)
+
+
+@pytest.mark.parametrize(
     ("cells", "values"),
     [
         (["1.234,50", "-7", "0,25"], ["1.234,50", "-7", "0,25"]),
