@@ -17,6 +17,7 @@ In the order of the flow:
     bad_rows            defects of a file, collected: an error, or counts of dropped rows
     annotated_split     what every format is read into
     merged              several files of one split as one
+    repeats             the objects that several files have of one image
     splits              all splits of a run, with the same classes in each
     metric_names        names of the metrics
     rle                 masks as COCO's run-length encoding

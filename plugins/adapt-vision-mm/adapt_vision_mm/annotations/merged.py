@@ -13,6 +13,7 @@ import attrs
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
+from adapt_vision_mm.annotations.repeats import Seen, without_repeats
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 def merge_splits(splits: Sequence[AnnotatedSplit]) -> AnnotatedSplit:
     """Return the images and classes of all, in their order. Ids count from 1.
 
-    An image that several files have is one image with the objects of all; one that they have alike is kept once.
+    An image that several files have is one image with the objects of all; one of the same class and box, to a
+    pixel, is kept once.
 
     Raises:
         DataError: two give a class other keypoints.
@@ -48,7 +50,7 @@ def merge_splits(splits: Sequence[AnnotatedSplit]) -> AnnotatedSplit:
                 for one in image.annotations
                 for name in (names[one["category_id"]],)
             ]
-            fresh = [one for one in found if one not in known_image.annotations]
+            fresh = without_repeats(found, known_image.annotations, _seen)
             repeated += len(found) - len(fresh)
             images[key] = attrs.evolve(known_image, annotations=(*known_image.annotations, *fresh))
     if repeated:
@@ -60,6 +62,10 @@ def merge_splits(splits: Sequence[AnnotatedSplit]) -> AnnotatedSplit:
         dropped=dict(sum((Counter(split.dropped) for split in splits), Counter())),
         recognised=splits[0].recognised,
     )
+
+
+def _seen(annotation: Annotation) -> Seen:
+    return (annotation["category_id"], annotation["iscrowd"]), annotation["bbox"]
 
 
 def _numbered(images: Sequence[AnnotatedImage]) -> tuple[AnnotatedImage, ...]:

@@ -69,6 +69,12 @@ def test_shapes_are_boxes_and_masks(read: Read, tmp_path: Path, begins: bool) ->
     assert len(read(DO_EVAL=False)["train"].images[0].annotations) == 4
 
 
+def test_boxes_of_a_group_are_objects_of_their_own(read: Read, tmp_path: Path) -> None:
+    put(tmp_path, cvat_box("cat", (0, 8, 8, 8), group_id="3"), cvat_box("cat", (48, 8, 8, 8), group_id="3"))
+    found = read(DO_EVAL=False)["train"].images[0].annotations
+    assert [one["bbox"] for one in found] == [[0.0, 8.0, 8.0, 8.0], [48.0, 8.0, 8.0, 8.0]]
+
+
 def test_a_turned_box_turns_about_its_middle(read: Read, tmp_path: Path) -> None:
     put(tmp_path, cvat_box("cat", (24, 8, 16, 8), rotation="90.00"))
     assert read(DO_EVAL=False)["train"].images[0].annotations[0]["bbox"] == pytest.approx([28, 4, 8, 16])

@@ -171,6 +171,36 @@ def test_files_of_several_formats_make_up_a_split(read: Read, tmp_path: Path, ca
         read(train_ann_file=["b.json", "gone.json"])
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one tool", "two tools"])
+def test_boxes_that_agree_to_a_pixel_are_one(
+    read: Read, tmp_path: Path, together: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """COCO's area and the rounding of tools make no second object; a box of another class or farther away is one."""
+    save_images(tmp_path)
+    via(tmp_path / "one.json", {"a.jpg": [("cat", (24, 8, 16, 16)), ("cat", (4, 4, 8, 8))]})
+    again = [("cat", (24.3, 7.8, 16, 16.2)), ("dog", (24, 8, 16, 16)), ("cat", (4, 4, 8, 9.5))]
+    if together:
+        via(tmp_path / "two.json", {"a.jpg": again})
+    else:
+        data = coco({"a.jpg": again})
+        data["annotations"] = [{**one, "area": 7.0} for one in data["annotations"]]
+        write(tmp_path / "two.json", data)
+    found = read(DO_EVAL=False, train_ann_file=["one.json", "two.json"])["train"]
+    first = [("cat", (24, 8, 16, 16)), ("cat", (4, 4, 8, 8))]
+    assert boxes(found) == as_read({"a.jpg": [*first, *again[1:]]})
+    assert "1 objects that several files have are read once" in caplog.text
+
+
+def test_one_object_stands_for_one_of_another_file(read: Read, tmp_path: Path) -> None:
+    """Two small objects side by side are not both the one that another file has."""
+    save_images(tmp_path)
+    near = [("cat", (10.0, 8.0, 2.0, 2.0)), ("cat", (10.9, 8.0, 2.0, 2.0))]
+    via(tmp_path / "one.json", {"a.jpg": near[1:]})
+    via(tmp_path / "two.json", {"a.jpg": near})
+    found = read(DO_EVAL=False, train_ann_file=["one.json", "two.json"])["train"]
+    assert boxes(found) == as_read({"a.jpg": [near[1], near[0]]})
+
+
 @pytest.mark.parametrize("export", EXPORTS)
 def test_boxes_are_no_masks(read: Read, tmp_path: Path, export: str) -> None:
     save_images(tmp_path)

@@ -61,6 +61,13 @@ def test_shapes_are_boxes_and_masks(read: Read, tmp_path: Path) -> None:
     assert read(DO_EVAL=False)["train"].images[0].annotations[0]["bbox"] == [24.0, 8.0, 16.0, 16.0]
 
 
+def test_rectangles_of_a_group_are_objects_of_their_own(read: Read, tmp_path: Path) -> None:
+    corners = ([(0, 8), (8, 16)], [(48, 8), (56, 16)])
+    put(tmp_path, *(labelme_shape("dog", "rectangle", each, group_id=1) for each in corners))
+    found = read(DO_EVAL=False)["train"].images[0].annotations
+    assert [one["bbox"] for one in found] == [[0.0, 8.0, 8.0, 8.0], [48.0, 8.0, 8.0, 8.0]]
+
+
 @pytest.mark.parametrize("version", ["4.5.6", "5.5.0", "6.0.0"])
 def test_files_of_each_version_are_read(read: Read, tmp_path: Path, version: str) -> None:
     shape = {key: BOX[key] for key in ("label", "points", "group_id", "shape_type", "flags")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ pytest.importorskip("pycocotools")
 from adapt_core.errors import DataError, InputError
 
 from .conftest import Read
-from .exports import CORNERS, save, via_region, write
+from .exports import CORNERS, save, via_csv, via_region, write
 
 RECT = {"name": "rect", "x": 24, "y": 8, "width": 16, "height": 16}
 
@@ -60,6 +61,45 @@ def test_an_attribute_names_the_class(
     put(tmp_path, *({"shape_attributes": RECT, "region_attributes": one} for one in attributes))
     assert read(DO_EVAL=False)["train"].names == names
     assert ("its regions have no attributes" in caplog.text) is (names == ("object",))
+
+
+@pytest.mark.parametrize(
+    ("types", "names"),
+    [
+        ({"name": "text", "species": "dropdown"}, ("cat", "dog")),
+        ({"name": "text", "species": "radio"}, ("cat", "dog")),
+        ({"name": "dropdown", "species": "text"}, ("Rex", "Tom")),
+        ({"name": "radio", "species": "dropdown"}, None),
+        ({"name": "text", "species": "text"}, None),
+        (None, None),
+    ],
+)
+def test_a_choice_of_the_project_names_the_class(read: Read, tmp_path: Path, types: Any, names: Any) -> None:
+    given = [{"name": "Tom", "species": "cat"}, {"name": "Rex", "species": "dog"}]
+    boxes = [RECT, {**RECT, "x": 4}]
+    regions = [{"shape_attributes": box, "region_attributes": one} for box, one in zip(boxes, given, strict=True)]
+    file = put(tmp_path, *regions)
+    if types is not None:
+        defined = {name: {"type": kind, "options": {}} for name, kind in types.items()}
+        project = {"_via_img_metadata": json.loads(file.read_text()), "_via_attributes": {"region": defined}}
+        write(file, {"_via_settings": {}, **project})
+    if names is None:
+        with pytest.raises(
+            DataError, match=r"have the attributes 'name', 'species'; which is the class\? Name it 'cla"
+        ):
+            read()
+    else:
+        assert read(DO_EVAL=False)["train"].names == names
+
+
+def test_files_of_one_name_in_a_csv_are_told(read: Read, tmp_path: Path) -> None:
+    """As of two folders: they differ by their sizes, as the keys in JSON do."""
+    save(tmp_path / "a.jpg")
+    file = via_csv(tmp_path / "via.csv", {"a.jpg": [("cat", (24, 8, 16, 16)), ("cat", (0, 4, 16, 8))]})
+    assert len(read(DO_EVAL=False)["train"].images[0].annotations) == 2
+    write(file, file.read_text().replace("a.jpg,823", "a.jpg,911", 1))
+    with pytest.raises(DataError, match=r"a\.jpg: its image is also that of another entry"):
+        read()
 
 
 def test_attributes_of_which_none_has_a_usual_name_are_told(read: Read, tmp_path: Path) -> None:

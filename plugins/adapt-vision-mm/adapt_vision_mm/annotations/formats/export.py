@@ -28,6 +28,7 @@ from adapt_vision_mm.annotations.formats.entries import Entry, Export, entries_o
 from adapt_vision_mm.annotations.formats.objects import Fault, Item, annotation_of
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, image_defect, image_sizes
 from adapt_vision_mm.annotations.image_search import ImageSearch, is_address
+from adapt_vision_mm.annotations.repeats import Seen, without_repeats
 from adapt_vision_mm.annotations.shapes import ShapeError
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, SplitSource, place_of_split
 
@@ -106,6 +107,7 @@ class ExportFormat(AnnotationFormat):
         search = self._search(source, export)
         read: list[tuple[AnnotatedImage, list[tuple[Item, dict[str, Any]]]]] = []
         taken: dict[Path, tuple[Entry, int]] = {}
+        repeated = 0
         for entry in export.entries:
             image = self._image(entry, search, rows)
             if image is None:
@@ -118,9 +120,12 @@ class ExportFormat(AnnotationFormat):
                 continue
             if first is entry:
                 read.append((attrs.evolve(image, id=number + 1), []))
-            known = [(item.label, item.points, values) for item, values in read[number][1]]
-            found = self._objects(entry, image, options, rows)
-            read[number][1].extend(one for one in found if (one[0].label, one[0].points, one[1]) not in known)
+            found = list(self._objects(entry, image, options, rows))
+            fresh = without_repeats(found, read[number][1], _seen)
+            repeated += len(found) - len(fresh)
+            read[number][1].extend(fresh)
+        if repeated:
+            log.warning("%s: %d objects that several files have are read once", origin, repeated)
         search.warn_of_outside()
         categories = _categories(export, read, source, options)
         images = _annotated(read, categories, options, rows)
@@ -205,6 +210,10 @@ class ExportFormat(AnnotationFormat):
                     yield item, annotation_of(item, image, options.kind)
                 except ShapeError as defect:
                     rows.add(str(defect), item.where)
+
+
+def _seen(read: tuple[Item, dict[str, Any]]) -> Seen:
+    return one_line(read[0].label), read[1]["bbox"]
 
 
 def _find_image(search: ImageSearch, entry: Entry) -> Path | None:

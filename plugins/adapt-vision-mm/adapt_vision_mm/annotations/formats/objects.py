@@ -71,6 +71,7 @@ class Part:
 def join_parts(parts: Iterable[Part | Fault]) -> Iterator[Item | Fault]:
     """Yield the objects of an image: parts of one label and group are one, points belong to the body of their group.
 
+    Parts are what is drawn with its outline; each box is an object of its own, as a group of boxes may be a herd.
     A point without a group belongs to the one object of its image, and points without any object are one body. The body
     of a group with several objects is the first of them.
     """
@@ -82,7 +83,8 @@ def join_parts(parts: Iterable[Part | Fault]) -> Iterator[Item | Fault]:
         elif part.shape.kind == "point":
             points.append(part)
         else:
-            objects.setdefault((number,) if part.group is None else (part.label, part.group), []).append(part)
+            is_part = part.group is not None and part.shape.is_mask
+            objects.setdefault((part.label, part.group) if is_part else (number,), []).append(part)
     items = [(found[0], found) for found in objects.values()]
     bodies: dict[int | Hashable, list[Part]] = {}
     for part in points:

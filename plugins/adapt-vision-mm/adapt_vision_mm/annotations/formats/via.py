@@ -43,8 +43,10 @@ log = logging.getLogger(__name__)
 _PROJECT = re.compile(r'"_via_(settings|img_metadata|attributes)"')
 _EXPORT = re.compile(r'"regions"\s*:\s*[\[{]')
 _COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
-_CLASSES = ("class", "label", "name", "category", "type", "class_name", "object")
-"""Names of attributes that hold the class where regions have several attributes, the likeliest first."""
+_CLASSES = frozenset(("class", "label", "category", "class_name"))
+"""Names of attributes that hold the class where regions have several attributes."""
+_CHOICES = frozenset(("dropdown", "radio"))
+"""Types of attributes of which a region has one value of a list."""
 _SHAPES = "rect, circle, ellipse, polygon, polyline and point"
 
 Region = tuple[str, Any, Any]
@@ -67,9 +69,14 @@ class Via(ExportFormat):
 
     def read_export(self, files: Sequence[Path]) -> Export:
         """Return the files with their regions, and each region with its class."""
-        found = [entry for file in files for entry in (_read_csv if _is_csv(file) else _read_json)(file)]
+        found: list[Entry] = []
+        types: list[tuple[str, str]] = []
+        for file in files:
+            data = None if _is_csv(file) else read_json(file)
+            found += _read_csv(file) if _is_csv(file) else _read_json(file, data)
+            types += _types(data)
         regions = [attributes for entry in found for _, _, attributes in entry.content or ()]
-        attribute = _class_attribute([one for one in regions if isinstance(one, Mapping)], files[0])
+        attribute = _class_attribute([one for one in regions if isinstance(one, Mapping)], types, files[0])
         if attribute is None and regions:
             log.warning("%s: its regions have no attributes: all are of one class, %r", files[0], NAMELESS)
         return Export([attrs.evolve(entry, content=(entry.content or (), attribute)) for entry in found])
@@ -88,8 +95,16 @@ def _is_csv(file: Path) -> bool:
     return file.suffix.casefold() == ".csv"
 
 
-def _read_json(file: Path) -> Iterator[Entry]:
-    data = read_json(file)
+def _types(data: object) -> Iterator[tuple[str, str]]:
+    """Yield the attributes of regions with their types, where a file is a project that defines them."""
+    defined = data.get("_via_attributes") if isinstance(data, Mapping) else None
+    regions = defined.get("region") if isinstance(defined, Mapping) else None
+    for name, given in regions.items() if isinstance(regions, Mapping) else ():
+        if isinstance(given, Mapping):
+            yield str(name), str(given.get("type"))
+
+
+def _read_json(file: Path, data: Any) -> Iterator[Entry]:
     files = data.get("_via_img_metadata", data) if isinstance(data, Mapping) else None
     if not isinstance(files, Mapping) or (files is data and any(str(key).startswith("_via") for key in data)):
         raise DataError(f"{file} is not an export of VIA: it has no mapping of files. Export its annotations again.")
@@ -122,7 +137,7 @@ def _read_csv(file: Path) -> Iterator[Entry]:
     head = [name.lstrip("#").strip() for name in next(rows, [])]
     if not set(_COLUMNS) <= set(head):
         raise DataError(f"{file}: its columns are not those of VIA: {', '.join(_COLUMNS)}. Export it again.")
-    found: dict[str, list[Region]] = {}
+    found: dict[tuple[str, str], list[Region]] = {}
     faults: list[Entry] = []
     end = rows.line_num
     while True:
@@ -147,31 +162,39 @@ def _read_csv(file: Path) -> Iterator[Entry]:
         if not name:
             faults.append(Entry(file=file, where=where, fault="it has no filename"))
             continue
-        regions = found.setdefault(name, [])
+        regions = found.setdefault((name, values.get("file_size", "").strip()), [])
         if shape:
             regions.append((where, shape, attributes))
     yield from faults
-    for name, regions in found.items():
+    for (name, _), regions in found.items():
         yield Entry(file=file, where=f"{file}: {name[-60:]}", names=[name], content=regions, is_bare=not regions)
 
 
-def _class_attribute(regions: Sequence[Mapping[str, Any]], file: Path) -> str | None:
+def _class_attribute(regions: Sequence[Mapping[str, Any]], types: Sequence[tuple[str, str]], file: Path) -> str | None:
     """Return the attribute that names the class; None where regions have none.
 
+    Of several it is the one that is a choice of a list in the project, or has the name of a class, or both.
+
+    Args:
+        regions: their attributes.
+        types: of attributes as projects define them.
+        file: for messages.
+
     Raises:
-        DataError: there are several, and none has a usual name.
+        DataError: there are several, and none or more than one qualifies.
     """
     names = list(dict.fromkeys(str(key) for region in regions for key in region))
     if len(names) < 2:
         return next(iter(names), None)
-    folded = {name.casefold(): name for name in names}
-    usual = next((folded[name] for name in _CLASSES if name in folded), None)
-    if usual is None:
+    chosen = {name for name, kind in types if name in names and kind in _CHOICES}
+    usual = {name for name in names if name.casefold() in _CLASSES}
+    found = (chosen & usual) or (chosen | usual)
+    if len(found) != 1:
         raise DataError(
             f"{file}: its regions have the attributes {', '.join(map(repr, names[:10]))}; which is the class? Name it "
-            "'class', or export without the others."
+            "'class' (in a project also make it a dropdown), or export without the others."
         )
-    return usual
+    return found.pop()
 
 
 def _label_of(attributes: object, attribute: str | None) -> str:
