@@ -96,7 +96,7 @@ def inbox() -> Path:
 @pytest.fixture(scope="session")
 def inbox_texts(inbox: Path) -> list[str]:
     """Return the training texts of the inbox."""
-    return [json.loads(line)["text"] for line in (inbox / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line)["text"] for line in (inbox / "train.jsonl").open(encoding="utf-8")]
 
 
 @pytest.fixture(scope="session")

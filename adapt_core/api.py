@@ -114,6 +114,10 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
         from adapt_core.execution.folds import run_folds
 
         return run_folds(plan, registry)
+    if plan.data.fold is not None:
+        from adapt_core.execution.out_of_fold import run_fold
+
+        return run_fold(plan, registry)
     return Command.of(plan, registry).execute()
 
 

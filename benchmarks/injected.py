@@ -83,7 +83,7 @@ def _rows(folder: Path, split: str) -> list[dict[str, Any]]:
     if (folder / f"{split}.csv").is_file():
         with (folder / f"{split}.csv").open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
-    return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (folder / f"{split}.jsonl").open(encoding="utf-8")]
 
 
 def _folders(folder: Path) -> Examples:

@@ -48,7 +48,7 @@ ROWS: dict[str, tuple[str, str, float | None, float]] = {
 def halves(data: Path, folder: Path) -> Path:
     """Write the texts as a prompt and a completion of the same length, and return their folder."""
     folder.mkdir(exist_ok=True)
-    texts = [json.loads(line)["text"] for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = [json.loads(line)["text"] for line in (data / "train.jsonl").open(encoding="utf-8")]
     cut = [(text, len(text) // 2) for text in texts]
     pairs = [json.dumps({"prompt": text[:half], "completion": text[half:]}) for text, half in cut if half]
     (folder / "train.jsonl").write_text("\n".join(pairs) + "\n", encoding="utf-8")

@@ -42,7 +42,7 @@ def llama(sizes: dict[str, int], folder: Path, data: Path) -> None:
     """Save a Llama with random weights in bfloat16."""
     import torch
 
-    texts = [json.loads(line)["text"] for line in (data / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = [json.loads(line)["text"] for line in (data / "train.jsonl").open(encoding="utf-8")]
     torch.set_default_dtype(torch.bfloat16)
     options = {"vocab_size": 32_000, "num_key_value_heads": 4, "max_position_embeddings": 2048, "dtype": "bfloat16"}
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,8 +57,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             yield problem("FOLDS", "trains and validates each fold.", "Set DO_TRAIN: true and DO_EVAL: true.")
         if run.push_to_hub:
             yield problem("FOLDS", "makes several models, and PUSH_TO_HUB uploads one.", "Leave PUSH_TO_HUB out.")
-        if find_spec("sklearn") is None:
-            yield problem("FOLDS", "needs scikit-learn, which is not installed.", "pip install scikit-learn")
+        if fault := _scikit_learn_fault():
+            yield problem("FOLDS", fault, 'pip install "scikit-learn>=1.6"')
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)
@@ -96,3 +98,12 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem(switch, message, "Use LoRA, DoRA, SSF or last_layer on a quantized base.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")
+
+
+def _scikit_learn_fault() -> str | None:
+    """Return why the scikit-learn that is installed makes no folds, or None. GroupKFold shuffles as of 1.6."""
+    if find_spec("sklearn") is None:
+        return "needs scikit-learn, which is not installed."
+    found = version("scikit-learn")
+    numbers = [int(part) for part in re.findall(r"\d+", found)[:2]]
+    return f"needs scikit-learn 1.6 or later; {found} is installed." if numbers < [1, 6] else None

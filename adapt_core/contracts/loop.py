@@ -39,7 +39,7 @@ class TaskData:
         findings: what a reader must know of the data before the metrics; warnings of the result and of `adapt check`.
         parts: validation or test -> name of each of several data sets -> its examples of that split: metrics are
             measured on them besides the whole.
-        row_numbers: with FOLDS, validation -> the numbers of `rows` in the data, from 0.
+        row_numbers: with FOLDS, validation -> the numbers of `rows` in the data, from 1.
         subsets: these examples as the loop evaluates them, each with its split.
     """
 

@@ -11,6 +11,7 @@ merge.py            an adapter merged into its base, checked
 finished_run.py     a finished run opened again
 test_split.py       the test split predicted with a finished run's model
 folds.py            a run for each fold, and one table
+out_of_fold.py      the rows that folds hold out, predicted
 rows.py             rows in memory as data files
 model_data.py       what a model takes from the data, kept beside its adapter
 launch_files.py     launch files for schedulers (`--emit`)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from typing import Any
+import statistics
+from collections.abc import Sequence
 
 import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed import torchrun
 from adapt_core.errors import InputError
-from adapt_core.execution.command import Command
-from adapt_core.execution.finished_run import FinishedRun
-from adapt_core.execution.test_split import predicted_rows, write_predictions
+from adapt_core.evaluation import Statistic
+from adapt_core.execution.out_of_fold import join_folds, predict_held_out, run_fold
 from adapt_core.plugin.registry import Registry
 from adapt_core.report.folds import folds_card, spreads
-from adapt_core.result import RunResult
-from adapt_core.run_folder.claims import complete, place_text, placed_folder, refuse
-from adapt_core.run_folder.inputs import refuse_overlap
-from adapt_core.run_folder.names import PREDICTIONS
+from adapt_core.result import RunResult, TrainingVerdict
+from adapt_core.run_folder.claims import complete, place_text, refuse
+from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, refuse_changes, refuse_overlap
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder, differing_keys
-
-HELD_OUT = "validation.jsonl"
-"""In `predictions/` of a fold's run: a line for each row that it holds out."""
-
-OUT_OF_FOLD = "out_of_fold.jsonl"
-"""In `predictions/` of the whole: a line for each row, in the order of the data."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +47,9 @@ def run_folds(plan: Plan, registry: Registry) -> RunResult:
         finished = _enter(plan, folder, owner)
         if finished is not None:
             return finished
+        if plan.resume is not None:
+            _require_same_keys(plan)
+            _require_same_inputs(plan, digest_inputs(plan))
         folder.write_config(plan)
         results = [_run_fold(one, registry) for one in fold_plans(plan)]
         return _finish(plan, folder, results)
@@ -98,50 +93,52 @@ def _enter(plan: Plan, folder: RunFolder, owner: Ownership) -> RunResult | None:
 def _run_fold(plan: Plan, registry: Registry) -> RunResult:
     """Run a fold, or return its result where a resume finds it finished, and predict the rows that it holds out."""
     folder = RunFolder(plan.output_dir)
-    held = folder.finished() if plan.resume is not None and folder.path.exists() else None
     begun = folder.path.exists() and folder.started()
-    result = held or Command.of(attrs.evolve(plan, resume=plan.resume if begun else None), registry).execute()
-    file = folder.path / PREDICTIONS / HELD_OUT
-    if not (held and file.exists()):
-        _predict_held_out(plan)
-    return result
+    held = folder.finished() if plan.resume is not None and begun else None
+    if held is None:
+        return run_fold(attrs.evolve(plan, resume=plan.resume if begun else None), registry)
+    predict_held_out(plan)
+    return held
 
 
-def _predict_held_out(plan: Plan) -> None:
-    # The model in the folder is this run's own, so its pickle is trusted.
-    trusted = plan.model.trust_remote_code or plan.run.save_method == "full_torch_model"
-    finished = FinishedRun.open(plan.output_dir, plan.disabled_plugins, trust=trusted)
-    data = finished.task.load_data()
-    rows, numbers = data.rows["validation"], data.row_numbers["validation"]
-    lines: list[dict[str, Any]] = [
-        {"row": number, "fold": plan.data.fold, "data": _plain(row), "predicted": found}
-        for number, row, found in zip(numbers, rows, predicted_rows(finished, rows), strict=True)
+def _require_same_keys(plan: Plan) -> None:
+    """Check that each fold that has begun is of the same config: it may have been run elsewhere (FOLD).
+
+    Raises:
+        InputError: one is of another.
+    """
+    for one in fold_plans(plan):
+        folder = RunFolder(one.output_dir)
+        if folder.started() and (differing := differing_keys(folder.stored_keys(), one)):
+            raise InputError(
+                f"{folder.path} holds a fold with other values of {'; '.join(differing[:5])}. Give the same values, or "
+                "another OUTPUT_DIR."
+            )
+
+
+def _require_same_inputs(plan: Plan, now: Digests) -> None:
+    """Check that data and base model are as they were in each fold that has begun.
+
+    Args:
+        plan: of the whole.
+        now: the digests that they have.
+
+    Raises:
+        InputError: they have changed, and RESUME_WITH_CHANGES does not accept it.
+    """
+    changes = [
+        f"{name} has changed since fold {one.data.fold}"
+        for one in fold_plans(plan)
+        if (kept := Ownership.of(RunFolder(one.output_dir).path).inputs)
+        for name in changed_inputs(kept, now)
     ]
-    write_predictions(finished.folder.path, HELD_OUT, lines)
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    """Return the cells of a row that JSON has: no images."""
-    found = {}
-    for name, cell in row.items():
-        try:
-            json.dumps(cell)
-        except TypeError:
-            continue
-        found[name] = cell
-    return found
+    refuse_changes(plan, changes)
 
 
 def _finish(plan: Plan, folder: RunFolder, results: list[RunResult]) -> RunResult:
-    lines = []
-    for one in fold_plans(plan):
-        file = RunFolder(one.output_dir).path / PREDICTIONS / HELD_OUT
-        lines += [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    with placed_folder(folder.path, PREDICTIONS) as temporary:
-        text = "".join(
-            f"{json.dumps(line, ensure_ascii=False)}\n" for line in sorted(lines, key=lambda one: one["row"])
-        )
-        (temporary / OUT_OF_FOLD).write_text(text, encoding="utf-8", newline="")
+    folds = list(zip(fold_plans(plan), results, strict=True))
+    _require_same_inputs(plan, Ownership.of(RunFolder(folds[0][0].output_dir).path).inputs)
+    rows = join_folds(plan, folds)
     found, first = spreads(results), results[0]
     result = attrs.evolve(
         first,
@@ -150,13 +147,16 @@ def _finish(plan: Plan, folder: RunFolder, results: list[RunResult]) -> RunResul
             for moment in first.metrics
         },
         train_seconds=sum(result.train_seconds for result in results),
+        samples_per_second=statistics.fmean(result.samples_per_second for result in results),
         steps=sum(result.steps for result in results),
         peak_memory_bytes=max(result.peak_memory_bytes for result in results),
         artifacts={f"fold {number}": f"fold-{number}" for number in range(1, len(results) + 1)},
         artifact_bytes={},
         merge=None,
+        training_check=_training_check(results),
+        verdict={},
         folds=found,
-        data={"folds": len(results), "rows": len(lines)},
+        data={**_alike(results), "folds": len(results), "rows": rows},
         config_sha256=plan.config_sha256,
         output_dir=str(folder.path),
         warnings=tuple(
@@ -168,3 +168,20 @@ def _finish(plan: Plan, folder: RunFolder, results: list[RunResult]) -> RunResul
     place_text(folder.path, folder.result.name, result.to_json())
     complete(folder.path)
     return result
+
+
+def _training_check(results: Sequence[RunResult]) -> TrainingVerdict:
+    """Return the verdict that all folds have, or that of each, and their steps together."""
+    verdicts = [result.training_check["verdict"] for result in results]
+    said = "; ".join(f"fold {number}: {verdict}" for number, verdict in enumerate(verdicts, start=1))
+    steps = sum(result.training_check["steps"] for result in results)
+    return {"verdict": verdicts[0] if len(set(verdicts)) == 1 else said, "steps": steps}
+
+
+def _alike(results: Sequence[RunResult]) -> dict[str, Statistic]:
+    """Return what all folds found of the data, without the rows of a fold's splits."""
+    return {
+        name: value
+        for name, value in results[0].data.items()
+        if all(result.data.get(name) == value for result in results) and name not in ("train_rows", "validation_rows")
+    }

@@ -56,13 +56,18 @@ class Verdict:
         """The findings that put metrics in doubt."""
         return [f"data: {one.message}" for outcome in self.outcomes for one in outcome.findings if one.warns]
 
-    @property
-    def to_beat(self) -> dict[str, tuple[float, str]]:
-        """Metric -> the best value of any baseline, and what reaches it."""
+    def to_beat(self, directions: Mapping[str, str]) -> dict[str, tuple[float, str]]:
+        """Return metric -> the best value of any baseline, and what reaches it.
+
+        Args:
+            directions: metric -> "higher" or "lower".
+        """
         best: dict[str, tuple[float, str]] = {}
         for finding in (one for outcome in self.outcomes for one in outcome.findings):
             for name, value in finding.to_beat.items():
-                if name not in best or value > best[name][0]:
+                known = best.get(name)
+                is_better = known is None or worse_than_baseline({name: known[0]}, {name: value}, directions)
+                if is_better:
                     best[name] = (value, finding.message)
         return best
 
@@ -73,11 +78,11 @@ class Verdict:
             after: metrics of the trained model on validation, or None.
             directions: metric -> "higher" or "lower".
         """
-        to_beat = {name: value for name, (value, _) in self.to_beat.items()}
-        name = worse_than_baseline(after or {}, to_beat, directions)
+        best = self.to_beat(directions)
+        name = worse_than_baseline(after or {}, {metric: value for metric, (value, _) in best.items()}, directions)
         if not name:
             return []
-        value, told = self.to_beat[name]
+        value, told = best[name]
         return [
             f"{name} after training is {(after or {})[name]:.4f}, worse than {value:.4f} of a plain baseline ({told})"
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ _BLOCK = 1 << 16
 _SAMPLES = 32
 _NAMED = 2000
 _SHOWN = 4
+
+log = logging.getLogger(__name__)
 
 
 def input_paths(plan: Plan) -> dict[str, Path]:
@@ -120,6 +123,28 @@ def changed_inputs(stored: Mapping[str, Mapping[str, str]], now: Mapping[str, Ma
             more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
             words.append(f"{name} ({', '.join(files[:_SHOWN])}{more})")
     return words
+
+
+def refuse_changes(plan: Plan, changes: list[str]) -> None:
+    """Check that a resume finds everything as it was, or that RESUME_WITH_CHANGES accepts the changes.
+
+    Args:
+        plan: of the resume.
+        changes: as "the data (CUSTOM_DATASET_PATH/a.csv) has changed".
+
+    Raises:
+        InputError: there are changes that are not accepted.
+    """
+    if not changes:
+        return
+    if plan.run.resume_with_changes:
+        for change in changes:
+            log.warning("resumed although %s (RESUME_WITH_CHANGES).", change)
+        return
+    raise InputError(
+        f"the run cannot be resumed as it was: {'; '.join(changes)}. Start again in another OUTPUT_DIR, or accept the "
+        "change with --set RESUME_WITH_CHANGES=true."
+    )
 
 
 def _differ(before: str | None, after: str | None) -> bool:

@@ -18,7 +18,14 @@ from adapt_core.nn.pickles import require_plain_metadata
 from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import fault, newest_complete, run_of, step_of
 from adapt_core.run_folder.claims import claim, make_empty_file, refuse
-from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, late_changes, with_commits
+from adapt_core.run_folder.inputs import (
+    Digests,
+    changed_inputs,
+    digest_inputs,
+    late_changes,
+    refuse_changes,
+    with_commits,
+)
 from adapt_core.run_folder.left_aside import take_back
 from adapt_core.run_folder.names import CHECKPOINTS, LOG
 from adapt_core.run_folder.ownership import Ownership
@@ -83,7 +90,7 @@ class ResumeDecision:
         inputs = self.inputs and with_commits(self.inputs, plan)
         if inputs and self.checkpoint is not None and not self.replaces:
             late = late_changes(owner.inputs, self.inputs, inputs)
-            _refuse_changes(plan, [f"{name} has changed" for name in late])
+            refuse_changes(plan, [f"{name} has changed" for name in late])
         if owner.has_written and (self.checkpoint is None or self.replaces):
             if plan.resume is None or self.replaces:
                 refuse(self.folder.path, owner.foreign())
@@ -136,7 +143,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
         if checkpoint is None:
             log.warning("no complete checkpoint in %s: the run starts from the beginning.", folder.checkpoints)
             return ResumeDecision(folder=folder, inputs=inputs)
-        _refuse_changes(plan, _changes(owner, checkpoint, inputs, runs={owner.run}))
+        refuse_changes(plan, _changes(owner, checkpoint, inputs, runs={owner.run}))
     else:
         checkpoint = Path(plan.resume).expanduser().absolute()
         if not checkpoint.is_dir():
@@ -161,7 +168,7 @@ def decide_resume(plan: Plan, folder: RunFolder) -> ResumeDecision:
         first = Ownership.of(origin.path)
         # A folder without a run may continue any run whose config was compared.
         known = {owner.run, first.run} if fresh and origin.started() else {owner.run}
-        _refuse_changes(plan, _changes(first, checkpoint, inputs, runs=known))
+        refuse_changes(plan, _changes(first, checkpoint, inputs, runs=known))
     require_plain_metadata(checkpoint)
     _refuse_read_only(folder, owner)
     log.info("resuming from %s (step %d)", checkpoint, step_of(checkpoint))
@@ -236,19 +243,6 @@ def _changes(first: Ownership, checkpoint: Path, inputs: Digests, *, runs: set[s
     if run_of(checkpoint) not in runs:
         return [f"{checkpoint} is of another run", *(f"{name} differs" for name in changed)]
     return [f"{name} has changed" for name in changed]
-
-
-def _refuse_changes(plan: Plan, changes: list[str]) -> None:
-    if not changes:
-        return
-    if plan.run.resume_with_changes:
-        for change in changes:
-            log.warning("resumed although %s (RESUME_WITH_CHANGES).", change)
-        return
-    raise InputError(
-        f"the run cannot be resumed as it was: {'; '.join(changes)}. Start again in another OUTPUT_DIR, or accept the "
-        "change with --set RESUME_WITH_CHANGES=true."
-    )
 
 
 def _refuse_unreadable(folder: RunFolder) -> None:

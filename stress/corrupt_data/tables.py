@@ -35,7 +35,7 @@ _VALUES: dict[str, Any] = {
 
 
 def read(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in file.open(encoding="utf-8")]
 
 
 def write(file: Path, rows: list[Row]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import attrs
 import pytest
@@ -281,3 +282,20 @@ def test_the_resolved_keys_give_the_same_plan_again() -> None:
 def test_the_hash_ignores_where_results_go_but_not_what_is_computed() -> None:
     assert plan("OUTPUT_DIR: a\n").config_sha256 == plan("OUTPUT_DIR: b\n").config_sha256
     assert plan("LR: 1\n").config_sha256 != plan("LR: 2\n").config_sha256
+
+
+@pytest.mark.parametrize(("found", "is_told"), [("1.5.2", True), ("1.6.0", False), ("2.0rc1", False)])
+def test_folds_need_a_scikit_learn_that_shuffles_groups(
+    found: str, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stands before the installed one on the path, as a package of another version would."""
+    (tmp_path / "sklearn").mkdir()
+    (tmp_path / "sklearn" / "__init__.py").touch()
+    (tmp_path / f"scikit_learn-{found}.dist-info").mkdir()
+    metadata = f"Metadata-Version: 2.1\nName: scikit-learn\nVersion: {found}\n"
+    (tmp_path / f"scikit_learn-{found}.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = "FOLDS: 2\nFOLD: 3\n"
+    told = problems(text)
+    assert ("FOLDS: needs scikit-learn" in told) == is_told
+    assert (f"scikit-learn 1.6 or later; {found} is installed" in told) == is_told

@@ -35,6 +35,20 @@ class Good:
         return [Finding(message="to beat: a coin: accuracy 0.5", to_beat={"accuracy": 0.5})]
 
 
+class Median:
+    """Finds a baseline of numbers."""
+
+    def examine(self, subject: Subject) -> list[Finding]:
+        return [Finding(message="to beat: the median: rmse 2", to_beat={"rmse": 2.0})]
+
+
+class Mean:
+    """Finds a worse one."""
+
+    def examine(self, subject: Subject) -> list[Finding]:
+        return [Finding(message="to beat: the mean: rmse 3", to_beat={"rmse": 3.0})]
+
+
 class Broken:
     """Has a defect."""
 
@@ -133,6 +147,13 @@ def test_a_run_that_is_worse_than_a_baseline_says_so() -> None:
     assert verdict.not_beaten({"accuracy": 0.25}, {"accuracy": "higher"}) == [
         "accuracy after training is 0.2500, worse than 0.5000 of a plain baseline (to beat: a coin: accuracy 0.5)"
     ]
+
+
+def test_the_best_baseline_has_the_lowest_error() -> None:
+    verdict = verdict_of([Good, Median, Mean])
+    assert verdict.to_beat({"rmse": "lower", "accuracy": "higher"})["rmse"] == (2.0, "to beat: the median: rmse 2")
+    assert verdict.not_beaten({"rmse": 1.5}, {"rmse": "lower"}) == []
+    assert "worse than 2.0000" in verdict.not_beaten({"rmse": 2.5}, {"rmse": "lower"})[0]
 
 
 def test_groups_on_both_sides_are_told() -> None:

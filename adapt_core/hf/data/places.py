@@ -15,8 +15,9 @@ import numpy
 import xxhash
 
 from adapt_core.config.data_places import DataPlace
+from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError, InputError
-from adapt_core.evaluation import Statistic
+from adapt_core.evaluation import OF_PLACE, Statistic
 from adapt_core.hf.data.class_names import class_texts
 from adapt_core.hf.data.row_places import parts_of, remember_parts, remember_renamed
 from adapt_core.hf.data.tables.kinds import Kind, storage
@@ -231,8 +232,27 @@ def mixed(
 
 
 def named(parts: Mapping[int, range], places: Sequence[DataPlace]) -> dict[str, range]:
-    """Return which rows are of each place, by the places' names; none where all are of one."""
-    return {places[number].name: rows for number, rows in parts.items()} if len(parts) > 1 else {}
+    """Return which rows are of each place that has any, by the places' names."""
+    return {places[number].name: rows for number, rows in parts.items()}
+
+
+def require_deciding_rows(plan: Plan, parts: Mapping[str, range]) -> None:
+    """Check that the place whose metric decides what is best (METRIC_FOR_BEST: accuracy@NAME) has rows to measure.
+
+    Args:
+        plan: for METRIC_FOR_BEST.
+        parts: name of a place -> its rows of the validation split.
+
+    Raises:
+        InputError: it has none.
+    """
+    wanted = plan.training.metric_for_best or ""
+    _, at, of = wanted.casefold().partition(OF_PLACE)
+    if at and of not in map(str.casefold, parts):
+        raise InputError(
+            f"METRIC_FOR_BEST: {wanted!r}: no validation row is of this data set; they are of {', '.join(parts)}. Name "
+            "one of these, give the data set a validation split, or leave out the name."
+        )
 
 
 def place_figures(

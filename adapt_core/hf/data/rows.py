@@ -20,7 +20,7 @@ from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Batch, Encode, cached_map, tokenizer_key
 from adapt_core.hf.data.examples import examples_of
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
-from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, take_apart
+from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, require_deciding_rows, take_apart
 from adapt_core.hf.data.splits import Faults, numbered_splits
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def prepare_rows(
         setattr(data, split, encoded)
         if split == next(iter(splits)):
             data.findings += _findings(tokenizer, raw.get(split, rows), split, how, faults)
+    if plan.training.do_train and "validation" in data.parts:
+        require_deciding_rows(plan, data.parts["validation"])
     if data_places(plan.data):
         counted = {split: parts for split, (_, parts) in apart.items()}
         stats["places"] = place_figures(data_places(plan.data), counted, epoch)

@@ -189,8 +189,8 @@ def numbered_splits(
         strata: training rows -> the class of each, see `hold_out`.
 
     Returns:
-        (splits, statistics for `result.json`: rows and dropped rows, numbers of the rows in the data: of validation,
-        with FOLDS).
+        (splits, statistics for `result.json`: rows and dropped rows, numbers of the rows in the data, from 1: of
+        validation, with FOLDS).
 
     Raises:
         DataError: see `drop_bad_rows`, `hold_out`.
@@ -204,7 +204,7 @@ def numbered_splits(
         found = list(faults(dataset, split))
         good[split], dropped = drop_bad_rows(dataset, found, split, skip=plan.data.skip_bad_rows)
         if split == "train" and plan.data.folds is not None:
-            numbers["train"] = [row for row, fault in enumerate(found) if not fault]
+            numbers["train"] = [row for row, fault in enumerate(found, start=1) if not fault]
         stats[f"{split}_dropped"] = dropped + dropped_of(dataset, split)
     of_train = strata(good["train"]) if strata and "train" in good else None
     if plan.data.folds is None:

@@ -27,7 +27,7 @@ def parts_of(data: TaskData) -> list[tuple[Any, Parts]]:
     found: list[tuple[Any, Parts]] = []
     for split, ranges in data.parts.items():
         examples = getattr(data, split)
-        if examples is not None and len(ranges) > 1:
+        if examples is not None and ranges:
             taken = {name: _taken(examples, rows) for name, rows in ranges.items()}
             data.subsets += [(rows, split) for rows in taken.values()]
             found.append((examples, taken))

@@ -101,7 +101,7 @@ def file_lines(path: Path) -> list[str]:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}). Save the file as UTF-8.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Make it readable.") from None
-    return [line for line in text.splitlines() if line.strip()]
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def file_column(path: Path, plan: Plan, column: str) -> list[Any]:

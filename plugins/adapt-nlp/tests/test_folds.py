@@ -74,14 +74,41 @@ def test_folds_that_have_finished_are_not_run_again(
     half = 12.706205 * statistics.stdev(values) / 2**0.5
     assert result.folds["after"]["accuracy"]["high"] == pytest.approx(statistics.fmean(values) + half)
     lines = [json.loads(line) for line in (tmp_path / "run" / "predictions" / "out_of_fold.jsonl").open()]
-    assert [line["row"] for line in lines] == [row for row in range(19) if row != 4]
-    assert all(line["data"] == text(line["row"] - (line["row"] > 4)) for line in lines)
+    assert [line["row"] for line in lines] == [row for row in range(1, 20) if row != 5]
+    assert all(line["data"] == text(line["row"] - 1 - (line["row"] > 5)) for line in lines)
     right = [line["predicted"]["label"] == line["data"]["label"] for line in lines if line["fold"] == 1]
     assert sum(right) / len(right) == pytest.approx(values[0])
+    assert (result.data["rows"], result.data["classes"], result.verdict) == (18, 3, {})
+    assert result.training_check["steps"] == sum(one.steps for one in held)
     assert "validation accuracy" in (tmp_path / "run" / "README.md").read_text()
     assert folds(resume=True) == result
     with pytest.raises(InputError, match="holds finished folds"):
         folds()
+
+
+def test_folds_of_several_machines_are_joined(folds: Callable[..., Any], tmp_path: Path) -> None:
+    """U+2028 and U+0085 in a text end no line of the file."""
+    rows = [{**text(number), "text": f"{text(number)['text']}\u2028and\u0085more"} for number in range(18)]
+    write(tmp_path / "data", train=rows)
+    for number in (1, 2):
+        folds(FOLD=number, OUTPUT_DIR=str(tmp_path / "run" / f"fold-{number}"))
+    with pytest.raises(InputError, match=r"fold-1 holds a fold with other values of SEED: 42 -> 7"):
+        folds(resume=True, SEED=7)
+    result = folds(resume=True)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "predictions" / "out_of_fold.jsonl").open()]
+    assert [line["data"] for line in lines] == rows
+    assert len(result.folds["after"]["accuracy"]["values"]) == 2
+
+
+def test_folds_of_other_data_are_not_joined(folds: Callable[..., Any], tmp_path: Path) -> None:
+    folds(FOLD=1, OUTPUT_DIR=str(tmp_path / "run" / "fold-1"))
+    write(tmp_path / "data", train=[text(number) for number in range(24)])
+    with pytest.raises(InputError, match=r"the data \(.*train.jsonl\) has changed since fold 1"):
+        folds(resume=True)
+    with pytest.raises(
+        InputError, match=r"row \d+ of the data is held out by the folds 1 and 2\. The folds are not of the same rows"
+    ):
+        folds(resume=True, RESUME_WITH_CHANGES=True)
 
 
 SLOW = ("ner", "translation, T5", "text generation, padded")
@@ -95,7 +122,7 @@ def test_every_task_has_folds(job: str, request: pytest.FixtureRequest, tmp_path
     common = {"MODEL_PATH": str(request.getfixturevalue(model)), "FOLDS": 2, "NUM_WORKERS": 0}
     result = adapt_core.run({**keys, **common, **place})
     lines = [json.loads(line) for line in (tmp_path / "run" / "predictions" / "out_of_fold.jsonl").open()]
-    assert [line["row"] for line in lines] == list(range(6))
+    assert [line["row"] for line in lines] == list(range(1, 7))
     assert all(line["predicted"] for line in lines)
     assert set(result.folds["after"]["loss"]) == {"mean", "std", "low", "high", "values"}
 

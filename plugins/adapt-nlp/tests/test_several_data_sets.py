@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, InputError
 
 from .seq2seq_models import write
 from .test_resuming import Stopped
@@ -114,3 +114,14 @@ def test_conversations_and_texts_do_not_mix(tiny_llama: Path, tmp_path: Path) ->
     keys = {"TASK": "text_generation", "MODEL_PATH": str(tiny_llama), "OUTPUT_DIR": str(tmp_path / "run")}
     with pytest.raises(DataError, match=r"pairs: the rows of the train split are pairs \(prompt, completion\), and"):
         adapt_core.run({**keys, "CUSTOM_DATASET_PATH": [str(tmp_path / "chats"), str(tmp_path / "pairs")]})
+
+
+def test_the_one_data_set_with_validation_rows_may_decide_what_is_best(
+    mixed: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "large" / "validation.jsonl").unlink()
+    keys = {"EPOCHS": 1, "KEEP": "best"}
+    with pytest.raises(InputError, match=r"'accuracy@large': no validation row is of this data set; they are of small"):
+        mixed("refused", METRIC_FOR_BEST="accuracy@large", **keys)
+    after = mixed("run", METRIC_FOR_BEST="accuracy@small", **keys).metrics["after"]
+    assert after["accuracy@small"] == after["accuracy"]

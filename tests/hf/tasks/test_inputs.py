@@ -10,7 +10,8 @@ import pytest
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.data.formats import table_formats
-from adapt_core.hf.tasks.inputs import data_file, file_column
+from adapt_core.hf.data.tables.json_rows import head_values
+from adapt_core.hf.tasks.inputs import data_file, file_column, file_lines
 
 from ...config.resolving import plan
 from ..data.test_formats import choice
@@ -67,3 +68,12 @@ def test_the_format_that_the_run_names_decides_between_two(tmp_path: Path, suffi
     assert file_column(file, arrows("arrows", "darts", named="darts"), "text") == ["x"]
     (tmp_path / "a.csv").write_text("text\nx\n", encoding="utf-8")
     assert file_column(tmp_path / "a.csv", arrows("arrows", "darts", named="darts"), "text") == ["x"]
+
+
+def test_a_line_ends_at_a_line_feed_and_at_no_separator_of_unicode(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("one\u2028still\u0085one\x0cone\r\ntwo\n", encoding="utf-8", newline="")
+    assert file_lines(file) == ["one\u2028still\u0085one\x0cone", "two"]
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "one\u2028one"}\n{"text": "two"}\n', encoding="utf-8")
+    assert head_values(rows) == [{"text": "one\u2028one"}, {"text": "two"}]

@@ -101,13 +101,13 @@ def head_values(path: Path) -> list[Any]:
     with path.open("rb") as file:
         text = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
     if path.suffix.casefold() in LINES or _has_several_documents(text):
-        return list(_values_of(text.splitlines()))
+        return list(_values_of(text.split("\n")))
     return list(_listed(text, text.find("[")))
 
 
 def _has_several_documents(text: str) -> bool:
     """Return whether a text begins with an object on its first line, and another one follows."""
-    lines = [line for line in text.splitlines()[:_LOOKED_AT] if line.strip()][:2]
+    lines = [line for line in text.split("\n")[:_LOOKED_AT] if line.strip()][:2]
     return len(lines) == 2 and all(isinstance(value, dict) for value in _values_of(lines)) and lines[1][0] == "{"
 
 

@@ -21,7 +21,7 @@ def read_image_list(path: Path) -> list[str]:
         DataError: the file cannot be read, is empty, or names an image twice.
     """
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as a list of image names: {error}. Write it as UTF-8 text.") from None
     pairs = [name.rsplit(maxsplit=1) for name in names]

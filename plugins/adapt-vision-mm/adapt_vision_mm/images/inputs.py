@@ -77,7 +77,7 @@ def _iterate(arguments: Sequence[str]) -> Iterator[Path | NoImage]:
 
 def _read_list(path: Path) -> Iterator[Path | NoImage]:
     is_rows = path.suffix.casefold() == ".jsonl"
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if not line.strip():
             continue
         name = _path_of(line, f"{path}:{number}") if is_rows else line.strip()

@@ -141,7 +141,7 @@ def read_lines(file: Path) -> dict[str, list[int]]:
         DataError: it cannot be read.
     """
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read: {error}. Write it as UTF-8 text.") from None
     found: dict[str, list[int]] = {}
