@@ -21,7 +21,7 @@ def test_a_data_set_s_part_of_the_test_split_is_scored_with_the_kept_thresholds(
     parts = {"test": {"one": range(1), "two": range(1, 2)}}
     data = TaskData(validation=split, test=split.select([0, 1]), parts=parts)
     ((whole, taken),) = parts_of(data)
-    components = MultiLabel(names=("a",)).complete(TrainerComponents(collate=list), data, (), None)
+    components = MultiLabel(names=("a",)).complete(TrainerComponents(collate=list, metrics={}), data, (), None)
     prediction = transformers.EvalPrediction(numpy.array([[0.4]]), numpy.array([[1.0]]))
     assert components.score is not None
     assert components.score(prediction, taken["two"])["micro_f1"] == 0.0
