@@ -54,22 +54,23 @@ def subject_of(made: Injected, features: Any) -> Subject:
 def measure(made: Injected, features: Any) -> dict[str, dict[str, float]]:
     """Return how well each kind of fault is found."""
     from adapt_verdict.classifier import judge_out_of_fold
-    from adapt_verdict.duplicates import exact_keys, find_twins
+    from adapt_verdict.duplicates import NearTwins, exact_keys, exact_twins
     from adapt_verdict.features import labelled
     from adapt_verdict.label_errors import suspects
 
     first: dict[Any, int] = {}
     for position, key in enumerate(exact_keys(made.train)):
         first.setdefault(key, position)
-    twins = list(find_twins(made.train, made.validation, "validation", first))
+    exact, rest = exact_twins(made.validation, "validation", first)
+    near, _ = NearTwins(made.train, seconds=600.0).find(made.validation, "validation", rest, seconds=600.0)
     examples = labelled(subject_of(made, features), ["train", "validation"])
     judged = None if examples is None else judge_out_of_fold(examples, 0)
     assert examples is not None
     assert judged is not None
     found = {(one.position, one.part) for one in suspects(examples, judged) if one.split == "train"}
     return {
-        "exact": score({twin.position for twin in twins if twin.is_exact}, made.exact),
-        "near": score({twin.position for twin in twins if not twin.is_exact}, made.near),
+        "exact": score({twin.position for twin in exact}, made.exact),
+        "near": score({twin.position for twin in near}, made.near),
         "labels": score(found, made.wrong),
     }
 

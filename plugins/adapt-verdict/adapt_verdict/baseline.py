@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from adapt_core.contracts.data_check import Finding, Subject
+from adapt_core.contracts.data_check import CheckSkipped, Finding, Subject
 from adapt_core.runtime.format import score
 
 from adapt_verdict.classifier import fit
@@ -29,8 +29,10 @@ class BaselineCheck:
             for name in ("train", split)
         )
         labels = numpy.array(examples.labels, dtype=object)
-        if not len(fitted) or not len(scored) or len(set(labels[fitted])) < 2:
-            return None
+        if not len(fitted) or not len(scored):
+            raise CheckSkipped(f"{'training' if not len(fitted) else split} has no labels")
+        if len(set(labels[fitted])) < 2:
+            raise CheckSkipped(f"all training examples are of the class {labels[fitted][0]}{examples.extent}")
         majority = Counter(labels[fitted]).most_common(1)[0][0]
         model = fit(examples, fitted, labels[fitted].astype(str), subject.plan.training.seed)
         predictions = {
@@ -39,7 +41,10 @@ class BaselineCheck:
         }
         ends = _sentence_ends(examples, scored.tolist())
         truth = [str(name) for name in labels[scored]]
-        return [_finding(subject, split, name, scores(truth, found, ends)) for name, found in predictions.items()]
+        return [
+            _finding(subject, split, f"{name}{examples.extent}", scores(truth, found, ends))
+            for name, found in predictions.items()
+        ]
 
 
 def _is_of_boxes(subject: Subject, examples: Labelled) -> bool:

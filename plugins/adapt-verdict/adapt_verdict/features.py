@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy
 
-from adapt_core.contracts.data_check import Examples, Subject
+from adapt_core.contracts.data_check import CheckSkipped, Examples, Subject
+from adapt_core.evaluation import spread
 
 MOST_EXAMPLES = 6_000
-"""Labelled examples that are used of each split: texts, images."""
+"""Labelled examples that are used of each split, evenly spaced: texts, images."""
 
 MOST_PARTS = 30_000
-"""Labelled words or boxes that are used of each split, those of the first rows."""
+"""Labelled words or boxes that are used of each split, those of evenly spaced rows."""
 
 FEWEST = 200
 """Images that the base model must have time for; or all, where there are fewer."""
@@ -33,7 +34,8 @@ class Labelled:
     Attributes:
         places: (split, position, part) of each; part is None where the label is of the whole example.
         labels: the class of each.
-        groups: the group or row of each, which cross-validation keeps on one side; None where each is its own.
+        groups: the group (GROUP_COLUMN) or row of each, which cross-validation keeps on one side; None where each is
+            its own.
         matrix: the features, a row each: a dense or a sparse matrix.
         described: what the features are, for messages.
         left_out: labelled examples that are not used.
@@ -49,6 +51,14 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def extent(self) -> str:
+        """A word on how many examples were looked at, to be put behind a statement; empty where all were."""
+        if not self.left_out:
+            return ""
+        what = "examples" if self.places[0][2] is None else "words or boxes"
+        return f" ({len(self):,} of {len(self) + self.left_out:,} {what} were looked at)"
+
 
 def labelled(subject: Subject, splits: Sequence[str]) -> Labelled | None:
     """Return the labelled examples of splits with their features, None where there are none of one class each."""
@@ -60,10 +70,11 @@ def labelled(subject: Subject, splits: Sequence[str]) -> Labelled | None:
     if not all(examples.has_one_label for examples in chosen.values()):
         return None
     places: list[tuple[str, int, int | None]] = [
-        (split, row, None) for split, one in chosen.items() for row in range(min(len(one), MOST_EXAMPLES))
+        (split, row, None) for split, one in chosen.items() for row in spread(len(one), MOST_EXAMPLES)
     ]
     labels = [chosen[split].labels[row][0] for split, row, _ in places]
-    groups = [chosen[split].groups[row] for split, row, _ in places] if _grouped(chosen) else None
+    grouped = any(len(examples.groups) for examples in chosen.values())
+    groups = [_group(chosen[split], row) for split, row, _ in places] if grouped else None
     left_out = sum(map(len, chosen.values())) - len(places)
     if all(len(examples.texts) for examples in chosen.values()):
         texts = [chosen[split].texts[row] for split, row, _ in places]
@@ -72,14 +83,22 @@ def labelled(subject: Subject, splits: Sequence[str]) -> Labelled | None:
 
 
 def tf_idf(texts: Sequence[str]) -> Any:
-    """Return the TF-IDF of words and pairs of words, a sparse row each; words of all splits count, labels do not."""
+    """Return the TF-IDF of words and pairs of words, a sparse row each; words of all splits count, labels do not.
+
+    Raises:
+        CheckSkipped: the texts have no words in common.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     few = 2 if len(texts) > 1_000 else 1
     # Any run of letters and digits is a word: the default leaves out single ones, which are words in Chinese.
     options = {"token_pattern": r"\w+|[^\w\s]", "ngram_range": (1, 2), "min_df": few, "max_features": 200_000}
     vectors = TfidfVectorizer(sublinear_tf=True, **options)
-    return vectors.fit_transform(texts).tocsr()
+    try:
+        return vectors.fit_transform(texts).tocsr()
+    except ValueError as error:  # what scikit-learn raises of an empty vocabulary
+        where = "no word stands in two of the texts" if any(text.strip() for text in texts) else "the texts are empty"
+        raise CheckSkipped(f"{where}: there is nothing to tell classes by") from error
 
 
 def _pictures(subject: Subject, chosen: dict[str, Examples], listed: Labelled) -> Labelled:
@@ -115,8 +134,9 @@ def _pictures(subject: Subject, chosen: dict[str, Examples], listed: Labelled) -
     )
 
 
-def _grouped(chosen: dict[str, Examples]) -> bool:
-    return all(len(examples.groups) for examples in chosen.values())
+def _group(examples: Examples, row: int) -> Hashable:
+    """Return the group of a row, None where it has none."""
+    return examples.groups[row] if len(examples.groups) else None
 
 
 def _parts(chosen: dict[str, Examples]) -> Labelled | None:
@@ -124,18 +144,25 @@ def _parts(chosen: dict[str, Examples]) -> Labelled | None:
     labels: list[str] = []
     left_out = 0
     for split, examples in chosen.items():
+        total = sum(map(len, examples.labels))
         room = MOST_PARTS
-        for row, names in enumerate(examples.labels):
+        for row in spread(len(examples), max(1, int(len(examples) * min(1.0, MOST_PARTS / max(total, 1))))):
+            names = examples.labels[row]
             if len(names) > room:
-                left_out += len(names)
                 continue
             room -= len(names)
             places += [(split, row, part) for part in range(len(names))]
             labels += names
+        left_out += total - (MOST_PARTS - room)
     if not places:
         return None
     rows = list(dict.fromkeys((split, row) for split, row, _ in places))
-    groups = [f"{split} {row}" for split, row, _ in places]
+    # The words or boxes of a row without a group are together a group of their own.
+    own = [_group(chosen[split], row) for split, row, _ in places]
+    groups = [
+        ("row", split, row) if group is None else ("group", group)
+        for group, (split, row, _) in zip(own, places, strict=True)
+    ]
     if any(len(examples.images) for examples in chosen.values()):
         boxes = [
             statistics

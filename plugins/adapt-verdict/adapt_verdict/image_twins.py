@@ -6,7 +6,7 @@ The hash is imagehash's `phash`: signs of the low frequencies of a discrete cosi
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,26 +60,31 @@ def fingerprint(source: Path | bytes) -> Fingerprint | None:
     return Fingerprint(imagehash.phash(grey).hash.ravel(), numpy.stack(thumbnails))
 
 
-def near_twins(
-    known: Sequence[Fingerprint | None], others: Sequence[Fingerprint | None]
-) -> Iterator[tuple[int, int, float]]:
-    """Yield (number among `others`, number among `known`, likeness) of the nearest image of each that has one."""
-    numbers = [number for number, one in enumerate(known) if one is not None]
-    if not numbers:
-        return
-    bits = numpy.stack([one.bits for one in known if one is not None])
-    thumbnails = numpy.stack([one.thumbnails for one in known if one is not None])
-    for number, one in enumerate(others):
-        if one is None:
-            continue
-        candidates = numpy.flatnonzero((bits != one.bits).sum(axis=1) <= BITS)
+class ImageTwins:
+    """Images among which those that are nearly the same as another are found."""
+
+    def __init__(self, known: Sequence[Fingerprint | None]) -> None:
+        """Stack hashes and thumbnails.
+
+        Args:
+            known: fingerprints; None of images that cannot be read.
+        """
+        self._numbers = [number for number, one in enumerate(known) if one is not None]
+        if self._numbers:
+            self._bits = numpy.stack([one.bits for one in known if one is not None])
+            self._thumbnails = numpy.stack([one.thumbnails for one in known if one is not None])
+
+    def nearest(self, asked: Fingerprint | None) -> tuple[int, float] | None:
+        """Return the number of the image that is most like another, and its likeness; None where none is nearly it."""
+        if asked is None or not self._numbers:
+            return None
+        candidates = numpy.flatnonzero((self._bits != asked.bits).sum(axis=1) <= BITS)
         if not len(candidates):
-            continue
+            return None
         # Either image may be the one that lost a margin.
         likeness = numpy.maximum(
-            (thumbnails[candidates] @ one.thumbnails[0]).max(axis=1),
-            (one.thumbnails @ thumbnails[candidates, 0].T).max(axis=0),
+            (self._thumbnails[candidates] @ asked.thumbnails[0]).max(axis=1),
+            (asked.thumbnails @ self._thumbnails[candidates, 0].T).max(axis=0),
         )
         best = int(likeness.argmax())
-        if likeness[best] >= ALIKE:
-            yield number, numbers[candidates[best]], float(likeness[best])
+        return (self._numbers[candidates[best]], float(likeness[best])) if likeness[best] >= ALIKE else None

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from adapt_core.contracts.data_check import SHOWN, Finding, Subject
+from adapt_core.contracts.data_check import SHOWN, CheckSkipped, Finding, Subject
 
-from adapt_verdict.classifier import Judged, judge_out_of_fold
+from adapt_verdict.classifier import FOLDS, Judged, judge_out_of_fold
 from adapt_verdict.features import Labelled, labelled
 
 
@@ -40,19 +40,21 @@ class LabelErrorCheck:
     def examine(self, subject: Subject) -> list[Finding] | None:
         """Return the suspects of training and validation, the surest first; None where no row has one class."""
         examples = labelled(subject, [split for split in ("train", "validation") if split in subject.splits])
-        judged = None if examples is None else judge_out_of_fold(examples, subject.plan.training.seed)
-        if examples is None or judged is None:
+        if examples is None:
             return None
+        judged = judge_out_of_fold(examples, subject.plan.training.seed)
+        if judged is None:
+            raise CheckSkipped(f"fewer than two classes have {FOLDS} examples in groups enough to judge one by others")
         found = list(suspects(examples, judged))
         if not found:
             return []
         what = "labels" if examples.places[0][2] is None else "labels of words or boxes"
-        more = f" (the first {len(examples):,} were looked at)" if examples.left_out else ""
         return [
             Finding(
                 message=(
                     f"{len(found):,} of {len(judged.rows):,} {what} are probably wrong "
-                    f"({100 * len(found) / len(judged.rows):.1f} %, by {examples.described}){more}. Look at them first."
+                    f"({100 * len(found) / len(judged.rows):.1f} %, by {examples.described}){examples.extent}. "
+                    "Look at them first."
                 ),
                 rows=[
                     subject.row(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections import Counter
 
 LENGTH = 5
 """Characters of a shingle."""
@@ -17,18 +17,9 @@ def normal_form(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def words_of(text: str) -> Counter[str]:
-    """Return the words of a text in normal form, without punctuation, each with its number."""
-    plain = "".join(sign if sign.isalnum() else " " for sign in text[:LONGEST])
-    return Counter(plain.split())
-
-
-def shingles(text: str) -> set[str]:
-    """Return the pieces of a text in normal form by which it is compared: runs of characters, and whole words.
-
-    A moved word leaves the words as they are, a changed letter most of the runs.
-    """
-    words = "".join(sign if sign.isalnum() else " " for sign in text[:LONGEST]).split()
-    plain = " ".join(words)
-    runs = {plain[start : start + LENGTH] for start in range(max(1, len(plain) - LENGTH + 1))}
-    return runs | {f" {word} " for word in words}
+def plain_form(text: str) -> str:
+    """Return a text in normal form without punctuation; as it is where it is mostly symbols ("!!!", emoji)."""
+    text = text[:LONGEST]
+    plain = " ".join(re.sub(r"[\W_]+", " ", text).split())
+    letters = len(plain) - plain.count(" ")
+    return plain if letters >= max(LENGTH, (len(text) - text.count(" ")) / 2) else text

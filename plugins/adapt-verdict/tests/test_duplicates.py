@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from PIL import Image, ImageEnhance
 from adapt_core.plugin import Examples
 
 from .conftest import texts_of
+from adapt_verdict import duplicates
 from adapt_verdict.duplicates import DuplicateCheck
+from adapt_verdict.normal_form import normal_form
+from adapt_verdict.text_twins import PIECES, resemblance, sketch
 
 TRAIN = [
     "The harbour was closed on Monday because of the storm, and no ship could leave the port before noon.",
@@ -65,6 +69,67 @@ def test_a_template_does_not_make_texts_alike(subject: Any) -> None:
     train = Examples(texts=[frame + text for text in texts_of("garden", 100)])
     validation = Examples(texts=[frame + text for text in texts_of("money", 40)])
     assert found(subject, train=train, validation=validation) == []
+
+
+def test_several_templates_do_not_make_texts_alike(subject: Any) -> None:
+    frames = [" ".join(texts_of("ship", 4, seed=number)) for number in range(40)]
+    train = Examples(texts=[f"{frames[row % 40]} {text}" for row, text in enumerate(texts_of("garden", 800))])
+    told = texts_of("money", 40)
+    edited = train.texts[7].replace("the", "a")
+    validation = Examples(texts=[*(f"{frame} {text}" for frame, text in zip(frames, told, strict=True)), edited])
+    (finding,) = found(subject, train=train, validation=validation)
+    assert [row["example"] for row in finding.rows] == [41]
+
+
+def test_texts_of_symbols_are_compared_as_they_are(subject: Any) -> None:
+    train = Examples(texts=["!!!", "\U0001f600 \U0001f600", "ok \U0001f600", "", "...---..."])
+    validation = Examples(texts=["???", "\U0001f621", "ok \U0001f621", "---...---"])
+    assert found(subject, train=train, validation=validation) == []
+
+
+def test_rows_without_text_are_exactly_the_same_and_not_nearly(subject: Any) -> None:
+    (finding,) = found(subject, train=Examples(texts=["", "a b c d e"]), validation=Examples(texts=[" ", "f g h i j"]))
+    assert finding.figures == {"exact": 1, "another_label": 0}
+
+
+def test_of_long_texts_a_bounded_part_is_kept(subject: Any) -> None:
+    chance = random.Random(2)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=6)) for _ in range(2_000)]
+    texts = [" ".join(chance.choices(words, k=3_000)) for _ in range(12)]
+    kept = sketch(normal_form(texts[0]))
+    assert len(kept.runs.hashes) == len(kept.words.hashes) == PIECES
+    edited = " ".join(word for row, word in enumerate(texts[3].split()) if row % 12)
+    half = f"{texts[4][:9_000]} {texts[5][:9_000]}"
+    (finding,) = found(subject, train=Examples(texts=texts), validation=Examples(texts=[edited, half]))
+    assert [(row["example"], row["as_in"]["example"]) for row in finding.rows] == [(1, 4)]
+
+
+def test_likeness_is_the_share_of_pieces_in_common() -> None:
+    one, other = (sketch(text) for text in ("tulip rose rose soil", "tulip rose lawn soil"))
+    assert resemblance(one.words, other.words) == pytest.approx(3 / 5)
+    assert resemblance(one.words, one.words) == 1.0
+    assert resemblance(sketch("").words, sketch("").words) is None
+
+
+def test_a_sorted_split_is_compared_evenly_and_the_finding_says_how_much(
+    subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duplicates, "MOST", 10)
+    train = Examples(texts=texts_of("ship", 40) + texts_of("money", 40))
+    validation = Examples(texts=[f"Update: {text}" for text in train.texts])
+    (finding,) = found(subject, train=train, validation=validation)
+    assert finding.message.startswith("10 of 10 validation rows (100.0 %) stand in training nearly as they are")
+    assert "(10 of 80 validation rows were compared with 10 of 80 training rows)" in finding.message
+    assert {row["example"] > 40 for row in finding.rows} == {True, False}
+
+
+def test_near_duplicates_keep_to_their_time(subject: Any) -> None:
+    train, validation = Examples(texts=texts_of("ship", 40)), Examples(texts=texts_of("money", 40))
+    (finding,) = DuplicateCheck().examine(subject(seconds=0.0, train=train, validation=validation))
+    assert finding.message == (
+        "no near duplicates were found; 1 of 40 validation rows were compared with 1 of 40 training rows."
+    )
+    assert not finding.warns
 
 
 def test_a_twin_with_another_label_is_counted(subject: Any) -> None:

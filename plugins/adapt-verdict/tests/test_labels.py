@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy
 import pytest
 from PIL import Image
 
-from adapt_core.plugin import Examples
+from adapt_core.plugin import CheckSkipped, Examples
 
 from .conftest import WORDS, labelled_texts
+from adapt_verdict import features
 from adapt_verdict.baseline import BaselineCheck
 from adapt_verdict.classes import ClassCheck
 from adapt_verdict.entities import entities, entity_scores
@@ -133,6 +135,87 @@ def test_only_metrics_of_the_task_are_to_be_beaten(subject: Any) -> None:
         subject(train=labelled_texts(20), validation=labelled_texts(9, seed=1)), metrics={"f2": "higher"}
     )
     assert all(one.to_beat == {} for one in BaselineCheck().examine(made))
+
+
+def in_order_of_classes(count: int, seed: int = 0) -> Examples:
+    """Return so many texts of each topic with it as their label, one topic after the other."""
+    mixed = labelled_texts(count, seed)
+    order = sorted(range(len(mixed)), key=lambda row: mixed.labels[row])
+    return Examples(texts=[mixed.texts[row] for row in order], labels=[mixed.labels[row] for row in order])
+
+
+def test_sorted_splits_are_looked_at_evenly(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MOST_EXAMPLES", 60)
+    made = subject(train=in_order_of_classes(60), validation=in_order_of_classes(30, seed=1))
+    majority, regression = BaselineCheck().examine(made)
+    assert majority.to_beat["accuracy"] == pytest.approx(1 / 3)
+    assert regression.to_beat["accuracy"] > 0.8
+    assert "(120 of 270 examples were looked at)" in regression.message
+    found = features.labelled(made, ["train", "validation"])
+    assert found is not None
+    assert Counter(found.labels) == dict.fromkeys(WORDS, 40)
+
+
+def test_sorted_words_are_looked_at_evenly(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MOST_PARTS", 60)
+    rows = in_order_of_classes(20)
+    parts = [text.split() for text in rows.texts]
+    train = attrs.evolve(rows, parts=parts, labels=[names * 12 for names in rows.labels])
+    found = features.labelled(subject(train=train), ["train"])
+    assert found is not None
+    assert set(found.labels) == set(WORDS)
+    assert len(found) <= 60
+    assert len(found) + found.left_out == 720
+    assert found.extent == f" ({len(found)} of 720 words or boxes were looked at)"
+
+
+def test_the_words_of_a_group_stay_together(subject: Any) -> None:
+    train = Examples(
+        texts=["a b", "c", "d e", "f"],
+        parts=[["a", "b"], ["c"], ["d", "e"], ["f"]],
+        labels=[["x", "y"], ["x"], ["y", "y"], ["x"]],
+        groups=["ann", "ben", "ann", None],
+    )
+    found = features.labelled(subject(train=train), ["train"])
+    assert found is not None
+    assert found.groups is not None
+    first = found.groups[0]
+    assert [group == first for group in found.groups] == [True, True, False, True, True, False]
+    assert found.groups[2] != found.groups[5]
+
+
+def test_groups_of_training_count_where_validation_has_none(subject: Any) -> None:
+    train, validation = labelled_texts(10), labelled_texts(4, seed=1)
+    train = attrs.evolve(train, groups=["ann", "ben", "cat"] * 10)
+    found = features.labelled(subject(train=train, validation=validation), ["train", "validation"])
+    assert found is not None
+    assert found.groups == ["ann", "ben", "cat"] * 10 + [None] * 12
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        (["", "  "] * 6, "the texts are empty: there is nothing to tell classes by"),
+        (
+            [f"w{number}" for number in range(1_002)],
+            "no word stands in two of the texts: there is nothing to tell classes by",
+        ),
+    ],
+)
+def test_texts_without_words_in_common_are_left_out_with_a_word(subject: Any, texts: list[str], why: str) -> None:
+    train = Examples(texts=texts, labels=[("a",), ("b",)] * (len(texts) // 2))
+    for check in (BaselineCheck(), LabelErrorCheck()):
+        with pytest.raises(CheckSkipped) as left_out:
+            check.examine(subject(train=train, validation=attrs.evolve(train, texts=[""] * len(texts))))
+        assert str(left_out.value) == why
+
+
+def test_one_class_is_left_out_with_a_word(subject: Any) -> None:
+    train = Examples(texts=["a tulip", "a rose"] * 6, labels=[("garden",)] * 12)
+    with pytest.raises(CheckSkipped, match="all training examples are of the class garden"):
+        BaselineCheck().examine(subject(train=train, validation=train))
+    with pytest.raises(CheckSkipped, match="fewer than two classes have 5 examples"):
+        LabelErrorCheck().examine(subject(train=train))
 
 
 def test_entities_are_scored_as_seqeval_does() -> None:
