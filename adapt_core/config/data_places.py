@@ -73,8 +73,8 @@ def require_one_place(data: DataParams) -> None:
     """
     if data_places(data):
         raise InputError(
-            "CUSTOM_DATASET_PATH: tasks of images read one place, and this is a list. Merge the data sets into one "
-            "folder or file, and name it."
+            "CUSTOM_DATASET_PATH: tasks of annotated images read one place, and this is a list. Merge the data sets "
+            "into one folder or file, and name it."
         )
 
 

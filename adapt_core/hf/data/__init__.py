@@ -6,6 +6,7 @@ split_names.py      the names of splits
 library_data.py     what the library datasets loads
 source.py           local files or a hub data set -> raw splits
 places.py           several data sets as one, and their shares
+place_reader.py     each of several data sets read, all joined
 formats.py          the format of each split
 row_places.py       the file and line of a row, and how many rows were dropped
 tables/             csv, json, parquet and text files, each cell as the file has it

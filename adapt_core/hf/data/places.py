@@ -132,11 +132,11 @@ def _of_one_kind(parts: Mapping[DataPlace, Dataset], column: str, split: str) ->
     found = {}
     for place, rows in parts.items():
         array = storage([joint.encode(value) for value in values[place]], feature)
-        found[place] = _with_column(rows, column, array, feature)
+        found[place] = with_column(rows, column, array, feature)
     return found
 
 
-def _with_column(rows: Dataset, column: str, values: Any, feature: FeatureType) -> Dataset:
+def with_column(rows: Dataset, column: str, values: Any, feature: FeatureType) -> Dataset:
     """Return rows with other values in a column.
 
     Args:

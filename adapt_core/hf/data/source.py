@@ -17,7 +17,8 @@ from adapt_core.errors import InputError, first_of
 from adapt_core.hf.data.class_names import with_names_of_train
 from adapt_core.hf.data.formats import FileKinds, recognise_splits
 from adapt_core.hf.data.library_data import from_disk, from_hub
-from adapt_core.hf.data.places import joined, naming
+from adapt_core.hf.data.place_reader import joined_places, read_places
+from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.split_names import SPLIT_NAMES, canonical_split
 from adapt_core.hf.data.tables.other_formats import what_to_make_of
 from adapt_core.hf.data.tables.read import read_splits
@@ -255,17 +256,13 @@ def load_raw(data: DataParams, formats: Sequence[FormatChoice] | None = None) ->
     Raises:
         InputError, DataError: the data cannot be found or read.
     """
-    places = data_places(data)
-    if not places:
-        return _load_place(data, formats)
-    read = {}
-    for place in places:
-        with naming(place):
-            read[place] = _load_place(place.of(data), formats)
-    return with_names_of_train(joined(read, [place.name for place in places]))
+    if not data_places(data):
+        return load_place(data, formats)
+    return joined_places(data, read_places(data, lambda place: load_place(place.of(data), formats)))
 
 
-def _load_place(data: DataParams, formats: Sequence[FormatChoice] | None) -> dict[str, Dataset]:
+def load_place(data: DataParams, formats: Sequence[FormatChoice] | None) -> dict[str, Dataset]:
+    """Return the raw splits of data in one place; see `load_raw`."""
     quiet_data_library()
     local = locate_files(data, formats)
     if local is None:

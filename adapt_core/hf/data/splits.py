@@ -94,17 +94,25 @@ def hold_out(
 
 
 def load_splits(plan: Plan, columns: Sequence[tuple[str, str]] = (), target: str | None = None) -> dict[str, Dataset]:
-    """Load the splits that a run needs, unchanged.
+    """Load the splits that a run needs, unchanged; see `checked_splits`."""
+    return checked_splits(plan, load_raw(plan.data, plan.formats), columns, target)
+
+
+def checked_splits(
+    plan: Plan, raw: Mapping[str, Dataset], columns: Sequence[tuple[str, str]], target: str | None = None
+) -> dict[str, Dataset]:
+    """Return the splits that a run needs, with the columns that its task reads.
 
     Args:
         plan: the plan.
+        raw: all that the data has.
         columns: (required column, the key that names it) pairs.
         target: the column of what is learned: a test split without it, or with nothing in it, is left out.
 
     Raises:
         DataError: see `needed_splits` and `require_columns`.
     """
-    splits = needed_splits(load_raw(plan.data, plan.formats), plan.training)
+    splits = needed_splits(raw, plan.training)
     if target is not None:
         leave_out_unlabelled_test(splits, target, plan)
     for split, dataset in splits.items():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.errors import DataError, first_of
+from adapt_core.errors import DataError, InputError, first_of
 from adapt_core.hf.data.columns import column_values, number_of
 from adapt_core.hf.data.labels import Labels, in_order, label_name, read_labels
+from adapt_core.hf.data.places import naming
+from adapt_core.hf.data.row_places import parts_of
 from adapt_core.hf.problems.decimal_commas import decimal_of, has_decimal_commas
 from adapt_core.hf.problems.kinds import AUTO, MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from adapt_core.hf.problems.params import ProblemParams, wanted_kind
@@ -76,9 +78,18 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
 
     Raises:
         DataError: the rows do not fit the kind, or do not tell which it is.
+        InputError: those of several data sets pose different ones; the message names the place.
     """
     params = plan.task.params
     kind = wanted_kind(params)
+
+    def kind_of(part: Dataset) -> tuple[str, str]:
+        if params.target_columns:
+            return _kind_of_columns(part, columns), f"columns {', '.join(columns[:_MANY])}"
+        return _kind_of_column(part, columns[0], list(column_values(part, columns[0])))
+
+    if kind == AUTO:
+        _require_one_kind(parts_of(rows, "train"), kind_of)
     if params.target_columns:
         choice = _of_columns(rows, columns, kind)
     else:
@@ -86,6 +97,19 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
     if choice.targets.kind != SINGLE_LABEL:
         log.info("problem_type: %s", choice)
     return choice
+
+
+def _require_one_kind(parts: Sequence[tuple[str, Dataset]], kind_of: Callable[[Dataset], tuple[str, str]]) -> None:
+    first: tuple[str, str, str] | None = None
+    for place, rows in parts:
+        with naming(place):
+            kind, reason = kind_of(rows)
+        if first is not None and kind != first[1]:
+            raise InputError(
+                f"{place}: problem_type: {kind} ({reason}), and {first[0]} is {first[1]} ({first[2]}). Say what all of "
+                "them are (problem_type: ...), or give them targets of one kind."
+            )
+        first = first or (place, kind, reason)
 
 
 def _of_columns(rows: Dataset, columns: Sequence[str], kind: str) -> Choice:
@@ -127,6 +151,8 @@ def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> 
     asked = f"problem_type: {kind}"
     if kind == AUTO:
         kind, asked = _kind_of_column(rows, column, values)
+        if kind == SINGLE_LABEL:
+            _say_of_amounts(column, values)
     if kind == REGRESSION:
         numbers = _numbers(column, values)
         return Choice(numbers, f"{asked}{_told(numbers.commas)}")
@@ -149,6 +175,10 @@ def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[
         return MULTI_LABEL, f"column {column!r} has lists"
     if getattr(rows.features[column], "names", None) is None and _have_fractions(values):
         return REGRESSION, f"column {column!r} has numbers with a fraction"
+    return SINGLE_LABEL, f"column {column!r}"
+
+
+def _say_of_amounts(column: str, values: Iterable[Any]) -> None:
     texts = {value for value in values if isinstance(value, str) and value.strip()}
     if len(texts) > 1 and _spell_fractions(texts):
         log.info(
@@ -157,7 +187,6 @@ def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[
             column,
             len(texts),
         )
-    return SINGLE_LABEL, f"column {column!r}"
 
 
 def _have_fractions(values: Iterable[object]) -> bool:

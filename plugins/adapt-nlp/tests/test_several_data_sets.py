@@ -107,6 +107,13 @@ def test_a_place_without_the_columns_is_named(mixed: Callable[..., Any], tmp_pat
         mixed("run", CUSTOM_DATASET_PATH=places)
 
 
+def test_classes_and_numbers_do_not_mix(mixed: Callable[..., Any], tmp_path: Path) -> None:
+    write(tmp_path / "scores", train=[{"text": "a", "label": 0.5}, {"text": "b", "label": 2}])
+    places = [str(tmp_path / "small"), str(tmp_path / "scores")]
+    with pytest.raises(InputError, match=r"scores: problem_type: regression .* and .*small is single_label"):
+        mixed("run", CUSTOM_DATASET_PATH=places)
+
+
 def test_conversations_and_texts_do_not_mix(tiny_llama: Path, tmp_path: Path) -> None:
     turns = [{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}] * 4
     write(tmp_path / "chats", train=turns)

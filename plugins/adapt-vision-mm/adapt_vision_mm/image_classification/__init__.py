@@ -4,7 +4,11 @@ defaults.py   the model where a config names none
 params.py     the parameters of the task
 task.py       the task, which reads top to bottom
 problems.py   the kinds of problems, with their metrics
-data.py       class folders or a table -> validated rows of images and targets
+first_look.py what can be said of the data before images are read
+sources.py    class folders or a table -> rows of images
+places.py     several of them as one table
+data.py       validated rows of images and targets
+epoch.py      the shares of several data sets in an epoch
 dataset.py    a row -> pixels and its target, the same for any number of loading processes
 collate.py    examples -> a batch
 examples.py   images, classes and groups as checks of the data see them

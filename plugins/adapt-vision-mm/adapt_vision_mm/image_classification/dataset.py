@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, overload
 
 import torch
 from torch.utils.data import Dataset
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from adapt_core.errors import DataError
 from adapt_core.hf.problems.targets import Target
 
-from adapt_vision_mm.image_classification.data import ImageValue, image_source, name_of
+from adapt_vision_mm.image_classification.sources import ImageValue, image_source, name_of
 from adapt_vision_mm.images.decoder import read_rgb
 
 if TYPE_CHECKING:
@@ -68,11 +68,20 @@ class ImageDataset(Dataset[Example]):
         self._transform = transform
         self._base = base
         self._seed = seed
+        self._distinct = self
         self.epoch = 0
 
+    def in_epoch(self, rows: Sequence[int]) -> ImageDataset:
+        """Return the images of an epoch: those of these rows, of which some come again."""
+        images, labels = _Chosen(self._images, rows), [self.labels[row] for row in rows]
+        found = ImageDataset(images, labels, self._transform, self._base, self._seed)
+        found._distinct = self
+        return found
+
     def with_transform(self, transform: Transform) -> ImageDataset:
-        """Return the same images with another transform, which is not random."""
-        return ImageDataset(self._images, self.labels, transform, self._base)
+        """Return the same images, each once, with another transform, which is not random."""
+        distinct = self._distinct
+        return ImageDataset(distinct._images, distinct.labels, transform, distinct._base)
 
     def name(self, row: int) -> str:
         """Return the name of an image without its folders, or its row from 1 where it has none."""
@@ -136,3 +145,23 @@ class ImageDataset(Dataset[Example]):
             return self._transform(image)
         finally:
             torch.set_rng_state(state)
+
+
+class _Chosen(Sequence[ImageValue]):
+    """Values by their numbers, of which some may come again; they are read when they are asked for."""
+
+    def __init__(self, values: Sequence[ImageValue], rows: Sequence[int]) -> None:
+        self._values = values
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, position: int) -> ImageValue: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[ImageValue]: ...
+    def __getitem__(self, position: int | slice) -> ImageValue | Sequence[ImageValue]:
+        if isinstance(position, slice):
+            return _Chosen(self._values, self._rows[position])
+        return self._values[self._rows[position]]

@@ -13,7 +13,7 @@ from adapt_core.hf.data.examples import groups_of
 from adapt_core.hf.problems.kinds import REGRESSION
 from adapt_core.hf.problems.targets import labels_of
 
-from adapt_vision_mm.image_classification.data import ImageValue, image_source
+from adapt_vision_mm.image_classification.sources import ImageValue, image_source
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan

@@ -8,16 +8,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluation import PerClass, spread
-from adapt_core.hf.data.columns import require_columns
-from adapt_core.hf.data.first_look import check_columns
-from adapt_core.hf.data.source import check_data_source, data_formats
-from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.problems.choice import describe
 from adapt_core.hf.problems.kinds import require_metric
@@ -31,7 +28,6 @@ from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.image_classification.processors import locate_processor
-from adapt_vision_mm.images.folders import find_split_folders
 from adapt_vision_mm.images.sides import mirrored_classes, report_mirrored_classes
 
 if TYPE_CHECKING:
@@ -76,33 +72,18 @@ class ImageClassification(HubUpload):
                 "FORMAT_STRING builds a text from columns, and image_classification reads images."
                 " Leave FORMAT_STRING out."
             )
-        folders, named = find_split_folders(self.plan.data), self.plan.data.data_format
-        if folders is None:
-            check_data_source(self.plan.data, self.plan.formats)
-            check_columns(self.plan, self._check_split)
-        elif named is not None:
-            raise InputError(
-                f"DATA_FORMAT: {named} is a format of files, and {next(iter(folders.values()))} holds class folders."
-                " Leave DATA_FORMAT out."
-            )
-        else:
-            from adapt_vision_mm.image_classification.data import require_one_label, require_two_classes
+        from adapt_vision_mm.image_classification.first_look import check_images
 
-            require_one_label(self.params, folders)
-            require_two_classes(folders)
+        check_images(self.plan)
         self.backend.check_files()
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)
-
-    def _check_split(self, columns: Columns, split: str) -> None:
-        from adapt_vision_mm.image_classification.data import required_columns
-
-        require_columns(list(columns), required_columns(self.plan), split)
 
     def load_data(self) -> TaskData:
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
         from adapt_vision_mm.image_classification.data import held_out_images, load_rows
         from adapt_vision_mm.image_classification.dataset import ImageDataset
+        from adapt_vision_mm.image_classification.epoch import share_out
         from adapt_vision_mm.image_classification.examples import examples_of
         from adapt_vision_mm.image_classification.transforms import unmirrored
 
@@ -126,6 +107,8 @@ class ImageClassification(HubUpload):
         data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan), row_numbers=rows.numbers)
         data.rows = held_out_images(rows)
         data.train, data.validation, data.test = map(splits.get, ("train", "validation", "test"))
+        if data_places(self.plan.data):
+            share_out(self.plan, rows, data)
         describe(rows.choice, data)
         self.problem = problem_of(data, PROBLEMS)
         require_metric(self.plan, self.problem.metrics)
@@ -241,7 +224,9 @@ class ImageClassification(HubUpload):
 
     def data_formats(self) -> Mapping[str, Recognised]:
         """Return the format of each split of a table; none where the classes are folders."""
-        return data_formats(self.plan) if find_split_folders(self.plan.data) is None else {}
+        from adapt_vision_mm.image_classification.first_look import formats_of_tables
+
+        return formats_of_tables(self.plan)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """Return at most `count` training images by name, with their labels or numbers."""

@@ -162,5 +162,5 @@ def test_folds_are_refused(read: Read) -> None:
 
 
 def test_a_list_of_data_sets_is_refused(read: Read, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
+    with pytest.raises(InputError, match="tasks of annotated images read one place, and this is a list"):
         read("object_detection", CUSTOM_DATASET_PATH=[str(tmp_path), str(tmp_path / "more")])

@@ -204,11 +204,6 @@ def test_a_check_tells_missing_classes_and_columns_before_torch_is_loaded(fault:
     assert done.stdout == "False\n"
 
 
-def test_a_list_of_data_sets_is_refused(read: Callable[..., Any], pictures: Path) -> None:
-    with pytest.raises(InputError, match="tasks of images read one place, and this is a list"):
-        read(CUSTOM_DATASET_PATH=[str(pictures), {"path": str(pictures / "train"), "name": "more"}])
-
-
 def test_a_fold_holds_out_images_of_each_class(prepared: Callable[..., Any], copy: Path) -> None:
     pytest.importorskip("sklearn", reason="FOLDS needs scikit-learn")
     shutil.rmtree(copy / "val")
