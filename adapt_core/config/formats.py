@@ -105,4 +105,5 @@ def _choice(item: Registered[FormatSpec]) -> FormatChoice:
         suffixes=spec.suffixes,
         general=spec.general,
         paired=spec.paired,
+        documents=spec.documents,
     )

@@ -54,7 +54,7 @@ class FormatChoice:
     """A format that serves the task of a plan.
 
     Attributes:
-        name, summary, implementation, suffixes, general, paired: see `adapt_core.plugin.specs.FormatSpec`.
+        name, summary, implementation, suffixes, general, paired, documents: see `adapt_core.plugin.specs.FormatSpec`.
         distribution, version: of the plugin that registered it.
     """
 
@@ -66,6 +66,7 @@ class FormatChoice:
     suffixes: tuple[str, ...]
     general: bool
     paired: bool = False
+    documents: bool = False
 
 
 @attrs.frozen(kw_only=True)

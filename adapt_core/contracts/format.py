@@ -27,13 +27,16 @@ A task of a third party may read another shape, which formats then name alike. d
 hold.
 """
 
+PREDICT = "predict"
+"""The split of a file that `adapt predict` reads: answers, tags and targets may be missing, and no row is left out."""
+
 
 @attrs.frozen(kw_only=True)
 class Place:
     """Where the data of one split lies.
 
     Attributes:
-        split: "train", "validation" or "test".
+        split: "train", "validation" or "test"; or PREDICT.
         root: CUSTOM_DATASET_PATH where that is a folder, else the folder of the first file.
         files: of the split, in their order: those with the suffixes of the format that is asked.
         named: the file that a key of the task names for the split (`train_ann_file`), whether or not it exists; None

@@ -118,12 +118,15 @@ class FormatSpec(Spec):
             looks into the files recognises them.
         paired: whether a file in a folder counts only beside one of the same name with another of the suffixes, as
             those of languages do: `train.pl` alone is a script.
+        documents: whether each file, with those of the same name and another of the suffixes beside it, is a document:
+            a folder of such files is the training split, whatever their names, and a file may be empty.
     """
 
     shapes: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     suffixes: tuple[str, ...] = attrs.field(default=(), validator=_suffixes)
     general: bool = False
     paired: bool = False
+    documents: bool = False
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -59,6 +60,7 @@ class FileKinds:
         suffixes: of the formats that serve the task, in small letters.
         general: those of them that formats know by names of files alone.
         paired: those of them that count in a folder only beside another one of them.
+        documents: for each format of documents, its suffixes.
         any: whether a file that a key names counts whatever its suffix.
         named: whether DATA_FORMAT names the format.
         all: whether files in folders count whatever their suffixes.
@@ -68,6 +70,7 @@ class FileKinds:
     suffixes: tuple[str, ...]
     general: tuple[str, ...] = ()
     paired: tuple[str, ...] = ()
+    documents: tuple[tuple[str, ...], ...] = ()
     any: bool = False
     named: bool = False
     all: bool = False
@@ -91,6 +94,7 @@ class FileKinds:
             suffixes,
             general,
             paired=tuple(dict.fromkeys(suffix for one in asked if one.paired for suffix in one.suffixes)),
+            documents=tuple(one.suffixes for one in asked if one.documents),
             any=bool(named) or not all(one.suffixes for one in asked),
             named=bool(named),
             told=tuple(dict.fromkeys(suffix for one in told for suffix in one)),
@@ -110,6 +114,15 @@ class FileKinds:
         """Return whether a file of the same name has another of the paired suffixes."""
         beside = (one for one in path.parent.iterdir() if one.stem == path.stem and one.suffix != path.suffix)
         return any(one.suffix.casefold() in self.paired for one in beside)
+
+    def documents_in(self, files: Sequence[Path]) -> list[Path]:
+        """Return the files that are documents: those with one of the same name beside them."""
+        found: list[Path] = []
+        for suffixes in self.documents:
+            own = [path for path in files if path.suffix.casefold() in suffixes]
+            names = Counter(path.stem for path in own)
+            found += [path for path in own if names[path.stem] > 1]
+        return found
 
     def of_folder(self, entries: Sequence[Path]) -> tuple[Path, ...]:
         """Return those of a split's folder that count."""
@@ -180,7 +193,7 @@ def _recognise(place: Place, formats: Sequence[FormatChoice], named: str | None)
             "name its format by DATA_FORMAT."
         )
     for path in paths if found is None else found.place.files:
-        if path.stat().st_size == 0:
+        if path.stat().st_size == 0 and not (found is not None and found.choice.documents):
             raise DataError(f"{path} is empty. Add rows, or remove the file.")
     if found is None:
         there = [one.name for one in formats if paths[0].suffix.casefold() in one.suffixes] or [o.name for o in formats]

@@ -182,6 +182,8 @@ def _in_folder(root: Path, kinds: FileKinds) -> dict[str, tuple[Path, ...]]:
                 splits.setdefault(split, []).append(path)
             else:
                 unnamed.append(path)
+    if "train" not in splits and (documents := kinds.documents_in(unnamed)):
+        return {split: tuple(paths) for split, paths in {**splits, "train": documents}.items()}
     tables = [path for path in unnamed if path.suffix.casefold() in kinds.general]
     if "train" not in splits and len(unnamed) > 1 and len(tables) == 1:
         left = first_of(path.name for path in unnamed if path not in tables)

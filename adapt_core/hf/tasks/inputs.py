@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import attrs
-
 from adapt_core.config.plan import FormatChoice, Plan
-from adapt_core.contracts.format import Place
+from adapt_core.contracts.format import PREDICT, Place
 from adapt_core.contracts.recognition import recognise
 from adapt_core.errors import BadInputsError, DataError, InputError
 from adapt_core.hf.data.columns import column_values, format_columns, format_row, require_columns_of_file, text_fault
 from adapt_core.hf.data.formats import SHEETS
-from adapt_core.hf.data.source import load_raw
+from adapt_core.hf.data.tables.read import read_splits
 from adapt_core.hf.data.texts import TextFieldParams, input_column
+from adapt_core.hf.models.logging import quiet_data_library
 from adapt_core.runtime.plain_text import has_surrogates
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def _has_lines(path: Path, plan: Plan) -> bool:
     """
     if path.suffix.casefold() != ".txt":
         return False
-    place = Place(split="test", root=path.parent, files=(path,))
+    place = Place(split=PREDICT, root=path.parent, files=(path,))
     found = recognise(place, plan.formats, _named_format(path, plan))
     return found is None or found.choice.general
 
@@ -72,21 +71,15 @@ def _has_lines(path: Path, plan: Plan) -> bool:
 def file_rows(path: Path, plan: Plan) -> Dataset:
     """Load the rows of a data file, in DATA_FORMAT where the file has a suffix of that format, and of SHEET if it may.
 
+    No row is left out, also where SKIP_BAD_ROWS is set, so that each has its output.
+
     Raises:
         DataError: it cannot be read.
     """
     has_sheets = any(one.name == SHEETS and path.suffix.casefold() in one.suffixes for one in plan.formats)
-    data = attrs.evolve(
-        plan.data,
-        custom_dataset_path=str(path),
-        dataset=None,
-        data_format=_named_format(path, plan),
-        sheet=plan.data.sheet if has_sheets else None,
-        train_dir=None,
-        val_dir=None,
-        test_dir=None,
-    )
-    return load_raw(data, plan.formats)["train"]
+    quiet_data_library()
+    sheet = plan.data.sheet if has_sheets else None
+    return read_splits({PREDICT: (path,)}, plan.formats, _named_format(path, plan), sheet)[PREDICT]
 
 
 def file_lines(path: Path) -> list[str]:

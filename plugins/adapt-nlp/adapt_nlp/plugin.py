@@ -145,6 +145,7 @@ def adapt_formats() -> list[FormatSpec]:
             implementation="adapt_nlp.formats.brat:Brat",
             shapes=("tokens+tags",),
             suffixes=(".ann", ".txt"),
+            documents=True,
         ),
         FormatSpec(
             name="parallel",

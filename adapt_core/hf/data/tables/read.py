@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from adapt_core.config.plan import FormatChoice
-from adapt_core.contracts.format import Format, Place, Row
+from adapt_core.contracts.format import PREDICT, Format, Place, Row
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import DataError
 from adapt_core.hf.data.formats import TableFormat, recognise_splits
@@ -96,10 +96,8 @@ def _check_rows(reader: Format, place: Place, *, skip: bool) -> tuple[str, int]:
         elif skip:
             bad.append(row)
         else:
-            raise DataError(
-                f"{row}: {row.fault}. Correct the row, or --set SKIP_BAD_ROWS=true to drop such rows of the "
-                f"{place.split} split."
-            )
+            drop = f", or --set SKIP_BAD_ROWS=true to drop such rows of the {place.split} split"
+            raise DataError(f"{row}: {row.fault}. Correct the row{'' if place.split == PREDICT else drop}.")
     if bad:
         told = f"{place.split} split: {'1 row is' if len(bad) == 1 else f'{len(bad)} rows are'} dropped (SKIP_BAD_ROWS)"
         log.warning("%s, the first: %s: %s", told, bad[0], bad[0].fault)

@@ -109,8 +109,8 @@ class _Seen:
         for sheet in self.sheets.values():
             for name in sheet.names:
                 found.setdefault(name, set()).add(sheet.numbers.get(name))
-        filled = {name: kinds - {""} for name, kinds in found.items() if None not in kinds}
-        return {name: max(kinds, key=_WIDEST.index) for name, kinds in filled.items() if kinds}
+        every = {name: [kind for kind in kinds if kind] for name, kinds in found.items() if None not in kinds}
+        return {name: max(kinds, key=_WIDEST.index) for name, kinds in every.items() if kinds}
 
 
 def _cells(paths: Sequence[Path], seen: _Seen) -> Rows:

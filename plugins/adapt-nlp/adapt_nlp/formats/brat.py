@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,6 @@ from adapt_nlp.formats.spans import Span, SpanError, tags_of, words_of
 log = logging.getLogger(__name__)
 
 ANNOTATIONS, TEXT = ".ann", ".txt"
-_ASKED = 20
 _BEGINNING = 4_000
 _LINE = re.compile(r"[TREAMN#*]\S*\t\S")
 _ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
@@ -38,7 +38,7 @@ class Brat:
         files = _annotations(place.files)
         if not files or not all(path.with_suffix(TEXT).is_file() for path in files):
             return None
-        for path in files[:_ASKED]:
+        for path in files:  # those of documents without entities are empty
             with path.open("rb") as file:
                 line = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore").partition("\n")[0]
             if line.strip():
@@ -88,6 +88,7 @@ class _Document:
         with decoded(self._file):
             self._text = self._file.read_bytes().decode("utf-8")  # brat counts returns and the byte order mark
         self._lines = [found.span() for found in re.finditer(r"[^\n]*\n?", self._text) if found[0]]
+        self._ends = [behind for _, behind in self._lines]
         self._spans: dict[int, list[Span]] = defaultdict(list)
         self._faults: dict[int, str] = {}
         with decoded(path):
@@ -115,6 +116,8 @@ class _Document:
                 f"{where}: the entity is at {found[2]}, and {self._file.name} has {len(self._text)} characters. Keep "
                 "the text as it was annotated."
             )
+        if not self._lines:
+            raise DataError(f"{where}: {self._file.name} is empty, and has an entity. Add the text.")
         there = " ".join(self._text[start:end] for start, end in places)
         first = self._line_of(places[0][0])
         if text is not None and text.split() != there.split():
@@ -131,7 +134,7 @@ class _Document:
 
     def _line_of(self, place: int) -> int:
         """Return the line, from 0, that has a character."""
-        return next((n for n, (_, behind) in enumerate(self._lines) if place < behind), len(self._lines) - 1)
+        return min(bisect_right(self._ends, place), len(self._lines) - 1)
 
     def rows(self) -> Iterator[Row]:
         """Yield the lines that have words."""

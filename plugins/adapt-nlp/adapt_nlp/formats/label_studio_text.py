@@ -27,6 +27,24 @@ class LabelStudioText(SpanFormat):
             return False
         return any(_is_region(region) for row in rows for region in (*_of_task(row), *_of_min(row)))
 
+    def is_text(self, row: Any) -> bool:
+        """Return whether a row is a task, or one of JSON-MIN."""
+        if not isinstance(row, dict):
+            return False
+        is_min = bool({"annotator", "annotation_id"} & set(row)) or any(map(_is_region, _of_min(row)))
+        return isinstance(row.get("data"), dict) or is_min
+
+    def bare_text_of(self, row: Any) -> SpanText:
+        """Return the text of a task."""
+        if not isinstance(row, dict):
+            raise RowError("it is no task of Label Studio. Export the project as JSON or JSON-MIN")
+        if isinstance(row.get("data"), dict):
+            return SpanText(_text_of_task(row), ())
+        texts = _texts_of_min(row)
+        if len(texts) != 1:
+            raise RowError("a task needs one text. Export the project as JSON instead of JSON-MIN")
+        return SpanText(texts[0], ())
+
     def text_of(self, row: Any) -> SpanText | str:
         """Return the text of a task, or that it has no annotation."""
         if not isinstance(row, dict):
@@ -36,10 +54,8 @@ class LabelStudioText(SpanFormat):
                 return "tasks without an annotation"
             text = _text_of_task(row)
             return SpanText(text, [_span(value, text) for value in _of_task(row)])
-        texts = _texts_of_min(row)
-        if len(texts) != 1:
-            raise RowError("a task needs one text. Export the project as JSON instead of JSON-MIN")
-        return SpanText(texts[0], [_span(value, texts[0]) for value in _of_min(row)])
+        text = self.bare_text_of(row).text
+        return SpanText(text, [_span(value, text) for value in _of_min(row)])
 
     def superseded(self, rows: Iterable[Any]) -> frozenset[int]:
         """Return the rows of JSON-MIN whose task has a newer annotation."""

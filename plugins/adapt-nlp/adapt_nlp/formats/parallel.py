@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from adapt_core.contracts.format import Place, Row
+from adapt_core.contracts.format import PREDICT, Place, Row
 from adapt_core.errors import DataError, first_of
 from adapt_core.hf.data.tables.encodings import UTF8, decoded
 
@@ -39,6 +39,10 @@ class Parallel:
 
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the pairs as `translation`: code of the language -> line."""
+        if place.split == PREDICT:
+            for path in place.files:
+                yield from _pairs({path.suffix.removeprefix("."): path})
+            return
         for group in _groups(place.files):
             yield from _pairs(self._alike(group) if len(group) > 2 else group)
 

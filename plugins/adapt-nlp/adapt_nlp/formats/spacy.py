@@ -20,6 +20,8 @@ from adapt_nlp.formats.span_rows import (
     text_at,
 )
 
+_OF_OTHERS = ("label", "labels", "data", "annotations", "annotator", "annotation_id")
+
 
 class Spacy(SpanFormat):
     """The format."""
@@ -37,6 +39,19 @@ class Spacy(SpanFormat):
             isinstance(entry, dict) and {"start", "end", "label"} <= set(entry) for entry in spans
         )
 
+    def is_text(self, row: Any) -> bool:
+        """Return whether a row has a text, and nothing that doccano or Label Studio add."""
+        found = _row(row)
+        return found is not None and isinstance(found.get("text"), str) and not {*_OF_OTHERS} & set(found)
+
+    def bare_text_of(self, row: Any) -> SpanText:
+        """Return the text of a row with prodigy's words of it."""
+        found = _row(row)
+        if found is None:
+            raise RowError('it must be {"text": ...}. Correct the row')
+        text = text_at(found, "text")
+        return SpanText(text, (), None if "entities" in found else _words(found.get("tokens"), text))
+
     def text_of(self, row: Any) -> SpanText | str:
         """Return the text of a row, or why prodigy's user left it out."""
         found = _row(row)
@@ -44,11 +59,11 @@ class Spacy(SpanFormat):
             raise RowError('it must be {"text": ..., "entities": [[start, end, label]]}. Correct the row')
         if found.get("answer", "accept") != "accept":
             return f"answered with {found['answer']!r} in prodigy"
-        text = text_at(found, "text")
+        bare = self.bare_text_of(row)
         if "entities" not in found:
             spans = spans_of_objects(list_at(found, "spans"), "start", "end", "label")
-            return SpanText(text, spans, _words(found.get("tokens"), text))
-        return SpanText(text, spans_of(list_at(found, "entities")))
+            return SpanText(bare.text, spans, bare.words)
+        return SpanText(bare.text, spans_of(list_at(found, "entities")))
 
 
 def _row(row: object) -> Mapping[str, Any] | None:

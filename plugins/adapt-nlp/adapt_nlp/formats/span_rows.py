@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.contracts.format import Place, Row
+from adapt_core.contracts.format import PREDICT, Place, Row
 from adapt_core.errors import DataError
 from adapt_core.hf.data.tables.json_rows import head_values, placed_values
 
@@ -59,6 +59,18 @@ class SpanFormat:
         """Return the rows that another one of the same text replaces, by their numbers from 1."""
         return frozenset()
 
+    def is_text(self, row: Any) -> bool:
+        """Return whether a row of inputs, which needs no spans, is in the format."""
+        raise NotImplementedError
+
+    def bare_text_of(self, row: Any) -> SpanText:
+        """Return the text of a row without its spans.
+
+        Raises:
+            RowError: it has none.
+        """
+        raise NotImplementedError
+
     def text_of(self, row: Any) -> SpanText | str:
         """Return the text of a row, or for what it is passed over ("rejected").
 
@@ -72,12 +84,23 @@ class SpanFormat:
         rows = head_values(place.files[0])[:_FIRST]
         if not rows or any(map(_has_words, rows)):
             return None
-        return f"{place.files[0].name}: {self.shows}" if self.claims(rows) else None
+        found = all(map(self.is_text, rows)) if place.split == PREDICT else self.claims(rows)
+        return f"{place.files[0].name}: {self.shows}" if found else None
 
     def read(self, place: Place) -> Iterator[Row]:
-        """Yield the texts as `tokens` and `ner_tags`."""
+        """Yield the texts as `tokens` and `ner_tags`; as `tokens` alone where a model is asked about them."""
         for path in place.files:
-            yield from self._rows(path)
+            yield from self._inputs(path) if place.split == PREDICT else self._rows(path)
+
+    def _inputs(self, path: Path) -> Iterator[Row]:
+        for number, (line, value) in enumerate(placed_values(path), start=1):
+            part = f"entry {number}" if line is None else None
+            try:
+                yield Row({"tokens": words_in(self.bare_text_of(value))[0]}, path, line, part=part)
+            except RowError as error:
+                yield Row({}, path, line, str(error), part)
+        if not _has_values(path):
+            raise DataError(f"{path} has no row. Add rows, or remove the file.")
 
     def _rows(self, path: Path) -> Iterator[Row]:
         passed: dict[str, int] = {}
@@ -108,13 +131,20 @@ def tagged(found: SpanText) -> dict[str, list[str]]:
         RowError: it has no word.
         SpanError: its spans cannot be tags.
     """
+    tokens, words = words_in(found)
+    return {"tokens": tokens, "ner_tags": tags_of(found.text, found.spans, words)}
+
+
+def words_in(found: SpanText) -> tuple[list[str], Sequence[tuple[int, int]]]:
+    """Return the words of a text, and start and end of each.
+
+    Raises:
+        RowError: it has none.
+    """
     words = words_of(found.text) if found.words is None else found.words
     if not words:
         raise RowError("the text has no word. Leave the row out")
-    return {
-        "tokens": [found.text[start:end] for start, end in words],
-        "ner_tags": tags_of(found.text, found.spans, words),
-    }
+    return [found.text[start:end] for start, end in words], words
 
 
 def _has_words(row: object) -> bool:

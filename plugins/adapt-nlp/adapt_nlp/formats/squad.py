@@ -6,17 +6,18 @@ Each question is a row. One that is impossible has no answer; its plausible answ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from adapt_core.contracts.format import Place, Row
+from adapt_core.contracts.format import PREDICT, Place, Row
 from adapt_core.errors import DataError
 from adapt_core.hf.data.tables.json_rows import head_values, placed_values
 
 _BEGINNING = 64_000
 _ARTICLE = re.compile(r'"paragraphs"\s*:\s*\[\s*\{\s*"(context|qas|document_id)"\s*:')
 """The beginning of an article that is longer than what `recognise` reads."""
+
+Read = Callable[[Any, str], dict[str, Any]]
 
 
 class _FaultError(ValueError):
@@ -38,16 +39,25 @@ class Squad:
         return f"{path.name}: articles with paragraphs, as SQuAD has them" if is_article else None
 
     def read(self, place: Place) -> Iterator[Row]:
-        """Yield the questions: `id`, `title`, `question`, `context` and `answers`."""
+        """Yield the questions: `id`, `title`, `question`, `context` and, unless a model is asked, `answers`."""
+        read = _question if place.split == PREDICT else _answered
         for path in place.files:
             number = 0
             for number, (line, article) in enumerate(placed_values(path), start=1):
-                yield from _article(path, line, article, f"article {number}")
+                yield from _article(Row({}, path, line, part=f"article {number}"), article, read)
             if not number:
                 raise DataError(f"{path} has no article. Add some, or remove the file.")
 
 
-def _article(path: Path, line: int | None, article: Any, where: str) -> Iterator[Row]:
+def _article(at: Row, article: Any, read: Read) -> Iterator[Row]:
+    """Yield the questions of an article.
+
+    Args:
+        at: its place.
+        article: as the file has it.
+        read: (question, context) -> values of the row.
+    """
+    path, line, where = at.file, at.line, at.part
     paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
     if not isinstance(paragraphs, list):
         yield Row({}, path, line, "it has no list 'paragraphs'. Write it as SQuAD does", where)
@@ -63,7 +73,7 @@ def _article(path: Path, line: int | None, article: Any, where: str) -> Iterator
             named = question.get("id", position) if isinstance(question, dict) else position
             part = f"{place}, question {named}"
             try:
-                row = _question(question, context)
+                row = read(question, context)
             except _FaultError as error:
                 yield Row({}, path, None, str(error), part)
             else:
@@ -73,6 +83,11 @@ def _article(path: Path, line: int | None, article: Any, where: str) -> Iterator
 def _question(question: Any, context: str) -> dict[str, Any]:
     if not isinstance(question, dict) or not isinstance(question.get("question"), str):
         raise _FaultError("it has no text 'question'. Write it as SQuAD does")
+    return {"id": str(question.get("id", "")), "question": question["question"], "context": context}
+
+
+def _answered(question: Any, context: str) -> dict[str, Any]:
+    row = _question(question, context)
     impossible = question.get("is_impossible", False)
     if not isinstance(impossible, bool):
         raise _FaultError(f"'is_impossible' must be true or false, not {impossible!r}. Correct it")
@@ -82,12 +97,7 @@ def _question(question: Any, context: str) -> dict[str, Any]:
     if impossible and answers:
         raise _FaultError("it is impossible, and has an answer. Leave out one of the two")
     found = [_answer(answer, context) for answer in answers]
-    return {
-        "id": str(question.get("id", "")),
-        "question": question["question"],
-        "context": context,
-        "answers": {"text": [text for text, _ in found], "answer_start": [start for _, start in found]},
-    }
+    return {**row, "answers": {"text": [text for text, _ in found], "answer_start": [start for _, start in found]}}
 
 
 def _answer(answer: object, context: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from adapt_core.contracts.format import Place, Row
+from adapt_core.contracts.format import PREDICT, Place, Row
 from adapt_core.errors import DataError
 from adapt_core.hf.data.xml_files import naming_place, parser_without_entities
 
@@ -48,7 +48,7 @@ class Tmx:
     def read(self, place: Place) -> Iterator[Row]:
         """Yield the units as `translation`: language -> text."""
         for path in place.files:
-            units = _Units(path)
+            units = _Units(path, least=1 if place.split == PREDICT else 2)
             yield from units.rows()
             if not units.count:
                 raise DataError(f"{path} has no translation unit (<tu>). Add some, or remove the file.")
@@ -58,14 +58,15 @@ class Tmx:
 
 
 class _Units:
-    """Reads the units of a file.
+    """Reads the units of a file, each with a least number of languages: a model is asked about one.
 
     Attributes:
         count: units that were read.
         dropped: inline tags of which nothing was kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, least: int) -> None:
+        self._least = least
         self.count = self.dropped = 0
         self._path = path
         self._ready: list[Row] = []
@@ -114,14 +115,16 @@ class _Units:
         name = name.rpartition("}")[2]
         if name == "seg" and self._text is not None:
             text = _BROKEN.sub(" ", "".join(self._text)).strip()
-            if not text:
+            if not text and self._least > 1:
                 self._fault = self._fault or f"the text in {self._language!r} is empty. Add it, or remove the unit"
-            self._texts.setdefault(self._language, text)
+            if text or self._least > 1:
+                self._texts.setdefault(self._language, text)
             self._text = None
         elif name == "tu":
             self.count += 1
-            if len(self._texts) < 2 and not self._fault:
-                self._fault = f"the unit has {_only(self._texts)}, and needs two languages. Add one, or remove it"
+            if len(self._texts) < self._least and not self._fault:
+                needs = "two languages" if self._least > 1 else "one"
+                self._fault = f"the unit has {_only(self._texts)}, and needs {needs}. Add one, or remove it"
             values = {} if self._fault else {"translation": self._texts}
             self._ready.append(Row(values, self._path, self._line, self._fault or None))
         elif self._hidden:

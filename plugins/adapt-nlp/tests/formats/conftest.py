@@ -57,5 +57,5 @@ def place_of(*files: Path, split: str = "train") -> Place:
     return Place(split=split, root=files[0].parent, files=files)
 
 
-def read(reader: Any, *files: Path) -> list[Row]:
-    return list(reader.read(place_of(*files)))
+def read(reader: Any, *files: Path, split: str = "train") -> list[Row]:
+    return list(reader.read(place_of(*files, split=split)))

@@ -11,6 +11,7 @@ import pytest
 from adapt_core import api
 from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError
+from adapt_core.hf.data.source import data_formats, load_raw
 from adapt_core.testing import FormatContract
 
 from .conftest import Keys, Losses, Put, place_of, read
@@ -95,6 +96,28 @@ def test_a_text_or_annotation_that_is_missing_is_told_or_no_claim(put: Put) -> N
     assert Brat().recognise(place_of(text)) is None
     with pytest.raises(DataError, match=r"plain\.txt: there is no \.ann file"):
         read(Brat(), text)
+
+
+def test_an_empty_text_has_no_entity(put: Put) -> None:
+    files = pair(put, text="", ann="T1\tPER 0 0\t\n")
+    with pytest.raises(DataError, match=r"doc\.ann:1: doc\.txt is empty, and has an entity"):
+        read(Brat(), *files)
+
+
+def test_a_folder_of_documents_is_the_training_split_also_with_many_that_have_no_entity(
+    put: Put, tiny_encoder: Path
+) -> None:
+    for number in range(22):
+        put(f"flat/a{number:02}.ann", "" if number < 21 else "T1\tPER 0 3\tAda\n")
+        put(f"flat/a{number:02}.txt", "Ada met\nBo.\n")
+    put("flat/README.txt", "How this was annotated.\n")
+    folder = put("flat/annotation.conf", "[entities]\nPER\n").parent
+    keys = {"TASK": "text_classification", "subtask": "ner", "MODEL_PATH": str(tiny_encoder), "OUTPUT_DIR": "run"}
+    plan = api.check({**keys, "CUSTOM_DATASET_PATH": str(folder)})
+    assert {split: one.choice.name for split, one in data_formats(plan).items()} == {"train": "brat"}
+    rows = load_raw(plan.data, plan.formats)["train"]
+    assert len(rows) == 44
+    assert rows[42] == {"tokens": ["Ada", "met"], "ner_tags": ["B-PER", "O"]}
 
 
 def test_a_run_has_the_losses_of_the_plain_form(put: Put, tiny_encoder: Path, losses: Losses) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapt_core import api
-from adapt_core.contracts.format import Place
+from adapt_core.contracts.format import PREDICT, Place
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import data_formats
 from adapt_core.testing import FormatContract
@@ -261,6 +261,30 @@ def test_of_several_annotations_the_ground_truth_is_taken_else_the_newest(
     found = read(LabelStudioText(), put("min.json", written(small, ".json")))
     assert [row.values["ner_tags"] for row in found] == [["B-A"], ["B-B"]]
     assert "min.json: 2 rows are passed over, for they are further annotations of a task" in caplog.text
+
+
+def test_a_model_is_asked_about_texts_without_spans_and_each_has_its_row(put: Put) -> None:
+    files: dict[type[Any], list[Any]] = {
+        Spacy: [
+            [{"text": TEXT}, {"text": "No."}],
+            [{"text": TEXT, "entities": []}, {"text": "No.", "entities": [[0, 99, "PER"]]}],
+            [{"text": TEXT, "tokens": tokens(TEXT)}, {"text": "No.", "answer": "reject", "spans": []}],
+        ],
+        Doccano: [[{"id": 1, "text": TEXT, "label": []}, {"id": 2, "text": "No.", "label": [[0, 1, "X"]]}]],
+        LabelStudioText: [
+            [{"id": 1, "data": {"text": TEXT}}, task("No.", []) | {"annotations": []}],
+            [{"id": 1, "text": TEXT, "annotator": 1}, {"id": 1, "text": "No.", "annotator": 2}],
+        ],
+    }
+    for reader, every in files.items():
+        for number, rows in enumerate(every):
+            file = put(f"{reader.__name__}{number}.jsonl", written(rows, ".jsonl"))
+            place = place_of(file, split=PREDICT)
+            assert [one for one in (Spacy, Doccano, LabelStudioText) if one().recognise(place)] == [reader]
+            found = read(reader(), file, split=PREDICT)
+            assert [row.values for row in found] == [{"tokens": ROW["tokens"]}, {"tokens": ["No", "."]}]
+    table = put("words.jsonl", written([{"text": "a b", "tokens": ["a", "b"]}], ".jsonl"))
+    assert Spacy().recognise(place_of(table, split=PREDICT)) is None
 
 
 def test_a_row_of_prodigy_without_spans_keeps_its_tokens(put: Put) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapt_core import api
-from adapt_core.contracts.format import Place
+from adapt_core.contracts.format import PREDICT, Place
 from adapt_core.errors import InputError
 from adapt_core.testing import FormatContract
 
@@ -60,6 +60,13 @@ def test_every_question_is_a_row_and_impossible_ones_have_no_answer(put: Put) ->
     rows = read(Squad(), put("train.json", articles(*questions)))
     assert [dict(row.values) for row in rows] == list(map(plain, questions))
     assert rows[2].values["answers"] == {"text": [], "answer_start": []}
+
+
+def test_a_model_is_asked_about_questions_without_answers(put: Put) -> None:
+    questions = [{"id": "a", "question": "Who?"}, asked(1, answers=[{"text": "x", "answer_start": 5}]), impossible(2)]
+    rows = read(Squad(), put("asked.json", articles(*questions)), split=PREDICT)
+    assert [row.fault for row in rows] == [None] * 3
+    assert [row.values["question"] for row in rows] == [one["question"] for one in questions]
 
 
 def test_a_first_article_longer_than_the_head_of_the_file_is_recognised(put: Put) -> None:

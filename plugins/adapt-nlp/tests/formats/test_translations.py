@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapt_core import api
-from adapt_core.contracts.format import Place
+from adapt_core.contracts.format import PREDICT, Place
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import data_formats
 from adapt_core.hf.data.tables.read import read_splits
@@ -19,6 +19,7 @@ from .conftest import Keys, Losses, Put, place_of, read
 from adapt_nlp.formats.parallel import Parallel
 from adapt_nlp.formats.tmx import Tmx
 from adapt_nlp.seq2seq.text_fields import columns_of, translation_fields
+from adapt_nlp.seq2seq.translation import Translation
 
 UNITS = """    <tu tuid="1">
       <tuv xml:lang="en-US"><seg>A <bpt i="1">&lt;b&gt;</bpt>dog<ept i="1">&lt;/b&gt;</ept> &amp; a cat.</seg></tuv>
@@ -162,6 +163,20 @@ def test_a_third_language_makes_no_fault_of_the_pairs_of_the_others(put: Put, ca
         assert f"train.fr is left out: {why}" in caplog.text
     put("train.fr", "Un.\n")
     assert [set(row.values["translation"]) for row in read(Parallel(), *files[:2])] == [{"de", "en"}] * 2
+
+
+def test_a_model_is_asked_about_sources_alone(put: Put, keys: Keys) -> None:
+    empty = '<tuv xml:lang="{}"><seg>{}</seg></tuv>'.format
+    file = put("sources.tmx", tmx(unit(empty("en-GB", "One.")) + unit(empty("en-US", "Two."), empty("de", ""))))
+    lines = put("lines.en", "One.\nTwo.\n")
+    put("lines.de", "Eins.\n")
+    assert [row.values for row in read(Tmx(), file, split=PREDICT)] == [
+        {"translation": {"en-GB": "One."}},
+        {"translation": {"en-US": "Two."}},
+    ]
+    folder = put("data/train.jsonl", f"{json.dumps({'translation': {'en': 'One.', 'de': 'Eins.'}})}\n" * 9).parent
+    plan = api.check({**keys, "CUSTOM_DATASET_PATH": str(folder), "OUTPUT_DIR": "run"})
+    assert Translation(plan).read_inputs([str(file), str(lines)]) == ["One.", "Two.", "One.", "Two."]
 
 
 def test_a_suffix_that_is_no_language_is_no_data(put: Put, keys: Keys) -> None:
