@@ -152,8 +152,8 @@ def read_field_texts(arguments: Sequence[str], plan: Plan, field: Callable[[Data
     return _require_texts(_expand(arguments, plan, texts))
 
 
-def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[str]]:
-    """Return the lists of words of the arguments, in order: texts split at white space, or the rows of a file.
+def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[str | list[str]]:
+    """Return the arguments, in order: texts, whose words the task finds, or lists of words, the rows of a file.
 
     Raises:
         InputError: there is no input, an input is empty, or a file cannot be read.
@@ -161,12 +161,12 @@ def read_words(arguments: Sequence[str], plan: Plan, column: str) -> list[list[s
     rows = _expand(arguments, plan, lambda path: file_column(path, plan, column))
     if not rows:
         raise InputError("adapt predict needs at least one text or file.")
-    words = [row.split() if isinstance(row, str) else list(row) if isinstance(row, list) else [] for row in rows]
-    require_inputs(map(_words_fault, words))
-    return words
+    require_inputs(map(_words_fault, rows))
+    return rows
 
 
-def _words_fault(words: Sequence[object]) -> str | None:
+def _words_fault(row: object) -> str | None:
+    words = [row] if isinstance(row, str) else row if isinstance(row, list) else []
     if not words or not all(isinstance(word, str) and word.strip() for word in words):
         return " is neither a text nor a list of words. Give one of them."
     if any(has_surrogates(str(word)) for word in words):

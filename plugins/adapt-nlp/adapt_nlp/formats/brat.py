@@ -28,7 +28,13 @@ _ENTITY = re.compile(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 
 
 class Brat:
-    """The format."""
+    """The format.
+
+    Attributes:
+        signs_are_words: see `SpanFormat`.
+    """
+
+    signs_are_words = True
 
     def __init__(self) -> None:
         self._told: set[tuple[Path, ...]] = set()

@@ -34,13 +34,13 @@ class Doccano(SpanFormat):
             return False
         return any(map(_has_span, rows))
 
-    def is_text(self, row: Any) -> bool:
+    def is_text(self, row: object) -> bool:
         """Return whether a row has a text, and a place for spans or an earlier version's name of the text."""
         if not isinstance(row, dict) or not isinstance(row.get("text", row.get("data")), str):
             return False
         return "data" in row or any(isinstance(row[key], list) for key in _LISTS if key in row)
 
-    def bare_text_of(self, row: Any) -> SpanText:
+    def bare_text_of(self, row: object) -> SpanText:
         """Return the text of a row."""
         if not isinstance(row, dict):
             raise RowError('it must be {"text": ...}. Correct the row')

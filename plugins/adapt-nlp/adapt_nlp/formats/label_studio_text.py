@@ -27,14 +27,14 @@ class LabelStudioText(SpanFormat):
             return False
         return any(_is_region(region) for row in rows for region in (*_of_task(row), *_of_min(row)))
 
-    def is_text(self, row: Any) -> bool:
+    def is_text(self, row: object) -> bool:
         """Return whether a row is a task, or one of JSON-MIN."""
         if not isinstance(row, dict):
             return False
         is_min = bool({"annotator", "annotation_id"} & set(row)) or any(map(_is_region, _of_min(row)))
         return isinstance(row.get("data"), dict) or is_min
 
-    def bare_text_of(self, row: Any) -> SpanText:
+    def bare_text_of(self, row: object) -> SpanText:
         """Return the text of a task."""
         if not isinstance(row, dict):
             raise RowError("it is no task of Label Studio. Export the project as JSON or JSON-MIN")
@@ -57,7 +57,7 @@ class LabelStudioText(SpanFormat):
         text = self.bare_text_of(row).text
         return SpanText(text, [_span(value, text) for value in _of_min(row)])
 
-    def superseded(self, rows: Iterable[Any]) -> frozenset[int]:
+    def superseded(self, rows: Iterable[object]) -> frozenset[int]:
         """Return the rows of JSON-MIN whose task has a newer annotation."""
         newest: dict[tuple[str, ...], tuple[str, int]] = {}
         older = set()

@@ -39,12 +39,12 @@ class Spacy(SpanFormat):
             isinstance(entry, dict) and {"start", "end", "label"} <= set(entry) for entry in spans
         )
 
-    def is_text(self, row: Any) -> bool:
+    def is_text(self, row: object) -> bool:
         """Return whether a row has a text, and nothing that doccano or Label Studio add."""
         found = _row(row)
         return found is not None and isinstance(found.get("text"), str) and not {*_OF_OTHERS} & set(found)
 
-    def bare_text_of(self, row: Any) -> SpanText:
+    def bare_text_of(self, row: object) -> SpanText:
         """Return the text of a row with prodigy's words of it."""
         found = _row(row)
         if found is None:

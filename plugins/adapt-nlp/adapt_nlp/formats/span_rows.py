@@ -45,6 +45,8 @@ class SpanText:
 class SpanFormat:
     """A format of JSON rows, each a text with spans. A format derives from it."""
 
+    signs_are_words = True
+    """Whether words are those of `words_of`, as predictions then split texts."""
     shows = ""
     """By what rows are recognised, for the reason."""
 
@@ -55,15 +57,15 @@ class SpanFormat:
         """Return whether the first rows of a file, at least one, are in the format. None of them has words and tags."""
         raise NotImplementedError
 
-    def superseded(self, rows: Iterable[Any]) -> frozenset[int]:
+    def superseded(self, rows: Iterable[object]) -> frozenset[int]:
         """Return the rows that another one of the same text replaces, by their numbers from 1."""
         return frozenset()
 
-    def is_text(self, row: Any) -> bool:
+    def is_text(self, row: object) -> bool:
         """Return whether a row of inputs, which needs no spans, is in the format."""
         raise NotImplementedError
 
-    def bare_text_of(self, row: Any) -> SpanText:
+    def bare_text_of(self, row: object) -> SpanText:
         """Return the text of a row without its spans.
 
         Raises:

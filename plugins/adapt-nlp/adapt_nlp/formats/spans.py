@@ -58,6 +58,11 @@ def words_of(text: str) -> list[tuple[int, int]]:
     return words
 
 
+def word_texts(text: str) -> list[str]:
+    """Return the words of a text."""
+    return [text[start:end] for start, end in words_of(text)]
+
+
 @lru_cache(maxsize=4096)
 def _kind(letter: str) -> str:
     """Return "letter", "mark", "sign" (a word by itself) or "" (between words)."""

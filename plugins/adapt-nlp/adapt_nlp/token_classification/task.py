@@ -19,6 +19,7 @@ from adapt_core.hf.tasks.inputs import read_words
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
 
+from adapt_nlp.formats.spans import word_texts
 from adapt_nlp.head import head_options, set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextClassificationParams
@@ -86,6 +87,8 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         """Return the splits as windows of sub-tokens with `labels`."""
         limit = self._limit(self.tokenizer, self.config)
         data, self._tags = prepare_windows(self.plan, self.tokenizer, limit)
+        if any(getattr(one.format, "signs_are_words", False) for one in self.data_formats().values()):
+            data.facts = {**data.facts, "signs_are_words": True}
         return data
 
     @cached_property
@@ -105,6 +108,9 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         """Load a token classifier with one logit for each tag of the training split."""
         loaded = self.load_base(head_options(data.labels or ()), quantizer, world)
         set_decoder_start(loaded.model, self.tokenizer)
+        if data.facts.get("signs_are_words"):
+            config: Any = loaded.model.config
+            config.signs_are_words = True  # saved with the model: its predictions split texts as its data was split
         return loaded
 
     @property
@@ -176,19 +182,21 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         return self.loading_with(use, save_method)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
-        """Return lists of words: texts split at white space, .txt files, or files with the column of words."""
+        """Return texts, the lines of .txt files, or the lists of words in files with the column of words."""
         return read_words(arguments, self.plan, input_column(self.plan))
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """Return {"tokens", "tags", "scores"} for each input, for ner and chunk with "entities".
 
+        Texts are split at white space, or as the formats of spans split them where the model was trained on such.
         An entity is {"type", "text", "start", "end"}: words start to end (exclusive).
         """
         from adapt_nlp.token_classification.predict import find_entities, tag_documents
 
         module: Any = model
         tokenizer = self._for_words(self.saved_tokenizer(folder))
-        documents = [list(words) for words in inputs]
+        split = word_texts if getattr(module.config, "signs_are_words", False) else str.split
+        documents = [split(words) if isinstance(words, str) else list(words) for words in inputs]
         entity_tags = as_entity_tags(module.config.id2label.values())
         results = []
         for found in tag_documents(model, tokenizer, documents, self._limit(tokenizer, module.config)):

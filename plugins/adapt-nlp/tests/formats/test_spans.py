@@ -12,6 +12,7 @@ import pytest
 
 from adapt_core import api
 from adapt_core.contracts.format import PREDICT, Place
+from adapt_core.distributed.world import World
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.source import data_formats
 from adapt_core.testing import FormatContract
@@ -21,6 +22,7 @@ from adapt_nlp.formats.doccano import Doccano
 from adapt_nlp.formats.label_studio_text import LabelStudioText
 from adapt_nlp.formats.spacy import Spacy
 from adapt_nlp.formats.spans import Span, SpanError, tags_of, words_of
+from adapt_nlp.token_classification.task import TokenClassification
 
 Spans = Sequence[tuple[int, int, str]]
 TEXT = "Alma Berg lives in Oslo."
@@ -285,6 +287,20 @@ def test_a_model_is_asked_about_texts_without_spans_and_each_has_its_row(put: Pu
             assert [row.values for row in found] == [{"tokens": ROW["tokens"]}, {"tokens": ["No", "."]}]
     table = put("words.jsonl", written([{"text": "a b", "tokens": ["a", "b"]}], ".jsonl"))
     assert Spacy().recognise(place_of(table, split=PREDICT)) is None
+
+
+def test_texts_are_split_at_prediction_as_the_training_data_was(
+    keys: Keys, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    said = {}
+    for form in ("plain", "spacy"):
+        plan = api.check({**keys, "CUSTOM_DATASET_PATH": str(folders[form]), "OUTPUT_DIR": str(tmp_path / "run")})
+        learned = TokenClassification(plan)
+        model: Any = learned.load_model(learned.load_data(), None, World()).model
+        found = learned.predict(model, tmp_path / "none", ["Gil sees Rome.", "我在北京", ["a.b"]])
+        said[form] = [one["tokens"] for one in found]
+    assert said["plain"] == [["Gil", "sees", "Rome."], ["我在北京"], ["a.b"]]
+    assert said["spacy"] == [["Gil", "sees", "Rome", "."], ["我", "在", "北", "京"], ["a.b"]]
 
 
 def test_a_row_of_prodigy_without_spans_keeps_its_tokens(put: Put) -> None:
