@@ -110,6 +110,15 @@ class Subject:
     seconds: float = 60.0
     features: Features | None = None
 
+    def sampled(self, *splits: str) -> str:
+        """Return a word on those of the splits that are samples, to be put behind a statement; empty where none is."""
+        told = [
+            f"{len(examples):,} of {examples.total:,} {split} rows"
+            for split, examples in self.splits.items()
+            if split in splits and examples.total is not None
+        ]
+        return f" (in a sample: {' and '.join(told)})" if told else ""
+
     def row(self, split: str, position: int, **more: Any) -> dict[str, Any]:
         """Return how a finding names an example, JSON-ready: split, row from 1, an excerpt, and what else is given.
 

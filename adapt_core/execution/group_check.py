@@ -30,14 +30,15 @@ def _shared(subject: Subject, split: str, examples: Examples, known: set[Hashabl
     for position, group in enumerate(examples.groups):
         if group in known:
             rows[group].append(position)
+    column, sampled = subject.plan.data.group_column, subject.sampled("train", split)
     if not rows:
-        return None
+        message = f"{split} has no group of {column} that training has, too{sampled}."
+        return Finding(message=message, figures={"rows": 0, "groups": 0}) if sampled else None
     count = sum(map(len, rows.values()))
-    column = subject.plan.data.group_column
     return Finding(
         message=(
             f"groups of {column} that training has too: {len(rows):,}, with {count:,} of {len(examples):,} {split} "
-            "rows. The model may know them by their group."
+            f"rows{sampled}. The model may know them by their group."
         ),
         warns=True,
         rows=[subject.row(split, members[0], group=str(group)) for group, members in list(rows.items())[:SHOWN]],

@@ -168,3 +168,18 @@ def test_groups_on_both_sides_are_told() -> None:
     ]
     assert found[0]["rows"] == [{"split": "validation", "row": 1, "text": "d", "group": "ben"}]
     assert "groups" not in verdict_of([Good], splits).to_data()["checks"]
+
+
+def test_groups_of_a_sample_are_told_as_such() -> None:
+    splits = {
+        "train": Examples(texts=["a", "b"], groups=["ann", "ben"], total=300_000),
+        "validation": Examples(texts=["d"], groups=["ben"]),
+        "test": Examples(texts=["d"], groups=["cat"]),
+    }
+    found = verdict_of([Good], splits, GROUP_COLUMN="author").to_data()["checks"]["groups"]["findings"]
+    assert [one["message"] for one in found] == [
+        "groups of author that training has too: 1, with 1 of 1 validation rows (in a sample: 2 of 300,000 "
+        "train rows). The model may know them by their group.",
+        "test has no group of author that training has, too (in a sample: 2 of 300,000 train rows).",
+    ]
+    assert [one["warns"] for one in found] == [True, False]

@@ -23,12 +23,16 @@ class ClassCheck:
         counts = count_classes(train)
         rare = sorted((count, name) for name, count in counts.items() if count < FEW)
         findings = []
+        sampled = subject.sampled("train")
         if rare:
             listed = first_of([f"{name} ({count})" for count, name in rare])
             findings.append(
                 Finding(
-                    message=f"{len(rare)} of {len(counts)} classes have fewer than {FEW} training examples: {listed}.",
-                    warns=True,
+                    message=(
+                        f"{len(rare)} of {len(counts)} classes have fewer than {FEW} training examples{sampled}: "
+                        f"{listed}."
+                    ),
+                    warns=not sampled,
                     figures={"rare": len(rare)},
                 )
             )
@@ -39,7 +43,8 @@ class ClassCheck:
             findings += _only_in(subject, split, examples, sorted(set(own) - set(counts)))
             absent = sorted(set(counts) - set(own))
             if absent:
-                message = f"{split} has no example of {len(absent)} of {len(counts)} classes: {first_of(absent)}."
+                message = f"{split} has no example of {len(absent)} of {len(counts)} classes"
+                message += f"{subject.sampled(split)}: {first_of(absent)}."
                 findings.append(Finding(message=message, figures={"absent": len(absent)}))
         return findings
 
@@ -50,14 +55,19 @@ def count_classes(examples: Examples) -> Counter[str]:
 
 
 def _only_in(subject: Subject, split: str, examples: Examples, names: Sequence[str]) -> list[Finding]:
-    """Return the finding of classes that training lacks: no metric of theirs can be above zero."""
+    """Return the finding of classes that training lacks: no metric of theirs can be above zero.
+
+    What a sample of training lacks, the rest of it may have.
+    """
     if not names:
         return []
+    sampled = subject.sampled("train")
+    what = "No model can learn them." if not sampled else "The rest of training may have them."
     rows = [position for position, own in enumerate(examples.labels) if set(own) & set(names)]
     return [
         Finding(
-            message=f"only {split} has {len(names)} classes: {first_of(list(names))}. No model can learn them.",
-            warns=True,
+            message=f"only {split} has {len(names)} classes{sampled}: {first_of(list(names))}. {what}",
+            warns=not sampled,
             rows=[subject.row(split, position) for position in rows[:SHOWN]],
             figures={"only_there": len(names)},
         )

@@ -210,6 +210,7 @@ def _findings(subject: Subject, twins: Sequence[Twin], split: str, extent: Exten
     what = "stand in training" if extent is None else "stand in training nearly as they are"
     other = sum(_label(subject, split, twin.position) != _label(subject, "train", twin.train) for twin in twins)
     message = f"{len(twins):,} of {total:,} {split} rows ({100 * len(twins) / total:.1f} %) {what}"
+    message += subject.sampled("train", split)
     if extent is not None and extent.told:
         message += f" ({extent.told})"
     if other:
@@ -237,7 +238,7 @@ def _label(subject: Subject, split: str, position: int) -> object:
 def _within(subject: Subject, again: Sequence[tuple[int, int]]) -> Finding:
     train = subject.splits["train"]
     other = [pair for pair in again if _label(subject, "train", pair[0]) != _label(subject, "train", pair[1])]
-    message = f"{len(again):,} of {len(train):,} training rows are there before"
+    message = f"{len(again):,} of {len(train):,} training rows are there before{subject.sampled('train')}"
     if other:
         message += f", {len(other):,} of them with another label: one of the two is wrong"
     shown = list(dict.fromkeys([*other, *again]))[:SHOWN]

@@ -75,7 +75,7 @@ def labelled(subject: Subject, splits: Sequence[str]) -> Labelled | None:
     labels = [chosen[split].labels[row][0] for split, row, _ in places]
     grouped = any(len(examples.groups) for examples in chosen.values())
     groups = [_group(chosen[split], row) for split, row, _ in places] if grouped else None
-    left_out = sum(map(len, chosen.values())) - len(places)
+    left_out = sum(one.total or len(one) for one in chosen.values()) - len(places)
     if all(len(examples.texts) for examples in chosen.values()):
         texts = [chosen[split].texts[row] for split, row, _ in places]
         return Labelled(places, labels, groups, tf_idf(texts), "TF-IDF", left_out)

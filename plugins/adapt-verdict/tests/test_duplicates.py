@@ -190,3 +190,11 @@ def test_images_saved_anew_are_nearly_the_same_and_others_are_not(subject: Any, 
 
 def test_rows_that_are_neither_texts_nor_images_are_not_compared(subject: Any) -> None:
     assert DuplicateCheck().examine(subject(train=Examples(labels=[("a",)]))) is None
+
+
+def test_duplicates_in_a_sample_are_told_as_such(subject: Any) -> None:
+    train = Examples(texts=[TRAIN[0], TRAIN[0], TRAIN[1]], total=300_000)
+    exact, twice = found(subject, train=train, validation=Examples(texts=TRAIN[:1], total=120_000))
+    both = "(in a sample: 3 of 300,000 train rows and 1 of 120,000 validation rows)"
+    assert exact.message.startswith(f"1 of 1 validation rows (100.0 %) stand in training {both}: ")
+    assert twice.message == "1 of 3 training rows are there before (in a sample: 3 of 300,000 train rows)."

@@ -237,3 +237,21 @@ def test_rare_and_one_sided_classes_are_told(subject: Any) -> None:
     assert only.message == "only validation has 1 classes: news. No model can learn them."
     assert [row["example"] for row in only.rows] == [3]
     assert absent.message == "validation has no example of 1 of 3 classes: ad."
+
+
+def test_what_a_sample_lacks_the_rest_may_have(subject: Any) -> None:
+    train = Examples(texts=["t"] * 13, labels=[("ham",)] * 12 + [("spam",)], total=300_000)
+    validation = Examples(texts=["v"], labels=[("news",)], total=200_000)
+    rare, only, absent = ClassCheck().examine(subject(train=train, validation=validation))
+    of_train = "(in a sample: 13 of 300,000 train rows)"
+    assert rare.message == f"1 of 2 classes have fewer than 10 training examples {of_train}: spam (1)."
+    assert only.message == f"only validation has 1 classes {of_train}: news. The rest of training may have them."
+    assert not rare.warns
+    assert not only.warns
+    assert "validation has no example of 2 of 2 classes (in a sample: 1 of 200,000 validation rows): " in absent.message
+
+
+def test_examples_that_a_sample_leaves_out_count_as_not_looked_at(subject: Any) -> None:
+    train = attrs.evolve(labelled_texts(20), total=100_000)
+    _, regression = BaselineCheck().examine(subject(train=train, validation=labelled_texts(5, seed=1)))
+    assert "(75 of 100,015 examples were looked at)" in regression.message
