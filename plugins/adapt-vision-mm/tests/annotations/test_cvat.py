@@ -13,10 +13,14 @@ pytest.importorskip("pycocotools")
 
 from pycocotools import mask
 
+from adapt_core.contracts import Place
 from adapt_core.errors import DataError
 
 from .conftest import Read
 from .exports import CORNERS, HEIGHT, WIDTH, cvat_box, cvat_image, cvat_text, save, write
+from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.formats.cvat import Cvat
+from adapt_vision_mm.annotations.sources import SplitSource
 
 BOX = cvat_box("cat", (24, 8, 16, 16))
 
@@ -97,9 +101,29 @@ def test_skeletons_are_poses(read: Read, tmp_path: Path) -> None:
     (found,) = split.images[0].annotations
     assert found["keypoints"] == [20.0, 24.0, 1, 10.0, 8.0, 2, 0.0, 0.0, 0]
     assert found["bbox"] == [10.0, 8.0, 10.0, 16.0]
-    file = tmp_path / "annotations.xml"
-    with pytest.raises(DataError, match=rf"{file}:\d+: it has points and neither box nor polygon"):
+    with pytest.raises(
+        DataError, match="no image has an object that can be used, but 1 bodies or points, as pose_detection needs them"
+    ):
         read(DO_EVAL=False)
+
+
+def test_points_beside_boxes_are_left_out(read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, BOX, skeleton(nose="", tail=""), shape("points", points="1,1;2,2"), shape("points", points="1"))
+    found = read(DO_EVAL=False)["train"]
+    assert [one["bbox"] for one in found.images[0].annotations] == [[24.0, 8.0, 16.0, 16.0]]
+    assert found.dropped == {}
+    assert "3 bodies or points without a box or an outline are left out" in caplog.text
+
+
+def test_box_and_skeleton_of_a_group_are_one_body(read: Read, tmp_path: Path) -> None:
+    grouped = skeleton(nose="", ear="outside").replace("<skeleton ", '<skeleton group_id="2" ')
+    box = cvat_box("mouse", (8, 4, 24, 24), group_id="2")
+    put(tmp_path, grouped, box, skeleton(nose=""), skeleton(ear="", nose=""), labels=("mouse",))
+    found = read("pose_detection", augment=False, SKIP_BAD_ROWS=True, DO_EVAL=False)["train"].images[0].annotations
+    by_box = {tuple(one["bbox"]): one["keypoints"] for one in found}
+    assert by_box[8.0, 4.0, 24.0, 24.0] == [0.0, 0.0, 0, 10.0, 8.0, 2]
+    assert by_box[10.0, 8.0, 10.0, 16.0] == [10.0, 8.0, 2, 20.0, 24.0, 2]
+    assert len(found) == 2
 
 
 def test_subsets_of_a_project_are_splits(read: Read, tmp_path: Path) -> None:
@@ -142,6 +166,17 @@ def test_images_of_another_subset_are_never_training(
     assert "subset" not in caplog.text
 
 
+def test_an_export_is_not_read_again_to_ask_for_its_splits(tmp_path: Path) -> None:
+    file = subsets(tmp_path, "annotations.xml", a="Train", b="Validation")
+    place, reader = Place(split="train", root=tmp_path), Cvat()
+    reader.read_split(SplitSource.of(place), ReadOptions(skip=False))
+    file.write_text(file.read_text()[:-20])
+    assert reader.names_split(place, "val")
+    assert not reader.names_split(place, "test")
+    with pytest.raises(DataError, match="not well-formed XML"):
+        Cvat().names_split(place, "val")
+
+
 def test_the_own_file_of_a_split_has_its_images_without_a_subset(
     read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -172,7 +207,6 @@ def test_the_own_file_of_a_split_has_its_images_without_a_subset(
         (shape("mask", rle="3, 4", left=0, top=0, width=2, height=2), "its rle does not fill its box of 2 x 2"),
         (shape("mask", rle="4", left=0, top=0, width=2, height=2), "its mask has no pixel"),
         (shape("mask", rle="0, 4", left=70, top=0, width=2, height=2), "its mask extends beyond the image"),
-        (shape("points", points="1,1;2,2"), "it has points and neither box nor polygon"),
         (cvat_box(" ", (24, 8, 16, 16)), "it has no class"),
     ],
 )

@@ -155,6 +155,21 @@ def test_images_are_found_wherever_label_studio_had_them(read: Read, tmp_path: P
     assert [one.path.name for one in read(DO_EVAL=False)["train"].images] == ["my cat.jpg"]
 
 
+def test_points_beside_boxes_are_left_out(read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    nose = studio_region("nose", {"x": 1, "y": 1, "width": 0.5}, "keypoint")
+    sides = [(24, 8, 16, 16), (0, 4, 16, 8)]
+    project(tmp_path, *(studio_region("cat", percents(box)) for box in sides), nose)
+    found = read(DO_EVAL=False)["train"]
+    assert found.names == ("cat",)
+    assert len(found.images[0].annotations) == 2
+    assert "1 bodies or points without a box or an outline are left out" in caplog.text
+    project(tmp_path, nose)
+    with pytest.raises(
+        DataError, match="no image has an object that can be used, but 1 bodies or points, as pose_detection needs them"
+    ):
+        read()
+
+
 def test_a_task_of_several_images_is_told(read: Read, tmp_path: Path) -> None:
     for name in ("left.jpg", "right.jpg"):
         save(tmp_path / name)
@@ -200,16 +215,11 @@ def test_several_labels_of_a_region_are_told(read: Read, tmp_path: Path) -> None
         ),
         (studio_region("cat", {"rle": [0, 0, 0]}, "brush"), r"its brush mask \(rle\) ends too early"),
         (studio_region("cat", {"rle": ["a"]}, "brush"), r"its brush mask \(rle\) is no list of bytes"),
-        (studio_region("cat", {"x": 1, "y": 1, "width": 0.5}, "keypoint"), "it has points and neither box nor polygon"),
     ],
 )
 def test_a_bad_region_is_told_by_task_and_number(read: Read, tmp_path: Path, region: Any, reason: str) -> None:
-    if "keypoint" in region["type"]:
-        file = project(tmp_path, region)
-        place = r"task 1 \(0a1b2c3d-1\.jpg\), region 1"
-    else:
-        file = project(tmp_path, studio_region("dog", percents((24, 8, 16, 16))), region)
-        place = r"task 1 \(0a1b2c3d-1\.jpg\), region 2"
+    file = project(tmp_path, studio_region("dog", percents((24, 8, 16, 16))), region)
+    place = r"task 1 \(0a1b2c3d-1\.jpg\), region 2"
     with pytest.raises(DataError, match=rf"1 row cannot be used\.\n{file}: {place}: {reason}"):
         read()
 

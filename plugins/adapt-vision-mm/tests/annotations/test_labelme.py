@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from adapt_core.errors import DataError
 
 from .conftest import Read
 from .exports import CORNERS, HEIGHT, WIDTH, labelme_file, labelme_shape, save, write
+from adapt_vision_mm.annotations.formats.labelme import LabelMe
 
 
 def png(pixels: Any) -> str:
@@ -104,11 +106,47 @@ def test_points_alone_are_a_body_with_the_box_of_its_points(read: Read, tmp_path
     split = read("pose_detection", augment=False, DO_EVAL=False)["train"]
     assert split.names == ("object",)
     assert split.images[0].annotations[0]["bbox"] == [10.0, 8.0, 10.0, 16.0]
-    with pytest.raises(DataError, match="it has points and neither box nor polygon"):
+    with pytest.raises(
+        DataError, match="no image has an object that can be used, but 1 bodies or points, as pose_detection needs them"
+    ):
         read(DO_EVAL=False)
     put(tmp_path, labelme_shape("nose", "point", [(10, 8)]), labelme_shape("nose", "point", [(20, 24)]))
     with pytest.raises(DataError, match="the point 'nose' stands twice in one body"):
         read("pose_detection", augment=False)
+
+
+def test_shapes_that_are_no_objects_are_left_out(read: Read, tmp_path: Path) -> None:
+    """As LabelMe's own converters leave them out; numbers of the others stay."""
+    others = [labelme_shape(name, "polygon", CORNERS) for name in ("__ignore__", "_background_")]
+    file = put(tmp_path, *others, BOX, labelme_shape("nose", "point", [(1, 1)], group_id=5))
+    found = read(DO_EVAL=False)["train"]
+    assert found.names == ("dog",)
+    assert len(found.images[0].annotations) == 1
+    put(tmp_path, *others, labelme_shape("", "polygon", CORNERS))
+    with pytest.raises(DataError, match=rf"{file}: shape 3: label is ''"):
+        read()
+
+
+def test_groups_may_be_written_with_a_fraction_of_zero(read: Read, tmp_path: Path) -> None:
+    parts = [labelme_shape("dog", "polygon", CORNERS, group_id=number) for number in (1.0, 1, 2.0)]
+    put(tmp_path, *parts)
+    assert len(read(DO_EVAL=False)["train"].images[0].annotations) == 2
+    put(tmp_path, labelme_shape("dog", "polygon", CORNERS, group_id=1.5))
+    with pytest.raises(DataError, match=r"group_id is 1\.5, not a whole number"):
+        read()
+
+
+def test_images_in_the_files_are_not_kept_in_memory(tmp_path: Path) -> None:
+    data = png(numpy.random.default_rng(0).integers(0, 255, (256, 256, 3)))
+    files = [write(tmp_path / f"{n}.json", labelme_file(f"{n}.jpg", [BOX], imageData=data)) for n in range(8)]
+    tracemalloc.start()
+    try:
+        export = LabelMe().read_export(files)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(export.entries) == 8
+    assert kept < len(data)
 
 
 def test_an_embedded_image_is_read_where_no_file_is(
@@ -174,7 +212,7 @@ def test_annotations_beside_a_folder_of_images_lead_to_it(read: Read, tmp_path: 
         (labelme_shape("", "rectangle", [(1, 1), (2, 2)]), "label is '', not the name of a class"),
         (labelme_shape("cat", "cube", [(1, 1), (2, 2)]), "shape_type is 'cube'; read are polygon, rectangle, circle"),
         (labelme_shape("cat", "mask", [(1, 1), (2, 2)]), "its mask is no embedded PNG"),
-        (labelme_shape("cat", "rectangle", [(1, 1), (2, 2)], group_id=[1]), r"group_id is .1., not a number"),
+        (labelme_shape("cat", "rectangle", [(1, 1), (2, 2)], group_id=[1]), r"group_id is .1., not a whole number"),
         ({**BOX, "points": "1,2"}, "points is '1,2', not a list of points"),
         ({**BOX, "points": [[1, "x"], [2, 2]]}, "points: y is 'x', not a number"),
         ({**BOX, "points": [[1, float("inf")], [2, 2]]}, "points: y is inf, not a finite number"),

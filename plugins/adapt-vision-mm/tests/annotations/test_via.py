@@ -52,6 +52,7 @@ def test_shapes_are_boxes_and_masks(read: Read, tmp_path: Path, listed: bool) ->
         ([{"animal": "cat"}, {"animal": "dog"}], ("cat", "dog")),
         ([{"colour": "red", "Class": "cat"}, {"Class": "dog", "colour": ""}], ("cat", "dog")),
         ([{"kind": {"cat": True}}, {"kind": {"dog": True, "cat": False}}], ("cat", "dog")),
+        ([{"class": 1}, {"class": 2.0}], ("1", "2")),
         ([{}, {}], ("object",)),
     ],
 )
@@ -92,6 +93,12 @@ def test_a_choice_of_the_project_names_the_class(read: Read, tmp_path: Path, typ
         assert read(DO_EVAL=False)["train"].names == names
 
 
+def test_points_beside_boxes_are_left_out(read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, via_region("dog", **RECT), via_region("nose", name="point", cx=1, cy=2))
+    assert read(DO_EVAL=False)["train"].names == ("dog",)
+    assert "1 bodies or points without a box or an outline are left out" in caplog.text
+
+
 def test_files_of_one_name_in_a_csv_are_told(read: Read, tmp_path: Path) -> None:
     """As of two folders: they differ by their sizes, as the keys in JSON do."""
     save(tmp_path / "a.jpg")
@@ -112,7 +119,6 @@ def test_attributes_of_which_none_has_a_usual_name_are_told(read: Read, tmp_path
     ("region", "reason"),
     [
         (via_region("cat", name="polyline", all_points_x=[1, 2], all_points_y=[1, 2]), "a line covers nothing"),
-        (via_region("cat", name="point", cx=1, cy=2), "a point covers nothing"),
         (via_region("cat", **{**RECT, "x": "left"}), "x is 'left', not a number"),
         (via_region("cat", **{**RECT, "x": float("nan")}), "x is nan, not a finite number"),
         (via_region("cat", **{**RECT, "x": 60}), r"its rectangle extends 12 pixels beyond the image \(64 x 32\)"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from adapt_vision_mm.annotations.shapes import (
     bitmap,
     ellipse,
     line,
+    point,
     polygon,
     read_number,
     shown,
@@ -77,26 +79,44 @@ class Cvat(ExportFormat):
         content: _Content = entry.content
         given, lines = content
         parts: list[Part | Fault] = []
+        bodies: list[tuple[str | None, Item]] = []
         for element in given:
             if element.tag not in _KINDS:
                 continue
             where = f"{entry.file}:{lines[element]}"
+            given_group = element.get("group_id", "")
+            group = None if given_group in _NO_GROUP else given_group
+            is_body = element.tag in ("skeleton", "points")
             try:
-                if element.tag in ("skeleton", "points"):
-                    yield _body(element, where)
+                if is_body:
+                    bodies.append((group, _body(element, where)))
                 else:
-                    group = element.get("group_id", "")
                     parts.append(
                         Part(
                             label=element.get("label", ""),
                             where=where,
                             shape=_shape_of(element, image),
-                            group=None if group in _NO_GROUP else group,
+                            group=group,
                         )
                     )
             except ShapeError as defect:
-                parts.append(Fault(where, str(defect)))
+                parts.append(Fault(where, str(defect), of_point=is_body))
+        yield from _with_boxes(bodies, parts)
         yield from join_parts(parts)
+
+
+def _with_boxes(bodies: Sequence[tuple[str | None, Item]], parts: list[Part | Fault]) -> Iterator[Item]:
+    """Yield the bodies that stand alone; of a group with one other shape, one body becomes points of its `parts`."""
+    shapes = Counter(part.group for part in parts if isinstance(part, Part))
+    grouped = Counter(group for group, _ in bodies)
+    for group, body in bodies:
+        if group is None or shapes[group] != 1 or grouped[group] != 1:
+            yield body
+            continue
+        parts.extend(
+            Part(label=name, where=body.where, shape=point(x, y), group=group, visible=visible)
+            for name, (x, y, visible) in body.points.items()
+        )
 
 
 def _read_image(given: ET.Element, file: Path, lines: Mapping[ET.Element, int]) -> Entry:

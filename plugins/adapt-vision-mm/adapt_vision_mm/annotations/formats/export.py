@@ -52,6 +52,9 @@ class ExportFormat(AnnotationFormat):
     tool: ClassVar[str]
     per_image: ClassVar[bool] = False
 
+    def __init__(self) -> None:
+        self._splits: dict[tuple[Path, ...], frozenset[str | None]] = {}
+
     @abstractmethod
     def looks(self, beginning: str) -> bool:
         """Return whether a file is one of these, by its first characters."""
@@ -85,7 +88,7 @@ class ExportFormat(AnnotationFormat):
         """Return whether the data set has files of a split, or those of the training split say what belongs to it."""
         if self._find(place_of_split(train, split)):
             return True
-        return any(entry.split == split for entry in self.read_export(self._find(train)).entries)
+        return split in self._splits_of(self._find(train))
 
     def list_unannotated(self, source: SplitSource) -> Mapping[int, Path] | None:
         """Return the images of a split of which none has an object."""
@@ -108,6 +111,7 @@ class ExportFormat(AnnotationFormat):
         read: list[tuple[AnnotatedImage, list[tuple[Item, dict[str, Any]]]]] = []
         taken: dict[Path, tuple[Entry, int]] = {}
         repeated = 0
+        points: dict[str, None] = {}
         for entry in export.entries:
             image = self._image(entry, search, rows)
             if image is None:
@@ -120,10 +124,12 @@ class ExportFormat(AnnotationFormat):
                 continue
             if first is entry:
                 read.append((attrs.evolve(image, id=number + 1), []))
-            found = list(self._objects(entry, image, options, rows))
+            found = list(self._objects(entry, image, options, rows, points))
             fresh = without_repeats(found, read[number][1], _seen)
             repeated += len(found) - len(fresh)
             read[number][1].extend(fresh)
+        if points:
+            log.warning("%s: %d bodies or points without a box or an outline are left out", origin, len(points))
         if repeated:
             log.warning("%s: %d objects that several files have are read once", origin, repeated)
         search.warn_of_outside()
@@ -131,11 +137,23 @@ class ExportFormat(AnnotationFormat):
         images = _annotated(read, categories, options, rows)
         dropped = rows.counts()
         if not any(image.annotations for image in images):
-            raise DataError(f"{origin}: no image has an object that can be used. Add them, or name another file.")
+            only = f", but {len(points)} bodies or points, as pose_detection needs them" if points else ""
+            raise DataError(f"{origin}: no image has an object that can be used{only}. Add them, or name another file.")
         return AnnotatedSplit(source=origin, images=images, categories=categories, dropped=dropped)
 
     def _are_exports(self, files: Sequence[Path]) -> bool:
         return all(file.suffix.casefold() in self.suffixes and self.looks(beginning_of(file)) for file in files)
+
+    def _read(self, files: Sequence[Path]) -> Export:
+        export = self.read_export(files)
+        self._splits[tuple(files)] = frozenset(entry.split for entry in export.entries)
+        return export
+
+    def _splits_of(self, files: Sequence[Path]) -> frozenset[str | None]:
+        """Return the splits that entries say they belong to; files that were read are not read again for that."""
+        if tuple(files) not in self._splits:
+            self._read(files)
+        return self._splits[tuple(files)]
 
     def _find(self, place: Place) -> list[Path]:
         return find_exports(place, self, all_files=True)
@@ -144,12 +162,12 @@ class ExportFormat(AnnotationFormat):
         files, is_own = self._find(source.place), True
         if not files and source.like is not None and source.image_folder is None:
             files, is_own = self._find(source.like.place), False
-        export = self.read_export(files) if files else Export(())
-        if not files or (not is_own and not any(entry.split == source.split for entry in export.entries)):
+        if not files or (not is_own and source.split not in self._splits_of(files)):
             raise SplitNotFoundError(
                 f"{source.split}_ann_file: there is no export of {self.tool} ({', '.join(self.suffixes)}) of the "
                 f"{source.split} split in {source.image_folder or source.root}. Name its file."
             )
+        export = self._read(files)
         if not export.entries:
             raise DataError(f"{files[0]} is not an export of {self.tool} with images: it has none. Export it again.")
         own = entries_of(export.entries, source.split, is_own=is_own)
@@ -193,16 +211,19 @@ class ExportFormat(AnnotationFormat):
         return AnnotatedImage(id=0, path=path, width=width, height=height, as_stored=(width, height) != upright)
 
     def _objects(
-        self, entry: Entry, image: AnnotatedImage, options: ReadOptions, rows: BadRows
+        self, entry: Entry, image: AnnotatedImage, options: ReadOptions, rows: BadRows, points: dict[str, None]
     ) -> Iterator[tuple[Item, dict[str, Any]]]:
         for item in self.read_items(entry, image):
-            if isinstance(item, Fault):
+            is_points = (
+                item.of_point if isinstance(item, Fault) else all(shape.kind == "point" for shape in item.shapes)
+            )
+            if is_points and options.kind in ("boxes", "masks"):
+                points[item.where] = None
+            elif isinstance(item, Fault):
                 rows.add(item.reason, item.where)
-                continue
-            known = options.classes
-            if not one_line(item.label):
+            elif not one_line(item.label):
                 rows.add("it has no class", item.where)
-            elif known is not None and one_line(item.label) not in known:
+            elif (known := options.classes) is not None and one_line(item.label) not in known:
                 told = ", ".join(map(repr, known[:10]))
                 rows.add(f"class {item.label!r} is not one of the training split ({told})", item.where)
             else:

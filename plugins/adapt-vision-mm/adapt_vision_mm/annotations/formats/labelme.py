@@ -48,6 +48,8 @@ _SHAPES = re.compile(r'"shapes"\s*:\s*\[')
 _OTHER_KEYS = re.compile(r'"(version|flags|imagePath|imageData)"\s*:')
 _POINTS = {"rectangle": 2, "circle": 2, "point": 1, "oriented_rectangle": 4, "rotation": 4, "mask": 2}
 """Types of shapes -> the number of their points."""
+_NO_CLASSES = ("__ignore__", "_background_")
+"""Labels of what is no object, which LabelMe's own converters leave out."""
 
 
 class LabelMe(ExportFormat):
@@ -67,6 +69,9 @@ class LabelMe(ExportFormat):
         """Return the files, each of which is an image."""
         stale: list[str] = []
         entries = [_read_file(file, stale) for file in files]
+        left_out = sum(entry.content[1] for entry in entries if entry.fault is None)
+        if left_out:
+            log.info("%s: %d shapes labelled %s are left out", files[0], left_out, " or ".join(_NO_CLASSES))
         if stale:
             log.warning(
                 "%d files of LabelMe have an imagePath of another image; the image of their own name counts (%s)",
@@ -100,9 +105,10 @@ def _read_file(file: Path, stale: list[str]) -> Entry:
         content = read_json(file)
     except DataError as error:
         return Entry(file=file, where=str(file), fault=str(error).removeprefix(f"{file} ").rstrip("."))
-    shapes = content.get("shapes") if isinstance(content, Mapping) else None
-    if not isinstance(shapes, list):
+    listed = content.get("shapes") if isinstance(content, Mapping) else None
+    if not isinstance(listed, list):
         return Entry(file=file, where=str(file), fault="it has no list of shapes, which LabelMe writes")
+    shapes = [(number, one) for number, one in enumerate(listed, start=1) if not _is_no_object(one)]
     written = content.get("imagePath")
     named = written.replace("\\", "/") if isinstance(written, str) else ""
     own = find_image(file.parent, file.stem)
@@ -115,9 +121,14 @@ def _read_file(file: Path, stale: list[str]) -> Entry:
         where=str(file),
         names=list(dict.fromkeys(names)),
         size=(_side(content, "imageWidth"), _side(content, "imageHeight")),
-        content=content,
+        content=(shapes, len(listed) - len(shapes)),  # without imageData: a thousand images fill the memory
         is_bare=not shapes,
     )
+
+
+def _is_no_object(shape: object) -> bool:
+    label = shape.get("label") if isinstance(shape, Mapping) else None
+    return isinstance(label, str) and label.strip() in _NO_CLASSES
 
 
 def _side(content: Mapping[str, Any], key: str) -> float:
@@ -126,7 +137,8 @@ def _side(content: Mapping[str, Any], key: str) -> float:
 
 
 def _image_data(entry: Entry) -> bytes | None:
-    data = entry.content.get("imageData") if isinstance(entry.content, Mapping) else None
+    content = read_json(entry.file)
+    data = content.get("imageData") if isinstance(content, Mapping) else None
     if not isinstance(data, str) or not data:
         return None
     try:
@@ -136,7 +148,8 @@ def _image_data(entry: Entry) -> bytes | None:
 
 
 def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
-    for number, given in enumerate(entry.content["shapes"], start=1):
+    shapes, _ = entry.content
+    for number, given in shapes:
         where = f"{entry.where}: shape {number}"
         if not isinstance(given, Mapping):
             yield Fault(where, "a shape is a mapping with label and points")
@@ -146,8 +159,10 @@ def _read_parts(entry: Entry, image: AnnotatedImage) -> Iterator[Part | Fault]:
             yield Fault(where, f"label is {shown(label)}, not the name of a class")
             continue
         group = given.get("group_id")
+        if isinstance(group, float) and group.is_integer():
+            group = int(group)
         if group is not None and not isinstance(group, (int, str)):
-            yield Fault(where, f"group_id is {shown(group)}, not a number")
+            yield Fault(where, f"group_id is {shown(group)}, not a whole number")
             continue
         try:
             shape = _shape_of(given, image)

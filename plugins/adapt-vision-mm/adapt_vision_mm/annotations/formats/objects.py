@@ -26,10 +26,12 @@ class Fault:
     Attributes:
         where: the file and the place in it.
         reason: why.
+        of_point: whether it is about points alone, which boxes and masks do not need.
     """
 
     where: str
     reason: str
+    of_point: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +97,9 @@ def join_parts(parts: Iterable[Part | Fault]) -> Iterator[Item | Fault]:
             owner = 0
         if owner is None and part.group is None and items:
             yield Fault(
-                part.where, f"the point {part.label!r} belongs to none of {len(items)} objects: group it with its own"
+                part.where,
+                f"the point {part.label!r} belongs to none of {len(items)} objects: group it with its own",
+                of_point=True,
             )
             continue
         bodies.setdefault(("alone", part.group) if owner is None else owner, []).append(part)
@@ -109,7 +113,7 @@ def _item(label: str, where: str, parts: Sequence[Part], points: Sequence[Part])
     known: dict[str, Keypoint] = {}
     for part in points:
         if part.label in known:
-            yield Fault(part.where, f"the point {part.label!r} stands twice in one body")
+            yield Fault(part.where, f"the point {part.label!r} stands twice in one body", of_point=True)
             continue
         x, y, _, _ = part.shape.bounds
         known[part.label] = (x, y, part.visible)
@@ -131,8 +135,6 @@ def annotation_of(item: Item, image: AnnotatedImage, kind: str | None) -> dict[s
     line = next((shape for shape in item.shapes if not shape.has_area), None)
     if line is not None:
         raise ShapeError(f"a {line.kind} covers nothing: draw a box or a polygon")
-    if not item.shapes and kind in ("boxes", "masks"):
-        raise ShapeError("it has points and neither box nor polygon")
     if flat is not None and kind == "masks":
         raise ShapeError(f"a {flat.kind} is no mask: draw a polygon, or train object_detection on boxes")
     for shape in item.shapes:

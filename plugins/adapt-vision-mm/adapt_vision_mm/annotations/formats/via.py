@@ -207,6 +207,10 @@ def _label_of(attributes: object, attribute: str | None) -> str:
         if len(chosen) > 1:
             raise ShapeError(f"its attribute {attribute!r} has several values: {', '.join(chosen)}")
         value = chosen[0] if chosen else None
+    if isinstance(value, float) and math.isfinite(value):
+        value = f"{value:g}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise ShapeError(f"its attribute {attribute!r} is {shown(value)}, not the name of a class")
     return value.strip()
