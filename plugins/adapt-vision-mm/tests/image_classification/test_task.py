@@ -134,7 +134,7 @@ def rows_seen(folder: Path, pictures: Path, run: Run) -> list[int]:
 
     ImageDataset.__getitem__ = watch  # type: ignore[method-assign]
     try:
-        run(augmentation=False, EPOCHS=2, DO_EVAL=False, OUTPUT_DIR=str(folder))
+        run(augmentation=False, EPOCHS=2, DO_EVAL=False, VERDICT="none", OUTPUT_DIR=str(folder))
     finally:
         ImageDataset.__getitem__ = read  # type: ignore[method-assign]
     return seen
