@@ -42,7 +42,7 @@ FREQUENT = 0.2
 COMMON, COMMON_TEXTS = 0.005, 10
 """Pieces in a larger share of the texts, and in more texts than this, may be those of a template that some share."""
 
-OWN = 0.35
+OWN = 0.2
 """Share of the pieces that are not common ones that two texts must have in common, if either has any."""
 
 _FEW = 50
