@@ -13,6 +13,7 @@ import attrs
 
 from adapt_core.errors import DataError, first_of
 from adapt_core.hf.data.columns import column_values
+from adapt_core.hf.data.row_places import parts_of, place_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -100,7 +101,8 @@ def read_labels(dataset: Dataset, column: str) -> Labels:
     names = getattr(dataset.features[column], "names", None)
     if names:
         return Labels(tuple(names), numbered=True)
-    found = {_name(value, column) for value in _values(dataset, column)} - {None}
+    _warn_of_numbers_and_names(dataset, column)
+    found = {_name(value, row, dataset, column) for row, value in _values(dataset, column)} - {None}
     classes = [name for name in found if name is not None]
     if len(classes) < 2:
         count = "only one class" if classes else "no class"
@@ -118,22 +120,56 @@ def in_order(names: Iterable[str], column: str) -> tuple[str, ...]:
     return tuple(sorted(classes, key=int if all(map(_WHOLE.fullmatch, classes)) else None))
 
 
-def _values(dataset: Dataset, column: str) -> Iterable[object]:
+def unusable_label(dataset: Dataset, row: int, column: str, value: object) -> DataError:
+    """Return the error of a training row whose label is neither text nor a whole number.
+
+    Args:
+        dataset: the training split.
+        row: its number, from 1.
+        column: of the labels.
+        value: the cell.
+    """
+    place = place_of(dataset, "train", row - 1) or "the data"
+    amounts = ", or set problem_type: regression where the column has amounts" if isinstance(value, float) else ""
+    return DataError(
+        f"training row {row}: column {column!r} contains {str(value)[:80]}: a label must be text or a whole number. "
+        f"Correct {place}{amounts}."
+    )
+
+
+def _values(dataset: Dataset, column: str) -> Iterable[tuple[int, object]]:
     for row, value in enumerate(column_values(dataset, column), start=1):
         if isinstance(value, (list, dict)):
-            raise DataError(
-                f"training row {row}: column {column!r} contains {str(value)[:80]}: a label must be text or a whole "
-                "number."
-            )
-        yield value
+            raise unusable_label(dataset, row, column, value)
+        yield row, value
 
 
-def _name(value: object, column: str) -> str | None:
+def _name(value: object, row: int, dataset: Dataset, column: str) -> str | None:
     unset = value is None or (isinstance(value, str) and not value.strip())
     name = label_name(value)
     if name is None and not unset and not (isinstance(value, float) and not math.isfinite(value)):
-        raise DataError(f"column {column!r} contains {value!r}: a label must be text or a whole number.")
+        raise unusable_label(dataset, row, column, value)
     return name
+
+
+def _warn_of_numbers_and_names(dataset: Dataset, column: str) -> None:
+    """Warn where the classes of one data set are numbers, and those of another names: they are united as they stand."""
+    numbered: list[tuple[str, str]] = []
+    named: list[tuple[str, str]] = []
+    for place, rows in parts_of(dataset, "train"):
+        classes = getattr(rows.features[column], "names", None) if column in rows.column_names else []
+        values = column_values(rows, column) if classes is None else classes
+        names = {name for value in values if (name := label_name(value)) is not None}
+        if names:
+            (numbered if all(map(_WHOLE.fullmatch, names)) else named).append((place, min(names)))
+    if numbered and named:
+        log.warning(
+            "column %r: the classes of %s are numbers (%s), and those of %s names (%s), so they are different classes. "
+            "If they are the same, write the names in all data sets.",
+            column,
+            *numbered[0],
+            *named[0],
+        )
 
 
 def _warn_of_twins(names: Iterable[str], column: str) -> None:

@@ -13,7 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.errors import DataError, InputError, first_of
 from adapt_core.hf.data.columns import column_values, number_of
-from adapt_core.hf.data.labels import Labels, in_order, label_name, read_labels
+from adapt_core.hf.data.labels import Labels, in_order, label_name, read_labels, unusable_label
 from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.row_places import parts_of
 from adapt_core.hf.problems.decimal_commas import decimal_of, has_decimal_commas
@@ -30,6 +30,7 @@ from adapt_core.hf.problems.targets import (
     one_or_zero,
     target_values,
 )
+from adapt_core.hf.problems.written_lists import are_lists, read_column, size_of_vectors
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -147,7 +148,9 @@ def _kind_of_columns(rows: Dataset, columns: Sequence[str]) -> str:
 
 
 def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> Choice:
-    values = list(column_values(rows, column))
+    values: list[Any] = list(column_values(rows, column))
+    if are_lists(values):
+        values = read_column(rows, column)
     asked = f"problem_type: {kind}"
     if kind == AUTO:
         kind, asked = _kind_of_column(rows, column, values)
@@ -158,6 +161,10 @@ def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> 
         return Choice(numbers, f"{asked}{_told(numbers.commas)}")
     if kind == SINGLE_LABEL:
         return Choice(OneLabel(read_labels(rows, column)), asked)
+    size = size_of_vectors(rows, column, values)
+    if size:
+        names = tuple(f"{column}_{number}" for number in range(1, size + 1))
+        return Choice(OneHot(names, listed=column), f"column {column!r} has lists of {size} numbers 0 and 1")
     if separator is None and not any(isinstance(value, list) for value in values):
         separator = _find_separator(column, values)
         asked += f", labels parted by {separator!r}" if separator else ""
@@ -181,7 +188,7 @@ def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[
 def _say_of_amounts(column: str, values: Iterable[Any]) -> None:
     texts = {value for value in values if isinstance(value, str) and value.strip()}
     if len(texts) > 1 and _spell_fractions(texts):
-        log.info(
+        log.warning(
             "column %r has %d different numbers that the file spells as text, so each is a class. "
             "If they are amounts, set problem_type: regression.",
             column,
@@ -221,8 +228,8 @@ def _numbers(column: str, values: Sequence[Any]) -> Numbers:
     return Numbers(tuple(f"{column}_{number}" for number in range(1, len(first) + 1)), listed=column)
 
 
-def _find_separator(column: str, values: Iterable[object]) -> str | None:
-    """Return the one of SEPARATORS that occurs in labels, or None.
+def _find_separator(column: str, values: Sequence[object]) -> str | None:
+    """Return the one of SEPARATORS that occurs in labels, or None; warn where few of them have it.
 
     Raises:
         DataError: two of them occur.
@@ -239,7 +246,22 @@ def _find_separator(column: str, values: Iterable[object]) -> str | None:
             f"column {column!r}: what parts the labels is not clear: {shown} occur in them. Set label_separator to "
             "the one that does."
         )
-    return next(iter(found), None)
+    if not found:
+        return None
+    separator = next(iter(found))
+    texts = {value for value in values if isinstance(value, str) and value.strip()}
+    parted = [text for text in texts if separator in text]
+    if 3 * len(parted) < len(texts):
+        log.warning(
+            "column %r: %d of %d different texts have %r, as %r, and are parted there into several labels. If that is "
+            "one label, set label_separator to a sign that no label has.",
+            column,
+            len(parted),
+            len(texts),
+            separator,
+            found[separator][:60],
+        )
+    return separator
 
 
 def _label_sets(rows: Dataset, column: str, values: Sequence[Any], separator: str | None) -> LabelSets:
@@ -253,10 +275,7 @@ def _label_sets(rows: Dataset, column: str, values: Sequence[Any], separator: st
         odd = next(((row, value) for row, value in enumerate(values, start=1) if labels_in(value, separator)), None)
         if odd is not None:
             row, value = odd
-            raise DataError(
-                f"training row {row}: column {column!r} contains {str(value)[:80]}: a label must be text or a whole "
-                "number."
-            )
+            raise unusable_label(rows, row, column, value)
         raise DataError(f"column {column!r} has no label in the training split; multi_label needs one or more.")
     unlabelled = sum(not labels_in(value, separator) for value in values)
     if unlabelled:

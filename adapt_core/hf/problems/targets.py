@@ -13,6 +13,7 @@ from adapt_core.hf.data.columns import column_values, number_of
 from adapt_core.hf.data.labels import Labels
 from adapt_core.hf.problems.decimal_commas import decimal_of
 from adapt_core.hf.problems.kinds import MULTI_LABEL, REGRESSION, SINGLE_LABEL
+from adapt_core.hf.problems.written_lists import list_fault, read_list
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -102,6 +103,8 @@ class LabelSets:
             return "the labels are missing (null); an empty list says that a row has none"
         if isinstance(value, dict):
             return f"the labels are a mapping, {str(value)[:60]}, not a list of names"
+        if (unreadable := list_fault(value)) is not None:
+            return unreadable
         found = labels_in(value, self.separator)
         fault = next(filter(None, map(of_label, found)), None)
         if fault is not None:
@@ -121,8 +124,9 @@ def labels_in(value: object, separator: str | None) -> list[object]:
     """Return the labels of a cell: the items of a list, the parts of a text, or the cell itself; none of null."""
     if value is None:
         return []
-    if isinstance(value, list):
-        return value
+    listed = read_list(value)
+    if listed is not None:
+        return listed
     if isinstance(value, str) and separator is not None:
         return [part.strip() for part in value.split(separator)] if value.strip() else []
     return [value]
@@ -130,17 +134,21 @@ def labels_in(value: object, separator: str | None) -> list[object]:
 
 @attrs.frozen
 class OneHot:
-    """A column for each label, with 1 in the rows that have it and 0 in the others.
+    """1 for each label that a row has and 0 for the others: in a column for each label, or in a list in one column.
 
     Attributes:
-        names: the columns.
+        names: the columns, or the places in the list.
+        listed: the column that has them in lists, or None.
     """
 
     kind: ClassVar[str] = MULTI_LABEL
     names: tuple[str, ...]
+    listed: str | None = None
 
     def fault(self, value: object) -> str | None:
-        for name, cell in zip(self.names, cells_of(value), strict=True):
+        if (fault := _list_fault(value, self.listed, self.names, "numbers 0 and 1")) is not None:
+            return fault
+        for name, cell in zip(self.names, _listed_cells(value, self.listed), strict=True):
             if cell is None:
                 return f"column {name!r} is missing (null), not 0 or 1"
             if one_or_zero(cell) is None:
@@ -150,7 +158,7 @@ class OneHot:
     unseen_fault = fault
 
     def encode(self, value: object) -> list[float]:
-        return [float(one_or_zero(cell) or 0.0) for cell in cells_of(value)]
+        return [float(one_or_zero(cell) or 0.0) for cell in _listed_cells(value, self.listed)]
 
     def strata(self, values: Sequence[object]) -> Sequence[Hashable]:
         return _rarest(self.names, list(map(self.encode, values)))
@@ -172,18 +180,15 @@ class Numbers:
     commas: frozenset[str] = frozenset()
 
     def fault(self, value: object) -> str | None:
-        if self.listed is None:
-            return next(filter(None, map(self._cell_fault, self.names, cells_of(value))), None)
-        if not isinstance(value, list):
-            return f"column {self.listed!r} is {value!r}, not a list of {len(self.names)} numbers"
-        if len(value) != len(self.names):
-            return f"column {self.listed!r} has {len(value)} numbers, not {len(self.names)} as other rows"
-        return next(filter(None, (self._cell_fault(self.listed, cell) for cell in value)), None)
+        if (fault := _list_fault(value, self.listed, self.names, "numbers")) is not None:
+            return fault
+        names = self.names if self.listed is None else [self.listed] * len(self.names)
+        return next(filter(None, map(self._cell_fault, names, _listed_cells(value, self.listed))), None)
 
     unseen_fault = fault
 
     def encode(self, value: object) -> list[float]:
-        cells = value if isinstance(value, list) else cells_of(value)
+        cells = _listed_cells(value, self.listed)
         return [float(self._number(name, cell) or 0.0) for name, cell in zip(self.names, cells, strict=True)]
 
     def strata(self, values: Sequence[object]) -> Sequence[Hashable]:
@@ -202,8 +207,27 @@ class Numbers:
         return f"column {name!r} is {cell!r}, not a {what}"
 
 
+def _list_fault(value: object, column: str | None, names: Sequence[str], what: str) -> str | None:
+    """Return why the value of a column of lists is none with an item for each name, or None; None of other columns."""
+    if column is None:
+        return None
+    items = read_list(value)
+    if items is None:
+        return f"column {column!r} is {value!r}, not a list of {len(names)} {what}"
+    if len(items) != len(names):
+        return f"column {column!r} has {len(items)} {what}, not {len(names)} as other rows"
+    return None
+
+
+def _listed_cells(value: object, column: str | None) -> Sequence[object]:
+    """Return the items of a column of lists, or the cells of a value where there is no such column."""
+    return cells_of(value) if column is None else read_list(value) or ()
+
+
 def one_or_zero(cell: object) -> float | None:
-    """Return a cell of a label's column as 1.0 or 0.0, None where it is neither. Booleans and texts count too."""
+    """Return a cell of a label's column as 1.0 or 0.0, None where it is neither. Booleans and texts of them count."""
+    if isinstance(cell, str) and cell.strip().casefold() in ("true", "false"):
+        return float(cell.strip().casefold() == "true")
     number = float(cell) if isinstance(cell, bool) else number_of(cell)
     return number if number in (0.0, 1.0) else None
 
