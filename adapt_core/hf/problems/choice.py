@@ -30,7 +30,7 @@ from adapt_core.hf.problems.targets import (
     one_or_zero,
     target_values,
 )
-from adapt_core.hf.problems.written_lists import are_lists, read_column, size_of_vectors
+from adapt_core.hf.problems.written_lists import read_column, size_of_vectors
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -87,7 +87,7 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
     def kind_of(part: Dataset) -> tuple[str, str]:
         if params.target_columns:
             return _kind_of_columns(part, columns), f"columns {', '.join(columns[:_MANY])}"
-        return _kind_of_column(part, columns[0], list(column_values(part, columns[0])))
+        return _kind_of_column(part, columns[0], read_column(part, columns[0]))
 
     if kind == AUTO:
         _require_one_kind(parts_of(rows, "train"), kind_of)
@@ -148,9 +148,7 @@ def _kind_of_columns(rows: Dataset, columns: Sequence[str]) -> str:
 
 
 def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> Choice:
-    values: list[Any] = list(column_values(rows, column))
-    if are_lists(values):
-        values = read_column(rows, column)
+    values = read_column(rows, column)
     asked = f"problem_type: {kind}"
     if kind == AUTO:
         kind, asked = _kind_of_column(rows, column, values)

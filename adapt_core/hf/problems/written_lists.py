@@ -47,13 +47,15 @@ def are_lists(cells: Iterable[object]) -> bool:
 
 
 def read_column(rows: Dataset, column: str) -> list[Any]:
-    """Return the cells of a column whose texts are lists (see `are_lists`); an empty text is an empty list.
+    """Return the cells of a column, texts as lists where all are such (see `are_lists`): an empty text is empty.
 
     Raises:
         DataError: one cannot be read.
     """
-    found: list[Any] = []
-    for row, value in enumerate(column_values(rows, column)):
+    values, found = list(column_values(rows, column)), list[Any]()
+    if not are_lists(values):
+        return values
+    for row, value in enumerate(values):
         if (fault := list_fault(value)) is not None:
             place = place_of(rows, "train", row) or "the data"
             raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapt_core.config.data_places import data_places
-from adapt_core.hf.data.places import mixed, named, place_figures
+from adapt_core.hf.data.places import mixed, named, place_figures, require_deciding_rows
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
@@ -28,4 +28,6 @@ def share_out(plan: Plan[ImageClassificationParams], rows: Rows, data: TaskData)
         chosen, epoch = mixed(rows.parts["train"], places, plan.training.seed)
         data.train = data.train if chosen is None else data.train.in_epoch(chosen)
     data.parts = {split: named(parts, places) for split, parts in rows.parts.items() if split != "train"}
+    if plan.training.do_train and "validation" in data.parts:
+        require_deciding_rows(plan, data.parts["validation"])
     data.stats["places"] = place_figures(places, rows.parts, epoch)
