@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 
 from adapt_core.config.core_params.data import DataParams
-from adapt_core.config.values import is_not_given
+from adapt_core.config.values import ValueProblem, convert, is_not_given
 from adapt_core.errors import InputError
+from adapt_core.plugin.params import param, parameters_of
 
 _KEYS = ("path", "name", "weight", "format", "columns")
 _NAME = re.compile(r"[\w.-]+")
@@ -46,6 +47,16 @@ class DataPlace:
         return attrs.evolve(data, custom_dataset_path=self.path, data_format=self.format or data.data_format)
 
 
+@attrs.frozen
+class _Numbers:
+    """The keys of a place that are numbers, converted as every key of a config."""
+
+    weight: float | None = param(None, "See `DataPlace.weight`.", key="weight", gt=0)
+
+
+_WEIGHT = parameters_of(_Numbers)["weight"]
+
+
 def data_places(data: DataParams) -> tuple[DataPlace, ...]:
     """Return the places of a run's data, without faults; empty where CUSTOM_DATASET_PATH is no list."""
     listed = data.custom_dataset_path
@@ -57,7 +68,7 @@ def data_places(data: DataParams) -> tuple[DataPlace, ...]:
         DataPlace(
             path=str(entry["path"]),
             name=_name(entry),
-            weight=float(entry.get("weight") or 1) if weighted else None,
+            weight=_weight(entry) if weighted else None,
             format=entry.get("format") or None,
             columns=entry.get("columns") or {},
         )
@@ -116,7 +127,25 @@ def place_faults(data: DataParams) -> Iterator[tuple[str, str]]:
 def _entry(item: object) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         return {"path": item}
-    return {str(key).strip().casefold(): value for key, value in item.items()}
+    return {str(key).strip().casefold(): None if is_not_given(value) else value for key, value in item.items()}
+
+
+def _weight(entry: Mapping[str, Any]) -> float:
+    """Return the weight of a place, 1 where it has none.
+
+    Raises:
+        ValueProblem: it is no number above 0.
+    """
+    given = entry.get("weight")
+    return 1.0 if given is None else float(convert(given, _WEIGHT))
+
+
+def _is_weight(entry: Mapping[str, Any]) -> bool:
+    try:
+        _weight(entry)
+    except ValueProblem:
+        return False
+    return True
 
 
 def _entry_faults(number: int, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -128,8 +157,7 @@ def _entry_faults(number: int, entry: Mapping[str, Any]) -> Iterator[tuple[str, 
     path, weight, name, columns = (entry.get(key) for key in ("path", "weight", "name", "columns"))
     if not isinstance(path, str) or not path.strip():
         yield f"place {number} has no path.", "Write it as - path: FILE_OR_FOLDER."
-    number_given = float(weight) if isinstance(weight, (int, float)) and not isinstance(weight, bool) else 0.0
-    if not is_not_given(weight) and not 0 < number_given < float("inf"):
+    if not _is_weight(entry):
         yield f"place {number}: weight must be a number above 0; not {weight!r}.", "Leave the place out for none of it."
     if not is_not_given(name) and not _NAME.fullmatch(str(name)):
         yield f"place {number}: name {str(name)!r} must be letters, digits, '-', '_' or '.'.", "It ends metrics' names."

@@ -30,6 +30,18 @@ def test_no_place_has_a_weight_where_none_is_given() -> None:
     assert [(place.name, place.weight) for place in found] == [("a", None), ("other", None)]
 
 
+def test_values_of_a_place_are_read_as_those_of_keys() -> None:
+    """None is not given, also as text, and a number may be quoted."""
+    rest = ", columns: None, format: None, name: None}"
+    first, second = data_places(
+        plan(
+            f"CUSTOM_DATASET_PATH: [{{path: a.csv, weight: '2'{rest}, {{path: b.csv, weight: None{rest}]\n", base=BASE
+        ).data
+    )
+    assert first == DataPlace(path="a.csv", name="a", weight=2.0)
+    assert second == DataPlace(path="b.csv", name="b", weight=1.0)
+
+
 def test_a_path_alone_is_no_list() -> None:
     assert data_places(plan("").data) == ()
     assert plan("").data.custom_dataset_path == "./d"
