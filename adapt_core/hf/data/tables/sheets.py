@@ -109,8 +109,9 @@ class _Seen:
         for sheet in self.sheets.values():
             for name in sheet.names:
                 found.setdefault(name, set()).add(sheet.numbers.get(name))
+        # A column without a value in a sheet is of any kind there.
         every: dict[str, list[str]] = {
-            name: [kind for kind in kinds if kind is not None] for name, kinds in found.items() if None not in kinds
+            name: [kind for kind in kinds if kind] for name, kinds in found.items() if None not in kinds
         }
         return {name: max(kinds, key=_WIDEST.index) for name, kinds in every.items() if kinds}
 
