@@ -17,6 +17,9 @@ from adapt_core.evaluation import Statistic
 Segmentation = list[list[float]] | Mapping[str, Any]
 """COCO polygons ([x, y, x, y, ...] each), or RLE with `size` and `counts`."""
 
+TOLERANCE = 1.0
+"""Pixels that a box, a polygon or a keypoint may lie beyond its image (rounding)."""
+
 
 class Annotation(TypedDict):
     """A COCO annotation of one object: `bbox` is [x, y, width, height] in pixels, inside the image."""
@@ -66,10 +69,19 @@ class AnnotatedImage:
     as_stored: bool = False
     annotations: tuple[Annotation, ...] = ()
 
+    def beyond(self, left: float, top: float, right: float, bottom: float) -> float:
+        """Return how many pixels a box extends beyond the image; at most 0 where it lies inside."""
+        return max(-left, -top, right - self.width, bottom - self.height)
+
     def clipped(self, left: float, top: float, right: float, bottom: float) -> list[float]:
         """Return the part of a box inside the image, as [x, y, width, height]."""
         left, top = max(left, 0.0), max(top, 0.0)
         return [left, top, min(right, float(self.width)) - left, min(bottom, float(self.height)) - top]
+
+    def clipped_outline(self, points: Iterable[tuple[float, float]]) -> list[float]:
+        """Return corners as [x, y, x, y, ...], those outside the image moved to its edge."""
+        width, height = float(self.width), float(self.height)
+        return [side for x, y in points for side in (min(max(x, 0.0), width), min(max(y, 0.0), height))]
 
 
 @attrs.frozen(kw_only=True)

@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, Category
+from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage, Category
+from adapt_vision_mm.annotations.shapes import area_of
 
 _MIN_POLYGON = 6
-
-TOLERANCE = 1.0
-"""Pixels that a box, a polygon or a keypoint may lie beyond its image (rounding)."""
 
 
 def mask_defect(annotation: Mapping[str, Any], _: Category, image: AnnotatedImage) -> str | None:
@@ -34,18 +32,12 @@ def _place_defect(polygons: Sequence[Sequence[float]], image: AnnotatedImage) ->
     """Return why polygons of numbers cover no pixels of their image, or others beside them."""
     for polygon in polygons:
         xs, ys = polygon[::2], polygon[1::2]
-        beyond = max(-min(xs), -min(ys), max(xs) - image.width, max(ys) - image.height)
+        beyond = image.beyond(min(xs), min(ys), max(xs), max(ys))
         if beyond > TOLERANCE:
             return f"a polygon extends {beyond:g} pixels beyond the image ({image.width} x {image.height})"
-    if not any(_area(polygon) for polygon in polygons):
+    if not any(area_of(list(zip(polygon[::2], polygon[1::2], strict=True))) for polygon in polygons):
         return "its polygons have no area: their points are on a line"
     return None
-
-
-def _area(polygon: Sequence[float]) -> float:
-    """Return twice the area that a polygon encloses, in square pixels, by the shoelace formula."""
-    points = list(zip(polygon[::2], polygon[1::2], strict=True))
-    return abs(sum(x * b - a * y for (x, y), (a, b) in zip(points, [*points[1:], points[0]], strict=True)))
 
 
 def is_number(value: object) -> bool:

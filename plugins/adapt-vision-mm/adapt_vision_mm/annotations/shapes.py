@@ -12,8 +12,7 @@ from typing import Any
 
 import attrs
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage
-from adapt_vision_mm.annotations.mask_check import TOLERANCE
+from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage
 
 Point = tuple[float, float]
 
@@ -64,7 +63,7 @@ class Shape:
         left, top, right, bottom = self.bounds
         if self.has_area and not (right > left and bottom > top):
             raise ShapeError(f"its {self.kind} has no area")
-        beyond = max(-left, -top, right - image.width, bottom - image.height)
+        beyond = image.beyond(*self.bounds)
         if beyond > TOLERANCE:
             raise ShapeError(
                 f"its {self.kind} extends {beyond:g} pixels beyond the image ({image.width} x {image.height})"

@@ -10,10 +10,10 @@ import attrs
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
-from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
+from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 from adapt_vision_mm.annotations.splits import find_unannotated_test, read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
@@ -82,7 +82,7 @@ def keypoint_defect(annotation: Mapping[str, Any], category: Category, image: An
             "labelled), 1 (hidden) or 2 (visible)"
         )
     for name, x, y, seen in zip(category.keypoints, points[::3], points[1::3], points[2::3], strict=True):
-        beyond = max(-x, -y, x - image.width, y - image.height)
+        beyond = image.beyond(x, y, x, y)
         if seen and beyond > TOLERANCE:
             return (
                 f"keypoint {name!r} lies {beyond:g} pixels beyond the image ({image.width} x {image.height}); a point "

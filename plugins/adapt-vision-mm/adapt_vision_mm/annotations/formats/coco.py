@@ -14,7 +14,13 @@ import attrs
 from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category
+from adapt_vision_mm.annotations.annotated_split import (
+    TOLERANCE,
+    AnnotatedImage,
+    AnnotatedSplit,
+    Annotation,
+    Category,
+)
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.coco_images import find_image_folder, image_path
 from adapt_vision_mm.annotations.formats.coco_fields import (
@@ -28,7 +34,7 @@ from adapt_vision_mm.annotations.formats.coco_fields import (
 )
 from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
-from adapt_vision_mm.annotations.mask_check import TOLERANCE, is_number
+from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 
 log = logging.getLogger(__name__)
@@ -191,7 +197,7 @@ def _annotation_defect(
     image = images.get(image_id)
     if image is None:
         return None
-    if max(-x, -y, x + width - image.width, y + height - image.height) > TOLERANCE:
+    if image.beyond(x, y, x + width, y + height) > TOLERANCE:
         return f"box {box} extends beyond the image ({image.width} x {image.height})"
     return check(entry, categories[category_id], image) if check else None
 

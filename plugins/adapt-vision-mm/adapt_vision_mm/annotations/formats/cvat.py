@@ -15,7 +15,7 @@ from typing import Any
 
 from adapt_core.errors import DataError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage
+from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage
 from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS
 from adapt_vision_mm.annotations.formats.entries import Entry, Export
 from adapt_vision_mm.annotations.formats.export import ExportFormat
@@ -206,7 +206,7 @@ def _mask_of(values: Mapping[str, Any], image: AnnotatedImage) -> Shape:
     runs = [as_number(run, "rle") for run in str(values.get("rle", "")).split(",") if run.strip()]
     if width < 1 or height < 1 or any(run < 0 or run != int(run) for run in runs) or sum(runs) != width * height:
         raise ShapeError(f"its rle does not fill its box of {width} x {height} pixels")
-    if max(-left, -top, left + width - image.width, top + height - image.height) > 1:
+    if image.beyond(left, top, left + width, top + height) > TOLERANCE:
         raise ShapeError(f"its mask extends beyond the image ({image.width} x {image.height})")
     values_of_runs = numpy.arange(len(runs)) % 2
     pixels = numpy.repeat(values_of_runs, [int(run) for run in runs]).reshape(height, width)

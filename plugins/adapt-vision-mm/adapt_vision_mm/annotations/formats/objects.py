@@ -152,12 +152,7 @@ def annotation_of(item: Item, image: AnnotatedImage, kind: str | None) -> dict[s
 
 
 def _mask_of(shapes: Sequence[Shape], image: AnnotatedImage) -> dict[str, Any]:
-    width, height = float(image.width), float(image.height)
-    outlines = [
-        [side for x, y in shape.outline for side in (min(max(x, 0.0), width), min(max(y, 0.0), height))]
-        for shape in shapes
-        if shape.outline
-    ]
+    outlines = [image.clipped_outline(shape.outline) for shape in shapes if shape.outline]
     masks = [shape.rle for shape in shapes if shape.rle is not None]
     if masks:
         rle, area = join_masks(outlines, masks, image)

@@ -14,7 +14,14 @@ import attrs
 from adapt_core.contracts.format import Place
 from adapt_core.errors import DataError, InputError
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Annotation, Category, one_line
+from adapt_vision_mm.annotations.annotated_split import (
+    TOLERANCE,
+    AnnotatedImage,
+    AnnotatedSplit,
+    Annotation,
+    Category,
+    one_line,
+)
 from adapt_vision_mm.annotations.bad_rows import BadRows
 from adapt_vision_mm.annotations.formats.contract import AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.image_files import SizeError, annotated_size, find_image, image_defect, image_sizes
@@ -164,7 +171,7 @@ class _Object:
         left, top, right, bottom = self.corners
         if not (right > left and bottom > top):
             return f"box of zero area {list(self.corners)}"
-        if min(left, top) < -1 or right > image.width + 1 or bottom > image.height + 1:
+        if image.beyond(left, top, right, bottom) > TOLERANCE:
             return f"box {list(self.corners)} extends beyond the image ({image.width} x {image.height})"
         return None
 

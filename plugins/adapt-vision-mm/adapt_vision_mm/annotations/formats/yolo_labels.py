@@ -13,9 +13,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedImage
+from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage
 from adapt_vision_mm.annotations.formats.yolo_layout import Keypoints, Layout
-from adapt_vision_mm.annotations.mask_check import TOLERANCE
+from adapt_vision_mm.annotations.shapes import area_of
 
 _BEYOND = 1.01
 """Rounded polygons lie a little outside; numbers above this are pixels."""
@@ -73,21 +73,15 @@ def _polygon(category: int, shares: Sequence[float], image: AnnotatedImage) -> d
     _require_shares(shares)
     xs, ys = [share * image.width for share in shares[::2]], [share * image.height for share in shares[1::2]]
     found = _object(category, [min(xs), min(ys), max(xs), max(ys)], image)
-    turns = zip(xs, ys, xs[1:] + xs[:1], ys[1:] + ys[:1], strict=True)
-    area = abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in turns)) / 2
-    corners = [
-        value
-        for x, y in zip(xs, ys, strict=True)
-        for value in (min(max(x, 0.0), float(image.width)), min(max(y, 0.0), float(image.height)))
-    ]
-    return {**found, "area": area, "segmentation": [corners]}
+    outline = list(zip(xs, ys, strict=True))
+    return {**found, "area": area_of(outline), "segmentation": [image.clipped_outline(outline)]}
 
 
 def _object(category: int, corners: Sequence[float], image: AnnotatedImage) -> dict[str, Any]:
     left, top, right, bottom = corners
     if not (right > left and bottom > top):
         raise LabelError("its box has no area")
-    if max(-left, -top, right - image.width, bottom - image.height) > TOLERANCE:
+    if image.beyond(left, top, right, bottom) > TOLERANCE:
         raise LabelError(f"its box extends beyond the image ({image.width} x {image.height})")
     box = image.clipped(left, top, right, bottom)
     return {"category_id": category, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
