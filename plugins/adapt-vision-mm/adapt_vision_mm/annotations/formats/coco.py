@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -34,6 +33,7 @@ from adapt_vision_mm.annotations.formats.coco_fields import (
 )
 from adapt_vision_mm.annotations.formats.contract import AnnotationCheck, AnnotationFormat, ReadOptions
 from adapt_vision_mm.annotations.image_files import image_defect, image_sizes
+from adapt_vision_mm.annotations.json_files import read_json
 from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 
@@ -51,8 +51,8 @@ class CocoJson(AnnotationFormat):
         """Return the images of a file without annotations, as COCO's `image_info_test2017.json` is."""
         file = source.require_file()
         try:
-            data = json.loads(file.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError):
+            data = read_json(file)
+        except DataError:
             return None
         if not isinstance(data, dict) or data.get("annotations") or not isinstance(data.get("images"), list):
             return None
@@ -133,10 +133,7 @@ def _image_folder(source: SplitSource, file: Path) -> Path:
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write a byte order mark
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}. Write the file again.") from None
+    data = read_json(path)
     for key in ("images", "annotations", "categories"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise DataError(
