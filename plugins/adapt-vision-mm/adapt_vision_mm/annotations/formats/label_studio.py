@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -83,53 +82,52 @@ class LabelStudio(ExportFormat):
 
 
 Task = tuple[Entry, str, int]
-"""A task, its number in its project (and when it was annotated last), and how many annotations it has."""
+"""A task, when it was annotated last (only in JSON-MIN), and how many annotations it has."""
 
 
 def _read_task(task: object, where: str, file: Path) -> Task:
     if not isinstance(task, Mapping):
-        return Entry(file=file, where=where, fault="a task is a mapping with its image"), where, 0
+        return Entry(file=file, where=where, fault="a task is a mapping with its image"), "", 0
     if "id" in task:
         where = f"{file}: task {task['id']}"
     full = isinstance(task.get("data"), Mapping)
     data = task["data"] if full else {key: value for key, value in task.items() if key not in _OWN}
     names = _images_of(data)
     if not names:
-        return Entry(file=file, where=where, fault="it names no image"), where, 0
+        return Entry(file=file, where=where, fault="it names no image"), "", 0
     if full:
         made = task.get("annotations")
         if not isinstance(made, list) or not all(isinstance(one, Mapping) for one in made):
-            return Entry(file=file, where=where, fault="annotations is no list of annotations"), where, 0
+            return Entry(file=file, where=where, fault="annotations is no list of annotations"), "", 0
         made = [one for one in made if not one.get("was_cancelled")]
         chosen = next((one for one in made if one.get("ground_truth")), None)
         chosen = chosen or max(made, key=lambda one: str(one.get("updated_at")), default=None)
         regions = None if chosen is None else chosen.get("result", [])
-        count, key = len(made), where
+        count, updated = len(made), ""
     else:
         tagged = [value for value in data.values() if isinstance(value, list)]
         regions, count = [region for value in tagged for region in value], 1
-        key = f"{where} {task.get('updated_at')}"
+        updated = str(task.get("updated_at"))
     if regions is not None and (not isinstance(regions, list) or not all(isinstance(one, Mapping) for one in regions)):
-        return Entry(file=file, where=where, fault="its result is no list of regions"), where, 0
+        return Entry(file=file, where=where, fault="its result is no list of regions"), "", 0
     drawn_on = sorted({str(r["to_name"]) for r in regions or () if r.get("to_name") and _is_drawn(r)})
     name = _one_image(names, drawn_on)
     if name is None:
         told = f"it has several images ({', '.join([*names, *drawn_on][:4])}): make a task of each"
-        return Entry(file=file, where=where, fault=told), where, 0
+        return Entry(file=file, where=where, fault=told), "", 0
     size = next(((r["original_width"], r["original_height"]) for r in regions or () if _has_size(r)), (0, 0))
     named = [name, *([str(task["file_upload"])] if task.get("file_upload") else [])]
     told = f"{where} ({PurePosixPath(name).name[:60]})"
     entry = Entry(file=file, where=told, names=named, size=size, content=regions, is_bare=not regions)
-    return entry, key, count
+    return entry, updated, count
 
 
 def _newest(tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks in their order; of those that JSON-MIN has once for each annotator, the newest."""
-    count = Counter(entry.where for entry, _, _ in tasks)
     best: dict[str, Task] = {}
     for task in tasks:
         where = task[0].where
-        if where not in best or (count[where] > 1 and task[1] >= best[where][1]):
+        if where not in best or task[1] >= best[where][1]:
             best[where] = task
     return list(best.values())
 
