@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +16,10 @@ _BEGINNING = 2**16
 _LOOKED_AT = 20
 """Files of a folder that are opened to see what they are."""
 
-_ABOVE = ("", "annotations", "labels", "images", "labels/{}", "annotations/{}", "images/{}", "{}/annotations", "{}")
-"""Folders of a data set; {} is the name of a split."""
+_TOP = ("", "annotations", "labels", "images")
+"""Folders of a data set that may have files of several splits."""
+_OWN = ("labels/{}", "annotations/{}", "images/{}", "{}/annotations", "{}")
+"""Folders of one split; {} is its name."""
 
 
 class Kind(Protocol):
@@ -74,17 +75,11 @@ def find_exports(place: Place, kind: Kind, *, all_files: bool) -> list[Path]:
         found = within(place.folder)
         if found or split != "train":
             return found
-    own = [path for folder in _folders(place.root, split) for path in within(folder)]
-    top = [path for name in _ABOVE if "{" not in name for path in within(place.root / name)]
-    own += [path for path in top if named_by(path) == split]
+    names = [folder.format(name) for name in SPLIT_FOLDERS[split] for folder in _OWN]
+    own = [path for name in names for path in within(place.root / name)]
+    top = [within(place.root / name) for name in _TOP]
+    own += [path for files in top for path in files if named_by(path) == split]
     if own or split != "train":
         return sorted(dict.fromkeys(own))
-    general = (
-        [path for path in within(place.root / name) if named_by(path) is None] for name in _ABOVE if "{" not in name
-    )
+    general = ([path for path in files if named_by(path) is None] for files in top)
     return next(filter(None, general), given)
-
-
-def _folders(root: Path, split: str) -> Iterator[Path]:
-    for name in SPLIT_FOLDERS[split]:
-        yield from (root / above.format(name) for above in _ABOVE if "{" in above)
