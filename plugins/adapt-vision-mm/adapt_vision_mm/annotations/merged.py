@@ -41,14 +41,13 @@ def merge_splits(splits: Sequence[AnnotatedSplit]) -> AnnotatedSplit:
     images: dict[tuple[Path, bool], AnnotatedImage] = {}
     repeated = 0
     for split in splits:
-        names = {category.id: category.name for category in split.categories}
+        ids = {category.id: categories[category.name].id for category in split.categories}
         for image in split.images:
             key = (image.path, image.as_stored)
             known_image = images.setdefault(key, attrs.evolve(image, id=len(images) + 1, annotations=()))
             found = [
-                cast("Annotation", {**one, "id": 0, "image_id": known_image.id, "category_id": categories[name].id})
+                cast("Annotation", {**one, "id": 0, "image_id": known_image.id, "category_id": ids[one["category_id"]]})
                 for one in image.annotations
-                for name in (names[one["category_id"]],)
             ]
             fresh = without_repeats(found, known_image.annotations, _seen)
             repeated += len(found) - len(fresh)

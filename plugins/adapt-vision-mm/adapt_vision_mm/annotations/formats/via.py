@@ -72,8 +72,11 @@ class Via(ExportFormat):
         found: list[Entry] = []
         types: list[tuple[str, str]] = []
         for file in files:
-            data = None if _is_csv(file) else read_json(file)
-            found += _read_csv(file) if _is_csv(file) else _read_json(file, data)
+            if file.suffix.casefold() == ".csv":
+                found += _read_csv(file)
+                continue
+            data = read_json(file)
+            found += _read_json(file, data)
             types += _types(data)
         regions = [attributes for entry in found for _, _, attributes in entry.content or ()]
         attribute = _class_attribute([one for one in regions if isinstance(one, Mapping)], types, files[0])
@@ -89,10 +92,6 @@ class Via(ExportFormat):
                 yield Item(label=_label_of(attributes, attribute), where=where, shapes=(_shape_of(shape),))
             except ShapeError as defect:
                 yield Fault(where, str(defect))
-
-
-def _is_csv(file: Path) -> bool:
-    return file.suffix.casefold() == ".csv"
 
 
 def _types(data: object) -> Iterator[tuple[str, str]]:
