@@ -49,8 +49,13 @@ def holds_first_image(folder: Path, file: Path) -> bool:
 
 def split_named_by(file: Path) -> str | None:
     """Return the split whose name ends that of a file, as in `person_keypoints_val2017.json`; else None."""
-    word = file.stem.rpartition("_")[2].rstrip("0123456789")
-    return next((split for split, names in SPLIT_FOLDERS.items() if word in names), None)
+    return split_called(file.stem.rpartition("_")[2])
+
+
+def split_called(word: str) -> str | None:
+    """Return the split of a name in small letters that may have a number, as in `val2017`; else None."""
+    bare = word.rstrip("0123456789")
+    return next((split for split, names in SPLIT_FOLDERS.items() if bare in names), None)
 
 
 def _first_image(file: Path) -> str | None:

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 _SPLITS: Mapping[str, SplitName] = {"train": "train", "validation": "val", "test": "test"}
 """The splits as formats name them -> as this package does."""
 
+PLACE_NAMES: Mapping[str, str] = {own: name for name, own in _SPLITS.items()}
+"""The splits as this package names them -> as formats and the rest of adapt do."""
+
 DATA_YAML = (".yaml", ".yml")
 """Suffixes of files that name the places of several splits."""
 
@@ -76,8 +79,7 @@ def place_of_split(train: Place, split: str) -> Place:
         train: that of the training split.
         split: "train", "val" or "test".
     """
-    name = next(name for name, own in _SPLITS.items() if own == split)
-    return Place(split=name, root=train.root)
+    return Place(split=PLACE_NAMES[split], root=train.root)
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +130,7 @@ class SplitSource:
     def place(self) -> Place:
         """The split as formats are asked about it."""
         return Place(
-            split=next(name for name, own in _SPLITS.items() if own == self.split),
+            split=PLACE_NAMES[self.split],
             root=self.root,
             files=tuple(one.file for one in (self, *self.others) if one.file is not None),
             named=self.name if self.given else None,

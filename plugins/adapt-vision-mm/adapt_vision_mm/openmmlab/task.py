@@ -17,7 +17,7 @@ from adapt_core.run_folder.predictions import fresh_predictions, seal_prediction
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, categories_from_data, categories_to_data
 from adapt_vision_mm.annotations.image_files import image_defect
-from adapt_vision_mm.annotations.sources import find_test_folder
+from adapt_vision_mm.annotations.sources import PLACE_NAMES, find_test_folder
 from adapt_vision_mm.annotations.splits import require_objects, warn_of_dropped_rows
 from adapt_vision_mm.mm_params import MmParams
 from adapt_vision_mm.openmmlab import availability, backbones
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from adapt_core.execution.rows import Table
 
 ParamsT = TypeVar("ParamsT", bound=MmParams)
-
-_SPLITS = {"train": "train", "val": "validation", "test": "test"}
-"""Splits of annotations by their names elsewhere in adapt."""
 
 _MEASURED_IMAGES = 2
 """Images of the forward pass that measures activations; BatchNorm needs more than one."""
@@ -116,7 +113,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
             labels=self.splits["train"].names,
             facts={"categories": categories_to_data(self.splits["train"].categories)},
             stats={name: split.stats() for name, split in self.splits.items()},
-            examples=lambda: {_SPLITS[name]: split.examples() for name, split in self.splits.items()},
+            examples=lambda: {PLACE_NAMES[name]: split.examples() for name, split in self.splits.items()},
         )
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:

@@ -16,7 +16,7 @@ from typing import Any
 from adapt_core.errors import DataError
 
 from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage
-from adapt_vision_mm.annotations.coco_images import SPLIT_FOLDERS
+from adapt_vision_mm.annotations.coco_images import split_called
 from adapt_vision_mm.annotations.formats.entries import Entry, Export
 from adapt_vision_mm.annotations.formats.export import ExportFormat
 from adapt_vision_mm.annotations.formats.objects import Fault, Item, Keypoint, Part, join_parts
@@ -39,8 +39,6 @@ from adapt_vision_mm.annotations.xml_files import read_xml
 
 _KINDS = ("box", "polygon", "ellipse", "mask", "polyline", "points", "skeleton", "cuboid")
 _NO_GROUP = ("", "0")
-_SUBSETS = {name: split for split, names in SPLIT_FOLDERS.items() for name in names}
-"""What a project calls its subsets, in small letters -> the split."""
 
 _Content = tuple[ET.Element, Mapping[ET.Element, int]]
 """An image, and the lines of its elements."""
@@ -136,7 +134,7 @@ def _read_image(given: ET.Element, file: Path, lines: Mapping[ET.Element, int]) 
         content=(given, lines),
         is_bare=not any(element.tag in _KINDS for element in given),
         subset=subset,
-        split=_SUBSETS.get(subset.casefold().rstrip("0123456789")),
+        split=split_called(subset.casefold()),
     )
 
 

@@ -21,7 +21,7 @@ from adapt_core.contracts.format import Place
 from adapt_core.errors import ConfigError, DataError
 
 from adapt_vision_mm.annotations.image_files import find_image
-from adapt_vision_mm.annotations.sources import DATA_YAML
+from adapt_vision_mm.annotations.sources import DATA_YAML, split_of
 from adapt_vision_mm.images.folders import find_images
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ NAME_FILES = ("classes.txt", "obj.names", "data/obj.names", "labels.txt")
 _BESIDE = "obj_train_data"
 """CVAT's folder of images with their labels beside them."""
 
-_KEY_OF = {"train": "train", "validation": "val", "test": "test"}
-"""The splits as formats name them -> as `data.yaml` does."""
 _KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 _LINE = re.compile(r"\d+(\s+-?\d*\.?\d+([eE]-?\d+)?){4,}\s*")
 _LOOKED_AT = 20
@@ -215,7 +213,7 @@ def read_layout(place: Place) -> Layout:
     """
     root, file = place.root, find_data_yaml(place)
     own = next((path for path in place.files if path.suffix.casefold() == ".txt" and place.named is not None), None)
-    listed = None if own is None else (_KEY_OF[place.split], own)
+    listed = None if own is None else (split_of(place), own)
     if file is None:
         names = next((root / name for name in NAME_FILES if (root / name).is_file()), None)
         if names is None:
