@@ -41,3 +41,14 @@ def read(plan: MakePlan) -> Read:
         return found
 
     return splits
+
+
+def boxes(split: AnnotatedSplit) -> dict[str, list[tuple[str, list[float]]]]:
+    """Class and box of each object, by the names of images."""
+    names = {category.id: category.name for category in split.categories}
+    return {one.path.name: [(names[a["category_id"]], a["bbox"]) for a in one.annotations] for one in split.images}
+
+
+def as_read(found: object) -> dict[str, list[tuple[str, list[float]]]]:
+    """The boxes that are written, as `boxes` gives them."""
+    return {name: [(label, list(map(float, box))) for label, box in of] for name, of in dict(found).items()}  # type: ignore[call-overload]

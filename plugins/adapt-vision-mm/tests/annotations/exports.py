@@ -286,3 +286,7 @@ EXPORTS: Mapping[str, tuple[str, Callable[..., None]]] = {
     "cvat": ("cvat", _in("annotations.xml", cvat)),
 }
 """An export -> the name of its format, and what writes it into a folder."""
+
+FILES: Mapping[str, Callable[..., Path]] = {"label_studio": label_studio, "via": via, "cvat": cvat}
+"""A format whose files have several images -> what writes one."""
+SUFFIX = {"label_studio": ".json", "via": ".json", "cvat": ".xml"}
