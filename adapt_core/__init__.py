@@ -7,6 +7,7 @@ api.py           run, check, predict, export
 contracts/       the protocols Task, Method, Quantizer, Launcher, Loop
 capabilities/    optional protocols: what an implementation may support
 evaluation.py    data classes that loops and reports share
+evaluated_rows.py  what an evaluation says of each row
 result.py        RunResult and the types in it
 errors.py        errors with exit codes
 lazy.py          names that load on first use

@@ -3,13 +3,13 @@
 The report shows samples and classes, `adapt check` counts and previews.
 
 task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
-loop.py       what a loop may support: scores of each class
+loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
 launcher.py   what a launcher may support: the memory of its processes, launch files
 """
 
 from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
-from adapt_core.capabilities.loop import SupportsPerClass
+from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
 from adapt_core.capabilities.task import (
     SupportsActivationMeasurement,
@@ -42,6 +42,7 @@ __all__ = [
     "SupportsClassCounts",
     "SupportsDataFormats",
     "SupportsEvaluatedFacts",
+    "SupportsEvaluatedRows",
     "SupportsFrozenFeatures",
     "SupportsHubUpload",
     "SupportsImagePreview",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from adapt_core.evaluated_rows import EvaluatedRows
     from adapt_core.evaluation import PerClass
 
 
@@ -15,3 +16,17 @@ class SupportsPerClass(Protocol):
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the scores of each class in the evaluation that gave these metrics, or None. Evaluate nothing."""
+
+
+@runtime_checkable
+class SupportsEvaluatedRows(Protocol):
+    """A loop that can say what an evaluation found of each row. Optional; intervals and kept predictions need it."""
+
+    def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
+        """Return the rows of the evaluation that gave these metrics; several where it predicts several things.
+
+        Evaluate nothing. In several processes each has all rows.
+
+        Returns:
+            none where they were not kept.
+        """

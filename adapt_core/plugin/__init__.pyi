@@ -8,6 +8,7 @@ from adapt_core.capabilities import (
     SupportsClassCounts,
     SupportsDataFormats,
     SupportsEvaluatedFacts,
+    SupportsEvaluatedRows,
     SupportsFrozenFeatures,
     SupportsHubUpload,
     SupportsImagePreview,
@@ -52,6 +53,7 @@ from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError, ConfigError, DataError, DefectError, InputError, Problem
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass, of_evaluation, spread
 from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
@@ -90,6 +92,7 @@ __all__ = [
     "DataCheckSpec",
     "DataError",
     "DefectError",
+    "EvaluatedRows",
     "Examples",
     "Finding",
     "Format",
@@ -131,6 +134,7 @@ __all__ = [
     "SupportsClassCounts",
     "SupportsDataFormats",
     "SupportsEvaluatedFacts",
+    "SupportsEvaluatedRows",
     "SupportsFrozenFeatures",
     "SupportsHubUpload",
     "SupportsImagePreview",

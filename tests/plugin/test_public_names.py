@@ -22,12 +22,12 @@ DOORS = {"adapt_core", "adapt_core.plugin", "adapt_core.hf", "adapt_core.testing
 PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check export predict run"
 PLUGIN = """
     HOOK_API AdaptError AttachContext CheckSkipped Choice ConfigError DataCheck DataCheckSpec DataError DefectError
-    Examples Finding Format FormatSpec InPlace InputError Job Launcher LauncherSpec LoadedModel Loop LoopSpec
-    Memory Method MethodSpec MetricRecorder NoParams OptionalDependency ParallelStrategy PerClass Place Plan
+    EvaluatedRows Examples Finding Format FormatSpec InPlace InputError Job Launcher LauncherSpec LoadedModel Loop
+    LoopSpec Memory Method MethodSpec MetricRecorder NoParams OptionalDependency ParallelStrategy PerClass Place Plan
     Problem Quantizer QuantizerSpec Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult
     StopRequest StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
-    SupportsClassCounts SupportsDataFormats SupportsEvaluatedFacts SupportsFrozenFeatures SupportsHubUpload
-    SupportsImagePreview
+    SupportsClassCounts SupportsDataFormats SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures
+    SupportsHubUpload SupportsImagePreview
     SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass SupportsPickledModels
     SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowCount SupportsSamples
     SupportsTestPrediction SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrainResult

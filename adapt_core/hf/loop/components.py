@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class TrainerComponents:
             metrics that need more of a row than its labels: windows of one document, texts of answers. Used instead of
             `compute_metrics`.
         per_class: (`EvalPrediction`, the evaluated dataset) -> results by class, for the report.
+        evaluated_rows: (`EvalPrediction`, the evaluated dataset) -> what was found of each row.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation needs little memory.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
@@ -44,6 +46,7 @@ class TrainerComponents:
     compute_metrics: Callable[[Any], dict[str, float]] | None = None
     score: Callable[[Any, Any], dict[str, float]] | None = None
     per_class: Callable[[Any, Any], PerClass] | None = None
+    evaluated_rows: Callable[[Any, Any], EvaluatedRows] | None = None
     metrics: Mapping[str, str]
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from transformers import (
 from adapt_core.config.backward_steps import steps_in_backward
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
@@ -66,6 +67,7 @@ class HuggingFaceLoop:
         plan, world = job.plan, job.world
         self._components = components
         self._classes: KeptEvaluations[PerClass] = KeptEvaluations()
+        self._rows: KeptEvaluations[EvaluatedRows] = KeptEvaluations()
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
@@ -143,15 +145,21 @@ class HuggingFaceLoop:
             assert components.compute_metrics is not None
             scores = components.compute_metrics(prediction)
         self._trainer.reports_loss = "loss" in scores
+        step, best = int(self._trainer.state.global_step), self._trainer.state.best_global_step
         if components.per_class is not None:
-            state = self._trainer.state
-            table = components.per_class(prediction, evaluated)
-            self._classes.keep(table, scores, step=int(state.global_step), best=state.best_global_step)
+            self._classes.keep(components.per_class(prediction, evaluated), scores, step=step, best=best)
+        if components.evaluated_rows is not None:
+            self._rows.keep(components.evaluated_rows(prediction, evaluated), scores, step=step, best=best)
         return scores
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the results by class of the evaluation with these metrics, or None where there are none."""
         return self._classes.find(metrics, self._metrics.evaluations)
+
+    def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
+        """Return what the evaluation with these metrics found of each row; nothing where it was not kept."""
+        found = self._rows.find(metrics, self._metrics.evaluations)
+        return () if found is None else (found,)
 
     @property
     def trainer(self) -> Trainer:

@@ -30,7 +30,9 @@ class SingleLabel(Problem):
         self, components: TrainerComponents, data: TaskData, targets: Iterable[Any], weights: Weights
     ) -> TrainerComponents:
         from adapt_core.hf.loop.losses import class_weight_sum, weighted_cross_entropy
+        from adapt_core.hf.problems.class_rows import with_rows
 
+        components = with_rows(components, data, self.names)
         table = class_weights(weights, targets, self.names) if data.train is not None else None
         if table is None:
             return components

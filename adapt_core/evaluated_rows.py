@@ -1,0 +1,51 @@
+"""What an evaluation says of each row: from it come intervals, kept predictions, the worst errors and paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+KINDS = ("class", "labels", "numbers", "tags", "text", "answer", "objects", "tokens")
+"""What is predicted of a row; see `EvaluatedRows`."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class EvaluatedRows:
+    """What one evaluation says of each row of a split, in the order of the rows.
+
+    A row is what a user calls one: a text, a document, a question, an image; neither a window nor a pack.
+
+    Attributes:
+        kind: one of KINDS.
+        rows: the position of each row in `TaskData.rows[split]`.
+        expected: of each row. class: a name; labels: a list of names; numbers: a list of floats; tags: the tag of each
+            word; text: a text; answer: the list of accepted texts, empty where the question has none; objects and
+            tokens: None.
+        predicted: of each row, likewise; answer: a text.
+        confidence: of each prediction, 0 to 1; None where the model gives none.
+        right: whether each prediction is right; None where that has no meaning.
+        scores: (rows, outputs), float32: the logits of classes, the probabilities of labels. None where there are none,
+            or where they would take too much memory.
+        labels: names of the outputs.
+        measure: positions in these sequences, of which some may come several times and others not -> the metrics of
+            such a sample. Of all positions, once each, they are those of the evaluation.
+    """
+
+    kind: str = attrs.field(validator=attrs.validators.in_(KINDS))
+    rows: Sequence[int]
+    expected: Sequence[Any]
+    predicted: Sequence[Any]
+    confidence: Sequence[float] | None = None
+    right: Sequence[bool] | None = None
+    scores: NDArray[numpy.float32] | None = None
+    labels: tuple[str, ...] = ()
+    measure: Callable[[NDArray[numpy.intp]], Mapping[str, float]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
