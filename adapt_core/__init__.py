@@ -19,6 +19,7 @@ runtime/         progress, logs, signals, trackers
 nn/              structure and weights of torch modules
 distributed/     processes, devices, sharding
 verification/    training check, merge check
+uncertainty/     intervals of metrics, kept predictions, paired tests
 execution/       a run from top to bottom
 methods/         full, last_layer
 launchers/       local

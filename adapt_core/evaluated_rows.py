@@ -33,6 +33,7 @@ class EvaluatedRows:
         scores: (rows, outputs), float32: the logits of classes, the probabilities of labels. None where there are none,
             or where they would take too much memory.
         labels: names of the outputs.
+        cost: what `measure` takes for a row, where 1 is to look up a few numbers.
         measure: positions in these sequences, of which some may come several times and others not -> the metrics of
             such a sample. Of all positions, once each, they are those of the evaluation.
     """
@@ -45,6 +46,7 @@ class EvaluatedRows:
     right: Sequence[bool] | None = None
     scores: NDArray[numpy.float32] | None = None
     labels: tuple[str, ...] = ()
+    cost: float = 1.0
     measure: Callable[[NDArray[numpy.intp]], Mapping[str, float]]
 
     def __len__(self) -> int:

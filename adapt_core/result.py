@@ -99,6 +99,8 @@ class RunResult:
         task, method, quantization, launcher: what ran (quantization is None for a float base).
         total_parameters, trainable_parameters: of the attached model.
         metrics: {"before": {...} | None, "after": {...} | None, "test": {...} | None}; None for what was not measured.
+        intervals: moment -> metric -> [low, high], its 95 % interval (see `adapt_core.uncertainty.intervals`): after,
+            test, and before where nothing was trained; without those that have none.
         train_seconds: wall time of the training phase, its evaluations included.
         samples_per_second: training examples a second, over all processes.
         peak_memory_bytes: of the main process, on its device.
@@ -141,6 +143,7 @@ class RunResult:
     merge: MergeOutcome | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     def to_json(self) -> str:

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from adapt_core.runtime.format import with_interval
 from adapt_core.runtime.plain_text import in_one_line
 
 if TYPE_CHECKING:
@@ -87,5 +88,6 @@ def metrics_table(result: RunResult) -> str:
     rows = [["metric", *columns]]
     for name in names:
         cells = [(result.metrics[column] or {}).get(name) for column in columns]
-        rows.append([name, *("" if cell is None else f"{cell:.4f}" for cell in cells)])
-    return table(rows)
+        held = [result.intervals.get(column, {}).get(name) for column in columns]
+        rows.append([name, *(with_interval(*pair) for pair in zip(cells, held, strict=True))])
+    return table(rows) + ("\n(In brackets: 95 % intervals.)" if result.intervals else "")

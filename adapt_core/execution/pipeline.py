@@ -117,6 +117,7 @@ class Run:
             total_parameters=counts.total,
             trainable_parameters=counts.trainable,
             metrics={"before": before, "after": after, "test": test},
+            intervals=record.intervals,
             train_seconds=trained.seconds if trained else 0.0,
             samples_per_second=trained.samples_per_second if trained else 0.0,
             peak_memory_bytes=peak_memory_bytes(self.world.device),
@@ -220,8 +221,8 @@ class Run:
             self.components.task,
             data,
             self.folder,
+            plan=self.plan,
             directions=self.registry.task_spec(self.plan.task.name).metrics,
-            wanted=self.plan.training.metric_for_best,
             is_main=self.world.is_main,
         )
 

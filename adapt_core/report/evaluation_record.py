@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from adapt_core.capabilities import SupportsCachedSamples, SupportsPerClass, SupportsSamples
+from adapt_core.capabilities import SupportsCachedSamples, SupportsEvaluatedRows, SupportsPerClass, SupportsSamples
+from adapt_core.config.plan import Plan
 from adapt_core.contracts import Loop, Task, TaskData
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import (
     LARGEST_CONFUSION,
     ClassTable,
@@ -24,6 +26,7 @@ from adapt_core.evaluation import (
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.uncertainty.intervals import Interval, intervals
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
 log = logging.getLogger(__name__)
@@ -40,9 +43,12 @@ class EvaluationRecord:
     Args:
         task, data: of the run.
         folder: whose `evaluation.json` is written.
+        plan: of the run.
         directions: the task's metrics, each with "higher" or "lower".
-        wanted: METRIC_FOR_BEST.
         is_main: whether this is rank 0.
+
+    Attributes:
+        intervals: moment -> metric -> its 95 % interval, of what was evaluated; on rank 0.
     """
 
     def __init__(
@@ -51,16 +57,17 @@ class EvaluationRecord:
         data: TaskData,
         folder: RunFolder,
         *,
+        plan: Plan,
         directions: Mapping[str, str],
-        wanted: str | None,
         is_main: bool,
     ) -> None:
         self._task = task
         self._data = data
         self._folder = folder
+        self._training = plan.training
         self._directions = directions
-        self._wanted = wanted
         self._is_main = is_main
+        self.intervals: dict[str, dict[str, Interval]] = {}
 
     def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Record the predictions and class scores of the model as it is on the validation split.
@@ -74,6 +81,8 @@ class EvaluationRecord:
             what is wrong with the predictions; see `adapt_core.verification.predictions`.
         """
         table = _table(loop, metrics)
+        if moment == "after" or not self._training.do_train:
+            self._measure(moment, _rows(loop, metrics), metrics)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -86,11 +95,20 @@ class EvaluationRecord:
 
     def examine(self, split: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Return what is wrong with the predictions of an evaluation that is not recorded, as `record` does."""
+        self._measure(split, _rows(loop, metrics), metrics)
         return self._findings(_table(loop, metrics), metrics, split)
+
+    def _measure(self, moment: str, found: Sequence[EvaluatedRows], metrics: Mapping[str, float]) -> None:
+        if not self._is_main:
+            return
+        measured = {name: interval for rows in found for name, interval in intervals(rows, self._training.seed).items()}
+        held = {name: measured[name] for name in metrics if name in measured}
+        if held:
+            self.intervals[moment] = held
 
     def _findings(self, table: PerClass | None, metrics: Mapping[str, float], split: str) -> list[str]:
         found = class_findings(table, split) if table is not None else []
-        name = deciding_metric(metrics, self._directions, self._wanted)
+        name = deciding_metric(metrics, self._directions, self._training.metric_for_best)
         return found or score_findings(metrics, name, direction_of(name, self._directions), split)
 
     def _samples(self, loop: Loop) -> list[dict[str, Any]]:
@@ -125,6 +143,10 @@ def stored(folder: RunFolder) -> dict[str, RecordedEvaluation]:
 
 def _table(loop: Loop, metrics: Mapping[str, float]) -> PerClass | None:
     return loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
+
+
+def _rows(loop: Loop, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
+    return loop.evaluated_rows(metrics) if isinstance(loop, SupportsEvaluatedRows) else ()
 
 
 def _plain(table: PerClass) -> ClassTable:

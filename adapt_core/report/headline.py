@@ -8,7 +8,7 @@ import attrs
 
 from adapt_core.evaluation import deciding_metric, direction_of
 from adapt_core.result import RunResult
-from adapt_core.runtime.format import score
+from adapt_core.runtime.format import with_interval
 
 
 @attrs.frozen
@@ -18,7 +18,7 @@ class Headline:
     Attributes:
         name: of the metric.
         better: "higher", "lower", or empty where that is not known.
-        values: ("before", "0.2500") and the like, in the order of the run.
+        values: ("before", "0.2500") and the like, in the order of the run, with the interval where there is one.
     """
 
     name: str
@@ -38,5 +38,9 @@ def headline(result: RunResult, directions: Mapping[str, str], wanted: str | Non
     if not measured:
         return None
     name = deciding_metric(measured.get("after") or next(iter(measured.values())), directions, wanted)
-    values = tuple((moment, score(found[name])) for moment, found in measured.items() if name in found)
+    values = tuple(
+        (moment, with_interval(found[name], result.intervals.get(moment, {}).get(name)))
+        for moment, found in measured.items()
+        if name in found
+    )
     return Headline(name, direction_of(name, directions) or "", values)

@@ -21,7 +21,7 @@ from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
 from adapt_core.result import RunResult
-from adapt_core.runtime.format import figure, score
+from adapt_core.runtime.format import figure, with_interval
 from adapt_core.runtime.plain_text import in_one_line
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -182,9 +182,11 @@ def _metrics_table(result: RunResult) -> list[str]:
     rows = ["| metric | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name in names:
         cells = [(result.metrics[column] or {}).get(name) for column in columns]
-        figures = " | ".join(_cell(cell) for cell in cells)
+        held = [result.intervals.get(column, {}).get(name) for column in columns]
+        figures = " | ".join(with_interval(*pair) for pair in zip(cells, held, strict=True))
         rows.append(f"| {markdown.text(name)} | {figures} |")
-    return [*rows, ""]
+    note = ["In brackets: 95 % intervals, by resampling the evaluated rows.", ""] if result.intervals else []
+    return [*rows, "", *note]
 
 
 def _to_beat(result: RunResult) -> list[str]:
@@ -192,7 +194,3 @@ def _to_beat(result: RunResult) -> list[str]:
     found = [one for check in result.verdict.get("checks", {}).values() for one in check["findings"] if one["to_beat"]]
     lines = [f"- {markdown.text(one['message'])}" for one in found]
     return ["Plain baselines on the validation split:", "", *lines, ""] if lines else []
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else score(value)

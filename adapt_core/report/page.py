@@ -22,7 +22,7 @@ from adapt_core.report.samples import samples_section
 from adapt_core.report.verdict import verdict_section
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, in_rows, score, setting, size, span
+from adapt_core.runtime.format import figure, in_rows, score, setting, size, span, with_interval
 
 
 def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunResult) -> str:
@@ -46,7 +46,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         warnings=result.warnings,
         headline=headline(result, directions, plan.training.metric_for_best),
         tiles=tiles(result),
-        metrics=metrics_section(result.metrics, directions, doubtful=bool(result.warnings)),
+        metrics=metrics_section(result, directions),
         charts=charts_of(folder.metric_lines(), bounds),
         samples=samples_section(evidence),
         classes=class_section(evidence),
@@ -89,21 +89,29 @@ class MetricRow:
 
 @attrs.frozen
 class MetricTable:
-    """The table of before and after. `changes` says whether there are two moments to compare."""
+    """The table of before and after.
+
+    Attributes:
+        columns: the moments.
+        rows: a metric each.
+        changes: whether there are two moments to compare.
+        intervals: whether metrics have intervals.
+    """
 
     columns: list[str]
     rows: list[MetricRow]
     changes: bool
+    intervals: bool = False
 
 
-def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str], *, doubtful: bool) -> MetricTable:
-    """Return the table of what was measured.
+def metrics_section(result: RunResult, directions: Mapping[str, str]) -> MetricTable:
+    """Return the table of what was measured, with intervals. Nothing is coloured as better where there are warnings.
 
     Args:
-        metrics: moment -> metrics, as in a result.
+        result: the run's.
         directions: metric -> "higher" or "lower".
-        doubtful: whether a warning puts them in doubt, so that none is coloured as better.
     """
+    metrics: Mapping[str, Any] = result.metrics
     columns = [name for name in ("before", "after", "test") if metrics.get(name)]
     names = dict.fromkeys(name for column in columns for name in metrics[column])
     both = "before" in columns and "after" in columns
@@ -115,10 +123,11 @@ def metrics_section(metrics: Mapping[str, Any], directions: Mapping[str, str], *
         direction = direction_of(name, directions)
         better = (change or 0) > 0 if direction == "higher" else (change or 0) < 0
         verdict = "" if not change or direction is None else "better" if better else "worse"
-        verdict = "" if doubtful and better else verdict
-        cells = ["" if value is None else score(value) for value in values]
+        verdict = "" if result.warnings and better else verdict
+        held = [result.intervals.get(column, {}).get(name) for column in columns]
+        cells = [with_interval(*pair) for pair in zip(values, held, strict=True)]
         rows.append(MetricRow(name, cells, "" if change is None else score(change, "+"), verdict))
-    return MetricTable(columns, rows, both)
+    return MetricTable(columns, rows, both, intervals=bool(result.intervals))
 
 
 def facts(result: RunResult) -> list[tuple[str, str]]:

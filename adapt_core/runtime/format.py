@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def figure(value: object) -> str:
@@ -68,3 +68,15 @@ def score(value: float, sign: str = "") -> str:
         sign: "+" writes the sign of positive numbers too.
     """
     return f"{value:{sign}.4f}" if math.isfinite(value) else "not finite"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    """Return a metric with its interval, "0.8696 (0.8043 to 0.9203)"; empty without a metric.
+
+    Args:
+        value: of the metric.
+        interval: [low, high]; None where the metric has none.
+    """
+    if value is None:
+        return ""
+    return score(value) if interval is None else f"{score(value)} ({score(interval[0])} to {score(interval[1])})"

@@ -108,7 +108,7 @@ def test_the_result_and_the_metrics_stay_json(folder: RunFolder, recorded: RunRe
 
 def test_scores_of_a_class_stay_json_and_are_shown(folder: RunFolder, recorded: RunResult) -> None:
     task: Any = Described()
-    record = EvaluationRecord(task, TaskData(), folder, is_main=True, directions={}, wanted=None)
+    record = EvaluationRecord(task, TaskData(), folder, plan=plan(folder.path), is_main=True, directions={})
     record.record("after", Classes(), AFTER)  # type: ignore[arg-type]
     assert strict(folder.evaluation.read_text())["after"]["per_class"]["figures"] == {"ap": [None, 0.5]}
     record.record("before", Classes(), BEFORE)  # type: ignore[arg-type]

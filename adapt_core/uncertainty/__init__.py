@@ -1,0 +1,5 @@
+"""How certain the metrics of a run are, from what its evaluations found of each row.
+
+resampling.py   rows drawn with replacement, as many times as their cost allows
+intervals.py    95 % intervals of metrics
+"""
