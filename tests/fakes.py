@@ -130,7 +130,9 @@ ALL_HOOKS = {
             switch="DDP",
             loops=frozenset({"hf"}),
         ),
-        LauncherSpec(name="fsdp", summary="", implementation="x:Y", params=FSDPParams, switch="FSDP"),
+        LauncherSpec(
+            name="fsdp", summary="", implementation="x:Y", params=FSDPParams, switch="FSDP", shards_layers=True
+        ),
     ],
 }
 

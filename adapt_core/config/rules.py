@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from adapt_core.config.backward_steps import obstacles
+from adapt_core.config.backward_steps import LOOP, obstacles
 from adapt_core.config.data_places import data_places, place_faults
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
@@ -39,6 +39,12 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.step_in_backward and launcher is not None and task is not None:
         for message, hint in obstacles(training, launcher.spec.name, task.spec.loop.name):
             yield problem("STEP_IN_BACKWARD", message, hint)
+    if training.compile and launcher is not None and launcher.spec.shards_layers:
+        message = f"cannot compile layers whose weights {launcher.spec.name} gathers while they are called."
+        yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
+    if training.compile and task is not None and task.spec.loop.name != LOOP:
+        message = "is for tasks that train with transformers' Trainer."
+        yield problem("COMPILE", message, "Remove COMPILE.")
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
         ("KEEP", training.keep == "best"),

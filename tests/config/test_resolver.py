@@ -190,6 +190,7 @@ def test_no_method_is_said_once() -> None:
         ("STEP_IN_BACKWARD: True\nGRADIENT_ACCUMULATION_STEPS: 2\n", "cannot accumulate"),
         ("STEP_IN_BACKWARD: True\nFP16: True\n", "contradicts FP16"),
         ("STEP_IN_BACKWARD: True\nDDP: True\n", "ddp exchanges gradients"),
+        ("COMPILE: True\nFSDP: True\n", "cannot compile layers whose weights fsdp gathers"),
     ],
 )
 def test_contradictions_are_errors(text: str, message: str) -> None:
@@ -199,6 +200,11 @@ def test_contradictions_are_errors(text: str, message: str) -> None:
 def test_a_step_in_the_backward_pass_is_for_transformers_trainer() -> None:
     registry = fakes.registry(adapt_tasks=[fakes.task(loop=attrs.evolve(HF_LOOP, name="mm"))])
     assert "transformers' Trainer" in problems("STEP_IN_BACKWARD: True\nMAX_GRAD_NORM: 0\n", registry)
+
+
+def test_compiled_blocks_are_for_transformers_trainer() -> None:
+    registry = fakes.registry(adapt_tasks=[fakes.task(loop=attrs.evolve(HF_LOOP, name="mm"))])
+    assert "transformers' Trainer" in problems("COMPILE: True\n", registry)
 
 
 def test_switches_choose_quantizer_and_launcher() -> None:

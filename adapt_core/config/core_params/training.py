@@ -103,6 +103,14 @@ class TrainingParams:
         "of LoRA and DoRA keep less too, without mixed precision.",
         key="LEAN_LAYERS",
     )
+    compile: bool = param(
+        False,
+        "Compile the repeated blocks of the model with torch.compile for training steps. The first batch is computed "
+        "both ways: where loss or gradients differ, or a compiler fails, the run goes on without it and says so. "
+        "LEAN_LAYERS has no effect then. Language and image classification tasks, not under FSDP.",
+        key="COMPILE",
+        may_change_on_resume=True,
+    )
     frozen_cache_gb: float = param(
         10.0,
         "Gigabytes for what a frozen part makes of a split, computed once for each row (last_layer). 0: at every step.",

@@ -14,6 +14,7 @@ encoder_outputs.py  what an encoder computes, shared by a generated text and its
 output_layer.py     the layer that returns them, in training and evaluation
 lean_layers.py      layers that keep less for the backward pass
 lean_functions.py   what they compute
+compiled_blocks.py  blocks that torch compiles
 frozen.py           the frozen part of the Trainer's model, computed once
 losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job

@@ -37,6 +37,7 @@ from adapt_core.hf.loop.callbacks import (
     TrainingCheckCallback,
     plain_metrics,
 )
+from adapt_core.hf.loop.compiled_blocks import CompiledBlocks
 from adapt_core.hf.loop.components import TrainerComponents
 from adapt_core.hf.loop.encoder_outputs import encoder_of
 from adapt_core.hf.loop.eval_order import restore_row_order
@@ -120,6 +121,9 @@ class HuggingFaceLoop:
         self._trainer.encoder = encoder_of(job.model) if components.arguments.get("predict_with_generate") else None
         if training.lean_layers:
             self._trainer.lean_forwards = lean_forwards(job.model)
+        if training.compile:
+            self._trainer.compiled = CompiledBlocks(job.model, mixed=training.bf16 or training.fp16)
+            self._trainer.warn = job.recorder.warn
         self._frozen = self._trainer.frozen = frozen_part_of(self._trainer, job, components)
         self._trainer.parts = parts_of(job.data)
         in_parts = any(split is job.data.validation for split, _ in self._trainer.parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from adapt_core.hf.frozen.part import FrozenPart
 from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
+from adapt_core.hf.loop.compiled_blocks import CompiledBlocks
 from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.encoder_outputs import encoded_once
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
@@ -50,6 +51,7 @@ def instrumented(trainer_class: type) -> type:
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
     `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None; `encoder` is
     used where evaluations generate (see `encoded_once`);
+    `compiled`, where it is not None, compiles the blocks of training steps, and `warn` says where that is not possible;
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
 
     A split in `parts` is evaluated one data set after the other, for metrics of each and of all.
@@ -70,6 +72,8 @@ def instrumented(trainer_class: type) -> type:
         head: nn.Module | None = None
         encoder: nn.Module | None = None
         lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
+        compiled: CompiledBlocks | None = None
+        warn: Callable[[list[str]], None]
         preprocess_logits: Callable[[Any, Any], Any] | None = None
         frozen: FrozenPart
         parts: Sequence[tuple[Any, Parts]] = ()
@@ -245,11 +249,31 @@ def instrumented(trainer_class: type) -> type:
         ) -> torch.Tensor:
             self.check_step(model)
             replayed = self.frozen.replayed(inputs, self.train_dataset)
-            with deferred_logits(self.head), lean_layers(self.lean_forwards), replayed as given:
+            with deferred_logits(self.head), replayed as given, self._layers(model, given):
                 loss: torch.Tensor = super().training_step(model, given, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)
             return loss
+
+        def _layers(self, model: nn.Module, inputs: Mapping[str, Any]) -> AbstractContextManager[None]:
+            """Return the context in which the layers of a training step are compiled, or keep less."""
+            if self.compiled is not None:
+
+                def loss() -> torch.Tensor:
+                    model.train()
+                    prepared = self._prepare_inputs(dict(inputs))
+                    with self.compute_loss_context_manager():
+                        value: torch.Tensor = super(Instrumented, self).compute_loss(
+                            self.accelerator.unwrap_model(model), prepared
+                        )
+                    return value
+
+                fault = self.compiled.try_once(loss)
+                if fault is None:
+                    return self.compiled.used()
+                self.compiled = None
+                self.warn([f"COMPILE: the blocks of the model are not compiled: {fault}."])
+            return lean_layers(self.lean_forwards)
 
     Instrumented.__name__ = trainer_class.__name__
     return Instrumented

@@ -112,6 +112,19 @@ def test_gradient_checkpointing_gives_the_same_gradients(run: Run, tmp_path: Pat
     assert all(torch.allclose(files[0][name], files[1][name], atol=1e-6) for name in files[0])
 
 
+def test_compiled_blocks_learn_the_same(run: Run, tmp_path: Path) -> None:
+    vit = {"MODEL_PATH": "test_vit", "model_type": None, "image_processor_path": None}
+    settings = {**vit, "MAX_STEPS": 3, "LOGGING_STEPS": 1}
+    found = {}
+    for compiled in (False, True):
+        folder = tmp_path / f"compiled-{compiled}"
+        result = run(**settings, COMPILE=compiled, OUTPUT_DIR=str(folder))
+        assert not [warning for warning in result.warnings if "COMPILE" in warning]
+        lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        found[compiled] = [line["loss"] for line in lines if line["phase"] == "train"]
+    assert found[True] == pytest.approx(found[False], rel=1e-5)
+
+
 def test_gradient_checkpointing_is_switched_on_or_refused(prepared: Run) -> None:
     _, _, loaded = prepared(GRADIENT_CHECKPOINTING=True)
     assert loaded.model.grad_checkpointing is True
