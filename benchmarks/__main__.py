@@ -48,6 +48,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "learned_tokens": ("benchmarks.learned_tokens", "--data", "DATA/tinyshakespeare"),
     "full_tuning": ("benchmarks.full_tuning", "--data", "DATA/tinyshakespeare"),
     "compiled_blocks": ("benchmarks.compiled_blocks", "--data", "DATA"),
+    "recomputation": ("benchmarks.recomputation",),
     "image_layout": ("benchmarks.image_layout",),
     "row_order": ("benchmarks.row_order", "--data", "DATA", "--seeds", "5"),
     "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),

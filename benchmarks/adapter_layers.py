@@ -60,7 +60,7 @@ def named(kind: Kind) -> str:
 def kept(model: nn.Module, inputs: dict[str, torch.Tensor]) -> int:
     """Return the bytes that autograd keeps of a forward pass."""
     counted = Kept(own_storages(model))
-    with counted.counting(model, False):
+    with counted.counting(model):
         held = model(**inputs)
     del held
     return counted.bytes

@@ -39,6 +39,15 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.step_in_backward and launcher is not None and task is not None:
         for message, hint in obstacles(training, launcher.spec.name, task.spec.loop.name):
             yield problem("STEP_IN_BACKWARD", message, hint)
+    if training.keep_attention and not training.gradient_checkpointing:
+        message = "chooses what GRADIENT_CHECKPOINTING keeps, which is off."
+        yield problem("KEEP_ATTENTION", message, "Set GRADIENT_CHECKPOINTING: true, or remove KEEP_ATTENTION.")
+    if training.keep_attention and launcher is not None and launcher.spec.shards_layers:
+        message = f"is for blocks that the Trainer recomputes, and {launcher.spec.name} recomputes them itself."
+        yield problem("KEEP_ATTENTION", message, "Remove KEEP_ATTENTION.")
+    if training.keep_attention and task is not None and task.spec.loop.name != LOOP:
+        message = "is for tasks that train with transformers' Trainer."
+        yield problem("KEEP_ATTENTION", message, "Remove KEEP_ATTENTION.")
     if training.compile and launcher is not None and launcher.spec.shards_layers:
         message = f"cannot compile layers whose weights {launcher.spec.name} gathers while they are called."
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")

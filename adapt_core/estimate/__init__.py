@@ -1,8 +1,9 @@
 """Estimates of a run's steps, memory and disk: `adapt check`.
 
-estimate.py     the estimate of a plan: model inputs, steps, parameters, memory and disk
-memory.py       the bytes of a run's tensors
-optimizers.py   the state that each optimizer keeps for a parameter
-activations.py  activations kept for the backward pass
-ranks.py        the memory of each process, under every launcher
+estimate.py          the estimate of a plan: model inputs, steps, parameters, memory and disk
+memory.py            the bytes of a run's tensors
+optimizers.py        the state that each optimizer keeps for a parameter
+activations.py       activations kept for the backward pass
+attention_results.py those of attention, which KEEP_ATTENTION keeps
+ranks.py             the memory of each process, under every launcher
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,24 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from adapt_core.config.core_params.training import TrainingParams
+
 log = logging.getLogger(__name__)
+
+
+class Recomputed(Enum):
+    """What is computed again in the backward pass, see GRADIENT_CHECKPOINTING and KEEP_ATTENTION."""
+
+    NOTHING = auto()
+    BLOCKS = auto()
+    ALL_BUT_ATTENTION = auto()
+
+    @classmethod
+    def of(cls, training: TrainingParams) -> Recomputed:
+        """Return what a run with these keys recomputes."""
+        if not training.gradient_checkpointing:
+            return cls.NOTHING
+        return cls.ALL_BUT_ATTENTION if training.keep_attention else cls.BLOCKS
 
 
 @attrs.define
@@ -37,15 +55,16 @@ class Kept:
         return _bytes(self.outside) + self.largest_block
 
     @contextmanager
-    def counting(self, model: nn.Module, recomputed: bool) -> Iterator[None]:
+    def counting(self, model: nn.Module, recomputed: Recomputed = Recomputed.NOTHING) -> Iterator[None]:
         """Count what the forward passes inside keep.
 
         Args:
             model: in training mode. Where blocks are recomputed it stays switched to that, and a backward pass of what
                 is computed inside takes what was kept: it recomputes nothing.
-            recomputed: count as under GRADIENT_CHECKPOINTING, by torch's checkpoint function.
+            recomputed: what is counted as under GRADIENT_CHECKPOINTING, by torch's checkpoint function.
         """
-        with self._hooks(self.outside), self._blocks(model) if recomputed else nullcontext():
+        blocks = nullcontext() if recomputed is Recomputed.NOTHING else self._blocks(model, recomputed)
+        with self._hooks(self.outside), blocks:
             yield
 
     def _hooks(self, kept: dict[int, torch.Tensor]) -> AbstractContextManager[Any]:
@@ -60,19 +79,29 @@ class Kept:
         return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
 
     @contextmanager
-    def _block(self) -> Iterator[None]:
+    def _block(self, recomputed: Recomputed) -> Iterator[None]:
+        from adapt_core.estimate.attention_results import collected_attention
+
         kept: dict[int, torch.Tensor] = {}
-        with self._hooks(kept):
+        results: dict[int, torch.Tensor] = {}
+        attention = collected_attention(results) if recomputed is Recomputed.ALL_BUT_ATTENTION else nullcontext()
+        with self._hooks(kept), attention:
             yield
-        self.largest_block = max(self.largest_block, _bytes(kept))
+        self.outside |= results
+        again = {storage: tensor for storage, tensor in kept.items() if storage not in results}
+        self.largest_block = max(self.largest_block, _bytes(again))
 
     @contextmanager
-    def _blocks(self, model: nn.Module) -> Iterator[None]:
+    def _blocks(self, model: nn.Module, recomputed: Recomputed) -> Iterator[None]:
         """Inside, torch's checkpoint counts each block. Transformers takes that as an argument, timm calls torch's."""
         import torch.utils.checkpoint
 
         original = torch.utils.checkpoint.checkpoint
-        counted: dict[str, Any] = {"use_reentrant": False, "context_fn": lambda: (self._block(), nullcontext())}
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return self._block(recomputed), nullcontext()
+
+        counted: dict[str, Any] = {"use_reentrant": False, "context_fn": contexts}
         enable: Callable[..., None] | None = getattr(model, "activation_checkpointing_enable", None)
         if enable is not None:
             enable(activation_checkpointing_kwargs=counted)
@@ -83,14 +112,14 @@ class Kept:
             torch.utils.checkpoint.checkpoint = original
 
 
-def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str, recomputed: bool) -> int | None:
+def activation_bytes(model: nn.Module, batch: Mapping[str, Any], device: str, recomputed: Recomputed) -> int | None:
     """Return bytes that autograd keeps for the backward pass of one batch, traced without computing anything.
 
     Args:
         model: with the method attached, its tensors on "meta".
         batch: tensors by name.
         device: where the run will train ("cpu", "cuda:0"), which decides what its kernels keep.
-        recomputed: GRADIENT_CHECKPOINTING.
+        recomputed: in the backward pass.
 
     Returns:
         an estimate, or None where the model needs values to know its shapes.

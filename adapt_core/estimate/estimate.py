@@ -32,7 +32,7 @@ from adapt_core.contracts import TaskData
 from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World
-from adapt_core.estimate.activations import activation_bytes
+from adapt_core.estimate.activations import Recomputed, activation_bytes
 from adapt_core.estimate.memory import held_gradients, training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
@@ -196,7 +196,7 @@ def _counts(
     gradients, states = training_bytes(model, plan.training.optimizer)
     traced = whole_layers = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):
-        recomputed = plan.training.gradient_checkpointing
+        recomputed = Recomputed.of(plan.training)
         batch = task.largest_batch(data)
         traced = whole_layers = activation_bytes(model, batch, device, recomputed)
         forward = task.training_forward(model) if isinstance(task, SupportsTrainingForward) else None

@@ -6,6 +6,7 @@ parameters.py    counts of parameters, quantized or not
 pickles.py       what torch.load may read from a pickle
 modes.py         evaluation or training mode for a while
 precision.py     half-precision weights in float32 for a while
+recomputation.py what a block computes again in the backward pass
 weight_decay.py  which parameters decay
 random_state.py  seeds, and code that leaves random state untouched
 """

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from adapt_core.config.plan import Plan
-from adapt_core.estimate.activations import Kept
+from adapt_core.estimate.activations import Kept, Recomputed
 
 
 def storages(tensors: Any) -> dict[int, int]:
@@ -40,9 +40,9 @@ def step(plan: Plan, task: Any, data: Any, model: Any, device: str) -> dict[str,
     model.train().to(device)
     own = storages([*model.parameters(), *model.buffers(), *statistics(model)])
     kept = Kept(set(own))
-    recomputes = plan.training.gradient_checkpointing
+    recomputed = Recomputed.of(plan.training)
     prepared = (_detector_loss if plan.loop == "mm" else _loss)(plan, task, data, model, device)
-    with kept.counting(model, recomputes), _recomputed(plan, model, recomputes):
+    with kept.counting(model, recomputed), _recomputed(plan, model, plan.training.gradient_checkpointing):
         loss = prepared()
     activations = kept.bytes
     loss.backward()

@@ -190,6 +190,8 @@ def test_no_method_is_said_once() -> None:
         ("STEP_IN_BACKWARD: True\nGRADIENT_ACCUMULATION_STEPS: 2\n", "cannot accumulate"),
         ("STEP_IN_BACKWARD: True\nFP16: True\n", "contradicts FP16"),
         ("STEP_IN_BACKWARD: True\nDDP: True\n", "ddp exchanges gradients"),
+        ("KEEP_ATTENTION: True\n", "GRADIENT_CHECKPOINTING keeps, which is off"),
+        ("KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\nFSDP: True\n", "fsdp recomputes them itself"),
         ("COMPILE: True\nFSDP: True\n", "cannot compile layers whose weights fsdp gathers"),
     ],
 )
@@ -202,9 +204,10 @@ def test_a_step_in_the_backward_pass_is_for_transformers_trainer() -> None:
     assert "transformers' Trainer" in problems("STEP_IN_BACKWARD: True\nMAX_GRAD_NORM: 0\n", registry)
 
 
-def test_compiled_blocks_are_for_transformers_trainer() -> None:
+@pytest.mark.parametrize("text", ["COMPILE: True\n", "KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\n"])
+def test_compiled_blocks_and_kept_attention_are_for_transformers_trainer(text: str) -> None:
     registry = fakes.registry(adapt_tasks=[fakes.task(loop=attrs.evolve(HF_LOOP, name="mm"))])
-    assert "transformers' Trainer" in problems("COMPILE: True\n", registry)
+    assert "transformers' Trainer" in problems(text, registry)
 
 
 def test_switches_choose_quantizer_and_launcher() -> None:

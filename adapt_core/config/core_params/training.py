@@ -90,6 +90,13 @@ class TrainingParams:
     gradient_checkpointing: bool = param(
         False, "Recompute activations in the backward pass: less memory, more time.", key="GRADIENT_CHECKPOINTING"
     )
+    keep_attention: bool = param(
+        False,
+        "With GRADIENT_CHECKPOINTING: keep the results of attention, and recompute the rest. For long inputs: the "
+        "longer they are, the more time attention takes for a result of the same size. Models of transformers with "
+        "fused attention, not under FSDP.",
+        key="KEEP_ATTENTION",
+    )
     chunked_loss: bool = param(
         True,
         "Compute the loss of a language model a chunk of labelled tokens at a time, without the logits of a whole "

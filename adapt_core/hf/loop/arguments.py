@@ -67,6 +67,10 @@ def training_arguments(
         "disable_tqdm": True,
         "report_to": [],
     }
+    if training.keep_attention:
+        from adapt_core.nn.recomputation import CHECKPOINT_OPTIONS
+
+        arguments["activation_checkpointing_kwargs"] = CHECKPOINT_OPTIONS
     arguments.update(world.options)
     if training.group_by_length:
         arguments["train_sampling_strategy"] = "group_by_length"

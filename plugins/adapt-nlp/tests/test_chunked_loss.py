@@ -128,7 +128,7 @@ def test_adapt_check_foretells_what_is_kept(chats: Keys, keys: Keys) -> None:
     model, _ = parts.attach(plan, task.load_model(data, None, World()))
     batch = task.largest_batch(data)
     kept = Kept(own_storages(model))
-    with kept.counting(model.train(), False), task.training_forward(model):
+    with kept.counting(model.train()), task.training_forward(model):
         model(**batch)
     assert foretold() == pytest.approx(kept.bytes, rel=0.3)
     logits = batch["input_ids"].numel() * model.config.vocab_size * 4

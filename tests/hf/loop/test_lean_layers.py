@@ -129,7 +129,7 @@ def test_less_is_kept() -> None:
     def kept(forwards: Any) -> int:
         counted = Kept(own_storages(model))
         ids = torch.zeros((2, 16), dtype=torch.long)
-        with lean_layers(forwards), counted.counting(model, False):
+        with lean_layers(forwards), counted.counting(model):
             held = model(input_ids=ids).logits
         assert held.requires_grad
         return counted.bytes

@@ -13,7 +13,7 @@ from peft.tuners.lora.dora import DoraLinearLayer
 from torch import nn
 
 from adapt_core.contracts import AttachContext
-from adapt_core.estimate.activations import Kept, activation_bytes, own_storages
+from adapt_core.estimate.activations import Kept, Recomputed, activation_bytes, own_storages
 
 from ..adapters import context, make, quantized
 from ..models import CASES
@@ -260,7 +260,7 @@ def test_recomputed_blocks_draw_the_same_dropout() -> None:
 def kept_bytes(model: nn.Module, inputs: dict[str, Any]) -> int:
     """Return what autograd keeps of a forward pass."""
     counted = Kept(own_storages(model))
-    with counted.counting(model, False):
+    with counted.counting(model):
         held = model(**inputs)
     del held
     return counted.bytes
@@ -293,7 +293,7 @@ def test_the_estimate_knows_what_is_kept(method: str, dropout: float) -> None:
     for lean in (False, True):
         model = attached("llama", method, dropout, lean=lean)
         held = kept_bytes(model, inputs)
-        estimate = activation_bytes(model.to("meta"), inputs, "cpu", False)
+        estimate = activation_bytes(model.to("meta"), inputs, "cpu", Recomputed.NOTHING)
         assert estimate == pytest.approx(held, rel=0.01)
         estimates.append(estimate)
     own, lean_one = estimates

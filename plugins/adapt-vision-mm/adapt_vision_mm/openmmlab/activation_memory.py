@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mmengine.dataset import pseudo_collate
 
 from adapt_core.config.core_params.training import TrainingParams
-from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.estimate.activations import Kept, Recomputed, own_storages
 from adapt_core.evaluation import spread
 from adapt_core.nn.random_state import untouched_random_state
 
@@ -31,12 +31,11 @@ def activation_bytes(model: BaseModel, dataset: MmDataset, measured: int, traini
     kept = Kept(own_storages(model))
     buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
     batch = pseudo_collate([dataset[index] for index in spread(len(dataset), measured)])
-    recomputes = training.gradient_checkpointing
     with (
         untouched_random_state(),
         quiet_warnings(),
-        kept.counting(model, recomputes),
-        checkpointed_activations(model, enabled=recomputes),
+        kept.counting(model, Recomputed.of(training)),
+        checkpointed_activations(model, enabled=training.gradient_checkpointing),
     ):
         losses = model._run_forward(model.data_preprocessor(batch, True), mode="loss")
     total = kept.bytes

@@ -1,0 +1,96 @@
+"""KEEP_ATTENTION: under GRADIENT_CHECKPOINTING the results of attention are kept, and the rest is computed again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from adapt_core import api
+from adapt_core.execution.components import Components
+from adapt_core.nn.recomputation import CHECKPOINT_OPTIONS, is_attention
+from adapt_core.testing import small_models
+
+Keys = dict[str, Any]
+TEXTS = [{"text": " ".join(f"word {n} and {n + k}" for k in range(40))} for n in range(24)]
+DATA = {"train": TEXTS, "validation": TEXTS[:4]}
+
+
+class Calls(TorchDispatchMode):
+    """Counts the calls of fused attention in forward passes."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        self.count += is_attention(func) and "backward" not in str(func)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def keys(tiny_llama: Path, tmp_path: Path) -> Keys:
+    return {
+        "TASK": "text_generation",
+        "MODEL_PATH": str(tiny_llama),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "OVERWRITE_OUTPUT_DIR": True,
+        "BATCH_SIZE": 4,
+        "MAX_STEPS": 3,
+        "NUM_WORKERS": 0,
+        "LOGGING_STEPS": 1,
+        "GRADIENT_CHECKPOINTING": True,
+    }
+
+
+def losses(keys: Keys) -> list[float]:
+    """Return the training losses of a run."""
+    folder = Path(api.run(keys, data=DATA).output_dir)
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [line["loss"] for line in lines if line["phase"] == "train"]
+
+
+@pytest.mark.parametrize("method", ["full", "LoRA", "LoRA on four bits"])
+def test_the_losses_are_the_same(keys: Keys, method: str) -> None:
+    if method != "full":
+        pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    if "bits" in method:
+        pytest.importorskip("bitsandbytes")
+    keys |= {"method": method.split()[0], "load_in_4bit": "bits" in method}
+    assert losses({**keys, "KEEP_ATTENTION": True}) == losses(keys)
+
+
+@pytest.mark.parametrize(("options", "times"), [({"use_reentrant": False}, 2), (CHECKPOINT_OPTIONS, 1)])
+def test_attention_is_computed_once(tiny_llama: Path, options: Keys, times: int) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama).train()
+    model.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
+    ids = torch.arange(12).reshape(2, 6)
+    with Calls() as calls:
+        model(input_ids=ids, labels=ids).loss.backward()
+    assert calls.count == times * model.config.num_hidden_layers
+
+
+def test_adapt_check_foretells_what_is_kept(keys: Keys, tmp_path: Path, inbox_texts: list[str]) -> None:
+    keys["MODEL_PATH"] = str(small_models.llama(tmp_path / "deep", inbox_texts, num_hidden_layers=8))
+
+    def foretold(**changes: Any) -> int:
+        memory = api.estimate(api.check({**keys, **changes}, data=DATA)).memory
+        assert memory is not None
+        assert memory.activations is not None
+        return memory.activations
+
+    all_kept, some_kept, recomputed = foretold(GRADIENT_CHECKPOINTING=False), foretold(KEEP_ATTENTION=True), foretold()
+    task: Any = Components.of(api.check(keys, data=DATA)).task
+    tokens = task.largest_batch(task.load_data())["input_ids"].numel()
+    config = json.loads((tmp_path / "deep" / "config.json").read_text())
+    numbers = config["hidden_size"] + config["num_attention_heads"]  # for each token, a sum of exponents of each head
+    further = config["num_hidden_layers"] - 1  # the layer whose turn it is in the backward pass has its own anyway
+    assert some_kept - recomputed == further * tokens * numbers * 4
+    assert some_kept < all_kept
