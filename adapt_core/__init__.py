@@ -21,6 +21,7 @@ distributed/     processes, devices, sharding
 verification/    training check, merge check
 uncertainty/     intervals of metrics, kept predictions, paired tests
 execution/       a run from top to bottom
+metrics/         metrics of classes, labels and numbers that METRICS chooses
 methods/         full, last_layer
 launchers/       local
 report/          report.html, the model card, adapt compare

@@ -1,7 +1,9 @@
-"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, data checks."""
+"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, data checks, metrics."""
 
 from __future__ import annotations
 
+from adapt_core.metrics.specs import SPECS
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import (
     TABLE,
     DataCheckSpec,
@@ -115,6 +117,11 @@ def adapt_data_checks() -> list[DataCheckSpec]:
             implementation="adapt_core.execution.group_check:GroupCheck",
         )
     ]
+
+
+@hookimpl
+def adapt_metric_specs() -> list[MetricSpec]:
+    return SPECS
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from adapt_core.runtime.plain_text import in_one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from adapt_core.plugin.metric_spec import MetricSpec
     from adapt_core.plugin.specs import TaskSpec
     from adapt_core.report.comparison import Comparison
 
@@ -44,7 +45,11 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
         item = registry.tasks.find(task)
         return item.spec if item else None
 
-    compared = comparison.compare(run_dirs, spec_of)
+    def metric_of(name: str) -> MetricSpec | None:
+        item = registry.metrics.find(name)
+        return item.spec if item else None
+
+    compared = comparison.compare(run_dirs, spec_of, metric_of)
     if output is not None:
         try:
             write_text(output.expanduser().absolute(), compared.page())

@@ -1,4 +1,4 @@
-"""Every parameter that is declared: core's, and those of the installed tasks, methods, quantizers and launchers."""
+"""Every parameter that is declared: core's, and those of the installed tasks, methods, quantizers, launchers and metrics."""
 
 from __future__ import annotations
 
@@ -36,3 +36,6 @@ def declared(registry: Registry) -> Iterator[Owned]:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
             yield Owned(title, item.spec.name, (*registry.parameters(item).values(), *changed))
+    for metric in registry.metrics:
+        if own := registry.parameters(metric):  # most take none
+            yield Owned(f"metric {metric.spec.name} ({metric.provenance})", metric.spec.name, tuple(own.values()))

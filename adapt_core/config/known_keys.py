@@ -39,6 +39,13 @@ TASKS: dict[str, str] = {
 METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT, "peft": _PEFT}
 QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
 LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
+METRICS: dict[str, str] = dict.fromkeys(
+    (
+        "exact_match token_f1 rouge rouge1 rouge2 rougeL rougeLsum bleu sacrebleu chrf json_valid json_schema "
+        "tool_call regex squad seqeval"
+    ).split(),
+    _NLP,
+)
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
     **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),

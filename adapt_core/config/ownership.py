@@ -34,7 +34,7 @@ class Owned:
     """The values of a config by slot, with all that was wrong or left unused.
 
     Attributes:
-        values: slot -> attribute -> converted value, for `GROUPS` and `SLOTS`.
+        values: slot -> attribute -> converted value, for `GROUPS`, `SLOTS` and each of METRICS.
         places: folded key -> where it was given.
         unused: documented keys that this run does not use, with the reason.
     """
@@ -48,7 +48,8 @@ class Owned:
 def assign(given: Mapping[str, Given], selection: Selection, registry: Registry) -> Owned:
     """Convert each given key to its owner's type, and report those without an owner."""
     owners, problems = owners_of(selection)
-    owned = Owned({slot: {} for slot in (*GROUPS, *SLOTS)}, dict(given), problems)
+    slots = (*GROUPS, *SLOTS, *(metric_slot(item.spec.name) for item in selection.metrics))
+    owned = Owned({slot: {} for slot in slots}, dict(given), problems)
     task = selection.task.spec if selection.task else None
     for key, owner in owners.items():
         if task is not None and owner.slot in GROUPS and key in task.core_defaults and key not in given:
@@ -67,21 +68,27 @@ def assign(given: Mapping[str, Given], selection: Selection, registry: Registry)
     return owned
 
 
+def metric_slot(name: str) -> str:
+    """Return the slot of the parameters of one of METRICS."""
+    return f"metric {name}"
+
+
 def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
-    """Folded key -> owner. What a task, method, quantizer or launcher declares goes before core."""
+    """Folded key -> owner. What a task, method, quantizer, launcher or metric declares goes before core."""
     owners = {
         key: Owner(slot, "core", parameter)
         for slot, group in GROUPS.items()
         for key, parameter in parameters_of(group).items()
     }
     problems = []
-    for slot in SLOTS:
-        chosen = getattr(selection, slot)
+    choices = [(slot, getattr(selection, slot)) for slot in SLOTS]
+    choices += [(metric_slot(item.spec.name), item) for item in selection.metrics]
+    for slot, chosen in choices:
         if chosen is None:
             continue
         for key, parameter in parameters_of(chosen.params_class()).items():
             holder = owners.get(key)
-            if holder is not None and holder.slot in SLOTS:
+            if holder is not None and holder.slot not in GROUPS:
                 message = f"both {holder.name} and {chosen.spec.name} ({chosen.provenance}) declare this key."
                 problems.append(Problem(message, key=parameter.key, hint="Choose another of the two."))
             owners[key] = Owner(slot, chosen.spec.name, parameter)

@@ -70,6 +70,27 @@ class FormatChoice:
 
 
 @attrs.frozen(kw_only=True)
+class MetricChoice:
+    """A metric that a plan computes beside those of its task.
+
+    Attributes:
+        name, implementation, kinds, figures, direction, bounds: see `adapt_core.plugin.metric_spec.MetricSpec`.
+        distribution, version: of the plugin that registered it.
+        params: an instance of the spec's params class.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    implementation: str
+    params: Any
+    kinds: tuple[str, ...]
+    figures: tuple[str, ...]
+    direction: str
+    bounds: tuple[float, float]
+
+
+@attrs.frozen(kw_only=True)
 class Plan(Generic[ParamsT]):
     """Everything that a run needs to know.
 
@@ -80,6 +101,7 @@ class Plan(Generic[ParamsT]):
         task, method, quantizer, launcher: the components; quantizer is None for a float base.
         data, model, training, run: the values of core's keys.
         formats: the formats that serve the task, in the order in which their plugins are loaded.
+        metrics: what METRICS chooses.
         output_dir: the run folder, absolute.
         loop: the kind of loop the task trains with.
         trains_base: whether the checkpoint's own weights train.
@@ -102,6 +124,7 @@ class Plan(Generic[ParamsT]):
     loop: str
     trains_base: bool
     formats: tuple[FormatChoice, ...] = ()
+    metrics: tuple[MetricChoice, ...] = ()
     resume: str | None = None
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -122,6 +145,8 @@ class Plan(Generic[ParamsT]):
             choice = getattr(self, slot)
             if choice is not None:
                 keys.update(as_keys(choice.params))
+        for metric in self.metrics:
+            keys.update(as_keys(metric.params))
         return {key: _as_lists(value) for key, value in keys.items()}
 
     @property

@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 
 from adapt_core.config.core_params.groups import GROUPS
-from adapt_core.config.plan import SLOTS, Choice, FormatChoice, Plan
+from adapt_core.config.metrics import metric_choice
+from adapt_core.config.plan import SLOTS, Choice, FormatChoice, MetricChoice, Plan
 from adapt_core.config.selection import choice_of
 from adapt_core.config.values import convert, is_not_given
 from adapt_core.errors import DefectError
 from adapt_core.plugin.params import as_keys, parameters_of
-from adapt_core.plugin.registry import Registry
+from adapt_core.plugin.registry import Registered, Registry
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -24,6 +25,7 @@ def plan_to_json(plan: Plan) -> str:
         "loop": plan.loop,
         "trains_base": plan.trains_base,
         "formats": [attrs.asdict(chosen) for chosen in plan.formats],
+        "metrics": [_named(metric) for metric in plan.metrics],
         "resume": plan.resume,
         "disabled_plugins": plan.disabled_plugins,
         "remarks": plan.remarks,
@@ -56,10 +58,16 @@ def plan_from_json(text: str, registry: Registry) -> Plan:
         loop=data["loop"],
         trains_base=data["trains_base"],
         formats=tuple(FormatChoice(**{**one, "suffixes": tuple(one["suffixes"])}) for one in data["formats"]),
+        metrics=tuple(_find_metric(one, registry) for one in data["metrics"]),
         resume=data["resume"],
         disabled_plugins=tuple(data["disabled_plugins"]),
         remarks=tuple(data["remarks"]),
     )
+
+
+def _named(metric: MetricChoice) -> dict[str, Any]:
+    told = {name: getattr(metric, name) for name in ("name", "distribution", "version")}
+    return {**told, "params": as_keys(metric.params)}
 
 
 def _choice_to_data(choice: Choice) -> dict[str, Any]:
@@ -76,9 +84,19 @@ def _restore(params: type, keys: Mapping[str, Any]) -> Any:
 
 
 def _find(slot: str, data: Mapping[str, Any], registry: Registry) -> Choice:
-    item = getattr(registry, f"{slot}s").find(data["name"])
+    item = _registered(slot, data, registry)
+    return choice_of(item, _restore(item.params_class(), data["params"]))
+
+
+def _find_metric(data: Mapping[str, Any], registry: Registry) -> MetricChoice:
+    item = _registered("metric", data, registry)
+    return metric_choice(item, _restore(item.params_class(), data["params"]))
+
+
+def _registered(slot: str, data: Mapping[str, Any], registry: Registry) -> Registered[Any]:
+    item: Registered[Any] | None = getattr(registry, f"{slot}s").find(data["name"])
     wanted = f"{data['distribution']} {data['version']}"
     if item is None or str(item.provenance) != wanted:
         found = f"here it is {item.provenance}" if item else "it is not installed here"
         raise DefectError(f"the plan's {slot} {data['name']!r} comes from {wanted}; {found}.")
-    return choice_of(item, _restore(item.params_class(), data["params"]))
+    return item

@@ -13,7 +13,8 @@ from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
-from adapt_core.config.ownership import Owned, assign
+from adapt_core.config.metrics import metric_choice, misfits, select_metrics
+from adapt_core.config.ownership import Owned, assign, metric_slot
 from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
 from adapt_core.config.rules import contradictions
@@ -75,6 +76,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     given, remarks, faults = settle(given)
     problems += faults
     selection = select(given, registry)
+    select_metrics(given, registry, selection)
     selection.remarks += remarks
     owned = assign(given, selection, registry)
     problems += selection.problems + owned.problems
@@ -91,6 +93,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     problems += contradictions(core, owned.places, selection)
     problems += unknown_checks(core["run"], owned.places, registry)
     _require(selection, owned, problems)
+    problems += _misfits(selection, owned, registry) if not problems else []
     if problems:
         raise ConfigError(sorted(problems, key=_order))
     return _plan(config, core, selection, owned, registry, resume)
@@ -121,13 +124,21 @@ def _core_values(owned: Owned, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _require(selection: Selection, owned: Owned, problems: list[Problem]) -> None:
-    for slot in SLOTS:
-        chosen = getattr(selection, slot)
+    choices = [(slot, getattr(selection, slot)) for slot in SLOTS]
+    choices += [(metric_slot(item.spec.name), item) for item in selection.metrics]
+    for slot, chosen in choices:
         if chosen is None:
             continue
         for field in attrs.fields(chosen.params_class()):
             if field.default is attrs.NOTHING and field.name not in owned.values[slot]:
                 problems.append(Problem(f"{chosen.spec.name} needs a value for {field.name}.", key=field.name))
+
+
+def _misfits(selection: Selection, owned: Owned, registry: Registry) -> list[Problem]:
+    """Return which of METRICS do not fit; they are asked once the task's own keys are known to be right."""
+    assert selection.task is not None
+    params = selection.task.params_class()(**owned.values["task"])
+    return misfits(selection, params, owned.places, registry)
 
 
 def _plan(
@@ -153,6 +164,10 @@ def _plan(
         **choices,
         **{**core, "data": data},
         formats=formats,
+        metrics=tuple(
+            metric_choice(item, item.params_class()(**owned.values[metric_slot(item.spec.name)]))
+            for item in selection.metrics
+        ),
         output_dir=str(output_dir),
         loop=selection.task.spec.loop.name,
         trains_base=selection.method.spec.trains_base,

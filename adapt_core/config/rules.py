@@ -78,13 +78,13 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)
     if training.metric_for_best is not None and task is not None:
-        known = ("loss", *task.spec.metrics)
+        known = tuple(dict.fromkeys(("loss", *task.spec.metrics, *selection.figures)))
         metric, _, of = training.metric_for_best.removeprefix("eval_").casefold().partition(OF_PLACE)
         names = () if faults else tuple(place.name for place in data_places(data))
         if metric not in {name.casefold() for name in known} or (of and of not in map(str.casefold, names)):
             each = f", each also as {known[-1]}{OF_PLACE}{names[0]} and so on" if names else ""
             message = f"{task.spec.name} has no metric {training.metric_for_best!r}; it has {', '.join(known)}{each}."
-            yield problem("METRIC_FOR_BEST", message)
+            yield problem("METRIC_FOR_BEST", message, hint="METRICS adds others.")
     if data.dataset and data.custom_dataset_path:
         place = places.get("dataset")
         at = f" ({place.where})" if place else ""

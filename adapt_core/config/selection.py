@@ -14,6 +14,7 @@ from adapt_core.config.plan import SLOTS, Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool, is_not_given
 from adapt_core.errors import InputError, Problem
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.registry import Registered, Registry, Shelf, SpecT
 from adapt_core.plugin.specs import FormatSpec, LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
 
@@ -27,10 +28,16 @@ class Selection:
     quantizer: Registered[QuantizerSpec] | None = None
     launcher: Registered[LauncherSpec] | None = None
     format: Registered[FormatSpec] | None = None
+    metrics: tuple[Registered[MetricSpec], ...] = ()
     remarks: list[str] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
     unreadable: bool = False
     """Whether the parameters of something that was chosen cannot be loaded, so that its keys are not known."""
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of what METRICS adds to a run."""
+        return tuple(name for item in self.metrics for name in item.spec.figures)
 
 
 def choice_of(item: Registered[SpecT], params: object) -> Choice:
@@ -97,7 +104,7 @@ def _select_task(given: Mapping[str, Given], registry: Registry, selection: Sele
                 Problem(f"{entry.value} needs subtask: {wanted}.", key=entry.written, where=entry.where)
             )
             return
-    selection.task = _look_up(registry.tasks, known_keys.TASKS, name, entry, registry, selection)
+    selection.task = look_up(registry.tasks, known_keys.TASKS, name, entry, registry, selection)
 
 
 def _select_method(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
@@ -114,7 +121,7 @@ def _select_method(given: Mapping[str, Given], registry: Registry, selection: Se
         return
     if entry is None:
         selection.remarks.append("no method is given: full (every parameter trains)")
-    selection.method = _look_up(registry.methods, known_keys.METHODS, name, entry, registry, selection)
+    selection.method = look_up(registry.methods, known_keys.METHODS, name, entry, registry, selection)
     is_peft = selection.method.spec.is_peft if selection.method else name in known_keys.METHODS
     if named is not None and is_on(full) and name.casefold() != "full":
         assert full is not None
@@ -142,7 +149,7 @@ def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: 
     named = given.get("launcher")
     chosen = None
     if named is not None:
-        chosen = _look_up(
+        chosen = look_up(
             registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection
         )
     rivals = [entry for entry in on if chosen is None or switches[entry.key] is not chosen]
@@ -163,7 +170,7 @@ def _select_format(given: Mapping[str, Given], registry: Registry, selection: Se
     named = given.get("data_format")
     if named is not None and not is_not_given(named.value):
         name = str(named.value).strip()
-        selection.format = _look_up(registry.formats, known_keys.FORMATS, name, named, registry, selection)
+        selection.format = look_up(registry.formats, known_keys.FORMATS, name, named, registry, selection)
 
 
 def _leave_out_without_params(selection: Selection) -> None:
@@ -186,7 +193,7 @@ def _absent_switches(kind: str, given: Mapping[str, Given], present: set[str], s
             selection.problems.append(Problem(message, key=entry.written, where=entry.where))
 
 
-def _look_up(
+def look_up(
     shelf: Shelf[SpecT],
     well_known: Mapping[str, str],
     name: str,
@@ -194,6 +201,16 @@ def _look_up(
     registry: Registry,
     selection: Selection,
 ) -> Registered[SpecT] | None:
+    """Return what a name means on a shelf; None, with a problem of the selection, where it cannot be used.
+
+    Args:
+        shelf: the registered specs of a kind.
+        well_known: names of the kind in adapt's own distributions.
+        name: as it was written.
+        entry: where.
+        registry: for broken and disabled plugins.
+        selection: gets the problem.
+    """
     kind = shelf.kind
     folded = name.casefold()
     claimants = shelf.taken_twice.get(folded)

@@ -9,6 +9,7 @@ loop.py      Loop and what it gets: the data, the job, how processes share the m
 launcher.py  Launcher: the processes of a run
 format.py    Format: files of one kind, recognised and read into rows
 data_check.py  DataCheck: what a reader must know of the data before training
+metric.py    Metric: a function of predictions and what was expected
 recognition.py  which format a split is in
 """
 
@@ -16,6 +17,7 @@ from adapt_core.contracts.data_check import CheckSkipped, DataCheck, Examples, F
 from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.launcher import Launcher, Work
 from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, TrainResult
+from adapt_core.contracts.metric import Metric
 from adapt_core.contracts.model import AttachContext, LoadedModel, Method, Quantizer
 from adapt_core.contracts.task import Task
 
@@ -31,6 +33,7 @@ __all__ = [
     "LoadedModel",
     "Loop",
     "Method",
+    "Metric",
     "ParallelStrategy",
     "Place",
     "Quantizer",

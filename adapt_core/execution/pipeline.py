@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.capabilities import SupportsHubUpload
+from adapt_core.config.metrics import metrics_of
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import AttachContext, Job, LoadedModel, Loop, ParallelStrategy, TaskData, TrainResult
 from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_precision
@@ -106,7 +107,7 @@ class Run:
         before = self.measure_before(loop, data, record)
         trained = self.train(loop)
         after, test = self.measure_after(loop, data, record, trained)
-        self.recorder.warn(verdict.not_beaten(after, self.registry.task_spec(self.plan.task.name).metrics))
+        self.recorder.warn(verdict.not_beaten(after, metrics_of(self.plan, self.registry)))
         counts = count_parameters(model)
         result = RunResult(
             status="finished",
@@ -222,7 +223,7 @@ class Run:
             data,
             self.folder,
             plan=self.plan,
-            directions=self.registry.task_spec(self.plan.task.name).metrics,
+            directions=metrics_of(self.plan, self.registry),
             is_main=self.world.is_main,
         )
 

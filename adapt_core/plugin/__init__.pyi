@@ -39,6 +39,7 @@ from adapt_core.contracts import (
     LoadedModel,
     Loop,
     Method,
+    Metric,
     ParallelStrategy,
     Place,
     Quantizer,
@@ -60,6 +61,7 @@ from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import read_state_dict, save_weights
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import NoParams, param
 from adapt_core.plugin.specs import (
     HOOK_API,
@@ -108,7 +110,9 @@ __all__ = [
     "Memory",
     "Method",
     "MethodSpec",
+    "Metric",
     "MetricRecorder",
+    "MetricSpec",
     "NoParams",
     "OptionalDependency",
     "ParallelStrategy",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
 
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import (
     DataCheckSpec,
     FormatSpec,
@@ -66,6 +67,15 @@ def adapt_formats() -> list[FormatSpec]:
 @hookspec
 def adapt_data_checks() -> list[DataCheckSpec]:
     """Return the checks of the data before training. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_metric_specs() -> list[MetricSpec]:
+    """Return the metrics that METRICS can choose. Called once, when plugins are discovered.
+
+    (`adapt_metrics` is another hook: it observes the figures of a run.)
+    """
     raise NotImplementedError
 
 

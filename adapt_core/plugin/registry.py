@@ -17,6 +17,7 @@ from pluggy import PluginManager, PluginValidationError
 import adapt_core.plugin.hookspecs as hookspecs  # "from" would ask the package's lazy names
 from adapt_core.errors import InputError
 from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.specs import (
     HOOK_API,
@@ -110,7 +111,7 @@ class Registry:
     """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
-        tasks, methods, quantizers, launchers, formats, data_checks: the shelves of each kind.
+        tasks, methods, quantizers, launchers, formats, data_checks, metrics: the shelves of each kind.
         provenance: every plugin that was loaded.
         broken: what could not be used, with its cause.
         disabled: names of plugins that were switched off.
@@ -123,6 +124,7 @@ class Registry:
         self.launchers: Shelf[LauncherSpec] = Shelf("launcher", LauncherSpec)
         self.formats: Shelf[FormatSpec] = Shelf("format", FormatSpec)
         self.data_checks: Shelf[DataCheckSpec] = Shelf("data check", DataCheckSpec)
+        self.metrics: Shelf[MetricSpec] = Shelf("metric", MetricSpec)
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -198,6 +200,7 @@ class Registry:
             (self.launchers, "adapt_launchers"),
             (self.formats, "adapt_formats"),
             (self.data_checks, "adapt_data_checks"),
+            (self.metrics, "adapt_metric_specs"),
         ):
             self._collect(shelf, hook, provenance)
 
@@ -244,13 +247,14 @@ class Registry:
             shelf.by_name[name] = item
 
     def __iter__(self) -> Iterator[Registered[Any]]:
-        """Yield everything registered: tasks, methods, quantizers, launchers, formats, data checks."""
+        """Yield everything registered: tasks, methods, quantizers, launchers, formats, data checks, metrics."""
         return (item for shelf in self.shelves for item in shelf)
 
     @property
     def shelves(self) -> tuple[Shelf[Any], ...]:
         """The shelves of all kinds."""
-        return (self.tasks, self.methods, self.quantizers, self.launchers, self.formats, self.data_checks)
+        general = (self.tasks, self.methods, self.quantizers, self.launchers)
+        return (*general, self.formats, self.data_checks, self.metrics)
 
     def parameters(self, item: Registered[Any]) -> dict[str, Parameter]:
         """Return the parameters of a registered spec, by folded key.

@@ -16,10 +16,11 @@ from pluggy import HookimplMarker
 from adapt_core.plugin.import_strings import is_import_string, load_object
 from adapt_core.plugin.params import NoParams
 
-HOOK_API = 3
+HOOK_API = 4
 """The version of these hooks. It rises when a plugin written for it would not work with an older core.
 
-2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`; 3 has `adapt_data_checks` and `DataCheckSpec`.
+2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`; 3 has `adapt_data_checks` and `DataCheckSpec`;
+4 has `adapt_metric_specs`, `MetricSpec` and `TaskSpec.predictions`.
 """
 
 hookimpl = HookimplMarker("adapt")
@@ -179,6 +180,8 @@ class TaskSpec(Spec):
             function (plan) -> name.
         shapes: the shapes of rows that it reads, see `FormatSpec`, or a function that returns them from the task's
             params. Without any it reads tables, whose columns its keys name.
+        predictions: the kinds of predictions that its evaluations make (`adapt_core.evaluated_rows.KINDS`), which say
+            what METRICS fit, or a function that returns them from the task's params.
     """
 
     loop: LoopSpec = attrs.field(validator=attrs.validators.instance_of(LoopSpec))
@@ -188,6 +191,11 @@ class TaskSpec(Spec):
     pipeline: str | Callable[[Any], str | None] | None = None
     library: str | Callable[[Any], str | None] | None = None
     shapes: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (TABLE,)
+    predictions: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
+
+    def predictions_of(self, params: Any) -> tuple[str, ...]:
+        """Return the kinds of predictions of the task with these params."""
+        return self.predictions(params) if callable(self.predictions) else self.predictions
 
     def shapes_of(self, params: Any) -> tuple[str, ...]:
         """Return the shapes of rows that the task with these params reads."""

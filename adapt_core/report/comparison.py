@@ -8,8 +8,10 @@ from typing import Any
 
 import attrs
 
+from adapt_core.config import metrics
 from adapt_core.errors import InputError
 from adapt_core.evaluation import direction_of
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
@@ -84,12 +86,17 @@ class Comparison:
         }
 
 
-def compare(folders: Sequence[Path], spec_of: Callable[[str], TaskSpec | None]) -> Comparison:
+def compare(
+    folders: Sequence[Path],
+    spec_of: Callable[[str], TaskSpec | None],
+    metric_of: Callable[[str], MetricSpec | None] = lambda name: None,
+) -> Comparison:
     """Read and compare finished runs.
 
     Args:
         folders: run folders.
         spec_of: a task's name -> its spec; None where its plugin is not there.
+        metric_of: likewise of one of METRICS.
 
     Raises:
         InputError: a folder contains no finished run.
@@ -98,12 +105,12 @@ def compare(folders: Sequence[Path], spec_of: Callable[[str], TaskSpec | None]) 
     runs = tuple(_read(folder, name) for folder, name in zip(folders, names, strict=True))
     better = {"validation loss": "lower", "test loss": "lower"}
     bounds: dict[str, Bounds] = {}
-    for spec in map(spec_of, {run.result.task for run in runs}):
-        if spec is None:
-            continue
-        for name, direction in spec.metrics.items():
+    named = {str(name) for run in runs for name in run.keys.get("METRICS") or ()}
+    chosen = [spec for spec in map(metric_of, sorted(named)) if spec is not None]
+    for task in map(spec_of, {run.result.task for run in runs}):
+        for name, direction in metrics.directions(task, chosen).items():
             better.update({f"validation {name}": direction, f"test {name}": direction})
-        bounds.update(spec.bounds)
+        bounds.update(metrics.bounds(task, chosen))
     return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)), bounds)
 
 
@@ -136,8 +143,8 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
     ]
     for moment, label in (("after", "validation"), ("test", "test")):
         measured = [run.result.metrics.get(moment) or {} for run in runs]
-        for name in dict.fromkeys(name for metrics in measured for name in metrics):
-            values = tuple(metrics.get(name) for metrics in measured)
+        for name in dict.fromkeys(name for found in measured for name in found):
+            values = tuple(found.get(name) for found in measured)
             cells = tuple("" if value is None else score(value) for value in values)
             title = f"{label} {name}"
             rows.append(Row(title, cells, values, _best(values, direction_of(title, better))))

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config.data_places import path_of_data
+from adapt_core.config.metrics import bounds_of, metrics_of
 from adapt_core.config.plan import Plan
 from adapt_core.evaluation import direction_of
 from adapt_core.plugin.registry import Registry
@@ -36,9 +37,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
     """
     every = list(settings(plan, registry))
     evidence = stored(folder)
-    task = registry.tasks.find(plan.task.name)
-    directions = {"loss": "lower", **(task.spec.metrics if task else {})}
-    bounds = task.spec.bounds if task else {}
+    directions = {"loss": "lower", **metrics_of(plan, registry)}
     return render(
         "report.html.j2",
         title=f"{plan.task.name} with {plan.method.name}",
@@ -47,7 +46,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         headline=headline(result, directions, plan.training.metric_for_best),
         tiles=tiles(result),
         metrics=metrics_section(result, directions),
-        charts=charts_of(folder.metric_lines(), bounds),
+        charts=charts_of(folder.metric_lines(), bounds_of(plan, registry)),
         samples=samples_section(evidence),
         classes=class_section(evidence),
         verdict=verdict_section(result.verdict),

@@ -79,7 +79,15 @@ class TrainingParams:
         choices=("last", "best"),
     )
     metric_for_best: str | None = param(
-        None, "What decides what is best: a metric of the task, or loss (default: its first).", key="METRIC_FOR_BEST"
+        None,
+        "What decides what is best: a metric of the task or of METRICS, or loss (default: the task's first).",
+        key="METRIC_FOR_BEST",
+    )
+    metrics: tuple[str, ...] = param(
+        (),
+        "Metrics to compute beside those of the task, by their names in adapt plugins.",
+        key="METRICS",
+        may_change_on_resume=True,
     )
     early_stopping_patience: int | None = param(
         None, "Stop after this many evaluations without a better METRIC_FOR_BEST.", key="EARLY_STOPPING_PATIENCE", ge=1

@@ -86,7 +86,8 @@ def training_arguments(
 def best_metric(plan: Plan, metrics: Mapping[str, str]) -> tuple[str, str]:
     """Return the metric that decides what is best, and whether "higher" or "lower" is better."""
     wanted = plan.training.metric_for_best
-    known = {"loss": "lower", **metrics}
+    further = {name: metric.direction for metric in plan.metrics for name in metric.figures}
+    known = {"loss": "lower", **further, **metrics}
     if wanted is None:
         name = next(iter(metrics), "loss")
         return name, known[name]

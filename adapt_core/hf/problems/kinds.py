@@ -48,13 +48,14 @@ def require_metric(plan: Plan, reported: Iterable[str]) -> None:
 
     Args:
         plan: for METRIC_FOR_BEST.
-        reported: the metrics of the run, without `loss`.
+        reported: the metrics of the run, without `loss` and those of METRICS.
 
     Raises:
         InputError: it does not.
     """
     wanted = plan.training.metric_for_best
-    known = dict.fromkeys(("loss", *reported))
+    further = (name for metric in plan.metrics for name in metric.figures)
+    known = dict.fromkeys(("loss", *reported, *further))
     metric = (wanted or "").removeprefix("eval_").casefold().partition(OF_PLACE)[0]
     if wanted is not None and metric not in {name.casefold() for name in known}:
         raise InputError(f"METRIC_FOR_BEST: this run reports {', '.join(known)}; not {wanted!r}. Name one of them.")

@@ -1,0 +1,143 @@
+"""The metrics that METRICS chooses beside those of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from adapt_core.config import known_keys
+from adapt_core.config.core_params.training import TrainingParams
+from adapt_core.config.plan import MetricChoice, Plan
+from adapt_core.config.sections import Given
+from adapt_core.config.selection import Selection, look_up
+from adapt_core.config.values import ValueProblem, convert, is_not_given
+from adapt_core.errors import InputError, Problem
+from adapt_core.plugin.metric_spec import MetricSpec
+from adapt_core.plugin.params import parameters_of
+from adapt_core.plugin.registry import Registered, Registry
+from adapt_core.plugin.specs import TaskSpec
+
+KEY = "metrics"
+
+
+def select_metrics(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
+    """Look up the names in METRICS, and collect what is wrong with them. Needs no params of the task."""
+    entry = given.get(KEY)
+    if entry is None or is_not_given(entry.value):
+        return
+    try:
+        names = convert(entry.value, parameters_of(TrainingParams)[KEY])
+    except ValueProblem:
+        return  # reported where the keys are assigned
+    found = (look_up(registry.metrics, known_keys.METRICS, name, entry, registry, selection) for name in names)
+    chosen = {id(item.spec): item for item in found if item is not None}
+    selection.metrics = tuple(item for item in chosen.values() if _has_params(item, entry, selection))
+    for item in selection.metrics:
+        for distribution in filter(_is_absent, item.spec.requires):
+            message = f"{item.spec.name} of {item.provenance.distribution} needs {distribution}."
+            selection.problems.append(
+                Problem(message, key=entry.written, where=entry.where, hint=f"pip install {distribution}")
+            )
+
+
+def _has_params(item: Registered[MetricSpec], entry: Given, selection: Selection) -> bool:
+    try:
+        item.params_class()
+    except InputError as error:
+        selection.problems.append(Problem(str(error), key=entry.written, where=entry.where))
+        return False
+    return True
+
+
+def _is_absent(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return True
+    return False
+
+
+def misfits(
+    selection: Selection, task_params: Any, places: Mapping[str, Given], registry: Registry
+) -> list[Problem]:
+    """Return what is wrong with metrics that do not score what the task predicts.
+
+    Args:
+        selection: the task and the metrics.
+        task_params: of the task.
+        places: folded key -> where it was given.
+        registry: for the metrics that would fit.
+    """
+    if selection.task is None or not selection.metrics:
+        return []
+    spec = selection.task.spec
+    kinds = spec.predictions_of(task_params)
+    own = {name.casefold() for name in spec.metrics}
+    place = places.get(KEY)
+    problems = []
+    for item in selection.metrics:
+        if set(item.spec.kinds) & set(kinds) or {name.casefold() for name in item.spec.figures} <= own:
+            continue
+        fitting = sorted(one.spec.name for one in registry.metrics if set(one.spec.kinds) & set(kinds))
+        scored, predicted = " or ".join(item.spec.kinds), " or ".join(kinds) or "nothing that metrics score"
+        message = f"{item.spec.name} scores {scored}, and {spec.name} predicts {predicted} here."
+        hint = f"There are: {', '.join(fitting)}." if fitting else "Leave METRICS out."
+        at: dict[str, Any] = {"key": place.written if place else "METRICS", "where": place.where if place else None}
+        problems.append(Problem(message, hint=hint, **at))
+    return problems
+
+
+def metric_choice(item: Registered[MetricSpec], params: object) -> MetricChoice:
+    """Return a registered metric as a plan's choice.
+
+    Args:
+        item: its spec and provenance.
+        params: an instance of the spec's params class.
+    """
+    spec = item.spec
+    return MetricChoice(
+        name=spec.name,
+        distribution=item.provenance.distribution,
+        version=item.provenance.version,
+        implementation=spec.implementation,
+        params=params,
+        kinds=spec.kinds,
+        figures=spec.figures,
+        direction=spec.direction,
+        bounds=spec.bounds,
+    )
+
+
+def directions(task: TaskSpec | None, chosen: Iterable[MetricChoice | MetricSpec]) -> dict[str, str]:
+    """Return the metrics of a run with "higher" or "lower": the task's own, the deciding one first, then the chosen.
+
+    Where a chosen metric has the name of one of the task's, the task's counts.
+    """
+    own = dict(task.metrics) if task is not None else {}
+    return {**own, **_further(own, {name: one.direction for one in chosen for name in one.figures})}
+
+
+def bounds(
+    task: TaskSpec | None, chosen: Iterable[MetricChoice | MetricSpec]
+) -> dict[str, tuple[float, float]]:
+    """Return the least and the greatest value of each metric of a run."""
+    own = dict(task.metrics) if task is not None else {}
+    known = dict(task.bounds) if task is not None else {}
+    return {**known, **_further(own, {name: one.bounds for one in chosen for name in one.figures})}
+
+
+def _further(own: Mapping[str, object], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chosen.items() if name not in own}
+
+
+def metrics_of(plan: Plan, registry: Registry) -> dict[str, str]:
+    """Return the metrics of a plan, see `directions`."""
+    item = registry.tasks.find(plan.task.name)
+    return directions(item.spec if item else None, plan.metrics)
+
+
+def bounds_of(plan: Plan, registry: Registry) -> dict[str, tuple[float, float]]:
+    """Return the bounds of a plan's metrics, see `bounds`."""
+    item = registry.tasks.find(plan.task.name)
+    return bounds(item.spec if item else None, plan.metrics)

@@ -1,0 +1,131 @@
+"""The metrics of a plan: imported before training, and asked about the rows of each evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from adapt_core.config.plan import MetricChoice, Plan
+from adapt_core.contracts.metric import Metric
+from adapt_core.errors import DefectError, InputError
+from adapt_core.plugin.import_strings import load_object
+from adapt_core.plugin.params import NoParams
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    from adapt_core.evaluated_rows import EvaluatedRows
+
+
+@attrs.frozen
+class ChosenMetric:
+    """One of METRICS, ready to be asked."""
+
+    choice: MetricChoice
+    metric: Metric
+
+    @classmethod
+    def of(cls, choice: MetricChoice) -> ChosenMetric:
+        """Import a metric, and construct it where it is a class.
+
+        Raises:
+            DefectError: it cannot be imported or constructed; the message names its plugin.
+            InputError: as its class raises it where a parameter is at fault.
+        """
+        try:
+            found = load_object(choice.implementation)
+            if isinstance(found, type):
+                found = found() if isinstance(choice.params, NoParams) else found(choice.params)
+        except InputError:
+            raise
+        except Exception as error:  # a plugin's module can raise anything
+            raise DefectError(
+                f"metric {choice.name!r} of {choice.distribution} {choice.version} cannot be used: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        return cls(choice, found)
+
+    def values(self, predicted: Sequence[Any], expected: Sequence[Any]) -> dict[str, float]:
+        """Return the figures of the metric; each is NaN where there are no rows.
+
+        Raises:
+            DefectError: the metric raises, or returns something else than the figures that its spec names.
+        """
+        names = self.choice.figures
+        if not len(predicted):
+            return dict.fromkeys(names, math.nan)
+        try:
+            found = self.metric(predicted, expected)
+            values = found if isinstance(found, Mapping) else {names[0]: found}
+            return {name: float(values[name]) for name in names}
+        except Exception as error:
+            raise DefectError(
+                f"metric {self.choice.name!r} of {self.choice.distribution} {self.choice.version} failed: "
+                f"{type(error).__name__}: {error}. It must return {', '.join(names)} as numbers."
+            ) from error
+
+
+def chosen_metrics(plan: Plan) -> list[ChosenMetric]:
+    """Return the metrics of a plan, imported.
+
+    Raises:
+        DefectError, InputError: see `ChosenMetric.of`.
+    """
+    return [ChosenMetric.of(choice) for choice in plan.metrics]
+
+
+def require_fit(chosen: Iterable[ChosenMetric], kinds: Sequence[str], own: Iterable[str]) -> None:
+    """Check that each metric scores something of what a run predicts, which is known once its data is read.
+
+    Args:
+        chosen: the metrics of a plan.
+        kinds: of the predictions of this run.
+        own: figures that the task measures itself, whatever METRICS says.
+
+    Raises:
+        InputError: one of them does not.
+    """
+    measured = set(own)
+    for one in chosen:
+        if not set(one.choice.kinds) & set(kinds) and not set(one.choice.figures) <= measured:
+            raise InputError(
+                f"METRICS: {one.choice.name} scores {' or '.join(one.choice.kinds)}, and this run predicts "
+                f"{' and '.join(kinds) or 'nothing that metrics score'}. Remove it."
+            )
+
+
+def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> EvaluatedRows:
+    """Return evaluated rows whose `measure` gives the chosen metrics too, of those that score this kind of rows."""
+    fitting = [one for one in chosen if rows.kind in one.choice.kinds]
+    if not fitting:
+        return rows
+    measure = rows.measure
+
+    def measured(positions: NDArray[numpy.intp]) -> Mapping[str, float]:
+        numbers = [int(number) for number in positions]
+        predicted, expected = ([held[number] for number in numbers] for held in (rows.predicted, rows.expected))
+        further = {name: value for one in fitting for name, value in one.values(predicted, expected).items()}
+        return {**further, **measure(positions)}
+
+    return attrs.evolve(rows, measure=measured)
+
+
+def further_scores(
+    rows: EvaluatedRows, chosen: Sequence[ChosenMetric], scores: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the chosen metrics of an evaluation that its task has not measured itself.
+
+    Args:
+        rows: of the evaluation.
+        chosen: the metrics of the plan.
+        scores: what the task measured.
+    """
+    further: dict[str, float] = {}
+    for one in chosen:
+        if rows.kind in one.choice.kinds and not set(one.choice.figures) <= set(scores):
+            further.update(one.values(rows.predicted, rows.expected))
+    return {name: value for name, value in further.items() if name not in scores}
