@@ -1,4 +1,4 @@
-"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, data checks, metrics."""
+"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, checks, metrics."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ python docs/generate.py --check    exit 1 where they differ from what the code s
 A page marks a table with two comments: `<!-- made from: method LoRA -->` and `<!-- end -->`. The mark is a kind (task,
 method, quantizer, launcher) and a name; `contract NAME`: what a protocol of `adapt_core.contracts` must answer;
 `example NAME`: the modules of a plugin in examples/plugins; `legacy honoured` or `legacy gone`: keys of nyuntam_adapt;
+`metrics class`: the metrics of METRICS that score a kind of predictions;
 `behaviours known` or `behaviours found`: docs/behaviours.toml, and the scripts in findings/ that it does not name.
 """
 
@@ -26,7 +27,9 @@ from adapt_core.cli.params import describe
 from adapt_core.config import legacy
 from adapt_core.config.core_params.groups import changed_by
 from adapt_core.config.declared import declared
+from adapt_core.config.known_keys import DISTRIBUTIONS
 from adapt_core.contracts import DataCheck, Format, Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
+from adapt_core.evaluated_rows import KINDS
 from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter
 from adapt_core.plugin.registry import Registry
@@ -43,6 +46,7 @@ WHOLE_PAGES = ("parameters.md", "commands.md")
 EXAMPLES = ROOT / "examples" / "plugins"
 CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy, Format, DataCheck)
 MADE = re.compile(r"(<!-- made from: (\w+ [\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+OWN = ("adapt-core", *DISTRIBUTIONS)
 LINKED_PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md", "examples/**/*.md")
 
 
@@ -96,6 +100,7 @@ def made_parts(registry: Registry) -> dict[str, str]:
     honoured = [f"| `{key.upper()}` | {meaning} |" for key, meaning in legacy.HONOURED.items()]
     gone = [f"| `{key.upper()}` | {reason} |" for key, reason in legacy.WITHOUT_EFFECT.items()]
     parts |= {f"contract {contract.__name__}": contract_table(contract) for contract in CONTRACTS}
+    parts |= {f"metrics {kind}": metrics_table(registry, kind) for kind in KINDS}
     parts["example adapt-text-regression"] = example_code("adapt-text-regression")
     parts["legacy honoured"] = "\n".join(["| key | now |", "|---|---|", *honoured, ""])
     parts["legacy gone"] = "\n".join(["| key | why |", "|---|---|", *gone, ""])
@@ -132,6 +137,21 @@ def contract_table(contract: type) -> str:
         arguments = ", ".join(list(inspect.signature(method).parameters)[1:])
         first = (inspect.getdoc(method) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
         lines.append(f"| `{name}({arguments})` | {first} |")
+    return "\n".join([*lines, ""])
+
+
+def metrics_table(registry: Registry, kind: str) -> str:
+    """Return a Markdown table of the metrics that METRICS can add where predictions are of a kind."""
+    lines = ["| name | what it is | better | from, to | keys | of |", "|---|---|---|---|---|---|"]
+    for item in registry.metrics:
+        spec = item.spec
+        if kind in spec.kinds and item.provenance.distribution in OWN:
+            names = "`, `".join(spec.figures if spec.figures != (spec.name,) else (spec.name, *spec.aliases))
+            name = f"`{spec.name}`: `{names}`" if spec.figures != (spec.name,) else f"`{names}`"
+            keys = ", ".join(f"`{parameter.key}`" for parameter in registry.parameters(item).values())
+            least, greatest = (f"{bound:g}".replace("inf", "∞") for bound in spec.bounds)
+            cells = (name, spec.summary, spec.direction, f"{least}, {greatest}", keys, item.provenance.distribution)
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 

@@ -1,4 +1,4 @@
-"""Every parameter that is declared: core's, and those of the installed tasks, methods, quantizers, launchers and metrics."""
+"""Every parameter that is declared: core's, and those of what is installed: tasks, methods, launchers, metrics."""
 
 from __future__ import annotations
 

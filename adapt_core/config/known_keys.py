@@ -39,13 +39,11 @@ TASKS: dict[str, str] = {
 METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT, "peft": _PEFT}
 QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
 LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
-METRICS: dict[str, str] = dict.fromkeys(
-    (
-        "exact_match token_f1 rouge rouge1 rouge2 rougeL rougeLsum bleu sacrebleu chrf json_valid json_schema "
-        "tool_call regex squad seqeval"
-    ).split(),
-    _NLP,
+_TEXT_METRICS = (
+    *("exact_match", "token_f1", "rouge", "rouge1", "rouge2", "rougeL", "rougeLsum", "bleu", "sacrebleu", "chrf"),
+    *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
 )
+METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
     **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),
@@ -95,6 +93,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "flash_attention2 PREFIX predict_with_generate num_beams",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
         "dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams",
+        "json_schema": "JSON_SCHEMA",
+        "regex": "ANSWER_PATTERN",
         "question_answering": "max_answer_length max_length doc_stride n_best_size null_score_diff_threshold "
         "input_question_column squad_v2_format "
         "dataset_text_field flash_attention2",

@@ -58,9 +58,7 @@ def _is_absent(distribution: str) -> bool:
     return False
 
 
-def misfits(
-    selection: Selection, task_params: Any, places: Mapping[str, Given], registry: Registry
-) -> list[Problem]:
+def misfits(selection: Selection, task_params: Any, places: Mapping[str, Given], registry: Registry) -> list[Problem]:
     """Return what is wrong with metrics that do not score what the task predicts.
 
     Args:
@@ -118,9 +116,7 @@ def directions(task: TaskSpec | None, chosen: Iterable[MetricChoice | MetricSpec
     return {**own, **_further(own, {name: one.direction for one in chosen for name in one.figures})}
 
 
-def bounds(
-    task: TaskSpec | None, chosen: Iterable[MetricChoice | MetricSpec]
-) -> dict[str, tuple[float, float]]:
+def bounds(task: TaskSpec | None, chosen: Iterable[MetricChoice | MetricSpec]) -> dict[str, tuple[float, float]]:
     """Return the least and the greatest value of each metric of a run."""
     own = dict(task.metrics) if task is not None else {}
     known = dict(task.bounds) if task is not None else {}

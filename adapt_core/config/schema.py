@@ -67,6 +67,7 @@ def _names(registry: Registry) -> dict[str, tuple[str, ...]]:
         "task": tuple(item.spec.name for item in registry.tasks),
         "method": tuple(item.spec.name for item in registry.methods),
         "launcher": tuple(item.spec.name for item in registry.launchers),
+        "metrics": tuple(item.spec.name for item in registry.metrics),
         "data_format": tuple(item.spec.name for item in registry.formats),
         "subtask": legacy.SEQ2SEQ_SUBTASKS,
     }

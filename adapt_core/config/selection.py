@@ -149,9 +149,7 @@ def _select_launcher(given: Mapping[str, Given], registry: Registry, selection: 
     named = given.get("launcher")
     chosen = None
     if named is not None:
-        chosen = look_up(
-            registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection
-        )
+        chosen = look_up(registry.launchers, known_keys.LAUNCHERS, str(named.value).strip(), named, registry, selection)
     rivals = [entry for entry in on if chosen is None or switches[entry.key] is not chosen]
     if named is not None and chosen is not None and rivals:
         message = f"contradicts launcher: {named.value} ({named.where})."

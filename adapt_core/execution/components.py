@@ -10,6 +10,7 @@ from adapt_core.capabilities import SupportsHubUpload, SupportsTestPrediction
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError, InputError
+from adapt_core.metrics.chosen import chosen_metrics
 from adapt_core.plugin.import_strings import load_object
 
 if TYPE_CHECKING:
@@ -68,12 +69,13 @@ class Components:
 
 
 def check_task(plan: Plan, task: Task) -> None:
-    """Run the checks of a plan's task, and those of DO_PREDICT and PUSH_TO_HUB. Needs no torch.
+    """Run the checks of a plan's task, and those of METRICS, DO_PREDICT and PUSH_TO_HUB. Needs no torch.
 
     Raises:
         InputError: data, model or hub repository cannot be used, or the task cannot predict its test split or upload
             its models.
     """
+    chosen_metrics(plan)
     task.check()
     if plan.run.do_predict:
         require_test_prediction(task, plan)

@@ -78,24 +78,20 @@ def chosen_metrics(plan: Plan) -> list[ChosenMetric]:
     return [ChosenMetric.of(choice) for choice in plan.metrics]
 
 
-def require_fit(chosen: Iterable[ChosenMetric], kinds: Sequence[str], own: Iterable[str]) -> None:
-    """Check that each metric scores something of what a run predicts, which is known once its data is read.
+def require_fit(chosen: Iterable[ChosenMetric], scores: Mapping[str, float]) -> None:
+    """Check that an evaluation has each of METRICS: what a run predicts may be known only once its data is read.
 
     Args:
         chosen: the metrics of a plan.
-        kinds: of the predictions of this run.
-        own: figures that the task measures itself, whatever METRICS says.
+        scores: of its first evaluation.
 
     Raises:
-        InputError: one of them does not.
+        InputError: one of them is not there.
     """
-    measured = set(own)
     for one in chosen:
-        if not set(one.choice.kinds) & set(kinds) and not set(one.choice.figures) <= measured:
-            raise InputError(
-                f"METRICS: {one.choice.name} scores {' or '.join(one.choice.kinds)}, and this run predicts "
-                f"{' and '.join(kinds) or 'nothing that metrics score'}. Remove it."
-            )
+        if not set(one.choice.figures) <= set(scores):
+            kinds = " or ".join(one.choice.kinds)
+            raise InputError(f"METRICS: {one.choice.name} scores {kinds}, and this run predicts none. Remove it.")
 
 
 def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> EvaluatedRows:

@@ -80,7 +80,8 @@ def macro_recall(predicted: Named, expected: Named) -> float:
 def jaccard(predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> float:
     """Return the mean over rows of the share of their labels, had or given, that are both; 1 where there are none."""
     pairs = [(set(found), set(wanted)) for found, wanted in zip(predicted, expected, strict=True)]
-    return float(numpy.mean([len(found & wanted) / len(found | wanted) if found | wanted else 1.0 for found, wanted in pairs]))
+    shares = [len(found & wanted) / len(found | wanted) if found | wanted else 1.0 for found, wanted in pairs]
+    return float(numpy.mean(shares))
 
 
 def subset_accuracy(predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> float:

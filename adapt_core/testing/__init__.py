@@ -12,6 +12,7 @@ method.py        a method: attaches, freezes, trains, saves, loads, merges
 quantizer.py     a quantizer: converts, keeps what it is told to keep, becomes smaller, carries an adapter's gradient
 task.py          a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
 format.py        a format: recognises its split and no other, cheaply; yields plain rows with file and line
+metric.py        a metric: its figures known, within bounds, better where predictions are right
 launcher.py      a launcher: does the work once in each process and hands back rank 0's result
 int8.py          a quantizer of no library, for methods to be tested on
 forks.py         programs in processes that start with torch and transformers imported

@@ -1,6 +1,7 @@
 from adapt_core.testing.format import FormatContract
 from adapt_core.testing.launcher import LauncherContract
 from adapt_core.testing.method import MethodContract
+from adapt_core.testing.metric import MetricContract
 from adapt_core.testing.plugin import PluginContract
 from adapt_core.testing.quantizer import QuantizerContract
 from adapt_core.testing.task import TaskContract
@@ -9,6 +10,7 @@ __all__ = [
     "FormatContract",
     "LauncherContract",
     "MethodContract",
+    "MetricContract",
     "PluginContract",
     "QuantizerContract",
     "TaskContract",

@@ -23,7 +23,8 @@ PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check expo
 PLUGIN = """
     HOOK_API AdaptError AttachContext CheckSkipped Choice ConfigError DataCheck DataCheckSpec DataError DefectError
     EvaluatedRows Examples Finding Format FormatSpec InPlace InputError Job Launcher LauncherSpec LoadedModel Loop
-    LoopSpec Memory Method MethodSpec MetricRecorder NoParams OptionalDependency ParallelStrategy PerClass Place Plan
+    LoopSpec Memory Method MethodSpec Metric MetricRecorder MetricSpec NoParams OptionalDependency ParallelStrategy
+    PerClass Place Plan
     Problem Quantizer QuantizerSpec Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult
     StopRequest StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
     SupportsClassCounts SupportsDataFormats SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures
@@ -42,7 +43,7 @@ HF = """
     read_field_texts read_labels read_records read_texts read_words require_columns require_fast row_text
     save_hf_model spread_examples text_columns text_fault text_faults tokenizer_key weighted_cross_entropy
 """
-TESTING = "FormatContract LauncherContract MethodContract PluginContract QuantizerContract TaskContract"
+TESTING = "FormatContract LauncherContract MethodContract MetricContract PluginContract QuantizerContract TaskContract"
 
 
 @pytest.mark.parametrize(

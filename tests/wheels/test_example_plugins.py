@@ -28,9 +28,9 @@ def core(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Env
 
 @pytest.fixture(scope="module")
 def hf(uv: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """adapt-core[hf] with each of the example plugins, without adapt's own."""
+    """adapt-core[hf] with each of the example plugins but the format, without adapt's own."""
     folder = tmp_path_factory.mktemp("env") / "hf"
-    names = ("adapt-text-regression", "adapt-bitfit", "adapt-csv-tracker")
+    names = ("adapt-text-regression", "adapt-bitfit", "adapt-csv-tracker", "adapt-word-errors")
     return Environment(uv, folder, wheels, "adapt-core[hf]", *names, "pytest")
 
 
@@ -76,7 +76,13 @@ def untracked(hf: Environment, tiny_encoder: Path, tmp_path_factory: pytest.Temp
 
 @pytest.mark.parametrize(
     ("name", "lines"),
-    [("adapt-bitfit", 120), ("adapt-csv-tracker", 120), ("adapt-text-regression", 120), ("adapt-quillmark", 80)],
+    [
+        ("adapt-bitfit", 120),
+        ("adapt-csv-tracker", 120),
+        ("adapt-text-regression", 120),
+        ("adapt-quillmark", 80),
+        ("adapt-word-errors", 50),
+    ],
 )
 def test_an_example_is_short(name: str, lines: int) -> None:
     sources = (EXAMPLES / name / name.replace("-", "_")).glob("*.py")
@@ -97,6 +103,16 @@ def test_the_format_passes_its_contracts_with_nothing_but_adapt_core(core: Envir
     listed = json.loads(core.adapt("plugins", "--json", cwd=tmp_path).stdout)
     [provides] = [one["provides"] for one in listed["plugins"] if one["distribution"] == "adapt-quillmark"]
     assert provides == [{"kind": "format", "name": "quillmark", "summary": "Quillmark exports"}]
+
+
+def test_the_metric_of_torchmetrics_passes_its_contracts_and_scores_nothing_that_it_does_not_fit(
+    hf: Environment, config: Path, tmp_path: Path
+) -> None:
+    tests = EXAMPLES / "adapt-word-errors" / "tests"
+    done(hf.python, "-m", "pytest", "-q", tests, "-p", "no:cacheprovider", cwd=tmp_path)
+    refused = hf.adapt("run", config, "--set", "METRICS=wer", cwd=config.parent)
+    assert refused.returncode == 2
+    assert "word_error_rate scores text, and text_regression predicts nothing that metrics score" in refused.stderr
 
 
 def test_the_task_passes_its_contracts_with_nothing_but_adapt_core_hf(hf: Environment, tmp_path: Path) -> None:

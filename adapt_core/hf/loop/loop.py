@@ -50,6 +50,7 @@ from adapt_core.hf.loop.parts import parts_of
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
+from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class HuggingFaceLoop:
         self._components = components
         self._classes: KeptEvaluations[PerClass] = KeptEvaluations()
         self._rows: KeptEvaluations[EvaluatedRows] = KeptEvaluations()
+        self._chosen = chosen_metrics(plan)
         training = plan.training
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
@@ -153,7 +155,10 @@ class HuggingFaceLoop:
         if components.per_class is not None:
             self._classes.keep(components.per_class(prediction, evaluated), scores, step=step, best=best)
         if components.evaluated_rows is not None:
-            self._rows.keep(components.evaluated_rows(prediction, evaluated), scores, step=step, best=best)
+            rows = with_chosen(components.evaluated_rows(prediction, evaluated), self._chosen)
+            scores = {**scores, **further_scores(rows, self._chosen, scores)}
+            self._rows.keep(rows, scores, step=step, best=best)
+        require_fit(self._chosen, scores)
         return scores
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:

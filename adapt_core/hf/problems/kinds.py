@@ -21,6 +21,9 @@ IN_TRANSFORMERS = {
 }
 """Kind -> `problem_type` in the config of a transformers model."""
 
+PREDICTIONS = {SINGLE_LABEL: "class", MULTI_LABEL: "labels", REGRESSION: "numbers"}
+"""Kind -> what is predicted of a row, as `adapt_core.evaluated_rows.EvaluatedRows` calls it."""
+
 MULTI_LABEL_METRICS = {"macro_f1": "higher", "micro_f1": "higher", "mAP": "higher", "subset_accuracy": "higher"}
 REGRESSION_METRICS = {
     "rmse": "lower",
@@ -41,6 +44,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("pearson", "spearman"), _CORRELATION),
 }
 """Metric -> its least and its greatest value."""
+
+
+def predictions_of(problem_type: str) -> tuple[str, ...]:
+    """Return what a run predicts, or may predict where its data decides (problem_type: auto)."""
+    return tuple(name for kind, name in PREDICTIONS.items() if problem_type in (kind, IN_TRANSFORMERS[kind], AUTO))
 
 
 def require_metric(plan: Plan, reported: Iterable[str]) -> None:

@@ -6,19 +6,29 @@ from typing import TYPE_CHECKING
 
 from adapt_core.hf.loop.spec import HF_LOOP
 from adapt_core.hf.problems import kinds
+from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import TABLE, FormatSpec, TaskSpec, hookimpl
 
 from adapt_nlp.formats.language_suffixes import SUFFIXES
 from adapt_nlp.metrics import names
+from adapt_nlp.metrics.specs import SPECS
 
 if TYPE_CHECKING:
-    from adapt_nlp.params import TextClassificationParams
+    from adapt_nlp.params import Seq2SeqParams, TextClassificationParams
 
 _JSON = (".jsonl", ".ndjson", ".json")
 
 
 def _classification_pipeline(params: TextClassificationParams) -> str:
     return "token-classification" if params.subtask else "text-classification"
+
+
+def _classified(params: TextClassificationParams) -> tuple[str, ...]:
+    return ("tags",) if params.subtask else kinds.predictions_of(params.problem_type)
+
+
+def _written(params: Seq2SeqParams) -> tuple[str, ...]:
+    return ("text",) if params.predict_with_generate else ()
 
 
 def _classified_rows(params: TextClassificationParams) -> tuple[str, ...]:
@@ -52,6 +62,7 @@ def adapt_tasks() -> list[TaskSpec]:
             pipeline=_classification_pipeline,
             library="transformers",
             # Tags and classes have accuracy, and the f1 of tags is before it.
+            predictions=_classified,
             metrics={**names.ENTITIES, **names.CLASSIFICATION, **kinds.METRICS},
             bounds={**dict.fromkeys([*names.CLASSIFICATION, *names.ENTITIES], names.SHARE), **kinds.BOUNDS},
             core_defaults={"GROUP_BY_LENGTH": True},
@@ -65,6 +76,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop=HF_LOOP,
             pipeline="question-answering",
             library="transformers",
+            predictions=("answer",),
             metrics=names.SQUAD_V2,
             bounds=dict.fromkeys(names.SQUAD_V2, names.PERCENT),
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
@@ -78,6 +90,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop=HF_LOOP,
             pipeline="summarization",
             library="transformers",
+            predictions=_written,
             metrics={**names.ROUGE, **names.BLEU},
             bounds=dict.fromkeys([*names.ROUGE, *names.BLEU], names.SHARE),
             core_defaults={"MAX_TRAIN_SAMPLES": 1000, "MAX_EVAL_SAMPLES": 1000, "GROUP_BY_LENGTH": True},
@@ -91,11 +104,18 @@ def adapt_tasks() -> list[TaskSpec]:
             loop=HF_LOOP,
             pipeline="translation",
             library="transformers",
+            predictions=_written,
             metrics={**names.ROUGE, **names.SACREBLEU},
             bounds={**dict.fromkeys(names.ROUGE, names.SHARE), "sacrebleu": names.PERCENT},
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
     ]
+
+
+@hookimpl
+def adapt_metric_specs() -> list[MetricSpec]:
+    """Return the specs of the metrics of texts, answers and tags."""
+    return SPECS
 
 
 @hookimpl

@@ -22,6 +22,10 @@ _SHARE = (0.0, 1.0)
 """The bounds of each metric of this plugin."""
 
 
+def _classified(params: ImageClassificationParams) -> tuple[str, ...]:
+    return kinds.predictions_of(params.problem_type)
+
+
 @hookimpl
 def adapt_tasks() -> list[TaskSpec]:
     return [
@@ -34,6 +38,7 @@ def adapt_tasks() -> list[TaskSpec]:
             loop=HF_LOOP,
             pipeline="image-classification",
             library=_classifier_library,
+            predictions=_classified,
             metrics={**METRICS, **kinds.METRICS},
             bounds={**dict.fromkeys(METRICS, _SHARE), **kinds.BOUNDS},
             core_defaults={"MODEL_PATH": DEFAULT_ARCHITECTURE},

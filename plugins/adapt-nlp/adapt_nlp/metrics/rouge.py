@@ -56,7 +56,7 @@ def split_sentences(text: str) -> str:
 
 
 @cache
-def _word() -> re.Pattern[str]:
+def word_pattern() -> re.Pattern[str]:
     """Return the pattern of a word: letters and digits of any script, with the signs on them.
 
     `\\w` leaves out combining signs, so that it splits Indic words at their vowels. In scripts without spaces (Chinese,
@@ -76,7 +76,7 @@ def _words(*, use_stemmer: bool) -> Tokenizer:
 
     class Words(Tokenizer):
         def tokenize(self, text: str) -> list[str]:
-            words = _word().findall(canonical(text.lower()))
+            words = word_pattern().findall(canonical(text.lower()))
             return [stem(word) if len(word) >= _STEMMED_FROM else word for word in words] if use_stemmer else words
 
     return Words()

@@ -61,5 +61,10 @@ def squad_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]], *, v2:
     return scores
 
 
+def squad(predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return exact match and F1, see `squad_scores`; the metric of that name in METRICS."""
+    return squad_scores(predicted, expected, v2=False)
+
+
 def _percent(values: Sequence[float]) -> float:
     return 100.0 * sum(values) / len(values) if values else 0.0

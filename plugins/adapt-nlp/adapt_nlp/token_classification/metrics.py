@@ -58,6 +58,11 @@ def entity_scores(truth: TagRows, predicted: TagRows) -> dict[str, float]:
     return {"f1": every.f1, "precision": every.precision, "recall": every.recall, "accuracy": accuracy}
 
 
+def seqeval(predicted: TagRows, expected: TagRows) -> dict[str, float]:
+    """Return the scores of entities, see `entity_scores`; the metric of that name in METRICS."""
+    return entity_scores(expected, predicted)
+
+
 def word_scores(truth: TagRows, predicted: TagRows) -> dict[str, float]:
     """Return accuracy and macro-F1 over the words of all documents."""
     return classification_scores([tag for row in truth for tag in row], [tag for row in predicted for tag in row])
