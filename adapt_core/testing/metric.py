@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from math import isclose
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -31,8 +31,8 @@ class MetricContract:
     """
 
     name = ""
-    known: Mapping[str, float] = {}
-    params: Mapping[str, Any] = {}
+    known: ClassVar[Mapping[str, float]] = {}
+    params: ClassVar[Mapping[str, Any]] = {}
 
     @pytest.fixture
     def rows(self) -> Rows:

@@ -135,7 +135,11 @@ def test_a_schema_comes_from_a_file_and_is_checked(tmp_path: Path) -> None:
     file = tmp_path / "city.json"
     file.write_text(json.dumps(CITY), encoding="utf-8")
     assert JsonSchema(JsonSchemaParams(json_schema=str(file)))(['{"city": "x"}', "{}"], ["", ""]) == 0.5
-    for schema, told in (({"type": "objekt"}, "is no JSON Schema"), (str(tmp_path / "no.json"), "cannot be read")):
+    faults: list[tuple[Any, str]] = [
+        ({"type": "objekt"}, "is no JSON Schema"),
+        (str(tmp_path / "no.json"), "cannot be read"),
+    ]
+    for schema, told in faults:
         with pytest.raises(InputError, match=told):
             JsonSchema(JsonSchemaParams(json_schema=schema))
 
