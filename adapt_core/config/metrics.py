@@ -58,7 +58,9 @@ def _is_absent(distribution: str) -> bool:
     return False
 
 
-def misfits(selection: Selection, task_params: Any, places: Mapping[str, Given], registry: Registry) -> list[Problem]:
+def misfits(
+    selection: Selection, task_params: object, places: Mapping[str, Given], registry: Registry
+) -> list[Problem]:
     """Return what is wrong with metrics that do not score what the task predicts.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -49,7 +49,7 @@ class ChosenMetric:
             ) from error
         return cls(choice, found)
 
-    def values(self, predicted: Sequence[Any], expected: Sequence[Any]) -> dict[str, float]:
+    def values(self, predicted: Sequence[object], expected: Sequence[object]) -> dict[str, float]:
         """Return the figures of the metric; each is NaN where there are no rows.
 
         Raises:

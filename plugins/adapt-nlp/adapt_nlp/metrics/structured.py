@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
@@ -72,7 +72,7 @@ def _schema(given: str | Mapping[str, object]) -> object:
         raise InputError(f"JSON_SCHEMA: {given} cannot be read as JSON: {error}. Name a file with a schema.") from None
 
 
-def _validator(schema: Any) -> Validator:
+def _validator(schema: object) -> Validator:
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
 
