@@ -7,6 +7,8 @@ from typing import Any, Generic, NotRequired, TypeAlias, TypedDict, TypeVar
 
 import attrs
 
+from adapt_core.evaluated_rows import EvaluatedRows
+
 Kept = TypeVar("Kept")
 
 Statistic: TypeAlias = "int | float | str | Mapping[str, Statistic]"
@@ -77,6 +79,34 @@ class PerClass:
     @right.default
     def _diagonal(self) -> Sequence[int] | None:
         return None if self.confusion is None else [row[number] for number, row in enumerate(self.confusion)]
+
+
+@attrs.frozen(kw_only=True)
+class Evaluated:
+    """What a loop kept of one evaluation.
+
+    Attributes:
+        table: the scores of each class; None where there are none.
+        rows: what it says of each row; several where it predicts several things.
+    """
+
+    table: PerClass | None = None
+    rows: Sequence[EvaluatedRows] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Decisions:
+    """What predictions decide by, tuned on the validation split, and how well that does on one split.
+
+    Attributes:
+        tuned: a decision's name ("calibration", "abstain", "thresholds") -> what was tuned, JSON-ready.
+        measured: a decision's name -> its figures on the split, JSON-ready.
+        findings: what is wrong with the decisions.
+    """
+
+    tuned: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    measured: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    findings: Sequence[str] = ()
 
 
 def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], wanted: str | None) -> str:

@@ -114,6 +114,9 @@ class RunResult:
         training_check: that what should train moved and the rest did not (see `adapt_core.verification.training`).
         data: what was found of the data (rows, dropped rows, truncated share).
         verdict: what checks of the data found before training (see `VerdictRecord`).
+        decisions: what predictions decide by, tuned on the validation split: a name ("calibration", "abstain",
+            "thresholds") -> what was tuned, and with "validation" and "test" how well it does on their rows (see
+            `docs/run_folder.md`); empty where nothing was.
         versions: of Python, torch, adapt's distributions and the libraries underneath.
         seed: the seed.
         config_sha256: see `Plan.config_sha256`.
@@ -142,6 +145,7 @@ class RunResult:
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
+    decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)

@@ -9,7 +9,7 @@ launcher.py   what a launcher may support: the memory of its processes, launch f
 """
 
 from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
-from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass
+from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
 from adapt_core.capabilities.task import (
     SupportsActivationMeasurement,
@@ -17,6 +17,7 @@ from adapt_core.capabilities.task import (
     SupportsCachedSamples,
     SupportsClassCounts,
     SupportsDataFormats,
+    SupportsDecisions,
     SupportsEvaluatedFacts,
     SupportsFrozenFeatures,
     SupportsHubUpload,
@@ -41,6 +42,7 @@ __all__ = [
     "SupportsCachedSamples",
     "SupportsClassCounts",
     "SupportsDataFormats",
+    "SupportsDecisions",
     "SupportsEvaluatedFacts",
     "SupportsEvaluatedRows",
     "SupportsFrozenFeatures",
@@ -59,4 +61,5 @@ __all__ = [
     "SupportsTestPrediction",
     "SupportsTokenPreview",
     "SupportsTrainingForward",
+    "kept_of",
 ]

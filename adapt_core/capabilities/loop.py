@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from adapt_core.evaluation import Evaluated
+
 if TYPE_CHECKING:
+    from adapt_core.contracts import Loop
     from adapt_core.evaluated_rows import EvaluatedRows
     from adapt_core.evaluation import PerClass
 
@@ -30,3 +33,11 @@ class SupportsEvaluatedRows(Protocol):
         Returns:
             none where they were not kept.
         """
+
+
+def kept_of(loop: Loop, metrics: Mapping[str, float]) -> Evaluated:
+    """Return what a loop kept of the evaluation that gave these metrics."""
+    return Evaluated(
+        table=loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None,
+        rows=loop.evaluated_rows(metrics) if isinstance(loop, SupportsEvaluatedRows) else (),
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from adapt_core.contracts import LoadedModel, TaskData
     from adapt_core.contracts.recognition import Recognised
-    from adapt_core.evaluation import PerClass
+    from adapt_core.evaluation import Decisions, Evaluated
     from adapt_core.execution.rows import Table
     from adapt_core.run_folder.paths import RunFolder
 
@@ -49,16 +49,29 @@ class SupportsCachedSamples(Protocol):
 class SupportsEvaluatedFacts(Protocol):
     """A task whose predictions take something from the evaluation of the final weights (thresholds). Optional."""
 
-    def evaluated_facts(self, table: PerClass | None, data: TaskData) -> Mapping[str, Any]:
+    def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return what the evaluation of the validation split gives; a run adds it to the data's `facts`.
 
         Args:
-            table: the scores of each class in that evaluation.
+            found: what the loop kept of that evaluation.
             data: what `load_data` returned.
         """
 
     def hold_facts(self, model: nn.Module, data: TaskData) -> None:
         """Write what predictions need of the data's `facts` into the trained model, which is saved next."""
+
+
+@runtime_checkable
+class SupportsDecisions(Protocol):
+    """A task that tells by what its predictions decide, and how well that does. Optional; `result.json` has it."""
+
+    def decisions(self, found: Evaluated, data: TaskData) -> Decisions:
+        """Return the decisions among the data's `facts`, and their figures on the rows of an evaluation.
+
+        Args:
+            found: what the loop kept of an evaluation of the final weights, on the validation or the test split.
+            data: what `load_data` returned.
+        """
 
 
 @runtime_checkable

@@ -76,7 +76,7 @@ _MACHINES = (
     "machine_timeout collective_timeout container_image volume_claim volume_path"
 )
 
-_PROBLEM = "problem_type target_columns label_separator"
+_PROBLEM = "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECISION"
 
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "

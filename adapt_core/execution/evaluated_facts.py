@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from adapt_core.capabilities import SupportsEvaluatedFacts, SupportsPerClass
+from adapt_core.capabilities import SupportsEvaluatedFacts, kept_of
 from adapt_core.contracts import Loop, Task, TaskData
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def keep_facts(task: Task, loop: Loop, data: TaskData, metrics: Mapping[str, float]) -> None:
     """Add to the data's facts what a task takes from the evaluation that gave these metrics, where it takes any."""
     if isinstance(task, SupportsEvaluatedFacts):
-        table = loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
-        data.facts = {**data.facts, **task.evaluated_facts(table, data)}
+        data.facts = {**data.facts, **task.evaluated_facts(kept_of(loop, metrics), data)}
 
 
 def hold_facts(task: Task, model: nn.Module, data: TaskData) -> None:

@@ -127,6 +127,7 @@ class Run:
             training_check=training_check.verdict(),
             data=data.stats,
             verdict=verdict.to_data(),
+            decisions=record.decisions,
             versions=versions(self.registry),
             seed=self.plan.training.seed,
             config_sha256=self.plan.config_sha256,
@@ -210,9 +211,8 @@ class Run:
         """Take over the run folder and start trackers and observers."""
         if self.world.is_main:
             self.decision.begin(self.plan)
-            if self.plan.run.trackers:
-                for name in self.plan.run.trackers:
-                    make_empty_folder(self.folder.path, name)
+            for name in self.plan.run.trackers:
+                make_empty_folder(self.folder.path, name)
             start_trackers(self.plan, self.registry)
         self.recorder.started(self.plan)
 
@@ -291,7 +291,6 @@ class Run:
         task = self.components.task
         if self.plan.run.push_to_hub and isinstance(task, SupportsHubUpload):
             artifacts["hub"] = task.push_to_hub(self.plan.run.push_to_hub, folder)
-        result = attrs.evolve(result, artifacts=artifacts)
         place_text(folder.path, folder.result.name, result.to_json())
         return result
 

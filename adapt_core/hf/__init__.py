@@ -5,6 +5,7 @@
 data/      rows: from files to splits of good rows
 models/    models and tokenizers: found, loaded, saved
 frozen/    a frozen part that runs once
+decisions/ from outputs to decisions: calibrated, with abstention
 problems/  what is learned of a row: one label, several labels, numbers
 loop/      the training loop on transformers' Trainer
 tasks/     what language tasks share

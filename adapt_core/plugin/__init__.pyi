@@ -7,6 +7,7 @@ from adapt_core.capabilities import (
     SupportsCachedSamples,
     SupportsClassCounts,
     SupportsDataFormats,
+    SupportsDecisions,
     SupportsEvaluatedFacts,
     SupportsEvaluatedRows,
     SupportsFrozenFeatures,
@@ -55,7 +56,7 @@ from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError, ConfigError, DataError, DefectError, InputError, Problem
 from adapt_core.evaluated_rows import EvaluatedRows
-from adapt_core.evaluation import PerClass, of_evaluation, spread
+from adapt_core.evaluation import Decisions, Evaluated, PerClass, of_evaluation, spread
 from adapt_core.methods.in_place import InPlace
 from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
@@ -93,7 +94,9 @@ __all__ = [
     "DataCheck",
     "DataCheckSpec",
     "DataError",
+    "Decisions",
     "DefectError",
+    "Evaluated",
     "EvaluatedRows",
     "Examples",
     "Finding",
@@ -137,6 +140,7 @@ __all__ = [
     "SupportsCachedSamples",
     "SupportsClassCounts",
     "SupportsDataFormats",
+    "SupportsDecisions",
     "SupportsEvaluatedFacts",
     "SupportsEvaluatedRows",
     "SupportsFrozenFeatures",

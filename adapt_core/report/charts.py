@@ -28,6 +28,26 @@ NOT_NEGATIVE: Bounds = (0.0, math.inf)
 
 
 @attrs.frozen
+class Along:
+    """What a line runs along.
+
+    Attributes:
+        word: of one place ("step").
+        title: for the legend ("over steps").
+        whole: whether places are whole numbers.
+        bounds: the axis reaches to those that are finite.
+    """
+
+    word: str = "step"
+    title: str = "over steps"
+    whole: bool = True
+    bounds: Bounds = UNBOUNDED
+
+
+STEPS = Along()
+
+
+@attrs.frozen
 class Tick:
     """A label on an axis, at a place along it."""
 
@@ -62,7 +82,8 @@ class Chart:
         title: above it.
         summary: in words, for who cannot see it.
         lines: in the order of the legend.
-        x_ticks, y_ticks: labels; x is in steps.
+        x_ticks, y_ticks: labels.
+        along: what x is, for the legend.
         left, right, top, bottom: the frame of the plot, in view box units.
     """
 
@@ -71,6 +92,7 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    along: str = STEPS.title
     left: float = _LEFT
     right: float = WIDTH - _RIGHT
     top: float = _TOP
@@ -79,34 +101,41 @@ class Chart:
     height: float = HEIGHT
 
 
-def line_chart(title: str, series: Sequence[tuple[str, Points]], bounds: Bounds = UNBOUNDED) -> Chart | None:
-    """Return a chart of series over steps; None where there is nothing to draw.
+def line_chart(
+    title: str, series: Sequence[tuple[str, Points]], bounds: Bounds = UNBOUNDED, along: Along = STEPS
+) -> Chart | None:
+    """Return a chart of series over steps, or along something else; None where there is nothing to draw.
 
     Args:
         title: of the chart.
         series: names to points (step, value); values that are not finite are left out.
         bounds: least and greatest value that there can be. The axis of values ends at those that are finite.
+        along: what the series run along.
     """
     clean = [(name, [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]) for name, points in series]
     drawn = [(number, name, sorted(points)) for number, (name, points) in enumerate(clean) if points]
     if not drawn:
         return None
     every = [point for _, _, points in drawn for point in points]
-    x_scale, x_ticks = _axis((x for x, _ in every), _LEFT, WIDTH - _RIGHT, whole=True)
-    finite = [bound for bound in bounds if math.isfinite(bound)]
-    y_scale, y_ticks = _axis([*(y for _, y in every), *finite], HEIGHT - _BOTTOM, _TOP, whole=False)
+    xs, ys = [x for x, _ in every], [y for _, y in every]
+    x_scale, x_ticks = _axis([*xs, *_finite(along.bounds)], _LEFT, WIDTH - _RIGHT, whole=along.whole)
+    y_scale, y_ticks = _axis([*ys, *_finite(bounds)], HEIGHT - _BOTTOM, _TOP, whole=False)
     lines = []
     for number, name, points in drawn:
         places = [(x_scale(x), y_scale(y)) for x, y in points]
         path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in _visible(places))
         dotted = 0 if len(points) <= _DOTTED else len(points) - 1
         dots = tuple(
-            Dot(round(px, 1), round(py, 1), f"{name}, step {figure(x)}: {figure(y)}")
+            Dot(round(px, 1), round(py, 1), f"{name}, {along.word} {figure(x)}: {figure(y)}")
             for (px, py), (x, y) in zip(places[dotted:], points[dotted:], strict=True)
         )
         lines.append(Line(name, number, path, dots))
     words = [f"{name} from {figure(points[0][1])} to {figure(points[-1][1])}" for _, name, points in drawn]
-    return Chart(title, f"{title}: {'; '.join(words)}.", tuple(lines), x_ticks, y_ticks)
+    return Chart(title, f"{title}: {'; '.join(words)}.", tuple(lines), x_ticks, y_ticks, along.title)
+
+
+def _finite(bounds: Bounds) -> list[float]:
+    return [bound for bound in bounds if math.isfinite(bound)]
 
 
 def _visible(places: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:

@@ -10,13 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from adapt_core.capabilities import SupportsCachedSamples, SupportsEvaluatedRows, SupportsPerClass, SupportsSamples
+from adapt_core.capabilities import SupportsCachedSamples, SupportsDecisions, SupportsSamples, kept_of
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Loop, Task, TaskData
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import (
     LARGEST_CONFUSION,
     ClassTable,
+    Evaluated,
     PerClass,
     RecordedEvaluation,
     Sample,
@@ -49,6 +50,7 @@ class EvaluationRecord:
 
     Attributes:
         intervals: moment -> metric -> its 95 % interval, of what was evaluated; on rank 0.
+        decisions: as `result.json` has them (see `RunResult`).
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class EvaluationRecord:
         self._directions = directions
         self._is_main = is_main
         self.intervals: dict[str, dict[str, Interval]] = {}
+        self.decisions: dict[str, dict[str, Any]] = {}
 
     def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Record the predictions and class scores of the model as it is on the validation split.
@@ -80,9 +83,11 @@ class EvaluationRecord:
         Returns:
             what is wrong with the predictions; see `adapt_core.verification.predictions`.
         """
-        table = _table(loop, metrics)
+        found = kept_of(loop, metrics)
+        table = found.table
+        wrong = self._decide(found, "validation")
         if moment == "after" or not self._training.do_train:
-            self._measure(moment, _rows(loop, metrics), metrics)
+            self._measure(moment, found.rows, metrics)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -91,12 +96,25 @@ class EvaluationRecord:
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})
             place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))
-        return self._findings(table, metrics, "validation") or text_findings(samples, "validation")
+        return [*wrong, *(self._findings(table, metrics, "validation") or text_findings(samples, "validation"))]
 
     def examine(self, split: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Return what is wrong with the predictions of an evaluation that is not recorded, as `record` does."""
-        self._measure(split, _rows(loop, metrics), metrics)
-        return self._findings(_table(loop, metrics), metrics, split)
+        found = kept_of(loop, metrics)
+        self._decide(found, split)
+        self._measure(split, found.rows, metrics)
+        return self._findings(found.table, metrics, split)
+
+    def _decide(self, found: Evaluated, split: str) -> Sequence[str]:
+        """Record what predictions decide by and how well that does on a split; return what is wrong with it."""
+        if not isinstance(self._task, SupportsDecisions):
+            return ()
+        decided = self._task.decisions(found, self._data)
+        for name, tuned in decided.tuned.items():
+            self.decisions.setdefault(name, dict(tuned))
+        for name, measured in decided.measured.items():
+            self.decisions.setdefault(name, {})[split] = dict(measured)
+        return decided.findings
 
     def _measure(self, moment: str, found: Sequence[EvaluatedRows], metrics: Mapping[str, float]) -> None:
         if not self._is_main:
@@ -139,14 +157,6 @@ def stored(folder: RunFolder) -> dict[str, RecordedEvaluation]:
         log.warning("%s cannot be read (%s): what it had is left out of the report.", folder.evaluation, error)
         return {}
     return held if isinstance(held, dict) else {}
-
-
-def _table(loop: Loop, metrics: Mapping[str, float]) -> PerClass | None:
-    return loop.per_class(metrics) if isinstance(loop, SupportsPerClass) else None
-
-
-def _rows(loop: Loop, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
-    return loop.evaluated_rows(metrics) if isinstance(loop, SupportsEvaluatedRows) else ()
 
 
 def _plain(table: PerClass) -> ClassTable:

@@ -20,6 +20,7 @@ from adapt_core.contracts import Task
 from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
+from adapt_core.report.decisions import decision_lines
 from adapt_core.result import RunResult
 from adapt_core.runtime.format import figure, with_interval
 from adapt_core.runtime.plain_text import in_one_line
@@ -57,6 +58,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         *(line for warning in result.warnings for line in (f"**Warning: {markdown.text(warning)}**", "")),
         *_metrics_table(result),
         *_to_beat(result),
+        *_decisions(result),
         "## Use it",
         "",
     ]
@@ -194,3 +196,9 @@ def _to_beat(result: RunResult) -> list[str]:
     found = [one for check in result.verdict.get("checks", {}).values() for one in check["findings"] if one["to_beat"]]
     lines = [f"- {markdown.text(one['message'])}" for one in found]
     return ["Plain baselines on the validation split:", "", *lines, ""] if lines else []
+
+
+def _decisions(result: RunResult) -> list[str]:
+    """Return what predictions decide by, a line each."""
+    lines = [f"- {markdown.text(line)}" for line in decision_lines(result.decisions)]
+    return ["Decisions, tuned on the validation split:", "", *lines, ""] if lines else []

@@ -11,12 +11,13 @@ import torch
 import xxhash
 from torch import nn
 
+from adapt_core.hf.decisions.names import KEPT
 from adapt_core.hf.frozen.replay import Recorded
 
 _VERSION = 1
 """Raise it where this package keeps other values for the same key."""
 
-_OF_THE_HEAD = ("id2label", "label2id", "num_labels", "_name_or_path", "architectures", "problem_type", "thresholds")
+_OF_THE_HEAD = ("id2label", "label2id", "num_labels", "_name_or_path", "architectures", "problem_type", *KEPT)
 
 
 def frozen_key(model: nn.Module, recorded: Recorded, settings: Sequence[object]) -> str:

@@ -18,7 +18,7 @@ from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.row_places import parts_of
 from adapt_core.hf.problems.decimal_commas import decimal_of, has_decimal_commas
 from adapt_core.hf.problems.kinds import AUTO, MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from adapt_core.hf.problems.params import ProblemParams, wanted_kind
+from adapt_core.hf.problems.params import ProblemParams, require_one_label, wanted_kind
 from adapt_core.hf.problems.targets import (
     LabelSets,
     Numbers,
@@ -79,7 +79,8 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
 
     Raises:
         DataError: the rows do not fit the kind, or do not tell which it is.
-        InputError: those of several data sets pose different ones; the message names the place.
+        InputError: those of several data sets pose different ones (the message names the place), or
+            ABSTAIN_PRECISION is given and the rows have not one label each.
     """
     params = plan.task.params
     kind = wanted_kind(params)
@@ -95,6 +96,7 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
         choice = _of_columns(rows, columns, kind)
     else:
         choice = _of_column(rows, columns[0], kind, params.label_separator)
+    require_one_label(params, choice.targets.kind)
     if choice.targets.kind != SINGLE_LABEL:
         log.info("problem_type: %s", choice)
     return choice

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy
 
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import Decisions, Evaluated, PerClass
 from adapt_core.hf.data.labels import label_weights
+from adapt_core.hf.decisions.names import THRESHOLDS
 from adapt_core.hf.problems.kinds import MULTI_LABEL, MULTI_LABEL_METRICS
+from adapt_core.hf.problems.params import ProblemParams
 from adapt_core.hf.problems.problem import Outcome, Problem, Weights
 from adapt_core.hf.problems.scores import Array, average_precisions, label_counts, label_scores
 from adapt_core.hf.problems.targets import NONE, Target, labels_of
@@ -32,7 +34,13 @@ class MultiLabel(Problem):
     metrics: ClassVar[Mapping[str, str]] = MULTI_LABEL_METRICS
 
     def __attrs_post_init__(self) -> None:
-        self.thresholds = self.thresholds or (DEFAULT,) * len(self.names)
+        self.decisions = self.decisions or {THRESHOLDS: [DEFAULT] * len(self.names)}
+
+    @property
+    def thresholds(self) -> Sequence[float]:
+        """The least score of each label."""
+        found: Sequence[float] = self.decisions[THRESHOLDS]
+        return found
 
     def complete(
         self, components: TrainerComponents, data: TaskData, targets: Iterable[Any], weights: Weights
@@ -42,7 +50,7 @@ class MultiLabel(Problem):
         table = label_weights(weights, targets, self.names) if data.train is not None else None
 
         def decided(prediction: EvalPrediction, rows: object) -> tuple[Array, Array, Array, Array]:
-            kept = data.facts.get("thresholds", self.thresholds) if data.split_of(rows) == "test" else None
+            kept = data.facts.get(THRESHOLDS, self.thresholds) if data.split_of(rows) == "test" else None
             return decide(prediction, kept)
 
         def score(prediction: EvalPrediction, rows: object) -> dict[str, float]:
@@ -87,11 +95,18 @@ class MultiLabel(Problem):
             sums += target
         return {name: int(count) for name, count in zip(self.names, sums, strict=True)}
 
-    def facts_of(self, table: PerClass | None) -> Mapping[str, Any]:
+    def facts_of(self, found: Evaluated, params: ProblemParams) -> Mapping[str, Any]:
         """Return the thresholds that the evaluation tuned."""
-        return {} if table is None else {"thresholds": [float(least) for least in table.figures["threshold"]]}
+        return {} if found.table is None else {THRESHOLDS: [float(least) for least in found.table.figures["threshold"]]}
 
-    def use(self, logits: str, labels: str, thresholds: str) -> Sequence[str]:
+    def decided(self, found: Evaluated, facts: Mapping[str, Any]) -> Decisions:
+        """Return the thresholds by label."""
+        if THRESHOLDS not in facts:
+            return Decisions()
+        return Decisions(tuned={THRESHOLDS: {"of": dict(zip(self.names, facts[THRESHOLDS], strict=True))}})
+
+    def use(self, logits: str, labels: str, kept: str) -> Sequence[str]:
+        thresholds = kept.format(THRESHOLDS)
         return [
             f"scores = {logits}.sigmoid()[0].tolist()",
             f"found = [{labels}[i] for i, score in enumerate(scores) if score >= {thresholds}[i]]",

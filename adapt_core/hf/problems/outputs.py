@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adapt_core.hf.decisions.names import KEPT, kept_decisions
 from adapt_core.hf.problems.kinds import IN_TRANSFORMERS
 from adapt_core.hf.problems.problem import Problem
 
@@ -12,11 +13,12 @@ _KINDS = {name: kind for kind, name in IN_TRANSFORMERS.items()}
 
 
 def write_problem(config: Any, problem: Problem) -> None:
-    """Write a problem into the config of a transformers model: `problem_type`, and `thresholds` where it has any."""
+    """Write a problem into the config of a transformers model: `problem_type`, and what it decides by."""
     config.problem_type = problem.in_transformers
-    vars(config).pop("thresholds", None)  # of the problem that the base was trained for
-    if problem.thresholds:
-        config.thresholds = list(problem.thresholds)
+    for name in KEPT:
+        vars(config).pop(name, None)  # of the problem that the base was trained for
+    for name, value in problem.decisions.items():
+        setattr(config, name, value)
 
 
 def read_problem(config: Any, kinds: Mapping[str, type[Problem]]) -> Problem:
@@ -28,4 +30,4 @@ def read_problem(config: Any, kinds: Mapping[str, type[Problem]]) -> Problem:
     """
     names = tuple(name for _, name in sorted(config.id2label.items()))
     kind = _KINDS.get(str(config.problem_type), next(iter(kinds)))
-    return kinds[kind](names=names, thresholds=tuple(getattr(config, "thresholds", None) or ()))
+    return kinds[kind](names=names, decisions=kept_decisions(vars(config)))

@@ -28,6 +28,14 @@ class ProblemParams(Protocol):
         """See `label_separator`."""
 
     @property
+    def calibrate(self) -> bool:
+        """CALIBRATE."""
+
+    @property
+    def abstain_precision(self) -> float | None:
+        """ABSTAIN_PRECISION."""
+
+    @property
     def class_weights(self) -> str | dict[str, object] | None:
         """CLASS_WEIGHTS."""
 
@@ -60,6 +68,42 @@ def label_separator() -> Any:
     )
 
 
+def calibrate() -> Any:
+    """Return the field of CALIBRATE."""
+    return param(
+        True,
+        "Divide the logits of one label by a temperature that fits the validation rows, once training is over, so that "
+        "scores are probabilities. No label changes.",
+        key="CALIBRATE",
+        may_change_on_resume=True,
+    )
+
+
+def abstain_precision() -> Any:
+    """Return the field of ABSTAIN_PRECISION."""
+    return param(
+        None,
+        "Give no label to a row whose score is below that at which the given labels have this precision (0.95), with a "
+        "risk of 5 % that it is less; found on the validation rows. Of one label for each row.",
+        key="ABSTAIN_PRECISION",
+        gt=0,
+        lt=1,
+        may_change_on_resume=True,
+    )
+
+
+def require_one_label(params: ProblemParams, kind: str) -> None:
+    """Check that ABSTAIN_PRECISION is of rows with one label.
+
+    Raises:
+        InputError: they are not.
+    """
+    if params.abstain_precision is not None and kind not in (AUTO, SINGLE_LABEL):
+        raise InputError(
+            f"ABSTAIN_PRECISION is of one label for each row, and problem_type is {kind}. Leave ABSTAIN_PRECISION out."
+        )
+
+
 def wanted_kind(params: ProblemParams) -> str:
     """Return the kind of problem that the keys ask for, or AUTO where the data decides."""
     kind = _LONG.get(params.problem_type, params.problem_type)
@@ -78,6 +122,7 @@ def check_problem(plan: Plan[ProblemParams]) -> None:
         _check_columns(plan, params.target_columns, kind)
     if params.label_separator is not None and kind != MULTI_LABEL:
         raise InputError(f"label_separator parts several labels, and problem_type is {kind}. Leave one of them out.")
+    require_one_label(params, kind)
     weights = params.class_weights
     if isinstance(weights, str) and weights.casefold() != "balanced":
         raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of label to weight; not {weights!r}.")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.evaluation import PerClass
+from adapt_core.evaluation import Decisions, Evaluated
+from adapt_core.hf.decisions.names import kept_decisions
 from adapt_core.hf.problems.kinds import AUTO, IN_TRANSFORMERS
 from adapt_core.hf.problems.params import ProblemParams, wanted_kind
 from adapt_core.hf.problems.targets import Target
@@ -33,14 +34,14 @@ class Problem(ABC):
 
     Attributes:
         names: of the labels or numbers, in the order of the model's outputs.
-        thresholds: the least score of each label, where the kind has such; empty where none was tuned.
+        decisions: what an evaluation tuned, by its name in a model's config (see `adapt_core.hf.decisions.names`).
     """
 
     kind: ClassVar[str]
     metrics: ClassVar[Mapping[str, str]]
 
     names: tuple[str, ...]
-    thresholds: tuple[float, ...] = ()
+    decisions: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def in_transformers(self) -> str:
@@ -55,7 +56,7 @@ class Problem(ABC):
 
         Args:
             components: of the task. A `compute_loss` is replaced where the problem has a loss of its own.
-            data: of the run. The scores of its test split use the thresholds of its `facts`.
+            data: of the run. The scores of its test split use the decisions of its `facts`.
             targets: of the training rows.
             weights: CLASS_WEIGHTS.
 
@@ -87,18 +88,22 @@ class Problem(ABC):
     def counts(self, targets: Iterable[Any]) -> dict[str, int]:
         """Return the rows that have each label; empty where there are no labels."""
 
-    def facts_of(self, table: PerClass | None) -> Mapping[str, Any]:
+    def facts_of(self, found: Evaluated, params: ProblemParams) -> Mapping[str, Any]:
         """Return what predictions take from the last evaluation of the validation split; nothing by default."""
         return {}
 
+    def decided(self, found: Evaluated, facts: Mapping[str, Any]) -> Decisions:
+        """Return the decisions among the facts, and how well they do in an evaluation; none by default."""
+        return Decisions()
+
     @abstractmethod
-    def use(self, logits: str, labels: str, thresholds: str) -> Sequence[str]:
+    def use(self, logits: str, labels: str, kept: str) -> Sequence[str]:
         """Return Python lines that make the outcome of a row, without adapt.
 
         Args:
             logits: an expression for the logits of a batch of one row.
             labels: for the names by number.
-            thresholds: for the list of thresholds.
+            kept: for a decision, with its name in place of {}.
         """
 
     def sample(self, target: Target, outcome: Outcome) -> dict[str, Any]:
@@ -119,7 +124,7 @@ def problem_of(data: TaskData, kinds: Mapping[str, type[Problem]]) -> Problem:
         kinds: kind -> class; a kind that the facts do not name is the first.
     """
     kind = data.facts.get("problem_type", next(iter(kinds)))
-    return kinds[kind](names=data.labels or (), thresholds=tuple(data.facts.get("thresholds", ())))
+    return kinds[kind](names=data.labels or (), decisions=kept_decisions(data.facts))
 
 
 def expected_problem(plan: Plan[ProblemParams], kinds: Mapping[str, type[Problem]]) -> Problem:

@@ -72,7 +72,7 @@ class Regression(Problem):
     def counts(self, targets: Iterable[Any]) -> dict[str, int]:
         return {}
 
-    def use(self, logits: str, labels: str, thresholds: str) -> Sequence[str]:
+    def use(self, logits: str, labels: str, kept: str) -> Sequence[str]:
         return [f"values = {{{labels}[i]: value for i, value in enumerate({logits}[0].tolist())}}"]
 
 

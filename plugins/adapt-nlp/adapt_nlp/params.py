@@ -60,6 +60,8 @@ class TextClassificationParams(TextParams):
     problem_type: str = problems.problem_type()
     target_columns: tuple[str, ...] | None = problems.target_columns()
     label_separator: str | None = problems.label_separator()
+    calibrate: bool = problems.calibrate()
+    abstain_precision: float | None = problems.abstain_precision()
     tag_names: tuple[str, ...] | None = param(
         None, "Names of integer tags, by number, for ner, pos and chunk.", key="TAG_NAMES"
     )

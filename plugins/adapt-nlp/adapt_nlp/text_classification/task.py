@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
-from adapt_core.evaluation import PerClass, spread
+from adapt_core.evaluation import Decisions, Evaluated, spread
 from adapt_core.hf.data.columns import column_values
 from adapt_core.hf.data.texts import row_text
 from adapt_core.hf.models.attention import class_of
@@ -102,14 +102,19 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         targets = () if job.data.train is None else column_values(job.data.train, "labels")
         return HuggingFaceLoop(job, self.problem.complete(components, job.data, targets, self.params.class_weights))
 
-    def evaluated_facts(self, table: PerClass | None, data: TaskData) -> Mapping[str, Any]:
-        """Return the thresholds of several labels."""
-        return self.problem.facts_of(table)
+    def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
+        """Return the temperature and least confidence of one label, or the thresholds of several."""
+        return self.problem.facts_of(found, self.params)
+
+    def decisions(self, found: Evaluated, data: TaskData) -> Decisions:
+        """Return the same, with how well they do in an evaluation."""
+        return self.problem.decided(found, data.facts)
 
     def hold_facts(self, model: nn.Module, data: TaskData) -> None:
-        """Write the thresholds of several labels into the model's config."""
+        """Write these decisions into the model's config."""
         module: Any = model
-        write_problem(module.config, problem_of(data, PROBLEMS))
+        self.problem = problem_of(data, PROBLEMS)
+        write_problem(module.config, self.problem)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of training texts, each followed by its labels or numbers."""
@@ -124,7 +129,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         limit = length_limit(self.tokenizer, self.config, self.params.max_seq_length)
         use = [
             f'inputs = tokenizer("A text to classify.", truncation=True, max_length={limit}, return_tensors="pt")',
-            *self.problem.use("model(**inputs).logits", "model.config.id2label", "model.config.thresholds"),
+            *self.problem.use("model(**inputs).logits", "model.config.id2label", "model.config.{}"),
         ]
         return self.loading_with(use, save_method)
 

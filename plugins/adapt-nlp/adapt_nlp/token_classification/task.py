@@ -68,6 +68,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         if self.params.class_weights is not None:
             raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
         given = {
+            "ABSTAIN_PRECISION": self.params.abstain_precision is not None,
             "label_separator": self.params.label_separator is not None,
             "problem_type": wanted_kind(self.params) != AUTO,
             "target_columns": self.params.target_columns is not None,

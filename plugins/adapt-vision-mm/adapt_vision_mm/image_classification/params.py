@@ -55,6 +55,8 @@ class ImageClassificationParams:
     problem_type: str = problems.problem_type()
     target_columns: tuple[str, ...] | None = problems.target_columns()
     label_separator: str | None = problems.label_separator()
+    calibrate: bool = problems.calibrate()
+    abstain_precision: float | None = problems.abstain_precision()
     dataset_text_field: str = param("image", "Column of the image if input_column is not given.")
     flash_attention2: bool = param(
         False, "Use flash attention 2 if model and device support it; otherwise the default, with a warning."

@@ -51,12 +51,12 @@ class OneClass(SingleLabel):
 
     def outcomes(self, logits: torch.Tensor) -> list[Outcome]:
         """Return {"label", "score", "top"} of each row: the best class and its probability, and the five best."""
-        scores, ids = logits.float().softmax(dim=-1).topk(min(_BEST, len(self.names)))
+        scores, ids = self.probabilities(logits).topk(min(_BEST, len(self.names)))
         found = []
         for values, numbers in zip(scores.tolist(), ids.tolist(), strict=True):
             top = {self.names[number]: round(value, 6) for value, number in zip(values, numbers, strict=True)}
             label = next(iter(top))
-            found.append({"label": label, "score": top[label], "top": top})
+            found.append(self.answered({"label": label, "score": top[label], "top": top}, values[0]))
         return found
 
 

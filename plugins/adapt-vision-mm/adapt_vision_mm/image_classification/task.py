@@ -14,7 +14,7 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluation import PerClass, spread
+from adapt_core.evaluation import Decisions, Evaluated, spread
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.problems.choice import describe
 from adapt_core.hf.problems.kinds import require_metric
@@ -162,13 +162,18 @@ class ImageClassification(HubUpload):
         targets = job.data.train.labels if job.data.train is not None else ()
         return HuggingFaceLoop(job, self.problem.complete(components, job.data, targets, self.params.class_weights))
 
-    def evaluated_facts(self, table: PerClass | None, data: TaskData) -> Mapping[str, Any]:
-        """Return the thresholds of several labels."""
-        return self.problem.facts_of(table)
+    def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
+        """Return the temperature and least confidence of one label, or the thresholds of several."""
+        return self.problem.facts_of(found, self.params)
+
+    def decisions(self, found: Evaluated, data: TaskData) -> Decisions:
+        """Return the same, with how well they do in an evaluation."""
+        return self.problem.decided(found, data.facts)
 
     def hold_facts(self, model: nn.Module, data: TaskData) -> None:
-        """Write the thresholds of several labels where the model's library keeps its labels."""
-        self.backend.write_problem(model, problem_of(data, PROBLEMS))
+        """Write these decisions where the model's library keeps its labels."""
+        self.problem = problem_of(data, PROBLEMS)
+        self.backend.write_problem(model, self.problem)
 
     def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews | None:
         """Return the views of a split, or None where no view of an image comes twice."""

@@ -66,7 +66,7 @@ def test_labels_and_thresholds_are_learned_saved_and_said_by_the_card(
     assert set(found["labels"]) == {name for name in NAMES if found["scores"][name] >= least[name]}
     lines = python_of(run / "README.md")
     lines = re.sub(
-        r"^# (?=from |import |photo = |inputs = |thresholds = |scores = |found = )", "", lines, flags=re.MULTILINE
+        r"^# (?=from |import |photo = |inputs = |config = |scores = |found = )", "", lines, flags=re.MULTILINE
     )
     source = lines.replace("photo.jpg", str(photo))
     done = python(f"{source}\nprint(sorted(found))", folder=run)

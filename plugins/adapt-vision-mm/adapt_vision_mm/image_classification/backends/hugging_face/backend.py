@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def _usage(problem: Problem) -> str:
     """Return comments that classify a photo with `model` and `processor`."""
-    use = problem.use("model(**inputs).logits", "model.config.id2label", "model.config.thresholds")
+    use = problem.use("model(**inputs).logits", "model.config.id2label", "model.config.{}")
     lines = ['inputs = processor(images=photo, return_tensors="pt")', *use]
     return "\n".join([READ_PHOTO, *(f"# {line}" for line in lines)])
 

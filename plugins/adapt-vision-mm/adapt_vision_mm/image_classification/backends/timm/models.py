@@ -16,6 +16,7 @@ from torch import nn
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import LoadedModel
 from adapt_core.errors import InputError
+from adapt_core.hf.decisions.names import KEPT, kept_decisions
 from adapt_core.hf.models.checkpoint import load_over
 from adapt_core.hf.models.hub import require_model
 from adapt_core.hf.models.location import ModelSource
@@ -31,7 +32,7 @@ from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.images.usage import READ_PHOTO
 
 _OUTPUTS = "adapt_outputs"
-"""The attribute of a model that says what its outputs mean, where that is not one label."""
+"""The attribute of a model that says what its outputs mean, where that is not one label, and how they decide."""
 
 _CACHED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
@@ -43,10 +44,10 @@ def usage(problem: Problem, folder: str) -> str:
         problem: that the model was trained for.
         folder: that has its config.json.
     """
-    kept = ["import json", f'thresholds = json.load(open("{folder}/config.json"))["thresholds"]']
+    kept = ["import json", f'config = json.load(open("{folder}/config.json"))']
     lines = [
-        *(kept if problem.thresholds else ()),
-        *problem.use("model(transform(photo)[None])", "labels", "thresholds"),
+        *(kept if problem.decisions else ()),
+        *problem.use("model(transform(photo)[None])", "labels", 'config["{}"]'),
     ]
     return "\n".join([READ_PHOTO, *(f"# {line}" for line in lines)])
 
@@ -233,13 +234,13 @@ def save_config(model: nn.Module, folder: Path) -> None:
 
 
 def write_problem(model: nn.Module, problem: Problem) -> None:
-    """Keep with a model, attached or not, what its outputs mean where that is not one label.
+    """Keep with a model, attached or not, what its outputs mean where that is not one label, and how they decide.
 
     It is an attribute, and in config.json: timm takes any further key of its own `pretrained_cfg` for an error.
     """
     base: Any = getattr(model, "get_base_model", lambda: model)()
-    several = {"problem_type": problem.kind, "thresholds": list(problem.thresholds)}
-    setattr(base, _OUTPUTS, {} if problem.kind == SINGLE_LABEL else several)
+    kind = {} if problem.kind == SINGLE_LABEL else {"problem_type": problem.kind}
+    setattr(base, _OUTPUTS, {**kind, **problem.decisions})
 
 
 def read_problem(model: nn.Module) -> Problem:
@@ -248,7 +249,7 @@ def read_problem(model: nn.Module) -> Problem:
     kept = _outputs_of(model)
     kind = str(kept.get("problem_type", SINGLE_LABEL))
     names = tuple(module.pretrained_cfg["label_names"])
-    return PROBLEMS[kind](names=names, thresholds=tuple(kept.get("thresholds", ())))
+    return PROBLEMS[kind](names=names, decisions=kept_decisions(kept))
 
 
 def _outputs_of(model: nn.Module) -> dict[str, Any]:
@@ -259,7 +260,7 @@ def load_folder(folder: Path) -> nn.Module:
     """Load what `save_model` wrote in any form but `full_torch_model`, in evaluation mode."""
     model: nn.Module = timm.create_model(f"local-dir:{folder}")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    setattr(model, _OUTPUTS, {key: config[key] for key in ("problem_type", "thresholds") if key in config})
+    setattr(model, _OUTPUTS, {key: config[key] for key in ("problem_type", *KEPT) if key in config})
     form = saved_form(folder)
     model.load_state_dict(read_state_dict(folder / FILES[str(form)]))
     return model.eval()

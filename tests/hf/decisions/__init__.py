@@ -1,0 +1,1 @@
+"""Temperature, reliability and abstention, on rows whose truth is known."""
