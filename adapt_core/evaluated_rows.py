@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
+
+    Addends: TypeAlias = NDArray[numpy.float64]
+    """What each row adds to a sum: (rows,)."""
 
 KINDS = ("class", "labels", "numbers", "tags", "text", "answer", "objects", "tokens")
 """What is predicted of a row; see `EvaluatedRows`."""
@@ -33,6 +36,8 @@ class EvaluatedRows:
         scores: (rows, outputs), float32: the logits of classes, the probabilities of labels. None where there are none,
             or where they would take too much memory.
         labels: names of the outputs.
+        ratios: metrics that are one sum over the rows by another -> what each row adds to the two (rows,): to the right
+            rows and to the rows, of an accuracy; to the losses and to the tokens.
         cost: what `measure` takes for a row, where 1 is to look up a few numbers.
         measure: positions in these sequences, of which some may come several times and others not -> the metrics of
             such a sample. Of all positions, once each, they are those of the evaluation.
@@ -46,8 +51,23 @@ class EvaluatedRows:
     right: Sequence[bool] | None = None
     scores: NDArray[numpy.float32] | None = None
     labels: tuple[str, ...] = ()
+    ratios: Mapping[str, tuple[Addends, Addends]] = attrs.field(factory=dict)
     cost: float = 1.0
     measure: Callable[[NDArray[numpy.intp]], Mapping[str, float]]
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def sums(table: NDArray[Any], sample: NDArray[numpy.intp]) -> NDArray[numpy.float64]:
+    """Return the sums of a sample of rows: (columns,).
+
+    Args:
+        table: (rows, columns), what each row adds.
+        sample: positions of rows.
+    """
+    import numpy
+
+    times = numpy.bincount(sample, minlength=len(table)).astype(numpy.float64)
+    summed: NDArray[numpy.float64] = times @ table
+    return summed

@@ -58,15 +58,17 @@ def with_rows(components: TrainerComponents, data: TaskData, names: Sequence[str
             return metrics_of(EvalPrediction(ids[sample], truth[sample]))
 
         best = ids if ids.ndim == 1 else ids[:, 0]
+        right = best == truth
         return EvaluatedRows(
             kind="class",
             rows=range(len(truth)),
             expected=[names[number] for number in truth.tolist()],
             predicted=[names[number] for number in best.tolist()],
             confidence=confidence.tolist(),
-            right=(best == truth).tolist(),
+            right=right.tolist(),
             scores=logits[0] if logits else None,
             labels=tuple(names),
+            ratios={"accuracy": (right.astype(float), numpy.ones(len(right)))},
             measure=measure,
         )
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy
 
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import Decisions, Evaluated, PerClass
 from adapt_core.hf.data.labels import label_weights
 from adapt_core.hf.decisions.names import THRESHOLDS
 from adapt_core.hf.problems.kinds import MULTI_LABEL, MULTI_LABEL_METRICS
+from adapt_core.hf.problems.label_rows import label_rows
 from adapt_core.hf.problems.params import ProblemParams
 from adapt_core.hf.problems.problem import Outcome, Problem, Weights
 from adapt_core.hf.problems.scores import Array, average_precisions, label_counts, label_scores
@@ -60,12 +62,17 @@ class MultiLabel(Problem):
         def per_class(prediction: EvalPrediction, rows: object) -> PerClass:
             return label_table(self.names, *decided(prediction, rows))
 
+        def evaluated_rows(prediction: EvalPrediction, rows: object) -> EvaluatedRows:
+            truth, predicted, scores, _ = decided(prediction, rows)
+            return label_rows(self.names, truth, predicted, scores)
+
         return attrs.evolve(
             components,
             metrics=self.metrics,
             preprocess_logits=probabilities,
             score=score,
             per_class=per_class,
+            evaluated_rows=evaluated_rows,
             compute_loss=binary_cross_entropy(table),
         )
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy
 
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 from adapt_core.hf.problems.kinds import REGRESSION, REGRESSION_METRICS
+from adapt_core.hf.problems.label_rows import number_rows
 from adapt_core.hf.problems.problem import Outcome, Problem, Weights
 from adapt_core.hf.problems.scores import Array, number_errors, number_scores
 from adapt_core.hf.problems.targets import Target
@@ -41,12 +43,16 @@ class Regression(Problem):
             errors = number_errors(*_numbers(prediction))
             return PerClass(labels=self.names, figures={name: values.tolist() for name, values in errors.items()})
 
+        def evaluated_rows(prediction: EvalPrediction, _rows: object) -> EvaluatedRows:
+            return number_rows(self.names, *_numbers(prediction))
+
         return attrs.evolve(
             components,
             metrics=self.metrics,
             preprocess_logits=_first,
             score=score,
             per_class=per_number if len(self.names) > 1 else None,
+            evaluated_rows=evaluated_rows,
             compute_loss=squared_error,
         )
 

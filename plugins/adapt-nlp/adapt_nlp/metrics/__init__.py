@@ -3,6 +3,7 @@
 names.py           the metrics of each task, and whether higher or lower is better
 classification.py  accuracy and macro-F1
 canonical.py       one spelling of texts that read alike
+row_scores.py      scores of texts, and of any sample of them
 rouge.py           ROUGE
 bleu.py            BLEU and SacreBLEU
 specs.py           what the hook registers for METRICS

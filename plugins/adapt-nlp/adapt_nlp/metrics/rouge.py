@@ -7,11 +7,13 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from statistics import fmean
 from typing import TYPE_CHECKING
+
+import numpy
 
 from adapt_nlp.metrics.canonical import canonical
 from adapt_nlp.metrics.names import ROUGE
+from adapt_nlp.metrics.row_scores import Means
 
 if TYPE_CHECKING:
     from rouge_score.tokenizers import Tokenizer
@@ -34,6 +36,11 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
         references: one for each.
         use_stemmer: compare Porter stems (English), as is usual for summaries.
     """
+    return rouge_rows(predictions, references, use_stemmer=use_stemmer).scores()
+
+
+def rouge_rows(predictions: Sequence[str], references: Sequence[str], *, use_stemmer: bool = False) -> Means:
+    """Return the F-measures of each text; see `rouge`."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(list(ROUGE), tokenizer=_words(use_stemmer=use_stemmer))
@@ -41,7 +48,7 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
         scorer.score(split_sentences(reference), split_sentences(prediction))
         for prediction, reference in zip(predictions, references, strict=True)
     ]
-    return {kind: fmean(score[kind].fmeasure for score in scores) if scores else 0.0 for kind in ROUGE}
+    return Means({kind: numpy.array([score[kind].fmeasure for score in scores], dtype=float) for kind in ROUGE})
 
 
 def split_sentences(text: str) -> str:

@@ -49,9 +49,7 @@ def squad_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]], *, v2:
         gold: the gold answers of each question; an unanswerable one has none, and only the empty answer matches it.
         v2: report answerable and unanswerable questions separately, too.
     """
-    answers = [[text for text in texts if normalize(text)] or [""] for texts in gold]
-    em = [max(exact_match(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
-    f1 = [max(overlap_f1(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
+    em, f1 = question_scores(predicted, gold)
     scores = {"f1": _percent(f1), "exact_match": _percent(em)}
     if v2:
         answerable = [bool(texts) for texts in gold]
@@ -64,6 +62,14 @@ def squad_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]], *, v2:
 def squad(predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return exact match and F1, see `squad_scores`; the metric of that name in METRICS."""
     return squad_scores(predicted, expected, v2=False)
+
+
+def question_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]]) -> tuple[list[float], list[float]]:
+    """Return the exact match and the F1 of each question, 0 to 1, the best of its gold answers; see `squad_scores`."""
+    answers = [[text for text in texts if normalize(text)] or [""] for texts in gold]
+    em = [max(exact_match(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
+    f1 = [max(overlap_f1(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
+    return em, f1
 
 
 def _percent(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.data.columns import text_fault
 from adapt_core.hf.models.tokenizers import positions_of, require_fast
@@ -22,6 +23,7 @@ from adapt_nlp.head import set_decoder_start
 from adapt_nlp.metrics import names
 from adapt_nlp.params import QuestionAnsweringParams
 from adapt_nlp.question_answering.data import columns, gold_answers, prepare_windows, required_columns
+from adapt_nlp.question_answering.evaluated import answered_rows
 from adapt_nlp.question_answering.metrics import squad_scores
 from adapt_nlp.question_answering.preview import as_samples, labelled_windows
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from torch import nn
     from transformers import EvalPrediction, PretrainedConfig
+
+    from adapt_nlp.question_answering.predict import Answer
 
 
 class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
@@ -41,6 +45,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         super().__init__(plan)
         self._data = TaskData()
         self._answers: tuple[list[bool], list[bool]] = ([], [])
+        self._found: tuple[list[Answer], list[list[str]]] = ([], [])
 
     @property
     def _metrics(self) -> dict[str, str]:
@@ -103,6 +108,7 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
             collate=self.collator,
             score=self._score,
             per_class=self._answered if self.params.squad_v2_format else None,
+            evaluated_rows=self._evaluated_rows,
             metrics=self._metrics,
             preprocess_logits=lambda logits, _labels: tuple(logits[:2]),
             rows_of=lambda windows, numbers: windows.select(numbers)["row"],
@@ -118,10 +124,11 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         data = self._data
         rows = data.rows[data.split_of(windows)]
         rows = rows.select(range(windows[0]["row"], windows[-1]["row"] + 1))  # those of the data set that is evaluated
-        found = evaluated_answers(prediction.predictions[:2], windows, rows, self.plan)
+        found = list(evaluated_answers(prediction.predictions[:2], windows, rows, self.plan))
         _, _, answers = columns(self.plan)
         gold = [[text for text, _ in gold_answers(row[answers])] for row in rows.select_columns([answers])]
         texts = [answer["answer"] for answer in found]
+        self._found = found, gold
         self._answers = ([not golden for golden in gold], [not text for text in texts])
         return squad_scores(texts, gold, v2=self.params.squad_v2_format)
 
@@ -130,6 +137,10 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         from adapt_core.hf.loop.per_class import class_table
 
         return class_table(*self._answers, ("answer", "no answer"))
+
+    def _evaluated_rows(self, _prediction: EvalPrediction, windows: Dataset) -> EvaluatedRows:
+        """Return what `_score` has just found of each question."""
+        return answered_rows(*self._found, first=windows[0]["row"], v2=self.params.squad_v2_format)
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of training windows, those of the answer labelled."""

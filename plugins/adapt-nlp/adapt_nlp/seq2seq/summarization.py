@@ -45,10 +45,10 @@ class Summarization(Seq2SeqTask[SummarizationParams]):
 
     def score(self) -> Score:
         """Return ROUGE on Porter stems, as is usual for summaries, or BLEU."""
-        from adapt_nlp.metrics.bleu import bleu
-        from adapt_nlp.metrics.rouge import rouge
+        from adapt_nlp.metrics.bleu import bleu_rows
+        from adapt_nlp.metrics.rouge import rouge_rows
 
-        return bleu if self.params.eval_metric == "bleu" else partial(rouge, use_stemmer=True)
+        return bleu_rows if self.params.eval_metric == "bleu" else partial(rouge_rows, use_stemmer=True)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return texts, the lines of .txt files, or the input column or formatted columns of other files."""

@@ -178,6 +178,7 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         components = TrainerComponents(
             collate=self.collator,
             compute_metrics=scores if generates else None,
+            evaluated_rows=scores.evaluated_rows if generates else None,
             metrics=self.reported,
             processing_class=self.tokenizer,
             trainer_class="transformers:Seq2SeqTrainer",

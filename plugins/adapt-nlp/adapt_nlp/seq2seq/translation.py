@@ -67,11 +67,13 @@ class Translation(Seq2SeqTask[TranslationParams]):
 
     def score(self) -> Score:
         """Return SacreBLEU with the target language's tokenization, or ROUGE on whole words."""
-        from adapt_nlp.metrics.bleu import sacrebleu
-        from adapt_nlp.metrics.rouge import rouge
+        from adapt_nlp.metrics.bleu import sacrebleu_rows
+        from adapt_nlp.metrics.rouge import rouge_rows
 
         params = self.params
-        return partial(sacrebleu, language=params.target_lang) if params.eval_metric == "sacrebleu" else rouge
+        if params.eval_metric == "sacrebleu":
+            return partial(sacrebleu_rows, language=params.target_lang)
+        return rouge_rows
 
     def set_direction(self, tokenizer: PreTrainedTokenizerBase) -> Direction | None:
         """Set source_lang and target_lang, in the tokenizer's own codes."""

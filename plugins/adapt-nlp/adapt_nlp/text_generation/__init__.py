@@ -19,6 +19,7 @@ probe.py                whether a model separates the documents of a pack
 attention.py            attention within each document of a pack
 collate.py              batches of documents or packs
 metrics.py              perplexity and token accuracy
+evaluated.py            what an evaluation finds of the tokens of each row
 predict.py              prompts and generated texts
 preview.py              examples for `adapt check`, samples for the report
 """

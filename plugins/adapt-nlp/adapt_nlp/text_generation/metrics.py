@@ -13,6 +13,7 @@ from adapt_core.hf.data.labels import IGNORED
 from adapt_core.hf.loop.output_layer import label_scores
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from transformers import EvalPrediction
 
 
@@ -38,7 +39,12 @@ def language_metrics(prediction: EvalPrediction) -> dict[str, float]:
     Args:
         prediction: `predictions` are the rows of `token_sums`.
     """
-    loss_sum, hits, targets = numpy.asarray(prediction.predictions, dtype=numpy.float64).sum(axis=0)
+    return scores_of_sums(numpy.asarray(prediction.predictions, dtype=numpy.float64).sum(axis=0))
+
+
+def scores_of_sums(sums: NDArray[numpy.float64]) -> dict[str, float]:
+    """Return the metrics of the sums of losses, hits and targets: (3,); see `language_metrics`."""
+    loss_sum, hits, targets = sums
     loss = loss_sum / targets
     return {
         "loss": float(loss),

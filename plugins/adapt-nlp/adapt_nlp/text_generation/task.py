@@ -148,6 +148,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
         from adapt_nlp.text_generation.collate import CollateDocuments
+        from adapt_nlp.text_generation.evaluated import token_rows
         from adapt_nlp.text_generation.metrics import language_metrics, token_sums
         from adapt_nlp.text_generation.packs import pack_splits
 
@@ -157,6 +158,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         components = TrainerComponents(
             collate=collate,
             compute_metrics=language_metrics,
+            evaluated_rows=token_rows,
             metrics=names.LANGUAGE_MODELING,
             preprocess_logits=token_sums,
             rows_of=(lambda packs, numbers: packs.documents_of(numbers)) if packed else None,

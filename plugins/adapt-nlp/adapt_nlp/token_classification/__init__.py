@@ -7,6 +7,7 @@ schemes.py      entities that tags spell
 data.py         words and tags -> windows
 windows.py      overlapping windows of sub-tokens
 metrics.py      entity scores; word scores
+evaluated.py    what an evaluation finds of each document
 predict.py      tags of raw words, and entities
 preview.py      examples for `adapt check`, samples for the report
 """

@@ -54,7 +54,14 @@ def entity_scores(truth: TagRows, predicted: TagRows) -> dict[str, float]:
     """
     every = sum(_entity_counts(truth, predicted).values(), start=_Counts())
     words = [pair for rows in zip(truth, predicted, strict=True) for pair in zip(*rows, strict=True)]
-    accuracy = sum(true == found for true, found in words) / len(words)
+    right = sum(true == found for true, found in words)
+    return counted_scores(every.true, every.found, every.right, right, len(words))
+
+
+def counted_scores(true: int, found: int, right: int, right_words: int, words: int) -> dict[str, float]:
+    """Return the scores of entities that are counted: of the truth, of the prediction, of both; and of words."""
+    every = _Counts(true, found, right)
+    accuracy = right_words / words
     return {"f1": every.f1, "precision": every.precision, "recall": every.recall, "accuracy": accuracy}
 
 

@@ -11,6 +11,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass, spread
 from adapt_core.hf.models.tokenizers import length_limit, load_tokenizer, require_fast
 from adapt_core.hf.problems.kinds import AUTO
@@ -126,16 +127,17 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         from adapt_core.hf.loop.components import TrainerComponents
         from adapt_core.hf.loop.loop import HuggingFaceLoop
 
-        from adapt_nlp.metrics.classification import predicted_classes
         from adapt_nlp.padding import padding_findings
+        from adapt_nlp.token_classification.evaluated import tags_and_confidence
 
         job.recorder.warn(padding_findings(job.model, self.tokenizer))
         components = TrainerComponents(
             collate=self.collator,
             score=self._score,
             per_class=self._per_class,
+            evaluated_rows=self._evaluated_rows,
             metrics=self._metrics,
-            preprocess_logits=predicted_classes,
+            preprocess_logits=tags_and_confidence,
             rows_of=lambda windows, numbers: windows.select(numbers)["document"],
             frozen_rows=self.frozen_rows,
             processing_class=self.tokenizer,
@@ -147,7 +149,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         assert self._tags is not None
         by_id = self._tags.names if self._scores_words else self._tags.entity_tags
         ids = metrics.join_windows(
-            prediction.predictions, list(windows["gold"]), list(windows["words"]), list(windows["document"])
+            prediction.predictions[0], list(windows["gold"]), list(windows["words"]), list(windows["document"])
         )
         truth, predicted = ([[by_id[tag] for tag in row] for row in rows] for rows in ids)
         return truth, predicted
@@ -155,6 +157,13 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
     def _per_class(self, prediction: EvalPrediction, windows: Dataset) -> PerClass:
         table = metrics.word_table if self._scores_words else metrics.entity_table
         return table(*self._tag_names(prediction, windows))
+
+    def _evaluated_rows(self, prediction: EvalPrediction, windows: Dataset) -> EvaluatedRows:
+        from adapt_nlp.token_classification.evaluated import least_confidence, tagged_rows
+
+        places = (list(windows[name]) for name in ("gold", "words", "document"))
+        confidence = least_confidence(prediction.predictions[1], *places)
+        return tagged_rows(*self._tag_names(prediction, windows), confidence, words=self._scores_words)
 
     def _score(self, prediction: EvalPrediction, windows: Dataset) -> dict[str, float]:
         scores = metrics.word_scores if self._scores_words else metrics.entity_scores

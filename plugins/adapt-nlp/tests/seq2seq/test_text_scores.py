@@ -8,12 +8,15 @@ import numpy
 from transformers import AutoTokenizer, EvalPrediction
 
 from ..seq2seq_models import english
+from adapt_nlp.metrics.row_scores import Means
 from adapt_nlp.seq2seq.metrics import TextScores
 
 
 def test_of_many_evaluations_the_best_and_the_latest_two_keep_their_texts(tiny_t5: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_t5)
-    scores = TextScores(tokenizer, lambda texts, references: {"length": float(len(texts[0]))})
+    scores = TextScores(
+        tokenizer, lambda texts, _: Means({"length": numpy.array([float(len(text)) for text in texts])})
+    )
     reached = {}
     for step in range(1, 7):
         scores.progress = lambda step=step: (step, 2 if step > 2 else None)
