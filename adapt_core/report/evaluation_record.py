@@ -28,6 +28,7 @@ from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.uncertainty.intervals import Interval, intervals
+from adapt_core.uncertainty.kept_rows import keep_rows
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class EvaluationRecord:
         self._data = data
         self._folder = folder
         self._training = plan.training
+        self._keeps_rows = plan.run.keep_predictions
         self._directions = directions
         self._is_main = is_main
         self.intervals: dict[str, dict[str, Interval]] = {}
@@ -88,6 +90,8 @@ class EvaluationRecord:
         wrong = self._decide(found, "validation")
         if moment == "after" or not self._training.do_train:
             self._measure(moment, found.rows, metrics)
+            if self._is_main and self._keeps_rows:
+                keep_rows(self._folder, found.rows, self._data.rows.get("validation"))
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )

@@ -54,23 +54,28 @@ def place_text(folder: Path, name: str, text: str) -> None:
     Raises:
         InputError: a file of somebody else is in its place.
     """
-    with _hidden_text(folder, name, text) as (owner, hidden):
-        owner.place(name, hidden, {"": [len(text.encode()), digest_of(hidden)]})
+    place_bytes(folder, name, text.encode())
+
+
+def place_bytes(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of the run at once, as `place_text` does."""
+    with _hidden_file(folder, name, content) as (owner, hidden):
+        owner.place(name, hidden, {"": [len(content), digest_of(hidden)]})
 
 
 def place_beginning(folder: Path, name: str, text: str) -> None:
     """Write the beginning of a file that the run will append to; see `place_text`."""
-    with _hidden_text(folder, name, text) as (owner, hidden):
+    with _hidden_file(folder, name, text.encode()) as (owner, hidden):
         owner.place(name, hidden, {})
 
 
 @contextmanager
-def _hidden_text(folder: Path, name: str, text: str) -> Iterator[tuple[Ownership, Path]]:
+def _hidden_file(folder: Path, name: str, content: bytes) -> Iterator[tuple[Ownership, Path]]:
     owner = Ownership.of(folder)
     owner.require_own(name)
     hidden = make_hidden(folder / name)
     try:
-        hidden.write_text(text, encoding="utf-8", newline="")
+        hidden.write_bytes(content)
         yield owner, hidden
     except BaseException:
         hidden.unlink(missing_ok=True)

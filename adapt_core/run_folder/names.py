@@ -8,11 +8,13 @@ MARKER = ".adapt-run.json"
 LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions"
+ROWS = "predictions.parquet"
 NAMES = (
     "config.yaml",
     "result.json",
     "metrics.jsonl",
     "evaluation.json",
+    ROWS,
     CHECKPOINTS,
     "adapter",
     "model",

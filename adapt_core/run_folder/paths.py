@@ -17,7 +17,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import place_beginning, place_text
-from adapt_core.run_folder.names import CHECKPOINTS, LOG
+from adapt_core.run_folder.names import CHECKPOINTS, LOG, ROWS
 
 _LOCK = ".adapt-run.lock"
 
@@ -59,6 +59,10 @@ class RunFolder:
     @property
     def evaluation(self) -> Path:
         return self.path / "evaluation.json"
+
+    @property
+    def rows(self) -> Path:
+        return self.path / ROWS
 
     @property
     def report(self) -> Path:

@@ -66,6 +66,12 @@ class RunParams:
         key="DO_PREDICT",
         may_change_on_resume=True,
     )
+    keep_predictions: bool = param(
+        True,
+        "Keep what the trained model predicts for each validation row, in predictions.parquet.",
+        key="KEEP_PREDICTIONS",
+        may_change_on_resume=True,
+    )
     merge_dtype: str = param(
         "auto",
         "The type of the weights that an adapter is merged into. auto: their own. float32: nothing of what was learned "

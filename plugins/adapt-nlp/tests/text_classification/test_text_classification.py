@@ -26,7 +26,7 @@ def test_the_run_folder_holds_what_it_promises(run: Run, tmp_path: Path) -> None
     folder = tmp_path / "run"
     names = {path.name for path in folder.iterdir()}
     files = {"config.yaml", "result.json", "metrics.jsonl", "log.txt", "README.md", "report.html", "evaluation.json"}
-    assert names == {*files, ".adapt-run.json", "checkpoints", "model"}
+    assert names == {*files, ".adapt-run.json", "checkpoints", "model", "predictions.parquet"}
     stored = json.loads((folder / "result.json").read_text())
     assert set(stored) >= {
         "status",

@@ -1,0 +1,165 @@
+"""`predictions.parquet` of a run folder: what the trained model predicts for each validation row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.run_folder.claims import place_bytes
+from adapt_core.run_folder.paths import RunFolder
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = NDArray[numpy.float64]
+
+LONGEST = 10_000
+"""Characters of a text that are kept."""
+
+MOST_IDENTIFIED = 100_000
+"""Rows up to which their own cells are part of their id, and not what is expected alone: some seconds."""
+
+_OVER, _UNDER = ".over", ".under"
+_KIND, _LABELS = b"adapt.kind", b"adapt.labels"
+
+
+@attrs.frozen(eq=False)
+class KeptRows:
+    """What a run folder has of its validation rows.
+
+    Attributes:
+        kind: see `EvaluatedRows`.
+        ids: of each row: the same in two runs where the row and what is expected of it are.
+        columns: "row", "expected", "predicted", "confidence", "right" and "scores", those that there are -> a value of
+            each row.
+        ratios: see `EvaluatedRows`.
+        labels: the names of the scores.
+    """
+
+    kind: str
+    ids: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+    ratios: Mapping[str, tuple[Numbers, Numbers]]
+    labels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> EvaluatedRows | None:
+    """Write what was found of each row, where the packages that write parquet are there (those of `adapt-core[hf]`).
+
+    Of several the one is kept that predicts something of a row, rather than of tokens.
+
+    Args:
+        folder: of the run.
+        found: of an evaluation.
+        raw: the rows that were evaluated, by position, as `TaskData.rows` has them, or None.
+
+    Returns:
+        what was kept.
+    """
+    if not found or find_spec("pyarrow") is None:
+        return None
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = next((each for each in found if any(one is not None for one in each.expected)), found[0])
+    columns: dict[str, Any] = {
+        "row": [int(row) + 1 for row in rows.rows],
+        "id": row_ids(rows, raw),
+        "expected": [_bounded(value) for value in rows.expected],
+        "predicted": [_bounded(value) for value in rows.predicted],
+        "confidence": rows.confidence,
+        "right": rows.right,
+        "scores": _lists(rows.scores),
+    }
+    for name, (over, under) in rows.ratios.items():
+        columns |= {f"{name}{_OVER}": over, f"{name}{_UNDER}": under}
+    if all(value is None for value in rows.expected):
+        del columns["expected"], columns["predicted"]
+    table = pyarrow.table({name: values for name, values in columns.items() if values is not None})
+    said = {_KIND: rows.kind, _LABELS: json.dumps(rows.labels)}
+    stream = pyarrow.BufferOutputStream()
+    parquet.write_table(table.replace_schema_metadata(said), stream, compression="zstd")
+    place_bytes(folder.path, folder.rows.name, stream.getvalue().to_pybytes())
+    return rows
+
+
+def read_rows(folder: RunFolder) -> KeptRows | None:
+    """Return what a run folder has of its validation rows, or None. The file is read as data alone.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not folder.rows.is_file() or find_spec("pyarrow") is None:
+        return None
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(folder.rows)
+        said = table.schema.metadata or {}
+        columns = {name: table.column(name) for name in table.column_names}
+        ids = columns.pop("id").to_pylist()
+        measured = [name.removesuffix(_OVER) for name in columns if name.endswith(_OVER)]
+        ratios = {
+            name: (columns.pop(f"{name}{_OVER}").to_numpy(), columns.pop(f"{name}{_UNDER}").to_numpy())
+            for name in measured
+        }
+        labels = tuple(str(label) for label in json.loads(said.get(_LABELS, b"[]")))
+        plain = {name: column.to_pylist() for name, column in columns.items()}
+        return KeptRows(said[_KIND].decode(), ids, plain, ratios, labels)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are ValueErrors
+        raise InputError(
+            f"{folder.rows} cannot be read ({' '.join(str(error).split())[:200]}). Delete it, or run again."
+        ) from None
+
+
+def row_ids(rows: EvaluatedRows, raw: Any) -> list[str]:
+    """Return an id of each row: the same where the row's cells and what is expected of it are, in whatever run.
+
+    Args:
+        rows: of an evaluation.
+        raw: see `keep_rows`.
+    """
+    from xxhash import xxh3_64_hexdigest
+
+    cells = _cells(raw, rows.rows) if len(rows) <= MOST_IDENTIFIED else None
+    counts = [under.tolist() for _, under in rows.ratios.values()] if rows.kind == "tokens" else []
+    return [
+        xxh3_64_hexdigest(
+            json.dumps(
+                [expected, cells[number] if cells else None, [each[number] for each in counts]], default=str
+            ).encode()
+        )
+        for number, expected in enumerate(rows.expected)
+    ]
+
+
+def _cells(raw: Any, positions: Sequence[int]) -> list[Any] | None:
+    """Return the cells of rows that are texts or numbers; none of images, which would be decoded."""
+    features = getattr(raw, "features", None)
+    if features is None or not positions or max(positions) >= len(raw):
+        return None
+    plain = [name for name, feature in features.items() if type(feature).__name__ in ("Value", "ClassLabel")]
+    return list(raw.select_columns(sorted(plain)).select(positions)) if plain else None
+
+
+def _lists(scores: NDArray[numpy.float32] | None) -> Any:
+    """Return scores (rows, outputs) as a column of lists."""
+    import pyarrow
+
+    if scores is None or not scores.size:
+        return None
+    return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(scores.ravel()), scores.shape[1])
+
+
+def _bounded(value: Any) -> Any:
+    return value[:LONGEST] if isinstance(value, str) else value

@@ -1,0 +1,45 @@
+"""The predictions of each validation row in the folder of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
+
+Run = Callable[..., Any]
+
+
+def kept(tmp_path: Path, name: str = "run") -> KeptRows:
+    found = read_rows(RunFolder(tmp_path / name))
+    assert found is not None
+    return found
+
+
+def test_they_are_those_that_gave_the_metrics(run: Run, tmp_path: Path) -> None:
+    result = run()
+    rows = kept(tmp_path)
+    assert len(rows) == 32
+    assert rows.columns["row"] == list(range(1, 33))
+    right = rows.columns["right"]
+    assert sum(right) / 32 == pytest.approx(result.metrics["after"]["accuracy"])
+    assert [a == b for a, b in zip(rows.columns["expected"], rows.columns["predicted"], strict=True)] == right
+    best = [rows.labels[scores.index(max(scores))] for scores in rows.columns["scores"]]
+    assert best == rows.columns["predicted"]
+
+
+def test_rows_keep_their_ids_whatever_was_learned(run: Run, tmp_path: Path) -> None:
+    run(MAX_EVAL_SAMPLES=None)
+    run(MAX_EVAL_SAMPLES=None, OUTPUT_DIR=str(tmp_path / "other"), LR=0.0, SEED=7)
+    ids = kept(tmp_path).ids
+    assert ids == kept(tmp_path, "other").ids
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_config_may_leave_them_out(run: Run, tmp_path: Path) -> None:
+    assert run(KEEP_PREDICTIONS=False).intervals
+    assert not (tmp_path / "run" / "predictions.parquet").exists()

@@ -1,0 +1,134 @@
+"""`predictions.parquet`: what was found of each row, kept in the run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.run_folder.ownership import Ownership
+from adapt_core.run_folder.paths import RunFolder
+from adapt_core.uncertainty.kept_rows import LONGEST, keep_rows, read_rows, row_ids
+
+pytest.importorskip("pyarrow")
+
+
+def rows_of(kind: str, expected: list[Any], predicted: list[Any], **fields: Any) -> EvaluatedRows:
+    return EvaluatedRows(
+        kind=kind, rows=range(len(expected)), expected=expected, predicted=predicted, measure=lambda _: {}, **fields
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    Ownership.of(tmp_path).save()
+    return RunFolder(tmp_path)
+
+
+def test_classes_come_back_with_their_scores(folder: RunFolder) -> None:
+    right = numpy.array([1.0, 0.0])
+    keep_rows(
+        folder,
+        [
+            rows_of(
+                "class",
+                ["a", "b"],
+                ["a", "a"],
+                confidence=[0.9, 0.6],
+                right=[True, False],
+                scores=numpy.array([[2.0, 0.0], [1.0, 0.5]], dtype=numpy.float32),
+                labels=("a", "b"),
+                ratios={"accuracy": (right, numpy.ones(2))},
+            )
+        ],
+        None,
+    )
+    kept = read_rows(folder)
+    assert kept is not None
+    assert (kept.kind, kept.labels, len(kept)) == ("class", ("a", "b"), 2)
+    assert kept.columns == {
+        "row": [1, 2],
+        "expected": ["a", "b"],
+        "predicted": ["a", "a"],
+        "confidence": [0.9, 0.6],
+        "right": [True, False],
+        "scores": [[2.0, 0.0], [1.0, 0.5]],
+    }
+    assert kept.ratios["accuracy"][0].tolist() == [1.0, 0.0]
+    assert Ownership.of(folder.path).written.keys() == {"predictions.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("labels", [["a", "b"], []]),
+        ("numbers", [[1.5, 2.0], [0.0, -1.0]]),
+        ("tags", [["O", "B-PER"], ["O"]]),
+        ("answer", [["here", "there"], []]),
+        ("text", ["one\u2028line", "\x1b[31mred"]),
+    ],
+)
+def test_each_kind_comes_back_as_it_was(folder: RunFolder, kind: str, expected: list[Any]) -> None:
+    keep_rows(folder, [rows_of(kind, expected, expected)], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert kept.columns["expected"] == kept.columns["predicted"] == expected
+
+
+def test_what_is_predicted_of_rows_is_kept_rather_than_tokens(folder: RunFolder) -> None:
+    tokens, texts = rows_of("tokens", [None], [None]), rows_of("text", ["a"], ["b"])
+    keep_rows(folder, [tokens, texts], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert kept.kind == "text"
+
+
+def test_tokens_alone_are_kept_by_their_sums(folder: RunFolder) -> None:
+    sums = numpy.array([3.0, 4.0]), numpy.array([2.0, 2.0])
+    keep_rows(folder, [rows_of("tokens", [None, None], [None, None], ratios={"loss": sums})], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert set(kept.columns) == {"row"}
+    assert [each.tolist() for each in kept.ratios["loss"]] == [[3.0, 4.0], [2.0, 2.0]]
+
+
+def test_long_texts_are_cut(folder: RunFolder) -> None:
+    keep_rows(folder, [rows_of("text", ["a" * 2 * LONGEST], [""])], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert len(kept.columns["expected"][0]) == LONGEST
+
+
+def test_rows_have_the_same_id_where_they_and_what_is_expected_are_the_same() -> None:
+    datasets = pytest.importorskip("datasets")
+    raw = datasets.Dataset.from_dict({"text": ["x", "y", "x"], "number": [1, 2, 1]})
+    one, other, again = row_ids(rows_of("class", ["a", "a", "a"], ["a", "b", "c"]), raw)
+    assert one == again != other
+    assert row_ids(rows_of("class", ["b", "a", "a"], ["a", "b", "c"]), raw)[0] != one
+
+
+def test_a_damaged_file_is_told(folder: RunFolder) -> None:
+    keep_rows(folder, [rows_of("class", ["a"], ["a"])], None)
+    folder.rows.write_bytes(folder.rows.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"predictions\.parquet cannot be read"):
+        read_rows(folder)
+
+
+def test_a_parquet_of_somebody_else_is_told(folder: RunFolder) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"x": [1]}), folder.rows)
+    with pytest.raises(InputError, match=r"predictions\.parquet cannot be read"):
+        read_rows(folder)
+
+
+def test_a_file_of_somebody_else_is_not_replaced(folder: RunFolder) -> None:
+    folder.rows.write_bytes(b"mine")
+    with pytest.raises(InputError, match="was not written"):
+        keep_rows(folder, [rows_of("class", ["a"], ["a"])], None)
+    assert folder.rows.read_bytes() == b"mine"
