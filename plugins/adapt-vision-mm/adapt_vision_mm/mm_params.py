@@ -69,8 +69,13 @@ class MmParams:
         None,
         "Weights of the backbone: a file, package:NAME/path, or pretrained (whatever config or timm would download).",
     )
-    score_threshold: float = param(
-        0.3, "adapt predict leaves out what scores lower.", ge=0, lt=1, may_change_on_resume=True
+    score_threshold: float | None = param(
+        None,
+        "adapt predict leaves out what scores lower (default: for boxes and masks, the score of each class with the "
+        "best F1 on the validation images; else 0.3).",
+        ge=0,
+        lt=1,
+        may_change_on_resume=True,
     )
 
 

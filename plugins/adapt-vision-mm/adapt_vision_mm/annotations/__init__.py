@@ -22,5 +22,6 @@ In the order of the flow:
     metric_names        names of the metrics
     rle                 masks as COCO's run-length encoding
     average_precision   COCO average precision of predictions
+    score_thresholds    the least score of a class with the best F1
     class_metrics       average precision by class, accuracy by keypoint
 """

@@ -13,6 +13,7 @@ from adapt_core.evaluation import PerClass
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
 from adapt_vision_mm.annotations.average_precision import evaluate
 from adapt_vision_mm.annotations.metric_names import Kind
+from adapt_vision_mm.annotations.score_thresholds import DEFAULT, best_threshold, scores_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,8 @@ NEAR = 0.1
 def class_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> PerClass:
     """Return average precision (IoU 0.50 to 0.95, and 0.50), recall and number of objects of each class.
 
+    Also the score "threshold" with the best F1 (at an IoU of 0.50), and that F1.
+
     Args:
         split: the ground truth.
         results: predictions.
@@ -31,7 +34,8 @@ def class_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: 
     """
     counts = Counter(a["category_id"] for image in split.images for a in image.annotations if not a["iscrowd"])
     classes = len(split.categories)
-    ap, ap50, recall = ([0.0] * classes for _ in range(3))
+    ap, ap50, recall, best_f1 = ([0.0] * classes for _ in range(4))
+    least = [DEFAULT] * classes
     evaluation = evaluate(split, results, kind)
     if evaluation is not None:
         # (IoU thresholds, recall steps, classes, areas, most detections); -1 where a class has no object.
@@ -41,9 +45,22 @@ def class_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: 
         ap = [_mean(precision[:, :, number]) for number in places]
         ap50 = [_mean(precision[0, :, number]) for number in places]
         recall = [_mean(evaluation.eval["recall"][:, number, 0, -1]) for number in places]
+        scores, every = evaluation.eval["scores"][0, :, :, 0, -1], scores_of(results)
+        tuned = [
+            best_threshold(precision[0, :, n], scores[:, n], evaluation.params.recThrs, every.get(category.id, ()))
+            for n, category in zip(places, split.categories, strict=True)
+        ]
+        least, best_f1 = ([pair[place] for pair in tuned] for place in (0, 1))
     return PerClass(
         labels=split.names,
-        figures={"AP": ap, "AP50": ap50, "recall": recall, "objects": [counts[c.id] for c in split.categories]},
+        figures={
+            "AP": ap,
+            "AP50": ap50,
+            "recall": recall,
+            "best F1": best_f1,
+            "threshold": least,
+            "objects": [counts[c.id] for c in split.categories],
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,12 @@ LONGEST = 400
 
 
 def validation_samples(
-    model: BaseModel, dataset: MmDataset, count: int, scorer: Scorer, renderer: Renderer, threshold: float
+    model: BaseModel,
+    dataset: MmDataset,
+    count: int,
+    scorer: Scorer,
+    renderer: Renderer,
+    least: Callable[[CocoResult], float],
 ) -> list[dict[str, Any]]:
     """Return at most `count` images: {"input": file name, "expected", "predicted": images as data URIs, "found"}.
 
@@ -34,7 +40,7 @@ def validation_samples(
         count: how many images.
         scorer: makes results of the model's predictions.
         renderer: draws annotations and results.
-        threshold: smallest score of a prediction that is drawn.
+        least: the smallest score with which a prediction is drawn.
     """
     split = dataset.annotated
     chosen = [split.images[number] for number in spread(len(split.images), count)]
@@ -48,7 +54,7 @@ def validation_samples(
     samples = []
     for image in chosen:
         pixels, scale = downscale(read_pixels(image.path, as_stored=image.as_stored), LONGEST)
-        sure = [result for result in found[image.id] if result["score"] >= threshold]
+        sure = [result for result in found[image.id] if result["score"] >= least(result)]
         expected = renderer.draw(pixels, image.annotations, split, scale)
         predicted = renderer.draw(pixels, sure, split, scale)
         samples.append(

@@ -11,12 +11,19 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluation import spread
+from adapt_core.evaluation import Decisions, Evaluated, spread
+from adapt_core.hf.decisions.names import THRESHOLDS
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, categories_from_data, categories_to_data
+from adapt_vision_mm.annotations.annotated_split import (
+    AnnotatedSplit,
+    CocoResult,
+    categories_from_data,
+    categories_to_data,
+)
 from adapt_vision_mm.annotations.image_files import image_defect
+from adapt_vision_mm.annotations.score_thresholds import DEFAULT
 from adapt_vision_mm.annotations.sources import PLACE_NAMES, find_test_folder
 from adapt_vision_mm.annotations.splits import require_objects, warn_of_dropped_rows
 from adapt_vision_mm.mm_params import MmParams
@@ -122,7 +129,9 @@ class MmTask(HubUpload, Generic[ParamsT]):
             # A finished run: its classes are known, and its data may be gone.
             categories = categories_from_data(data.facts.get("categories"))
             self._classes = AnnotatedSplit(source="the adapter's data.json", images=(), categories=categories)
-        return self.models.build(quantizer, world.device)
+        loaded = self.models.build(quantizer, world.device)
+        self.hold_facts(loaded.model, data)
+        return loaded
 
     def load_structure(self, data: TaskData) -> LoadedModel:
         """Return the real model: detectors are small, and their shapes depend on values."""
@@ -200,9 +209,32 @@ class MmTask(HubUpload, Generic[ParamsT]):
         """Draw a few validation images, with their annotations and with the model's predictions."""
         from adapt_vision_mm.openmmlab.preview import validation_samples
 
-        threshold = self.plan.task.params.score_threshold
-        components = self._components
-        return validation_samples(model, data.validation, count, components.scorer, components.renderer, threshold)
+        asked, components = self.plan.task.params.score_threshold, self._components
+        own = dict(zip((one.id for one in self._classes.categories), data.facts.get(THRESHOLDS, ()), strict=False))
+
+        def least(result: CocoResult) -> float:
+            return own.get(result["category_id"], DEFAULT) if asked is None else asked
+
+        return validation_samples(model, data.validation, count, components.scorer, components.renderer, least)
+
+    def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
+        """Return the score of each class with the best F1; nothing of poses."""
+        least = None if found.table is None else found.table.figures.get("threshold")
+        return {} if least is None else {THRESHOLDS: [float(score) for score in least]}
+
+    def decisions(self, found: Evaluated, data: TaskData) -> Decisions:
+        """Return the same by class."""
+        if THRESHOLDS not in data.facts:
+            return Decisions()
+        names = (category.name for category in self._classes.categories)
+        return Decisions(tuned={THRESHOLDS: {"of": dict(zip(names, data.facts[THRESHOLDS], strict=True))}})
+
+    def hold_facts(self, model: nn.Module, data: TaskData) -> None:
+        """Write the thresholds into the model's `dataset_meta`, which its checkpoint has."""
+        module: Any = model
+        module.dataset_meta.pop(THRESHOLDS, None)
+        if THRESHOLDS in data.facts:
+            module.dataset_meta[THRESHOLDS] = list(data.facts[THRESHOLDS])
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Write weights by SAVE_METHOD, and a checkpoint and config that plain OpenMMLab loads."""

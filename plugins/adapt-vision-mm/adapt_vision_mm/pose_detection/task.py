@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapt_vision_mm.annotations.score_thresholds import DEFAULT
 from adapt_vision_mm.mm_params import PoseParams
 from adapt_vision_mm.openmmlab.contracts import TaskComponents
 from adapt_vision_mm.openmmlab.task import MmTask
@@ -28,6 +29,6 @@ class PoseDetection(MmTask[PoseParams]):
             config=PoseConfig(params),
             scorer=KeypointScorer(),
             renderer=PoseRenderer(),
-            predictor=PosePredictor(params.score_threshold),
+            predictor=PosePredictor(DEFAULT if params.score_threshold is None else params.score_threshold),
         )
         super().__init__(plan, components)
