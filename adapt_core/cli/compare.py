@@ -72,10 +72,15 @@ def _show(compared: Comparison) -> None:
 
     # A pipe has no width: there the table is as wide as it needs to be.
     console = Console(width=None if sys.stdout.isatty() else 100_000)
-    for title, rows in (("", compared.figures), ("key", compared.settings)):
+    for title, rows in (
+        ("", compared.figures),
+        (f"against {compared.runs[0].name}", compared.tests),
+        ("key", compared.settings),
+    ):
         if not rows:
             continue
-        table = Table(title, box=box.SIMPLE_HEAD)
+        table = Table(box=box.SIMPLE_HEAD)
+        table.add_column(_cell(title))
         for run in compared.runs:
             table.add_column(_cell(run.name))
         for row in rows:

@@ -16,9 +16,11 @@ from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
 from adapt_core.report.html import render
+from adapt_core.report.paired import Pair, pairs
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, score, setting, size, span
+from adapt_core.runtime.format import figure, setting, size, span, with_interval
+from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
 """Keys that say where results go, not what was done."""
@@ -32,6 +34,7 @@ class ComparedRun:
     result: RunResult
     keys: Mapping[str, Any]
     lines: Sequence[Mapping[str, Any]]
+    rows: KeptRows | None = None
 
 
 @attrs.frozen
@@ -53,12 +56,26 @@ class Comparison:
         figures: metrics after (and on the test split), speed, memory, sizes.
         settings: the config keys in which the runs differ.
         bounds: metric -> the values that it can have.
+        pairs: each run but the first, tested against the first.
     """
 
     runs: tuple[ComparedRun, ...]
     figures: tuple[Row, ...]
     settings: tuple[Row, ...]
     bounds: Mapping[str, Bounds] = attrs.field(factory=dict)
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def tests(self) -> list[Row]:
+        """Whether each run differs from the first one: a row for each metric."""
+        names = dict.fromkeys(name for pair in self.pairs for name in pair.tests)
+        found = [self._tested(name, [pair.told(name) for pair in self.pairs]) for name in names]
+        if any(pair.why_not for pair in self.pairs):
+            found.append(self._tested("rows", [pair.why_not for pair in self.pairs]))
+        return found
+
+    def _tested(self, name: str, cells: Sequence[str]) -> Row:
+        return Row(f"validation {name}", ("", *cells), (None, *cells))
 
     def page(self) -> str:
         """Return the comparison as an HTML page that needs no other file."""
@@ -68,6 +85,7 @@ class Comparison:
             runs=self.runs,
             figures=self.figures,
             settings=self.settings,
+            tests=self.tests,
             charts=overlaid([(run.name, run.lines) for run in self.runs], self.bounds),
         )
 
@@ -80,6 +98,8 @@ class Comparison:
                     "folder": run.result.output_dir,
                     "figures": {row.name: row.values[number] for row in self.figures},
                     "settings": {row.name: row.values[number] for row in self.settings},
+                    "against_first": self.pairs[number - 1].to_data() if number else {},
+                    "not_tested": self.pairs[number - 1].why_not if number else "",
                 }
                 for number, run in enumerate(self.runs)
             ]
@@ -111,7 +131,8 @@ def compare(
         for name, direction in metrics.directions(task, chosen).items():
             better.update({f"validation {name}": direction, f"test {name}": direction})
         bounds.update(metrics.bounds(task, chosen))
-    return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)), bounds)
+    tested = tuple(pairs([run.rows for run in runs]))
+    return Comparison(runs, tuple(_figures(runs, better)), tuple(_differing(runs)), bounds, tested)
 
 
 def _read(folder: Path, name: str) -> ComparedRun:
@@ -122,7 +143,7 @@ def _read(folder: Path, name: str) -> ComparedRun:
             f"{folder} {'contains no finished run (no result.json)' if held.path.exists() else 'does not exist'}. "
             "Give run folders, the OUTPUT_DIR of `adapt run`."
         )
-    return ComparedRun(name, result, held.stored_keys(), held.metric_lines())
+    return ComparedRun(name, result, held.stored_keys(), held.metric_lines(), read_rows(held))
 
 
 def _short_names(folders: Sequence[Path]) -> list[str]:
@@ -145,7 +166,8 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
         measured = [run.result.metrics.get(moment) or {} for run in runs]
         for name in dict.fromkeys(name for found in measured for name in found):
             values = tuple(found.get(name) for found in measured)
-            cells = tuple("" if value is None else score(value) for value in values)
+            held = [run.result.intervals.get(moment, {}).get(name) for run in runs]
+            cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
             title = f"{label} {name}"
             rows.append(Row(title, cells, values, _best(values, direction_of(title, better))))
     measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [

@@ -3,4 +3,5 @@
 resampling.py   rows drawn with replacement, as many times as their cost allows
 intervals.py    95 % intervals of metrics
 kept_rows.py    predictions.parquet: what was predicted for each row
+paired.py       whether two runs differ on the same rows
 """

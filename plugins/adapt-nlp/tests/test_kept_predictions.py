@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,24 @@ def test_rows_keep_their_ids_whatever_was_learned(run: Run, tmp_path: Path) -> N
 def test_the_config_may_leave_them_out(run: Run, tmp_path: Path) -> None:
     assert run(KEEP_PREDICTIONS=False).intervals
     assert not (tmp_path / "run" / "predictions.parquet").exists()
+
+
+def test_runs_on_the_same_rows_are_tested_against_the_first(run: Run, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from adapt_core.cli import cli
+
+    run()
+    run(OUTPUT_DIR=str(tmp_path / "still"), LR=0.0)
+    run(OUTPUT_DIR=str(tmp_path / "fewer"), MAX_EVAL_SAMPLES=16)
+    folders = [str(tmp_path / name) for name in ("run", "still", "fewer")]
+    page = tmp_path / "compared.html"
+    shown = CliRunner().invoke(cli, ["compare", *folders, "-o", str(page)], obj=()).output
+    assert "against run" in shown
+    assert "p = " in shown
+    assert "not tested: the rows differ" in shown
+    found = json.loads(CliRunner().invoke(cli, ["compare", *folders, "--json"], obj=()).output)["runs"]
+    assert set(found[1]["against_first"]) == {"accuracy", "macro_f1"}
+    assert 0 < found[1]["against_first"]["accuracy"]["p"] <= 1
+    assert found[2]["against_first"] == {}
+    assert "Against run" in page.read_text(encoding="utf-8")

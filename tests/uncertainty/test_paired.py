@@ -1,0 +1,113 @@
+"""Paired tests of two runs on the same rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+
+from adapt_core.report.paired import pairs
+from adapt_core.uncertainty.kept_rows import KeptRows
+from adapt_core.uncertainty.paired import paired_tests
+
+CLASSES = ("a", "b", "c")
+
+
+def classified(expected: Any, predicted: Any, ids: Any = None) -> KeptRows:
+    right = (numpy.array(expected) == numpy.array(predicted)).astype(float)
+    return KeptRows(
+        kind="class",
+        ids=[str(number) for number in range(len(expected))] if ids is None else ids,
+        columns={"expected": list(expected), "predicted": list(predicted)},
+        ratios={"accuracy": (right, numpy.ones(len(right)))},
+    )
+
+
+def two_runs(rows: int, better: float, seed: int = 0) -> tuple[KeptRows, KeptRows]:
+    """Two classifiers, of which one is right 0.6 of the time and the other `better` more."""
+    chance = numpy.random.default_rng(seed)
+    truth = chance.choice(CLASSES, rows)
+    one, other = (
+        numpy.where(chance.random(rows) < right, truth, chance.choice(CLASSES, rows)) for right in (0.6, 0.6 + better)
+    )
+    return classified(truth, one), classified(truth, other)
+
+
+@pytest.mark.parametrize("better", [0.0, 0.1, 0.3])
+def test_of_an_accuracy_it_says_what_mcnemar_s_exact_test_says(better: float) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    one, other = two_runs(200, better)
+    first, second = one.ratios["accuracy"][0], other.ratios["accuracy"][0]
+    gained, lost = int((second > first).sum()), int((second < first).sum())
+    exact = stats.binomtest(gained, gained + lost).pvalue
+    test = paired_tests(one, other)["accuracy"]
+    assert test.difference == pytest.approx((gained - lost) / 200)
+    assert test.p == pytest.approx(exact, abs=0.02)
+
+
+def test_of_a_mean_it_says_what_scipy_s_permutation_test_says() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    chance = numpy.random.default_rng(5)
+    first, second = chance.random(60), chance.random(60) + 0.08
+    kept = [
+        KeptRows("text", [str(n) for n in range(60)], {}, {"rougeL": (values, numpy.ones(60))})
+        for values in (first, second)
+    ]
+    theirs = stats.permutation_test(
+        (second, first), lambda a, b: (a - b).mean(), permutation_type="samples", n_resamples=9999, rng=chance
+    )
+    assert paired_tests(*kept)["rougeL"].p == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+def test_macro_f1_is_that_of_each_run() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    one, other = two_runs(150, 0.2)
+    first, second = (
+        metrics.f1_score(rows.columns["expected"], rows.columns["predicted"], average="macro") for rows in (one, other)
+    )
+    assert paired_tests(one, other)["macro_f1"].difference == pytest.approx(second - first)
+
+
+def test_where_both_are_alike_five_in_a_hundred_pairs_are_said_to_differ() -> None:
+    said = [paired_tests(*two_runs(120, 0.0, seed))["macro_f1"].p < 0.05 for seed in range(200)]
+    assert sum(said) <= 20  # of 200 with a share of 0.05, more than 20 come once in 700 times
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    one, other = two_runs(100, 0.1)
+    turned = classified(
+        other.columns["expected"][::-1], other.columns["predicted"][::-1], [str(n) for n in reversed(range(100))]
+    )
+    tests, again = paired_tests(one, other), paired_tests(one, turned)
+    assert {name: test.difference for name, test in tests.items()} == pytest.approx(
+        {name: test.difference for name, test in again.items()}
+    )
+    assert again["accuracy"].p == pytest.approx(tests["accuracy"].p, abs=0.02)
+
+
+def test_a_run_beside_itself_does_not_differ() -> None:
+    one, _ = two_runs(50, 0.0)
+    assert {test.p for test in paired_tests(one, one).values()} == {1.0}
+
+
+def test_a_difference_is_told_with_p_and_none_in_words() -> None:
+    one, alike = two_runs(400, 0.0, seed=2)
+    [pair] = pairs([one, alike])
+    assert pair.told("accuracy").startswith("no difference: p = ")
+    [apart] = pairs([one, classified(one.columns["expected"], one.columns["expected"])])
+    assert apart.told("accuracy").endswith(": p < 0.001")
+    assert apart.told("accuracy").startswith("+0.")
+    assert apart.told("loss") == ""
+
+
+def test_other_rows_are_not_tested_and_it_says_how_many_are_in_common() -> None:
+    one, other = two_runs(10, 0.0)
+    fewer = classified(other.columns["expected"][:4], other.columns["predicted"][:4])
+    found = pairs([one, fewer, None, other])
+    assert [pair.why_not for pair in found] == [
+        "not tested: the rows differ, 4 of 10 and 4 in common",
+        "not tested: no predictions.parquet",
+        "",
+    ]
+    assert [bool(pair.tests) for pair in found] == [False, False, True]
