@@ -43,6 +43,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "frozen part, views": ("benchmarks.frozen_part", "views", "--data", "DATA", "--seeds", "5"),
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
     "coco_scoring": ("benchmarks.coco_scoring",),
+    "intervals": ("benchmarks.intervals",),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "learned_tokens": ("benchmarks.learned_tokens", "--data", "DATA/tinyshakespeare"),

@@ -64,7 +64,7 @@ def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> Ev
         raw: the rows that were evaluated, by position, as `TaskData.rows` has them, or None.
 
     Returns:
-        what was kept.
+        what was kept; None where there is nothing to keep of a row.
     """
     if not found or find_spec("pyarrow") is None:
         return None
@@ -72,6 +72,9 @@ def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> Ev
     from pyarrow import parquet
 
     rows = next((each for each in found if any(one is not None for one in each.expected)), found[0])
+    nothing = all(value is None for value in rows.expected)
+    if nothing and not rows.ratios:
+        return None
     columns: dict[str, Any] = {
         "row": [int(row) + 1 for row in rows.rows],
         "id": row_ids(rows, raw),
@@ -83,7 +86,7 @@ def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> Ev
     }
     for name, (over, under) in rows.ratios.items():
         columns |= {f"{name}{_OVER}": over, f"{name}{_UNDER}": under}
-    if all(value is None for value in rows.expected):
+    if nothing:
         del columns["expected"], columns["predicted"]
     table = pyarrow.table({name: values for name, values in columns.items() if values is not None})
     said = {_KIND: rows.kind, _LABELS: json.dumps(rows.labels)}

@@ -23,5 +23,6 @@ In the order of the flow:
     rle                 masks as COCO's run-length encoding
     average_precision   COCO average precision of predictions
     score_thresholds    the least score of a class with the best F1
+    image_rows          what an evaluation finds of each image
     class_metrics       average precision by class, accuracy by keypoint
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, Annotation, CocoResult
@@ -100,6 +101,9 @@ class Scorer(Protocol):
 
     def per_class(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> PerClass:
         """Return metrics of each class."""
+
+    def image_rows(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> EvaluatedRows:
+        """Return what was found of each image."""
 
 
 class Renderer(Protocol):

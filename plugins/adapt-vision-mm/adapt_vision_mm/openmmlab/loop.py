@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
@@ -165,6 +166,13 @@ class MmLoop:
             return None
         _, found, split = self._evaluated
         return self._components.scorer.per_class(found, split)
+
+    def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
+        """Return what the last evaluation found of each image, if it had these metrics."""
+        if self._evaluated is None or self._evaluated[0] != metrics or not self._job.world.is_main:
+            return ()
+        _, found, split = self._evaluated
+        return (self._components.scorer.image_rows(found, split),)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"

@@ -83,6 +83,10 @@ def test_images_are_shown_as_annotated_and_as_predicted(
         assert truth.size == plain.size == shown(samples[0]["predicted"]).size
         assert differ(truth, plain)
     table = found["after"]["per_class"]
+    for name, value in result.metrics["after"].items():
+        if 0 < value < 1:
+            low, high = result.intervals["after"][name]
+            assert 0 <= low <= value <= high <= 1
     assert table["confusion"] is None
     if task == "pose_detection":
         assert table["labels"] == POINTS
