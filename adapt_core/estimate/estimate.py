@@ -6,6 +6,7 @@ import logging
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -194,15 +195,13 @@ def _counts(
     model = components.method.attach(loaded.model, components.attach_context(plan, loaded))
     weights = weight_bytes(model, quantized)
     gradients, states = training_bytes(model, plan.training.optimizer)
-    traced = whole_layers = None
+    traced = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):
         recomputed = Recomputed.of(plan.training)
         batch = task.largest_batch(data)
-        traced = whole_layers = activation_bytes(model, batch, device, recomputed)
         forward = task.training_forward(model) if isinstance(task, SupportsTrainingForward) else None
-        if forward is not None:
-            with forward:
-                traced = activation_bytes(model, batch, device, recomputed)
+        with forward or nullcontext():
+            traced = activation_bytes(model, batch, device, recomputed)
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)
     memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
@@ -213,8 +212,7 @@ def _counts(
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0)
     counts = count_parameters(model)
-    sharded = attrs.evolve(memory, activations=whole_layers or memory.activations)
-    counted = rank_ranges(plan, registry, model, quantized, memory, sharded)
+    counted = rank_ranges(plan, registry, model, quantized, memory)
     if data.train is not None:
         counted = [_holding(share, plan, held_gradients(model)) for share in counted]
     own = next((share.memory for share in counted if share.launcher == plan.launcher.name), memory)

@@ -43,7 +43,6 @@ def rank_ranges(
     model: nn.Module,
     quantized: Mapping[str, StoredBytes],
     whole: Memory,
-    whole_layers: Memory,
 ) -> list[RankRange]:
     """Return the rank ranges of each launcher, in the order of ranks.
 
@@ -56,18 +55,15 @@ def rank_ranges(
         model: with the method attached, its tensors on "meta".
         quantized: full names (of the plain model) of parameters that will be quantized -> what they take.
         whole: the memory of one process that runs the plan alone.
-        whole_layers: the same where each layer's output is computed whole (`LauncherSpec.shards_layers`).
     """
     counting = [
         (name, launcher) for name, launcher in _launchers(plan, registry) if isinstance(launcher, SupportsRankMemory)
     ]
     planned = next((launcher.processes() for name, launcher in counting if name == plan.launcher.name), 1)
     found = []
-    sharding = {item.spec.name for item in registry.launchers if item.spec.shards_layers}
     for name, launcher in counting:
         processes = planned if planned > 1 else launcher.processes()
-        alone = whole_layers if name in sharding else whole
-        ranks = enumerate(launcher.on_each_rank(model, quantized, alone, plan, processes))
+        ranks = enumerate(launcher.on_each_rank(model, quantized, whole, plan, processes))
         for memory, group in groupby(ranks, key=lambda ranked: ranked[1]):
             numbers = [rank for rank, _ in group]
             found.append(RankRange(launcher=name, first_rank=numbers[0], last_rank=numbers[-1], memory=memory))

@@ -245,9 +245,8 @@ class LauncherSpec(Spec):
     Attributes:
         switch: the boolean key that turns it on (`DDP`), or None for one chosen by `launcher: NAME` alone.
         loops: the kinds of loop that it serves; empty for all.
-        shards_layers: it gathers the weights of a layer while the layer is called, so that the logits of a language
-            model are computed whole and its layers keep what they always keep (CHUNKED_LOSS and LEAN_LAYERS have no
-            effect). `adapt check` counts both.
+        shards_layers: it gathers the weights of a layer while the layer is called, and recomputes layers itself: they
+            cannot be compiled, nor keep their attention (COMPILE, KEEP_ATTENTION).
     """
 
     switch: str | None = None

@@ -108,14 +108,14 @@ class TrainingParams:
     chunked_loss: bool = param(
         True,
         "Compute the loss of a language model a chunk of labelled tokens at a time, without the logits of a whole "
-        "batch: the same loss in less memory. Not under FSDP or in float16, where all logits are computed.",
+        "batch: the same loss in less memory. Not in float16, where all logits are computed.",
         key="CHUNKED_LOSS",
     )
     lean_layers: bool = param(
         True,
         "Keep only the inputs of a language model's gated layers and RMS norms for the backward pass, and compute the "
-        "rest again there: the same results in less memory. In single precision, and not under FSDP. The linear layers "
-        "of LoRA and DoRA keep less too, without mixed precision.",
+        "rest again there: the same results in less memory. In single precision. The linear layers of LoRA and DoRA "
+        "keep less too, without mixed precision.",
         key="LEAN_LAYERS",
     )
     compile: bool = param(

@@ -53,14 +53,11 @@ def _settings(layer: nn.Module) -> list[tuple[str, object]]:
 
 @contextmanager
 def lean_layers(forwards: Mapping[nn.Module, Forward]) -> Iterator[None]:
-    """Within the context, layers use these forward functions. Those that FSDP has sharded use their own.
+    """Within the context, layers use these forward functions.
 
     Args:
         forwards: what `lean_forwards` returned.
     """
-    if any(isinstance(parameter, DTensor) for layer in forwards for parameter in layer.parameters()):
-        yield
-        return
     for layer, forward in forwards.items():
         vars(layer)["forward"] = forward
     try:
@@ -117,7 +114,13 @@ def _norm(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
 
 
 def _is_exact(tensors: Iterable[torch.Tensor]) -> bool:
-    """Return whether all have one type, of single precision or more, that autocast does not change."""
+    """Return whether all have one type, of single precision or more, that autocast does not change.
+
+    The tensors of a layer that FSDP shards are whole while it is called; those of one that it does not gather are not.
+    """
+    tensors = list(tensors)
+    if any(isinstance(tensor, DTensor) for tensor in tensors):
+        return False
     kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
     return len(kinds) == 1 and all(dtype in _EXACT and not torch.is_autocast_enabled(kind) for dtype, kind in kinds)
 

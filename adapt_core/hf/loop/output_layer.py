@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.functional import cross_entropy
 
 from adapt_core.hf.loop.chunked_loss import Head
@@ -36,7 +37,8 @@ def deferrable_head(model: nn.Module) -> nn.Module | None:
 def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
     """Within the context, an output layer returns `DeferredLogits`.
 
-    A layer with hooks does not, for they expect logits: FSDP gathers the weights of a sharded head by its hooks.
+    A layer with hooks does not, for they expect logits. Those by which FSDP gathers a sharded layer's weights do not,
+    and the weights stay gathered until the backward pass, for what is computed of them behind the layer.
 
     Args:
         layer: what `deferrable_head` returned.
@@ -44,6 +46,8 @@ def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
     if layer is None or "forward" in vars(layer) or _has_hooks(layer):
         yield
         return
+    if isinstance(layer, FSDPModule):
+        layer.set_reshard_after_forward(False, recurse=False)
     vars(layer)["forward"] = partial(_defer, layer, layer.forward)
     try:
         yield
@@ -52,7 +56,10 @@ def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
 
 
 def _has_hooks(layer: nn.Module) -> bool:
-    return any((layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks))
+    of_fsdp = 1 if isinstance(layer, FSDPModule) else 0
+    if layer._backward_hooks or layer._backward_pre_hooks:
+        return True
+    return max(len(layer._forward_hooks), len(layer._forward_pre_hooks)) > of_fsdp
 
 
 def _defer(layer: Any, forward: Callable[..., torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:

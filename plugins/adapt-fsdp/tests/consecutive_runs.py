@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from deferred_calls import count_calls, note
 from held_bytes import count_bytes
 
 
@@ -22,10 +23,12 @@ def main() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         count_bytes(patch)
+        calls = count_calls(patch)
         for number, config in enumerate(json.loads(Path(sys.argv[1]).read_text())):
             # Each run finds keys of its own in torchrun's store, as each of torchrun's attempts does.
             os.environ["TORCHELASTIC_RESTART_COUNT"] = str(number)
             adapt_core.run(config, resume=True)
+            note(calls, Path(config["OUTPUT_DIR"]), int(os.environ["RANK"]))
             AcceleratorState._reset_state(reset_partial_state=True)
 
 

@@ -13,6 +13,7 @@ import pytest
 import adapt_core
 from adapt_core.result import RunResult
 
+from .deferred_calls import noted
 from .jobs import in_two_processes, summarization, text_generation
 from .reference_runs import alone, together
 
@@ -166,3 +167,42 @@ def test_fsdp_over_nccl(fsdp: dict[str, Any], ended: Run, tmp_path: Path, change
     assert result.training_check["verdict"] == "learned"
     assert "GPUs (nccl)" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
     assert adapt_core.predict(tmp_path / "run", ["Can I renew my books?"])
+
+
+LANGUAGE_MODELS: dict[str, tuple[Callable[..., dict[str, Any]], dict[str, Any]]] = {
+    "Llama": (text_generation, {}),
+    "Llama in bfloat16": (text_generation, {"BF16": True}),
+    "T5": (summarization, {}),
+}
+ALL_KEPT = {"CHUNKED_LOSS": False, "LEAN_LAYERS": False}
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory: pytest.TempPathFactory, inbox: Path) -> Path:
+    """The folder of sharded runs of each language model: NAME/less by default, and NAME/more with all kept."""
+    folder = tmp_path_factory.mktemp("sharded")
+    configs = []
+    for name, (job, changes) in LANGUAGE_MODELS.items():
+        home = folder / name
+        home.mkdir()
+        keys = {**in_two_processes(Path("unused"), inbox, home), **job(home, inbox), **changes}
+        keys |= {"DDP": False, "FSDP": True, "EPOCHS": 1, "LR": 1e-3, "OPTIMIZER": "adamw_torch"}
+        configs += [{**keys, "OUTPUT_DIR": str(home / "less")}, {**keys, "OUTPUT_DIR": str(home / "more"), **ALL_KEPT}]
+    together(configs, folder)
+    return folder
+
+
+@pytest.mark.parametrize("model", LANGUAGE_MODELS)
+def test_a_sharded_language_model_computes_no_logits_and_learns_the_same(sharded: Path, model: str) -> None:
+    less, more = (sharded / model / side for side in ("less", "more"))
+    rounding = 1e-2 if "bfloat16" in model else 1e-5
+    assert losses(less) == pytest.approx(losses(more), rel=rounding)
+    results = [json.loads((side / "result.json").read_text())["metrics"] for side in (less, more)]
+    for moment in ("before", "after"):
+        assert results[0][moment]["loss"] == pytest.approx(results[1][moment]["loss"], rel=rounding)
+    for rank in range(2):
+        assert noted(more, rank) == {}
+        calls = noted(less, rank)
+        assert calls["deferred"]
+        assert "computed" not in calls
+        assert (calls.get("GatedLinear", 0) > 1) is (model == "Llama")  # once to see that it computes the same
