@@ -44,6 +44,7 @@ class RecordedEvaluation(TypedDict):
 
     samples: list[Sample]
     per_class: ClassTable | None
+    also: NotRequired[dict[str, dict[str, float]]]
 
 
 @attrs.frozen(kw_only=True)

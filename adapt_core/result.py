@@ -117,6 +117,7 @@ class RunResult:
         decisions: what predictions decide by, tuned on the validation split: a name ("calibration", "abstain",
             "thresholds") -> what was tuned, and with "validation" and "test" how well it does on their rows (see
             `docs/run_folder.md`); empty where nothing was.
+        also: of ALSO_EVALUATE, name of a data set -> {"before": metrics | None, "after": metrics | None}.
         versions: of Python, torch, adapt's distributions and the libraries underneath.
         seed: the seed.
         config_sha256: see `Plan.config_sha256`.
@@ -146,6 +147,7 @@ class RunResult:
     merge: MergeOutcome | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    also: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)

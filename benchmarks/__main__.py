@@ -29,6 +29,7 @@ PRINTED = Path(__file__).parent / "benchmarks.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 SUITE: dict[str, tuple[str, ...]] = {
     "startup": ("benchmarks.startup",),
+    "calibration": ("benchmarks.calibration", "--data", "DATA"),
     "verdict": ("benchmarks.verdict", "--data", "DATA", "--seeds", "3"),
     "first_results": ("benchmarks.first_results", "--data", "DATA"),
     "check_and_report": ("benchmarks.check_and_report",),

@@ -221,6 +221,20 @@ class SupportsTestPrediction(Protocol):
 
 
 @runtime_checkable
+class SupportsFurtherSets(Protocol):
+    """A task that evaluates further data sets. Optional; ALSO_EVALUATE needs it."""
+
+    def check_further_sets(self) -> None:
+        """Check, before anything is trained, that they are there and have the columns that the task reads.
+
+        `load_data` puts them into `TaskData.further`.
+
+        Raises:
+            InputError: they cannot be used; the message names the data set.
+        """
+
+
+@runtime_checkable
 class SupportsPickledModels(Protocol):
     """A task whose models need more than an import of their module to be unpickled. Optional."""
 

@@ -65,13 +65,17 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     if as_json:
         write(result.to_json())
         return
-    from adapt_core.cli.tables import metrics_table, paragraph
+    from adapt_core.cli.tables import metrics_table, paragraph, table
     from adapt_core.report.decisions import decision_lines
+    from adapt_core.report.further import HEADING, further_section
     from adapt_core.runtime.plain_text import in_one_line
 
     for warning in result.warnings:
         say(f"warning: {warning}")
     say(metrics_table(result))
+    if result.also:
+        say()
+        say(table([HEADING, *(row.cells for row in further_section(result.also))]))
     for line in decision_lines(result.decisions):
         say(paragraph(in_one_line(line)))
     say(f"{result.status}: {result.output_dir}")

@@ -76,6 +76,23 @@ def data_places(data: DataParams) -> tuple[DataPlace, ...]:
     )
 
 
+def further_places(data: DataParams) -> tuple[DataPlace, ...]:
+    """Return the data sets of ALSO_EVALUATE, without faults; empty where it is not given."""
+    return data_places(_of_further(data))
+
+
+def further_faults(data: DataParams) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with ALSO_EVALUATE, as `place_faults` does of CUSTOM_DATASET_PATH."""
+    for number, item in enumerate(data.also_evaluate or (), start=1):
+        if _entry(item).get("weight") is not None:
+            yield f"place {number} has a weight.", "It is evaluated, not trained on: leave weight out."
+    yield from place_faults(_of_further(data))
+
+
+def _of_further(data: DataParams) -> DataParams:
+    return attrs.evolve(data, custom_dataset_path=data.also_evaluate, train_dir=None, val_dir=None, test_dir=None)
+
+
 def require_one_place(data: DataParams) -> None:
     """Check that CUSTOM_DATASET_PATH is no list, for a task that reads one place.
 

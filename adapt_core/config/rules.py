@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from adapt_core.config.backward_steps import LOOP, obstacles
-from adapt_core.config.data_places import data_places, place_faults
+from adapt_core.config.data_places import data_places, further_faults, place_faults
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
 from adapt_core.errors import Problem
@@ -77,6 +77,10 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)
+    for message, hint in further_faults(data):
+        yield problem("ALSO_EVALUATE", message, hint)
+    if data.also_evaluate and not training.do_eval:
+        yield problem("ALSO_EVALUATE", "evaluates further data sets, and DO_EVAL is false.", "Set DO_EVAL: true.")
     if training.metric_for_best is not None and task is not None:
         known = tuple(dict.fromkeys(("loss", *task.spec.metrics, *selection.figures)))
         metric, _, of = training.metric_for_best.removeprefix("eval_").casefold().partition(OF_PLACE)

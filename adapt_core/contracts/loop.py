@@ -39,6 +39,7 @@ class TaskData:
         findings: what a reader must know of the data before the metrics; warnings of the result and of `adapt check`.
         parts: validation or test -> name of each of several data sets -> its examples of that split: metrics are
             measured on them besides the whole.
+        further: name of each data set of ALSO_EVALUATE -> its examples; `rows` has its rows as "also NAME".
         row_numbers: with FOLDS, validation -> the numbers of `rows` in the data, from 1.
         subsets: these examples as the loop evaluates them, each with its split.
     """
@@ -53,6 +54,7 @@ class TaskData:
     examples: Callable[[], Mapping[str, Examples]] | None = None
     findings: list[str] = attrs.field(factory=list)
     parts: Mapping[str, Mapping[str, range]] = attrs.field(factory=dict)
+    further: Mapping[str, Any] = attrs.field(factory=dict)
     row_numbers: Mapping[str, Sequence[int]] = attrs.field(factory=dict)
     subsets: list[tuple[Any, str]] = attrs.field(factory=list)
 

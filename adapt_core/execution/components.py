@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.capabilities import SupportsHubUpload, SupportsTestPrediction
+from adapt_core.capabilities import SupportsFurtherSets, SupportsHubUpload, SupportsTestPrediction
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError, InputError
@@ -69,7 +69,7 @@ class Components:
 
 
 def check_task(plan: Plan, task: Task) -> None:
-    """Run the checks of a plan's task, and those of METRICS, DO_PREDICT and PUSH_TO_HUB. Needs no torch.
+    """Run the checks of a plan's task, and those of METRICS, ALSO_EVALUATE, DO_PREDICT and PUSH_TO_HUB. Needs no torch.
 
     Raises:
         InputError: data, model or hub repository cannot be used, or the task cannot predict its test split or upload
@@ -79,6 +79,13 @@ def check_task(plan: Plan, task: Task) -> None:
     task.check()
     if plan.run.do_predict:
         require_test_prediction(task, plan)
+    if plan.data.also_evaluate:
+        if not isinstance(task, SupportsFurtherSets):
+            raise InputError(
+                f"ALSO_EVALUATE: {plan.task.name} evaluates the run's own data alone. Leave the key out, and evaluate "
+                "other data in a run with DO_TRAIN: false."
+            )
+        task.check_further_sets()
     repo_id = plan.run.push_to_hub
     if repo_id is None:
         return

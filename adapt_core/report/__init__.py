@@ -5,6 +5,7 @@ headline.py           the metric that decides what is best, before and after
 samples.py            validation rows with what was expected and predicted
 verdict.py            what checks of the data found before training
 classes.py            scores of the classes, and confusions
+further.py            further data sets, before and after training
 decisions.py          what predictions decide by
 curves.py             the curves of metrics.jsonl
 charts.py             line charts as numbers

@@ -19,7 +19,7 @@ from adapt_core.report.html import render
 from adapt_core.report.paired import Pair, pairs
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, setting, size, span, with_interval
+from adapt_core.runtime.format import figure, score, setting, size, span, with_interval
 from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
@@ -170,6 +170,7 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
             cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
             title = f"{label} {name}"
             rows.append(Row(title, cells, values, _best(values, direction_of(title, better))))
+    rows += _further(runs, better)
     measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [
         ("trained parameters", lambda result: result.trainable_parameters, figure),
         ("steps", lambda result: result.steps, figure),
@@ -185,6 +186,25 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
         if any(value is not None for value in values):
             rows.append(Row(title, tuple("" if value is None else word(value) for value in values), values))
     return rows
+
+
+def _further(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row]:
+    """Return the metrics of further data sets after training."""
+    measured = [
+        {(place, name): value for place, moments in run.result.also.items() for name, value in _last(moments).items()}
+        for run in runs
+    ]
+    rows = []
+    for place, name in dict.fromkeys(key for one in measured for key in one):
+        values = tuple(one.get((place, name)) for one in measured)
+        cells = tuple("" if value is None else score(value) for value in values)
+        best = _best(values, direction_of(f"validation {name}", better))
+        rows.append(Row(f"also {place} {name}", cells, values, best))
+    return rows
+
+
+def _last(moments: Mapping[str, Any]) -> Mapping[str, float]:
+    return moments.get("after") or moments.get("before") or {}
 
 
 def _twice(values: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

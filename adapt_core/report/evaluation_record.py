@@ -51,7 +51,7 @@ class EvaluationRecord:
 
     Attributes:
         intervals: moment -> metric -> its 95 % interval, of what was evaluated; on rank 0.
-        decisions: as `result.json` has them (see `RunResult`).
+        decisions, also: as `result.json` has them (see `RunResult`).
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class EvaluationRecord:
         self._is_main = is_main
         self.intervals: dict[str, dict[str, Interval]] = {}
         self.decisions: dict[str, dict[str, Any]] = {}
+        self.also: dict[str, dict[str, dict[str, float] | None]] = {}
 
     def record(self, moment: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Record the predictions and class scores of the model as it is on the validation split.
@@ -97,10 +98,27 @@ class EvaluationRecord:
         )
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
         taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
+        further = {name: loop.evaluate(examples) for name, examples in self._data.further.items()}
+        if further:
+            self._keep_further(moment, further)
+            taken["also"] = further
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})
             place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))
         return [*wrong, *(self._findings(table, metrics, "validation") or text_findings(samples, "validation"))]
+
+    def results(self) -> dict[str, Any]:
+        """Return what was gathered by its place in `result.json`: intervals, decisions and also."""
+        return {"intervals": self.intervals, "decisions": self.decisions, "also": self.also}
+
+    def _keep_further(self, moment: str, further: Mapping[str, Mapping[str, float]]) -> None:
+        """Keep the metrics of further data sets; of a resumed run, those before training are in its folder."""
+        earlier: Mapping[str, Any] = stored(self._folder).get("before", {}) if moment == "after" else {}
+        for name, metrics in further.items():
+            held = self.also.setdefault(name, {"before": earlier.get("also", {}).get(name), "after": None})
+            held[moment] = dict(metrics)
+            words = ", ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
+            log.info("%s, %s: %s", moment, name, words)
 
     def examine(self, split: str, loop: Loop, metrics: Mapping[str, float]) -> list[str]:
         """Return what is wrong with the predictions of an evaluation that is not recorded, as `record` does."""

@@ -18,6 +18,7 @@ from adapt_core.report.configuration import settings
 from adapt_core.report.curves import charts_of
 from adapt_core.report.decisions import decision_section
 from adapt_core.report.evaluation_record import stored
+from adapt_core.report.further import further_section
 from adapt_core.report.headline import headline
 from adapt_core.report.html import render
 from adapt_core.report.samples import samples_section
@@ -50,6 +51,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         charts=charts_of(folder.metric_lines(), bounds_of(plan, registry)),
         samples=samples_section(evidence),
         classes=class_section(evidence),
+        further=further_section(result.also, directions),
         decisions=decision_section(result.decisions),
         verdict=verdict_section(result.verdict),
         changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xxhash
 
-from adapt_core.config.data_places import data_places, one_path
+from adapt_core.config.data_places import data_places, further_places, one_path
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.plugin.import_strings import PACKAGE_PREFIX, package_folder
@@ -42,6 +42,7 @@ def input_paths(plan: Plan) -> dict[str, Path]:
         "MODEL_CHECKPOINT": _existing(model.model_checkpoint),
         "CUSTOM_DATASET_PATH": root,
         **{f"CUSTOM_DATASET_PATH {place.name}": _existing(place.path) for place in data_places(data)},
+        **{f"ALSO_EVALUATE {place.name}": _existing(place.path) for place in further_places(data)},
     }
     for key, value in (("TRAIN_DIR", data.train_dir), ("VAL_DIR", data.val_dir), ("TEST_DIR", data.test_dir)):
         named[key] = (_existing(str(root / value)) if root and value else None) or _existing(value)

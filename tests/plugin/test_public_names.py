@@ -28,11 +28,12 @@ PLUGIN = """
     Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult StopRequest StoredBytes Subject
     SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples SupportsClassCounts
     SupportsDataFormats SupportsDecisions SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures
-    SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit
-    SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory
-    SupportsRowCount SupportsSamples SupportsTestPrediction SupportsTokenPreview SupportsTrainingForward Task
-    TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl
-    of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
+    SupportsFurtherSets SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
+    SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch
+    SupportsRankMemory SupportsRowCount SupportsSamples SupportsTestPrediction SupportsTokenPreview
+    SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head
+    freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights seed_everything
+    spread untouched_random_state write_text
 """
 HF = """
     HF_LOOP IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts

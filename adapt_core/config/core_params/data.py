@@ -31,6 +31,12 @@ class DataParams:
         "in folders. Or a list of such places: paths, or mappings of path, name, weight, format and columns.",
         key="CUSTOM_DATASET_PATH",
     )
+    also_evaluate: tuple[str | dict[str, Any], ...] | None = param(
+        None,
+        "Further data sets that are scored before and after training, to see what else changes: paths, or mappings of "
+        "path, name, format and columns. Of each its validation split, else test, else train. Language tasks.",
+        key="ALSO_EVALUATE",
+    )
     train_dir: str | None = param(
         None, "File or folder of the training split, inside CUSTOM_DATASET_PATH or absolute.", key="TRAIN_DIR"
     )

@@ -20,5 +20,6 @@ texts.py            the text of a row
 labels.py           class labels and class weights
 lost_characters.py  what a tokenizer loses of the texts
 cache.py            mapped rows, cached between runs
+further.py          further data sets that are evaluated
 rows.py             raw splits -> model inputs: the steps that all text tasks share
 """

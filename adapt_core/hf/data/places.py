@@ -65,7 +65,7 @@ def joined(read: Mapping[DataPlace, Mapping[str, Dataset]], names: Sequence[str]
 def _joined(parts: Mapping[DataPlace, Dataset], split: str, names: Sequence[str]) -> Dataset:
     from datasets import concatenate_datasets
 
-    own = {place: _renamed(rows, place, split) for place, rows in parts.items()}
+    own = {place: renamed(rows, place, split) for place, rows in parts.items()}
     alike = _alike(own, split)
     marked = []
     for place, rows in alike.items():
@@ -77,7 +77,8 @@ def _joined(parts: Mapping[DataPlace, Dataset], split: str, names: Sequence[str]
     return whole
 
 
-def _renamed(rows: Dataset, place: DataPlace, split: str) -> Dataset:
+def renamed(rows: Dataset, place: DataPlace, split: str) -> Dataset:
+    """Return the rows of a place with the run's names of columns."""
     for column, wanted in place.columns.items():
         if column not in rows.column_names:
             raise DataError(

@@ -19,6 +19,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Batch, Encode, cached_map, tokenizer_key
 from adapt_core.hf.data.examples import examples_of
+from adapt_core.hf.data.further import further_rows, row_key
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
 from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, require_deciding_rows, take_apart
 from adapt_core.hf.data.splits import Faults, numbered_splits
@@ -107,12 +108,35 @@ def prepare_rows(
         setattr(data, split, encoded)
         if split == next(iter(splits)):
             data.findings += _findings(tokenizer, raw.get(split, rows), split, how, faults)
+    if plan.data.also_evaluate:
+        _add_further(data, plan, faults, encoding, key)
     if plan.training.do_train and "validation" in data.parts:
         require_deciding_rows(plan, data.parts["validation"])
     if data_places(plan.data):
         counted = {split: parts for split, (_, parts) in apart.items()}
         stats["places"] = place_figures(data_places(plan.data), counted, epoch)
     return data
+
+
+def _add_further(
+    data: TaskData,
+    plan: Plan,
+    faults: Faults,
+    encoding: Encoding | Callable[[Dataset, str], Encoding],
+    key: object,
+) -> None:
+    """Add the data sets of ALSO_EVALUATE as model inputs: `further`, their `rows`, `subsets` and counts."""
+    found, counts = further_rows(plan, faults)
+    data.stats["also"] = counts
+    for name, rows in found.items():
+        split = row_key(name)
+        how = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
+        encoded = _encoded(rows, {}, how, {"tokenizer": key, **how.key}, split)
+        if how.finish is not None:
+            encoded, _ = how.finish(encoded, split)
+        data.further = {**data.further, name: encoded}
+        data.rows = {**data.rows, split: rows}
+        data.subsets.append((encoded, split))
 
 
 def _encoded(

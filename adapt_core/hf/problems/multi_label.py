@@ -52,7 +52,7 @@ class MultiLabel(Problem):
         table = label_weights(weights, targets, self.names) if data.train is not None else None
 
         def decided(prediction: EvalPrediction, rows: object) -> tuple[Array, Array, Array, Array]:
-            kept = data.facts.get(THRESHOLDS, self.thresholds) if data.split_of(rows) == "test" else None
+            kept = data.facts.get(THRESHOLDS, self.thresholds) if data.split_of(rows) != "validation" else None
             return decide(prediction, kept)
 
         def score(prediction: EvalPrediction, rows: object) -> dict[str, float]:

@@ -15,6 +15,7 @@ from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.hf.data.columns import format_columns, require_columns
 from adapt_core.hf.data.first_look import check_columns
+from adapt_core.hf.data.further import check_further
 from adapt_core.hf.data.places import without_place
 from adapt_core.hf.data.source import check_data_source, data_formats, load_raw
 from adapt_core.hf.data.tables.column_names import Columns
@@ -77,6 +78,14 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         given = locate(self.plan)
         check_gguf(given)
         check_source(given, TOKENIZER_FILES, "tokenizer")
+
+    def check_further_sets(self) -> None:
+        """Check the data sets of ALSO_EVALUATE as those of the run.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        check_further(self.plan, self.check_split)
 
     @property
     def required_columns(self) -> Sequence[tuple[str, str]]:

@@ -77,6 +77,10 @@ def pack_splits(job: Job, collate: CollateDocuments, limit: int, *, flat: bool) 
         message = "%s split: %d documents in %d packs of %d tokens, %.1f %% filled"
         filled = 100 * packs.lengths.sum() / (len(packs) * limit)
         log.info(message, split, len(documents), len(packs), limit, filled)
+    for name, documents in () if flat else job.data.further.items():
+        packs = pack_documents(documents, limit)
+        job.data.further = {**job.data.further, name: packs}
+        job.data.subsets.append((packs, job.data.split_of(documents)))
     return True
 
 

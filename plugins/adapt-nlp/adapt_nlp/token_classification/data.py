@@ -86,7 +86,7 @@ def prepare_windows(
     )
     data = prepare_rows(plan, tokenizer, raw, lambda rows, _: row_faults(rows, plan, tags), encoding)
     for split, rows in data.rows.items():
-        windows = len(getattr(data, split))
+        windows = len(getattr(data, split, None) or ())
         if windows > len(rows):
             message = "%s split: documents longer than %d sub-tokens are cut; %d documents, %d windows"
             log.info(message, split, limit, len(rows), windows)

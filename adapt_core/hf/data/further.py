@@ -1,0 +1,93 @@
+"""Further data sets that a run evaluates (ALSO_EVALUATE): found, read, without rows that its task cannot score."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from adapt_core.config.data_places import DataPlace, further_places
+from adapt_core.config.plan import Plan
+from adapt_core.errors import DataError
+from adapt_core.hf.data.first_look import Require, check_columns
+from adapt_core.hf.data.places import naming, renamed
+from adapt_core.hf.data.selection import sample
+from adapt_core.hf.data.source import check_data_source, load_place
+from adapt_core.hf.data.splits import Faults
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SPLITS = ("validation", "test", "train")
+"""Of these the first that a data set has is evaluated."""
+
+log = logging.getLogger(__name__)
+
+
+def row_key(name: str) -> str:
+    """Return the key of a data set's rows in `TaskData.rows`, which is its split in messages."""
+    return f"also {name}"
+
+
+def plan_of(plan: Plan, place: DataPlace) -> Plan:
+    """Return the plan of a run on one of its further data sets alone."""
+    own = attrs.evolve(plan.data, dataset=None, train_dir=None, val_dir=None, test_dir=None, also_evaluate=None)
+    return attrs.evolve(plan, data=place.of(own))
+
+
+def check_further(plan: Plan, require: Require) -> None:
+    """Check that the further data sets are there, with the columns that a task reads.
+
+    Args:
+        plan: of the run.
+        require: see `check_columns`; of the run's names of columns.
+
+    Raises:
+        InputError, DataError: they cannot be used; the message names the data set.
+    """
+    for place in further_places(plan.data):
+        with naming(place):
+            own = plan_of(plan, place)
+            check_data_source(own.data, own.formats)
+            if not place.columns:
+                check_columns(own, require)
+
+
+def further_rows(plan: Plan, faults: Faults) -> tuple[dict[str, Dataset], dict[str, Mapping[str, int]]]:
+    """Return the good rows of each further data set by name, and how many there are and were dropped.
+
+    Rows that the task cannot score (a label that the model does not have) are dropped with a warning, whatever
+    SKIP_BAD_ROWS says; of the others at most MAX_EVAL_SAMPLES are taken.
+
+    Args:
+        plan: of the run.
+        faults: (rows, split) -> for each row what is wrong with it, or None.
+
+    Raises:
+        DataError: a data set cannot be read, or no row of it can be scored; the message names it.
+    """
+    found: dict[str, Dataset] = {}
+    counts: dict[str, Mapping[str, int]] = {}
+    for place in further_places(plan.data):
+        with naming(place):
+            splits = load_place(plan_of(plan, place).data, plan.formats)
+            split = next(name for name in SPLITS if name in splits)
+            rows = renamed(splits[split], place, split)
+            told = list(faults(rows, row_key(place.name)))
+            good = [number for number, fault in enumerate(told) if not fault]
+            if not good:
+                first = f"row 1: {told[0]}" if told else "there is none"
+                raise DataError(f"no row can be scored ({first}). Correct the data.")
+        dropped = len(told) - len(good)
+        if dropped:
+            bad = next(number for number, fault in enumerate(told) if fault)
+            message = "ALSO_EVALUATE: %d of %d rows of %s are left out; row %d: %s"
+            log.warning(message, dropped, len(told), place, bad + 1, told[bad])
+        most = plan.data.max_eval_samples
+        if most is not None and most < len(good):
+            good = [good[number] for number in sample(len(good), most, plan.training.seed, None)]
+        found[place.name] = rows.select(good)
+        counts[place.name] = {"rows": len(good), "dropped": dropped}
+    return found, counts
