@@ -76,10 +76,10 @@ def further_rows(plan: Plan, faults: Faults) -> tuple[dict[str, Dataset], dict[s
             split = next(name for name in SPLITS if name in splits)
             rows = renamed(splits[split], place, split)
             told = list(faults(rows, row_key(place.name)))
-            good = [number for number, fault in enumerate(told) if not fault]
-            if not good:
-                first = f"row 1: {told[0]}" if told else "there is none"
-                raise DataError(f"no row can be scored ({first}). Correct the data.")
+        good = [number for number, fault in enumerate(told) if not fault]
+        if not good:
+            first = f"row 1: {told[0]}" if told else "there is none"
+            raise DataError(f"ALSO_EVALUATE: no row of {place} can be scored ({first}). Correct the data.")
         dropped = len(told) - len(good)
         if dropped:
             bad = next(number for number, fault in enumerate(told) if fault)

@@ -105,7 +105,7 @@ def test_what_cannot_be_evaluated_is_told_first(keys: dict[str, Any], changes: d
 
 def test_a_set_without_a_row_that_fits_is_an_error(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "pets.jsonl", [{"text": "Where is my dog?", "label": "pets"}] * 3)
-    with pytest.raises(AdaptError, match="no row can be scored"):
+    with pytest.raises(AdaptError, match=r"ALSO_EVALUATE: no row of .*pets\.jsonl can be scored \(row 1: "):
         run(ALSO_EVALUATE=[str(file)])
 
 
