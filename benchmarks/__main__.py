@@ -46,6 +46,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "coco_scoring": ("benchmarks.coco_scoring",),
     "intervals": ("benchmarks.intervals",),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
+    "generated evaluations": ("benchmarks.generated_evaluations", "--data", "DATA/alpaca_demo"),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "learned_tokens": ("benchmarks.learned_tokens", "--data", "DATA/tinyshakespeare"),
     "full_tuning": ("benchmarks.full_tuning", "--data", "DATA/tinyshakespeare"),

@@ -86,7 +86,7 @@ _LORA = (
 _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
         "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
-        "chat_template_kwargs temperature top_p blocksize DATASET_FORMAT",
+        "GENERATE_IN_EVALUATION chat_template_kwargs temperature top_p blocksize DATASET_FORMAT",
         "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS "
         f"{_PROBLEM}",
         "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "

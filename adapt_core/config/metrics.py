@@ -106,6 +106,7 @@ def metric_choice(item: Registered[MetricSpec], params: object) -> MetricChoice:
         figures=spec.figures,
         direction=spec.direction,
         bounds=spec.bounds,
+        mean_of_rows=spec.mean_of_rows,
     )
 
 

@@ -74,7 +74,8 @@ class MetricChoice:
     """A metric that a plan computes beside those of its task.
 
     Attributes:
-        name, implementation, kinds, figures, direction, bounds: see `adapt_core.plugin.metric_spec.MetricSpec`.
+        name, implementation, kinds, figures, direction, bounds, mean_of_rows: see
+            `adapt_core.plugin.metric_spec.MetricSpec`.
         distribution, version: of the plugin that registered it.
         params: an instance of the spec's params class.
     """
@@ -88,6 +89,7 @@ class MetricChoice:
     figures: tuple[str, ...]
     direction: str
     bounds: tuple[float, float]
+    mean_of_rows: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adapt_core.evaluated_rows import EvaluatedRows
+
+
+_COST = 200.0
+"""Of chosen metrics that are asked about each sample anew; see `EvaluatedRows.cost`."""
 
 
 @attrs.frozen
@@ -100,14 +105,44 @@ def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> Evaluate
     if not fitting:
         return rows
     measure = rows.measure
+    tables = [_ByRow(one, rows) for one in fitting if one.choice.mean_of_rows]
+    others = [one for one in fitting if not one.choice.mean_of_rows]
 
     def measured(positions: NDArray[numpy.intp]) -> Mapping[str, float]:
-        numbers = [int(number) for number in positions]
-        predicted, expected = ([held[number] for number in numbers] for held in (rows.predicted, rows.expected))
-        further = {name: value for one in fitting for name, value in one.values(predicted, expected).items()}
+        further: dict[str, float] = {}
+        for table in tables:
+            further.update(table.mean(positions))
+        if others:
+            numbers = [int(number) for number in positions]
+            predicted, expected = ([held[number] for number in numbers] for held in (rows.predicted, rows.expected))
+            further.update({name: value for one in others for name, value in one.values(predicted, expected).items()})
         return {**further, **measure(positions)}
 
-    return attrs.evolve(rows, measure=measured)
+    return attrs.evolve(rows, measure=measured, cost=max(rows.cost, _COST) if others else rows.cost)
+
+
+class _ByRow:
+    """The values of a metric of each row, computed when first asked for.
+
+    Args:
+        metric: whose value is the mean of those of the rows.
+        rows: of an evaluation.
+    """
+
+    def __init__(self, metric: ChosenMetric, rows: EvaluatedRows) -> None:
+        self._metric, self._rows = metric, rows
+
+    @cached_property
+    def _values(self) -> dict[str, NDArray[numpy.float64]]:
+        import numpy
+
+        pairs = zip(self._rows.predicted, self._rows.expected, strict=True)
+        each = [self._metric.values([predicted], [expected]) for predicted, expected in pairs]
+        return {name: numpy.array([one[name] for one in each]) for name in self._metric.choice.figures}
+
+    def mean(self, positions: NDArray[numpy.intp]) -> dict[str, float]:
+        """Return the figures of a sample of the rows."""
+        return {name: float(values[positions].mean()) for name, values in self._values.items()}
 
 
 def further_scores(

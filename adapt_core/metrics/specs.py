@@ -21,9 +21,16 @@ def _of_labels(
     bounds: tuple[float, float] = SHARE,
     aliases: tuple[str, ...] = (),
 ) -> MetricSpec:
+    by_row = name in ("accuracy", "jaccard", "subset_accuracy")
     implementation = f"adapt_core.metrics.labels:{function or name}"
     return MetricSpec(
-        name=name, summary=summary, kinds=kinds, implementation=implementation, bounds=bounds, aliases=aliases
+        name=name,
+        summary=summary,
+        kinds=kinds,
+        implementation=implementation,
+        bounds=bounds,
+        aliases=aliases,
+        mean_of_rows=by_row,
     )
 
 

@@ -30,6 +30,8 @@ class MetricSpec(Spec):
         bounds: the least and the greatest value, where a chart's axis ends; infinite where there is none.
         figures: the names of what it returns where that are several (rouge: rouge1, rouge2); its own name alone where
             it returns one number. Direction and bounds hold for each.
+        mean_of_rows: whether a value is the mean of those of the rows, each alone. Samples of rows, of which intervals
+            draw thousands, are then means of values that are computed once.
         requires: distributions that it needs beyond those of its plugin, as pip knows them.
     """
 
@@ -38,6 +40,7 @@ class MetricSpec(Spec):
     bounds: tuple[float, float] = attrs.field(default=(-math.inf, math.inf), validator=_ordered)
     figures: tuple[str, ...] = attrs.field()
     requires: tuple[str, ...] = ()
+    mean_of_rows: bool = False
 
     @figures.default
     def _its_name(self) -> tuple[str, ...]:

@@ -82,6 +82,15 @@ class MetricContract:
         assert all(isclose(values[name], turned[name], rel_tol=1e-6, abs_tol=1e-9) for name in values)
         assert set(metric.values(predicted[:1] * 3, expected[:1] * 3)) == set(values)
 
+    def test_it_is_the_mean_of_rows_where_it_says_so(
+        self, metric: ChosenMetric, rows: Rows, item: Registered[MetricSpec]
+    ) -> None:
+        if not item.spec.mean_of_rows:
+            pytest.skip("it is asked about each sample of rows")
+        each = [metric.values([found], [wanted]) for found, wanted in zip(*rows, strict=True)]
+        means = {name: sum(one[name] for one in each) / len(each) for name in item.spec.figures}
+        assert metric.values(*rows) == pytest.approx(means)
+
     def test_it_leaves_its_arguments_alone_and_answers_alike(self, metric: ChosenMetric, rows: Rows) -> None:
         given = deepcopy(rows)
         assert metric.values(*given) == metric.values(*given)

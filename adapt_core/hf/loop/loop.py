@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 from torch.utils.data import Dataset
@@ -69,7 +70,8 @@ class HuggingFaceLoop:
         plan, world = job.plan, job.world
         self._components = components
         self._classes: KeptEvaluations[PerClass] = KeptEvaluations()
-        self._rows: KeptEvaluations[EvaluatedRows] = KeptEvaluations()
+        self._rows: KeptEvaluations[Sequence[EvaluatedRows]] = KeptEvaluations()
+        self._data = job.data
         self._chosen = chosen_metrics(plan)
         training = plan.training
         arguments = training_arguments(
@@ -154,12 +156,27 @@ class HuggingFaceLoop:
         step, best = int(self._trainer.state.global_step), self._trainer.state.best_global_step
         if components.per_class is not None:
             self._classes.keep(components.per_class(prediction, evaluated), scores, step=step, best=best)
+        of_part = any(rows is evaluated for rows, _ in self._data.subsets)
+        found = [] if of_part else self._further_rows(evaluated)
+        for rows in found:
+            scores = {**scores, **rows.measure(numpy.arange(len(rows)))}
         if components.evaluated_rows is not None:
-            rows = with_chosen(components.evaluated_rows(prediction, evaluated), self._chosen)
+            found.insert(0, components.evaluated_rows(prediction, evaluated))
+        found = [with_chosen(rows, self._chosen) for rows in found]
+        for rows in found:
             scores = {**scores, **further_scores(rows, self._chosen, scores)}
-            self._rows.keep(rows, scores, step=step, best=best)
-        require_fit(self._chosen, scores)
+        self._rows.keep(found, scores, step=step, best=best)
+        if not of_part:
+            require_fit(self._chosen, scores)
         return scores
+
+    def _further_rows(self, evaluated: object) -> list[EvaluatedRows]:
+        if self._components.further_rows is None:
+            return []
+        # With what mixed precision has put around its forward, which is evaluated too.
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        rows = self._components.further_rows(model, self._data.split_of(evaluated))
+        return [] if rows is None else [rows]
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the results by class of the evaluation with these metrics, or None where there are none."""
@@ -167,8 +184,7 @@ class HuggingFaceLoop:
 
     def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
         """Return what the evaluation with these metrics found of each row; nothing where it was not kept."""
-        found = self._rows.find(metrics, self._metrics.evaluations)
-        return () if found is None else (found,)
+        return self._rows.find(metrics, self._metrics.evaluations) or ()
 
     @property
     def trainer(self) -> Trainer:

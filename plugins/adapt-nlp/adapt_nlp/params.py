@@ -32,8 +32,16 @@ class TextGenerationParams(TextParams):
         "Variables of the chat template for all rows (enable_thinking: false). A column of this name, or of the "
         "variable's, gives those of a row.",
     )
+    generate_in_evaluation: int | None = param(
+        None,
+        "Rows that each evaluation answers, spread over the split, to score the texts (exact_match, token_f1, rougeL, "
+        "chrf, and METRICS); 0: none (default: as many as cost a tenth of the run, counted in tokens, where rows have "
+        "answers).",
+        key="GENERATE_IN_EVALUATION",
+        ge=0,
+    )
     max_new_tokens: int = param(
-        128, "Most tokens that adapt predict generates from a prompt.", ge=1, may_change_on_resume=True
+        128, "Most tokens that adapt predict and evaluations generate from a prompt.", ge=1, may_change_on_resume=True
     )
     temperature: float = param(
         0.0, "Sampling temperature of adapt predict; 0 is greedy decoding.", ge=0, may_change_on_resume=True

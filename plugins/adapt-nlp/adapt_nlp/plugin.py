@@ -14,7 +14,7 @@ from adapt_nlp.metrics import names
 from adapt_nlp.metrics.specs import SPECS
 
 if TYPE_CHECKING:
-    from adapt_nlp.params import Seq2SeqParams, TextClassificationParams
+    from adapt_nlp.params import Seq2SeqParams, TextClassificationParams, TextGenerationParams
 
 _JSON = (".jsonl", ".ndjson", ".json")
 
@@ -25,6 +25,10 @@ def _classification_pipeline(params: TextClassificationParams) -> str:
 
 def _classified(params: TextClassificationParams) -> tuple[str, ...]:
     return ("tags",) if params.subtask else kinds.predictions_of(params.problem_type)
+
+
+def _answered(params: TextGenerationParams) -> tuple[str, ...]:
+    return () if params.generate_in_evaluation == 0 else ("text",)
 
 
 def _written(params: Seq2SeqParams) -> tuple[str, ...]:
@@ -48,8 +52,14 @@ def adapt_tasks() -> list[TaskSpec]:
             loop=HF_LOOP,
             pipeline="text-generation",
             library="transformers",
-            metrics=names.LANGUAGE_MODELING,
-            bounds={"perplexity": names.PERPLEXITY, "token_accuracy": names.SHARE},
+            predictions=_answered,
+            metrics={**names.LANGUAGE_MODELING, **names.WRITTEN},
+            bounds={
+                "perplexity": names.PERPLEXITY,
+                "token_accuracy": names.SHARE,
+                **dict.fromkeys(names.WRITTEN, names.SHARE),
+                "chrf": names.PERCENT,
+            },
             core_defaults={"GROUP_BY_LENGTH": True},
         ),
         TaskSpec(

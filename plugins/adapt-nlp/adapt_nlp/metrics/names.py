@@ -22,6 +22,8 @@ BLEU = {"bleu": "higher"}
 SACREBLEU = {"sacrebleu": "higher"}
 LANGUAGE_MODELING = {"perplexity": "lower", "token_accuracy": "higher"}
 
+WRITTEN = {"exact_match": "higher", "token_f1": "higher", "rougeL": "higher", "chrf": "higher"}
+
 SHARE = (0.0, 1.0)
 PERCENT = (0.0, 100.0)
 PERPLEXITY = (1.0, math.inf)

@@ -11,6 +11,7 @@ _TEXT = ("text",)
 SPECS = [
     MetricSpec(
         name="exact_match",
+        mean_of_rows=True,
         summary="share of texts that are the expected ones",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.texts:exact_match",
@@ -18,6 +19,7 @@ SPECS = [
     ),
     MetricSpec(
         name="token_f1",
+        mean_of_rows=True,
         summary="mean F1 of the words of texts",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.texts:token_f1",
@@ -25,6 +27,7 @@ SPECS = [
     ),
     MetricSpec(
         name="rouge",
+        mean_of_rows=True,
         aliases=tuple(names.ROUGE),
         summary="ROUGE-1, -2, -L and -Lsum",
         kinds=_TEXT,
@@ -55,6 +58,7 @@ SPECS = [
     ),
     MetricSpec(
         name="json_valid",
+        mean_of_rows=True,
         summary="share of texts that are JSON",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.structured:json_valid",
@@ -62,6 +66,7 @@ SPECS = [
     ),
     MetricSpec(
         name="json_schema",
+        mean_of_rows=True,
         summary="share of texts that are JSON and fit JSON_SCHEMA",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.structured:JsonSchema",
@@ -71,6 +76,7 @@ SPECS = [
     ),
     MetricSpec(
         name="tool_call",
+        mean_of_rows=True,
         summary="share of texts with the expected calls of tools, names and arguments, and of names alone",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.structured:tool_call",
@@ -79,6 +85,7 @@ SPECS = [
     ),
     MetricSpec(
         name="regex",
+        mean_of_rows=True,
         summary="share of texts whose answer, found by ANSWER_PATTERN, is the expected one",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.structured:Regex",

@@ -20,6 +20,11 @@ attention.py            attention within each document of a pack
 collate.py              batches of documents or packs
 metrics.py              perplexity and token accuracy
 evaluated.py            what an evaluation finds of the tokens of each row
+alike.py                texts of a batch that are those of each row alone
+shared_writing.py       the processes of a run write together
+written_rows.py         how many rows an evaluation answers
+written_answers.py      what a model answers in an evaluation, and its scores
+written_setup.py        what a run needs for that
 predict.py              prompts and generated texts
 preview.py              examples for `adapt check`, samples for the report
 """

@@ -25,7 +25,7 @@ from adapt_nlp.text_generation.turns import ASSISTANT, USER, turns_of
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedTokenizerBase
+    from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
 Given = str | Mapping[str, Any]
 """An input of `adapt predict`: a text or a row."""
@@ -182,7 +182,7 @@ def prompt_tokens(
     before = [] if is_chat else added_tokens(tokenizer)[0]
     tokens = [ids for ids, _ in tokenize_marked(tokenizer, list(prompts.values()))]
     rows = [ids if ids[: len(before)] == before else [*before, *ids] for ids in tokens]
-    positions = _positions(model)
+    positions = positions_of_model(model)
     for name, ids in zip(prompts, rows, strict=True):
         if not ids:
             raise InputError(f"{name} has no tokens: give a text.")
@@ -191,7 +191,8 @@ def prompt_tokens(
     return rows
 
 
-def _positions(model: nn.Module) -> int | None:
+def positions_of_model(model: nn.Module) -> int | None:
+    """Return the most tokens of a prompt and its text together; None where the model names no limit."""
     module: Any = model
     positions = getattr(module.config.get_text_config(), "max_position_embeddings", None)
     return positions if isinstance(positions, int) and positions > 0 else None
@@ -232,12 +233,14 @@ def generate_continuations(
     params: TextGenerationParams,
     *,
     max_new_tokens: int | None = None,
+    watch: LogitsProcessor | None = None,
 ) -> list[str]:
     """Return the text that a model generates behind each row of tokens; see `generate_texts`.
 
     Args:
         model, tokenizer, params, max_new_tokens: those of `generate_texts`.
         rows: what `prompt_tokens` returned.
+        watch: sees the scores of each step, and returns them as they are.
     """
     import torch
 
@@ -246,7 +249,7 @@ def generate_continuations(
     module: Any = model
     encoded = tokenizer.pad({"input_ids": list(rows)}, padding_side="left", return_tensors="pt")
     longest = encoded["input_ids"].shape[1]
-    positions = _positions(model)
+    positions = positions_of_model(model)
     room = params.max_new_tokens if positions is None else positions - longest
     sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
     device = compute_device(model)
@@ -256,6 +259,8 @@ def generate_continuations(
             attention_mask=encoded["attention_mask"].to(device),
             max_new_tokens=min(params.max_new_tokens if max_new_tokens is None else max_new_tokens, room),
             pad_token_id=tokenizer.pad_token_id,
+            use_cache=True,
+            **({} if watch is None else {"logits_processor": [watch]}),
             **(sampling if params.temperature else {"do_sample": False}),
         )
     texts: list[str] = tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)

@@ -12,8 +12,10 @@ from adapt_core.hf.data.columns import format_row, text_fault
 from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import (
     Conversation,
+    common_length,
     marked_conversation,
     marked_prompt,
+    render,
     template_fault,
 )
 from adapt_nlp.text_generation.context_columns import context_fault, tools_of, with_context
@@ -154,6 +156,14 @@ class RowTexts:
         text, start = prompt + row[self._format.names[-1]], len(prompt)
         return [MarkedText(text, (start,), None if self._trains_all else ((start, len(text)),))]
 
+    def _with_calls(self, whole: Conversation, last: int) -> str:
+        """Return an answer with calls of tools as the template writes it, without special tokens."""
+        prompt = marked_prompt(self._tokenizer, whole.before(last)).text
+        text = render(self._tokenizer, whole.before(last + 1))
+        begun = common_length(text, prompt)
+        ids = self._tokenizer(text[begun:], add_special_tokens=False)["input_ids"]
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
     def _plain_prompt(self, row: Mapping[str, Any]) -> str:
         data = self._plan.data
         return str(format_row(row, data) if data.format_string else row[self._format.names[0]])
@@ -165,7 +175,9 @@ class RowTexts:
             turns = whole.turns
             last = max((number for number, turn in enumerate(turns) if turn["role"] == "assistant"), default=len(turns))
             answer = turns[last] if last < len(turns) else {}
-            expected = str(answer.get("content") or answer.get("tool_calls") or "")
+            expected = str(answer.get("content") or "")
+            if answer.get("tool_calls"):
+                return marked_prompt(self._tokenizer, whole.before(last)), self._with_calls(whole, last)
             if last == 0:  # templates refuse a conversation without turns
                 first = marked_conversation(self._tokenizer, whole, self._ends, trains_all=True)[0]
                 return MarkedText(first.text[: first.answers[0]]), expected

@@ -14,7 +14,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.distributed.world import World
 from adapt_core.errors import BadInputsError, InputError
-from adapt_core.evaluation import spread
+from adapt_core.evaluation import OF_PLACE, spread
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.tables.column_names import Columns
 from adapt_core.hf.models.tokenizers import length_limit, require_fast
@@ -36,6 +36,7 @@ from adapt_nlp.text_generation.predict import (
 )
 from adapt_nlp.text_generation.preview import MAX_SAMPLES, continuation_samples, labelled_documents
 from adapt_nlp.text_generation.row_formats import CHAT_KINDS, RowFormat, row_columns
+from adapt_nlp.text_generation.row_texts import RowTexts
 from adapt_nlp.text_generation.template_variables import TEMPLATE_VARIABLES, names_fault
 from adapt_nlp.text_generation.templates import prepare_template
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.execution.rows import Table
+    from adapt_core.hf.loop.loop import HuggingFaceLoop
+
+    from adapt_nlp.text_generation.written_answers import WrittenAnswers
 
 _DEFAULT_LIMIT = attrs.fields(TextGenerationParams).max_seq_length.default
 
@@ -58,11 +62,21 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
     def __init__(self, plan: Plan[TextGenerationParams]) -> None:
         super().__init__(plan)
         self._row_format: RowFormat | None = None
+        self._written: WrittenAnswers | None = None
+        self._loop: HuggingFaceLoop | None = None
 
     def check(self) -> None:
         """Check data and model, and the names of the chat template's variables; see `LanguageTask.check`."""
         if fault := names_fault(self.params.chat_template_kwargs or {}):
             raise InputError(f"{TEMPLATE_VARIABLES} is {fault}. Remove it.")
+        if self.params.generate_in_evaluation == 0 and self.plan.metrics:
+            raise InputError("METRICS score written texts, and GENERATE_IN_EVALUATION is 0. Leave one of them out.")
+        written = {} if self.params.generate_in_evaluation == 0 else names.WRITTEN
+        self.require_metric([*names.LANGUAGE_MODELING, *written])
+        wanted, at, _ = (self.plan.training.metric_for_best or "").removeprefix("eval_").partition(OF_PLACE)
+        further = [*names.WRITTEN, *(name for metric in self.plan.metrics for name in metric.figures)]
+        if at and wanted.casefold() in {name.casefold() for name in further}:
+            raise InputError(f"METRIC_FOR_BEST: {wanted} is that of texts over all data sets. Leave {OF_PLACE}... out.")
         super().check()
 
     def check_split(self, columns: Columns, split: str) -> None:
@@ -154,19 +168,45 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
 
         flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))
         collate = CollateDocuments(self.tokenizer, flat=flat)
+        answers = self._answers(job)
         packed = self.params.packing and pack_splits(job, collate, self._limit, flat=flat)
         components = TrainerComponents(
             collate=collate,
             compute_metrics=language_metrics,
             evaluated_rows=token_rows,
-            metrics=names.LANGUAGE_MODELING,
+            further_rows=answers,
+            metrics={**names.LANGUAGE_MODELING, **(names.WRITTEN if answers else {})},
             preprocess_logits=token_sums,
             rows_of=(lambda packs, numbers: packs.documents_of(numbers)) if packed else None,
             processing_class=self.tokenizer,
             # Packs have nearly the same length, so grouping by length would only take away random order.
             arguments={"train_sampling_strategy": "random"} if packed else {},
         )
-        return HuggingFaceLoop(job, components)
+        self._written = answers
+        self._loop = HuggingFaceLoop(job, components)
+        return self._loop
+
+    def _answers(self, job: Job) -> WrittenAnswers | None:
+        """Return what answers rows in evaluations; None where GENERATE_IN_EVALUATION is 0, or is so by default."""
+        from adapt_nlp.text_generation.written_setup import written_answers
+
+        assert self._row_format is not None
+        texts = RowTexts(self._row_format, self.plan, self.tokenizer)
+        return written_answers(job, texts, self.tokenizer, is_chat=self._row_format.is_chat)
+
+    def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
+        """Return samples of the texts that the evaluation with these metrics wrote; None where it wrote none."""
+        from adapt_core.report.evaluation_record import SAMPLES
+
+        if self._written is None or self._loop is None:
+            return None
+        found = next((rows for rows in self._loop.evaluated_rows(metrics) if rows.kind == "text"), None)
+        asked = self._written.asked("validation")
+        if found is None:
+            return None
+        rows = list(zip(found.rows, found.expected, found.predicted, strict=True))
+        chosen = [rows[number] for number in spread(len(rows), SAMPLES)]
+        return [{"input": asked[row], "expected": wanted, "predicted": text} for row, wanted, text in chosen]
 
     def save_model(self, model: nn.Module, folder: Path, save_method: str) -> None:
         """Save weights, model config, generation config and tokenizer."""
