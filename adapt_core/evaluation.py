@@ -45,6 +45,7 @@ class RecordedEvaluation(TypedDict):
     samples: list[Sample]
     per_class: ClassTable | None
     also: NotRequired[dict[str, dict[str, float]]]
+    worst: NotRequired[list[dict[str, Any]]]
 
 
 @attrs.frozen(kw_only=True)

@@ -101,6 +101,10 @@ CASES: dict[str, tuple[Callable[[Chance, int], EvaluatedRows], str, int, int]] =
 """Metric -> how its rows come, its name, the rows of a set, and those of the set that gives the truth."""
 
 
+_POPULATION, _SETS = 1, 2
+"""Seeds of streams that are apart from one another and from that of an interval's draws."""
+
+
 def _rows(rows: int, measure: Measure) -> EvaluatedRows:
     nothing = [None] * rows
     return EvaluatedRows(kind="numbers", rows=range(rows), expected=nothing, predicted=nothing, measure=measure)
@@ -114,10 +118,10 @@ def coverage(case: str, sets: int) -> dict[str, Any]:
         sets: how many are drawn.
     """
     make, metric, rows, large = CASES[case]
-    truth = make(numpy.random.default_rng(sets + 1), large).measure(numpy.arange(large))[metric]
+    truth = make(numpy.random.default_rng([_POPULATION, 0]), large).measure(numpy.arange(large))[metric]
     held, width = 0, 0.0
     for seed in range(sets):
-        low, high = intervals(make(numpy.random.default_rng(seed), rows), seed)[metric]
+        low, high = intervals(make(numpy.random.default_rng([_SETS, seed]), rows), seed)[metric]
         held += low <= truth <= high
         width += high - low
     return {

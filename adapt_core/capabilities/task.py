@@ -38,6 +38,19 @@ class SupportsSamples(Protocol):
 
 
 @runtime_checkable
+class SupportsShownRows(Protocol):
+    """A task that shows the inputs of any validation rows: of the most confident mistakes. Optional."""
+
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> Sequence[Any]:
+        """Return the inputs of validation rows as samples show them (see `SupportsSamples`).
+
+        Args:
+            data: what `load_data` returned.
+            positions: of the rows, from 0.
+        """
+
+
+@runtime_checkable
 class SupportsCachedSamples(Protocol):
     """A task that shows samples and whose evaluations have made their predictions already. Optional."""
 

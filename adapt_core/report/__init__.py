@@ -13,6 +13,7 @@ configuration.py      the resolved config, with what differs from the defaults
 evaluation_record.py  predictions and class scores, before and after training
 folds.py              mean, deviation and interval of folds
 html.py               the page templates, filled in
+worst.py              the most confident mistakes, and doubted labels
 comparison.py         adapt compare: several runs side by side
 paired.py             whether they differ from the first one on the rows that both have
 model_card.py         README.md of a run folder

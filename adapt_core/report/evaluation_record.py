@@ -24,6 +24,7 @@ from adapt_core.evaluation import (
     deciding_metric,
     direction_of,
 )
+from adapt_core.report.worst import recorded_rows
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
@@ -102,6 +103,8 @@ class EvaluationRecord:
         if further:
             self._keep_further(moment, further)
             taken["also"] = further
+        if self._is_main and (moment == "after" or not self._training.do_train):
+            taken["worst"] = recorded_rows(self._task, self._data, found.rows)
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})
             place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))

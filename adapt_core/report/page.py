@@ -23,6 +23,7 @@ from adapt_core.report.headline import headline
 from adapt_core.report.html import render
 from adapt_core.report.samples import samples_section
 from adapt_core.report.verdict import verdict_section
+from adapt_core.report.worst import worst_section
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.format import figure, in_rows, score, setting, size, span, with_interval
@@ -52,6 +53,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         samples=samples_section(evidence),
         classes=class_section(evidence),
         further=further_section(result.also, directions),
+        worst=worst_section(evidence),
         decisions=decision_section(result.decisions),
         verdict=verdict_section(result.verdict),
         changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],

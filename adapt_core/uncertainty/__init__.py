@@ -3,5 +3,6 @@
 resampling.py   rows drawn with replacement, as many times as their cost allows
 intervals.py    95 % intervals of metrics
 kept_rows.py    predictions.parquet: what was predicted for each row
+worst.py        the rows that a model gets most wrong, and labels that it doubts
 paired.py       whether two runs differ on the same rows
 """

@@ -65,3 +65,30 @@ def test_runs_on_the_same_rows_are_tested_against_the_first(run: Run, tmp_path: 
     assert 0 < found[1]["against_first"]["accuracy"]["p"] <= 1
     assert found[2]["against_first"] == {}
     assert "Against run" in page.read_text(encoding="utf-8")
+
+
+def test_the_report_shows_the_most_confident_mistakes_with_their_escaped_texts(
+    run: Run, inbox: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("train.jsonl", "validation.jsonl"):
+        rows = [json.loads(line) for line in (inbox / name).read_text(encoding="utf-8").splitlines()]
+        text = "".join(json.dumps({**row, "text": f"<b>{row['text']}</b>"}) + "\n" for row in rows)
+        (data / name).write_text(text, encoding="utf-8")
+    run(CUSTOM_DATASET_PATH=str(data), LR=0.0)
+    recorded = json.loads((tmp_path / "run" / "evaluation.json").read_text(encoding="utf-8"))["after"]["worst"]
+    mistakes = recorded[0]
+    assert mistakes["title"] == "most confident mistakes"
+    confidences = [row["confidence"] for row in mistakes["rows"]]
+    assert confidences == sorted(confidences, reverse=True)
+    assert all(row["expected"] != row["predicted"] for row in mistakes["rows"])
+    rows = kept(tmp_path)
+    first = mistakes["rows"][0]
+    place = rows.columns["row"].index(first["row"])
+    assert rows.columns["expected"][place] == first["expected"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    section = page[page.index('id="worst"') :]
+    assert "&lt;b&gt;" in section
+    assert "<b>" not in section[: section.index("</section>")]
+    assert first["input"].startswith("<b>")

@@ -184,6 +184,12 @@ class QuestionAnswering(LanguageTask[QuestionAnsweringParams]):
         answers = answer_questions(model, self.saved_tokenizer(folder), records, self.plan, limit)
         return [{"question": row[question], **answer} for row, answer in zip(records, answers, strict=True)]
 
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> list[dict[str, str]]:
+        """Return validation questions with their contexts."""
+        context, question, _ = columns(self.plan)
+        rows = [data.rows["validation"][position] for position in positions]
+        return [{"question": row[question], "context": row[context]} for row in rows]
+
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation questions with their first gold answer and the model's."""
         from adapt_nlp.question_answering.predict import answer_questions

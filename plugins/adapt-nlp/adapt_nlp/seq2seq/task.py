@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -222,6 +222,12 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         """Return a few validation texts with their target and the generated text."""
         pairs = self._spread_pairs(data, count)
         return as_samples(pairs, self._generate(model, self.tokenizer, [source for source, _ in pairs]))
+
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> list[str]:
+        """Return the sources of validation rows."""
+        rows = data.rows["validation"]
+        source, _ = self.find_fields(rows, "validation")
+        return [str(source.text(rows[position])) for position in positions]
 
     def evaluated_samples(self, metrics: Mapping[str, float], data: TaskData) -> list[dict[str, Any]] | None:
         """Return the samples of the evaluation with these metrics, from the texts that it generated."""

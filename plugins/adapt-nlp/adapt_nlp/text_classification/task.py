@@ -154,6 +154,10 @@ class TextClassification(LanguageTask[TextClassificationParams]):
         rows = zip(texts, targets, found, strict=True)
         return [{"input": text, **problem.sample(target, outcome)} for text, target, outcome in rows]
 
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> list[str]:
+        """Return validation texts."""
+        return [row_text(data.rows["validation"][position], self.plan) for position in positions]
+
     def _outcomes(
         self, model: nn.Module, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], problem: Problem
     ) -> list[Outcome]:

@@ -216,6 +216,11 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             results.append(result)
         return results
 
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> list[str]:
+        """Return the words of validation documents."""
+        column = input_column(self.plan)
+        return [" ".join(map(str, data.rows["validation"][position][column])) for position in positions]
+
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation rows with a tag for each word, the data's and the model's."""
         from adapt_nlp.token_classification.predict import tag_documents

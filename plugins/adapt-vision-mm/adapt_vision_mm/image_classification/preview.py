@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -42,11 +43,16 @@ def validation_samples(model: nn.Module, images: ImageDataset, problem: Problem,
     found = problem.outcomes(image_logits(model, torch.stack([images[row]["pixel_values"] for row in rows])))
     return [
         {
-            "input": to_data_uri(downscale(pil_to_tensor(images.image(row)), LONGEST)[0]),
+            "input": thumbnail,
             **problem.sample(images.labels[row], outcome),
         }
-        for row, outcome in zip(rows, found, strict=True)
+        for row, outcome, thumbnail in zip(rows, found, thumbnails(images, rows), strict=True)
     ]
+
+
+def thumbnails(images: ImageDataset, rows: Sequence[int]) -> list[str]:
+    """Return images of a split as small data URIs."""
+    return [to_data_uri(downscale(pil_to_tensor(images.image(row)), LONGEST)[0]) for row in rows]
 
 
 def render_training_images(images: ImageDataset, problem: Problem, count: int) -> bytes:

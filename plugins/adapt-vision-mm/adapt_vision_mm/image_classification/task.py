@@ -194,6 +194,12 @@ class ImageClassification(HubUpload):
 
         return validation_samples(model, data.validation, problem_of(data, PROBLEMS), count)
 
+    def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> list[str]:
+        """Return validation images as data URIs."""
+        from adapt_vision_mm.image_classification.preview import thumbnails
+
+        return thumbnails(data.validation, positions)
+
     def load_structure(self, data: TaskData) -> LoadedModel:
         """Return the model on "meta". Its weights are read first: image classifiers are small."""
         loaded = self.load_model(data, None, World())
