@@ -45,6 +45,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
     "coco_scoring": ("benchmarks.coco_scoring",),
     "intervals": ("benchmarks.intervals",),
+    "paired_test": ("benchmarks.paired_test", "--data", "DATA/ag_news"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
     "generated evaluations": ("benchmarks.generated_evaluations", "--data", "DATA/alpaca_demo"),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),

@@ -7,12 +7,14 @@ as Student's t widens those of a mean (Hesterberg, 2015: What Teachers Should Kn
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeAlias
 
-from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.evaluated_rows import EvaluatedRows, sums
 from adapt_core.uncertainty.resampling import draws, samples
 
 if TYPE_CHECKING:
@@ -29,9 +31,17 @@ _GROUPS = 50
 """Groups of rows that are left out in turn, for the acceleration."""
 _NORMAL = NormalDist()
 
+MOST_SECONDS = 30.0
+"""That all draws may take, foreseen from one of them."""
+
+log = logging.getLogger(__name__)
+
 
 def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     """Return metric -> its interval.
+
+    Where a measurement takes so long that all draws would take more than MOST_SECONDS (metrics of METRICS that read
+    each text again), only metrics that are ratios of sums over the rows have one. No interval depends on the clock.
 
     A metric has none where it is the same for all draws (all rows are right: there is nothing to draw from), where it
     is not finite for one of them, or where there are fewer than two rows.
@@ -45,18 +55,40 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     count = len(rows)
     if count < 2:
         return {}
-    every = numpy.arange(count)
-    measured = rows.measure(every)
-    drawn = _values(measured, [rows.measure(sample) for sample in samples(count, draws(rows), seed)])
+    every, times, measure = numpy.arange(count), draws(rows), rows.measure
+    started = time.perf_counter()
+    measured = measure(every)
+    foreseen = times * (time.perf_counter() - started)
+    if foreseen > MOST_SECONDS:
+        left = ", ".join(name for name in measured if name not in rows.ratios)
+        log.info("no intervals of %s: they would take %.0f s.", left, foreseen)
+        measure = _ratios(rows)
+        measured = measure(every)
+    drawn = _values(measured, [measure(sample) for sample in samples(count, times, seed)])
     shuffled = numpy.random.default_rng(seed).permutation(count)
     groups = numpy.array_split(shuffled, min(count, _GROUPS))
-    left_out = _values(measured, [rows.measure(numpy.setdiff1d(every, group)) for group in groups])
+    left_out = _values(measured, [measure(numpy.setdiff1d(every, group)) for group in groups])
     found = {}
     for name, value in measured.items():
         if not numpy.isfinite([value, *drawn[name], *left_out[name]]).all() or numpy.ptp(drawn[name]) == 0:
             continue
         found[name] = _accelerated(value, drawn[name], left_out[name], count)
     return found
+
+
+def _ratios(rows: EvaluatedRows) -> Callable[[NDArray[numpy.intp]], Mapping[str, float]]:
+    """Return a measure of the metrics that are ratios of sums over the rows."""
+    import numpy
+
+    if not rows.ratios:
+        return lambda _sample: {}
+    table = numpy.column_stack([each for pair in rows.ratios.values() for each in pair])
+
+    def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
+        over, under = sums(table, sample).reshape(-1, 2).T
+        return dict(zip(rows.ratios, (over / numpy.where(under > 0, under, 1)).tolist(), strict=True))
+
+    return measure
 
 
 def _values(names: Mapping[str, float], measured: Sequence[Mapping[str, float]]) -> dict[str, Values]:

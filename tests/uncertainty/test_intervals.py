@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import attrs
 import numpy
 import pytest
 
@@ -80,3 +81,24 @@ def test_draws_are_fewer_where_they_cost_more_and_never_too_few() -> None:
 def test_the_quantile_of_student_s_t_is_scipy_s(freedom: int) -> None:
     stats = pytest.importorskip("scipy.stats")
     assert _t_quantile(0.975, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=2e-3)
+
+
+def test_where_a_measurement_takes_long_only_ratios_of_sums_have_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = numpy.random.default_rng(2).random(40)
+    calls: list[int] = []
+
+    def measure(sample: Any) -> dict[str, float]:
+        calls.append(len(sample))
+        return {"mean": float(values[sample].mean()), "slow": 1.0}
+
+    rows = attrs.evolve(rows_of(values), measure=measure, ratios={"mean": (values, numpy.ones(40))})
+    quick = intervals(rows, seed=0)
+    monkeypatch.setattr("adapt_core.uncertainty.intervals.MOST_SECONDS", 0.0)
+    calls.clear()
+    with caplog.at_level("INFO"):
+        slow = intervals(rows, seed=0)
+    assert calls == [40]
+    assert slow["mean"] == pytest.approx(quick["mean"])
+    assert "no intervals of slow" in caplog.text
