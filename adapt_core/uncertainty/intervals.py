@@ -56,9 +56,8 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     if count < 2:
         return {}
     every, times, measure = numpy.arange(count), draws(rows), rows.measure
-    started = time.perf_counter()
-    measured = measure(every)
-    foreseen = times * (time.perf_counter() - started)
+    measured = measure(every)  # the first may import what it needs
+    foreseen = times * min(_seconds(measure, every) for _ in range(2))
     if foreseen > MOST_SECONDS:
         left = ", ".join(name for name in measured if name not in rows.ratios)
         log.info("no intervals of %s: they would take %.0f s.", left, foreseen)
@@ -74,6 +73,13 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
             continue
         found[name] = _accelerated(value, drawn[name], left_out[name], count)
     return found
+
+
+def _seconds(measure: Callable[[NDArray[numpy.intp]], object], every: NDArray[numpy.intp]) -> float:
+    """Return the processor time of a measurement, which other processes hardly change."""
+    started = time.thread_time()
+    measure(every)
+    return time.thread_time() - started
 
 
 def _ratios(rows: EvaluatedRows) -> Callable[[NDArray[numpy.intp]], Mapping[str, float]]:
