@@ -102,3 +102,17 @@ def test_where_a_measurement_takes_long_only_ratios_of_sums_have_one(
     assert calls == [40] * 3
     assert slow["mean"] == pytest.approx(quick["mean"])
     assert "no intervals of slow" in caplog.text
+
+
+def test_what_the_first_measurement_alone_takes_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of detectors, whose matches are worked out once: a second of that is none for each draw."""
+    values = numpy.random.default_rng(2).random(40)
+    clock = [0.0]
+    monkeypatch.setattr("adapt_core.uncertainty.intervals.time.thread_time", lambda: clock[0])
+    first = [1.0]
+
+    def measure(sample: Any) -> dict[str, float]:
+        clock[0] += first.pop() if first else 0.001
+        return {"mean": float(values[sample].mean())}
+
+    assert set(intervals(attrs.evolve(rows_of(values), measure=measure), seed=0)) == {"mean"}
