@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -43,6 +43,19 @@ class SupportsShownRows(Protocol):
 
     def shown_inputs(self, data: TaskData, positions: Sequence[int]) -> Sequence[Any]:
         """Return the inputs of validation rows as samples show them (see `SupportsSamples`).
+
+        Args:
+            data: what `load_data` returned.
+            positions: of the rows, from 0.
+        """
+
+
+@runtime_checkable
+class SupportsRowContents(Protocol):
+    """A task that says what is in its validation rows, where `TaskData.rows` has none or not all of it. Optional."""
+
+    def row_contents(self, data: TaskData, positions: Sequence[int]) -> Iterable[str]:
+        """Return a digest of the input of each of these validation rows: the same in two runs where the input is.
 
         Args:
             data: what `load_data` returned.

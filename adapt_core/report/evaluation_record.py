@@ -8,9 +8,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
-from adapt_core.capabilities import SupportsCachedSamples, SupportsDecisions, SupportsSamples, kept_of
+from adapt_core.capabilities import (
+    SupportsCachedSamples,
+    SupportsDecisions,
+    SupportsRowContents,
+    SupportsSamples,
+    kept_of,
+)
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import Loop, Task, TaskData
 from adapt_core.evaluated_rows import EvaluatedRows
@@ -93,7 +100,7 @@ class EvaluationRecord:
         if moment == "after" or not self._training.do_train:
             self._measure(moment, found.rows, metrics)
             if self._is_main and self._keeps_rows:
-                keep_rows(self._folder, found.rows, self._data.rows.get("validation"))
+                self._keep_rows(found.rows)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -113,6 +120,11 @@ class EvaluationRecord:
     def results(self) -> dict[str, Any]:
         """Return what was gathered by its place in `result.json`: intervals, decisions and also."""
         return {"intervals": self.intervals, "decisions": self.decisions, "also": self.also}
+
+    def _keep_rows(self, found: Sequence[EvaluatedRows]) -> None:
+        task = self._task
+        contents_of = partial(task.row_contents, self._data) if isinstance(task, SupportsRowContents) else None
+        keep_rows(self._folder, found, self._data.rows.get("validation"), contents_of)
 
     def _keep_further(self, moment: str, further: Mapping[str, Mapping[str, float]]) -> None:
         """Keep the metrics of further data sets; of a resumed run, those before training are in its folder."""

@@ -41,7 +41,8 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     """Return metric -> its interval.
 
     Where a measurement takes so long that all draws would take more than MOST_SECONDS (metrics of METRICS that read
-    each text again), only metrics that are ratios of sums over the rows have one. No interval depends on the clock.
+    each text again), only metrics that are ratios of sums over the rows have one. What an interval is never depends on
+    that time, only whether there is one.
 
     A metric has none where it is the same for all draws (all rows are right: there is nothing to draw from), where it
     is not finite for one of them, or where there are fewer than two rows.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = NDArray[numpy.float64]
 
+ContentsOf: TypeAlias = "Callable[[Sequence[int]], Iterable[Any]]"
+
 LONGEST = 10_000
 """Characters of a text that are kept."""
 
-MOST_IDENTIFIED = 100_000
-"""Rows up to which their own cells are part of their id, and not what is expected alone: some seconds."""
+_AT_ONCE = 1_000
+"""Rows whose cells are in memory at once."""
 
 _OVER, _UNDER = ".over", ".under"
 _KIND, _LABELS = b"adapt.kind", b"adapt.labels"
@@ -53,7 +56,9 @@ class KeptRows:
         return len(self.ids)
 
 
-def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> EvaluatedRows | None:
+def keep_rows(
+    folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any, contents_of: ContentsOf | None = None
+) -> EvaluatedRows | None:
     """Write what was found of each row, where the packages that write parquet are there (those of `adapt-core[hf]`).
 
     Of several the one is kept that predicts something of a row, rather than of tokens.
@@ -62,6 +67,7 @@ def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> Ev
         folder: of the run.
         found: of an evaluation.
         raw: the rows that were evaluated, by position, as `TaskData.rows` has them, or None.
+        contents_of: positions -> a digest of each row, in place of `raw`; see `SupportsRowContents`.
 
     Returns:
         what was kept; None where there is nothing to keep of a row.
@@ -77,7 +83,7 @@ def keep_rows(folder: RunFolder, found: Sequence[EvaluatedRows], raw: Any) -> Ev
         return None
     columns: dict[str, Any] = {
         "row": [int(row) + 1 for row in rows.rows],
-        "id": row_ids(rows, raw),
+        "id": row_ids(rows, cells_of(raw, rows.rows) if contents_of is None else contents_of(rows.rows)),
         "expected": [_bounded(value) for value in rows.expected],
         "predicted": [_bounded(value) for value in rows.predicted],
         "confidence": rows.confidence,
@@ -125,34 +131,48 @@ def read_rows(folder: RunFolder) -> KeptRows | None:
         ) from None
 
 
-def row_ids(rows: EvaluatedRows, raw: Any) -> list[str]:
-    """Return an id of each row: the same where the row's cells and what is expected of it are, in whatever run.
+def row_ids(rows: EvaluatedRows, contents: Iterable[Any]) -> list[str]:
+    """Return an id of each row: the same where what is in it and what is expected of it are, in whatever run.
 
     Args:
         rows: of an evaluation.
-        raw: see `keep_rows`.
+        contents: of each row, what is in it: cells, a digest, or None where that is not known.
     """
     from xxhash import xxh3_64_hexdigest
 
-    cells = _cells(raw, rows.rows) if len(rows) <= MOST_IDENTIFIED else None
     counts = [under.tolist() for _, under in rows.ratios.values()] if rows.kind == "tokens" else []
     return [
-        xxh3_64_hexdigest(
-            json.dumps(
-                [expected, cells[number] if cells else None, [each[number] for each in counts]], default=str
-            ).encode()
-        )
-        for number, expected in enumerate(rows.expected)
+        xxh3_64_hexdigest(json.dumps([expected, held, [each[number] for each in counts]], default=str).encode())
+        for number, (expected, held) in enumerate(zip(rows.expected, contents, strict=True))
     ]
 
 
-def _cells(raw: Any, positions: Sequence[int]) -> list[Any] | None:
-    """Return the cells of rows that are texts or numbers; none of images, which would be decoded."""
-    features = getattr(raw, "features", None)
-    if features is None or not positions or max(positions) >= len(raw):
-        return None
-    plain = [name for name, feature in features.items() if type(feature).__name__ in ("Value", "ClassLabel")]
-    return list(raw.select_columns(sorted(plain)).select(positions)) if plain else None
+def cells_of(raw: Any, positions: Sequence[int]) -> Iterator[Any]:
+    """Yield the cells of rows that are texts, numbers, or lists or mappings of such; None of each without any.
+
+    Args:
+        raw: see `keep_rows`; its images are left out, for they would be decoded.
+        positions: of the rows.
+    """
+    features = getattr(raw, "features", None) or {}
+    plain = sorted(name for name, feature in features.items() if _is_plain(feature))
+    if not plain or not positions or max(positions) >= len(raw):
+        yield from itertools.repeat(None, len(positions))
+        return
+    cells = raw.select_columns(plain)
+    for start in range(0, len(positions), _AT_ONCE):
+        part = cells[list(positions[start : start + _AT_ONCE])]
+        yield from zip(*(part[name] for name in plain), strict=True)
+
+
+def _is_plain(feature: Any) -> bool:
+    """Return whether a feature of datasets is a text or number, or a list or mapping of nothing else."""
+    if isinstance(feature, Mapping):
+        return all(map(_is_plain, feature.values()))
+    if isinstance(feature, list):
+        return all(map(_is_plain, feature))
+    inner = getattr(feature, "feature", None)  # of a List, LargeList or Sequence
+    return _is_plain(inner) if inner is not None else type(feature).__name__ in ("Value", "ClassLabel")
 
 
 def _lists(scores: NDArray[numpy.float32] | None) -> Any:

@@ -29,9 +29,10 @@ PLUGIN = """
     SupportsBatchPreview SupportsCachedSamples SupportsClassCounts SupportsDataFormats SupportsDecisions
     SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures SupportsFurtherSets SupportsHubUpload
     SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass
-    SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowCount
-    SupportsSamples SupportsShownRows SupportsTestPrediction SupportsTokenPreview SupportsTrainingForward Task
-    TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl
+    SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowContents
+    SupportsRowCount SupportsSamples SupportsShownRows SupportsTestPrediction SupportsTokenPreview
+    SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except
+    hold_batch_norms hookimpl
     of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
 """
 HF = """

@@ -12,7 +12,7 @@ from adapt_core.errors import InputError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.uncertainty.kept_rows import LONGEST, keep_rows, read_rows, row_ids
+from adapt_core.uncertainty.kept_rows import LONGEST, cells_of, keep_rows, read_rows, row_ids
 
 pytest.importorskip("pyarrow")
 
@@ -106,9 +106,43 @@ def test_long_texts_are_cut(folder: RunFolder) -> None:
 def test_rows_have_the_same_id_where_they_and_what_is_expected_are_the_same() -> None:
     datasets = pytest.importorskip("datasets")
     raw = datasets.Dataset.from_dict({"text": ["x", "y", "x"], "number": [1, 2, 1]})
-    one, other, again = row_ids(rows_of("class", ["a", "a", "a"], ["a", "b", "c"]), raw)
+    cells = list(cells_of(raw, range(3)))
+    assert cells == [(1, "x"), (2, "y"), (1, "x")]
+    one, other, again = row_ids(rows_of("class", ["a", "a", "a"], ["a", "b", "c"]), cells)
     assert one == again != other
-    assert row_ids(rows_of("class", ["b", "a", "a"], ["a", "b", "c"]), raw)[0] != one
+    assert row_ids(rows_of("class", ["b", "a", "a"], ["a", "b", "c"]), cells)[0] != one
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [["Anna", "left"], ["Karl", "left"]],
+        [[{"role": "user", "content": "hi"}], [{"role": "user", "content": "hello"}]],
+        [{"text": ["here"], "start": [1]}, {"text": ["there"], "start": [1]}],
+    ],
+)
+def test_rows_differ_by_words_messages_and_answers_alone(column: list[Any]) -> None:
+    """Two documents may have the same tags, and two conversations the same number of tokens."""
+    datasets = pytest.importorskip("datasets")
+    raw = datasets.Dataset.from_dict({"column": column})
+    one, other = row_ids(rows_of("tags", [["O", "O"]] * 2, [["O", "O"]] * 2), cells_of(raw, range(2)))
+    assert one != other
+
+
+def test_cells_are_read_in_parts_and_in_the_order_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr("adapt_core.uncertainty.kept_rows._AT_ONCE", 2)
+    raw = datasets.Dataset.from_dict({"text": list("abcde")})
+    assert list(cells_of(raw, [4, 0, 3, 1, 2])) == [("e",), ("a",), ("d",), ("b",), ("c",)]
+    assert list(cells_of(None, [0, 1])) == [None, None]
+
+
+def test_a_task_may_say_itself_what_is_in_its_rows(folder: RunFolder) -> None:
+    alike = rows_of("class", ["a", "a"], ["a", "a"])
+    keep_rows(folder, [alike], None, lambda positions: [f"digest {number}" for number in positions])
+    kept = read_rows(folder)
+    assert kept is not None
+    assert len(set(kept.ids)) == 2
 
 
 def test_a_damaged_file_is_told(folder: RunFolder) -> None:

@@ -124,6 +124,16 @@ class ImageDataset(Dataset[Example]):
         """Return the file or the bytes of a row's image."""
         return image_source(self._images[row], self._base)
 
+    def digest(self, row: int) -> str:
+        """Return a digest of a row's encoded image; of its path where the file is gone."""
+        from xxhash import xxh3_64_hexdigest
+
+        source = self.source(row)
+        try:
+            return xxh3_64_hexdigest(source.read_bytes() if isinstance(source, Path) else source)
+        except OSError:
+            return str(source)
+
     def image(self, row: int) -> Image:
         """Return a row's image before its transform: 8-bit RGB, upright.
 

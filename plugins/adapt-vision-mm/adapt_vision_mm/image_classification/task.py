@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,6 +199,10 @@ class ImageClassification(HubUpload):
         from adapt_vision_mm.image_classification.preview import thumbnails
 
         return thumbnails(data.validation, positions)
+
+    def row_contents(self, data: TaskData, positions: Sequence[int]) -> Iterator[str]:
+        """Return digests of the files of validation images."""
+        return map(data.validation.digest, positions)
 
     def load_structure(self, data: TaskData) -> LoadedModel:
         """Return the model on "meta". Its weights are read first: image classifiers are small."""
