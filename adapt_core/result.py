@@ -100,7 +100,8 @@ class RunResult:
         total_parameters, trainable_parameters: of the attached model.
         metrics: {"before": {...} | None, "after": {...} | None, "test": {...} | None}; None for what was not measured.
         intervals: moment -> metric -> [low, high], its 95 % interval (see `adapt_core.uncertainty.intervals`): after,
-            test, and before where nothing was trained; without those that have none.
+            test, and before where nothing was trained, and "also NAME" of each further data set; without those that
+            have none.
         train_seconds: wall time of the training phase, its evaluations included.
         samples_per_second: training examples a second, over all processes.
         peak_memory_bytes: of the main process, on its device.

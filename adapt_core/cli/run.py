@@ -75,7 +75,7 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     say(metrics_table(result))
     if result.also:
         say()
-        say(table([HEADING, *(row.cells for row in further_section(result.also))]))
+        say(table([HEADING, *(row.cells for row in further_section(result))]))
     for line in decision_lines(result.decisions):
         say(paragraph(in_one_line(line)))
     say(f"{result.status}: {result.output_dir}")

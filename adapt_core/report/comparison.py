@@ -15,11 +15,12 @@ from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
+from adapt_core.report.further import further_moment
 from adapt_core.report.html import render
 from adapt_core.report.paired import Pair, pairs
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.runtime.format import figure, score, setting, size, span, with_interval
+from adapt_core.runtime.format import figure, setting, size, span, with_interval
 from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
@@ -197,7 +198,8 @@ def _further(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
     rows = []
     for place, name in dict.fromkeys(key for one in measured for key in one):
         values = tuple(one.get((place, name)) for one in measured)
-        cells = tuple("" if value is None else score(value) for value in values)
+        held = [run.result.intervals.get(further_moment(place), {}).get(name) for run in runs]
+        cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
         best = _best(values, direction_of(f"validation {name}", better))
         rows.append(Row(f"also {place} {name}", cells, values, best))
     return rows

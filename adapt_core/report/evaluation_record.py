@@ -31,6 +31,7 @@ from adapt_core.evaluation import (
     deciding_metric,
     direction_of,
 )
+from adapt_core.report.further import further_moment
 from adapt_core.report.worst import recorded_rows
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
@@ -106,7 +107,11 @@ class EvaluationRecord:
         )
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
         taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
-        further = {name: loop.evaluate(examples) for name, examples in self._data.further.items()}
+        further = {}
+        for name, examples in self._data.further.items():
+            further[name] = loop.evaluate(examples)
+            if moment == "after" or not self._training.do_train:
+                self._measure(further_moment(name), kept_of(loop, further[name]).rows, further[name])
         if further:
             self._keep_further(moment, further)
             taken["also"] = further

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
 from adapt_core.evaluation import direction_of
-from adapt_core.runtime.format import score
+from adapt_core.result import RunResult
+from adapt_core.runtime.format import score, with_interval
 
 HEADING = ("data set", "metric", "before", "after", "change")
+
+
+def further_moment(name: str) -> str:
+    """Return the place of a data set's intervals among those of a result."""
+    return f"also {name}"
 
 
 @attrs.frozen
@@ -21,17 +26,16 @@ class FurtherRow:
     verdict: str
 
 
-def further_section(
-    also: Mapping[str, Mapping[str, Any]], directions: Mapping[str, str] | None = None
-) -> list[FurtherRow]:
+def further_section(result: RunResult, directions: Mapping[str, str] | None = None) -> list[FurtherRow]:
     """Return a row for each metric of each data set.
 
     Args:
-        also: as in `RunResult`.
+        result: of a run.
         directions: metric -> "higher" or "lower"; None says nothing of better and worse.
     """
     rows = []
-    for name, moments in also.items():
+    for name, moments in result.also.items():
+        held = result.intervals.get(further_moment(name), {})
         before, after = (moments.get(moment) or {} for moment in ("before", "after"))
         for metric in dict.fromkeys((*before, *after)):
             pair = (before.get(metric), after.get(metric))
@@ -39,6 +43,8 @@ def further_section(
             direction = direction_of(metric, directions or {})
             better = (change or 0) > 0 if direction == "higher" else (change or 0) < 0
             verdict = "" if not change or direction is None else "better" if better else "worse"
-            cells = ("" if value is None else score(value) for value in pair)
+            cells = [with_interval(value, None) for value in pair]
+            last = 0 if pair[1] is None else 1
+            cells[last] = with_interval(pair[last], held.get(metric))
             rows.append(FurtherRow((name, metric, *cells, "" if change is None else score(change, "+")), verdict))
     return rows

@@ -52,7 +52,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         charts=charts_of(folder.metric_lines(), bounds_of(plan, registry)),
         samples=samples_section(evidence),
         classes=class_section(evidence),
-        further=further_section(result.also, directions),
+        further=further_section(result, directions),
         worst=worst_section(evidence),
         decisions=decision_section(result.decisions),
         verdict=verdict_section(result.verdict),

@@ -36,6 +36,9 @@ def test_their_metrics_are_those_of_a_run_on_them_alone(run: Run, letters: Path,
     for moment in ("before", "after"):
         assert set(result.also["letters"][moment]) == set(result.metrics[moment])
     assert result.also["letters"]["before"] != result.also["letters"]["after"]
+    low, high = result.intervals["also letters"]["accuracy"]
+    assert low < high
+    assert low <= result.also["letters"]["after"]["accuracy"] <= high
     assert result.data["also"] == {"letters": {"rows": 30, "dropped": 2}}
     good = list(map(json.loads, (letters / "validation.jsonl").read_text("utf-8").splitlines()))
     alone = write(tmp_path / "alone" / "validation.jsonl", [row for row in good if row["label"] != "pets"]).parent
@@ -47,13 +50,15 @@ def test_their_metrics_are_those_of_a_run_on_them_alone(run: Run, letters: Path,
         OUTPUT_DIR=str(tmp_path / "again"),
     )
     assert result.also["letters"]["after"] == pytest.approx(again.metrics["before"], abs=1e-5)
+    for name, ends in again.intervals["before"].items():
+        assert result.intervals["also letters"][name] == pytest.approx(ends, abs=1e-5)
 
 
 def test_a_run_is_the_same_with_and_without_them(run: Run, letters: Path, tmp_path: Path) -> None:
     plain = run(OUTPUT_DIR=str(tmp_path / "plain"))
     also = run(ALSO_EVALUATE=[{"path": str(letters), "name": "mail"}], OUTPUT_DIR=str(tmp_path / "also"))
     assert also.metrics == plain.metrics
-    assert also.intervals == plain.intervals
+    assert {name: held for name, held in also.intervals.items() if name != "also mail"} == plain.intervals
     assert set(also.also) == {"mail"}
 
 
@@ -71,7 +76,9 @@ def test_they_are_in_the_report_and_the_comparison(run: Run, letters: Path, tmp_
     result = run(ALSO_EVALUATE=[str(letters)])
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert 'id="also"' in page
-    assert "letters" in page
+    low, high = result.intervals["also letters"]["accuracy"]
+    section = page[page.index('id="also"') :]
+    assert f"({low:.4f} to {high:.4f})" in section[: section.index("</section>")]
     rows = {row.name: row.values for row in compare([tmp_path / "run"], lambda name: None).figures}
     assert rows["also letters accuracy"] == (result.also["letters"]["after"]["accuracy"],)
 
