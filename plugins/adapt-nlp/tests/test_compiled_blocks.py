@@ -64,7 +64,7 @@ def graphs() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
-@pytest.mark.parametrize("method", ["full", "LoRA"])
+@pytest.mark.parametrize("method", ["full", pytest.param("LoRA", marks=pytest.mark.slow)])
 def test_a_language_model_learns_the_same(chats: Keys, method: str) -> None:
     data = {"data": {"train": CHATS, "validation": CHATS[:4]}}
     if method == "LoRA":
@@ -77,6 +77,7 @@ def test_a_language_model_learns_the_same(chats: Keys, method: str) -> None:
     assert not [warning for warning in result.warnings if "COMPILE" in warning]
 
 
+@pytest.mark.slow
 def test_dropout_draws_the_same_numbers(classes: Keys) -> None:
     plain, expected = losses(classes)
     before = graphs()

@@ -112,6 +112,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(run: Run, tmp_path: Pat
     assert all(torch.allclose(files[0][name], files[1][name], atol=1e-6) for name in files[0])
 
 
+@pytest.mark.slow
 def test_compiled_blocks_learn_the_same(run: Run, tmp_path: Path) -> None:
     vit = {"MODEL_PATH": "test_vit", "model_type": None, "image_processor_path": None}
     settings = {**vit, "MAX_STEPS": 3, "LOGGING_STEPS": 1}
