@@ -111,9 +111,15 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
     """Run a plan: `run` after its config is resolved."""
     if plan.data.folds is not None and plan.data.fold is None:
-        from adapt_core.execution.folds import run_folds
+        from adapt_core.execution.folds import folds_of
+        from adapt_core.execution.repeated_runs import run_repeatedly
 
-        return run_folds(plan, registry)
+        return run_repeatedly(plan, folds_of(plan, registry))
+    if plan.training.seeds is not None:
+        from adapt_core.execution.repeated_runs import run_repeatedly
+        from adapt_core.execution.seeds import seeds_of
+
+        return run_repeatedly(plan, seeds_of(plan, registry))
     if plan.data.fold is not None:
         from adapt_core.execution.out_of_fold import run_fold
 

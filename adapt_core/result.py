@@ -108,7 +108,8 @@ class RunResult:
         steps: optimizer steps done.
         artifacts: names to paths inside the run folder.
         artifact_bytes: names to sizes on disk, of the adapter and the model.
-        folds: of FOLDS, moment -> metric -> {mean, std, low, high, values}; `metrics` then has the means.
+        folds, seeds: of FOLDS or SEEDS, moment -> metric -> {mean, std, low, high, values}; `metrics` then has the
+            means.
         warnings: what a reader must know before the metrics: "validation loss before training is not finite (nan)".
         merge: how far the merged model's outputs are from the unmerged one's (see
             `adapt_core.verification.merge`), or None where no adapter was merged.
@@ -150,6 +151,7 @@ class RunResult:
     decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     also: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    seeds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)
     warnings: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 

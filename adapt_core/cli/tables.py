@@ -77,10 +77,11 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def metrics_table(result: RunResult) -> str:
     """Return the before/after table of a run."""
-    if result.folds:
-        from adapt_core.report.folds import fold_rows
+    for word, found in (("fold", result.folds), ("seed", result.seeds)):
+        if found:
+            from adapt_core.report.repeated_runs import spread_rows
 
-        return table(fold_rows(result.folds))
+            return table(spread_rows(found, word))
     columns = [name for name in ("before", "after", "test") if result.metrics.get(name)]
     if not columns:
         return "nothing was evaluated"

@@ -74,6 +74,15 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             yield problem("FOLDS", "makes several models, and PUSH_TO_HUB uploads one.", "Leave PUSH_TO_HUB out.")
         if fault := _scikit_learn_fault():
             yield problem("FOLDS", fault, 'pip install "scikit-learn>=1.6"')
+    if training.seeds is not None:
+        if not training.do_train:
+            yield problem("SEEDS", "trains once for each seed.", "Set DO_TRAIN: true, or leave SEEDS out.")
+        if run.push_to_hub:
+            yield problem("SEEDS", "makes several models, and PUSH_TO_HUB uploads one.", "Leave PUSH_TO_HUB out.")
+        if data.folds is not None:
+            yield problem("SEEDS", "repeats a run, and FOLDS is several.", "Leave one of them out.")
+        if find_spec("scipy") is None:
+            yield problem("SEEDS", "needs scipy for its intervals, which is not installed.", "pip install scipy")
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)

@@ -10,7 +10,9 @@ export.py           trained models saved: adapter, merged, other formats
 merge.py            an adapter merged into its base, checked
 finished_run.py     a finished run opened again
 test_split.py       the test split predicted with a finished run's model
-folds.py            a run for each fold, and one table
+repeated_runs.py    several runs of a plan, and one table
+folds.py            a run for each fold
+seeds.py            a run for each seed
 out_of_fold.py      the rows that folds hold out, predicted
 rows.py             rows in memory as data files
 model_data.py       what a model takes from the data, kept beside its adapter

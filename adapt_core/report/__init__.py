@@ -11,7 +11,7 @@ curves.py             the curves of metrics.jsonl
 charts.py             line charts as numbers
 configuration.py      the resolved config, with what differs from the defaults
 evaluation_record.py  predictions and class scores, before and after training
-folds.py              mean, deviation and interval of folds
+repeated_runs.py      mean, deviation and interval of several runs
 html.py               the page templates, filled in
 worst.py              the most confident mistakes, and doubted labels
 comparison.py         adapt compare: several runs side by side

@@ -139,4 +139,10 @@ class TrainingParams:
     logging_steps: int = param(
         10, "Steps between logged figures.", key="LOGGING_STEPS", ge=1, may_change_on_resume=True
     )
+    seeds: int | None = param(
+        None,
+        "Run this many times, with SEED, SEED + 1 and so on, and report mean and spread of each metric.",
+        key="SEEDS",
+        ge=2,
+    )
     seed: int = param(42, "Seed of every random choice.", key="SEED", ge=0, le=2**32 - 1)

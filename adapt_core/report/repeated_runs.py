@@ -1,9 +1,10 @@
-"""The results of folds: mean, standard deviation and a 95 % interval of each metric."""
+"""The results of several runs: mean, standard deviation and a 95 % interval of each metric."""
 
 from __future__ import annotations
 
 import math
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -12,17 +13,17 @@ from adapt_core.result import RunResult
 from adapt_core.runtime.format import score
 
 MOMENTS = {"before": "before", "after": "validation", "test": "test"}
-"""Moment of a result -> what tables call it: validation is the fold that is held out."""
+"""Moment of a result -> what tables call it."""
 
 
 class Spread(TypedDict):
-    """A metric over the folds.
+    """A metric over k runs.
 
     Attributes:
-        mean: over the folds.
-        std: standard deviation of a fold (with k - 1); null for fewer than two finite values.
+        mean: over the runs.
+        std: standard deviation of a run (with k - 1); null for fewer than two finite values.
         low, high: of the 95 % interval of the mean, by Student's t with k - 1 degrees of freedom.
-        values: in the order of the folds.
+        values: in the order of the runs.
     """
 
     mean: float
@@ -44,7 +45,7 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 
 def spreads(results: Sequence[RunResult]) -> dict[str, dict[str, Spread]]:
-    """Return moment -> metric -> its values over the folds, for what each fold measured."""
+    """Return moment -> metric -> its values over the runs, for what each of them measured."""
     found: dict[str, dict[str, Spread]] = {}
     for moment in MOMENTS:
         measured = [result.metrics.get(moment) or {} for result in results]
@@ -54,9 +55,14 @@ def spreads(results: Sequence[RunResult]) -> dict[str, dict[str, Spread]]:
     return found
 
 
-def fold_rows(found: Mapping[str, Mapping[str, Spread]]) -> list[list[str]]:
-    """Return the table of folds: its head, and a row for each metric of each moment."""
-    rows = [["metric", "mean", "std", "95 % interval", "folds"]]
+def spread_rows(found: Mapping[str, Mapping[str, Spread]], word: str) -> list[list[str]]:
+    """Return the table of several runs: its head, and a row for each metric of each moment.
+
+    Args:
+        found: what `spreads` returned.
+        word: what a run is called ("fold").
+    """
+    rows = [["metric", "mean", "std", "95 % interval", f"{word}s"]]
     for moment, metrics in found.items():
         for name, one in metrics.items():
             interval = f"{score(one['low'])} to {score(one['high'])}"
@@ -65,27 +71,31 @@ def fold_rows(found: Mapping[str, Mapping[str, Spread]]) -> list[list[str]]:
     return rows
 
 
-def folds_card(title: str, result: RunResult) -> str:
-    """Return the `README.md` of a run of folds.
+def repeated_card(
+    title: str, result: RunResult, found: Mapping[str, Mapping[str, Spread]], word: str, note: str
+) -> str:
+    """Return the `README.md` of several runs.
 
     Args:
         title: what was adapted, in words.
         result: of the whole.
+        found: what `spreads` returned.
+        word: what a run is called.
+        note: on the intervals.
     """
     folders = ", ".join(markdown.code(path) for path in result.artifacts.values())
-    head, *rows = fold_rows(result.folds)
+    head, *rows = spread_rows(found, word)
     lines = [f"| {' | '.join(head)} |", "|---|---:|---:|---:|---|"]
     lines += [f"| {' | '.join(markdown.text(cell) for cell in row)} |" for row in rows]
     return "\n".join(
         [
             f"# {markdown.text(title)}",
             "",
-            f"Each fold's model is a run of its own: {folders}.",
+            f"Each {word}'s model is a run of its own: {folders}.",
             "",
             *lines,
             "",
-            "Intervals are of the mean, by Student's t. Folds share training rows, so they are narrower than those of",
-            "independent runs (Bengio and Grandvalet, 2004).",
+            *textwrap.wrap(note, 110),
             "",
         ]
     )
