@@ -26,8 +26,9 @@ class TrainerComponents:
             `compute_metrics`.
         per_class: (`EvalPrediction`, the evaluated dataset) -> results by class, for the report.
         evaluated_rows: (`EvalPrediction`, the evaluated dataset) -> what was found of each row.
-        further_rows: (the model, "validation" or "test") -> what a further evaluation finds of some rows of the split,
-            whose metrics are added (texts that a language model writes); None where it has none. All processes call it.
+        further_rows: (the model, what `TaskData.split_of` says) -> what a further evaluation finds of some rows of the
+            split, whose metrics are added (texts that a language model writes); None where it has none. All processes
+            call it.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation needs little memory.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.

@@ -54,6 +54,8 @@ from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 
+_SPLITS = ("validation", "test")
+
 log = logging.getLogger(__name__)
 
 
@@ -156,8 +158,9 @@ class HuggingFaceLoop:
         step, best = int(self._trainer.state.global_step), self._trainer.state.best_global_step
         if components.per_class is not None:
             self._classes.keep(components.per_class(prediction, evaluated), scores, step=step, best=best)
-        of_part = any(rows is evaluated for rows, _ in self._data.subsets)
-        found = [] if of_part else self._further_rows(evaluated)
+        subset_of = next((split for rows, split in self._data.subsets if rows is evaluated), None)
+        # The whole split is evaluated with its parts; a data set of ALSO_EVALUATE is a whole of its own.
+        found = [] if subset_of in _SPLITS else self._further_rows(evaluated)
         for rows in found:
             scores = {**scores, **rows.measure(numpy.arange(len(rows)))}
         if components.evaluated_rows is not None:
@@ -166,7 +169,7 @@ class HuggingFaceLoop:
         for rows in found:
             scores = {**scores, **further_scores(rows, self._chosen, scores)}
         self._rows.keep(found, scores, step=step, best=best)
-        if not of_part:
+        if subset_of is None:
             require_fit(self._chosen, scores)
         return scores
 

@@ -165,3 +165,42 @@ def test_questions_and_tags_have_them_too(run: Run, tiny_encoder: Path, tmp_path
     keys = {"TASK": "question_answering", "max_length": 32, "doc_stride": 8, "OUTPUT_DIR": str(tmp_path / "answers")}
     result = run(CUSTOM_DATASET_PATH=str(questions), ALSO_EVALUATE=[str(further)], **keys)
     assert set(result.also["further"]["after"]) == set(result.metrics["after"])
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_language_models_answer_rows_of_them(run: Run, tiny_llama: Path, tmp_path: Path, packing: bool) -> None:
+    rows = [{"prompt": f"Where is room {number}?", "completion": " Upstairs."} for number in range(12)]
+    data = write(tmp_path / "asked" / "train.jsonl", rows).parent
+    write(data / "validation.jsonl", rows[:4])
+    other = write(tmp_path / "more.jsonl", [{"prompt": "Who sings?", "completion": f" {n}"} for n in range(5)])
+    keys = {
+        "TASK": "text_generation",
+        "MODEL_PATH": str(tiny_llama),
+        "CUSTOM_DATASET_PATH": str(data),
+        "GENERATE_IN_EVALUATION": 5,
+        "METRICS": ["regex"],
+        "ANSWER_PATTERN": "[0-9]",
+        "max_new_tokens": 4,
+        "max_seq_length": 64,
+        "packing": packing,
+    }
+    result = run(ALSO_EVALUATE=[str(other)], **keys)
+    found = result.also["more"]
+    assert set(found["before"]) == set(found["after"]) == set(result.metrics["after"])
+    assert {"chrf", "regex_found"} <= set(found["after"])
+    alone = run(VAL_DIR=str(other), DO_TRAIN=False, OUTPUT_DIR=str(tmp_path / "alone"), **keys)
+    assert found["before"] == pytest.approx(alone.metrics["before"], abs=1e-4)
+
+
+def test_pairs_of_texts_have_them_too(run: Run, tiny_t5: Path, tmp_path: Path) -> None:
+    rows = [{"document": f"the room {number} is cold today", "summary": f"room {number}"} for number in range(12)]
+    data = write(tmp_path / "pairs" / "train.jsonl", rows).parent
+    write(data / "validation.jsonl", rows[:4])
+    other = write(tmp_path / "more.jsonl", [{"text": "a letter of Ada", "short": "letter"}] * 3)
+    place = {"path": str(other), "columns": {"text": "document", "short": "summary"}}
+    keys = {"TASK": "summarization", "MODEL_PATH": str(tiny_t5), "CUSTOM_DATASET_PATH": str(data)}
+    limits = {"max_input_length": 32, "max_target_length": 8, "generation_max_length": 8}
+    result = run(ALSO_EVALUATE=[place], METRICS="chrf", **keys, **limits)
+    assert result.data["also"] == {"more": {"rows": 3, "dropped": 0}}
+    assert set(result.also["more"]["after"]) == set(result.metrics["after"])
+    assert "chrf" in result.also["more"]["before"]

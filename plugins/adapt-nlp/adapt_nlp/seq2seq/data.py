@@ -13,6 +13,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.hf.data.cache import Batch
 from adapt_core.hf.data.columns import require_columns
+from adapt_core.hf.data.further import SPLITS
 from adapt_core.hf.data.places import require_alike
 from adapt_core.hf.data.rows import Encoding, prepare_rows
 from adapt_core.hf.data.splits import count_truncated, leave_out_unlabelled_test, load_splits
@@ -59,24 +60,32 @@ def prepare_pairs(
     leave_out_unlabelled_test(raw, find_fields(raw[first], first)[1].column, plan)
     fields = {split: find_fields(rows, split) for split, rows in raw.items()}
     for split, rows in raw.items():
-        require_columns(rows.column_names, [column for field in fields[split] for column in field.columns], split)
+        _require(fields[split], rows, split)
     prefix = plan.task.params.prefix or ""
 
+    def fields_of(rows: Dataset, split: str) -> tuple[Source, TextField]:
+        if split in fields:
+            return fields[split]
+        if split in SPLITS:  # a validation split that was held out has the fields of the split that it comes from
+            return next(iter(fields.values()))
+        found = fields[split] = find_fields(rows, split)  # a data set of ALSO_EVALUATE
+        _require(found, rows, split)
+        return found
+
     def faults(rows: Dataset, split: str) -> Iterator[str | None]:
-        source, target = fields[split]
+        source, target = fields_of(rows, split)
         for row in rows.select_columns(_column_names(source, target)):
             yield source.fault(row) or target.fault(row)
 
-    def encoding(_rows: Dataset, split: str) -> Encoding:
-        # A validation split that was held out has the fields of the split that it comes from.
-        source, target = fields.get(split, next(iter(fields.values())))
+    def encoding(rows: Dataset, split: str) -> Encoding:
+        source, target = fields_of(rows, split)
         columns = _column_names(source, target)
 
         def encode(batch: Batch, _numbers: Sequence[int]) -> dict[str, Any]:
             cells = zip(*(batch[column] for column in columns), strict=True)
-            rows = [dict(zip(columns, values, strict=True)) for values in cells]
-            inputs = encode_sources(tokenizer, [str(source.text(row)) for row in rows], prefix, limits.source)
-            texts = [target.text(row) for row in rows]
+            pairs = [dict(zip(columns, values, strict=True)) for values in cells]
+            inputs = encode_sources(tokenizer, [str(source.text(row)) for row in pairs], prefix, limits.source)
+            texts = [target.text(row) for row in pairs]
             targets = tokenizer(text_target=texts, max_length=limits.target, truncation=True)
             end, adds_end = tokenizer.eos_token_id, _adds_end(tokenizer)
             labels = [_ended_once(ids, end, limits.target, adds_end=adds_end) for ids in targets["input_ids"]]
@@ -129,6 +138,10 @@ def _ended_once(ids: list[int], end: int | None, limit: int, *, adds_end: bool) 
 
 def _form(find_fields: Fields, split: str, rows: Dataset) -> str:
     return f"pairs of {' and '.join(_column_names(*find_fields(rows, split)))}"
+
+
+def _require(fields: tuple[Source, TextField], rows: Dataset, split: str) -> None:
+    require_columns(rows.column_names, [column for field in fields for column in field.columns], split)
 
 
 def _column_names(source: Source, target: TextField) -> list[str]:

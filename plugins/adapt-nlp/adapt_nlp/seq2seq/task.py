@@ -100,6 +100,8 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
         Raises:
             InputError: one of them is at fault.
         """
+        if self.plan.metrics and not self.params.predict_with_generate:
+            raise InputError("METRICS score written texts, and predict_with_generate is false. Leave one of them out.")
         self.require_metric(list(self.reported))
         if self.generation_max_length < self.params.max_target_length:
             log.warning(

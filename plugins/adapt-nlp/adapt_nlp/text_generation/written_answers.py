@@ -67,7 +67,7 @@ class WrittenAnswers:
 
         Args:
             model: in evaluation mode, the same on every process.
-            split: "validation" or "test".
+            split: "validation", "test", or the key of a data set of ALSO_EVALUATE in `TaskData.rows`.
         """
         writer = self.writer(model)
         if split not in self._questions:

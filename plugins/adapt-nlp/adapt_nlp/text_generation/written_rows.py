@@ -74,12 +74,12 @@ def is_asked(plan: Plan[TextGenerationParams]) -> bool:
 
 
 def evaluations(plan: Plan[TextGenerationParams], steps: int) -> int:
-    """Return how often a run evaluates, the one before training and that of a test split among them."""
-    training = plan.training
+    """Return how often a run evaluates, with those before training, of a test split, and of ALSO_EVALUATE."""
+    training, further = plan.training, 2 * len(plan.data.also_evaluate or ())
     if not training.do_train:
-        return 2
+        return 2 + further
     each = {"epoch": math.ceil(training.epochs), "steps": steps // training.interval_steps, "no": 1}
-    return 2 + max(each[training.interval], 1)
+    return 2 + further + max(each[training.interval], 1)
 
 
 def rows_to_write(plan: Plan[TextGenerationParams], data: TaskData, size: Size) -> int:

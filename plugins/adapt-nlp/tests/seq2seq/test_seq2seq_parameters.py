@@ -105,6 +105,8 @@ def test_predict_with_generate_false_evaluates_by_the_loss_alone(summarize: Run)
     assert set(result.metrics["before"]) == {"loss"}
     with pytest.raises(InputError, match="METRIC_FOR_BEST: this run reports loss; not 'rouge1'"):
         summarize(predict_with_generate=False, METRIC_FOR_BEST="rouge1")
+    with pytest.raises(InputError, match="METRICS"):  # also of one that the task has, which it would not compute
+        summarize(predict_with_generate=False, METRICS="rouge")
 
 
 def test_num_beams_is_the_search_s_and_is_saved(summarize: Run, tmp_path: Path) -> None:
