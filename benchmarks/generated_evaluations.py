@@ -4,8 +4,9 @@
 
 A causal language model trains on prompts with answers, once without answered evaluations and once with, in turn
 (A B A B ...), in processes of their own. Prints one JSON object: the rows that were answered, and the seconds of the
-training phase (evaluations during training included) and of the whole command, with over without, as median, least and
-greatest over the pairs. The default promises at most 1.1.
+training phase (evaluations during training included), of the whole command, and of the processor for it (which other
+work on the machine moves least), with over without, as median, least and greatest over the pairs. The default promises
+at most 1.1.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import tempfile
 import time
@@ -27,15 +29,25 @@ ROOT = Path(__file__).parent.parent
 _ANSWERS = re.compile(r"each evaluation answers up to (\d+) rows")
 
 
-def measured(keys: dict[str, Any], folder: Path) -> tuple[float, float, int]:
-    """Return the seconds of the training phase and of the command, and the rows that each evaluation answered."""
+SIDES = ("training", "command", "processor")
+
+
+def measured(keys: dict[str, Any], folder: Path) -> tuple[dict[str, float], int]:
+    """Return the seconds of each of SIDES, and the rows that each evaluation answered."""
     keys = {**keys, "OUTPUT_DIR": str(folder)}
-    started = time.monotonic()
+    started, used = time.monotonic(), _processor_seconds()
     subprocess.run(adapt_command(keys, folder), check=True, capture_output=True, env=dict(os.environ))
-    seconds = time.monotonic() - started
+    seconds, used = time.monotonic() - started, _processor_seconds() - used
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     found = _ANSWERS.search((folder / "log.txt").read_text(encoding="utf-8"))
-    return float(result["train_seconds"]), seconds, int(found[1]) if found else 0
+    of_sides = {"training": float(result["train_seconds"]), "command": seconds, "processor": used}
+    return of_sides, int(found[1]) if found else 0
+
+
+def _processor_seconds() -> float:
+    """Return what the processes that have ended took of the processors."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -49,7 +61,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="GENERATE_IN_EVALUATION (default: adapt's own)")
     parser.add_argument("--set", nargs="*", default=[], help="further keys, as KEY=VALUE")
     given = parser.parse_args()
-    ratios: dict[str, list[float]] = {"training": [], "command": []}
+    ratios: dict[str, list[float]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = given.model or str(_llama(folder / "model", given.data))
@@ -67,11 +79,11 @@ def main() -> None:
         }
         answered = 0
         for pair in range(given.pairs):
-            without = measured({**keys, "GENERATE_IN_EVALUATION": 0}, folder / f"without-{pair}")
+            without, _ = measured({**keys, "GENERATE_IN_EVALUATION": 0}, folder / f"without-{pair}")
             of_rows = {} if given.rows is None else {"GENERATE_IN_EVALUATION": given.rows}
-            *with_rows, answered = measured({**keys, **of_rows}, folder / f"with-{pair}")
-            for side, number in (("training", 0), ("command", 1)):
-                ratios[side].append(with_rows[number] / without[number])
+            with_rows, answered = measured({**keys, **of_rows}, folder / f"with-{pair}")
+            for side in SIDES:
+                ratios[side].append(with_rows[side] / without[side])
     comparison = {side: spread(values) for side, values in ratios.items()}
     print(json.dumps({"rows": answered, "with / without": comparison, "each pair": ratios}, indent=1))
 
