@@ -30,6 +30,7 @@ _AT_ONCE = 1_000
 """Rows whose cells are in memory at once."""
 
 _OVER, _UNDER = ".over", ".under"
+_ANSWERS = ("expected", "predicted")
 _KIND, _LABELS = b"adapt.kind", b"adapt.labels"
 
 
@@ -119,12 +120,15 @@ def read_rows(folder: RunFolder) -> KeptRows | None:
         ids = columns.pop("id").to_pylist()
         measured = [name.removesuffix(_OVER) for name in columns if name.endswith(_OVER)]
         ratios = {
-            name: (columns.pop(f"{name}{_OVER}").to_numpy(), columns.pop(f"{name}{_UNDER}").to_numpy())
+            name: (_numbers(columns.pop(f"{name}{_OVER}")), _numbers(columns.pop(f"{name}{_UNDER}")))
             for name in measured
         }
         labels = tuple(str(label) for label in json.loads(said.get(_LABELS, b"[]")))
         plain = {name: column.to_pylist() for name, column in columns.items()}
-        return KeptRows(said[_KIND].decode(), ids, plain, ratios, labels)
+        kind = said[_KIND].decode()
+        if kind == "class" and not all(isinstance(name, str) for each in _ANSWERS for name in plain[each]):
+            raise ValueError("its classes are no names")
+        return KeptRows(kind, ids, plain, ratios, labels)
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are ValueErrors
         raise InputError(
             f"{folder.rows} cannot be read ({' '.join(str(error).split())[:200]}). Delete it, or run again."
@@ -173,6 +177,13 @@ def _is_plain(feature: Any) -> bool:
         return all(map(_is_plain, feature))
     inner = getattr(feature, "feature", None)  # of a List, LargeList or Sequence
     return _is_plain(inner) if inner is not None else type(feature).__name__ in ("Value", "ClassLabel")
+
+
+def _numbers(column: Any) -> Numbers:
+    """Return a column as floats, NaN for null."""
+    import numpy
+
+    return numpy.asarray(column.to_numpy(), dtype=numpy.float64)
 
 
 def _lists(scores: NDArray[numpy.float32] | None) -> Any:

@@ -8,6 +8,7 @@ beside repeated runs.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -29,6 +30,9 @@ _LEAST, _MOST, _WORK = 1_000, 10_000, 50_000_000
 _AT_ONCE = 4_000_000
 _ROUNDING = 1e-12
 
+MOST_COUNTS = 10_000_000
+"""Rows x classes up to which macro-F1 is tested: some seconds, and a gigabyte."""
+
 
 @attrs.frozen
 class PairedTest:
@@ -44,7 +48,7 @@ def rows_in_common(one: KeptRows, other: KeptRows) -> int:
 
 
 def paired_tests(one: KeptRows, other: KeptRows, seed: int = 0) -> dict[str, PairedTest]:
-    """Return metric -> its test, for metrics that both have and that follow from sums over rows.
+    """Return metric -> its test, for metrics that both have, that are finite, and that follow from sums over rows.
 
     Args:
         one, other: rows of two runs, the same ones in any order.
@@ -53,7 +57,9 @@ def paired_tests(one: KeptRows, other: KeptRows, seed: int = 0) -> dict[str, Pai
     first, second = _order(one), _order(other)
     found = {}
     for name, (table, metric) in _tables(one, other, first, second).items():
-        found[name] = _test(*table, metric, seed)
+        test = _test(*table, metric, seed)
+        if test is not None:
+            found[name] = test
     return found
 
 
@@ -80,7 +86,8 @@ def _tables(one: KeptRows, other: KeptRows, first: Any, second: Any) -> Mapping[
             found[name] = (pair[0], pair[1]), _ratio
     if one.kind == other.kind == "class":
         names = sorted({*one.columns["expected"], *one.columns["predicted"], *other.columns["predicted"]})
-        found["macro_f1"] = (_counts(one, first, names), _counts(other, second, names)), _macro_f1
+        if len(one) * len(names) <= MOST_COUNTS:
+            found["macro_f1"] = (_counts(one, first, names), _counts(other, second, names)), _macro_f1
     return found
 
 
@@ -113,7 +120,8 @@ def _macro_f1(sums: Sums) -> Sums:
     return means
 
 
-def _test(one: Sums, other: Sums, metric: Callable[[Sums], Sums], seed: int) -> PairedTest:
+def _test(one: Sums, other: Sums, metric: Callable[[Sums], Sums], seed: int) -> PairedTest | None:
+    """Return the test of a metric; None where it is not finite, as the loss of a run that diverged."""
     import numpy
 
     generator = numpy.random.default_rng(seed)
@@ -121,6 +129,8 @@ def _test(one: Sums, other: Sums, metric: Callable[[Sums], Sums], seed: int) -> 
     totals, apart = (one.sum(axis=0), other.sum(axis=0)), other - one
     moves = numpy.flatnonzero(numpy.abs(apart).sum(axis=1))
     seen = float(metric(totals[1][None])[0] - metric(totals[0][None])[0])
+    if not math.isfinite(seen):
+        return None
     draws = int(min(_MOST, max(_LEAST, _WORK // max(1, count))))
     reached, left = 0, draws
     while left and len(moves):

@@ -161,6 +161,29 @@ def test_a_parquet_of_somebody_else_is_told(folder: RunFolder) -> None:
         read_rows(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expected": None},
+        {"predicted": ["a", None]},
+        {"expected": [["a"], ["b"]]},
+        {"accuracy.over": ["x", "y"]},
+    ],
+)
+def test_columns_that_no_run_writes_are_told(folder: RunFolder, changes: dict[str, Any]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    ones = numpy.ones(2)
+    keep_rows(folder, [rows_of("class", ["a", "b"], ["a", "a"], ratios={"accuracy": (ones, ones)})], None)
+    table = parquet.read_table(folder.rows)
+    columns = {**table.to_pydict(), **changes}
+    changed = pyarrow.table({name: values for name, values in columns.items() if values is not None})
+    parquet.write_table(changed.replace_schema_metadata(table.schema.metadata), folder.rows)
+    with pytest.raises(InputError, match=r"predictions\.parquet cannot be read"):
+        read_rows(folder)
+
+
 def test_a_file_of_somebody_else_is_not_replaced(folder: RunFolder) -> None:
     folder.rows.write_bytes(b"mine")
     with pytest.raises(InputError, match="was not written"):

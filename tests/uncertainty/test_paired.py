@@ -111,3 +111,18 @@ def test_other_rows_are_not_tested_and_it_says_how_many_are_in_common() -> None:
         "",
     ]
     assert [bool(pair.tests) for pair in found] == [False, False, True]
+
+
+def test_a_metric_that_is_not_finite_is_not_tested() -> None:
+    """A run that diverged has a loss of NaN, which no exchange reaches: that is no difference with p < 0.001."""
+    ids = ["a", "b", "c"]
+    one, other = (
+        KeptRows("tokens", ids, {}, {"loss": (numpy.array(losses), numpy.ones(3)), "hits": (hits, numpy.ones(3))})
+        for losses, hits in (([1.0, 2.0, 3.0], numpy.ones(3)), ([1.0, float("nan"), 3.0], numpy.zeros(3)))
+    )
+    assert set(paired_tests(one, other)) == set(paired_tests(other, one)) == {"hits"}
+
+
+def test_macro_f1_of_very_many_classes_is_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapt_core.uncertainty.paired.MOST_COUNTS", 299)
+    assert set(paired_tests(*two_runs(100, 0.2))) == {"accuracy"}
