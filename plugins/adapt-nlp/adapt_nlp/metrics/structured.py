@@ -59,8 +59,14 @@ class JsonSchema:
 
     def __call__(self, predicted: Sequence[str], _expected: Sequence[str]) -> float:
         """Return the share of predicted texts that fit."""
-        parsed = map(_parsed, predicted)
-        return fmean(found is not _NO_JSON and self._validator.is_valid(found) for found in parsed)
+        return fmean(map(self._fits, predicted))
+
+    def _fits(self, text: str) -> bool:
+        found = _parsed(text)
+        try:
+            return found is not _NO_JSON and bool(self._validator.is_valid(found))
+        except RecursionError:  # nested deeper than Python goes, under a schema that refers to itself
+            return False
 
 
 def _schema(given: str | Mapping[str, object]) -> object:
@@ -75,14 +81,39 @@ def _schema(given: str | Mapping[str, object]) -> object:
 def _validator(schema: object) -> Validator:
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
+    from referencing.exceptions import Unresolvable
 
-    kind = validator_for(schema)
+    kind = validator_for(schema if isinstance(schema, Mapping) else {})
     try:
         kind.check_schema(schema)
     except SchemaError as error:
         raise InputError(f"JSON_SCHEMA is no JSON Schema: {error.message}. Correct it.") from None
     validator: Validator = kind(schema)
+    for reference in _references(schema):
+        try:
+            validator.evolve(schema={"$ref": reference}).is_valid(None)
+        except (
+            Unresolvable,
+            RecursionError,
+        ) as error:  # told now: only texts that get there would find it, perhaps after training
+            raise InputError(f"JSON_SCHEMA: $ref {reference!r} cannot be followed: {error} Correct it.") from None
     return validator
+
+
+def _references(schema: object) -> set[str]:
+    """Return the references inside a schema's own document, where no part of it is a document of its own."""
+    found, left = set[str](), [schema]
+    while left:
+        part = left.pop()
+        if isinstance(part, Mapping):
+            if part is not schema and isinstance(part.get("$id"), str):
+                return set()
+            reference = part.get("$ref")
+            found |= {reference} if isinstance(reference, str) else set()
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return found
 
 
 class Regex:
@@ -127,11 +158,19 @@ def tool_call(predicted: Sequence[str], expected: Sequence[str]) -> dict[str, fl
     their keys and white space do not matter; several calls may come in any order. Where no call is expected, there
     must be none.
     """
-    pairs = [(calls_in(found), calls_in(wanted)) for found, wanted in zip(predicted, expected, strict=True)]
+    pairs = [(_found_in(text), _found_in(wanted)) for text, wanted in zip(predicted, expected, strict=True)]
     return {
         "tool_call": fmean(sorted(found) == sorted(wanted) for found, wanted in pairs),
         "tool_name": fmean(sorted(n for n, _ in found) == sorted(n for n, _ in wanted) for found, wanted in pairs),
     }
+
+
+def _found_in(text: str) -> list[tuple[str, str]]:
+    """Return the calls in a text; none where they are nested deeper than Python goes, as models write by mistake."""
+    try:
+        return calls_in(text)
+    except RecursionError:
+        return []
 
 
 def calls_in(text: str) -> list[tuple[str, str]]:
@@ -180,7 +219,16 @@ def _calls(value: object) -> Iterator[tuple[str, str]]:
 
 
 def _ordered(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_with_whole_numbers(value), sort_keys=True, ensure_ascii=False)
+
+
+def _with_whole_numbers(value: object) -> object:
+    """Return a JSON value with 5 for 5.0, which are one number in JSON."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    return [_with_whole_numbers(item) for item in value] if isinstance(value, list) else value
 
 
 _NO_JSON = object()

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy
 import pytest
+from sacrebleu.metrics.chrf import CHRF
 from transformers import EvalPrediction
 
 from adapt_nlp.metrics.bleu import bleu, bleu_rows, sacrebleu, sacrebleu_rows
 from adapt_nlp.metrics.rouge import rouge, rouge_rows
+from adapt_nlp.metrics.texts import exact_match, token_f1
 from adapt_nlp.question_answering.evaluated import answered_rows
 from adapt_nlp.question_answering.metrics import squad_scores
 from adapt_nlp.text_generation.evaluated import token_rows
 from adapt_nlp.text_generation.metrics import language_metrics
+from adapt_nlp.text_generation.written_answers import Question, answered
 from adapt_nlp.token_classification.evaluated import least_confidence, tagged_rows
 from adapt_nlp.token_classification.metrics import entity_scores, word_scores
 
@@ -43,6 +46,23 @@ def test_generated_texts(of_rows: Any, metric: Any, sample: Any) -> None:
     predicted, expected = texts(1), texts(2, least=4)
     found = of_rows(predicted, expected).measure(numpy.array(sample))
     assert found == pytest.approx(metric(taken(predicted, sample), taken(expected, sample)))
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_answers_of_language_models(sample: Any) -> None:
+    """chrF too, whose counts are read by what sacrebleu keeps private: its public score is the same."""
+    predicted, expected = texts(1), [text if number % 3 else "" for number, text in enumerate(texts(2))]
+    predicted[5] = expected[5]
+    found = answered([Question(row, "", [], text) for row, text in enumerate(expected)], predicted)
+    pair = taken(predicted, sample), taken(expected, sample)
+    assert found.measure(numpy.array(sample)) == pytest.approx(
+        {
+            "exact_match": exact_match(*pair),
+            "token_f1": token_f1(*pair),
+            "rougeL": rouge(*pair)["rougeL"],
+            "chrf": CHRF().corpus_score(pair[0], [pair[1]]).score,
+        }
+    )
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

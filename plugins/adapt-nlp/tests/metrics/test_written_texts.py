@@ -138,10 +138,37 @@ def test_a_schema_comes_from_a_file_and_is_checked(tmp_path: Path) -> None:
     faults: list[tuple[Any, str]] = [
         ({"type": "objekt"}, "is no JSON Schema"),
         (str(tmp_path / "no.json"), "cannot be read"),
+        ({"type": "array", "items": {"$ref": "#/$defs/city"}}, r"\$ref '#/\$defs/city' cannot be followed"),
+        ({"$ref": "#"}, r"\$ref '#' cannot be followed"),
     ]
+    for number, text in enumerate(("5", "null", "[]")):
+        (tmp_path / f"{number}.json").write_text(text, encoding="utf-8")
+        faults.append((str(tmp_path / f"{number}.json"), "is no JSON Schema"))
     for schema, told in faults:
         with pytest.raises(InputError, match=told):
             JsonSchema(JsonSchemaParams(json_schema=schema))
+
+
+def test_references_inside_a_schema_are_followed() -> None:
+    tree: dict[str, object] = {
+        "type": "array",
+        "items": {"$ref": "#/$defs/node"},
+        "$defs": {"node": {"anyOf": [CITY, {"$ref": "#"}]}},
+    }
+    measure = JsonSchema(JsonSchemaParams(json_schema=tree))
+    assert measure(['[{"city": "Bonn"}, [{"city": "Rome"}]]', "[5]"], ["", ""]) == 0.5
+    assert measure(["[" * 400 + "]" * 400], [""]) == 0
+
+
+def test_numbers_are_one_however_they_are_written() -> None:
+    calls = ['{"name": "add", "arguments": {"a": [5.0, 2e1], "b": 0.5}}', '{"name": "add", "arguments": {"a": true}}']
+    wanted = ['{"name": "add", "arguments": {"a": [5, 20], "b": 0.5}}', '{"name": "add", "arguments": {"a": 1}}']
+    assert tool_call(calls, wanted) == {"tool_call": 0.5, "tool_name": 1}
+
+
+def test_texts_nested_without_end_are_no_calls() -> None:
+    deep = ["[" * 3000 + "]" * 3000, '{"name": "f", "arguments": ' + '{"a":' * 3000 + "1" + "}" * 3001]
+    assert tool_call(deep, [CALL, CALL]) == {"tool_call": 0, "tool_name": 0}
 
 
 def test_a_pattern_that_is_none_is_told() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 import torch
-from sacrebleu.metrics import CHRF
+from sacrebleu.metrics.chrf import CHRF
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from ..seq2seq_models import translations
