@@ -104,11 +104,20 @@ class Decisions:
         tuned: a decision's name ("calibration", "abstain", "thresholds") -> what was tuned, JSON-ready.
         measured: a decision's name -> its figures on the split, JSON-ready.
         findings: what is wrong with the decisions.
+        confidence: of the predicted class of each of the rows of kind "class", by these decisions; None where they
+            change none.
     """
 
     tuned: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     measured: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     findings: Sequence[str] = ()
+    confidence: Sequence[float] | None = None
+
+    def applied_to(self, found: Sequence[EvaluatedRows]) -> list[EvaluatedRows]:
+        """Return what was found of rows, with the confidence that predictions tell."""
+        if self.confidence is None:
+            return list(found)
+        return [attrs.evolve(rows, confidence=self.confidence) if rows.kind == "class" else rows for rows in found]
 
 
 def deciding_metric(values: Mapping[str, float], directions: Mapping[str, str], wanted: str | None) -> str:

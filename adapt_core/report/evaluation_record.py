@@ -24,6 +24,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import (
     LARGEST_CONFUSION,
     ClassTable,
+    Decisions,
     Evaluated,
     PerClass,
     RecordedEvaluation,
@@ -97,11 +98,12 @@ class EvaluationRecord:
         """
         found = kept_of(loop, metrics)
         table = found.table
-        wrong = self._decide(found, "validation")
+        decided = self._decide(found, "validation")
+        rows = decided.applied_to(found.rows)
         if moment == "after" or not self._training.do_train:
             self._measure(moment, found.rows, metrics)
             if self._is_main and self._keeps_rows:
-                self._keep_rows(found.rows)
+                self._keep_rows(rows)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -116,11 +118,14 @@ class EvaluationRecord:
             self._keep_further(moment, further)
             taken["also"] = further
         if self._is_main and (moment == "after" or not self._training.do_train):
-            taken["worst"] = recorded_rows(self._task, self._data, found.rows)
+            taken["worst"] = recorded_rows(self._task, self._data, rows)
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})
             place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))
-        return [*wrong, *(self._findings(table, metrics, "validation") or text_findings(samples, "validation"))]
+        return [
+            *decided.findings,
+            *(self._findings(table, metrics, "validation") or text_findings(samples, "validation")),
+        ]
 
     def results(self) -> dict[str, Any]:
         """Return what was gathered by its place in `result.json`: intervals, decisions and also."""
@@ -147,16 +152,16 @@ class EvaluationRecord:
         self._measure(split, found.rows, metrics)
         return self._findings(found.table, metrics, split)
 
-    def _decide(self, found: Evaluated, split: str) -> Sequence[str]:
-        """Record what predictions decide by and how well that does on a split; return what is wrong with it."""
+    def _decide(self, found: Evaluated, split: str) -> Decisions:
+        """Record what predictions decide by and how well that does on a split, and return it."""
         if not isinstance(self._task, SupportsDecisions):
-            return ()
+            return Decisions()
         decided = self._task.decisions(found, self._data)
         for name, tuned in decided.tuned.items():
             self.decisions.setdefault(name, dict(tuned))
         for name, measured in decided.measured.items():
             self.decisions.setdefault(name, {})[split] = dict(measured)
-        return decided.findings
+        return decided
 
     def _measure(self, moment: str, found: Sequence[EvaluatedRows], metrics: Mapping[str, float]) -> None:
         if not self._is_main:

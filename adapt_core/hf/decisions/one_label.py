@@ -71,6 +71,15 @@ def measured_decisions(rows: EvaluatedRows, facts: Mapping[str, Any]) -> dict[st
     return found
 
 
+def decided_confidences(rows: EvaluatedRows, facts: Mapping[str, Any]) -> list[float] | None:
+    """Return the confidence of each row's class at the temperature among the facts; None where it changes none."""
+    temperature = facts.get(TEMPERATURE, 1.0)
+    if temperature == 1 or rows.scores is None or not len(rows):
+        return None
+    confidences, _ = _answers(rows, temperature)
+    return [float(value) for value in confidences]
+
+
 def told_decisions(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the decisions themselves, JSON-ready, by the names of `measured_decisions`."""
     found: dict[str, dict[str, Any]] = {}

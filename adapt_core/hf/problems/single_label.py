@@ -10,7 +10,13 @@ import attrs
 from adapt_core.evaluation import Decisions, Evaluated
 from adapt_core.hf.data.labels import class_weights
 from adapt_core.hf.decisions.names import LEAST, TEMPERATURE
-from adapt_core.hf.decisions.one_label import findings_of, measured_decisions, told_decisions, tuned_decisions
+from adapt_core.hf.decisions.one_label import (
+    decided_confidences,
+    findings_of,
+    measured_decisions,
+    told_decisions,
+    tuned_decisions,
+)
 from adapt_core.hf.problems.kinds import SINGLE_LABEL
 from adapt_core.hf.problems.params import ProblemParams
 from adapt_core.hf.problems.problem import Outcome, Problem, Weights
@@ -97,6 +103,7 @@ class SingleLabel(Problem):
             tuned=told_decisions(facts),
             measured=measured_decisions(rows, facts),
             findings=findings_of(facts, len(rows)),
+            confidence=decided_confidences(rows, facts),
         )
 
     def use(self, logits: str, labels: str, kept: str) -> Sequence[str]:

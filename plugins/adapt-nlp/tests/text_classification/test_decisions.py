@@ -72,6 +72,10 @@ def test_scores_are_probabilities_on_texts_that_were_never_seen(learn: Run, data
     expected = metrics.binary_calibration_error(scores, torch.tensor(right).int(), n_bins=15)  # of "is it right"
     assert found["test"]["after"]["ece"] == pytest.approx(float(expected), abs=1e-3)
 
+    kept = pytest.importorskip("pyarrow.parquet").read_table(tmp_path / "run" / "predictions.parquet").to_pydict()
+    told = adapt_core.predict(tmp_path / "run", [row["text"] for row in doubtful(600, 1)[:20]])
+    assert kept["confidence"][:20] == pytest.approx([one["score"] for one in told], abs=1e-4)
+
 
 def test_no_label_changes(learn: Run, tmp_path: Path) -> None:
     results = {name: learn(CALIBRATE=name == "on", OUTPUT_DIR=str(tmp_path / name)) for name in ("on", "off")}
