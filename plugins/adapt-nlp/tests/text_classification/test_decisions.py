@@ -40,15 +40,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("doubtful"), **splits)
 
 
+@pytest.fixture(scope="module")
+def sure_of_itself(small: dict[str, Any], data: Path) -> dict[str, Any]:
+    """The small config on them until the model is too sure of itself."""
+    keys = {"MAX_TRAIN_SAMPLES": None, "MAX_EVAL_SAMPLES": None, "EPOCHS": 25, "INTERVAL": "no", "BATCH_SIZE": 20}
+    return {**small, "CUSTOM_DATASET_PATH": str(data), "EVAL_BATCH_SIZE": 100, **keys}
+
+
 @pytest.fixture
-def learn(run: Run, data: Path) -> Run:
-    """Runs the small config on them until the model is too sure of itself."""
+def learn(run: Run, sure_of_itself: dict[str, Any]) -> Run:
+    """Runs that config with changes."""
 
     def run_on(**changes: Any) -> Any:
-        keys = {"MAX_TRAIN_SAMPLES": None, "MAX_EVAL_SAMPLES": None, "EPOCHS": 25, "INTERVAL": "no", "BATCH_SIZE": 20}
-        return run(**{"CUSTOM_DATASET_PATH": str(data), "EVAL_BATCH_SIZE": 100, **keys, **changes})
+        return run(**{**sure_of_itself, **changes})
 
     return run_on
+
+
+@pytest.fixture(scope="module")
+def abstaining(sure_of_itself: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The result of a run of it that abstains below a precision of 0.9."""
+    folder = tmp_path_factory.mktemp("abstaining") / "run"
+    keys = {"ABSTAIN_PRECISION": 0.9, "SAVE_METHOD": "save_pretrained", "OUTPUT_DIR": str(folder)}
+    return adapt_core.run({**sure_of_itself, **keys})
 
 
 def test_scores_are_probabilities_on_texts_that_were_never_seen(learn: Run, data: Path, tmp_path: Path) -> None:
@@ -88,14 +102,11 @@ def test_no_label_changes(learn: Run, tmp_path: Path) -> None:
     assert [one["score"] for one in on] != [one["score"] for one in off]
 
 
-def test_the_lines_of_the_card_give_the_same_score_without_adapt(
-    learn: Run, tmp_path: Path, python: Callable[..., Any]
-) -> None:
-    result = learn(ABSTAIN_PRECISION=0.9)
-    folder = tmp_path / "run"
+def test_the_lines_of_the_card_give_the_same_score_without_adapt(abstaining: Any, python: Callable[..., Any]) -> None:
+    folder = Path(abstaining.output_dir)
     config = json.loads((folder / "model" / "config.json").read_text("utf-8"))
-    assert config["calibration_temperature"] == result.decisions["calibration"]["temperature"]
-    assert config["abstain_below"] == result.decisions["abstain"]["least_confidence"]
+    assert config["calibration_temperature"] == abstaining.decisions["calibration"]["temperature"]
+    assert config["abstain_below"] == abstaining.decisions["abstain"]["least_confidence"]
     blocked = "import sys\nfor name in ('adapt_core', 'adapt_nlp'):\n    sys.modules[name] = None\n"
     lines = python_of(folder / "README.md")
     for text in ("A text to classify.", f"{SURE} today please now 3", f"{DOUBTFUL} soon now late 1"):
@@ -106,18 +117,16 @@ def test_the_lines_of_the_card_give_the_same_score_without_adapt(
         assert done.stdout.split() == [str(found["label"]), str(round(found["score"], 4))]
 
 
-def test_a_plain_pipeline_still_classifies(learn: Run, tmp_path: Path) -> None:
+def test_a_plain_pipeline_still_classifies(abstaining: Any) -> None:
     transformers = pytest.importorskip("transformers")
-    learn(ABSTAIN_PRECISION=0.9, SAVE_METHOD="save_pretrained")
-    found = transformers.pipeline("text-classification", str(tmp_path / "run" / "model"))([f"{SURE} today"])
+    found = transformers.pipeline("text-classification", str(Path(abstaining.output_dir) / "model"))([f"{SURE} today"])
     assert found[0]["label"] == "a"
 
 
-def test_answered_texts_have_the_wanted_precision(learn: Run, tmp_path: Path) -> None:
-    result = learn(ABSTAIN_PRECISION=0.9)
-    abstain = result.decisions["abstain"]
+def test_answered_texts_have_the_wanted_precision(abstaining: Any) -> None:
+    abstain = abstaining.decisions["abstain"]
     rows = doubtful(900, 2)
-    predictions = adapt_core.predict(tmp_path / "run", [row["text"] for row in rows])
+    predictions = adapt_core.predict(abstaining.output_dir, [row["text"] for row in rows])
     answered = [(one, row) for one, row in zip(predictions, rows, strict=True) if not one["abstained"]]
     assert all(one["label"] == one["would_be"] for one, _ in answered)
     assert all(one["label"] is None and one["would_be"] for one in predictions if one["abstained"])
@@ -146,11 +155,9 @@ def test_few_validation_texts_leave_scores_as_they_are(learn: Run, tmp_path: Pat
     assert found["test"]["after"] == found["test"]["before"]
 
 
-def test_a_model_that_is_not_trained_is_calibrated_too(learn: Run, tmp_path: Path) -> None:
-    learn()
-    model = str(tmp_path / "run" / "model")
-    again = learn(MODEL_PATH=model, DO_TRAIN=False, SAVE_METHOD="save_pretrained", OUTPUT_DIR=str(tmp_path / "again"))
-    first = json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))["decisions"]["calibration"]
+def test_a_model_that_is_not_trained_is_calibrated_too(learn: Run, abstaining: Any) -> None:
+    again = learn(MODEL_PATH=str(Path(abstaining.output_dir) / "model"), DO_TRAIN=False)
+    first = abstaining.decisions["calibration"]
     assert again.decisions["calibration"]["temperature"] == pytest.approx(first["temperature"], rel=1e-6)
 
 
@@ -182,9 +189,8 @@ def test_a_resumed_run_decides_as_one_that_was_not_interrupted(learn: Run, tmp_p
     assert resumed.decisions == whole.decisions
 
 
-def test_the_report_and_the_card_say_what_decides(learn: Run, tmp_path: Path) -> None:
-    learn(ABSTAIN_PRECISION=0.9)
-    page, card = ((tmp_path / "run" / name).read_text("utf-8") for name in ("report.html", "README.md"))
+def test_the_report_and_the_card_say_what_decides(abstaining: Any) -> None:
+    page, card = ((Path(abstaining.output_dir) / name).read_text("utf-8") for name in ("report.html", "README.md"))
     for text in (page, card):
         assert "expected calibration error" in text
         assert "no answer below a confidence of" in text
