@@ -39,16 +39,22 @@ def rouge(predictions: Sequence[str], references: Sequence[str], *, use_stemmer:
     return rouge_rows(predictions, references, use_stemmer=use_stemmer).scores()
 
 
-def rouge_rows(predictions: Sequence[str], references: Sequence[str], *, use_stemmer: bool = False) -> Means:
-    """Return the F-measures of each text; see `rouge`."""
+def rouge_rows(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    *,
+    use_stemmer: bool = False,
+    kinds: Sequence[str] = tuple(ROUGE),
+) -> Means:
+    """Return the F-measures of each text; see `rouge`. `kinds` are those that are wanted: ROUGE-Lsum takes longest."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(list(ROUGE), tokenizer=_words(use_stemmer=use_stemmer))
+    scorer = RougeScorer(list(kinds), tokenizer=_words(use_stemmer=use_stemmer))
     scores = [
         scorer.score(split_sentences(reference), split_sentences(prediction))
         for prediction, reference in zip(predictions, references, strict=True)
     ]
-    return Means({kind: numpy.array([score[kind].fmeasure for score in scores], dtype=float) for kind in ROUGE})
+    return Means({kind: numpy.array([score[kind].fmeasure for score in scores], dtype=float) for kind in kinds})
 
 
 def split_sentences(text: str) -> str:

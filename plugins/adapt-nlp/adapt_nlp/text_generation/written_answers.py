@@ -14,7 +14,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import spread
 
 from adapt_nlp.metrics.canonical import canonical
-from adapt_nlp.metrics.rouge import rouge
+from adapt_nlp.metrics.rouge import rouge_rows
 from adapt_nlp.metrics.texts import exact_match, token_f1
 from adapt_nlp.text_generation.alike import Writer
 from adapt_nlp.text_generation.predict import prompt_tokens
@@ -122,10 +122,10 @@ def _by_row(written: Sequence[str], expected: Sequence[str]) -> dict[str, NDArra
     metrics: dict[str, Callable[[list[str], list[str]], float]] = {
         "exact_match": exact_match,
         "token_f1": token_f1,
-        "rougeL": lambda found, wanted: rouge(found, wanted)["rougeL"],
     }
     pairs = list(zip(written, expected, strict=True))
-    return {name: numpy.array([each([found], [wanted]) for found, wanted in pairs]) for name, each in metrics.items()}
+    each = {name: numpy.array([one([found], [wanted]) for found, wanted in pairs]) for name, one in metrics.items()}
+    return {**each, **rouge_rows(written, expected, kinds=("rougeL",)).values}
 
 
 def _chrf_counts(
