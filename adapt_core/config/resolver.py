@@ -21,6 +21,7 @@ from adapt_core.config.rules import contradictions
 from adapt_core.config.sections import Given, flatten, join
 from adapt_core.config.selection import Selection, choice_of, chosen_method_name, select
 from adapt_core.errors import ConfigError, Problem
+from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
 
 _DATA_KEYS = ("DATASET", "DATASET_SUBNAME", "DATASET_CONFIG", "DATA_FORMAT", "TRAIN_DIR", "VAL_DIR", "TEST_DIR")
@@ -129,9 +130,12 @@ def _require(selection: Selection, owned: Owned, problems: list[Problem]) -> Non
     for slot, chosen in choices:
         if chosen is None:
             continue
-        for field in attrs.fields(chosen.params_class()):
+        params = chosen.params_class()
+        keys = {parameter.attribute: parameter.key for parameter in parameters_of(params).values()}
+        for field in attrs.fields(params):
             if field.default is attrs.NOTHING and field.name not in owned.values[slot]:
-                problems.append(Problem(f"{chosen.spec.name} needs a value for {field.name}.", key=field.name))
+                key = keys.get(field.name, field.name)
+                problems.append(Problem(f"{chosen.spec.name} needs a value for {key}.", key=key))
 
 
 def _misfits(selection: Selection, owned: Owned, registry: Registry) -> list[Problem]:

@@ -89,7 +89,7 @@ def test_the_best_may_be_that_of_a_chosen_metric(registry: Registry) -> None:
         ("boxes", "METRICS: boxes scores objects, and words predicts text here."),
         ("boxes", "There are: depth, edits, learned, overlap."),
         ("accuracy", "accuracy scores class, and words predicts text here."),
-        ("depth", "depth needs a value for where"),
+        ("depth", "WHERE: depth needs a value for WHERE"),
         ("{a: 1}", "METRICS (core): must be a list of str"),
     ],
 )

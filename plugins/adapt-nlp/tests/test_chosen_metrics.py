@@ -89,3 +89,11 @@ def test_one_that_the_data_rules_out_is_an_error_before_training(run: Run, tmp_p
     with pytest.raises(InputError, match="METRICS: max_error scores numbers, and this run predicts none"):
         run(METRICS="max_error")
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_key_that_a_metric_needs_is_told_as_it_is_written(keys: Keys) -> None:
+    changes = {"TASK": "text_generation", "METRICS": "json_schema, regex"}
+    with pytest.raises(InputError) as caught:
+        adapt_core.check({**keys, **changes})
+    assert "json_schema needs a value for JSON_SCHEMA" in str(caught.value)
+    assert "regex needs a value for ANSWER_PATTERN" in str(caught.value)
