@@ -32,6 +32,7 @@ def kept(folder: Path) -> KeptRows:
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_decide_what_one_decides(keys: Keys, tmp_path: Path) -> None:
     together: Any = adapt_core.run(keys)
     no_launcher = dict.fromkeys(("num_processes", "use_cpu", "collective_timeout"))
