@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from adapt_core.errors import DataError
@@ -36,6 +37,44 @@ def _renumbered(rows: Dataset, train: Dataset, split: str) -> Dataset:
         elif given and not wanted and (_are_texts(feature) or all(name.strip().isdecimal() for name in given)):
             rows = _named(rows, column, given)
     return rows
+
+
+def with_classes_of(rows: Dataset, features: Mapping[str, FeatureType]) -> Dataset:
+    """Return rows whose classes are known by the names of other rows' features, whatever numbers both give them.
+
+    A class that those do not name becomes its name, or -1 in a list of numbers: no class of theirs.
+
+    Args:
+        rows: of a data set of its own.
+        features: of the rows that a model is trained on.
+    """
+    for column, feature in rows.features.items():
+        given, wanted = _names(feature), _names(features.get(column))
+        if given is None or given == wanted:
+            continue
+        if wanted is None or getattr(feature, "names", None):
+            rows = class_texts(rows, column)
+        else:
+            rows = _in_lists(rows, column, given, wanted)
+    return rows
+
+
+def _in_lists(rows: Dataset, column: str, given: list[str], wanted: list[str]) -> Dataset:
+    from datasets import List, Value
+
+    numbers = {name: number for number, name in enumerate(wanted)}
+
+    def renumber(value: object) -> object:
+        if isinstance(value, list):
+            return [renumber(item) for item in value]
+        if not isinstance(value, int) or not 0 <= value < len(given):
+            return value
+        return numbers.get(given[value], -1)
+
+    renumbered = [renumber(value) for value in rows.with_format(None)[column]]
+    order = rows.column_names
+    feature = List(Value("int64"))
+    return rows.remove_columns(column).add_column(column, renumbered, feature=feature).select_columns(order)
 
 
 def class_texts(rows: Dataset, column: str) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,14 +11,17 @@ import attrs
 from adapt_core.config.data_places import DataPlace, further_places
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
+from adapt_core.hf.data.class_names import with_classes_of
 from adapt_core.hf.data.first_look import Require, check_columns
 from adapt_core.hf.data.places import naming, renamed
+from adapt_core.hf.data.row_places import remember_renamed
 from adapt_core.hf.data.selection import sample
 from adapt_core.hf.data.source import check_data_source, load_place
 from adapt_core.hf.data.splits import Faults
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from datasets.features.features import FeatureType
 
 SPLITS = ("validation", "test", "train")
 """Of these the first that a data set has is evaluated."""
@@ -55,7 +58,16 @@ def check_further(plan: Plan, require: Require) -> None:
                 check_columns(own, require)
 
 
-def further_rows(plan: Plan, faults: Faults) -> tuple[dict[str, Dataset], dict[str, Mapping[str, int]]]:
+def _of_tables(plan: Plan, place: DataPlace) -> Mapping[str, Dataset]:
+    return load_place(plan.data, plan.formats)
+
+
+def further_rows(
+    plan: Plan,
+    faults: Faults,
+    features: Mapping[str, FeatureType],
+    read: Callable[[Plan, DataPlace], Mapping[str, Dataset]] = _of_tables,
+) -> tuple[dict[str, Dataset], dict[str, Mapping[str, int]]]:
     """Return the good rows of each further data set by name, and how many there are and were dropped.
 
     Rows that the task cannot score (a label that the model does not have) are dropped with a warning, whatever
@@ -64,6 +76,8 @@ def further_rows(plan: Plan, faults: Faults) -> tuple[dict[str, Dataset], dict[s
     Args:
         plan: of the run.
         faults: (rows, split) -> for each row what is wrong with it, or None.
+        features: of the run's own rows, which number classes in their way.
+        read: (the plan of a data set, the data set) -> its splits.
 
     Raises:
         DataError: a data set cannot be read, or no row of it can be scored; the message names it.
@@ -72,9 +86,11 @@ def further_rows(plan: Plan, faults: Faults) -> tuple[dict[str, Dataset], dict[s
     counts: dict[str, Mapping[str, int]] = {}
     for place in further_places(plan.data):
         with naming(place):
-            splits = load_place(plan_of(plan, place).data, plan.formats)
+            splits = read(plan_of(plan, place), place)
             split = next(name for name in SPLITS if name in splits)
-            rows = renamed(splits[split], place, split)
+            own = renamed(splits[split], place, split)
+            rows = with_classes_of(own, features)
+            remember_renamed(own, rows, split)
             told = list(faults(rows, row_key(place.name)))
         good = [number for number, fault in enumerate(told) if not fault]
         if not good:

@@ -26,6 +26,7 @@ from adapt_core.hf.data.splits import Faults, numbered_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from datasets.features.features import FeatureType
     from transformers import PreTrainedTokenizerBase
 
 Finish = Callable[["Dataset", str], tuple["Dataset", Mapping[str, int]]]
@@ -109,7 +110,8 @@ def prepare_rows(
         if split == next(iter(splits)):
             data.findings += _findings(tokenizer, raw.get(split, rows), split, how, faults)
     if plan.data.also_evaluate:
-        _add_further(data, plan, faults, encoding, key)
+        own = raw.get("train", next(iter(raw.values())))
+        _add_further(data, plan, faults, encoding, key, own.features)
     if plan.training.do_train and "validation" in data.parts:
         require_deciding_rows(plan, data.parts["validation"])
     if data_places(plan.data):
@@ -124,9 +126,10 @@ def _add_further(
     faults: Faults,
     encoding: Encoding | Callable[[Dataset, str], Encoding],
     key: object,
+    features: Mapping[str, FeatureType],
 ) -> None:
     """Add the data sets of ALSO_EVALUATE as model inputs: `further`, their `rows`, `subsets` and counts."""
-    found, counts = further_rows(plan, faults)
+    found, counts = further_rows(plan, faults, features)
     data.stats["also"] = counts
     for name, rows in found.items():
         split = row_key(name)

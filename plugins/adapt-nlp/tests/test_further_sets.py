@@ -204,3 +204,37 @@ def test_pairs_of_texts_have_them_too(run: Run, tiny_t5: Path, tmp_path: Path) -
     assert result.data["also"] == {"more": {"rows": 3, "dropped": 0}}
     assert set(result.also["more"]["after"]) == set(result.metrics["after"])
     assert "chrf" in result.also["more"]["before"]
+
+
+def numbered(place: Path, rows: list[tuple[Any, Any]], names: list[str], split: str) -> None:
+    """Write texts with a class, or words with tags, as a table that numbers them by these names."""
+    datasets = pytest.importorskip("datasets")
+    label, text = datasets.ClassLabel(names=names), datasets.Value("string")
+    of_words = isinstance(rows[0][1], list)
+    features = (
+        {"tokens": datasets.List(text), "ner_tags": datasets.List(label)}
+        if of_words
+        else {"text": text, "label": label}
+    )
+    numbers = [[names.index(one) for one in target] if of_words else names.index(target) for _, target in rows]
+    place.mkdir(exist_ok=True)
+    columns = dict(zip(features, ([given for given, _ in rows], numbers), strict=True))
+    datasets.Dataset.from_dict(columns, datasets.Features(features)).to_parquet(str(place / f"{split}.parquet"))
+
+
+@pytest.mark.parametrize("kind", ["classes", "tags"])
+def test_classes_are_known_by_name_whatever_their_numbers(run: Run, tmp_path: Path, kind: str) -> None:
+    if kind == "classes":
+        rows = [(f"{word} number {n}", word) for n in range(30) for word in ("red", "blue")]
+        names, keys = ["red", "blue"], {}
+    else:
+        rows = [(["see", "Ann"], ["O", "B-PER"]), (["in", "Rome"], ["O", "B-LOC"])] * 30
+        names, keys = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], {"subtask": "ner"}
+    own, other = tmp_path / "own", tmp_path / "other"
+    for split in ("train", "validation"):
+        numbered(own, rows, names, split)
+    numbered(other, rows, names[::-1], "validation")
+    everything = {"MAX_TRAIN_SAMPLES": None, "MAX_EVAL_SAMPLES": None, "EPOCHS": 4}
+    result = run(CUSTOM_DATASET_PATH=str(own), ALSO_EVALUATE=[str(other)], **everything, **keys)
+    assert result.metrics["after"] != result.metrics["before"]
+    assert result.also["other"]["after"] == pytest.approx(result.metrics["after"], abs=1e-6)

@@ -8,6 +8,7 @@ first_look.py what can be said of the data before images are read
 sources.py    class folders or a table -> rows of images
 places.py     several of them as one table
 data.py       validated rows of images and targets
+splits.py     data sets of pixels, of each split and of ALSO_EVALUATE
 epoch.py      the shares of several data sets in an epoch
 dataset.py    a row -> pixels and its target, the same for any number of loading processes
 collate.py    examples -> a batch

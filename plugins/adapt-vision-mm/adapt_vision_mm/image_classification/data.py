@@ -15,6 +15,7 @@ from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.evaluation import Statistic
 from adapt_core.hf.data.columns import column_values, require_columns
+from adapt_core.hf.data.further import further_rows
 from adapt_core.hf.data.places import take_apart
 from adapt_core.hf.data.source import load_raw, report_splits_beside
 from adapt_core.hf.data.splits import checked_splits, load_splits, needed_splits, numbered_splits, say_test_left_out
@@ -23,7 +24,7 @@ from adapt_core.hf.problems.choice import Choice, choose_problem, target_columns
 from adapt_core.hf.problems.targets import Target, Targets, batch_values, target_values
 
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
-from adapt_vision_mm.image_classification.places import splits_of_places, test_of_places
+from adapt_vision_mm.image_classification.places import labelled_splits, splits_of_places, test_of_places
 from adapt_vision_mm.image_classification.sources import (
     TEXT,
     ImageValue,
@@ -139,6 +140,26 @@ def _raw_splits(plan: _Plan) -> tuple[dict[str, Dataset], str, list[str], tuple[
     image, columns, skip = "image", ["label"], plan.data.skip_bad_rows
     raw = {split: rows_of_folder(folder, [image, *columns], skip_empty=skip) for split, folder in folders.items()}
     return needed_splits(raw, plan.training), image, columns, ()
+
+
+def load_further_rows(plan: _Plan, own: Rows) -> Rows:
+    """Find and validate the rows of the data sets of ALSO_EVALUATE, each a split by its name.
+
+    Args:
+        plan: of the run.
+        own: the run's rows: a further one whose label they do not have is left out.
+
+    Raises:
+        DataError: a data set cannot be read, or none of its images can be scored; the message names it.
+    """
+    image, *columns = (column for column, _ in required_columns(plan))
+    found, counts = further_rows(
+        plan,
+        lambda rows, split: _find_faults(rows, [image, *columns], own.choice.targets, (), unseen=True),
+        next(iter(own.splits.values())).features,
+        labelled_splits,
+    )
+    return Rows(splits=found, image=image, target=columns, choice=own.choice, stats={"also": counts})
 
 
 def test_images(plan: _Plan) -> Table | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import attrs
 
-from adapt_core.config.data_places import DataPlace, data_places
+from adapt_core.config.data_places import DataPlace, data_places, further_places
 from adapt_core.config.plan import Plan
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.first_look import check_columns
+from adapt_core.hf.data.further import plan_of
 from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.source import check_data_source, data_formats
 from adapt_core.hf.data.tables.column_names import Columns
@@ -46,6 +47,25 @@ def check_images(plan: _Plan) -> None:
     else:
         _check_folders(plan, folders, "DATA_FORMAT", plan.data.data_format)
         _require_two_classes(folders)
+
+
+def check_further_images(plan: _Plan) -> None:
+    """Check that the data sets of ALSO_EVALUATE exist and have what is learned.
+
+    Raises:
+        InputError: one does not, or nobody can tell its format; the message names it.
+        DataError: a column is missing.
+    """
+    for place in further_places(plan.data):
+        with naming(place):
+            own = plan_of(plan, place)
+            folders = find_split_folders(own.data)
+            if folders is not None:
+                _check_folders(plan, folders, "format", place.format)
+            elif place.columns:
+                check_data_source(own.data, own.formats)
+            else:
+                _check_tables(own)
 
 
 def formats_of_tables(plan: _Plan) -> dict[str, Recognised]:

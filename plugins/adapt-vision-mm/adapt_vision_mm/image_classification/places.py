@@ -44,7 +44,7 @@ def splits_of_places(plan: _Plan) -> dict[str, Dataset]:
     Raises:
         InputError, DataError: a data set cannot be read, or does not fit the others; the message names it.
     """
-    return _joined(plan, _labelled)
+    return _joined(plan, labelled_splits)
 
 
 def test_of_places(plan: _Plan) -> Dataset | None:
@@ -73,7 +73,8 @@ def _image_column(plan: _Plan, place: DataPlace) -> str:
     return next((own for own, name in place.columns.items() if name == image), image)
 
 
-def _labelled(plan: _Plan, place: DataPlace) -> _Splits:
+def labelled_splits(plan: _Plan, place: DataPlace) -> _Splits:
+    """Return the splits of one data set, whose paths need no folder to search in."""
     data = place.of(plan.data)
     folders = find_split_folders(data)
     if folders is None:

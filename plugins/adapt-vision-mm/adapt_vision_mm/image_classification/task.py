@@ -28,7 +28,6 @@ from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
 from adapt_vision_mm.image_classification.params import ImageClassificationParams
 from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.image_classification.processors import locate_processor
-from adapt_vision_mm.images.sides import mirrored_classes, report_mirrored_classes
 
 if TYPE_CHECKING:
     import numpy
@@ -79,36 +78,35 @@ class ImageClassification(HubUpload):
         if self.params.image_processor_path != DEFAULT_PROCESSOR:
             locate_processor(self.params.image_processor_path)
 
+    def check_further_sets(self) -> None:
+        """Check the data sets of ALSO_EVALUATE as those of the run.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        from adapt_vision_mm.image_classification.first_look import check_further_images
+
+        check_further_images(self.plan)
+
     def load_data(self) -> TaskData:
         """Return the splits as `ImageDataset`s: `pixel_values` (3, height, width) and `labels`."""
         from adapt_vision_mm.image_classification.data import held_out_images, load_rows
-        from adapt_vision_mm.image_classification.dataset import ImageDataset
         from adapt_vision_mm.image_classification.epoch import share_out
         from adapt_vision_mm.image_classification.examples import examples_of
-        from adapt_vision_mm.image_classification.transforms import unmirrored
+        from adapt_vision_mm.image_classification.splits import add_further_images, image_splits
 
         self.backend.check_model()
         if self.plan.training.group_by_length:
             log.info("GROUP_BY_LENGTH has no effect on images: all have one size.")
         rows = load_rows(self.plan)
-        names = rows.choice.targets.names
-        train = self.transforms.train
-        if self.params.augmentation and "train" in rows.splits and mirrored_classes(names):
-            report_mirrored_classes(names, "augmentation")
-            train = unmirrored(train)
-        splits: dict[str, ImageDataset] = {}
-        for split in rows.splits:
-            images, targets = rows.columns(split)
-            if split == "train":
-                seed = self.plan.training.seed if self.params.augmentation else None
-                splits[split] = ImageDataset(images, targets, train, rows.base, seed)
-            else:
-                splits[split] = ImageDataset(images, targets, self.transforms.evaluate, rows.base)
+        splits = image_splits(self.plan, rows, self.transforms)
         data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan), row_numbers=rows.numbers)
         data.rows = held_out_images(rows)
         data.train, data.validation, data.test = map(splits.get, ("train", "validation", "test"))
         if data_places(self.plan.data):
             share_out(self.plan, rows, data)
+        if self.plan.data.also_evaluate:
+            add_further_images(self.plan, rows, data, self.transforms)
         describe(rows.choice, data)
         self.problem = problem_of(data, PROBLEMS)
         require_metric(self.plan, self.problem.metrics)
