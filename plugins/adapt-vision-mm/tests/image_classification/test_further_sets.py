@@ -59,7 +59,7 @@ def test_their_metrics_are_those_of_a_run_on_them_alone_in_every_form(run: Run, 
 
 
 def test_what_cannot_be_scored_is_told_before_the_model_is_loaded(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ALSO_EVALUATE|nowhere"):
+    with pytest.raises(InputError, match="nowhere"):
         run(ALSO_EVALUATE=[str(tmp_path / "nowhere")])
     strange = tmp_path / "strange"
     (strange / "val" / "grey").mkdir(parents=True)
