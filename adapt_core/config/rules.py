@@ -90,6 +90,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("ALSO_EVALUATE", message, hint)
     if data.also_evaluate and not training.do_eval:
         yield problem("ALSO_EVALUATE", "evaluates further data sets, and DO_EVAL is false.", "Set DO_EVAL: true.")
+    if training.metrics and not training.do_eval:
+        yield problem("METRICS", "are measured in evaluations, and DO_EVAL is false.", "Set DO_EVAL: true.")
     if training.metric_for_best is not None and task is not None:
         known = tuple(dict.fromkeys(("loss", *task.spec.metrics, *selection.figures)))
         metric, _, of = training.metric_for_best.removeprefix("eval_").casefold().partition(OF_PLACE)

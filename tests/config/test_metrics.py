@@ -116,3 +116,7 @@ def test_the_schema_of_configs_knows_the_names_and_the_keys(registry: Registry) 
     keys = config_schema(registry)["properties"]
     assert {"edits", "overlap", "accuracy"} <= set(keys["METRICS"]["anyOf"][0]["enum"])
     assert "HOW_DEEP" in keys
+
+
+def test_metrics_need_evaluations(registry: Registry) -> None:
+    assert "METRICS: are measured in evaluations" in problems("METRICS: edits\nDO_EVAL: false\n", registry)
