@@ -14,6 +14,7 @@ from adapt_core.capabilities import StoredBytes
 
 from adapt_peft_ssf.params import Bnb4bitParams
 from adapt_peft_ssf.quantizers.conversion import dequantize, quantizable, replace_linears, weight_and_bias
+from adapt_peft_ssf.quantizers.dequantization import cure_dequantization
 from adapt_peft_ssf.quantizers.preparation import prepare
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Bnb4bit:
         """Return the `quantization_config` of `from_pretrained`, with the head left out, and the device."""
         from transformers import BitsAndBytesConfig
 
+        cure_dequantization()
         params = self.params
         config = BitsAndBytesConfig(
             load_in_4bit=True,
@@ -59,6 +61,7 @@ class Bnb4bit:
         """Replace the Linear layers of any module in place."""
         import bitsandbytes as bnb
 
+        cure_dequantization()
         params = self.params
         compute = getattr(torch, self.compute_dtype(device))
         storage = getattr(torch, params.bnb_4bit_quant_storage)
