@@ -10,13 +10,15 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+_Pointer = ctypes.c_void_p
+_Number = ctypes.c_longlong
 _KERNELS = ("cdequantize_blockwise_cpu_nf4_", "cdequantize_blockwise_cpu_fp4_")
 
 
 class _RowsOfBlocks:
     """bitsandbytes' library, whose kernels get rows that are whole blocks."""
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: object) -> None:
         self._library = library
 
     def __getattr__(self, name: str) -> Any:
@@ -24,7 +26,9 @@ class _RowsOfBlocks:
         if not name.startswith(_KERNELS):
             return kernel
 
-        def dequantize(packed: Any, scales: Any, out: Any, block: Any, rows: Any, width: Any) -> None:
+        def dequantize(
+            packed: _Pointer, scales: _Pointer, out: _Pointer, block: _Number, rows: _Number, width: _Number
+        ) -> None:
             if width.value % block.value:
                 numbers = rows.value * width.value
                 width = ctypes.c_longlong(numbers if numbers % block.value else block.value)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import adapt_core
-from adapt_core.errors import InputError
 from adapt_core.testing.cards import python_of
 
 from ..conftest import Keys
@@ -83,8 +82,3 @@ def test_plain_timm_still_loads_the_model(keys: Keys, wrong_table: Path, tmp_pat
     assert "calibration_temperature" in json.loads((tmp_path / "run" / "model" / "config.json").read_text("utf-8"))
     model = timm.create_model(f"local-dir:{tmp_path / 'run' / 'model'}", pretrained=True)
     assert model.num_classes == len(COLOURS)
-
-
-def test_further_data_sets_are_refused_in_words(keys: Keys, pictures: Path) -> None:
-    with pytest.raises(InputError, match="ALSO_EVALUATE: image_classification evaluates the run's own data alone"):
-        adapt_core.run({**keys, "ALSO_EVALUATE": [str(pictures)]})
