@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from adapt_core.errors import DataError
@@ -63,18 +63,30 @@ def _in_lists(rows: Dataset, column: str, given: list[str], wanted: list[str]) -
     from datasets import List, Value
 
     numbers = {name: number for number, name in enumerate(wanted)}
-
-    def renumber(value: object) -> object:
-        if isinstance(value, list):
-            return [renumber(item) for item in value]
-        if not isinstance(value, int) or not 0 <= value < len(given):
-            return value
-        return numbers.get(given[value], -1)
-
-    renumbered = [renumber(value) for value in rows.with_format(None)[column]]
+    renumbered = [_renumber(value, given, lambda name: numbers.get(name, -1)) for value in _cells(rows, column)]
     order = rows.column_names
     feature = List(Value("int64"))
     return rows.remove_columns(column).add_column(column, renumbered, feature=feature).select_columns(order)
+
+
+def _cells(rows: Dataset, column: str) -> Iterable[object]:
+    cells: Iterable[object] = rows.with_format(None)[column]
+    return cells
+
+
+def _renumber(value: object, given: Sequence[str], number_of: Callable[[str], int]) -> object:
+    """Return a class number, or lists of them, by other numbers; what is no number of a class stays.
+
+    Args:
+        value: the number, or lists.
+        given: the names that it counts.
+        number_of: name -> other number.
+    """
+    if isinstance(value, list):
+        return [_renumber(item, given, number_of) for item in value]
+    if not isinstance(value, int) or not 0 <= value < len(given):
+        return value
+    return number_of(given[value])
 
 
 def class_texts(rows: Dataset, column: str) -> Dataset:
@@ -115,21 +127,17 @@ def _cast(rows: Dataset, column: str, given: list[str], wanted: list[str], split
 
     numbers = {name: number for number, name in enumerate(wanted)}
 
-    def renumber(value: object) -> object:
-        if isinstance(value, list):
-            return [renumber(item) for item in value]
-        if not isinstance(value, int) or not 0 <= value < len(given):
-            return value
-        if given[value] not in numbers:
+    def number_of(name: str) -> int:
+        if name not in numbers:
             raise DataError(
-                f"the {split} split uses the class {given[value]!r} in column {column!r}, which the training split "
+                f"the {split} split uses the class {name!r} in column {column!r}, which the training split "
                 f"does not name ({', '.join(wanted[:_SHOWN])})."
                 " Correct the label, or add rows of that class to the training split."
             )
-        return numbers[given[value]]
+        return numbers[name]
 
     features = rows.features.copy()
     label = ClassLabel(names=wanted)
     features[column] = label if getattr(features[column], "names", None) else List(label)
-    renumbered = [renumber(value) for value in rows.with_format(None)[column]]
+    renumbered = [_renumber(value, given, number_of) for value in _cells(rows, column)]
     return rows.remove_columns(column).add_column(column, renumbered, feature=features[column])
