@@ -45,15 +45,12 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.keep_attention and launcher is not None and launcher.spec.shards_layers:
         message = f"is for blocks that the Trainer recomputes, and {launcher.spec.name} recomputes them itself."
         yield problem("KEEP_ATTENTION", message, "Remove KEEP_ATTENTION.")
-    if training.keep_attention and task is not None and task.spec.loop.name != LOOP:
-        message = "is for tasks that train with transformers' Trainer."
-        yield problem("KEEP_ATTENTION", message, "Remove KEEP_ATTENTION.")
     if training.compile and launcher is not None and launcher.spec.shards_layers:
         message = f"cannot compile layers whose weights {launcher.spec.name} gathers while they are called."
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
-    if training.compile and task is not None and task.spec.loop.name != LOOP:
-        message = "is for tasks that train with transformers' Trainer."
-        yield problem("COMPILE", message, "Remove COMPILE.")
+    for key, wanted in (("KEEP_ATTENTION", training.keep_attention), ("COMPILE", training.compile)):
+        if wanted and task is not None and task.spec.loop.name != LOOP:
+            yield problem(key, "is for tasks that train with transformers' Trainer.", f"Remove {key}.")
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
         ("KEEP", training.keep == "best"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,9 +18,6 @@ from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs,
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder, differing_keys
 
-log = logging.getLogger(__name__)
-
-
 Ran = Sequence[tuple[Plan, RunResult]]
 """The runs that have finished: the plan and the result of each."""
 
@@ -35,18 +31,18 @@ class Repetition:
         one: what a run is called ("fold").
         plans: number of a run -> its plan, whose folder lies in that of the whole.
         run: runs one of these plans.
-        complete: makes what a run that had finished before may lack.
-        join: makes what belongs to all of them, and returns statistics for the `data` of the result.
         note: a paragraph of the table's page on what its intervals say.
+        complete: makes what a run that had finished before may lack; nothing by default.
+        join: makes what belongs to all of them, and returns statistics for the `data` of the result; none by default.
     """
 
     key: str
     one: str
     plans: Mapping[int, Plan]
     run: Callable[[Plan], RunResult]
-    complete: Callable[[Plan], None]
-    join: Callable[[Ran], Mapping[str, Statistic]]
     note: str
+    complete: Callable[[Plan], None] = lambda _: None
+    join: Callable[[Ran], Mapping[str, Statistic]] = lambda _: {}
 
 
 def run_repeatedly(plan: Plan, repetition: Repetition) -> RunResult:

@@ -6,7 +6,7 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.execution.command import Command
-from adapt_core.execution.repeated_runs import Ran, Repetition
+from adapt_core.execution.repeated_runs import Repetition
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 
@@ -25,9 +25,6 @@ def seeds_of(plan: Plan, registry: Registry) -> Repetition:
     def run(one: Plan) -> RunResult:
         return Command.of(one, registry).execute()
 
-    def join(ran: Ran) -> dict[str, int]:
-        return {}
-
     return Repetition(
         key="SEEDS",
         one="seed",
@@ -40,7 +37,5 @@ def seeds_of(plan: Plan, registry: Registry) -> Repetition:
             for seed in seeds
         },
         run=run,
-        complete=lambda _: None,
-        join=join,
         note=_NOTE,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -67,10 +67,7 @@ class CompiledBlocks:
         if self._tried:
             return None
         self._tried = True
-        fault = self._fault(loss)
-        if fault is not None:
-            self._blocks, self._calls = [], []
-        return fault
+        return self._fault(loss)
 
     def _fault(self, loss: Callable[[], torch.Tensor]) -> str | None:
         if not self._blocks:
@@ -98,8 +95,8 @@ class CompiledBlocks:
         with torch.no_grad():
             for buffer, before in held:
                 buffer.copy_(before)
-        norms: Sequence[torch.Tensor] = [torch.linalg.vector_norm(each.float()) for each in found if each is not None]
-        return float(value.detach()), float(torch.linalg.vector_norm(torch.stack(list(norms))))
+        norms = [torch.linalg.vector_norm(each.float()) for each in found if each is not None]
+        return float(value.detach()), float(torch.linalg.vector_norm(torch.stack(norms)))
 
     @contextmanager
     def used(self) -> Iterator[None]:
