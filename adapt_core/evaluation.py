@@ -143,6 +143,11 @@ def direction_of(name: str, directions: Mapping[str, str]) -> str | None:
     return directions.get(name.partition(OF_PLACE)[0])
 
 
+def further_split(name: str) -> str:
+    """Return what a data set of ALSO_EVALUATE is called: as a split of rows, and as a moment of intervals."""
+    return f"also {name}"
+
+
 def spread(total: int, count: int) -> list[int]:
     """Return at most `count` indices below `total`, evenly spaced from the first."""
     step = max(total / count, 1.0)

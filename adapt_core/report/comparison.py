@@ -10,17 +10,17 @@ import attrs
 
 from adapt_core.config import metrics
 from adapt_core.errors import InputError
-from adapt_core.evaluation import direction_of
+from adapt_core.evaluation import direction_of, further_split
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report.charts import Bounds
 from adapt_core.report.curves import overlaid
-from adapt_core.report.further import further_moment
 from adapt_core.report.html import render
 from adapt_core.report.paired import Pair, pairs
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.format import figure, setting, size, span, with_interval
+from adapt_core.uncertainty.intervals import Interval
 from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
 
 _PLACES = ("OUTPUT_DIR", "LOGGING_PATH", "OVERWRITE_OUTPUT_DIR")
@@ -168,9 +168,8 @@ def _figures(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
         for name in dict.fromkeys(name for found in measured for name in found):
             values = tuple(found.get(name) for found in measured)
             held = [run.result.intervals.get(moment, {}).get(name) for run in runs]
-            cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
             title = f"{label} {name}"
-            rows.append(Row(title, cells, values, _best(values, direction_of(title, better))))
+            rows.append(_metric_row(title, values, held, direction_of(title, better)))
     rows += _further(runs, better)
     measures: list[tuple[str, Callable[[RunResult], Any], Callable[[Any], str]]] = [
         ("trained parameters", lambda result: result.trainable_parameters, figure),
@@ -198,11 +197,17 @@ def _further(runs: Sequence[ComparedRun], better: Mapping[str, str]) -> list[Row
     rows = []
     for place, name in dict.fromkeys(key for one in measured for key in one):
         values = tuple(one.get((place, name)) for one in measured)
-        held = [run.result.intervals.get(further_moment(place), {}).get(name) for run in runs]
-        cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
-        best = _best(values, direction_of(f"validation {name}", better))
-        rows.append(Row(f"also {place} {name}", cells, values, best))
+        held = [run.result.intervals.get(further_split(place), {}).get(name) for run in runs]
+        rows.append(_metric_row(f"also {place} {name}", values, held, direction_of(f"validation {name}", better)))
     return rows
+
+
+def _metric_row(
+    title: str, values: tuple[float | None, ...], held: Sequence[Interval | None], direction: str | None
+) -> Row:
+    """Return the row of a metric: the value of each run with its interval."""
+    cells = tuple(with_interval(*pair) for pair in zip(values, held, strict=True))
+    return Row(title, cells, values, _best(values, direction))
 
 
 def _last(moments: Mapping[str, Any]) -> Mapping[str, float]:

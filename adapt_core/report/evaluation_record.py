@@ -31,8 +31,8 @@ from adapt_core.evaluation import (
     Sample,
     deciding_metric,
     direction_of,
+    further_split,
 )
-from adapt_core.report.further import further_moment
 from adapt_core.report.worst import recorded_rows
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
@@ -100,7 +100,8 @@ class EvaluationRecord:
         table = found.table
         decided = self._decide(found, "validation")
         rows = decided.applied_to(found.rows)
-        if moment == "after" or not self._training.do_train:
+        final = moment == "after" or not self._training.do_train
+        if final:
             self._measure(moment, found.rows, metrics)
             if self._is_main and self._keeps_rows:
                 self._keep_rows(rows)
@@ -112,12 +113,12 @@ class EvaluationRecord:
         further = {}
         for name, examples in self._data.further.items():
             further[name] = loop.evaluate(examples)
-            if moment == "after" or not self._training.do_train:
-                self._measure(further_moment(name), kept_of(loop, further[name]).rows, further[name])
+            if final:
+                self._measure(further_split(name), kept_of(loop, further[name]).rows, further[name])
         if further:
             self._keep_further(moment, further)
             taken["also"] = further
-        if self._is_main and (moment == "after" or not self._training.do_train):
+        if self._is_main and final:
             taken["worst"] = recorded_rows(self._task, self._data, rows)
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})

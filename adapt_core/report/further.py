@@ -6,16 +6,11 @@ from collections.abc import Mapping
 
 import attrs
 
-from adapt_core.evaluation import direction_of
+from adapt_core.evaluation import direction_of, further_split
 from adapt_core.result import RunResult
 from adapt_core.runtime.format import score, with_interval
 
 HEADING = ("data set", "metric", "before", "after", "change")
-
-
-def further_moment(name: str) -> str:
-    """Return the place of a data set's intervals among those of a result."""
-    return f"also {name}"
 
 
 @attrs.frozen
@@ -35,7 +30,7 @@ def further_section(result: RunResult, directions: Mapping[str, str] | None = No
     """
     rows = []
     for name, moments in result.also.items():
-        held = result.intervals.get(further_moment(name), {})
+        held = result.intervals.get(further_split(name), {})
         before, after = (moments.get(moment) or {} for moment in ("before", "after"))
         for metric in dict.fromkeys((*before, *after)):
             pair = (before.get(metric), after.get(metric))

@@ -11,6 +11,7 @@ import attrs
 from adapt_core.config.data_places import DataPlace, further_places
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
+from adapt_core.evaluation import further_split
 from adapt_core.hf.data.class_names import with_classes_of
 from adapt_core.hf.data.first_look import Require, check_columns
 from adapt_core.hf.data.places import naming, renamed
@@ -27,11 +28,6 @@ SPLITS = ("validation", "test", "train")
 """Of these the first that a data set has is evaluated."""
 
 log = logging.getLogger(__name__)
-
-
-def row_key(name: str) -> str:
-    """Return the key of a data set's rows in `TaskData.rows`, which is its split in messages."""
-    return f"also {name}"
 
 
 def plan_of(plan: Plan, place: DataPlace) -> Plan:
@@ -91,7 +87,7 @@ def further_rows(
             own = renamed(splits[split], place, split)
             rows = with_classes_of(own, features)
             remember_renamed(own, rows, split)
-            told = list(faults(rows, row_key(place.name)))
+            told = list(faults(rows, further_split(place.name)))
         good = [number for number, fault in enumerate(told) if not fault]
         if not good:
             first = f"row 1: {told[0]}" if told else "there is none"

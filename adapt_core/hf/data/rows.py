@@ -17,9 +17,10 @@ import attrs
 from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
+from adapt_core.evaluation import further_split
 from adapt_core.hf.data.cache import Batch, Encode, cached_map, tokenizer_key
 from adapt_core.hf.data.examples import examples_of
-from adapt_core.hf.data.further import further_rows, row_key
+from adapt_core.hf.data.further import further_rows
 from adapt_core.hf.data.lost_characters import ROWS, Losses, lost_findings
 from adapt_core.hf.data.places import PLACE, mixed, named, place_figures, require_deciding_rows, take_apart
 from adapt_core.hf.data.splits import Faults, numbered_splits
@@ -132,7 +133,7 @@ def _add_further(
     found, counts = further_rows(plan, faults, features)
     data.stats["also"] = counts
     for name, rows in found.items():
-        split = row_key(name)
+        split = further_split(name)
         how = encoding if isinstance(encoding, Encoding) else encoding(rows, split)
         encoded = _encoded(rows, {}, how, {"tokenizer": key, **how.key}, split)
         if how.finish is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
-from adapt_core.hf.data.further import row_key
+from adapt_core.evaluation import further_split
 
 from adapt_vision_mm.image_classification.data import Rows, load_further_rows
 from adapt_vision_mm.image_classification.dataset import ImageDataset
@@ -56,4 +56,4 @@ def add_further_images(plan: _Plan, own: Rows, data: TaskData, transforms: Trans
     for name in rows.splits:
         examples = ImageDataset(*rows.columns(name), transforms.evaluate, rows.base)
         data.further = {**data.further, name: examples}
-        data.subsets.append((examples, row_key(name)))
+        data.subsets.append((examples, further_split(name)))
