@@ -15,6 +15,7 @@ from adapt_core.evaluation import spread
 
 from adapt_nlp.metrics.canonical import canonical
 from adapt_nlp.metrics.rouge import rouge_rows
+from adapt_nlp.metrics.row_scores import Means
 from adapt_nlp.metrics.texts import exact_match, token_f1
 from adapt_nlp.text_generation.alike import Writer
 from adapt_nlp.text_generation.predict import prompt_tokens
@@ -99,11 +100,11 @@ def answered(questions: Sequence[Question], written: Sequence[str]) -> Evaluated
     """Return what was written for questions as evaluated rows, with the default metrics of written texts."""
     expected = [question.expected for question in questions]
     values = _by_row(written, expected)
+    means = Means(values)
     chrf, counts = _chrf_counts(written, expected)
 
     def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
-        means = {name: float(each[sample].mean()) for name, each in values.items()}
-        return {**means, "chrf": chrf(counts[sample].tolist())}
+        return {**means.measure(sample), "chrf": chrf(counts[sample].tolist())}
 
     return EvaluatedRows(
         kind="text",
