@@ -59,6 +59,14 @@ class EvaluatedRows:
         return len(self.rows)
 
 
+def softmax(logits: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    """Return probabilities (rows, classes)."""
+    import numpy
+
+    raised = numpy.exp(logits - logits.max(axis=1, keepdims=True))
+    return numpy.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
 def sums(table: NDArray[Any], sample: NDArray[numpy.intp]) -> NDArray[numpy.float64]:
     """Return the sums of a sample of rows: (columns,).
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.evaluated_rows import EvaluatedRows, softmax
 
 if TYPE_CHECKING:
     import numpy
@@ -70,9 +70,7 @@ def _doubted(rows: EvaluatedRows) -> tuple[int, ...]:
     if any(name not in number_of for name in rows.expected):
         return ()
     truth = numpy.array([number_of[name] for name in rows.expected])
-    logits = rows.scores.astype(float)
-    shares = numpy.exp(logits - logits.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
+    shares = softmax(rows.scores.astype(float))
     every = numpy.arange(len(truth))
     own = shares[every, truth]
     counts = numpy.maximum(numpy.bincount(truth, minlength=shares.shape[1]), 1)

@@ -48,10 +48,20 @@ def check_further(plan: Plan, require: Require) -> None:
     """
     for place in further_places(plan.data):
         with naming(place):
-            own = plan_of(plan, place)
-            check_data_source(own.data, own.formats)
-            if not place.columns:
-                check_columns(own, require)
+            check_tables(plan_of(plan, place), place, require)
+
+
+def check_tables(own: Plan, place: DataPlace, require: Require) -> None:
+    """Check that the tables of a further data set are there; their columns, where they have the run's names.
+
+    Args:
+        own: what `plan_of` returned.
+        place: the data set.
+        require: see `check_further`.
+    """
+    check_data_source(own.data, own.formats)
+    if not place.columns:
+        check_columns(own, require)
 
 
 def _of_tables(plan: Plan, place: DataPlace) -> Mapping[str, Dataset]:

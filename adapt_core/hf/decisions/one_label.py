@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy
 
-from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.evaluated_rows import EvaluatedRows, softmax
 from adapt_core.hf.decisions.abstention import RISK, answered_rows, fewest_rows, least_confidence
 from adapt_core.hf.decisions.names import LEAST, REASON, TEMPERATURE, WANTED
 from adapt_core.hf.decisions.reliability import (
@@ -23,7 +23,6 @@ from adapt_core.hf.decisions.temperature import (
     Logits,
     chosen_temperature,
     negative_log_likelihood,
-    softmax,
 )
 
 

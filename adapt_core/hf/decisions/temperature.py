@@ -12,6 +12,8 @@ import math
 import numpy
 from numpy.typing import NDArray
 
+from adapt_core.evaluated_rows import softmax
+
 Logits = NDArray[numpy.float64]
 Classes = NDArray[numpy.int64]
 
@@ -68,12 +70,6 @@ def chosen_temperature(logits: Logits, truth: Classes) -> tuple[float, str]:
     if gain < _SIGNIFICANT:
         return 1.0, f"a temperature of {found:.3g} fits the {rows} validation rows no better than none, beyond chance"
     return found, ""
-
-
-def softmax(logits: Logits) -> Logits:
-    """Return probabilities (rows, classes)."""
-    raised = numpy.exp(logits - logits.max(axis=1, keepdims=True))
-    return numpy.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def negative_log_likelihood(logits: Logits, truth: Classes) -> float:

@@ -14,7 +14,7 @@ from adapt_core.contracts.recognition import Recognised
 from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.columns import require_columns
 from adapt_core.hf.data.first_look import check_columns
-from adapt_core.hf.data.further import plan_of
+from adapt_core.hf.data.further import check_tables, plan_of
 from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.source import check_data_source, data_formats
 from adapt_core.hf.data.tables.column_names import Columns
@@ -60,12 +60,10 @@ def check_further_images(plan: _Plan) -> None:
         with naming(place):
             own = plan_of(plan, place)
             folders = find_split_folders(own.data)
-            if folders is not None:
-                _check_folders(plan, folders, "format", place.format)
-            elif place.columns:
-                check_data_source(own.data, own.formats)
+            if folders is None:
+                check_tables(own, place, partial(_check_split, own))
             else:
-                _check_tables(own)
+                _check_folders(plan, folders, "format", place.format)
 
 
 def formats_of_tables(plan: _Plan) -> dict[str, Recognised]:
