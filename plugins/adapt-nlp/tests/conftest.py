@@ -60,6 +60,19 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str])
     )
 
 
+@pytest.fixture
+def language_keys(tiny_llama: Path, tmp_path: Path) -> Keys:
+    """A config of text_generation on the small Llama, in batches of four; each run replaces the one before."""
+    return {
+        "TASK": "text_generation",
+        "MODEL_PATH": str(tiny_llama),
+        "OUTPUT_DIR": str(tmp_path / "run"),
+        "OVERWRITE_OUTPUT_DIR": True,
+        "BATCH_SIZE": 4,
+        "NUM_WORKERS": 0,
+    }
+
+
 @pytest.fixture(scope="session")
 def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, inbox_texts: list[str]) -> Path:
     """A small real GPT-2 (2 layers, 32 wide, learned positions, no dropout, random weights)."""

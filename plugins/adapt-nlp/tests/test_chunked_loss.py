@@ -48,16 +48,8 @@ def all_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
 
 
 @pytest.fixture
-def chats(tiny_llama: Path, tmp_path: Path) -> Keys:
-    return {
-        "TASK": "text_generation",
-        "MODEL_PATH": str(tiny_llama),
-        "OUTPUT_DIR": str(tmp_path / "run"),
-        "OVERWRITE_OUTPUT_DIR": True,
-        "EPOCHS": 2,
-        "BATCH_SIZE": 4,
-        "NUM_WORKERS": 0,
-    }
+def chats(language_keys: Keys) -> Keys:
+    return {**language_keys, "EPOCHS": 2}
 
 
 def figures(keys: Keys, rows: list[dict[str, Any]], **changes: Any) -> list[float]:

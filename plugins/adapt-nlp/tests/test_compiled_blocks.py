@@ -39,17 +39,8 @@ def classes(keys: Keys) -> Keys:
 
 
 @pytest.fixture
-def chats(tiny_llama: Path, tmp_path: Path) -> Keys:
-    return {
-        "TASK": "text_generation",
-        "MODEL_PATH": str(tiny_llama),
-        "OUTPUT_DIR": str(tmp_path / "run"),
-        "OVERWRITE_OUTPUT_DIR": True,
-        "BATCH_SIZE": 4,
-        "MAX_STEPS": 4,
-        "NUM_WORKERS": 0,
-        "LOGGING_STEPS": 1,
-    }
+def chats(language_keys: Keys) -> Keys:
+    return {**language_keys, "MAX_STEPS": 4, "LOGGING_STEPS": 1}
 
 
 def losses(keys: Keys, **data: Any) -> tuple[list[float], Any]:

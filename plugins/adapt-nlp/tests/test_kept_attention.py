@@ -34,18 +34,8 @@ class Calls(TorchDispatchMode):
 
 
 @pytest.fixture
-def keys(tiny_llama: Path, tmp_path: Path) -> Keys:
-    return {
-        "TASK": "text_generation",
-        "MODEL_PATH": str(tiny_llama),
-        "OUTPUT_DIR": str(tmp_path / "run"),
-        "OVERWRITE_OUTPUT_DIR": True,
-        "BATCH_SIZE": 4,
-        "MAX_STEPS": 3,
-        "NUM_WORKERS": 0,
-        "LOGGING_STEPS": 1,
-        "GRADIENT_CHECKPOINTING": True,
-    }
+def keys(language_keys: Keys) -> Keys:
+    return {**language_keys, "MAX_STEPS": 3, "LOGGING_STEPS": 1, "GRADIENT_CHECKPOINTING": True}
 
 
 def losses(keys: Keys) -> list[float]:
