@@ -224,7 +224,7 @@ def test_entities_are_scored_as_seqeval_does() -> None:
     assert list(entities(truth[:5])) == [("PER", 0, 2), ("LOC", 3, 4)]
     scores = entity_scores(truth, found, [5, 8])
     assert scores == {"f1": pytest.approx(2 / 7), "precision": pytest.approx(1 / 3), "recall": pytest.approx(1 / 4)}
-    seqeval = pytest.importorskip("seqeval.metrics", reason="a second opinion")
+    seqeval = pytest.importorskip("seqeval.metrics", reason="needs seqeval, the second opinion")
     cut = [[tags[:5], tags[5:]] for tags in (truth, found)]
     assert scores["f1"] == pytest.approx(seqeval.f1_score(*cut))
 
