@@ -26,6 +26,7 @@ In the order of the flow:
     activation_memory         bytes that a forward pass keeps
     activation_checkpointing  GRADIENT_CHECKPOINTING
     spec                      the optimizers and schedules of the loop
+    last_evaluation           the last evaluation of a run, for whoever asks
     loop                      one Runner of mmengine for one job
     optimizer                 OPTIMIZER as `optim_wrapper`
     weight_decay              parameters that decay

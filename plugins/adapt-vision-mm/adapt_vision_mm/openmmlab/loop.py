@@ -27,13 +27,14 @@ from adapt_core.nn.random_state import seed_everything, untouched_random_state
 
 import adapt_vision_mm.openmmlab.autocast  # registers the wrapper
 import adapt_vision_mm.openmmlab.weight_decay  # noqa: F401 - registers the constructor
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
+from adapt_vision_mm.annotations.annotated_split import CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints
 from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
+from adapt_vision_mm.openmmlab.last_evaluation import LastEvaluation
 from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
 from adapt_vision_mm.openmmlab.sampler import EpochSampler
@@ -81,7 +82,7 @@ class MmLoop:
         self._progress: Progress | None = None
         self._loader: DataLoader[dict[str, Any]] | None = None
         self._compared = False
-        self._evaluated: tuple[dict[str, float], list[CocoResult], AnnotatedSplit] | None = None
+        self._evaluated: LastEvaluation | None = None
         if plan.training.do_train:
             self._loader = self._training_loader()
             self._progress = self._new_progress(len(self._loader))
@@ -157,22 +158,20 @@ class MmLoop:
         metrics = self._components.scorer.score(found, split.annotated)
         if losses:
             metrics["loss"] = sum(losses) / len(losses)
-        self._evaluated = (metrics, found, split.annotated)
+        self._evaluated = LastEvaluation(metrics, found, split.annotated, self._components.scorer)
         return metrics
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the metrics of each class in the last evaluation, if that had these metrics."""
-        if self._evaluated is None or self._evaluated[0] != metrics:
+        if self._evaluated is None or self._evaluated.metrics != metrics:
             return None
-        _, found, split = self._evaluated
-        return self._components.scorer.per_class(found, split)
+        return self._evaluated.per_class
 
     def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
         """Return what the last evaluation found of each image, if it had these metrics."""
-        if self._evaluated is None or self._evaluated[0] != metrics or not self._job.world.is_main:
+        if self._evaluated is None or self._evaluated.metrics != metrics or not self._job.world.is_main:
             return ()
-        _, found, split = self._evaluated
-        return (self._components.scorer.image_rows(found, split),)
+        return (self._evaluated.image_rows,)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
