@@ -79,3 +79,24 @@ def sums(table: NDArray[Any], sample: NDArray[numpy.intp]) -> NDArray[numpy.floa
     times = numpy.bincount(sample, minlength=len(table)).astype(numpy.float64)
     summed: NDArray[numpy.float64] = times @ table
     return summed
+
+
+def ratio_measure(
+    ratios: Mapping[str, tuple[Addends, Addends]],
+) -> Callable[[NDArray[numpy.intp]], Mapping[str, float]]:
+    """Return a measure of metrics that are ratios of sums over the rows; 0 where nothing counts.
+
+    Args:
+        ratios: see `EvaluatedRows`.
+    """
+    import numpy
+
+    if not ratios:
+        return lambda _sample: {}
+    table = numpy.column_stack([each for pair in ratios.values() for each in pair])
+
+    def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
+        over, under = sums(table, sample).reshape(-1, 2).T
+        return dict(zip(ratios, (over / numpy.where(under > 0, under, 1)).tolist(), strict=True))
+
+    return measure

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeAlias
 
-from adapt_core.evaluated_rows import EvaluatedRows, sums
+from adapt_core.evaluated_rows import EvaluatedRows, ratio_measure
 from adapt_core.uncertainty.resampling import draws, samples
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     if foreseen > MOST_SECONDS:
         left = ", ".join(name for name in measured if name not in rows.ratios)
         log.info("no intervals of %s: they would take %.0f s.", left, foreseen)
-        measure = _ratios(rows)
+        measure = ratio_measure(rows.ratios)
         measured = measure(every)
     drawn = _values(measured, [measure(sample) for sample in samples(count, times, seed)])
     shuffled = numpy.random.default_rng(seed).permutation(count)
@@ -81,21 +81,6 @@ def _seconds(measure: Callable[[NDArray[numpy.intp]], object], every: NDArray[nu
     started = time.thread_time()
     measure(every)
     return time.thread_time() - started
-
-
-def _ratios(rows: EvaluatedRows) -> Callable[[NDArray[numpy.intp]], Mapping[str, float]]:
-    """Return a measure of the metrics that are ratios of sums over the rows."""
-    import numpy
-
-    if not rows.ratios:
-        return lambda _sample: {}
-    table = numpy.column_stack([each for pair in rows.ratios.values() for each in pair])
-
-    def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
-        over, under = sums(table, sample).reshape(-1, 2).T
-        return dict(zip(rows.ratios, (over / numpy.where(under > 0, under, 1)).tolist(), strict=True))
-
-    return measure
 
 
 def _values(names: Mapping[str, float], measured: Sequence[Mapping[str, float]]) -> dict[str, Values]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy
 
-from adapt_core.evaluated_rows import EvaluatedRows, sums
+from adapt_core.evaluated_rows import EvaluatedRows, ratio_measure
 
 from adapt_nlp.question_answering.metrics import question_scores
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from adapt_nlp.question_answering.predict import Answer
 
 
@@ -34,12 +32,6 @@ def answered_rows(found: Sequence[Answer], gold: Sequence[Sequence[str]], *, fir
         ratios["answerable_f1"] = f1 * answerable, answerable
         ratios["answerable_exact_match"] = em * answerable, answerable
         ratios["unanswerable_accuracy"] = em * (1 - answerable), 1 - answerable
-    table = numpy.column_stack([column for pair in ratios.values() for column in pair])
-
-    def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
-        over, under = sums(table, sample).reshape(-1, 2).T
-        return dict(zip(ratios, (over / numpy.maximum(under, 1)).tolist(), strict=True))
-
     return EvaluatedRows(
         kind="answer",
         rows=range(first, first + len(found)),
@@ -47,6 +39,6 @@ def answered_rows(found: Sequence[Answer], gold: Sequence[Sequence[str]], *, fir
         predicted=[one["answer"] for one in found],
         right=(em == 100).tolist(),
         ratios=ratios,
-        cost=table.shape[1] / 4,
-        measure=measure,
+        cost=len(ratios) / 2,
+        measure=ratio_measure(ratios),
     )
