@@ -237,7 +237,7 @@ class Run:
             if not self.plan.training.do_train:
                 keep_facts(self.components.task, loop, data, before)
             findings = record.record("before", loop, before)
-        self.recorder.metrics("before", 0, 0.0, before)
+        self.recorder.metrics("before", 0, 0.0, before, record.intervals_of("before"))
         if not self.plan.training.do_train:  # a new head's predictions say nothing of a model that will be trained
             self.recorder.warn(findings)
         log.info("before: %s", format_metrics(before))
@@ -260,14 +260,15 @@ class Run:
             after = trained.after or loop.evaluate(data.validation)
             keep_facts(self.components.task, loop, data, after)
             findings = record.record("after", loop, after)
-            self.recorder.metrics("after", step, training.epochs, after)
+            self.recorder.metrics("after", step, training.epochs, after, record.intervals_of("after"))
             self.recorder.warn(findings)
             log.info("after: %s", format_metrics(after))
         test = None
         if data.test is not None:
             test = loop.evaluate(data.test)
-            self.recorder.metrics("test", step, training.epochs, test)
-            self.recorder.warn(record.examine("test", loop, test))
+            findings = record.examine("test", loop, test)
+            self.recorder.metrics("test", step, training.epochs, test, record.intervals_of("test"))
+            self.recorder.warn(findings)
             log.info("test: %s", format_metrics(test))
         return after, test
 

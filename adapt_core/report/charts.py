@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 import attrs
 
@@ -19,6 +20,9 @@ _STROKES = 4
 """Points of a line in each unit of width, above which it is drawn by its extremes."""
 
 Points = Sequence[tuple[float, float]]
+
+Spans = Mapping[float, Sequence[float]]
+"""Step -> [low, high], the interval of the value there."""
 
 Bounds = tuple[float, float]
 """The least and the greatest value of a figure; infinite where it has none."""
@@ -57,21 +61,33 @@ class Tick:
 
 @attrs.frozen
 class Dot:
-    """A point of a line, with what a pointer that rests on it is told."""
+    """A point of a line, with what a pointer that rests on it is told.
+
+    Attributes:
+        x, y: its place.
+        label: what is told.
+        low, high: places of the ends of its interval along y; those of the point itself where it has none.
+    """
 
     x: float
     y: float
     label: str
+    low: float
+    high: float
 
 
 @attrs.frozen
 class Line:
-    """One series: `path` is an SVG path; `colour` is the number of a colour of the page."""
+    """One series: `path` is an SVG path; `colour` is the number of a colour of the page.
+
+    `band` is the SVG path around the intervals of its points, "" where fewer than two of them have one.
+    """
 
     name: str
     colour: int
     path: str
     dots: tuple[Dot, ...]
+    band: str = ""
 
 
 @attrs.frozen
@@ -102,7 +118,11 @@ class Chart:
 
 
 def line_chart(
-    title: str, series: Sequence[tuple[str, Points]], bounds: Bounds = UNBOUNDED, along: Along = STEPS
+    title: str,
+    series: Sequence[tuple[str, Points]],
+    bounds: Bounds = UNBOUNDED,
+    along: Along = STEPS,
+    spans: Mapping[str, Spans] = MappingProxyType({}),
 ) -> Chart | None:
     """Return a chart of series over steps, or along something else; None where there is nothing to draw.
 
@@ -111,6 +131,7 @@ def line_chart(
         series: names to points (step, value); values that are not finite are left out.
         bounds: least and greatest value that there can be. The axis of values ends at those that are finite.
         along: what the series run along.
+        spans: names of series -> the intervals of their points, of those that have one.
     """
     clean = [(name, [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]) for name, points in series]
     drawn = [(number, name, sorted(points)) for number, (name, points) in enumerate(clean) if points]
@@ -118,6 +139,7 @@ def line_chart(
         return None
     every = [point for _, _, points in drawn for point in points]
     xs, ys = [x for x, _ in every], [y for _, y in every]
+    ys += [end for _, name, points in drawn for x, _ in points for end in spans.get(name, {}).get(x, ())]
     x_scale, x_ticks = _axis([*xs, *_finite(along.bounds)], _LEFT, WIDTH - _RIGHT, whole=along.whole)
     y_scale, y_ticks = _axis([*ys, *_finite(bounds)], HEIGHT - _BOTTOM, _TOP, whole=False)
     lines = []
@@ -125,13 +147,32 @@ def line_chart(
         places = [(x_scale(x), y_scale(y)) for x, y in points]
         path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in _visible(places))
         dotted = 0 if len(points) <= _DOTTED else len(points) - 1
+        own = {x: spans[name][x] for x, _ in points if x in spans.get(name, {})}
         dots = tuple(
-            Dot(round(px, 1), round(py, 1), f"{name}, {along.word} {figure(x)}: {figure(y)}")
+            Dot(
+                round(px, 1),
+                round(py, 1),
+                f"{name}, {along.word} {figure(x)}: {figure(y)}" + _told(own.get(x)),
+                *(round(y_scale(end), 1) for end in own.get(x, (y, y))),
+            )
             for (px, py), (x, y) in zip(places[dotted:], points[dotted:], strict=True)
         )
-        lines.append(Line(name, number, path, dots))
+        band = _band([(x_scale(x), y_scale(low), y_scale(high)) for x, (low, high) in own.items()])
+        lines.append(Line(name, number, path, dots, band))
     words = [f"{name} from {figure(points[0][1])} to {figure(points[-1][1])}" for _, name, points in drawn]
     return Chart(title, f"{title}: {'; '.join(words)}.", tuple(lines), x_ticks, y_ticks, along.title)
+
+
+def _told(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f" ({figure(interval[0])} to {figure(interval[1])})"
+
+
+def _band(ends: Sequence[tuple[float, float, float]]) -> str:
+    """Return the SVG path around intervals, each its place and its lower and upper end; "" of fewer than two."""
+    if len(ends) < 2:
+        return ""
+    upper, lower = _visible([(x, high) for x, _, high in ends]), _visible([(x, low) for x, low, _ in ends])
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in [*upper, *reversed(lower)]) + " Z"
 
 
 def _finite(bounds: Bounds) -> list[float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from adapt_core.report.charts import NOT_NEGATIVE, UNBOUNDED, Bounds, Chart, Points, line_chart
+from adapt_core.report.charts import NOT_NEGATIVE, STEPS, UNBOUNDED, Bounds, Chart, Points, Spans, line_chart
+from adapt_core.run_folder.paths import INTERVALS
 
 _PLACE = ("phase", "step", "epoch")
 _EVALUATIONS = ("before", "eval", "after")
@@ -20,11 +21,17 @@ def series(lines: Iterable[Mapping[str, Any]], phases: Sequence[str], name: str)
 def evaluated(lines: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the names of evaluation metrics, in their order, without the loss."""
     names = [name for line in lines if line["phase"] in _EVALUATIONS for name in line]
-    return [name for name in dict.fromkeys(names) if name not in (*_PLACE, "loss")]
+    return [name for name in dict.fromkeys(names) if name not in (*_PLACE, "loss", INTERVALS)]
+
+
+def _spans(lines: Iterable[Mapping[str, Any]], name: str) -> Spans:
+    """Return step -> interval of a metric in evaluations; of two at one step the later counts."""
+    evaluations = [line for line in lines if line["phase"] in _EVALUATIONS]
+    return {line["step"]: line[INTERVALS][name] for line in evaluations if name in line.get(INTERVALS, {})}
 
 
 def charts_of(lines: Sequence[Mapping[str, Any]], bounds: Mapping[str, Bounds]) -> list[Chart]:
-    """Return the loss, each evaluation metric, learning rate and gradient norm of one run.
+    """Return the loss, each evaluation metric with its intervals, learning rate and gradient norm of one run.
 
     Args:
         lines: of `metrics.jsonl`.
@@ -39,7 +46,10 @@ def charts_of(lines: Sequence[Mapping[str, Any]], bounds: Mapping[str, Bounds]) 
         (name.replace("_", " "), [("training", series(lines, ["train"], name))])
         for name in ("learning_rate", "grad_norm")
     ]
-    made = (line_chart(title, drawn, known.get(title, UNBOUNDED)) for title, drawn in wanted)
+    made = (
+        line_chart(title, drawn, known.get(title, UNBOUNDED), STEPS, {"validation": _spans(lines, title)})
+        for title, drawn in wanted
+    )
     return [chart for chart in made if chart is not None]
 
 

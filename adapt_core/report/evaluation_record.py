@@ -37,7 +37,7 @@ from adapt_core.report.worst import recorded_rows
 from adapt_core.result import without_nan
 from adapt_core.run_folder.claims import place_text
 from adapt_core.run_folder.paths import RunFolder
-from adapt_core.uncertainty.intervals import Interval, intervals
+from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 from adapt_core.uncertainty.kept_rows import keep_rows
 from adapt_core.verification.predictions import class_findings, score_findings, text_findings
 
@@ -82,6 +82,7 @@ class EvaluationRecord:
         self._directions = directions
         self._is_main = is_main
         self.intervals: dict[str, dict[str, Interval]] = {}
+        self._brief: dict[str, dict[str, Interval]] = {}
         self.decisions: dict[str, dict[str, Any]] = {}
         self.also: dict[str, dict[str, dict[str, float] | None]] = {}
 
@@ -105,6 +106,8 @@ class EvaluationRecord:
             self._measure(moment, found.rows, metrics)
             if self._is_main and self._keeps_rows:
                 self._keep_rows(rows)
+        elif self._is_main:
+            self._brief[moment] = intervals_of(found.rows, metrics, self._training.seed, BRIEF)
         kept = (
             self._task.evaluated_samples(metrics, self._data) if isinstance(self._task, SupportsCachedSamples) else None
         )
@@ -131,6 +134,10 @@ class EvaluationRecord:
     def results(self) -> dict[str, Any]:
         """Return what was gathered by its place in `result.json`: intervals, decisions and also."""
         return {"intervals": self.intervals, "decisions": self.decisions, "also": self.also}
+
+    def intervals_of(self, moment: str) -> Mapping[str, Interval]:
+        """Return the intervals of an evaluation, also of one that training will follow; on rank 0."""
+        return self.intervals.get(moment) or self._brief.get(moment, {})
 
     def _keep_rows(self, found: Sequence[EvaluatedRows]) -> None:
         task = self._task
@@ -165,10 +172,7 @@ class EvaluationRecord:
         return decided
 
     def _measure(self, moment: str, found: Sequence[EvaluatedRows], metrics: Mapping[str, float]) -> None:
-        if not self._is_main:
-            return
-        measured = {name: interval for rows in found for name, interval in intervals(rows, self._training.seed).items()}
-        held = {name: measured[name] for name in metrics if name in measured}
+        held = intervals_of(found, metrics, self._training.seed) if self._is_main else {}
         if held:
             self.intervals[moment] = held
 

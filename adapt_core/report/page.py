@@ -25,7 +25,7 @@ from adapt_core.report.samples import samples_section
 from adapt_core.report.verdict import verdict_section
 from adapt_core.report.worst import worst_section
 from adapt_core.result import RunResult
-from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.paths import INTERVALS, RunFolder
 from adapt_core.runtime.format import figure, in_rows, score, setting, size, span, with_interval
 
 
@@ -41,6 +41,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
     every = list(settings(plan, registry))
     evidence = stored(folder)
     directions = {"loss": "lower", **metrics_of(plan, registry)}
+    lines = folder.metric_lines()
     return render(
         "report.html.j2",
         title=f"{plan.task.name} with {plan.method.name}",
@@ -49,7 +50,8 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         headline=headline(result, directions, plan.training.metric_for_best),
         tiles=tiles(result),
         metrics=metrics_section(result, directions),
-        charts=charts_of(folder.metric_lines(), bounds_of(plan, registry)),
+        charts=charts_of(lines, bounds_of(plan, registry)),
+        spans=any(INTERVALS in line for line in lines),
         samples=samples_section(evidence),
         classes=class_section(evidence),
         further=further_section(result, directions),

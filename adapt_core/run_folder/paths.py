@@ -21,6 +21,9 @@ from adapt_core.run_folder.names import CHECKPOINTS, LOG, ROWS
 
 _LOCK = ".adapt-run.lock"
 
+INTERVALS = "intervals"
+"""In a line of `metrics.jsonl`: metric -> its 95 % interval, of those that have one."""
+
 
 @attrs.frozen
 class RunFolder:
@@ -169,7 +172,7 @@ class RunFolder:
         """Return the "before" metrics that the first run of this folder measured, or None."""
         for line in self.metric_lines():
             if line.get("phase") == "before":
-                found = {key: value for key, value in line.items() if key not in ("phase", "step", "epoch")}
+                found = {key: value for key, value in line.items() if key not in ("phase", "step", "epoch", INTERVALS)}
                 return {key: math.nan if value is None else value for key, value in found.items()}
         return None
 
@@ -208,9 +211,18 @@ def _line(text: str) -> dict[str, Any] | None:
         return None
     known = isinstance(line, dict) and isinstance(line.get("step"), int) and isinstance(line.get("phase"), str)
     numbers = known and all(
-        value is None or isinstance(value, (int, float)) for key, value in line.items() if key != "phase"
+        value is None or isinstance(value, (int, float))
+        for key, value in line.items()
+        if key not in ("phase", INTERVALS)
     )
-    return line if numbers else None
+    return line if numbers and _are_intervals(line.get(INTERVALS, {})) else None
+
+
+def _are_intervals(held: object) -> bool:
+    return isinstance(held, dict) and all(
+        isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, (int, float)) for end in ends)
+        for ends in held.values()
+    )
 
 
 def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:

@@ -6,14 +6,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pluggy import PluginManager
 
 from adapt_core.config.plan import Plan
 from adapt_core.result import RunResult, without_nan
-from adapt_core.run_folder.paths import RunFolder
+from adapt_core.run_folder.paths import INTERVALS, RunFolder
 from adapt_core.runtime.progress import ProgressReporter
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,26 @@ class MetricRecorder:
         started = {"config": plan.keys(), "output_dir": self._folder.path, "resumed": plan.resume is not None}
         self._observe("adapt_run_started", started)
 
-    def metrics(self, phase: str, step: int, epoch: float, values: Mapping[str, float]) -> None:
-        """Record the figures of a phase: "before", "train", "eval", "after" or "test"."""
+    def metrics(
+        self,
+        phase: str,
+        step: int,
+        epoch: float,
+        values: Mapping[str, float],
+        intervals: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        """Record the figures of a phase.
+
+        Args:
+            phase: "before", "train", "eval", "after" or "test".
+            step, epoch: at which they were measured.
+            values: the figures.
+            intervals: figure -> its 95 % interval, of those that have one.
+        """
         if not self._is_main:
             return
-        line = without_nan({"phase": phase, "step": step, "epoch": epoch, **values})
+        held = {INTERVALS: intervals} if intervals else {}
+        line = without_nan({"phase": phase, "step": step, "epoch": epoch, **values, **held})
         self._warn_of_nan(phase, step, values)
         with self._folder.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")

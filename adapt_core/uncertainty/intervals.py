@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeAlias
 
+import attrs
+
 from adapt_core.evaluated_rows import EvaluatedRows, ratio_measure
-from adapt_core.uncertainty.resampling import draws, samples
+from adapt_core.uncertainty.resampling import LEAST, MOST, draws, samples
 
 if TYPE_CHECKING:
     import numpy
@@ -31,16 +33,51 @@ _GROUPS = 50
 """Groups of rows that are left out in turn, for the acceleration."""
 _NORMAL = NormalDist()
 
-MOST_SECONDS = 30.0
-"""That all draws may take, foreseen from one of them."""
-
 log = logging.getLogger(__name__)
 
 
-def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
+@attrs.frozen
+class Effort:
+    """What the intervals of one evaluation may take.
+
+    Attributes:
+        draws: at most.
+        seconds: that all draws may take, foreseen from one of them.
+        level: of the log, at which it is told what has no interval for this reason.
+    """
+
+    draws: int
+    seconds: float
+    level: int = logging.DEBUG
+
+
+WHOLE = Effort(MOST, 30.0, logging.INFO)
+"""Of the evaluations that a run ends with."""
+
+BRIEF = Effort(LEAST, 1.0)
+"""Of each evaluation before and during training, whose time hardly grows: of 10,000 rows and five classes by 0.1 s. An
+end is uncertain by a tenth of the interval's length."""
+
+
+def intervals_of(
+    found: Sequence[EvaluatedRows], metrics: Mapping[str, float], seed: int, effort: Effort = WHOLE
+) -> dict[str, Interval]:
+    """Return metric -> its interval, of the metrics of an evaluation, in their order.
+
+    Args:
+        found: what the evaluation found of rows; nothing where it was not kept.
+        metrics: of the evaluation.
+        seed: of the draws.
+        effort: what they may take.
+    """
+    measured = {name: interval for rows in found for name, interval in intervals(rows, seed, effort).items()}
+    return {name: measured[name] for name in metrics if name in measured}
+
+
+def intervals(rows: EvaluatedRows, seed: int, effort: Effort = WHOLE) -> dict[str, Interval]:
     """Return metric -> its interval.
 
-    Where a measurement takes so long that all draws would take more than MOST_SECONDS (metrics of METRICS that read
+    Where a measurement takes so long that all draws would take more than the effort (metrics of METRICS that read
     each text again), only metrics that are ratios of sums over the rows have one. What an interval is never depends on
     that time, only whether there is one.
 
@@ -50,24 +87,25 @@ def intervals(rows: EvaluatedRows, seed: int) -> dict[str, Interval]:
     Args:
         rows: of an evaluation.
         seed: of the draws.
+        effort: what they may take.
     """
     import numpy
 
     count = len(rows)
     if count < 2:
         return {}
-    every, times, measure = numpy.arange(count), draws(rows), rows.measure
+    every, times, measure = numpy.arange(count), draws(rows, effort.draws), rows.measure
     measured = measure(every)  # the first may import what it needs
     foreseen = times * min(_seconds(measure, every) for _ in range(2))
-    if foreseen > MOST_SECONDS:
+    if foreseen > effort.seconds:
         left = ", ".join(name for name in measured if name not in rows.ratios)
-        log.info("no intervals of %s: they would take %.0f s.", left, foreseen)
+        log.log(effort.level, "no intervals of %s: they would take %.0f s.", left, foreseen)
         measure = ratio_measure(rows.ratios)
         measured = measure(every)
     drawn = _values(measured, [measure(sample) for sample in samples(count, times, seed)])
     shuffled = numpy.random.default_rng(seed).permutation(count)
     groups = numpy.array_split(shuffled, min(count, _GROUPS))
-    left_out = _values(measured, [measure(numpy.setdiff1d(every, group)) for group in groups])
+    left_out = _values(measured, [measure(numpy.delete(every, group)) for group in groups])
     found = {}
     for name, value in measured.items():
         if not numpy.isfinite([value, *drawn[name], *left_out[name]]).all() or numpy.ptp(drawn[name]) == 0:

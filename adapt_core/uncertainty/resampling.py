@@ -19,9 +19,14 @@ WORK = 20_000_000
 """Rows that are looked up in all draws together, up to which there are MOST of them: some seconds."""
 
 
-def draws(rows: EvaluatedRows) -> int:
-    """Return how many times rows are drawn. It depends on nothing but the rows, so that a run can be repeated."""
-    return int(min(MOST, max(LEAST, WORK // max(1.0, len(rows) * rows.cost))))
+def draws(rows: EvaluatedRows, most: int = MOST) -> int:
+    """Return how many times rows are drawn. It depends on nothing but the rows, so that a run can be repeated.
+
+    Args:
+        rows: of an evaluation.
+        most: draws, of few rows.
+    """
+    return int(min(most, max(LEAST, WORK // max(1.0, len(rows) * rows.cost))))
 
 
 def samples(count: int, times: int, seed: int) -> Iterator[NDArray[numpy.intp]]:

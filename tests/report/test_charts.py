@@ -103,3 +103,41 @@ def test_rates_begin_at_zero_and_steps_are_never_negative() -> None:
     [rate] = [chart for chart in charts_of(LINES, {}) if chart.title == "learning rate"]
     assert rate.y_ticks[0] == Tick(rate.bottom, "0")
     assert all(float(tick.label) >= 0 for tick in rate.x_ticks)
+
+
+def test_intervals_of_evaluations_are_a_band_around_the_points_and_told_at_each() -> None:
+    lines = [
+        {"phase": "before", "step": 0, "epoch": 0.0, "accuracy": 0.5, "intervals": {"accuracy": [0.4, 0.6]}},
+        {"phase": "eval", "step": 10, "epoch": 1.0, "accuracy": 0.7},
+        {"phase": "eval", "step": 20, "epoch": 2.0, "accuracy": 0.8, "intervals": {"accuracy": [0.7, 0.85]}},
+        {"phase": "after", "step": 20, "epoch": 2.0, "accuracy": 0.8, "intervals": {"accuracy": [0.72, 0.86]}},
+        {"phase": "test", "step": 20, "epoch": 2.0, "accuracy": 0.6, "intervals": {"accuracy": [0.1, 0.9]}},
+    ]
+    [chart] = [one for one in charts_of(lines, {}) if one.title == "accuracy"]
+    [line] = chart.lines
+    assert [dot.label.partition(": ")[2] for dot in line.dots] == ["0.5 (0.4 to 0.6)", "0.7", "0.8 (0.72 to 0.86)"]
+    first, second, third = line.dots
+    assert first.high < first.y < first.low, "a higher value stands higher"
+    assert (second.low, second.high) == (second.y, second.y)
+    corners = [tuple(map(float, place.split())) for place in line.band[1:-2].split(" L")]
+    assert corners == [(first.x, first.high), (third.x, third.high), (third.x, third.low), (first.x, first.low)]
+    assert all(chart.top - 0.1 <= y <= chart.bottom + 0.1 for _, y in corners)
+
+
+def test_a_single_interval_and_a_chart_without_any_have_no_band() -> None:
+    for spans in ({}, {"validation": {10: [0.6, 0.9]}}):
+        chart = line_chart("accuracy", [("validation", [(0, 0.5), (10, 0.7)])], spans=spans)
+        assert chart is not None
+        assert chart.lines[0].band == ""
+
+
+def test_the_band_of_very_many_evaluations_keeps_its_extremes() -> None:
+    steps = range(20_000)
+    spans = {step: [0.4, 0.6] for step in steps}
+    spans[7_777] = [0.05, 0.95]
+    chart = line_chart("accuracy", [("validation", [(step, 0.5) for step in steps])], spans={"validation": spans})
+    assert chart is not None
+    band = chart.lines[0].band
+    ends = [float(place.split()[1]) for place in band[1:-2].split(" L")]
+    assert len(band) < 60_000
+    assert (min(ends), max(ends)) == pytest.approx((chart.top, chart.bottom), abs=0.1)

@@ -135,7 +135,7 @@ def test_before_is_read_from_the_first_run(folder: RunFolder) -> None:
     folder.write_config(plan(folder.path))
     checkpoint(folder, 2)
     lines: list[dict[str, Any]] = [
-        {"phase": "before", "step": 0, "epoch": 0.0, "loss": 2.0},
+        {"phase": "before", "step": 0, "epoch": 0.0, "loss": 2.0, "intervals": {"loss": [1.5, 2.5]}},
         {"phase": "train", "step": 2, "epoch": 1.0, "loss": 1.0},
         {"phase": "train", "step": 3, "epoch": 1.5, "loss": 0.9},
     ]

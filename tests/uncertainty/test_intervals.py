@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from adapt_core.evaluated_rows import EvaluatedRows
-from adapt_core.uncertainty.intervals import _t_quantile, intervals
+from adapt_core.uncertainty.intervals import BRIEF, WHOLE, _t_quantile, intervals, intervals_of
 from adapt_core.uncertainty.resampling import LEAST, MOST, draws
 
 
@@ -84,7 +84,7 @@ def test_the_quantile_of_student_s_t_is_scipy_s(freedom: int) -> None:
 
 
 def test_where_a_measurement_takes_long_only_ratios_of_sums_have_one(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     values = numpy.random.default_rng(2).random(40)
     calls: list[int] = []
@@ -95,10 +95,9 @@ def test_where_a_measurement_takes_long_only_ratios_of_sums_have_one(
 
     rows = attrs.evolve(rows_of(values), measure=measure, ratios={"mean": (values, numpy.ones(40))})
     quick = intervals(rows, seed=0)
-    monkeypatch.setattr("adapt_core.uncertainty.intervals.MOST_SECONDS", 0.0)
     calls.clear()
     with caplog.at_level("INFO"):
-        slow = intervals(rows, seed=0)
+        slow = intervals(rows, seed=0, effort=attrs.evolve(WHOLE, seconds=0.0))
     assert calls == [40] * 3
     assert slow["mean"] == pytest.approx(quick["mean"])
     assert "no intervals of slow" in caplog.text
@@ -116,3 +115,27 @@ def test_what_the_first_measurement_alone_takes_does_not_count(monkeypatch: pyte
         return {"mean": float(values[sample].mean())}
 
     assert set(intervals(attrs.evolve(rows_of(values), measure=measure), seed=0)) == {"mean"}
+
+
+def test_brief_intervals_are_those_of_fewer_draws_and_seldom_far_off() -> None:
+    calls = []
+    rows = rows_of(numpy.random.default_rng(4).random(500))
+
+    def measure(sample: Any) -> dict[str, float]:
+        calls.append(len(sample))
+        return dict(rows.measure(sample))
+
+    counted = attrs.evolve(rows, measure=measure)
+    low, high = intervals(counted, seed=1)["mean"]
+    whole = len(calls)
+    brief_low, brief_high = intervals(counted, seed=1, effort=BRIEF)["mean"]
+    assert len(calls) - whole < 300 < whole
+    assert [brief_low, brief_high] == pytest.approx([low, high], abs=0.2 * (high - low))
+
+
+def test_intervals_of_an_evaluation_are_those_of_its_metrics_in_their_order() -> None:
+    one = attrs.evolve(rows_of(range(20)), measure=lambda sample: {"b": float(sample.mean()), "unused": 1.0})
+    other = attrs.evolve(rows_of(range(20)), measure=lambda sample: {"a": float(sample.max())})
+    found = intervals_of([one, other], {"loss": 0.5, "a": 19.0, "b": 9.5}, seed=0, effort=BRIEF)
+    assert list(found) == ["a", "b"]
+    assert found["b"] == intervals(one, seed=0, effort=BRIEF)["b"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from adapt_core.distributed.world import World
 from adapt_core.run_folder.checkpoints import prune, seal
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.recorder import MetricRecorder, Pace
+from adapt_core.uncertainty.intervals import Interval
 from adapt_core.verification.training import STEPS_TO_DECIDE, TrainingCheck
 
 _EVALUATION = "eval_"
@@ -66,6 +67,7 @@ class MetricsCallback(TrainerCallback):
 
     Attributes:
         quiet: True during the evaluations "before" and "after", which the pipeline records.
+        intervals_of: metrics of an evaluation -> the 95 % interval of each that has one.
         evaluations: step -> metrics of the evaluations during training.
     """
 
@@ -73,8 +75,10 @@ class MetricsCallback(TrainerCallback):
         self._recorder = recorder
         self._pace = Pace()
         self._examples = examples_per_step * world.size
+        self._is_main = world.is_main
         self._latest: dict[str, float] = {}
         self.quiet = False
+        self.intervals_of: Callable[[Mapping[str, float]], Mapping[str, Interval]] = lambda _metrics: {}
         self.evaluations: dict[int, dict[str, float]] = {}
 
     def on_train_begin(
@@ -113,7 +117,8 @@ class MetricsCallback(TrainerCallback):
             return
         plain = plain_metrics(metrics)
         self.evaluations[state.global_step] = plain
-        self._recorder.metrics("eval", state.global_step, float(state.epoch or 0), plain)
+        found = self.intervals_of(plain) if self._is_main else {}
+        self._recorder.metrics("eval", state.global_step, float(state.epoch or 0), plain, found)
         words = ", ".join(f"{name} {value:.4g}" for name, value in plain.items())
         self._recorder.reporter.message(f"step {state.global_step} (epoch {state.epoch or 0:.2f}): {words}")
 

@@ -53,6 +53,7 @@ from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
+from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
 _SPLITS = ("validation", "test")
 
@@ -80,6 +81,7 @@ class HuggingFaceLoop:
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
         )
         self._metrics = MetricsCallback(job.recorder, world, training.batch_size * training.gradient_accumulation_steps)
+        self._metrics.intervals_of = partial(self._brief_intervals, training.seed)
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()
         rows_of = components.rows_of
@@ -184,6 +186,9 @@ class HuggingFaceLoop:
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the results by class of the evaluation with these metrics, or None where there are none."""
         return self._classes.find(metrics, self._metrics.evaluations)
+
+    def _brief_intervals(self, seed: int, metrics: Mapping[str, float]) -> Mapping[str, Interval]:
+        return intervals_of(self.evaluated_rows(metrics), metrics, seed, BRIEF)
 
     def evaluated_rows(self, metrics: Mapping[str, float]) -> Sequence[EvaluatedRows]:
         """Return what the evaluation with these metrics found of each row; nothing where it was not kept."""

@@ -193,3 +193,18 @@ def test_a_real_pretrained_encoder_learns_the_inbox(run: Run, minilm: str, metho
     majority = 1 / 6
     assert result.metrics["before"]["accuracy"] < 2 * majority
     assert result.metrics["after"]["accuracy"] > accuracy
+
+
+def test_each_evaluation_has_intervals_in_its_line_and_in_the_curves(run: Run, tmp_path: Path) -> None:
+    result = run(EPOCHS=2)
+    folder = tmp_path / "run"
+    written = [line for line in lines(folder) if line["phase"] != "train"]
+    assert [line["phase"] for line in written] == ["before", "eval", "eval", "after"]
+    for line in written:
+        for name, (low, high) in line["intervals"].items():
+            assert low <= line[name] <= high, name
+    assert any("accuracy" in line["intervals"] for line in written)
+    assert written[-1]["intervals"] == result.intervals["after"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Bands and vertical lines: 95 % intervals" in page
+    assert page.count('class="band"') or page.count('class="span"')
