@@ -79,3 +79,5 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     for line in decision_lines(result.decisions):
         say(paragraph(in_one_line(line)))
     say(f"{result.status}: {result.output_dir}")
+    if {"model", "adapter"} & result.artifacts.keys():
+        say(f"use it: adapt predict {result.output_dir} INPUT..., or without adapt by the lines in README.md there")

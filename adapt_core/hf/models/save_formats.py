@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from transformers.utils import PushToHubMixin
 
 _ONE_FILE = 2**60
+INDEX_FILE = "pytorch_model.bin.index.json"
+"""Lists the files of a model's weights; transformers.utils.WEIGHTS_INDEX_NAME."""
 GENERATION_FILE = "generation_config.json"
 GENERATING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
 """Auto classes of models that generate: their generation config is loaded with the weights."""
@@ -36,6 +39,8 @@ def save_hf_model(model: PreTrainedModel, companion: PushToHubMixin, folder: Pat
         model.save_pretrained(folder, max_shard_size=_ONE_FILE)
     else:
         save_weights(model, folder, save_method)
+        if save_method == "state_dict":
+            _write_index(model, folder)
         if getattr(model, "_auto_class", None) is not None:
             from transformers.dynamic_module_utils import custom_object_save
 
@@ -44,6 +49,14 @@ def save_hf_model(model: PreTrainedModel, companion: PushToHubMixin, folder: Pat
         if getattr(model, "generation_config", None) is not None:
             model.generation_config.save_pretrained(folder)
     companion.save_pretrained(folder)
+
+
+def _write_index(model: PreTrainedModel, folder: Path) -> None:
+    """Name the state dict's file as the place of every weight, so that `from_pretrained` and `pipeline` find it."""
+    state = model.state_dict()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    index = {"metadata": {"total_size": size}, "weight_map": dict.fromkeys(state, FILES["state_dict"])}
+    (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 def load_hf_model(auto_class: type[_BaseAutoModelClass], folder: Path, *, trust: bool) -> PreTrainedModel:
@@ -96,20 +109,6 @@ def loading_lines(auto_class: str, companion_class: str, companion: str, save_me
                 "",
                 "# A pickle can run code when it is loaded: load it only if you trust its source.",
                 'model = torch.load("model/model.pt", weights_only=False).eval()',
-                load_companion,
-            ]
-        )
-    if save_method == "state_dict":
-        generates = auto_class in GENERATING
-        names = ["AutoConfig", auto_class, companion_class, *(["GenerationConfig"] if generates else [])]
-        return "\n".join(
-            [
-                "import torch",
-                f"from transformers import {', '.join(sorted(names))}",
-                "",
-                f'model = {auto_class}.from_config(AutoConfig.from_pretrained("model")).eval()',
-                'model.load_state_dict(torch.load("model/model_state_dict.pt", weights_only=True), assign=True)',
-                *(['model.generation_config = GenerationConfig.from_pretrained("model")'] if generates else []),
                 load_companion,
             ]
         )

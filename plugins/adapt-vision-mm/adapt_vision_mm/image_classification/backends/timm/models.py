@@ -272,14 +272,10 @@ def loading_lines(save_method: str, problem: Problem) -> str:
         "# A pickle can run code when it is loaded: load it only if you trust its source.",
         'model = torch.load("model/model.pt", weights_only=False).eval()',
     ]
-    state = [
-        'model = timm.create_model("local-dir:model")',
-        'model.load_state_dict(torch.load("model/model_state_dict.pt", weights_only=True))',
-        "model.eval()",
-    ]
+    state = 'model = timm.create_model("local-dir:model", checkpoint_path="model/model_state_dict.pt").eval()'
     lines = {
         "full_torch_model": ["import timm", "import torch", "", *pickled],
-        "state_dict": ["import timm", "import torch", "", *state],
+        "state_dict": ["import timm", "", state],
     }.get(save_method, ["import timm", "", 'model = timm.create_model("local-dir:model", pretrained=True).eval()'])
     return "\n".join(
         [
