@@ -27,6 +27,7 @@ PACKAGES = {
     "adapt_peft_ssf": "plugins/adapt-peft-ssf/adapt_peft_ssf",
     "adapt_fsdp": "plugins/adapt-fsdp/adapt_fsdp",
     "adapt_verdict": "plugins/adapt-verdict/adapt_verdict",
+    "adapt_gguf": "plugins/adapt-gguf/adapt_gguf",
 }
 
 

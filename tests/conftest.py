@@ -21,7 +21,7 @@ def uv() -> str:
 
 @pytest.fixture(scope="session")
 def wheels(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels and sdists of the six distributions, and wheels of the tests' own plugins."""
+    """Wheels and sdists of all distributions, and wheels of the tests' own plugins."""
     folder = tmp_path_factory.mktemp("wheels")
     done(uv, "build", "--all-packages", "--out-dir", folder, cwd=ROOT)
     for plugin in [*(ROOT / "tests" / "third_party").iterdir(), *(ROOT / "examples" / "plugins").glob("adapt-*")]:

@@ -22,7 +22,7 @@ SOURCES = sorted(
         "adapt_core",
         *(
             f"plugins/{name}/{name.replace('-', '_')}"
-            for name in ("adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm", "adapt-fsdp", "adapt-verdict")
+            for name in ("adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm", "adapt-fsdp", "adapt-verdict", "adapt-gguf")
         ),
     )
     for path in (ROOT / package).rglob("*.py")

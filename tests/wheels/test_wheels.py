@@ -16,7 +16,15 @@ from ..environments import Environment, done
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(1800)]
 
-DISTRIBUTIONS = ["adapt-core", "adapt-nlp", "adapt-vision-mm", "adapt-peft-ssf", "adapt-fsdp", "adapt-verdict"]
+DISTRIBUTIONS = [
+    "adapt-core",
+    "adapt-nlp",
+    "adapt-vision-mm",
+    "adapt-peft-ssf",
+    "adapt-fsdp",
+    "adapt-verdict",
+    "adapt-gguf",
+]
 
 
 @pytest.fixture(scope="module")

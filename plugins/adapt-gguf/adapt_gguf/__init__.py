@@ -1,0 +1,12 @@
+"""Language models as GGUF files, in the order of an export:
+
+plugin.py           the hooks
+encodings.py        encodings of tensors, and which one each tensor gets
+families.py         families of models: their metadata, and how their weights differ from transformers'
+names.py            names of parameters in the file
+vocabulary.py       a tokenizer as metadata
+pre_tokenizers.py   llama.cpp's names of how texts are split
+files.py            metadata copied byte for byte, tensors written one at a time
+models.py           a model written anew, or in the form of the file that its base came from
+arrays.py           the type of numpy arrays
+"""
