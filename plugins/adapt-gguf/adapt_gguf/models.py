@@ -80,7 +80,7 @@ class _Weights:
 
         dtype = self.parameters[name].dtype
         if dtype != torch.float32:
-            base = torch.from_numpy(base).to(dtype).float().numpy()
+            base = torch.from_numpy(base.copy()).to(dtype).float().numpy()
         return np.array_equal(self.values(name), base)
 
 

@@ -92,7 +92,10 @@ def _tokens(state: Mapping[str, Any], vocabulary: Mapping[str, int], rows: int) 
     added = {token["id"]: token for token in state.get("added_tokens", ())}
     for text, number in [*vocabulary.items(), *((token["content"], number) for number, token in added.items())]:
         if number >= rows:
-            raise InputError(f"GGUF: the token {text!r} has the number {number}, beyond the {rows} embeddings.")
+            raise InputError(
+                f"GGUF: the token {text!r} has the number {number}, beyond the {rows} embeddings. Give the model"
+                " its own tokenizer."
+            )
         texts[number] = text
         kinds[number] = NORMAL
         if state["model"].get("byte_fallback") and _BYTE.fullmatch(text):
