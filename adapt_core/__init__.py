@@ -24,6 +24,7 @@ execution/       a run from top to bottom
 metrics/         metrics of classes, labels and numbers that METRICS chooses
 methods/         full, last_layer
 launchers/       local
+exporters/       the SAVE_METHODs
 report/          report.html, the model card, adapt compare
 estimate/        adapt check
 cli/             one module per command

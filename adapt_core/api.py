@@ -134,25 +134,32 @@ def export(
     *,
     trust: bool = False,
     merge_dtype: str | None = None,
+    settings: Iterable[str] = (),
 ) -> Path:
     """Write a finished run's model in another form. An adapter that the run did not merge is merged and checked.
 
     Args:
         run: what `run` returned, or the run folder.
-        save_method: one of `SAVE_METHODS`.
+        save_method: one of `SAVE_METHODS`, or the name of an exporter, which asks the export in its own runtime.
         output: the folder to make; it must not exist, or be empty.
         trust: load a pickled model (SAVE_METHOD full_torch_model), which can run code.
         merge_dtype: merge the adapter of the run anew, as with this MERGE_DTYPE ("auto", "float32").
+        settings: "KEY=VALUE" strings: keys of the exporter.
 
     Returns:
         the folder.
 
     Raises:
         InputError: the run is not finished, the folder is in use, or the form is unknown.
-        DefectError: the merged model does not compute what the unmerged one does; nothing is written.
+        DefectError: the merged model does not compute what the unmerged one does, or the export
+            in its runtime; nothing is written.
     """
-    from adapt_core.execution.export import export_finished
+    from adapt_core.config.core_params.run import SAVE_METHODS
+    from adapt_core.execution.export import export_finished, export_to
 
+    if save_method not in SAVE_METHODS:
+        given = [f"TRUST_REMOTE_CODE={str(trust).lower()}", *settings]
+        return export_to(_folder_of(run), save_method, output, settings=given, merge_dtype=merge_dtype).folder
     return export_finished(_folder_of(run), save_method, output, trust=trust, merge_dtype=merge_dtype).folder
 
 

@@ -1,8 +1,9 @@
-"""What adapt-core itself registers through the hooks of every plugin: methods, launcher, formats, checks, metrics."""
+"""What adapt-core itself registers through the hooks of every plugin: methods, formats, checks, metrics, ..."""
 
 from __future__ import annotations
 
 from adapt_core.metrics.specs import SPECS
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import (
     TABLE,
@@ -122,6 +123,20 @@ def adapt_data_checks() -> list[DataCheckSpec]:
 @hookimpl
 def adapt_metric_specs() -> list[MetricSpec]:
     return SPECS
+
+
+@hookimpl
+def adapt_exporters() -> list[ExporterSpec]:
+    forms = {
+        "full_torch_model": "a pickled torch module",
+        "state_dict": "a torch state dict with the model's config",
+        "safetensors": "one safetensors file with the model's config",
+        "save_pretrained": "a folder that from_pretrained loads",
+    }
+    return [
+        ExporterSpec(name=name, summary=f"{summary} (SAVE_METHOD)", implementation=f"adapt_core.exporters.saved:{name}")
+        for name, summary in forms.items()
+    ]
 
 
 @hookimpl

@@ -59,6 +59,54 @@ class MergeOutcome(TypedDict):
     kept: NotRequired[float | None]
 
 
+class RuntimeOutcome(TypedDict):
+    """What came of asking an exported model in its own runtime (see `adapt_core.execution.runtime_check`).
+
+    Attributes:
+        name: what was asked ("model.onnx"); empty where an export has one model.
+        runtime: with its version.
+        inputs: the source of the batch: "validation", "training" or "random"; rows: how many of its rows.
+        max_difference: the largest difference of any output from the trained model's; relative_difference: the same as
+            a share of the largest output.
+        tolerance, relative_tolerance: what is allowed; one of the two must hold. null where nothing is promised.
+        same_argmax: the share of rows (positions) whose largest value is the same one; null where there is no choice.
+        worst: where the largest difference is: output, at (row first), expected, found.
+        bytes: of the model that was asked.
+        latency_ms, torch_latency_ms: median time of one row in the runtime and in torch, with as many threads.
+    """
+
+    name: str
+    runtime: str
+    inputs: str
+    rows: int
+    max_difference: float
+    relative_difference: float
+    tolerance: float | None
+    relative_tolerance: float | None
+    same_argmax: float | None
+    worst: dict[str, Any]
+    bytes: int
+    latency_ms: float | None
+    torch_latency_ms: float
+
+
+class ExportRecord(TypedDict):
+    """An export, as in `result.json`.
+
+    Attributes:
+        folder: in the run folder; null where the export failed.
+        failed: the reason; null where it did not.
+        bytes: of the whole folder; seconds: that writing it took.
+        checks: how it was asked, and what came of it; empty where there was nothing to ask.
+    """
+
+    folder: str | None
+    failed: str | None
+    bytes: int
+    seconds: float
+    checks: list[RuntimeOutcome]
+
+
 class FindingRecord(TypedDict):
     """A finding of a check of the data; see `adapt_core.contracts.Finding`."""
 
@@ -119,6 +167,7 @@ class RunResult:
         decisions: what predictions decide by, tuned on the validation split: a name ("calibration", "abstain",
             "thresholds") -> what was tuned, and with "validation" and "test" how well it does on their rows (see
             `docs/run_folder.md`); empty where nothing was.
+        exports: of EXPORT, exporter name -> see `ExportRecord`.
         also: of ALSO_EVALUATE, name of a data set -> {"before": metrics | None, "after": metrics | None}.
         versions: of Python, torch, adapt's distributions and the libraries underneath.
         seed: the seed.
@@ -150,6 +199,7 @@ class RunResult:
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     also: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    exports: Mapping[str, ExportRecord] = attrs.field(factory=dict)
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     seeds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)

@@ -1,4 +1,4 @@
-"""Every parameter that is declared: core's, and those of what is installed: tasks, methods, launchers, metrics."""
+"""Every parameter that is declared: core's, and those of all that is installed: tasks, methods, ..., exporters."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ def declared(registry: Registry) -> Iterator[Owned]:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
             yield Owned(title, item.spec.name, (*registry.parameters(item).values(), *changed))
-    for metric in registry.metrics:
-        if own := registry.parameters(metric):  # most take none
-            yield Owned(f"metric {metric.spec.name} ({metric.provenance})", metric.spec.name, tuple(own.values()))
+    for further in (registry.metrics, registry.exporters):
+        for named in further:
+            if own := registry.parameters(named):  # most take none
+                yield Owned(
+                    f"{further.kind} {named.spec.name} ({named.provenance})", named.spec.name, tuple(own.values())
+                )

@@ -44,6 +44,7 @@ _TEXT_METRICS = (
     *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
 )
 METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
+EXPORTERS: dict[str, str] = {}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
     **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),

@@ -15,7 +15,7 @@ from adapt_core.config.values import ValueProblem, convert, is_not_given
 from adapt_core.errors import InputError, Problem
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import parameters_of
-from adapt_core.plugin.registry import Registered, Registry
+from adapt_core.plugin.registry import Provenance, Registered, Registry, SpecT
 from adapt_core.plugin.specs import TaskSpec
 
 KEY = "metrics"
@@ -32,16 +32,33 @@ def select_metrics(given: Mapping[str, Given], registry: Registry, selection: Se
         return  # reported where the keys are assigned
     found = (look_up(registry.metrics, known_keys.METRICS, name, entry, registry, selection) for name in names)
     chosen = {id(item.spec): item for item in found if item is not None}
-    selection.metrics = tuple(item for item in chosen.values() if _has_params(item, entry, selection))
+    selection.metrics = tuple(item for item in chosen.values() if has_params(item, entry, selection))
     for item in selection.metrics:
-        for distribution in filter(_is_absent, item.spec.requires):
-            message = f"{item.spec.name} of {item.provenance.distribution} needs {distribution}."
-            selection.problems.append(
-                Problem(message, key=entry.written, where=entry.where, hint=f"pip install {distribution}")
-            )
+        selection.problems += absent_requirements(item.spec.name, item.spec.requires, item.provenance, entry)
 
 
-def _has_params(item: Registered[MetricSpec], entry: Given, selection: Selection) -> bool:
+def absent_requirements(name: str, requires: Iterable[str], provenance: Provenance, entry: Given) -> list[Problem]:
+    """Return a problem for each distribution that something chosen needs and that is not installed.
+
+    Args:
+        name: of what was chosen.
+        requires: the distributions.
+        provenance: of what was chosen.
+        entry: where it was chosen.
+    """
+    return [
+        Problem(
+            f"{name} of {provenance.distribution} needs {distribution}.",
+            key=entry.written,
+            where=entry.where,
+            hint=f"pip install {distribution}",
+        )
+        for distribution in filter(_is_absent, requires)
+    ]
+
+
+def has_params(item: Registered[SpecT], entry: Given, selection: Selection) -> bool:
+    """Return whether the params class of something chosen can be loaded; else the selection gets the problem."""
     try:
         item.params_class()
     except InputError as error:

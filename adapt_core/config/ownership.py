@@ -34,7 +34,7 @@ class Owned:
     """The values of a config by slot, with all that was wrong or left unused.
 
     Attributes:
-        values: slot -> attribute -> converted value, for `GROUPS`, `SLOTS` and each of METRICS.
+        values: slot -> attribute -> converted value, for `GROUPS`, `SLOTS` and each of METRICS and EXPORT.
         places: folded key -> where it was given.
         unused: documented keys that this run does not use, with the reason.
     """
@@ -48,7 +48,7 @@ class Owned:
 def assign(given: Mapping[str, Given], selection: Selection, registry: Registry) -> Owned:
     """Convert each given key to its owner's type, and report those without an owner."""
     owners, problems = owners_of(selection)
-    slots = (*GROUPS, *SLOTS, *(metric_slot(item.spec.name) for item in selection.metrics))
+    slots = (*GROUPS, *SLOTS, *(slot for slot, _ in selection.named))
     owned = Owned({slot: {} for slot in slots}, dict(given), problems)
     task = selection.task.spec if selection.task else None
     for key, owner in owners.items():
@@ -68,13 +68,8 @@ def assign(given: Mapping[str, Given], selection: Selection, registry: Registry)
     return owned
 
 
-def metric_slot(name: str) -> str:
-    """Return the slot of the parameters of one of METRICS."""
-    return f"metric {name}"
-
-
 def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
-    """Folded key -> owner. What a task, method, quantizer, launcher or metric declares goes before core."""
+    """Folded key -> owner. What a task, method, quantizer, launcher, metric or exporter declares goes before core."""
     owners = {
         key: Owner(slot, "core", parameter)
         for slot, group in GROUPS.items()
@@ -82,7 +77,7 @@ def owners_of(selection: Selection) -> tuple[dict[str, Owner], list[Problem]]:
     }
     problems = []
     choices = [(slot, getattr(selection, slot)) for slot in SLOTS]
-    choices += [(metric_slot(item.spec.name), item) for item in selection.metrics]
+    choices += selection.named
     for slot, chosen in choices:
         if chosen is None:
             continue

@@ -33,7 +33,7 @@ SLOTS = ("task", "method", "quantizer", "launcher")
 
 @attrs.frozen
 class Choice(Generic[ParamsT]):
-    """The task, method, quantizer or launcher of a plan: its name, its origin and its parameters.
+    """The task, method, quantizer, launcher or an exporter of a plan: its name, its origin and its parameters.
 
     Attributes:
         name: as registered.
@@ -104,6 +104,7 @@ class Plan(Generic[ParamsT]):
         data, model, training, run: the values of core's keys.
         formats: the formats that serve the task, in the order in which their plugins are loaded.
         metrics: what METRICS chooses.
+        exporters: what EXPORT chooses.
         output_dir: the run folder, absolute.
         loop: the kind of loop the task trains with.
         trains_base: whether the checkpoint's own weights train.
@@ -127,6 +128,7 @@ class Plan(Generic[ParamsT]):
     trains_base: bool
     formats: tuple[FormatChoice, ...] = ()
     metrics: tuple[MetricChoice, ...] = ()
+    exporters: tuple[Choice, ...] = ()
     resume: str | None = None
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -147,8 +149,8 @@ class Plan(Generic[ParamsT]):
             choice = getattr(self, slot)
             if choice is not None:
                 keys.update(as_keys(choice.params))
-        for metric in self.metrics:
-            keys.update(as_keys(metric.params))
+        for params in [one.params for one in self.metrics] + [one.params for one in self.exporters]:
+            keys.update(as_keys(params))
         return {key: _as_lists(value) for key, value in keys.items()}
 
     @property

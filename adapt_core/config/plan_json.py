@@ -26,6 +26,7 @@ def plan_to_json(plan: Plan) -> str:
         "trains_base": plan.trains_base,
         "formats": [attrs.asdict(chosen) for chosen in plan.formats],
         "metrics": [_named(metric) for metric in plan.metrics],
+        "exporters": [_named(exporter) for exporter in plan.exporters],
         "resume": plan.resume,
         "disabled_plugins": plan.disabled_plugins,
         "remarks": plan.remarks,
@@ -59,15 +60,16 @@ def plan_from_json(text: str, registry: Registry) -> Plan:
         trains_base=data["trains_base"],
         formats=tuple(FormatChoice(**{**one, "suffixes": tuple(one["suffixes"])}) for one in data["formats"]),
         metrics=tuple(_find_metric(one, registry) for one in data["metrics"]),
+        exporters=tuple(_find("exporter", one, registry) for one in data["exporters"]),
         resume=data["resume"],
         disabled_plugins=tuple(data["disabled_plugins"]),
         remarks=tuple(data["remarks"]),
     )
 
 
-def _named(metric: MetricChoice) -> dict[str, Any]:
-    told = {name: getattr(metric, name) for name in ("name", "distribution", "version")}
-    return {**told, "params": as_keys(metric.params)}
+def _named(chosen: MetricChoice | Choice) -> dict[str, Any]:
+    told = {name: getattr(chosen, name) for name in ("name", "distribution", "version")}
+    return {**told, "params": as_keys(chosen.params)}
 
 
 def _choice_to_data(choice: Choice) -> dict[str, Any]:

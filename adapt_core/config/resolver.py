@@ -11,10 +11,11 @@ import attrs
 from adapt_core.config import reader
 from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
+from adapt_core.config.exporters import select_exporters
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.metrics import metric_choice, misfits, select_metrics
-from adapt_core.config.ownership import Owned, assign, metric_slot
+from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
 from adapt_core.config.rules import contradictions
@@ -78,6 +79,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     problems += faults
     selection = select(given, registry)
     select_metrics(given, registry, selection)
+    select_exporters(given, registry, selection)
     selection.remarks += remarks
     owned = assign(given, selection, registry)
     problems += selection.problems + owned.problems
@@ -126,7 +128,7 @@ def _core_values(owned: Owned, problems: list[Problem]) -> dict[str, Any]:
 
 def _require(selection: Selection, owned: Owned, problems: list[Problem]) -> None:
     choices = [(slot, getattr(selection, slot)) for slot in SLOTS]
-    choices += [(metric_slot(item.spec.name), item) for item in selection.metrics]
+    choices += selection.named
     for slot, chosen in choices:
         if chosen is None:
             continue
@@ -163,15 +165,14 @@ def _plan(
     choices: dict[str, Any] = {
         slot: item and choice_of(item, item.params_class()(**owned.values[slot])) for slot, item in selected.items()
     }
+    named = {slot: item.params_class()(**owned.values[slot]) for slot, item in selection.named}
     data, formats = serving_formats(core["data"], selection, choices["task"].params, owned.places, registry)
     return Plan(
         **choices,
         **{**core, "data": data},
         formats=formats,
-        metrics=tuple(
-            metric_choice(item, item.params_class()(**owned.values[metric_slot(item.spec.name)]))
-            for item in selection.metrics
-        ),
+        metrics=tuple(metric_choice(item, named[f"metric {item.spec.name}"]) for item in selection.metrics),
+        exporters=tuple(choice_of(item, named[f"exporter {item.spec.name}"]) for item in selection.exporters),
         output_dir=str(output_dir),
         loop=selection.task.spec.loop.name,
         trains_base=selection.method.spec.trains_base,

@@ -14,6 +14,7 @@ from adapt_core.config.plan import SLOTS, Choice
 from adapt_core.config.sections import Given
 from adapt_core.config.values import ValueProblem, as_bool, is_not_given
 from adapt_core.errors import InputError, Problem
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.registry import Registered, Registry, Shelf, SpecT
 from adapt_core.plugin.specs import FormatSpec, LauncherSpec, MethodSpec, QuantizerSpec, TaskSpec
@@ -29,10 +30,18 @@ class Selection:
     launcher: Registered[LauncherSpec] | None = None
     format: Registered[FormatSpec] | None = None
     metrics: tuple[Registered[MetricSpec], ...] = ()
+    exporters: tuple[Registered[ExporterSpec], ...] = ()
     remarks: list[str] = attrs.field(factory=list)
     problems: list[Problem] = attrs.field(factory=list)
     unreadable: bool = False
     """Whether the parameters of something that was chosen cannot be loaded, so that its keys are not known."""
+
+    @property
+    def named(self) -> list[tuple[str, Registered[Any]]]:
+        """What a config names in lists, each with the slot of its parameters: metrics and exporters."""
+        return [(f"metric {item.spec.name}", item) for item in self.metrics] + [
+            (f"exporter {item.spec.name}", item) for item in self.exporters
+        ]
 
     @property
     def figures(self) -> tuple[str, ...]:

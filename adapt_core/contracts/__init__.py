@@ -9,11 +9,13 @@ loop.py      Loop and what it gets: the data, the job, how processes share the m
 launcher.py  Launcher: the processes of a run
 format.py    Format: files of one kind, recognised and read into rows
 data_check.py  DataCheck: what a reader must know of the data before training
+exporter.py  Exporter: a form in which an adapted model leaves the run folder, and how it is asked there
 metric.py    Metric: a function of predictions and what was expected
 recognition.py  which format a split is in
 """
 
 from adapt_core.contracts.data_check import CheckSkipped, DataCheck, Examples, Finding, Subject
+from adapt_core.contracts.exporter import Exporter, ExportSource, RuntimeCheck
 from adapt_core.contracts.format import Format, Place, Row
 from adapt_core.contracts.launcher import Launcher, Work
 from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, TrainResult
@@ -26,6 +28,8 @@ __all__ = [
     "CheckSkipped",
     "DataCheck",
     "Examples",
+    "ExportSource",
+    "Exporter",
     "Finding",
     "Format",
     "Job",
@@ -38,6 +42,7 @@ __all__ = [
     "Place",
     "Quantizer",
     "Row",
+    "RuntimeCheck",
     "Subject",
     "Task",
     "TaskData",

@@ -7,6 +7,9 @@ verdict.py          what checks of the data find before training
 group_check.py      groups of rows on both sides of a split
 evaluated_facts.py  what predictions take from the evaluation of the final weights
 export.py           trained models saved: adapter, merged, other formats
+exports.py          the forms of EXPORT, written and asked
+runtime_check.py    an export in its own runtime, compared with the trained model
+sizes.py            bytes on disk
 merge.py            an adapter merged into its base, checked
 finished_run.py     a finished run opened again
 test_split.py       the test split predicted with a finished run's model

@@ -8,7 +8,7 @@ import attrs
 
 from adapt_core.capabilities import SupportsFurtherSets, SupportsHubUpload, SupportsTestPrediction
 from adapt_core.config.plan import Choice, Plan
-from adapt_core.contracts import AttachContext, Launcher, LoadedModel, Method, Quantizer, Task
+from adapt_core.contracts import AttachContext, Exporter, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError, InputError
 from adapt_core.metrics.chosen import chosen_metrics
 from adapt_core.plugin.import_strings import load_object
@@ -69,7 +69,8 @@ class Components:
 
 
 def check_task(plan: Plan, task: Task) -> None:
-    """Run the checks of a plan's task, and those of METRICS, ALSO_EVALUATE, DO_PREDICT and PUSH_TO_HUB. Needs no torch.
+    """Run the checks of a plan's task, and those of METRICS, EXPORT, ALSO_EVALUATE, DO_PREDICT and
+    PUSH_TO_HUB. Needs no torch.
 
     Raises:
         InputError: data, model or hub repository cannot be used, or the task cannot predict its test split or upload
@@ -77,6 +78,8 @@ def check_task(plan: Plan, task: Task) -> None:
     """
     chosen_metrics(plan)
     task.check()
+    for chosen in plan.exporters:
+        make_exporter(chosen).check(plan)
     if plan.run.do_predict:
         require_test_prediction(task, plan)
     if plan.data.also_evaluate:
@@ -129,6 +132,16 @@ def make_quantizer(choice: Choice) -> Quantizer:
     """
     quantizer: Quantizer = _construct("quantizer", choice, Quantizer, choice.params)
     return quantizer
+
+
+def make_exporter(choice: Choice) -> Exporter:
+    """Construct an exporter of a plan.
+
+    Raises:
+        DefectError: it cannot be imported, or lacks a method; the message names its plugin.
+    """
+    exporter: Exporter = _construct("exporter", choice, Exporter, choice.params)
+    return exporter
 
 
 def make_launcher(plan: Plan) -> Launcher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ import attrs
 
 from adapt_core.capabilities import SupportsPickledModels, SupportsRandomBatch
 from adapt_core.config.plan import Plan
+from adapt_core.config.reader import read_overrides
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
@@ -18,6 +20,7 @@ from adapt_core.execution.components import Components, make_task
 from adapt_core.execution.model_data import read_model_data
 from adapt_core.nn.pickles import weights_only
 from adapt_core.nn.weights import FILES, load_pickled_model, saved_form
+from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.paths import RunFolder
 
@@ -65,6 +68,32 @@ class FinishedRun:
         Raises:
             InputError: it is not a run folder, or its run is not finished.
         """
+        return cls._open(run_dir, [f"TRUST_REMOTE_CODE={str(trust).lower()}", "EXPORT="], disable_plugins)
+
+    @classmethod
+    def open_for(cls, run_dir: str | Path, exporter: str, settings: Iterable[str]) -> FinishedRun:
+        """Open a run folder for an export: its plan has this exporter, with the keys that were set, and no other.
+
+        Args:
+            run_dir: the folder.
+            exporter: its name.
+            settings: "KEY=VALUE": keys of the exporter, and TRUST_REMOTE_CODE.
+
+        Raises:
+            InputError: as `open` does, or there is no such exporter, or it has no such key.
+        """
+        given = list(settings)
+        opened = cls._open(run_dir, ["TRUST_REMOTE_CODE=false", *given, f"EXPORT={json.dumps([exporter])}"], ())
+        (chosen,) = opened.plan.exporters
+        known = parameters_of(type(chosen.params))
+        for entry in read_overrides(given):
+            if entry.key.casefold() not in (*known, "trust_remote_code"):
+                keys = ", ".join([*(parameter.key for parameter in known.values()), "TRUST_REMOTE_CODE"])
+                raise InputError(f"--set {entry.key}: {chosen.name} takes {keys}; the run's config decides the rest.")
+        return opened
+
+    @classmethod
+    def _open(cls, run_dir: str | Path, overrides: Iterable[str], disable_plugins: Iterable[str]) -> FinishedRun:
         folder = RunFolder(Path(run_dir).expanduser().absolute())
         if not folder.path.exists():
             raise InputError(f"{folder.path} does not exist. Give a run folder, the OUTPUT_DIR of `adapt run`.")
@@ -75,7 +104,7 @@ class FinishedRun:
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
-        plan = resolve(RunConfig.read(folder.config, [f"TRUST_REMOTE_CODE={str(trust).lower()}"]), registry)
+        plan = resolve(RunConfig.read(folder.config, overrides), registry)
         plan = attrs.evolve(plan, foreign=True)
         return cls(folder, plan, registry, make_task(plan))
 

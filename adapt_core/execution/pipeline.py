@@ -6,7 +6,6 @@ data -> model (quantized) -> method attached -> loop -> before -> train -> after
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,7 +20,9 @@ from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
 from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
-from adapt_core.execution.export import export_run, size_of
+from adapt_core.execution.export import export_run
+from adapt_core.execution.exports import export_chosen, source_of
+from adapt_core.execution.sizes import size_of
 from adapt_core.execution.verdict import Verdict, examine_data
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
@@ -35,6 +36,7 @@ from adapt_core.run_folder.claims import complete, make_empty_folder, place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.cores import loading_processes
+from adapt_core.runtime.format import format_metrics
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import ProgressReporter
 from adapt_core.runtime.recorder import MetricRecorder
@@ -276,25 +278,22 @@ class Run:
         self, model: nn.Module, data: TaskData, result: RunResult, merge_check: MergeCheck, dtype: str
     ) -> RunResult:
         """Export, write the model card and the report, then `result.json`, which marks the run as finished."""
-        folder = self.folder
-        hold_facts(self.components.task, model, data)
-        artifacts, merge = export_run(self.plan, self.components, data, model, folder, merge_check)
+        folder, task = self.folder, self.components.task
+        hold_facts(task, model, data)
+        saved = export_run(self.plan, self.components, data, model, folder, merge_check)
+        exports = export_chosen(source_of(self.plan, task, folder, saved.load, merge_check.batch), folder)
+        artifacts = {**saved.artifacts, **exports.artifacts}
         sizes = {name: size_of(folder.path / path) for name, path in artifacts.items()}
-        self.recorder.warn(merge_findings(merge, dtype))
+        self.recorder.warn([*merge_findings(saved.merge, dtype), *exports.failures])
         warnings = tuple(self.recorder.warnings)
-        result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=merge, warnings=warnings)
+        result = attrs.evolve(result, artifacts=artifacts, artifact_bytes=sizes, merge=saved.merge, warnings=warnings)
+        result = attrs.evolve(result, exports=exports.records)
         spec = self.registry.task_spec(self.plan.task.name)
-        place_text(folder.path, folder.card.name, model_card(self.plan, spec, self.components.task, result))
+        place_text(folder.path, folder.card.name, model_card(self.plan, spec, task, result, exports.usage))
         artifacts["model card"] = folder.card.name
         if report_run(self.plan, self.registry, folder, result):
             artifacts["report"] = folder.report.name
-        task = self.components.task
         if self.plan.run.push_to_hub and isinstance(task, SupportsHubUpload):
             artifacts["hub"] = task.push_to_hub(self.plan.run.push_to_hub, folder)
         place_text(folder.path, folder.result.name, result.to_json())
         return result
-
-
-def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Return metrics as a short line of text."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

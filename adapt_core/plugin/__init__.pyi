@@ -36,6 +36,8 @@ from adapt_core.contracts import (
     CheckSkipped,
     DataCheck,
     Examples,
+    Exporter,
+    ExportSource,
     Finding,
     Format,
     Job,
@@ -48,6 +50,7 @@ from adapt_core.contracts import (
     Place,
     Quantizer,
     Row,
+    RuntimeCheck,
     Subject,
     Task,
     TaskData,
@@ -65,6 +68,7 @@ from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import read_state_dict, save_weights
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import NoParams, param
 from adapt_core.plugin.specs import (
@@ -102,6 +106,9 @@ __all__ = [
     "Evaluated",
     "EvaluatedRows",
     "Examples",
+    "ExportSource",
+    "Exporter",
+    "ExporterSpec",
     "Finding",
     "Format",
     "FormatSpec",
@@ -135,6 +142,7 @@ __all__ = [
     "RunCommand",
     "RunFolder",
     "RunResult",
+    "RuntimeCheck",
     "StopRequest",
     "StoredBytes",
     "Subject",

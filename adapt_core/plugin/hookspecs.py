@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
 
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import (
     DataCheckSpec,
@@ -76,6 +77,12 @@ def adapt_metric_specs() -> list[MetricSpec]:
 
     (`adapt_metrics` is another hook: it observes the figures of a run.)
     """
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_exporters() -> list[ExporterSpec]:
+    """Return the forms in which this plugin exports models. Called once, when plugins are discovered."""
     raise NotImplementedError
 
 

@@ -17,6 +17,7 @@ from pluggy import PluginManager, PluginValidationError
 import adapt_core.plugin.hookspecs as hookspecs  # "from" would ask the package's lazy names
 from adapt_core.errors import InputError
 from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.specs import (
@@ -111,7 +112,7 @@ class Registry:
     """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
-        tasks, methods, quantizers, launchers, formats, data_checks, metrics: the shelves of each kind.
+        tasks, methods, quantizers, launchers, formats, data_checks, metrics, exporters: the shelves of each kind.
         provenance: every plugin that was loaded.
         broken: what could not be used, with its cause.
         disabled: names of plugins that were switched off.
@@ -125,6 +126,7 @@ class Registry:
         self.formats: Shelf[FormatSpec] = Shelf("format", FormatSpec)
         self.data_checks: Shelf[DataCheckSpec] = Shelf("data check", DataCheckSpec)
         self.metrics: Shelf[MetricSpec] = Shelf("metric", MetricSpec)
+        self.exporters: Shelf[ExporterSpec] = Shelf("exporter", ExporterSpec)
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -201,6 +203,7 @@ class Registry:
             (self.formats, "adapt_formats"),
             (self.data_checks, "adapt_data_checks"),
             (self.metrics, "adapt_metric_specs"),
+            (self.exporters, "adapt_exporters"),
         ):
             self._collect(shelf, hook, provenance)
 
@@ -247,14 +250,14 @@ class Registry:
             shelf.by_name[name] = item
 
     def __iter__(self) -> Iterator[Registered[Any]]:
-        """Yield everything registered: tasks, methods, quantizers, launchers, formats, data checks, metrics."""
+        """Yield everything registered, shelf by shelf."""
         return (item for shelf in self.shelves for item in shelf)
 
     @property
     def shelves(self) -> tuple[Shelf[Any], ...]:
         """The shelves of all kinds."""
         general = (self.tasks, self.methods, self.quantizers, self.launchers)
-        return (*general, self.formats, self.data_checks, self.metrics)
+        return (*general, self.formats, self.data_checks, self.metrics, self.exporters)
 
     def parameters(self, item: Registered[Any]) -> dict[str, Parameter]:
         """Return the parameters of a registered spec, by folded key.

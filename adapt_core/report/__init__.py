@@ -1,6 +1,7 @@
 """`report.html`: what a run did, on one page that opens from disk.
 
 page.py               the report of one run, gathered for the template
+exports.py            exports: drift, size and latency in their own runtimes
 headline.py           the metric that decides what is best, before and after
 samples.py            validation rows with what was expected and predicted
 verdict.py            what checks of the data found before training

@@ -21,6 +21,7 @@ from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
 from adapt_core.report.decisions import decision_lines
+from adapt_core.report.exports import export_lines
 from adapt_core.result import RunResult
 from adapt_core.runtime.format import figure, with_interval
 from adapt_core.runtime.plain_text import in_one_line
@@ -28,7 +29,9 @@ from adapt_core.runtime.plain_text import in_one_line
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
-def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str:
+def model_card(
+    plan: Plan, spec: TaskSpec, task: Task, result: RunResult, exports: Mapping[str, str] | None = None
+) -> str:
     """Return the model card as Markdown.
 
     Args:
@@ -36,6 +39,7 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
         spec: the spec of the plan's task, for the hub's names of task and library.
         task: the task, for the lines that load the model.
         result: the run's result.
+        exports: exporter name -> Markdown of how its export is used.
     """
     base = plan.model.local_model_path or plan.model.model_path
     lines = [
@@ -84,7 +88,10 @@ def model_card(plan: Plan, spec: TaskSpec, task: Task, result: RunResult) -> str
             "With adapt:",
             "",
         ]
-    lines += ["```", "adapt predict . INPUT...", "```", "", "## Versions", ""]
+    lines += ["```", "adapt predict . INPUT...", "```", ""]
+    for name, usage in (exports or {}).items():
+        lines += [f"## {markdown.text(name)}", "", *export_lines(result.exports[name]), usage.strip(), ""]
+    lines += ["## Versions", ""]
     lines += [f"- {markdown.text(f'{name} {number}')}" for name, number in result.versions.items()]
     lines += ["", "`config.yaml` has every parameter of the run; `adapt run config.yaml` repeats it.", ""]
     return "\n".join(lines)

@@ -18,6 +18,8 @@ from adapt_core.report.configuration import settings
 from adapt_core.report.curves import charts_of
 from adapt_core.report.decisions import decision_section
 from adapt_core.report.evaluation_record import stored
+from adapt_core.report.exports import COLUMNS as EXPORT_COLUMNS
+from adapt_core.report.exports import export_rows
 from adapt_core.report.further import further_section
 from adapt_core.report.headline import headline
 from adapt_core.report.html import render
@@ -61,6 +63,8 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         changed=[item for item in every if item.changed and item.key != "OUTPUT_DIR"],
         settings=every,
         facts=facts(result),
+        export_columns=EXPORT_COLUMNS,
+        exports=export_rows(result.exports),
         commands=commands(folder, result),
         versions=result.versions,
     )

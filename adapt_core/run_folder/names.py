@@ -8,6 +8,7 @@ MARKER = ".adapt-run.json"
 LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
 PREDICTIONS = "predictions"
+EXPORTS = "exports"
 ROWS = "predictions.parquet"
 NAMES = (
     "config.yaml",
@@ -18,6 +19,7 @@ NAMES = (
     CHECKPOINTS,
     "adapter",
     "model",
+    EXPORTS,
     "report.html",
     "README.md",
     "tensorboard",

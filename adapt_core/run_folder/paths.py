@@ -17,7 +17,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import place_beginning, place_text
-from adapt_core.run_folder.names import CHECKPOINTS, LOG, ROWS
+from adapt_core.run_folder.names import CHECKPOINTS, EXPORTS, LOG, ROWS
 
 _LOCK = ".adapt-run.lock"
 
@@ -58,6 +58,10 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def exports(self) -> Path:
+        return self.path / EXPORTS
 
     @property
     def evaluation(self) -> Path:

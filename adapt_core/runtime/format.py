@@ -15,6 +15,11 @@ def figure(value: object) -> str:
     return f"{value:.4g}"
 
 
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """Return metrics as a short line of text."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
 def in_rows(values: Mapping[str, object]) -> list[tuple[str, object]]:
     """Return nested values as rows of a table: {"train": {"rows": 3}} as ("train rows", 3), a list as "a, b"."""
     rows: list[tuple[str, object]] = []

@@ -13,6 +13,7 @@ quantizer.py     a quantizer: converts, keeps what it is told to keep, becomes s
 task.py          a task: loads data and model, trains through `adapt_core.run`, saves, loads, predicts
 format.py        a format: recognises its split and no other, cheaply; yields plain rows with file and line
 metric.py        a metric: its figures known, within bounds, better where predictions are right
+exporter.py      an exporter: computes in its runtime what the trained model does, told where not; its lines run
 launcher.py      a launcher: does the work once in each process and hands back rank 0's result
 int8.py          a quantizer of no library, for methods to be tested on
 forks.py         programs in processes that start with torch and transformers imported

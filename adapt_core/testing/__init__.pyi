@@ -1,3 +1,4 @@
+from adapt_core.testing.exporter import ExporterContract
 from adapt_core.testing.format import FormatContract
 from adapt_core.testing.launcher import LauncherContract
 from adapt_core.testing.method import MethodContract
@@ -7,6 +8,7 @@ from adapt_core.testing.quantizer import QuantizerContract
 from adapt_core.testing.task import TaskContract
 
 __all__ = [
+    "ExporterContract",
     "FormatContract",
     "LauncherContract",
     "MethodContract",

@@ -140,6 +140,12 @@ class MergeCheck(OutputComparison):
             self._source = "validation"
             self.stop()
 
+    @property
+    def batch(self) -> tuple[Mapping[str, Any] | None, str]:
+        """The inputs that were kept, where all of them have names, and where they come from."""
+        args, kwargs = self._inputs or ((), {})
+        return (None if args or not kwargs else kwargs), self._source
+
     def stop(self) -> None:
         """Stop watching the model."""
         if self._handle is not None:

@@ -22,18 +22,18 @@ DOORS = {"adapt_core", "adapt_core.plugin", "adapt_core.hf", "adapt_core.testing
 PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check export predict run"
 PLUGIN = """
     HOOK_API AdaptError AttachContext CheckSkipped Choice ConfigError DataCheck DataCheckSpec DataError Decisions
-    DefectError Evaluated EvaluatedRows Examples Finding Format FormatSpec InPlace InputError Job Launcher
-    LauncherSpec LoadedModel Loop LoopSpec Memory Method MethodSpec Metric MetricRecorder MetricSpec NoParams
-    OptionalDependency ParallelStrategy PerClass Place Plan Problem Quantizer QuantizerSpec Recognised Replicated
-    ResumeDecision Row RunCommand RunFolder RunResult StopRequest StoredBytes Subject SupportsActivationMeasurement
-    SupportsBatchPreview SupportsCachedSamples SupportsClassCounts SupportsDataFormats SupportsDecisions
-    SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures SupportsFurtherSets SupportsHubUpload
-    SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass
-    SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowContents
-    SupportsRowCount SupportsSamples SupportsShownRows SupportsTestPrediction SupportsTokenPreview
-    SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World find_head freeze_except
-    hold_batch_norms hookimpl
-    of_evaluation param read_state_dict save_weights seed_everything spread untouched_random_state write_text
+    DefectError Evaluated EvaluatedRows Examples ExportSource Exporter ExporterSpec Finding Format FormatSpec
+    InPlace InputError Job Launcher LauncherSpec LoadedModel Loop LoopSpec Memory Method MethodSpec Metric
+    MetricRecorder MetricSpec NoParams OptionalDependency ParallelStrategy PerClass Place Plan Problem Quantizer
+    QuantizerSpec Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult RuntimeCheck StopRequest
+    StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples SupportsClassCounts
+    SupportsDataFormats SupportsDecisions SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures
+    SupportsFurtherSets SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
+    SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch
+    SupportsRankMemory SupportsRowContents SupportsRowCount SupportsSamples SupportsShownRows SupportsTestPrediction
+    SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World
+    find_head freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights
+    seed_everything spread untouched_random_state write_text
 """
 HF = """
     HF_LOOP IGNORED Encoding HuggingFaceLoop Labels LanguageTask ModelSource TextParams TrainerComponents batch_texts
@@ -43,7 +43,10 @@ HF = """
     read_field_texts read_labels read_records read_texts read_words require_columns require_fast row_text
     save_hf_model spread_examples text_columns text_fault text_faults tokenizer_key weighted_cross_entropy
 """
-TESTING = "FormatContract LauncherContract MethodContract MetricContract PluginContract QuantizerContract TaskContract"
+TESTING = """
+    ExporterContract FormatContract LauncherContract MethodContract MetricContract PluginContract QuantizerContract
+    TaskContract
+"""
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,12 @@ class RunParams:
         choices=MERGE_DTYPES,
         may_change_on_resume=True,
     )
+    export: tuple[str, ...] = param(
+        (),
+        "Further forms of the adapted model, each checked in its own runtime, in exports/: exporters in adapt plugins.",
+        key="EXPORT",
+        may_change_on_resume=True,
+    )
     push_to_hub: str | None = param(
         None, "Upload the adapted model to this hub repository.", key="PUSH_TO_HUB", may_change_on_resume=True
     )

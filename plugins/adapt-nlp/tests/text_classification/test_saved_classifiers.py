@@ -70,7 +70,7 @@ def test_export_writes_every_other_form_with_the_same_weights(run: Run, tmp_path
         assert one.equal(other), name
     with pytest.raises(InputError, match="not empty"):
         adapt_core.export(tmp_path / "run", "safetensors", tmp_path / "safetensors")
-    with pytest.raises(InputError, match="must be one of"):
+    with pytest.raises(InputError, match="no exporter 'zip' is registered"):
         adapt_core.export(tmp_path / "run", "zip", tmp_path / "zip")
 
 
