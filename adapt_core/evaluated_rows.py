@@ -28,16 +28,23 @@ class EvaluatedRows:
         kind: one of KINDS.
         rows: the position of each row in `TaskData.rows[split]`.
         expected: of each row. class: a name; labels: a list of names; numbers: a list of floats; tags: the tag of each
-            word; text: a text; answer: the list of accepted texts, empty where the question has none; objects and
-            tokens: None.
-        predicted: of each row, likewise; answer: a text.
-        confidence: of each prediction, 0 to 1; None where the model gives none.
+            word; text: a text; answer: the list of accepted texts, empty where the question has none; objects: a list
+            of {"label", "bbox": [x, y, width, height], "not_counted": a crowd, or a body without points}; tokens: None.
+        predicted: of each row, likewise; answer: a text; objects: a list of {"label", "score", "bbox", "right",
+            "wrong"}, the most certain first, where bit n of "right" and "wrong" is whether it is so at an overlap of
+            0.50 + 0.05 n (neither on what is not counted).
+        confidence: of each prediction, 0 to 1; None where the model gives none. objects: the score of the most certain
+            one that is wrong, 0 where none is.
         right: whether each prediction is right; None where that has no meaning.
         scores: (rows, outputs), float32: the logits of classes, the probabilities of labels. None where there are none,
             or where they would take too much memory.
         labels: names of the outputs.
+        averaged: of objects, the names of mean average precision, and of that at an overlap of 0.50 and of 0.75.
+        details: of each row what its task draws it from (`SupportsDrawnRows`), or None.
         ratios: metrics that are one sum over the rows by another -> what each row adds to the two (rows,): to the right
             rows and to the rows, of an accuracy; to the losses and to the tokens.
+        counted: metrics of all texts together -> what each row adds to their counts (rows, counts); those that
+            `adapt_core.uncertainty.corpus_scores` has a formula of.
         cost: what `measure` takes for a row, where 1 is to look up a few numbers.
         measure: positions in these sequences, of which some may come several times and others not -> the metrics of
             such a sample. Of all positions, once each, they are those of the evaluation.
@@ -51,7 +58,10 @@ class EvaluatedRows:
     right: Sequence[bool] | None = None
     scores: NDArray[numpy.float32] | None = None
     labels: tuple[str, ...] = ()
+    averaged: tuple[str, ...] = ()
+    details: Sequence[Any] | None = None
     ratios: Mapping[str, tuple[Addends, Addends]] = attrs.field(factory=dict)
+    counted: Mapping[str, NDArray[numpy.int64]] = attrs.field(factory=dict)
     cost: float = 1.0
     measure: Callable[[NDArray[numpy.intp]], Mapping[str, float]]
 

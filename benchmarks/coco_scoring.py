@@ -23,7 +23,7 @@ from benchmarks.pairs import spread
 from benchmarks.random_detections import random_detections
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
-from adapt_vision_mm.annotations.average_precision import evaluate, keypoint_sigmas, to_coco
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation, keypoint_sigmas, to_coco
 from adapt_vision_mm.annotations.metric_names import Kind
 
 FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
@@ -65,7 +65,7 @@ def compared(kind: Kind, images: int, pairs: int) -> dict[str, Any]:
     ratios = []
     for _ in range(pairs):
         begun = time.process_time()
-        ours = evaluate(split, results, kind)
+        ours = CocoEvaluation(split, results, kind).coco
         between = time.process_time()
         theirs = by_pycocotools(split, results, kind)
         ratios.append((between - begun) / (time.process_time() - between))

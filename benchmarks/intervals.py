@@ -26,6 +26,7 @@ from adapt_core.uncertainty.intervals import intervals
 from adapt_nlp.metrics.row_scores import Means
 from adapt_nlp.token_classification.metrics import counted_scores
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
 from adapt_vision_mm.annotations.image_rows import image_rows
 
 Chance: TypeAlias = numpy.random.Generator
@@ -88,7 +89,7 @@ def images(chance: Chance, rows: int) -> EvaluatedRows:
                 results.append({**known, "bbox": [box[0], 200.0, 60.0, 60.0], "score": float(chance.beta(2, 4))})
         found.append(AnnotatedImage(id=number, path=Path("a"), width=700, height=300, annotations=tuple(annotations)))
     split = AnnotatedSplit(source="", images=tuple(found), categories=(Category(id=1, name="thing"),))
-    return image_rows(split, results, "bbox")
+    return image_rows(CocoEvaluation(split, results, "bbox"), {})
 
 
 CASES: dict[str, tuple[Callable[[Chance, int], EvaluatedRows], str, int, int]] = {

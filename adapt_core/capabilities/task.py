@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from adapt_core.contracts import LoadedModel, TaskData
     from adapt_core.contracts.recognition import Recognised
+    from adapt_core.evaluated_rows import EvaluatedRows
     from adapt_core.evaluation import Decisions, Evaluated
     from adapt_core.execution.rows import Table
     from adapt_core.run_folder.paths import RunFolder
@@ -47,6 +48,20 @@ class SupportsShownRows(Protocol):
         Args:
             data: what `load_data` returned.
             positions: of the rows, from 0.
+        """
+
+
+@runtime_checkable
+class SupportsDrawnRows(Protocol):
+    """A task that draws what an evaluation found of validation rows, in place of words. Optional."""
+
+    def drawn_rows(self, data: TaskData, rows: EvaluatedRows, positions: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+        """Return "input", "expected" and "predicted" of rows, as samples show them (see `SupportsSamples`).
+
+        Args:
+            data: what `load_data` returned.
+            rows: what the evaluation found, with their `details`.
+            positions: in `rows`.
         """
 
 

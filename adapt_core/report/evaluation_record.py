@@ -113,6 +113,8 @@ class EvaluationRecord:
         )
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
         taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
+        if self._is_main and final:
+            taken["worst"] = recorded_rows(self._task, self._data, rows)
         further = {}
         for name, examples in self._data.further.items():
             further[name] = loop.evaluate(examples)
@@ -121,8 +123,6 @@ class EvaluationRecord:
         if further:
             self._keep_further(moment, further)
             taken["also"] = further
-        if self._is_main and final:
-            taken["worst"] = recorded_rows(self._task, self._data, rows)
         if self._is_main and any(taken.values()):
             held = without_nan({**stored(self._folder), moment: taken})
             place_text(self._folder.path, self._folder.evaluation.name, json.dumps(held, allow_nan=False))

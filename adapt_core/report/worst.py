@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapt_core.capabilities import SupportsShownRows
+from adapt_core.capabilities import SupportsDrawnRows, SupportsShownRows
 from adapt_core.contracts import Task, TaskData
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import RecordedEvaluation
@@ -21,9 +21,8 @@ def recorded_rows(task: Task, data: TaskData, found: Sequence[EvaluatedRows]) ->
     for rows in found:
         for one in worst_rows(rows):
             shown = [shown_row(rows, position) for position in one.positions]
-            numbers = [int(rows.rows[position]) for position in one.positions]
-            for row, given in zip(shown, _inputs(task, data, numbers), strict=True):
-                row["input"] = given
+            for row, given in zip(shown, _seen(task, data, rows, one.positions), strict=True):
+                row |= given
             lists.append({"title": one.title, "rows": shown})
     return lists
 
@@ -41,11 +40,14 @@ def worst_section(evidence: Mapping[str, RecordedEvaluation]) -> list[dict[str, 
     return []
 
 
-def _inputs(task: Task, data: TaskData, numbers: Sequence[int]) -> list[Any]:
-    if not isinstance(task, SupportsShownRows):
-        return [None] * len(numbers)
+def _seen(task: Task, data: TaskData, rows: EvaluatedRows, positions: Sequence[int]) -> list[Mapping[str, Any]]:
+    """Return what a task shows of rows: their inputs, or also what is expected and predicted, drawn."""
     try:
-        return list(task.shown_inputs(data, numbers))
+        if isinstance(task, SupportsDrawnRows) and rows.details is not None:
+            return list(task.drawn_rows(data, rows, positions))
+        if isinstance(task, SupportsShownRows):
+            numbers = [int(rows.rows[position]) for position in positions]
+            return [{"input": given} for given in task.shown_inputs(data, numbers)]
     except Exception as error:  # noqa: BLE001 - a task can raise anything, and a report ends no run that has trained
         log.warning("the inputs of mistakes are not shown: %s: %s", type(error).__name__, error)
-        return [None] * len(numbers)
+    return [{"input": None}] * len(positions)

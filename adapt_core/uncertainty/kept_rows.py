@@ -14,6 +14,7 @@ from adapt_core.errors import InputError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.run_folder.claims import place_bytes
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.uncertainty.matched_objects import matches_of
 
 if TYPE_CHECKING:
     import numpy
@@ -29,9 +30,9 @@ LONGEST = 10_000
 _AT_ONCE = 1_000
 """Rows whose cells are in memory at once."""
 
-_OVER, _UNDER = ".over", ".under"
+_OVER, _UNDER, _COUNTS = ".over", ".under", ".counts"
 _ANSWERS = ("expected", "predicted")
-_KIND, _LABELS = b"adapt.kind", b"adapt.labels"
+_KIND, _LABELS, _AVERAGED = b"adapt.kind", b"adapt.labels", b"adapt.averaged"
 
 
 @attrs.frozen(eq=False)
@@ -43,7 +44,7 @@ class KeptRows:
         ids: of each row: the same in two runs where the row and what is expected of it are.
         columns: "row", "expected", "predicted", "confidence", "right" and "scores", those that there are -> a value of
             each row.
-        ratios: see `EvaluatedRows`.
+        ratios, counted, averaged: see `EvaluatedRows`.
         labels: the names of the scores.
     """
 
@@ -52,6 +53,8 @@ class KeptRows:
     columns: Mapping[str, Sequence[Any]]
     ratios: Mapping[str, tuple[Numbers, Numbers]]
     labels: tuple[str, ...] = ()
+    counted: Mapping[str, Numbers] = attrs.field(factory=dict)
+    averaged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -93,10 +96,11 @@ def keep_rows(
     }
     for name, (over, under) in rows.ratios.items():
         columns |= {f"{name}{_OVER}": over, f"{name}{_UNDER}": under}
+    columns |= {f"{name}{_COUNTS}": _lists(counts) for name, counts in rows.counted.items()}
     if nothing:
         del columns["expected"], columns["predicted"]
     table = pyarrow.table({name: values for name, values in columns.items() if values is not None})
-    said = {_KIND: rows.kind, _LABELS: json.dumps(rows.labels)}
+    said = {_KIND: rows.kind, _LABELS: json.dumps(rows.labels), _AVERAGED: json.dumps(rows.averaged)}
     stream = pyarrow.BufferOutputStream()
     parquet.write_table(table.replace_schema_metadata(said), stream, compression="zstd")
     place_bytes(folder.path, folder.rows.name, stream.getvalue().to_pybytes())
@@ -123,12 +127,16 @@ def read_rows(folder: RunFolder) -> KeptRows | None:
             name: (_numbers(columns.pop(f"{name}{_OVER}")), _numbers(columns.pop(f"{name}{_UNDER}")))
             for name in measured
         }
-        labels = tuple(str(label) for label in json.loads(said.get(_LABELS, b"[]")))
+        labels, averaged = (tuple(map(str, json.loads(said.get(key, b"[]")))) for key in (_LABELS, _AVERAGED))
+        counted = {name.removesuffix(_COUNTS): name for name in columns if name.endswith(_COUNTS)}
+        counts = {name: _table(columns.pop(column)) for name, column in counted.items()}
         plain = {name: column.to_pylist() for name, column in columns.items()}
         kind = said[_KIND].decode()
         if kind == "class" and not all(isinstance(name, str) for each in _ANSWERS for name in plain[each]):
             raise ValueError("its classes are no names")
-        return KeptRows(kind, ids, plain, ratios, labels)
+        if kind == "objects":
+            matches_of(plain["expected"], plain["predicted"])
+        return KeptRows(kind, ids, plain, ratios, labels, counts, averaged)
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are ValueErrors
         raise InputError(
             f"{folder.rows} cannot be read ({' '.join(str(error).split())[:200]}). Delete it, or run again."
@@ -186,7 +194,17 @@ def _numbers(column: Any) -> Numbers:
     return numpy.asarray(column.to_numpy(), dtype=numpy.float64)
 
 
-def _lists(scores: NDArray[numpy.float32] | None) -> Any:
+def _table(column: Any) -> Numbers:
+    """Return a column of lists of one length as floats (rows, length)."""
+    import numpy
+
+    table = numpy.array(column.to_pylist(), dtype=numpy.float64)
+    if table.ndim != 2:
+        raise ValueError("its counts are no table")
+    return table
+
+
+def _lists(scores: NDArray[Any] | None) -> Any:
     """Return scores (rows, outputs) as a column of lists."""
     import pyarrow
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
+from adapt_core.uncertainty.corpus_scores import FORMULAS
 from adapt_core.uncertainty.kept_rows import KeptRows
+from adapt_core.uncertainty.matched_objects import matches_of, mean_precisions
 
 if TYPE_CHECKING:
     import numpy
@@ -29,6 +31,11 @@ LEVEL = 0.05
 _LEAST, _MOST, _WORK = 1_000, 10_000, 50_000_000
 _AT_ONCE = 4_000_000
 _ROUNDING = 1e-12
+
+_LEAST_OF_OBJECTS, _MOST_OF_OBJECTS, _WORK_OF_OBJECTS = 200, 1_000, 8_000_000
+
+MOST_OBJECTS = 200_000
+"""Predictions of two runs together up to which mean average precision is tested: half a minute."""
 
 MOST_COUNTS = 10_000_000
 """Rows x classes up to which macro-F1 is tested: some seconds, and a gigabyte."""
@@ -60,6 +67,8 @@ def paired_tests(one: KeptRows, other: KeptRows, seed: int = 0) -> dict[str, Pai
         test = _test(*table, metric, seed)
         if test is not None:
             found[name] = test
+    if one.kind == other.kind == "objects" and one.averaged == other.averaged:
+        found |= _objects_test(one, other, (first, second), seed)
     return found
 
 
@@ -84,11 +93,53 @@ def _tables(one: KeptRows, other: KeptRows, first: Any, second: Any) -> Mapping[
                 for rows, order in ((one, first), (other, second))
             )
             found[name] = (pair[0], pair[1]), _ratio
+    for name in one.counted:
+        if name in other.counted and name in FORMULAS and one.counted[name].shape == other.counted[name].shape:
+            found[name] = (one.counted[name][first], other.counted[name][second]), FORMULAS[name]
     if one.kind == other.kind == "class":
         names = sorted({*one.columns["expected"], *one.columns["predicted"], *other.columns["predicted"]})
         if len(one) * len(names) <= MOST_COUNTS:
             found["macro_f1"] = (_counts(one, first, names), _counts(other, second, names)), _macro_f1
     return found
+
+
+def _objects_test(one: KeptRows, other: KeptRows, orders: Any, seed: int) -> dict[str, PairedTest]:
+    """Return the tests of mean average precision: all that was predicted of an image is exchanged.
+
+    Average precision is no function of sums: each draw is measured as a set of images is, half of them with what the
+    one run predicts and half with what the other does.
+
+    Args:
+        one, other: rows of two runs.
+        orders: in which each has the same images.
+        seed: of the exchanges.
+    """
+    import numpy
+
+    expected, predicted = (
+        [rows.columns[name][row] for rows, order in zip((one, other), orders, strict=True) for row in order.tolist()]
+        for name in ("expected", "predicted")
+    )
+    count = sum(map(len, predicted))
+    if not 0 < count <= MOST_OBJECTS:
+        return {}
+    matches = matches_of(expected, predicted)
+    generator = numpy.random.default_rng(seed)
+
+    def difference(exchanged: Any) -> Any:
+        """Return the other's figures minus the one's, where the images of `exchanged` have changed sides."""
+        times = numpy.concatenate([exchanged, 1.0 - exchanged]), numpy.concatenate([1.0 - exchanged, exchanged])
+        return numpy.array(mean_precisions(matches, times[0])) - numpy.array(mean_precisions(matches, times[1]))
+
+    seen = difference(numpy.zeros(len(one)))
+    draws = int(min(_MOST_OF_OBJECTS, max(_LEAST_OF_OBJECTS, _WORK_OF_OBJECTS // count)))
+    reached = sum(
+        abs(difference(generator.integers(0, 2, len(one)).astype(float))) >= abs(seen) - _ROUNDING for _ in range(draws)
+    )
+    return {
+        name: PairedTest(float(each), float(1 + hits) / (1 + draws))
+        for name, each, hits in zip(one.averaged, seen, reached, strict=True)
+    }
 
 
 def _ratio(sums: Sums) -> Sums:

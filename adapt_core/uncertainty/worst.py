@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,6 +18,9 @@ SHOWN = 10
 
 LONGEST_LABELS = 10_000_000
 """Scores (rows x classes) up to which labels are doubted."""
+
+_MOST_ITEMS = 1_000
+"""Tags or objects of a row that are told."""
 
 _ERRORS = ("mse",)
 """Ratios of which a row is worse the higher they are."""
@@ -89,8 +92,15 @@ def _first(positions: NDArray[numpy.intp], ranks: NDArray[numpy.float64]) -> tup
 def told(value: object) -> str:
     """Return what was expected or predicted of a row in words."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(f"{item:.4g}" if isinstance(item, float) else str(item) for item in value) or "none"
+        words = ", ".join(_item(item) for item in value[:_MOST_ITEMS]) or "none"
+        return f"{words} and {len(value) - _MOST_ITEMS} more" if len(value) > _MOST_ITEMS else words
     return str(value)
+
+
+def _item(item: object) -> str:
+    if isinstance(item, Mapping):  # an object
+        return f"{item['label']} {item['score']:.2f}" if "score" in item else str(item["label"])
+    return f"{item:.4g}" if isinstance(item, float) else str(item)
 
 
 def shown_row(rows: EvaluatedRows, position: int) -> dict[str, object]:

@@ -189,3 +189,36 @@ def test_a_file_of_somebody_else_is_not_replaced(folder: RunFolder) -> None:
     with pytest.raises(InputError, match="was not written"):
         keep_rows(folder, [rows_of("class", ["a"], ["a"])], None)
     assert folder.rows.read_bytes() == b"mine"
+
+
+def test_objects_and_counts_of_texts_come_back(folder: RunFolder) -> None:
+    expected = [[{"label": "cup", "bbox": [1.0, 2.0, 3.0, 4.0], "not_counted": False}], []]
+    predicted = [[{"label": "cup", "score": 0.75, "bbox": [1.0, 2.0, 3.0, 4.5], "right": 31, "wrong": 992}], []]
+    rows = rows_of(
+        "objects", expected, predicted, confidence=[0.0, 0.0], right=[True, True], averaged=("mAP", "AP50", "AP75")
+    )
+    keep_rows(folder, [rows], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert (kept.kind, kept.averaged) == ("objects", ("mAP", "AP50", "AP75"))
+    assert kept.columns["expected"] == expected
+    assert kept.columns["predicted"] == predicted
+    counts = numpy.array([[3, 4, 2, 2], [5, 5, 1, 4]])
+    keep_rows(folder, [rows_of("text", ["a", "b"], ["c", "d"], counted={"bleu": counts})], None)
+    kept = read_rows(folder)
+    assert kept is not None
+    assert kept.counted["bleu"].tolist() == counts.tolist()
+    assert set(kept.columns) == {"row", "expected", "predicted"}
+
+
+@pytest.mark.parametrize("broken", [[[{"label": "cup"}]], [[1]], ["text"]])
+def test_objects_that_are_none_are_told(folder: RunFolder, broken: list[Any]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"row": [1], "id": ["x"], "expected": [[]], "predicted": broken}
+    columns["expected"] = [[{"label": "cup", "bbox": [0.0], "not_counted": False}]]
+    table = pyarrow.table(columns).replace_schema_metadata({b"adapt.kind": "objects"})
+    parquet.write_table(table, folder.rows)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_rows(folder)

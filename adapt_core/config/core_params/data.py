@@ -34,8 +34,7 @@ class DataParams:
     also_evaluate: tuple[str | dict[str, Any], ...] | None = param(
         None,
         "Further data sets that are scored before and after training, to see what else changes: paths, or mappings of "
-        "path, name, format and columns. Of each its validation split, else test, else train. Language tasks and "
-        "image classification.",
+        "path, name, format and columns. Of each its validation split, else test, else train.",
         key="ALSO_EVALUATE",
     )
     train_dir: str | None = param(

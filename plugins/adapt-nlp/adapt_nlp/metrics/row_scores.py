@@ -22,6 +22,10 @@ class RowScores(Protocol):
     def values(self) -> Mapping[str, NDArray[numpy.float64]]:
         """The metrics that are means over the rows -> what each row has (rows,)."""
 
+    @property
+    def counted(self) -> Mapping[str, NDArray[numpy.int64]]:
+        """The metrics of all texts together -> what each row adds to their counts; see `EvaluatedRows`."""
+
     def scores(self) -> dict[str, float]:
         """Return the metrics of all rows."""
 
@@ -34,6 +38,7 @@ class Means:
     """Metrics that are means over the rows."""
 
     values: Mapping[str, NDArray[numpy.float64]]
+    counted: Mapping[str, NDArray[numpy.int64]] = attrs.field(factory=dict)
 
     def scores(self) -> dict[str, float]:
         """Return the metrics of all rows; 0 where there are none."""
@@ -61,6 +66,11 @@ class Bleu:
     smoothing: str
     scale: float = 1.0
     values: Mapping[str, NDArray[numpy.float64]] = attrs.field(factory=dict)
+
+    @property
+    def counted(self) -> Mapping[str, NDArray[numpy.int64]]:
+        """The counts of each row."""
+        return {self.name: self.counts}
 
     def scores(self) -> dict[str, float]:
         """Return the metric of all rows."""

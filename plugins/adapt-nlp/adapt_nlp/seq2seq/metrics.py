@@ -89,6 +89,7 @@ def _written(
         expected=references,
         predicted=texts,
         ratios={name: (values, every) for name, values in {**found.values, "gen_len": lengths}.items()},
+        counted=found.counted,
         cost=4.0,
         measure=measure,
     )

@@ -113,6 +113,7 @@ def answered(questions: Sequence[Question], written: Sequence[str]) -> Evaluated
         predicted=list(written),
         right=[bool(value) for value in values["exact_match"]],
         ratios={name: (each, numpy.ones(len(each))) for name, each in values.items()},
+        counted={"chrf": counts},
         cost=_COST,
         measure=measure,
     )

@@ -19,6 +19,7 @@ In the order of the flow:
     merged              several files of one split as one
     repeats             the objects that several files have of one image
     splits              all splits of a run, with the same classes in each
+    further             data sets of ALSO_EVALUATE, with the classes of the run
     metric_names        names of the metrics
     rle                 masks as COCO's run-length encoding
     average_precision   COCO average precision of predictions

@@ -131,6 +131,12 @@ class AnnotatedSplit:
         """Count the annotations of each category id, crowds included."""
         return Counter(a["category_id"] for image in self.images for a in image.annotations)
 
+    def told(self, position: int) -> list[tuple[str, str]]:
+        """Return an image in words: its name and size, then the class and box of each object."""
+        image, names = self.images[position], {category.id: category.name for category in self.categories}
+        objects = ((names[a["category_id"]], ", ".join(f"{side:g}" for side in a["bbox"])) for a in image.annotations)
+        return [(image.path.name, f"{image.width} x {image.height}"), *objects]
+
     def examples(self) -> Examples:
         """Return images with the class and box of each object, as checks of the data see them; crowds left out."""
         names = {category.id: category.name for category in self.categories}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
@@ -23,30 +24,37 @@ COCO_SIGMAS = tuple(value / 1000 for value in (26, 25, 25, 35, 35, 79, 79, 72, 7
 """Keypoint sigmas of the COCO evaluation, for a person's 17 keypoints."""
 
 
-def average_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> dict[str, float]:
-    """Return mAP (IoU or OKS 0.50 to 0.95), AP50 and AP75, between 0 and 1, under the names of `METRICS`.
+class CocoEvaluation:
+    """The evaluation of predictions by COCO's rules, made once whatever is asked of it.
 
     Args:
         split: the ground truth.
-        results: predictions; with none, all metrics are 0.
+        results: predictions.
         kind: what is compared.
     """
-    names = list(METRICS[kind])
-    evaluation = evaluate(split, results, kind)
-    if evaluation is None:
-        return dict.fromkeys(names, 0.0)
-    return {name: max(0.0, float(value)) for name, value in zip(names, evaluation.stats[:3], strict=True)}
+
+    def __init__(self, split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> None:
+        self.split, self.results, self.kind = split, results, kind
+
+    @cached_property
+    def coco(self) -> COCOeval_faster | None:
+        """faster-coco-eval's evaluation, accumulated and summarized; None without results."""
+        return _evaluate(self.split, self.results, self.kind) if self.results else None
+
+    def average_precision(self) -> dict[str, float]:
+        """Return mAP (IoU or OKS 0.50 to 0.95), AP50 and AP75, between 0 and 1, under the names of `METRICS`.
+
+        Without results all are 0.
+        """
+        names = list(METRICS[self.kind])
+        if self.coco is None:
+            return dict.fromkeys(names, 0.0)
+        return {name: max(0.0, float(value)) for name, value in zip(names, self.coco.stats[:3], strict=True)}
 
 
-def evaluate(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> COCOeval_faster | None:
-    """Return the evaluation of results, accumulated and summarized; None without results.
-
-    Args: as `average_precision`.
-    """
+def _evaluate(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> COCOeval_faster:
     from faster_coco_eval import COCOeval_faster
 
-    if not results:
-        return None
     with contextlib.redirect_stdout(io.StringIO()):
         truth = to_coco(split)
         # Areas are inferred from any other field that is present.

@@ -11,8 +11,7 @@ import numpy
 from adapt_core.evaluation import PerClass
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
-from adapt_vision_mm.annotations.average_precision import evaluate
-from adapt_vision_mm.annotations.metric_names import Kind
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
 from adapt_vision_mm.annotations.score_thresholds import DEFAULT, best_threshold, scores_of
 
 if TYPE_CHECKING:
@@ -22,32 +21,30 @@ NEAR = 0.1
 """Largest distance of a keypoint that counts as found, relative to the longer side of the body's box."""
 
 
-def class_precision(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> PerClass:
+def class_precision(evaluation: CocoEvaluation) -> PerClass:
     """Return average precision (IoU 0.50 to 0.95, and 0.50), recall and number of objects of each class.
 
     Also the score "threshold" with the best F1 (at an IoU of 0.50), and that F1.
 
     Args:
-        split: the ground truth.
-        results: predictions.
-        kind: "bbox" or "segm".
+        evaluation: of boxes or masks.
     """
+    split, coco = evaluation.split, evaluation.coco
     counts = Counter(a["category_id"] for image in split.images for a in image.annotations if not a["iscrowd"])
     classes = len(split.categories)
     ap, ap50, recall, best_f1 = ([0.0] * classes for _ in range(4))
     least = [DEFAULT] * classes
-    evaluation = evaluate(split, results, kind)
-    if evaluation is not None:
+    if coco is not None:
         # (IoU thresholds, recall steps, classes, areas, most detections); -1 where a class has no object.
-        precision = evaluation.eval["precision"][:, :, :, 0, -1]
+        precision = coco.eval["precision"][:, :, :, 0, -1]
         # faster-coco-eval sorts the classes by id, and a split has them in the order of the training split's.
-        places = [list(evaluation.params.catIds).index(category.id) for category in split.categories]
+        places = [list(coco.params.catIds).index(category.id) for category in split.categories]
         ap = [_mean(precision[:, :, number]) for number in places]
         ap50 = [_mean(precision[0, :, number]) for number in places]
-        recall = [_mean(evaluation.eval["recall"][:, number, 0, -1]) for number in places]
-        scores, every = evaluation.eval["scores"][0, :, :, 0, -1], scores_of(results)
+        recall = [_mean(coco.eval["recall"][:, number, 0, -1]) for number in places]
+        scores, every = coco.eval["scores"][0, :, :, 0, -1], scores_of(evaluation.results)
         tuned = [
-            best_threshold(precision[0, :, n], scores[:, n], evaluation.params.recThrs, every.get(category.id, ()))
+            best_threshold(precision[0, :, n], scores[:, n], coco.params.recThrs, every.get(category.id, ()))
             for n, category in zip(places, split.categories, strict=True)
         ]
         least, best_f1 = ([pair[place] for pair in tuned] for place in (0, 1))

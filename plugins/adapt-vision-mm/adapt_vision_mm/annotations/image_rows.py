@@ -1,140 +1,139 @@
-"""What an evaluation finds of each image: its matches are kept, so that any sample of the images can be measured.
+"""What an evaluation finds of each image: its objects, what was predicted, and how they match.
 
 Matches are those of COCO's evaluation (`evaluateImg` of pycocotools), which faster-coco-eval does not hand out: worked
-out once from its overlaps, for objects of all sizes. An image that a sample has several times counts as several.
+out once from its overlaps, for objects of all sizes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import numpy
 
 from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.uncertainty.matched_objects import NOT_COUNTED, ClassMatches, as_number, matches_of, mean_precisions
 
-from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
-from adapt_vision_mm.annotations.average_precision import evaluate
-from adapt_vision_mm.annotations.metric_names import METRICS, Kind
+from adapt_vision_mm.annotations.annotated_split import Annotation, CocoResult
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
+from adapt_vision_mm.annotations.metric_names import METRICS
+from adapt_vision_mm.annotations.score_thresholds import DEFAULT
 
 if TYPE_CHECKING:
     from faster_coco_eval import COCOeval_faster
     from numpy.typing import NDArray
 
-_AP75 = 5
 _LOOKUPS = 20.0
 """What a detection of an image takes in a measurement, over all thresholds, where 1 is to look up a few numbers."""
 
-
-@attrs.frozen(eq=False)
-class ClassMatches:
-    """The detections of one class, the most certain first, and its objects.
-
-    Attributes:
-        images: the position of each detection's image (detections,).
-        right, wrong: whether it is, for each threshold of overlap (thresholds, detections); neither where it is on a
-            crowd.
-        objects: of each image, without crowds (images,).
-    """
-
-    images: NDArray[numpy.intp]
-    right: NDArray[numpy.bool_]
-    wrong: NDArray[numpy.bool_]
-    objects: NDArray[numpy.int_]
-
-    def precisions(self, times: NDArray[numpy.float64], recalls: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
-        """Return the average precision at each threshold: (thresholds,); NaN where there is no object.
-
-        Args:
-            times: how often each image counts (images,).
-            recalls: the recalls at which precision is read.
-        """
-        objects = float(self.objects @ times)
-        if not objects:
-            return numpy.full(len(self.right), numpy.nan)
-        weights = times[self.images]
-        right = (self.right * weights).cumsum(axis=1)
-        wrong = (self.wrong * weights).cumsum(axis=1)
-        precision = right / (right + wrong + numpy.spacing(1))
-        highest = numpy.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        found = numpy.zeros(len(self.right))
-        for threshold, (recall, best) in enumerate(zip(right / objects, highest, strict=True)):
-            places = numpy.searchsorted(recall, recalls, side="left")
-            found[threshold] = best[places[places < len(best)]].sum() / len(recalls)
-        return found
+Object = Mapping[str, Any]
+"""An object of an image, see `EvaluatedRows`; of poses with "keypoints"."""
 
 
-def image_rows(split: AnnotatedSplit, results: Sequence[CocoResult], kind: Kind) -> EvaluatedRows:
-    """Return what was found of each image; matches are worked out when a sample is measured.
+def image_rows(evaluation: CocoEvaluation, least: Mapping[str, float]) -> EvaluatedRows:
+    """Return what was found of each image, in the order of the split.
+
+    An image is right where all that reaches the least score of its class is on an object of its own (at an overlap of
+    0.50), and no object is missed.
 
     Args:
-        split: the ground truth.
-        results: predictions.
-        kind: what is compared.
+        evaluation: of boxes, masks or keypoints.
+        least: the least score of a prediction that is told, by class; DEFAULT of others.
     """
-    count = len(split.images)
-    names = list(METRICS[kind])
-
-    @cache
-    def matched() -> tuple[list[ClassMatches], NDArray[numpy.float64]]:
-        evaluation = evaluate(split, results, kind)
-        if evaluation is None:
-            return [], numpy.zeros(0)
-        position_of = {image.id: position for position, image in enumerate(split.images)}
-        return _classes(evaluation, position_of), numpy.asarray(evaluation.params.recThrs)
+    images = _Images(evaluation)
+    count = len(images.expected)
+    judged = [_judged(*pair, least) for pair in zip(images.expected, images.predicted, strict=True)]
+    names = tuple(METRICS[evaluation.kind])
 
     def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
-        classes, recalls = matched()
         times = numpy.bincount(sample, minlength=count).astype(numpy.float64)
-        precisions = numpy.array([each.precisions(times, recalls) for each in classes])
-        known = precisions[~numpy.isnan(precisions).any(axis=1)] if len(precisions) else precisions
-        if not len(known):
-            return dict.fromkeys(names, 0.0)
-        values = known.mean(), known[:, 0].mean(), known[:, _AP75].mean()
-        return dict(zip(names, map(float, values), strict=True))
+        return dict(zip(names, mean_precisions(images.matches, times), strict=True))
 
-    detections = len(results) + 100 * len(split.categories)
+    detections = sum(map(len, images.predicted)) + 100 * len(evaluation.split.categories)
     return EvaluatedRows(
         kind="objects",
         rows=range(count),
-        expected=[None] * count,
-        predicted=[None] * count,
-        labels=split.names,
+        expected=images.expected,
+        predicted=images.predicted,
+        confidence=[confidence for _, confidence in judged],
+        right=[right for right, _ in judged],
+        labels=evaluation.split.names,
+        averaged=names,
+        details=images.results,
         cost=max(1.0, _LOOKUPS * detections / max(1, count)),
         measure=measure,
     )
 
 
-def _classes(evaluation: COCOeval_faster, position_of: Mapping[int, int]) -> list[ClassMatches]:
+def measured_alone(rows: EvaluatedRows) -> EvaluatedRows:
+    """Return rows that are measured and neither kept nor shown: those of boxes beside those of masks."""
+    nothing = [None] * len(rows)
+    return EvaluatedRows(
+        kind="objects", rows=rows.rows, expected=nothing, predicted=nothing, cost=rows.cost, measure=rows.measure
+    )
+
+
+def _judged(expected: Sequence[Object], predicted: Sequence[Object], least: Mapping[str, float]) -> tuple[bool, float]:
+    """Return whether an image is right, and the score of the most certain prediction that is wrong."""
+    told = [one for one in predicted if one["score"] >= least.get(one["label"], DEFAULT)]
+    found = sum(one["right"] & 1 for one in told)
+    wrong = [one["score"] for one in told if one["wrong"] & 1]
+    return not wrong and found == sum(not one[NOT_COUNTED] for one in expected), max(wrong, default=0.0)
+
+
+class _Images:
+    """The objects of each image, what was predicted, and the results behind that, in the order of the split."""
+
+    def __init__(self, evaluation: CocoEvaluation) -> None:
+        split = evaluation.split
+        names = {category.id: category.name for category in split.categories}
+        position_of = {image.id: position for position, image in enumerate(split.images)}
+        poses = evaluation.kind == "keypoints"
+        self.expected = [[_object(one, names, poses=poses) for one in image.annotations] for image in split.images]
+        self.predicted: list[list[dict[str, Any]]] = [[] for _ in split.images]
+        self.results: list[list[CocoResult]] = [[] for _ in split.images]
+        for result in evaluation.results:
+            self.results[position_of[result["image_id"]]].append(result)
+        if evaluation.coco is not None:
+            for image, category in sorted({(one["image_id"], one["category_id"]) for one in evaluation.results}):
+                self.predicted[position_of[image]] += _matched(evaluation.coco, image, category, names[category])
+        for own in self.predicted:
+            own.sort(key=lambda one: -one["score"])
+
+    @cached_property
+    def matches(self) -> list[ClassMatches]:
+        """The matches of each class."""
+        return matches_of(self.expected, self.predicted)
+
+
+def _object(annotation: Annotation, names: Mapping[int, str], *, poses: bool) -> dict[str, Any]:
+    empty = poses and not annotation.get("num_keypoints")
+    points = {"keypoints": [float(value) for value in annotation["keypoints"]]} if poses else {}
+    label, box = names[annotation["category_id"]], [float(side) for side in annotation["bbox"]]
+    return {"label": label, "bbox": box, NOT_COUNTED: bool(annotation["iscrowd"]) or empty, **points}
+
+
+def _matched(evaluation: COCOeval_faster, image: int, category: int, label: str) -> list[dict[str, Any]]:
+    """Return the predictions of a class in an image, with the thresholds of overlap at which each is right or wrong."""
+    truth, detected = (held.get(image, category) for held in (evaluation.gt_dataset, evaluation.dt_dataset))
+    order = numpy.argsort([-one["score"] for one in detected], kind="stable")[: evaluation.params.maxDets[-1]]
+    ignored = numpy.array([bool(one["ignore"]) for one in truth], dtype=bool)
+    crowd = numpy.array([bool(one.get("iscrowd", 0)) for one in truth], dtype=bool)
     thresholds = numpy.minimum(evaluation.params.iouThrs, 1 - 1e-10)
-    most = evaluation.params.maxDets[-1]
-    found = []
-    for category in evaluation.params.catIds:
-        objects = numpy.zeros(len(position_of), dtype=int)
-        scores, images, right, wrong = [], [], [], []
-        for image in evaluation.params.imgIds:
-            truth, detected = (held.get(image, category) for held in (evaluation.gt_dataset, evaluation.dt_dataset))
-            ignored = numpy.array([bool(one["ignore"]) for one in truth], dtype=bool)
-            objects[position_of[int(image)]] = (~ignored).sum()
-            if not detected:
-                continue
-            own = numpy.sort([-one["score"] for one in detected], kind="stable")[:most]
-            crowd = numpy.array([bool(one.get("iscrowd", 0)) for one in truth], dtype=bool)
-            hits, misses = _matches(evaluation.ious[image, category], len(own), ignored, crowd, thresholds)
-            scores.append(own)
-            images.append(numpy.full(len(own), position_of[int(image)]))
-            right.append(hits)
-            wrong.append(misses)
-        if not scores:
-            nothing = numpy.zeros((len(thresholds), 0), dtype=bool)
-            found.append(ClassMatches(numpy.zeros(0, dtype=numpy.intp), nothing, nothing, objects))
-            continue
-        order = numpy.argsort(numpy.concatenate(scores), kind="stable")
-        joined = (numpy.concatenate(right, axis=1)[:, order], numpy.concatenate(wrong, axis=1)[:, order])
-        found.append(ClassMatches(numpy.concatenate(images)[order], *joined, objects))
-    return found
+    matched = _matches(evaluation.ious[image, category], len(order), ignored, crowd, thresholds)
+    right, wrong = (as_number(bits).tolist() for bits in matched)
+    return [
+        {
+            "label": label,
+            "score": float(detected[number]["score"]),
+            "bbox": [float(side) for side in detected[number]["bbox"]],
+            "right": hits,
+            "wrong": misses,
+            **({"keypoints": detected[number]["keypoints"]} if "keypoints" in detected[number] else {}),
+        }
+        for number, hits, misses in zip(order.tolist(), right, wrong, strict=True)
+    ]
 
 
 def _matches(

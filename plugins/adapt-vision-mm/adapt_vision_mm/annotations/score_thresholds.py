@@ -6,7 +6,7 @@ The precision of that evaluation is the best at a recall or beyond it, whose gre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy
@@ -42,6 +42,20 @@ def best_threshold(
     least = float(scores[best])
     below = max((score for score in every if score < least - 1e-9), default=0.0)
     return (least + below) / 2, float(f1[best])
+
+
+def least_score(
+    asked: float | None, category_ids: Sequence[int], thresholds: Sequence[float]
+) -> Callable[[CocoResult], float]:
+    """Return the least score with which a result is shown: what is asked for, or that of its class.
+
+    Args:
+        asked: score_threshold.
+        category_ids: of the classes.
+        thresholds: of the classes; none where nothing was evaluated.
+    """
+    own = dict(zip(category_ids, thresholds, strict=False))
+    return lambda result: own.get(result["category_id"], DEFAULT) if asked is None else asked
 
 
 def scores_of(results: Sequence[CocoResult]) -> Mapping[int, list[float]]:

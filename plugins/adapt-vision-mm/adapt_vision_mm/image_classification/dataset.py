@@ -13,7 +13,7 @@ from adapt_core.errors import DataError
 from adapt_core.hf.problems.targets import Target
 
 from adapt_vision_mm.image_classification.sources import ImageValue, image_source, name_of
-from adapt_vision_mm.images.decoder import read_rgb
+from adapt_vision_mm.images.decoder import image_digest, read_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -126,13 +126,7 @@ class ImageDataset(Dataset[Example]):
 
     def digest(self, row: int) -> str:
         """Return a digest of a row's encoded image; of its path where the file is gone."""
-        from xxhash import xxh3_64_hexdigest
-
-        source = self.source(row)
-        try:
-            return xxh3_64_hexdigest(source.read_bytes() if isinstance(source, Path) else source)
-        except OSError:
-            return str(source)
+        return image_digest(self.source(row))
 
     def image(self, row: int) -> Image:
         """Return a row's image before its transform: 8-bit RGB, upright.

@@ -45,6 +45,16 @@ def read_rgb(source: Path | bytes, name: str | None = None, *, as_stored: bool =
     return image
 
 
+def image_digest(source: Path | bytes) -> str:
+    """Return a digest of an encoded image, a file or its bytes; the path of a file that is gone."""
+    from xxhash import xxh3_64_hexdigest
+
+    try:
+        return xxh3_64_hexdigest(source.read_bytes() if isinstance(source, Path) else source)
+    except OSError:
+        return str(source)
+
+
 def find_defect(source: Path | bytes, *, decode: bool = True) -> str | None:
     """Return why an image cannot be read, or None if it can.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.further import further_splits
 from adapt_vision_mm.annotations.sources import SplitSource
 from adapt_vision_mm.annotations.splits import find_unannotated_test, read_splits
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Step
@@ -30,6 +31,10 @@ class DetectionData:
     def read_splits(self) -> dict[str, AnnotatedSplit]:
         """Read COCO JSON or Pascal VOC."""
         return read_splits(self._plan, self._read)
+
+    def read_further(self, train: AnnotatedSplit) -> dict[str, AnnotatedSplit]:
+        """Read the data sets of ALSO_EVALUATE."""
+        return further_splits(self._plan, train, lambda plan: DetectionData(plan)._read)
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         return read_split(source, "boxes", ReadOptions.of(self._plan, classes))

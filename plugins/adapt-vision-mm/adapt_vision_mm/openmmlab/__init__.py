@@ -21,6 +21,7 @@ In the order of the flow:
     detectors/                datasets, pipelines and predictions of mmdet
     augmentation_seed         augmentation as a function of seed, epoch and image
     sampler                   the order of training examples
+    datasets                  splits as datasets of mmdet or mmpose
     dataloader                batches for evaluation
     preview                   drawn images for the report and `adapt check`
     activation_memory         bytes that a forward pass keeps
@@ -37,5 +38,6 @@ In the order of the flow:
     progress                  the position of a run
     checkpoints               checkpoints of a run
     validation_loss           METRIC_FOR_BEST: loss
+    predicted_split           the images of the test split, for DO_PREDICT
     model_folder              a model on disk, for adapt and for plain OpenMMLab
 """

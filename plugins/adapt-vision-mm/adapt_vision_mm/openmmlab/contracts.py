@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
-from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, Annotation, CocoResult
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
+from adapt_vision_mm.annotations.metric_names import Kind
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +53,14 @@ class DataSource(Protocol):
         Raises:
             InputError: a file does not exist.
             DataError: annotations cannot be used.
+        """
+
+    def read_further(self, train: AnnotatedSplit) -> dict[str, AnnotatedSplit]:
+        """Read what is evaluated of each data set of ALSO_EVALUATE, by name, with the classes of the training split.
+
+        Raises:
+            InputError: one does not exist.
+            DataError: annotations cannot be used, or no image has classes of the training split.
         """
 
     def list_unannotated_test(self) -> Mapping[int, Path] | None:
@@ -96,14 +105,16 @@ class Scorer(Protocol):
     def to_results(self, sample: BaseDataElement, split: AnnotatedSplit) -> list[CocoResult]:
         """Return the predictions of one data sample."""
 
-    def score(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> dict[str, float]:
-        """Return the metrics of results."""
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is compared; the first is what images and classes are judged by."""
 
-    def per_class(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> PerClass:
-        """Return metrics of each class."""
+    def per_class(self, evaluation: CocoEvaluation) -> PerClass:
+        """Return metrics of each class.
 
-    def image_rows(self, results: Sequence[CocoResult], split: AnnotatedSplit) -> EvaluatedRows:
-        """Return what was found of each image."""
+        Args:
+            evaluation: of the first of `kinds`.
+        """
 
 
 class Renderer(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import prune
 from adapt_core.runtime.recorder import Pace
+from adapt_core.uncertainty.intervals import Interval
 from adapt_core.verification.training import TrainingCheck
 
 from adapt_vision_mm.openmmlab import checkpoints
@@ -29,6 +30,8 @@ Batch = dict[str, Any] | None
 Losses = dict[str, torch.Tensor] | None
 """Each term of the loss, and their sum as "loss"."""
 Evaluate = Callable[[MmDataset], dict[str, float]]
+IntervalsOf = Callable[[Mapping[str, float]], Mapping[str, Interval]]
+"""Metrics of an evaluation -> the 95 % interval of each that has one."""
 
 
 class Watch(Hook):
@@ -108,8 +111,11 @@ class Milestones(Hook):
 
     priority = "LOW"
 
-    def __init__(self, job: Job, progress: Progress, evaluate: Evaluate, best: tuple[str, str]) -> None:
-        self._job, self._progress, self._evaluate = job, progress, evaluate
+    def __init__(
+        self, job: Job, progress: Progress, evaluate: Evaluate, intervals_of: IntervalsOf, best: tuple[str, str]
+    ) -> None:
+        self._job, self._progress = job, progress
+        self._evaluate, self._intervals_of = evaluate, intervals_of
         self._metric, self._direction = best
 
     def after_train_iter(
@@ -144,7 +150,7 @@ class Milestones(Hook):
             return False
         metrics = self._evaluate(job.data.validation)
         runner.model.train()
-        job.recorder.metrics("eval", progress.step, progress.epoch, metrics)
+        job.recorder.metrics("eval", progress.step, progress.epoch, metrics, self._intervals_of(metrics))
         words = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         job.recorder.reporter.message(f"step {progress.step} (epoch {progress.epoch:.2f}): {words}")
         progress.last_evaluation = (progress.step, metrics)

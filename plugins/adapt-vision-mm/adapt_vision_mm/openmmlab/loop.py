@@ -24,6 +24,7 @@ from adapt_core.errors import InputError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
+from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
 import adapt_vision_mm.openmmlab.autocast  # registers the wrapper
 import adapt_vision_mm.openmmlab.weight_decay  # noqa: F401 - registers the constructor
@@ -155,11 +156,10 @@ class MmLoop:
             torch.distributed.all_gather_object(gathered, (found, losses))
             found = [item for results, _ in gathered for item in results]
             losses = [item for _, values in gathered for item in values]
-        metrics = self._components.scorer.score(found, split.annotated)
+        self._evaluated = LastEvaluation(found, split.annotated, self._components.scorer)
         if losses:
-            metrics["loss"] = sum(losses) / len(losses)
-        self._evaluated = LastEvaluation(metrics, found, split.annotated, self._components.scorer)
-        return metrics
+            self._evaluated.metrics["loss"] = sum(losses) / len(losses)
+        return self._evaluated.metrics
 
     def per_class(self, metrics: Mapping[str, float]) -> PerClass | None:
         """Return the metrics of each class in the last evaluation, if that had these metrics."""
@@ -171,7 +171,10 @@ class MmLoop:
         """Return what the last evaluation found of each image, if it had these metrics."""
         if self._evaluated is None or self._evaluated.metrics != metrics or not self._job.world.is_main:
             return ()
-        return (self._evaluated.image_rows,)
+        return self._evaluated.image_rows
+
+    def _intervals_of(self, metrics: Mapping[str, float]) -> Mapping[str, Interval]:
+        return intervals_of(self.evaluated_rows(metrics), metrics, self._job.plan.training.seed, BRIEF)
 
     def _wants_loss(self) -> bool:
         return (self._job.plan.training.metric_for_best or "").removeprefix("eval_").casefold() == "loss"
@@ -228,7 +231,7 @@ class MmLoop:
         config, job = self._components.config, self._job
         assert self._progress is not None
         best = _best_metric(job.plan.training.metric_for_best, self._components.scorer.metrics)
-        hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, best)]
+        hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, self._intervals_of, best)]
         try:
             return Runner(
                 model=self._model,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import pseudo_collate
 
+from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import spread
 
-from adapt_vision_mm.annotations.annotated_split import CocoResult
+from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, CocoResult
 from adapt_vision_mm.images.captions import draw_note
 from adapt_vision_mm.images.thumbnails import downscale, read_pixels, render_grid, to_data_uri
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
@@ -53,19 +54,44 @@ def validation_samples(
                     found[info["img_id"]] += scorer.to_results(sample, split)
     samples = []
     for image in chosen:
-        pixels, scale = downscale(read_pixels(image.path, as_stored=image.as_stored), LONGEST)
         sure = [result for result in found[image.id] if result["score"] >= least(result)]
-        expected = renderer.draw(pixels, image.annotations, split, scale)
-        predicted = renderer.draw(pixels, sure, split, scale)
-        samples.append(
-            {
-                "input": image.path.name,
-                "expected": to_data_uri(expected if image.annotations else draw_note(expected, "nothing annotated")),
-                "predicted": to_data_uri(predicted if sure else draw_note(predicted)),
-                "found": len(sure),
-            }
-        )
+        samples.append({**_drawn(image, sure, split, renderer), "found": len(sure)})
     return samples
+
+
+def evaluated_images(
+    split: AnnotatedSplit,
+    rows: EvaluatedRows,
+    positions: Sequence[int],
+    renderer: Renderer,
+    least: Callable[[CocoResult], float],
+) -> list[dict[str, Any]]:
+    """Return images of an evaluation as `validation_samples` does: {"input", "expected", "predicted"}.
+
+    Args:
+        split: that was evaluated.
+        rows: what was found of it, with the results of each image as `details`.
+        positions: of the images.
+        renderer, least: see `validation_samples`.
+    """
+    drawn = []
+    for position in positions:
+        results = [] if rows.details is None else rows.details[position]
+        sure = [result for result in results if result["score"] >= least(result)]
+        drawn.append(_drawn(split.images[position], sure, split, renderer))
+    return drawn
+
+
+def _drawn(
+    image: AnnotatedImage, results: Sequence[CocoResult], split: AnnotatedSplit, renderer: Renderer
+) -> dict[str, Any]:
+    pixels, scale = downscale(read_pixels(image.path, as_stored=image.as_stored), LONGEST)
+    expected, predicted = (renderer.draw(pixels, objects, split, scale) for objects in (image.annotations, results))
+    return {
+        "input": image.path.name,
+        "expected": to_data_uri(expected if image.annotations else draw_note(expected, "nothing annotated")),
+        "predicted": to_data_uri(predicted if results else draw_note(predicted)),
+    }
 
 
 def training_preview(dataset: MmDataset, count: int, renderer: Renderer) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -11,7 +11,8 @@ from adapt_core.contracts import Job, LoadedModel, Loop, Quantizer, TaskData
 from adapt_core.contracts.recognition import Recognised
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluation import Decisions, Evaluated, spread
+from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.evaluation import Decisions, Evaluated, further_split, spread
 from adapt_core.hf.decisions.names import THRESHOLDS
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
@@ -23,13 +24,15 @@ from adapt_vision_mm.annotations.annotated_split import (
     categories_to_data,
 )
 from adapt_vision_mm.annotations.image_files import image_defect
-from adapt_vision_mm.annotations.score_thresholds import DEFAULT
-from adapt_vision_mm.annotations.sources import PLACE_NAMES, find_test_folder
-from adapt_vision_mm.annotations.splits import require_objects, warn_of_dropped_rows
+from adapt_vision_mm.annotations.score_thresholds import least_score
+from adapt_vision_mm.annotations.sources import PLACE_NAMES
+from adapt_vision_mm.annotations.splits import warn_of_dropped_rows
+from adapt_vision_mm.images.decoder import image_digest
 from adapt_vision_mm.mm_params import MmParams
 from adapt_vision_mm.openmmlab import availability, backbones
 from adapt_vision_mm.openmmlab.config_files import CONFIG
-from adapt_vision_mm.openmmlab.contracts import MmDataset, TaskComponents
+from adapt_vision_mm.openmmlab.contracts import TaskComponents
+from adapt_vision_mm.openmmlab.datasets import SplitDatasets
 from adapt_vision_mm.openmmlab.model_builder import ModelBuilder, head_names
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
@@ -60,6 +63,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
         self.plan = plan
         self._components = components
         self.models = ModelBuilder(plan, components.package, components.config, lambda: self._classes)
+        self._datasets = SplitDatasets(components.data, lambda: self.models.adapted)
 
     @cached_property
     def splits(self) -> dict[str, AnnotatedSplit]:
@@ -94,6 +98,16 @@ class MmTask(HubUpload, Generic[ParamsT]):
         for split in self.splits.values():
             warn_of_dropped_rows(split)
 
+    @cached_property
+    def further(self) -> dict[str, AnnotatedSplit]:
+        """What is evaluated of each data set of ALSO_EVALUATE."""
+        return self._components.data.read_further(self.splits["train"])
+
+    def check_further_sets(self) -> None:
+        """Check the data sets of ALSO_EVALUATE, every annotation included."""
+        for split in self.further.values():
+            warn_of_dropped_rows(split)
+
     def load_data(self) -> TaskData:
         """Return the splits as datasets of mmdet or mmpose."""
         from adapt_core.distributed.devices import first_device
@@ -101,25 +115,18 @@ class MmTask(HubUpload, Generic[ParamsT]):
         from adapt_vision_mm.openmmlab.optimizer import refuse_impossible_amp
 
         refuse_impossible_amp(self.plan, first_device())
-        config = self.models.adapted.config
-        datasets = {
-            name: self._components.data.make_dataset(
-                split,
-                config.train_pipeline if name == "train" else config.test_pipeline,
-                config,
-                training=name == "train",
-            )
-            for name, split in self.splits.items()
-        }
-        for name, dataset in datasets.items():
-            require_objects(self.splits[name], len(dataset))
+        datasets = {name: self._datasets.of(split, training=name == "train") for name, split in self.splits.items()}
+        further = {name: self._datasets.of(split, training=False) for name, split in self.further.items()}
+        also = {"also": {name: split.stats() for name, split in self.further.items()}} if further else {}
         return TaskData(
             train=datasets["train"],
             validation=datasets.get("val"),
             test=datasets.get("test"),
             labels=self.splits["train"].names,
             facts={"categories": categories_to_data(self.splits["train"].categories)},
-            stats={name: split.stats() for name, split in self.splits.items()},
+            stats={**{name: split.stats() for name, split in self.splits.items()}, **also},
+            further=further,
+            subsets=[(dataset, further_split(name)) for name, dataset in further.items()],
             examples=lambda: {PLACE_NAMES[name]: split.examples() for name, split in self.splits.items()},
         )
 
@@ -155,21 +162,10 @@ class MmTask(HubUpload, Generic[ParamsT]):
                 config=self.models.adapted.config,
                 package=self._components.package,
                 scorer=self._components.scorer,
-                loss_dataset=self._loss_dataset,
+                loss_dataset=self._datasets.of_losses,
                 base_batch_size=self.models.adapted.base_batch_size,
             ),
         )
-
-    def _loss_dataset(self, dataset: MmDataset) -> MmDataset:
-        """Return the images of a dataset that have objects, prepared as for training without augmentation.
-
-        Raises:
-            DataError: no image has one.
-        """
-        split, adapted = dataset.annotated, self.models.adapted
-        made = self._components.data.make_dataset(split, adapted.loss_pipeline, adapted.config, training=True)
-        require_objects(split, len(made))
-        return made
 
     def measured_activations(self, model: nn.Module, data: TaskData) -> int:
         """Measure what a real forward pass of two training images keeps, and scale it to BATCH_SIZE."""
@@ -190,14 +186,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
     def seen_by_model(self, data: TaskData, count: int) -> list[list[tuple[str, str]]]:
         """Return at most `count` training images with their sizes, and their objects with class and box."""
         train = self.splits["train"]
-        names = {category.id: category.name for category in train.categories}
-        return [
-            [
-                (image.path.name, f"{image.width} x {image.height}"),
-                *((names[a["category_id"]], ", ".join(f"{side:g}" for side in a["bbox"])) for a in image.annotations),
-            ]
-            for image in (train.images[number] for number in spread(len(train.images), count))
-        ]
+        return [train.told(number) for number in spread(len(train.images), count)]
 
     def drawn_examples(self, data: TaskData, count: int) -> bytes:
         """Draw a few training images as the model sees them in the first epoch, with their annotations."""
@@ -209,13 +198,24 @@ class MmTask(HubUpload, Generic[ParamsT]):
         """Draw a few validation images, with their annotations and with the model's predictions."""
         from adapt_vision_mm.openmmlab.preview import validation_samples
 
-        asked, components = self.plan.task.params.score_threshold, self._components
-        own = dict(zip((one.id for one in self._classes.categories), data.facts.get(THRESHOLDS, ()), strict=False))
+        scorer, renderer = self._components.scorer, self._components.renderer
+        return validation_samples(model, data.validation, count, scorer, renderer, self._least(data))
 
-        def least(result: CocoResult) -> float:
-            return own.get(result["category_id"], DEFAULT) if asked is None else asked
+    def drawn_rows(self, data: TaskData, rows: EvaluatedRows, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Draw validation images, with their annotations and with what an evaluation predicted."""
+        from adapt_vision_mm.openmmlab.preview import evaluated_images
 
-        return validation_samples(model, data.validation, count, components.scorer, components.renderer, least)
+        split: AnnotatedSplit = data.validation.annotated
+        return evaluated_images(split, rows, positions, self._components.renderer, self._least(data))
+
+    def _least(self, data: TaskData) -> Callable[[CocoResult], float]:
+        ids = [category.id for category in self._classes.categories]
+        return least_score(self.plan.task.params.score_threshold, ids, data.facts.get(THRESHOLDS, ()))
+
+    def row_contents(self, data: TaskData, positions: Sequence[int]) -> Iterable[str]:
+        """Return digests of the files of validation images."""
+        images = data.validation.annotated.images
+        return (image_digest(images[position].path) for position in positions)
 
     def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return the score of each class with the best F1; nothing of poses."""
@@ -271,16 +271,9 @@ class MmTask(HubUpload, Generic[ParamsT]):
 
     def test_inputs(self) -> Table | None:
         """Return the images of the test split, with or without annotations; None where the data has none."""
-        from adapt_vision_mm.images.inputs import list_images
+        from adapt_vision_mm.openmmlab.predicted_split import images_of_test_split
 
-        test = self.splits.get("test")
-        if test is not None:
-            return [{"image": str(image.path), "image_id": image.id} for image in test.images]
-        listed = self._components.data.list_unannotated_test()
-        if listed is not None:
-            return [{"image": str(path), "image_id": number} for number, path in listed.items()]
-        folder = find_test_folder(self.plan, self.splits.values())
-        return None if folder is None else [{"image": str(path)} for path in list_images([str(folder)])]
+        return images_of_test_split(self.plan, self.splits, self._components.data)
 
     def read_inputs(self, arguments: Sequence[str]) -> list[Any]:
         """Return image files, the images of folders, and the paths in .txt and .jsonl lists.

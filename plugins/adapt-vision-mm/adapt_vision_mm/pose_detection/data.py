@@ -13,6 +13,7 @@ from adapt_core.errors import DataError
 from adapt_vision_mm.annotations.annotated_split import TOLERANCE, AnnotatedImage, AnnotatedSplit, Category
 from adapt_vision_mm.annotations.formats import read_split
 from adapt_vision_mm.annotations.formats.contract import ReadOptions
+from adapt_vision_mm.annotations.further import further_splits
 from adapt_vision_mm.annotations.mask_check import is_number
 from adapt_vision_mm.annotations.sources import SplitSource
 from adapt_vision_mm.annotations.splits import find_unannotated_test, read_splits
@@ -43,6 +44,10 @@ class PoseData:
         if self._plan.task.params.augment and self._plan.training.do_train:
             report_mirroring(splits["train"].categories[0])
         return splits
+
+    def read_further(self, train: AnnotatedSplit) -> dict[str, AnnotatedSplit]:
+        """Read the data sets of ALSO_EVALUATE."""
+        return further_splits(self._plan, train, lambda plan: PoseData(plan)._read)
 
     def _read(self, source: SplitSource, classes: Sequence[str] | None) -> AnnotatedSplit:
         options = ReadOptions.of(self._plan, classes, check=keypoint_defect)

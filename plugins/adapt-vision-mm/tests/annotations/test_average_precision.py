@@ -11,7 +11,7 @@ pytest.importorskip("faster_coco_eval")
 pytest.importorskip("pycocotools")
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedImage, AnnotatedSplit, Category, CocoResult
-from adapt_vision_mm.annotations.average_precision import average_precision, evaluate
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
 from adapt_vision_mm.annotations.class_metrics import class_precision
 from adapt_vision_mm.annotations.metric_names import Kind
 
@@ -37,7 +37,7 @@ def test_an_annotation_with_id_0_in_an_image_with_id_0_can_be_found(first_id: in
     boxes: list[tuple[str, list[float]]] = [("cup", [10, 10, 20, 20]), ("cup", [60, 60, 20, 20])]
     split = split_of({"cup": 0}, boxes, first_id)
     exact = [found(0, box) for _, box in boxes]
-    assert average_precision(split, exact, "bbox") == {"mAP": 1.0, "AP50": 1.0, "AP75": 1.0}
+    assert CocoEvaluation(split, exact, "bbox").average_precision() == {"mAP": 1.0, "AP50": 1.0, "AP75": 1.0}
 
 
 def test_each_class_has_its_own_figures_in_any_order_of_ids() -> None:
@@ -45,7 +45,8 @@ def test_each_class_has_its_own_figures_in_any_order_of_ids() -> None:
     results = {"cup": [10.0, 10, 20, 20], "plate": [0.0, 80, 20, 20]}  # the cup is found, the plate is not
     for ids in ({"cup": 1, "plate": 2}, {"cup": 9, "plate": 4}, {"cup": 7, "plate": 0}):
         split = split_of(ids, boxes)
-        table = class_precision(split, [found(ids[name], box) for name, box in results.items()], "bbox")
+        detected = [found(ids[name], box) for name, box in results.items()]
+        table = class_precision(CocoEvaluation(split, detected, "bbox"))
         assert table.labels == ("cup", "plate")
         assert table.figures["AP"] == [pytest.approx(1.0), 0.0]
         assert table.figures["recall"] == [pytest.approx(1.0), 0.0]
@@ -56,7 +57,7 @@ def test_a_crowd_is_neither_missed_nor_a_wrong_detection() -> None:
     split = split_of({"cup": 1}, [("cup", [10, 10, 20, 20]), ("cup", [50, 50, 40, 40])])
     split.images[0].annotations[1]["iscrowd"] = 1
     results = [found(1, [10, 10, 20, 20]), found(1, [55, 55, 10, 10], 0.95)]
-    assert average_precision(split, results, "bbox")["mAP"] == pytest.approx(1.0)
+    assert CocoEvaluation(split, results, "bbox").average_precision()["mAP"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("classes", [1, 7])
@@ -71,4 +72,4 @@ def test_the_figures_are_those_of_pycocotools(kind: Kind, classes: int) -> None:
     theirs = by_pycocotools(split, results, kind)
     assert 0.05 < theirs.stats[0] < 0.9
     # 2.2e-16: the precisions are divided with and without a smallest number beside the divisor.
-    assert max(differences(evaluate(split, results, kind), theirs).values()) < 1e-15
+    assert max(differences(CocoEvaluation(split, results, kind).coco, theirs).values()) < 1e-15

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("faster_coco_eval")
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
+from adapt_vision_mm.annotations.average_precision import CocoEvaluation
 from adapt_vision_mm.annotations.class_metrics import class_precision
 from adapt_vision_mm.annotations.score_thresholds import DEFAULT
 
@@ -44,7 +45,7 @@ def test_no_score_has_a_better_f1(seed: int) -> None:
     for image in split.images:
         for annotation in image.annotations:
             annotation["iscrowd"] = 0
-    table = class_precision(split, results, "bbox")
+    table = class_precision(CocoEvaluation(split, results, "bbox"))
     for number, category in enumerate(split.categories):
         own = sorted({r["score"] for r in results if r["category_id"] == category.id})
         most = max(f1_at(split, results, category.id, least) for least in own)
@@ -56,6 +57,6 @@ def test_no_score_has_a_better_f1(seed: int) -> None:
 def test_classes_that_nothing_says_anything_of_keep_the_default() -> None:
     random_detections = pytest.importorskip("benchmarks.random_detections", reason="only in the repository")
     split, _ = random_detections.random_detections("bbox", images=5, classes=2, seed=0)
-    table = class_precision(split, [], "bbox")
+    table = class_precision(CocoEvaluation(split, [], "bbox"))
     assert table.figures["threshold"] == [DEFAULT, DEFAULT]
     assert table.figures["best F1"] == [0.0, 0.0]

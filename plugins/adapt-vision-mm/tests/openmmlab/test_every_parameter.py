@@ -49,7 +49,9 @@ def saved_after(plan: Any) -> list[int]:
     """The steps after which an epoch's checkpoint is written, in four epochs of ten steps."""
     saved: list[int] = []
     progress = SimpleNamespace(batches_per_epoch=10, total_batches=40, stepped=lambda: True)
-    hook = Milestones(SimpleNamespace(plan=plan, stop=SimpleNamespace(asked=None)), progress, None, ("mAP", "higher"))
+    hook = Milestones(
+        SimpleNamespace(plan=plan, stop=SimpleNamespace(asked=None)), progress, None, None, ("mAP", "higher")
+    )
     hook._evaluated = lambda runner: False
     hook._save = lambda runner, improved: saved.append(progress.step)
     runner = SimpleNamespace(train_loop=SimpleNamespace(stop_training=False))
