@@ -88,8 +88,8 @@ def matches_of(
     for label, objects_of in counted.items():
         images, scores, right, wrong = zip(*held[label], strict=True) if held[label] else ((), (), (), ())
         order = numpy.argsort(-numpy.array(scores, dtype=float), kind="stable")
-        bits = (_bits(numpy.array(each, dtype=int)[order]) for each in (right, wrong))
-        found.append(ClassMatches(numpy.array(images, dtype=numpy.intp)[order], *bits, objects_of))
+        hits, misses = (_bits(numpy.array(each, dtype=int)[order]) for each in (right, wrong))
+        found.append(ClassMatches(numpy.array(images, dtype=numpy.intp)[order], hits, misses, objects_of))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -18,11 +18,12 @@ from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.annotations.sources import SplitNotFoundError, UnannotatedSplitError, find_source
 from adapt_vision_mm.annotations.splits import SplitReader, match_classes, sampled
 from adapt_vision_mm.annotations.standard_files import SplitName
+from adapt_vision_mm.mm_params import MmParams
 
 if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
 
-    from adapt_vision_mm.mm_params import MmParams
+ParamsT = TypeVar("ParamsT", bound=MmParams)
 
 _SPLITS: tuple[SplitName, ...] = ("val", "test", "train")
 """Of these the first that a data set has is evaluated."""
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def further_splits(
-    plan: Plan[MmParams], train: AnnotatedSplit, reader_of: Callable[[Plan[MmParams]], SplitReader]
+    plan: Plan[ParamsT], train: AnnotatedSplit, reader_of: Callable[[Plan[ParamsT]], SplitReader]
 ) -> dict[str, AnnotatedSplit]:
     """Return what is evaluated of each data set of ALSO_EVALUATE, by its name.
 
@@ -57,7 +58,7 @@ def further_splits(
     return found
 
 
-def _read(plan: Plan[MmParams], place: DataPlace, reader_of: Callable[[Plan[MmParams]], SplitReader]) -> AnnotatedSplit:
+def _read(plan: Plan[ParamsT], place: DataPlace, reader_of: Callable[[Plan[ParamsT]], SplitReader]) -> AnnotatedSplit:
     """Return the split of a data set that is evaluated: by the run's names of annotation files, else by the usual."""
     own = plan_of(_in_file(plan, place.path), place)
     file = Path(place.path).expanduser()
@@ -78,19 +79,19 @@ def _read(plan: Plan[MmParams], place: DataPlace, reader_of: Callable[[Plan[MmPa
     )
 
 
-def _in_file(plan: Plan[MmParams], path: str) -> Plan[MmParams]:
+def _in_file(plan: Plan[ParamsT], path: str) -> Plan[ParamsT]:
     """Return a plan whose validation split is one annotation file, where a data set is one."""
     file = Path(path).expanduser()
     return _with_names(plan, val_ann_file=str(file.absolute())) if file.is_file() else plan
 
 
-def _with_usual_names(plan: Plan[MmParams]) -> Plan[MmParams]:
+def _with_usual_names(plan: Plan[ParamsT]) -> Plan[ParamsT]:
     fields = attrs.fields_dict(type(plan.task.params))
     names = ("train_ann_file", "val_ann_file", "test_ann_file")
     return _with_names(plan, **{name: fields[name].default or "test.json" for name in names})
 
 
-def _with_names(plan: Plan[MmParams], **names: object) -> Plan[MmParams]:
+def _with_names(plan: Plan[ParamsT], **names: Any) -> Plan[ParamsT]:
     return attrs.evolve(plan, task=attrs.evolve(plan.task, params=attrs.evolve(plan.task.params, **names)))
 
 
