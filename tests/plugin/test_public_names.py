@@ -27,7 +27,8 @@ PLUGIN = """
     MetricRecorder MetricSpec NoParams OptionalDependency ParallelStrategy PerClass Place Plan Problem Quantizer
     QuantizerSpec Recognised Replicated ResumeDecision Row RunCommand RunFolder RunResult RuntimeCheck StopRequest
     StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples SupportsClassCounts
-    SupportsDataFormats SupportsDecisions SupportsDrawnRows SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures
+    SupportsDataFormats SupportsDecisions SupportsDrawnRows SupportsEvaluatedFacts SupportsEvaluatedRows
+    SupportsFrozenFeatures
     SupportsFurtherSets SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
     SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch
     SupportsRankMemory SupportsRowContents SupportsRowCount SupportsSamples SupportsShownRows SupportsTestPrediction
