@@ -15,7 +15,7 @@ builtin.py       the hook module of what core provides
 plugin/          hooks, specs, parameters, registry
 config/          from YAML to a plan
 run_folder/      paths, checkpoints, resume
-runtime/         progress, logs, signals, trackers
+runtime/         progress, logs, signals
 nn/              structure and weights of torch modules
 distributed/     processes, devices, sharding
 verification/    training check, merge check
@@ -25,6 +25,7 @@ metrics/         metrics of classes, labels and numbers that METRICS chooses
 methods/         full, last_layer
 launchers/       local
 exporters/       the SAVE_METHODs
+trackers/        TRACKERS
 report/          report.html, the model card, adapt compare
 estimate/        adapt check
 cli/             one module per command

@@ -15,7 +15,6 @@ from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.logs import logged_packages, logging_to
 from adapt_core.runtime.progress import make_reporter
-from adapt_core.runtime.trackers import require_trackers
 
 if TYPE_CHECKING:
     from adapt_core.estimate.estimate import Estimate
@@ -72,7 +71,6 @@ def check(
     """
     registry = Registry.discover(disable_plugins)
     plan = resolve(_read(config, data, overrides), registry, strict=strict)
-    require_trackers(plan)
     check_task(plan, make_task(plan))
     return plan
 

@@ -12,6 +12,7 @@ from adapt_core.plugin.specs import (
     LauncherSpec,
     MethodSpec,
     OptionalDependency,
+    TrackerSpec,
     hookimpl,
 )
 
@@ -136,6 +137,32 @@ def adapt_exporters() -> list[ExporterSpec]:
     return [
         ExporterSpec(name=name, summary=f"{summary} (SAVE_METHOD)", implementation=f"adapt_core.exporters.saved:{name}")
         for name, summary in forms.items()
+    ]
+
+
+@hookimpl
+def adapt_trackers() -> list[TrackerSpec]:
+    others = {
+        "wandb": "Weights & Biases",
+        "mlflow": "MLflow",
+        "trackio": "trackio",
+        "comet_ml": "Comet",
+        "aim": "Aim",
+        "clearml": "ClearML",
+        "swanlab": "SwanLab",
+    }
+    tensorboard = "adapt_core.trackers.tensorboard:TensorBoard"
+    return [
+        TrackerSpec(name="tensorboard", summary="TensorBoard", implementation=tensorboard, requires=("tensorboard",)),
+        *(
+            TrackerSpec(
+                name=name,
+                summary=title,
+                implementation=f"adapt_core.trackers.through_accelerate:{name}",
+                requires=(name.replace("_", "-"), "accelerate"),
+            )
+            for name, title in others.items()
+        ),
     ]
 
 

@@ -28,7 +28,18 @@ from adapt_core.config import legacy
 from adapt_core.config.core_params.groups import changed_by
 from adapt_core.config.declared import declared
 from adapt_core.config.known_keys import DISTRIBUTIONS
-from adapt_core.contracts import DataCheck, Exporter, Format, Launcher, Loop, Method, ParallelStrategy, Quantizer, Task
+from adapt_core.contracts import (
+    DataCheck,
+    Exporter,
+    Format,
+    Launcher,
+    Loop,
+    Method,
+    ParallelStrategy,
+    Quantizer,
+    Task,
+    Tracker,
+)
 from adapt_core.evaluated_rows import KINDS
 from adapt_core.execution.components import answers
 from adapt_core.plugin.params import Parameter
@@ -44,7 +55,7 @@ from findings.table import table as findings_table  # noqa: E402
 DOCS = ROOT / "docs"
 WHOLE_PAGES = ("parameters.md", "commands.md")
 EXAMPLES = ROOT / "examples" / "plugins"
-CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy, Format, DataCheck, Exporter)
+CONTRACTS = (Task, Method, Quantizer, Launcher, Loop, ParallelStrategy, Format, DataCheck, Exporter, Tracker)
 MADE = re.compile(r"(<!-- made from: (\w+ [\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 OWN = ("adapt-core", *DISTRIBUTIONS)
 LINKED_PAGES = ("*.md", "docs/**/*.md", "plugins/*/README.md", "examples/**/*.md")

@@ -10,6 +10,7 @@ rules.py          combinations of keys that contradict each other
 backward_steps.py whether the optimizer steps inside the backward pass
 data_checks.py    the checks of the data that VERDICT names, or that serve the task
 metrics.py        the metrics that METRICS chooses, and all those of a run
+trackers.py       the trackers that TRACKERS chooses
 exporters.py      the exporters that EXPORT chooses
 formats.py        the formats of data that serve the task
 resolver.py       all of these in order: a config -> a plan

@@ -45,6 +45,7 @@ _TEXT_METRICS = (
 )
 METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
 EXPORTERS: dict[str, str] = {}
+TRACKERS: dict[str, str] = {}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
     **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),

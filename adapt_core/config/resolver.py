@@ -21,6 +21,7 @@ from adapt_core.config.reader import Entry
 from adapt_core.config.rules import contradictions
 from adapt_core.config.sections import Given, flatten, join
 from adapt_core.config.selection import Selection, choice_of, chosen_method_name, select
+from adapt_core.config.trackers import check_trackers
 from adapt_core.errors import ConfigError, Problem
 from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
@@ -80,6 +81,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     selection = select(given, registry)
     select_metrics(given, registry, selection)
     select_exporters(given, registry, selection)
+    check_trackers(given, registry, selection)
     selection.remarks += remarks
     owned = assign(given, selection, registry)
     problems += selection.problems + owned.problems

@@ -10,6 +10,7 @@ launcher.py  Launcher: the processes of a run
 format.py    Format: files of one kind, recognised and read into rows
 data_check.py  DataCheck: what a reader must know of the data before training
 exporter.py  Exporter: a form in which an adapted model leaves the run folder, and how it is asked there
+tracker.py   Tracker: takes the figures of a run
 metric.py    Metric: a function of predictions and what was expected
 recognition.py  which format a split is in
 """
@@ -22,6 +23,7 @@ from adapt_core.contracts.loop import Job, Loop, ParallelStrategy, TaskData, Tra
 from adapt_core.contracts.metric import Metric
 from adapt_core.contracts.model import AttachContext, LoadedModel, Method, Quantizer
 from adapt_core.contracts.task import Task
+from adapt_core.contracts.tracker import TrackedRun, Tracker
 
 __all__ = [
     "AttachContext",
@@ -46,6 +48,8 @@ __all__ = [
     "Subject",
     "Task",
     "TaskData",
+    "TrackedRun",
+    "Tracker",
     "TrainResult",
     "Work",
 ]

@@ -25,7 +25,7 @@ from adapt_core.runtime.environment_errors import environment_error
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
 from adapt_core.runtime.progress import ProgressReporter, make_reporter
-from adapt_core.runtime.trackers import require_trackers
+from adapt_core.trackers import end_trackers
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,6 @@ class Command:
 
     @weights_only()
     def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:
-        require_trackers(self.plan)
         task = make_task(self.plan)
         check_task(self.plan, task)
         from adapt_core.distributed.devices import choose_gpus
@@ -115,7 +114,7 @@ class Command:
         def work(world: World, decision: ResumeDecision) -> RunResult:
             from adapt_core.execution.pipeline import Run
 
-            return Run(
+            run = Run(
                 plan=self.plan,
                 world=world,
                 components=Components.of(self.plan, task=task, launcher=self.launcher),
@@ -123,6 +122,10 @@ class Command:
                 reporter=reporter,
                 decision=decision,
                 stop=stop,
-            ).execute()
+            )
+            try:
+                return run.execute()
+            finally:
+                end_trackers(self.registry)
 
         return self.launcher.launch(self.plan, work, decision)

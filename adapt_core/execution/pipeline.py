@@ -32,7 +32,7 @@ from adapt_core.report import report_run
 from adapt_core.report.evaluation_record import EvaluationRecord
 from adapt_core.report.model_card import model_card
 from adapt_core.result import RunResult
-from adapt_core.run_folder.claims import complete, make_empty_folder, place_text
+from adapt_core.run_folder.claims import complete, place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.cores import loading_processes
@@ -40,7 +40,7 @@ from adapt_core.runtime.format import format_metrics
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import ProgressReporter
 from adapt_core.runtime.recorder import MetricRecorder
-from adapt_core.runtime.trackers import start_trackers
+from adapt_core.trackers import start_trackers
 from adapt_core.verification.merge import MergeCheck, merge_findings
 from adapt_core.verification.training import TrainingCheck
 
@@ -212,8 +212,6 @@ class Run:
         """Take over the run folder and start trackers and observers."""
         if self.world.is_main:
             self.decision.begin(self.plan)
-            for name in self.plan.run.trackers:
-                make_empty_folder(self.folder.path, name)
             start_trackers(self.plan, self.registry)
         self.recorder.started(self.plan)
 

@@ -55,6 +55,8 @@ from adapt_core.contracts import (
     Subject,
     Task,
     TaskData,
+    TrackedRun,
+    Tracker,
     TrainResult,
     Work,
 )
@@ -82,6 +84,7 @@ from adapt_core.plugin.specs import (
     OptionalDependency,
     QuantizerSpec,
     TaskSpec,
+    TrackerSpec,
     hookimpl,
 )
 from adapt_core.result import RunResult
@@ -178,6 +181,9 @@ __all__ = [
     "Task",
     "TaskData",
     "TaskSpec",
+    "TrackedRun",
+    "Tracker",
+    "TrackerSpec",
     "TrainResult",
     "TrainingCheck",
     "Work",

@@ -25,6 +25,7 @@ from adapt_core.plugin.specs import (
     OptionalDependency,
     QuantizerSpec,
     TaskSpec,
+    TrackerSpec,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +84,12 @@ def adapt_metric_specs() -> list[MetricSpec]:
 @hookspec
 def adapt_exporters() -> list[ExporterSpec]:
     """Return the forms in which this plugin exports models. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_trackers() -> list[TrackerSpec]:
+    """Return the trackers that TRACKERS can choose. Called once, when plugins are discovered."""
     raise NotImplementedError
 
 

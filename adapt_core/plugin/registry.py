@@ -29,6 +29,7 @@ from adapt_core.plugin.specs import (
     QuantizerSpec,
     Spec,
     TaskSpec,
+    TrackerSpec,
 )
 
 ENTRY_POINT_GROUP = "adapt"
@@ -91,10 +92,11 @@ class BrokenPlugin:
 
 @attrs.define
 class Shelf(Generic[SpecT]):
-    """The registered specs of one kind, by folded name and alias."""
+    """The registered specs of one kind, which a hook returns, by folded name and alias."""
 
     kind: str
     spec_type: type[SpecT]
+    hook: str
     by_name: dict[str, Registered[SpecT]] = attrs.field(factory=dict)
     taken_twice: dict[str, list[Provenance]] = attrs.field(factory=dict)
 
@@ -112,21 +114,23 @@ class Registry:
     """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
-        tasks, methods, quantizers, launchers, formats, data_checks, metrics, exporters: the shelves of each kind.
+        tasks, methods, quantizers, launchers, formats, data_checks, metrics, exporters, trackers: shelves, one of
+            each kind.
         provenance: every plugin that was loaded.
         broken: what could not be used, with its cause.
         disabled: names of plugins that were switched off.
     """
 
     def __init__(self) -> None:
-        self.tasks: Shelf[TaskSpec] = Shelf("task", TaskSpec)
-        self.methods: Shelf[MethodSpec] = Shelf("method", MethodSpec)
-        self.quantizers: Shelf[QuantizerSpec] = Shelf("quantizer", QuantizerSpec)
-        self.launchers: Shelf[LauncherSpec] = Shelf("launcher", LauncherSpec)
-        self.formats: Shelf[FormatSpec] = Shelf("format", FormatSpec)
-        self.data_checks: Shelf[DataCheckSpec] = Shelf("data check", DataCheckSpec)
-        self.metrics: Shelf[MetricSpec] = Shelf("metric", MetricSpec)
-        self.exporters: Shelf[ExporterSpec] = Shelf("exporter", ExporterSpec)
+        self.tasks: Shelf[TaskSpec] = Shelf("task", TaskSpec, "adapt_tasks")
+        self.methods: Shelf[MethodSpec] = Shelf("method", MethodSpec, "adapt_methods")
+        self.quantizers: Shelf[QuantizerSpec] = Shelf("quantizer", QuantizerSpec, "adapt_quantizers")
+        self.launchers: Shelf[LauncherSpec] = Shelf("launcher", LauncherSpec, "adapt_launchers")
+        self.formats: Shelf[FormatSpec] = Shelf("format", FormatSpec, "adapt_formats")
+        self.data_checks: Shelf[DataCheckSpec] = Shelf("data check", DataCheckSpec, "adapt_data_checks")
+        self.metrics: Shelf[MetricSpec] = Shelf("metric", MetricSpec, "adapt_metric_specs")
+        self.exporters: Shelf[ExporterSpec] = Shelf("exporter", ExporterSpec, "adapt_exporters")
+        self.trackers: Shelf[TrackerSpec] = Shelf("tracker", TrackerSpec, "adapt_trackers")
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -195,17 +199,8 @@ class Registry:
             self.broken.append(BrokenPlugin(provenance, f"hooks do not fit: {_describe(error)}"))
             return
         self.provenance[name] = provenance
-        for shelf, hook in (
-            (self.tasks, "adapt_tasks"),
-            (self.methods, "adapt_methods"),
-            (self.quantizers, "adapt_quantizers"),
-            (self.launchers, "adapt_launchers"),
-            (self.formats, "adapt_formats"),
-            (self.data_checks, "adapt_data_checks"),
-            (self.metrics, "adapt_metric_specs"),
-            (self.exporters, "adapt_exporters"),
-        ):
-            self._collect(shelf, hook, provenance)
+        for shelf in self.shelves:
+            self._collect(shelf, shelf.hook, provenance)
 
     def _refuse_misspelt(self, name: str) -> None:
         plugin = self.manager.get_plugin(name)
@@ -256,8 +251,7 @@ class Registry:
     @property
     def shelves(self) -> tuple[Shelf[Any], ...]:
         """The shelves of all kinds."""
-        general = (self.tasks, self.methods, self.quantizers, self.launchers)
-        return (*general, self.formats, self.data_checks, self.metrics, self.exporters)
+        return tuple(one for one in vars(self).values() if isinstance(one, Shelf))
 
     def parameters(self, item: Registered[Any]) -> dict[str, Parameter]:
         """Return the parameters of a registered spec, by folded key.

@@ -21,7 +21,7 @@ HOOK_API = 5
 
 2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`; 3 has `adapt_data_checks` and `DataCheckSpec`;
 4 has `adapt_metric_specs`, `MetricSpec` and `TaskSpec.predictions`;
-5 has `adapt_exporters` and `ExporterSpec`.
+5 has `adapt_exporters`, `ExporterSpec`, `adapt_trackers` and `TrackerSpec`.
 """
 
 hookimpl = HookimplMarker("adapt")
@@ -142,6 +142,18 @@ class DataCheckSpec(Spec):
     """
 
     shapes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TrackerSpec(Spec):
+    """A tracker that TRACKERS can choose. Its implementation, called without arguments, returns an
+    `adapt_core.contracts.Tracker`. It takes no parameters.
+
+    Attributes:
+        requires: distributions that it needs beyond those of its plugin, as pip knows them.
+    """
+
+    requires: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True, eq=False)

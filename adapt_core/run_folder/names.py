@@ -23,6 +23,7 @@ NAMES = (
     "report.html",
     "README.md",
     "tensorboard",
+    "trackers",
     "samples",
     PREDICTIONS,
     LOG,

@@ -8,5 +8,4 @@ interrupts.py          Ctrl-C and SIGTERM
 environment_errors.py  full disks, lost files and the like as user errors
 recorder.py            metrics of a run: metrics.jsonl, terminal, observers
 cores.py               processor cores, and NUM_WORKERS within them
-trackers/              TRACKERS
 """

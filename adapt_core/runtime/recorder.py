@@ -18,6 +18,9 @@ from adapt_core.runtime.progress import ProgressReporter
 
 log = logging.getLogger(__name__)
 
+TRACKER = "tracker "
+"""What the names of observers begin with that serve a tracker."""
+
 _MOMENTS = {
     "before": "validation before training:",
     "eval": "validation at step {step}:",
@@ -111,8 +114,12 @@ class MetricRecorder:
             except BaseException as error:  # a plugin that exits does not end the run
                 cause = str(error) or type(error).__name__
                 self._failed.add(name)
-                log.warning("the plugin %s failed in %s and is left out from here on: %s", name, hook, cause)
+                log.warning("the %s failed in %s and is left out from here on: %s", _told(name), hook, cause)
                 log.debug("traceback of %s", name, exc_info=True)
+
+
+def _told(observer: str) -> str:
+    return observer if observer.startswith(TRACKER) else f"plugin {observer}"
 
 
 class Pace:

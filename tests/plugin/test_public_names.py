@@ -32,7 +32,8 @@ PLUGIN = """
     SupportsFurtherSets SupportsHubUpload SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate
     SupportsMetaInit SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch
     SupportsRankMemory SupportsRowContents SupportsRowCount SupportsSamples SupportsShownRows SupportsTestPrediction
-    SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrainResult TrainingCheck Work World
+    SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrackedRun Tracker TrackerSpec TrainResult
+    TrainingCheck Work World
     find_head freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict save_weights
     seed_everything spread untouched_random_state write_text
 """

@@ -6,7 +6,6 @@ import attrs
 
 from adapt_core.plugin.params import param
 
-TRACKERS = ("tensorboard",)
 MERGE_DTYPES = ("auto", "float32")
 SAVE_METHODS = ("full_torch_model", "state_dict", "safetensors", "save_pretrained")
 
@@ -91,9 +90,17 @@ class RunParams:
     )
     trackers: tuple[str, ...] = param(
         (),
-        "Trackers that get the run's figures too (tensorboard: event files in tensorboard/ of the run folder).",
+        "Trackers that get the run's figures too, by their names in adapt plugins: tensorboard, wandb, mlflow, trackio "
+        "and others. What they write is in trackers/ of the run folder (tensorboard: in tensorboard/).",
         key="TRACKERS",
-        choices=TRACKERS,
+        may_change_on_resume=True,
+    )
+    tracker_project: str = param(
+        "adapt", "The project, or experiment, of the run in its trackers.", may_change_on_resume=True
+    )
+    tracker_run: str | None = param(
+        None,
+        "The run's name in its trackers (default: that of the run folder).",
         may_change_on_resume=True,
     )
     verdict: tuple[str, ...] = param(

@@ -161,29 +161,32 @@ def test_a_tracker_without_its_package_is_refused_before_training(
 ) -> None:
     from adapt_core.errors import InputError
 
-    monkeypatch.setattr("adapt_core.runtime.trackers.find_spec", lambda _name: None)
-    with pytest.raises(InputError, match=r"pip install 'adapt-core\[tensorboard\]'"):
+    monkeypatch.setattr("adapt_core.config.metrics._is_absent", lambda name: name == "tensorboard")
+    with pytest.raises(InputError, match="tensorboard of adapt-core needs tensorboard"):
         run(REPORT_TO="tensorboard")
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_a_tracker_that_raises_stops_no_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", ["__init__", "start", "log", "finish"])
+def test_a_tracker_that_raises_stops_no_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     pytest.importorskip("tensorboard")
-    from adapt_core.plugin.specs import hookimpl
-    from adapt_core.runtime.trackers.tensorboard import TensorBoard
+    from adapt_core.trackers.tensorboard import TensorBoard
 
-    @hookimpl
-    def full_disk(self: Any, phase: str) -> None:
+    def full_disk(self: Any, *given: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(TensorBoard, "adapt_metrics", full_disk)
+    monkeypatch.setattr(TensorBoard, moment, full_disk)
     assert run(TRACKERS="tensorboard", LOGGING_STEPS=1).status == "finished"
     text = (tmp_path / "run" / "log.txt").read_text()
-    assert text.count("the plugin tensorboard failed in adapt_metrics and is left out") == 1
+    assert text.count("no space left on device") == 1
+    hook = "adapt_run_finished" if moment == "finish" else "adapt_metrics"
+    assert f"the tracker tensorboard failed in {hook} and is left out" in text
 
 
 def test_a_model_that_predicts_one_class_is_told_at_the_top(run: Run, tmp_path: Path) -> None:
-    result = run(LR=0.0, EPOCHS=1)
+    result = run(LR=0.0, EPOCHS=1, VERDICT="none")
     [said] = result.warnings
     table = evidence(tmp_path)["after"]["per_class"]
     right = sum(row[number] for number, row in enumerate(table["confusion"]))
