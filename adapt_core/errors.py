@@ -6,7 +6,7 @@
     │   ├── DataError          ... a row or column of the data
     │   └── BadInputsError     ... some of the inputs to predict
     ├── DefectError            adapt or a plugin is at fault (exit code 1)
-    └── InterruptedRunError    Ctrl-C or SIGTERM ended the run (exit code 130)
+    └── InterruptedRunError    a signal or STOP_AFTER ended the run (exit code 130)
 
 A message says what is wrong, where, and what to do. It is shown without a traceback.
 """
@@ -64,7 +64,7 @@ class DefectError(AdaptError):
 
 
 class InterruptedRunError(AdaptError):
-    """Ctrl-C or SIGTERM ended the run; the message says what is kept and how to go on."""
+    """A signal or STOP_AFTER ended the run; the message says what is kept and how to go on."""
 
     exit_code = EXIT_INTERRUPTED
 

@@ -8,6 +8,7 @@ values.py         one raw value -> the declared type
 data_places.py    several data sets: the list under CUSTOM_DATASET_PATH
 rules.py          combinations of keys that contradict each other
 backward_steps.py whether the optimizer steps inside the backward pass
+stop_after.py     the time or the steps after which a command stops
 data_checks.py    the checks of the data that VERDICT names, or that serve the task
 metrics.py        the metrics that METRICS chooses, and all those of a run
 trackers.py       the trackers that TRACKERS chooses

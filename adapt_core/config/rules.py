@@ -12,6 +12,7 @@ from adapt_core.config.backward_steps import LOOP, obstacles
 from adapt_core.config.data_places import data_places, further_faults, place_faults
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
+from adapt_core.config.stop_after import stop_after
 from adapt_core.errors import Problem
 from adapt_core.evaluation import OF_PLACE
 
@@ -80,6 +81,10 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             yield problem("SEEDS", "repeats a run, and FOLDS is several.", "Leave one of them out.")
         if find_spec("scipy") is None:
             yield problem("SEEDS", "needs scipy for its intervals, which is not installed.", "pip install scipy")
+    try:
+        stop_after(training.stop_after)
+    except ValueError as error:
+        yield problem("STOP_AFTER", str(error))
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from adapt_core.config.plan import ParamsT, Plan
 from adapt_core.contracts.loop import Loop, ParallelStrategy
 from adapt_core.distributed.world import World
+from adapt_core.runtime.interrupts import StopRequest
 
 if TYPE_CHECKING:
     from adapt_core.result import RunResult
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
 
 class Work(Protocol):
-    """A run in this process, ready for a launcher to call."""
+    """A run in this process, ready for a launcher to call.
+
+    Attributes:
+        stop: the request to stop. The process that calls this object heeds it; a launcher whose processes are others
+            passes it on to them (`StopRequest.passed_on`), else a signal ends the run at once.
+    """
+
+    @property
+    def stop(self) -> StopRequest:
+        """See above."""
 
     def __call__(self, world: World, decision: ResumeDecision) -> RunResult:
         """Execute the run as one process of a world and return its result."""

@@ -7,7 +7,8 @@ import logging
 import attrs
 
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import Launcher
+from adapt_core.config.stop_after import stop_after
+from adapt_core.contracts import Launcher, Task
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError
@@ -22,7 +23,7 @@ from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision, decide_resume, entered, restoring
 from adapt_core.runtime.environment_errors import environment_error
-from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest
 from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
 from adapt_core.runtime.progress import ProgressReporter, make_reporter
 from adapt_core.trackers import end_trackers
@@ -62,9 +63,10 @@ class Command:
         refuse(folder.path, Ownership.of(folder.path).unclaimed())
         folder.prepare()
         reporter = make_reporter(is_main=True)
-        stop, say = StopRequest(), reporter.message
+        stop = self._stop_request()
+        heard = stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if torchrun.place() else 0.0)
         logged = logging_to(log_files(self.plan, folder), reporter, logged_packages(self.registry))
-        with folder.locked(), entered(self.plan, folder), logged, restoring(folder), stop.on_signals(say):
+        with folder.locked(), entered(self.plan, folder), logged, restoring(folder), heard:
             try:
                 decision = decide_resume(self.plan, folder)
                 if decision.finished is not None:
@@ -99,8 +101,13 @@ class Command:
     def _follow(self) -> RunResult:
         process = torchrun.place()
         reporter = make_reporter(is_main=process is None or process.local_rank == 0)
-        with logging_to([], reporter, logged_packages(self.registry)):
-            return self._launch(reporter, StopRequest(), None)
+        stop = self._stop_request()
+        heard = stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if process else 0.0)
+        with logging_to([], reporter, logged_packages(self.registry)), heard:
+            return self._launch(reporter, stop, None)
+
+    def _stop_request(self) -> StopRequest:
+        return StopRequest(stop_after(self.plan.training.stop_after))
 
     @weights_only()
     def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:
@@ -111,21 +118,33 @@ class Command:
         choose_gpus(self.plan.run.cuda_id)
         self.launcher.check(self.plan)
 
-        def work(world: World, decision: ResumeDecision) -> RunResult:
-            from adapt_core.execution.pipeline import Run
+        return self.launcher.launch(self.plan, _Work(self, task, reporter, stop), decision)
 
-            run = Run(
-                plan=self.plan,
-                world=world,
-                components=Components.of(self.plan, task=task, launcher=self.launcher),
-                registry=self.registry,
-                reporter=reporter,
-                decision=decision,
-                stop=stop,
-            )
-            try:
-                return run.execute()
-            finally:
-                end_trackers(self.registry)
 
-        return self.launcher.launch(self.plan, work, decision)
+@attrs.frozen
+class _Work:
+    """The command's run in this process."""
+
+    command: Command
+    task: Task
+    reporter: ProgressReporter
+    stop: StopRequest
+
+    def __call__(self, world: World, decision: ResumeDecision) -> RunResult:
+        """Execute it as one process of a world."""
+        from adapt_core.execution.pipeline import Run
+
+        command = self.command
+        run = Run(
+            plan=command.plan,
+            world=world,
+            components=Components.of(command.plan, task=self.task, launcher=command.launcher),
+            registry=command.registry,
+            reporter=self.reporter,
+            decision=decision,
+            stop=self.stop,
+        )
+        try:
+            return run.execute()
+        finally:
+            end_trackers(command.registry)

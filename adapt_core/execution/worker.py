@@ -15,8 +15,9 @@ import attrs
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
+from adapt_core.config.stop_after import stop_after
 from adapt_core.distributed.world import World
-from adapt_core.errors import EXIT_DEFECT, AdaptError, DefectError
+from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError, DefectError
 from adapt_core.execution.worker_protocol import Report, receive, take_standard_output
 from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
@@ -24,11 +25,20 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.environment_errors import environment_error, machine_error
+from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest
 
 
-def message(plan: Plan, world: World, decision: ResumeDecision) -> str:
-    """Return the line that a launcher writes to a worker's standard input."""
+def message(plan: Plan, world: World, decision: ResumeDecision, since: float | None = None) -> str:
+    """Return the line that a launcher writes to a worker's standard input.
+
+    Args:
+        plan: the plan.
+        world: the worker's place.
+        decision: how the run enters its folder.
+        since: when the command began (`StopRequest.since`), which STOP_AFTER counts from; the worker's start without.
+    """
     content = {
+        "since": since,
         "plan": plan_to_json(plan),
         "world": {**attrs.asdict(world), "options": dict(world.options)},
         "decision": decision.to_data(),
@@ -43,6 +53,9 @@ def main() -> int:
     try:
         result = _run(receive())
         report = Report(result=result.to_json() if result else None)
+    except KeyboardInterrupt as error:
+        code = EXIT_INTERRUPTED
+        report = Report(interrupted=str(error) or "Ctrl-C")
     except SystemExit as leave:
         code = EXIT_DEFECT
         report = Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
@@ -73,11 +86,20 @@ def _run(received: Mapping[str, Any]) -> RunResult | None:
     decision = ResumeDecision.from_data(received["decision"], folder)
     reporter = make_reporter(world.is_main)
     files = log_files(plan, folder) if world.is_main else []
-    with logging_to(files, reporter, logged_packages(registry)):
+    stop = StopRequest(stop_after(plan.training.stop_after), received["since"])
+    # The launcher says that it passes a signal on; one to this process alone stands in the last message.
+    heard = stop.on_signals(lambda line: None, repeated=REPEATED_SECONDS)
+    with logging_to(files, reporter, logged_packages(registry)), heard:
         try:
             components = Components.of(plan)
             run = Run(
-                plan=plan, world=world, components=components, registry=registry, reporter=reporter, decision=decision
+                plan=plan,
+                world=world,
+                components=components,
+                registry=registry,
+                reporter=reporter,
+                decision=decision,
+                stop=stop,
             )
             with components.launcher.process_group(world):
                 result = run.execute()

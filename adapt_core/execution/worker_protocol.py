@@ -19,9 +19,9 @@ from typing import Any, TextIO
 
 import attrs
 
-from adapt_core.errors import AdaptError, InputError
+from adapt_core.errors import AdaptError, InputError, InterruptedRunError
 
-STACK_SIGNAL = signal.SIGUSR1
+STACK_SIGNAL = signal.SIGUSR2
 """On it a worker writes its Python stack to its standard output, whatever it is doing."""
 
 
@@ -34,6 +34,8 @@ class Report:
         message: what went wrong, or None.
         by_input: whether the user's input is at fault.
         of_connection: whether it only reports that the connection to the other processes broke or timed out.
+        stopped: whether it was asked to stop, and did so with a checkpoint, which is no failure; `message` says it.
+        interrupted: the signal that ended it at once, or None.
         traceback: Python's, of what went wrong.
         at: when, in seconds of this machine's monotonic clock.
     """
@@ -42,6 +44,8 @@ class Report:
     message: str | None = None
     by_input: bool = False
     of_connection: bool = False
+    stopped: bool = False
+    interrupted: str | None = None
     traceback: str = ""
     at: float = attrs.field(factory=time.monotonic)
 
@@ -53,6 +57,7 @@ class Report:
             message=str(error) if known else f"{type(error).__name__}: {str(error).strip() or 'no message'}",
             by_input=isinstance(error, InputError),
             of_connection=not known and _is_of_connection(error),
+            stopped=isinstance(error, InterruptedRunError),
             traceback="".join(tracebacks.format_exception(error)),
         )
 

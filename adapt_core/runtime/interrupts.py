@@ -1,71 +1,151 @@
-"""Ctrl-C and SIGTERM: the first asks training to stop at its next step with a checkpoint, the second ends at once."""
+"""Requests to stop a run: Ctrl-C, SIGTERM, SIGUSR1 and STOP_AFTER end training at its next step with a checkpoint.
+
+A second signal ends it at once. The processes of a run agree after each step, so that all of them write the same
+checkpoint, whichever of them was asked.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from adapt_core.config.stop_after import StopAfter
 from adapt_core.errors import InterruptedRunError
 
+if TYPE_CHECKING:
+    from adapt_core.distributed.world import World
+
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+if hasattr(signal, "SIGUSR1"):  # Windows has none
+    _NAMES[signal.SIGUSR1] = "SIGUSR1"
+_OF_LIMIT = "STOP_AFTER"
+_REASONS = (*_NAMES.values(), _OF_LIMIT)
+REPEATED_SECONDS = 5.0
+"""Seconds in which a process that others start and stop takes further signals for the same request: a scheduler
+signals all processes of a job, and the launcher passes on to them what it was sent."""
 
 
 class StopRequest:
-    """The request to stop, which a loop checks after each step and the signal handlers set.
+    """The request to stop, which a loop looks at after each step and the signal handlers set.
+
+    Args:
+        limit: when to stop without a signal.
+        since: when the command began, by this machine's monotonic clock (seconds); now without it.
 
     Attributes:
         asked: the signal's name once a stop was asked for, else None.
+        since: see above.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: StopAfter | None = None, since: float | None = None) -> None:
         self.asked: str | None = None
+        self.since = time.monotonic() if since is None else since
+        self._limit = limit or StopAfter()
+        self._processes = 1
+        self._steps = 0
         self._heeded = False
+        self._ended = False
+        self._passes_on: Callable[[int], None] | None = None
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
-        """Let a loop train that checks `asked` after each step. Outside this block a signal ends the run at once."""
+    def heeded(self, world: World) -> Iterator[None]:
+        """Let a loop train that calls `stepped` after each step. Outside this block a signal ends the run at once.
+
+        Args:
+            world: the processes that agree: all must reach each call of this object alike.
+
+        Raises:
+            KeyboardInterrupt: a stop was asked for after the last step.
+        """
+        self._processes = world.size
         self._heeded = True
         try:
             yield
+            asked = self.agreed()
         finally:
             self._heeded = False
+        if asked:
+            raise KeyboardInterrupt(self.asked)
+
+    def stepped(self) -> bool:
+        """Count an optimizer step, and return whether all processes stop now."""
+        self._steps += 1
+        if self.asked is None and self._is_over():
+            self.asked = _OF_LIMIT
+        return self.agreed()
+
+    def agreed(self) -> bool:
+        """Return whether a stop was asked for in any process; the answer is the same in all of them."""
+        if self._processes > 1:
+            self.asked = _first_of_all(self.asked)
+        return self.asked is not None
 
     def end(self, step: int) -> NoReturn:
-        """End the run whose checkpoint of this step is written.
+        """End the run whose checkpoint of this step is written, when every process has come here.
 
         Raises:
             InterruptedRunError: always.
         """
+        self._ended = True
+        if self._processes > 1:
+            from torch import distributed
+
+            distributed.barrier()  # the first process to leave would end one that is still writing
         raise InterruptedRunError(
             f"stopped by {self.asked} at step {step}, whose checkpoint is written. "
             "Go on with the same command and --resume."
         )
 
+    def _is_over(self) -> bool:
+        limit = self._limit
+        return time.monotonic() - self.since >= limit.seconds or self._steps == limit.steps
+
     @contextmanager
-    def on_signals(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Handle SIGINT and SIGTERM while the block runs, in the main thread of the main interpreter.
+    def passed_on(self, send: Callable[[int], None]) -> Iterator[None]:
+        """Let other processes train, which a signal is passed on to.
+
+        Args:
+            send: sends the signal of this number to each of them.
+        """
+        self._passes_on = send
+        try:
+            yield
+        finally:
+            self._passes_on = None
+
+    @contextmanager
+    def on_signals(self, say: Callable[[str], None], *, repeated: float = 0.0) -> Iterator[None]:
+        """Handle SIGINT, SIGTERM and SIGUSR1 while the block runs, in the main thread of the main interpreter.
 
         A signal that is ignored (a job of nohup) stays ignored.
 
         Args:
             say: shows one line of text.
+            repeated: seconds in which further signals are the same request.
         """
         owner = os.getpid()
+        first = 0.0
 
         def handle(number: int, frame: FrameType | None) -> None:
-            if os.getpid() != owner:
+            nonlocal first
+            if os.getpid() != owner or self._ended:
                 return  # a data-loading process, forked with this handler: the run's own process decides
             name = _NAMES[signal.Signals(number)]
-            if not self._heeded or self.asked is not None:
+            if self.asked is not None and time.monotonic() - first < repeated:
+                return
+            if not (self._heeded or self._passes_on) or self.asked is not None:
                 raise KeyboardInterrupt(name)
-            self.asked = name
+            self.asked, first = name, time.monotonic()
             told.put(f"{name}: stopping after this step with a checkpoint. Once more ends at once.")
+            if self._passes_on is not None:
+                self._passes_on(number)
 
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -85,6 +165,18 @@ class StopRequest:
                 signal.signal(number, before[number])
             told.put(None)
             teller.join()
+
+
+def _first_of_all(asked: str | None) -> str | None:
+    """Return the reason that any process has, the same one in all of them."""
+    import torch
+    from torch import distributed
+
+    # On the CPU, over gloo: no GPU waits for it.
+    reason = torch.tensor([_REASONS.index(asked) + 1 if asked else 0])
+    distributed.all_reduce(reason, distributed.ReduceOp.MAX)
+    number = int(reason)
+    return _REASONS[number - 1] if number else None
 
 
 def _tell(lines: SimpleQueue[str | None], say: Callable[[str], None]) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import io
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from adapt_core.config.stop_after import StopAfter
+from adapt_core.distributed.world import World
+from adapt_core.errors import InterruptedRunError
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import PlainReporter
 
@@ -28,22 +34,68 @@ class BreaksIn(io.RawIOBase):
         return len(data)
 
 
+@contextmanager
+def trained(stop: StopRequest) -> Iterator[None]:
+    """A loop that trains while the block runs, and ends at step 43 when it is asked to."""
+    with stop.heeded(World()):
+        yield
+        if stop.agreed():
+            stop.end(43)
+
+
 def test_a_signal_that_breaks_into_a_line_is_told_behind_it() -> None:
     raw = BreaksIn()
     reporter = PlainReporter(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"))
     stop = StopRequest()
-    with stop.on_signals(reporter.message), stop.heeded():
+    with pytest.raises(InterruptedRunError, match="SIGTERM"), stop.on_signals(reporter.message), trained(stop):
         reporter.message("step 4")
-    assert stop.asked == "SIGTERM"
     assert raw.written.decode().splitlines() == [
         "step 4",
         "SIGTERM: stopping after this step with a checkpoint. Once more ends at once.",
     ]
 
 
+def signalled(*numbers: signal.Signals) -> None:
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
 def test_a_second_signal_ends_at_once() -> None:
     stop = StopRequest()
-    with stop.on_signals(lambda line: None), stop.heeded():
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), stop.on_signals(lambda line: None), stop.heeded(World()):
+        signalled(signal.SIGINT, signal.SIGTERM)
+
+
+def test_a_process_that_others_signal_takes_signals_in_a_row_for_one_request() -> None:
+    stop = StopRequest()
+    heard = stop.on_signals(lambda line: None, repeated=60)
+    with pytest.raises(InterruptedRunError, match="SIGUSR1 at step 43"), heard, trained(stop):
+        signalled(signal.SIGUSR1, signal.SIGTERM)
+
+
+def test_a_stop_that_comes_after_the_last_step_ends_the_run() -> None:
+    stop = StopRequest()
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), stop.on_signals(lambda line: None), stop.heeded(World()):
         os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+
+
+def test_steps_of_this_command_are_counted() -> None:
+    stop = StopRequest(StopAfter(steps=3))
+    with pytest.raises(InterruptedRunError, match="stopped by STOP_AFTER at step 43"), trained(stop):
+        assert [stop.stepped(), stop.stepped(), stop.stepped()] == [False, False, True]
+
+
+def test_time_counts_from_the_start_of_the_command() -> None:
+    stop = StopRequest(StopAfter(seconds=3600), since=time.monotonic() - 3601)
+    with pytest.raises(InterruptedRunError, match="STOP_AFTER"), trained(stop):
+        assert stop.stepped()
+
+
+def test_a_signal_is_passed_on_to_other_processes_once() -> None:
+    stop, sent = StopRequest(), []
+    with stop.on_signals(lambda line: None), stop.passed_on(sent.append):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert sent == [signal.SIGUSR1]
+        with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
+    assert sent == [signal.SIGUSR1]

@@ -33,6 +33,14 @@ class TrainingParams:
     max_steps: int | None = param(
         None, "Stop after this many optimizer steps, whatever EPOCHS says.", key="MAX_STEPS", ge=1
     )
+    stop_after: str | None = param(
+        None,
+        "Save a checkpoint and end after this time since the command began (2h, 1h 30m, 90s), or after this many steps "
+        "of it (500 steps); --resume goes on. For schedulers with a time limit; each run of FOLDS and SEEDS counts for "
+        "itself.",
+        key="STOP_AFTER",
+        may_change_on_resume=True,
+    )
     optimizer: str = param(
         "adamw_torch", "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).", key="OPTIMIZER"
     )

@@ -150,20 +150,30 @@ class SealCallback(TrainerCallback):
 
 
 class StopCallback(TrainerCallback):
-    """Saves a checkpoint at the end of the step in which a stop was requested, and ends the run.
+    """Saves a checkpoint at the end of the step in which a stop was requested in any process, and ends the run.
 
     Must come after SealCallback, so that the checkpoint is complete when the run ends.
     """
 
     def __init__(self, stop: StopRequest) -> None:
         self._stop = stop
+        self._training = False
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self._training = True
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self._training = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        control.should_save = control.should_save or self._stop.asked is not None
+        control.should_save = self._stop.stepped() or control.should_save
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        control.should_save = control.should_save or self._stop.asked is not None
+        if self._training:  # and not before training or after it, where a signal has ended the run
+            control.should_save = self._stop.agreed() or control.should_save
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        if self._stop.asked is not None:
+        if self._stop.agreed():
             self._stop.end(state.global_step)

@@ -141,7 +141,7 @@ class HuggingFaceLoop:
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step
-        self._stop = job.stop
+        self._stop, self._world = job.stop, world
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._keeps_best = training.keep == "best"
@@ -225,7 +225,7 @@ class HuggingFaceLoop:
         if resume_from:
             self._row_order.resume(resume_from)
         try:
-            with self._stop.heeded():
+            with self._stop.heeded(self._world):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise InputError(

@@ -7,7 +7,8 @@ import re
 import signal
 from collections.abc import Sequence
 
-from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.errors import AdaptError, DefectError, InputError, InterruptedRunError
+from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY
 
 from adapt_fsdp.processes import Worker
@@ -29,6 +30,33 @@ def first_failure(workers: Sequence[Worker], collective_timeout: float) -> Adapt
     # A killed process comes first: what others report about the same moment follows from it.
     first = min(causes, key=lambda worker: (worker.report is not None, _when(worker)))
     return _reported_failure(first) if first.report is not None else _death(first)
+
+
+def raise_interruption(workers: Sequence[Worker], stop: StopRequest) -> None:
+    """Raise what a signal or STOP_AFTER made of the workers of a machine, if it did.
+
+    Raises:
+        InterruptedRunError: all stopped with a checkpoint.
+        KeyboardInterrupt: one was ended at once, or by a signal that was passed on before it could handle it.
+    """
+    reports = [worker.report for worker in workers if worker.report is not None]
+    for report in reports:
+        if report.interrupted is not None:
+            raise KeyboardInterrupt(report.interrupted)
+    if stop.asked is not None and any(worker.is_cause and worker.report is None for worker in workers):
+        raise KeyboardInterrupt(stop.asked)
+    if len(reports) == len(workers) and all(report.stopped for report in reports):
+        raise InterruptedRunError(reports[0].message)
+
+
+def as_told(error: BaseException) -> AdaptError:
+    """Return an error as the other machines of a run are told of it."""
+    if isinstance(error, AdaptError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        by = f" by {error}" if str(error) else ""
+        return InterruptedRunError(f"was ended{by}. --resume continues from the newest complete checkpoint.")
+    return DefectError(f"{type(error).__name__} {error}".strip())
 
 
 def _when(worker: Worker) -> float:

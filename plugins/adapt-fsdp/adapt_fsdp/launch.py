@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
@@ -13,12 +14,13 @@ from adapt_core.execution.worker import message
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
+from adapt_core.runtime.interrupts import StopRequest
 
 from adapt_fsdp.devices import device_count, process_count
-from adapt_fsdp.failures import first_failure
+from adapt_fsdp.failures import first_failure, raise_interruption
 from adapt_fsdp.network import interface_towards
 from adapt_fsdp.params import ProcessParams
-from adapt_fsdp.processes import Worker, started, watch
+from adapt_fsdp.processes import Worker, pass_on, started, watch
 from adapt_fsdp.rendezvous import Rendezvous, rendezvous
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ def launch(
     plan: Plan,
     params: ProcessParams,
     decision: ResumeDecision | None,
+    stop: StopRequest,
     options: Mapping[str, object],
     environment: Mapping[str, str],
 ) -> RunResult:
@@ -37,11 +40,14 @@ def launch(
         plan: the plan.
         params: the launcher's.
         decision: how the run starts or resumes; None on machines other than 0.
+        stop: the request to stop, which is passed on to the processes.
         options: training arguments for the loop of each process.
         environment: further variables of each process.
 
     Raises:
         InputError, DefectError: the first failure on any machine, with its rank.
+        InterruptedRunError: all processes stopped with a checkpoint, or a signal ended another machine's command.
+        KeyboardInterrupt: a second signal, or one before or after training.
     """
     with rendezvous(params) as machines:
         counts = machines.all_gather("processes", process_count(params), params.machine_timeout)
@@ -53,10 +59,10 @@ def launch(
             f" on {machines.size} machines," if machines.size > 1 else "",
             "GPUs (nccl)" if device_count(params) else f"the CPU (gloo), {_threads(len(worlds))} threads each",
         )
-        messages = [(world.rank, message(plan, world, decision)) for world in worlds]
+        messages = [(world.rank, message(plan, world, decision, stop.since)) for world in worlds]
         environments = [{**_environment(world, len(worlds), machines), **environment} for world in worlds]
-        with started(messages, environments) as workers:
-            return _outcome(workers, machines, params)
+        with started(messages, environments) as workers, stop.passed_on(partial(pass_on, workers)):
+            return _outcome(workers, machines, params, stop)
 
 
 def _shared_decision(plan: Plan, own: ResumeDecision | None, machines: Rendezvous, seconds: float) -> ResumeDecision:
@@ -111,8 +117,9 @@ def _environment(world: World, processes: int, machines: Rendezvous) -> dict[str
     }
 
 
-def _outcome(workers: list[Worker], machines: Rendezvous, params: ProcessParams) -> RunResult:
+def _outcome(workers: list[Worker], machines: Rendezvous, params: ProcessParams, stop: StopRequest) -> RunResult:
     watch(workers, machines.failed_elsewhere)
+    raise_interruption(workers, stop)
     machines.raise_failure()
     failure = first_failure(workers, params.collective_timeout)
     if failure is not None:

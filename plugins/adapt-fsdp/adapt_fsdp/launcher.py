@@ -54,7 +54,7 @@ class ProcessLauncher(Generic[ParamsT]):
         place = torchrun.place()
         if place is not None:
             return run_as_worker(plan, self, work, decision, place, options)
-        return launch(plan, self.params, decision, options, self.environment())
+        return launch(plan, self.params, decision, work.stop, options, self.environment())
 
     def training_arguments(self, plan: Plan) -> dict[str, object]:
         """Return the training arguments that the loop of each process gets: the precision, where it is given."""

@@ -45,7 +45,7 @@ class Worker:
     def failed(self) -> bool:
         """Whether it reported a failure, or ended without a report."""
         if self.report is not None:
-            return self.report.message is not None
+            return self.report.interrupted is not None or (self.report.message is not None and not self.report.stopped)
         return self.ended_at is not None
 
     @property
@@ -113,8 +113,17 @@ def stop(workers: Sequence[Worker]) -> None:
                     pipe.close()
 
 
+def pass_on(workers: Sequence[Worker], number: int) -> None:
+    """Send a signal to each worker, and not to its children."""
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.process.send_signal(number)
+
+
 def watch(workers: Sequence[Worker], elsewhere: Callable[[], bool]) -> None:
-    """Wait until every worker succeeded, one failed, or `elsewhere` reports a failure on another machine.
+    """Wait until every worker ended well, one failed, or `elsewhere` reports a failure on another machine.
+
+    A worker that stopped with a checkpoint ended well.
 
     After a failure that another process must have caused (a broken connection), wait a few seconds for the cause.
     """

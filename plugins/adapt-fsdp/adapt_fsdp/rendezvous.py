@@ -25,8 +25,9 @@ from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
     RendezvousTimeout,
 )
 
-from adapt_core.errors import AdaptError, DefectError, InputError
+from adapt_core.errors import DefectError, InputError, InterruptedRunError
 
+from adapt_fsdp.failures import as_told
 from adapt_fsdp.network import is_local
 from adapt_fsdp.params import ProcessParams
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _FAILURE = "failure"
+_KINDS = (InputError, InterruptedRunError, DefectError)
 _CLOSE_TIMEOUT = 30.0
 _POLL_INTERVAL = 0.1
 """Seconds."""
@@ -99,9 +101,9 @@ class Rendezvous:
 
     def set_failure(self, error: BaseException) -> None:
         """Report what failed here to the other machines; the first failure is kept."""
-        message = str(error) if isinstance(error, AdaptError) else f"{type(error).__name__} {error}".strip()
-        by_input = isinstance(error, InputError)
-        self.set(_FAILURE, {"machine": self.rank, "by_input": by_input, "message": message})
+        told = as_told(error)
+        kind = next((kind for kind in _KINDS if isinstance(told, kind)), DefectError)
+        self.set(_FAILURE, {"machine": self.rank, "kind": kind.__name__, "message": str(told)})
 
     def failed_elsewhere(self) -> bool:
         """Whether another machine reported a failure."""
@@ -115,7 +117,7 @@ class Rendezvous:
         """
         if self.failed_elsewhere():
             failure = json.loads(self.store.get(_FAILURE))
-            kind = InputError if failure["by_input"] else DefectError
+            kind = next(kind for kind in _KINDS if kind.__name__ == failure["kind"])
             raise kind(f"machine {failure['machine']}: {failure['message']}")
 
     def close(self) -> None:
@@ -150,6 +152,8 @@ def rendezvous(params: ProcessParams) -> Iterator[Rendezvous]:
         )
         try:
             yield machines
+        except InterruptedRunError:  # With a checkpoint, as on every other machine.
+            raise
         except BaseException as error:
             with suppress(DefectError):  # Without the store no machine can be reached.
                 machines.set_failure(error)

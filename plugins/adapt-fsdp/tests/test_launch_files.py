@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +18,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from adapt_core.result import RunResult
+from adapt_core.run_folder.checkpoints import newest_complete
+
+from .conftest import Started
 
 Adapt = Callable[..., subprocess.CompletedProcess[str]]
 Emit = Callable[..., str]
@@ -97,6 +102,32 @@ def test_a_slurm_script_runs_one_job_on_its_nodes(emit: Emit, keys: dict[str, An
     result = RunResult.from_json((tmp_path / "run" / "result.json").read_text())
     assert (result.launcher, result.steps) == ("ddp", 8)
     assert "2 processes on 2 machines" in (tmp_path / "run" / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_warned_slurm_job_saves_a_checkpoint_and_is_queued_again(
+    emit: Emit, keys: dict[str, Any], tmp_path: Path
+) -> None:
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "scontrol").write_text(
+        f'#!/bin/bash\necho "$*" >> {shlex.quote(str(tmp_path / "asked"))}\necho 127.0.0.1\n'
+    )
+    (bin_ / "srun").write_text(
+        "#!/bin/bash\nshift\nSLURM_NODEID=0 \"$@\" &\ntrap 'kill -USR1 $!' USR1\nwait $!\nwait $!\n"
+    )
+    for path in bin_.iterdir():
+        path.chmod(0o755)
+    script = tmp_path / "job.sh"
+    script.write_text(emit("slurm", **{**keys, "EPOCHS": 500, "INTERVAL": "no", "DO_EVAL": False}))
+    environment = {**on_path(bin_, Path(sys.executable).parent), "SLURM_JOB_NODELIST": "n0", "SLURM_JOB_ID": "77"}
+    with subprocess.Popen(["bash", str(script)], env=environment, stderr=subprocess.PIPE, text=True) as job:
+        Started(job, tmp_path / "run").wait_for_step(3)
+        job.send_signal(signal.SIGUSR1)
+        _, errors = job.communicate(timeout=120)
+    assert "stopped by SIGUSR1 at step" in errors
+    assert newest_complete(tmp_path / "run" / "checkpoints") is not None
+    assert (tmp_path / "asked").read_text().splitlines()[-1] == "requeue 77"
 
 
 def test_a_train_job_is_one_by_kubeflow_s_own_model(emit: Emit) -> None:

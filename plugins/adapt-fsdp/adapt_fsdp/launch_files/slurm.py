@@ -18,8 +18,10 @@ _SCRIPT = """\
 #SBATCH --cpus-per-task={cores}
 {gpus}#SBATCH --output=%x-%j.log
 #SBATCH --requeue
+#SBATCH --signal=B:USR1@{warning}
 # Partition, account and time limit: sbatch --partition=... --time=... FILE
-# A job that is requeued resumes from the newest complete checkpoint. All nodes must see the paths of the config.
+# {warning} seconds before the time limit SLURM warns the job, which saves a checkpoint and is queued again. It resumes
+# from the newest complete checkpoint. All nodes must see the paths of the config.
 set -euo pipefail
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
@@ -30,8 +32,25 @@ export MAIN_PORT={port}
 srun --kill-on-bad-exit=1 bash -c '
     exec "$@" --set machine_rank="$SLURM_NODEID" \\
         --set main_process_ip="$MAIN_NODE" --set main_process_port="$MAIN_PORT"
-' machine {command}
+' machine {command} &
+step=$!
+warned=
+trap 'warned=yes; kill -USR1 "$step"' USR1
+trap 'kill -TERM "$step"' TERM
+code=0
+wait "$step" || code=$?
+while kill -0 "$step" 2>/dev/null; do  # a trap ended the wait
+    code=0
+    wait "$step" || code=$?
+done
+if [[ -n $warned && $code -ne 0 ]]; then
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
 """
+
+WARNING_SECONDS = 300
+"""Before the time limit: for one step with its evaluation, and a checkpoint."""
 
 _PORTS = "$((20000 + SLURM_JOB_ID % 20000))"
 """A port for each job, for jobs that share a node."""
@@ -52,6 +71,7 @@ def batch_script(plan: Plan, command: RunCommand) -> str:
         machines=params.machines,
         cores=cores_per_machine(plan, each),
         gpus="" if params.use_cpu else f"#SBATCH --gpus-per-node={each}\n",
+        warning=WARNING_SECONDS,
         port=_PORTS if is_default else given,
         command=shell.line(["adapt", *command.words()]),
     )

@@ -133,13 +133,12 @@ class Milestones(Hook):
             save = due and round(progress.epoch) % self._job.plan.task.params.checkpoint_interval == 0
         else:
             due = save = False
-            if self._job.stop.asked is None:
-                return
         last = progress.batch == progress.total_batches
         improved = self._evaluated(runner) if due else False
         last = last or runner.train_loop.stop_training
-        asked = self._job.stop.asked is not None
-        if save or last or asked or (improved and training.keep == "best"):
+        asked = self._job.stop.stepped()
+        saves = training.interval != "no" and (save or last or (improved and training.keep == "best"))
+        if saves or asked:
             self._save(runner, improved)
         if asked:
             self._job.stop.end(progress.step)

@@ -211,7 +211,8 @@ class MmLoop:
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
             runner = self._runner(work_dir, first)
             try:
-                with checkpointed_activations(job.model, enabled=training.gradient_checkpointing), job.stop.heeded():
+                activations = checkpointed_activations(job.model, enabled=training.gradient_checkpointing)
+                with activations, job.stop.heeded(job.world):
                     runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(
