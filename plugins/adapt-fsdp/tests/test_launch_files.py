@@ -110,9 +110,8 @@ def test_a_warned_slurm_job_saves_a_checkpoint_and_is_queued_again(
 ) -> None:
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    (bin_ / "scontrol").write_text(
-        f'#!/bin/bash\necho "$*" >> {shlex.quote(str(tmp_path / "asked"))}\necho 127.0.0.1\n'
-    )
+    asked = tmp_path / "asked"
+    (bin_ / "scontrol").write_text(f'#!/bin/bash\necho "$*" >> {shlex.quote(str(asked))}\necho 127.0.0.1\n')
     (bin_ / "srun").write_text(
         "#!/bin/bash\nshift\nSLURM_NODEID=0 \"$@\" &\ntrap 'kill -USR1 $!' USR1\nwait $!\nwait $!\n"
     )
@@ -127,7 +126,7 @@ def test_a_warned_slurm_job_saves_a_checkpoint_and_is_queued_again(
         _, errors = job.communicate(timeout=120)
     assert "stopped by SIGUSR1 at step" in errors
     assert newest_complete(tmp_path / "run" / "checkpoints") is not None
-    assert (tmp_path / "asked").read_text().splitlines()[-1] == "requeue 77"
+    assert asked.read_text().splitlines()[-1] == "requeue 77"
 
 
 def test_a_train_job_is_one_by_kubeflow_s_own_model(emit: Emit) -> None:
