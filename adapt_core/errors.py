@@ -6,6 +6,7 @@
     │   ├── DataError          ... a row or column of the data
     │   └── BadInputsError     ... some of the inputs to predict
     ├── DefectError            adapt or a plugin is at fault (exit code 1)
+    │   └── LostProcessError   ... a process of the run died, or could not be reached
     └── InterruptedRunError    a signal or STOP_AFTER ended the run (exit code 130)
 
 A message says what is wrong, where, and what to do. It is shown without a traceback.
@@ -61,6 +62,10 @@ class BadInputsError(InputError):
 
 class DefectError(AdaptError):
     """adapt or a plugin broke a promise that no input can excuse."""
+
+
+class LostProcessError(DefectError):
+    """A process of the run died, or the others could not reach it. Another try may succeed: RETRIES makes it."""
 
 
 class InterruptedRunError(AdaptError):

@@ -81,6 +81,9 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             yield problem("SEEDS", "repeats a run, and FOLDS is several.", "Leave one of them out.")
         if find_spec("scipy") is None:
             yield problem("SEEDS", "needs scipy for its intervals, which is not installed.", "pip install scipy")
+    if training.retries and launcher is not None and launcher.spec.name == "local":
+        message = "starts processes again, and a run without a launcher is this process."
+        yield problem("RETRIES", message, "Set DDP: true or FSDP: true, or leave RETRIES out.")
     try:
         stop_after(training.stop_after)
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import attrs
 
@@ -11,7 +12,7 @@ from adapt_core.config.stop_after import stop_after
 from adapt_core.contracts import Launcher, Task
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
-from adapt_core.errors import AdaptError
+from adapt_core.errors import AdaptError, LostProcessError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
@@ -29,6 +30,10 @@ from adapt_core.runtime.progress import ProgressReporter, make_reporter
 from adapt_core.trackers import end_trackers
 
 log = logging.getLogger(__name__)
+
+_SECONDS_TO_LEAVE = 3.0
+"""After a failure on several machines, before one that does not lead joins them again: the leading one must first have
+closed the place where they met."""
 
 
 @attrs.frozen
@@ -75,7 +80,7 @@ class Command:
                 log.info("%s with %s -> %s", self.plan.task.name, self.plan.method.name, folder.path)
                 for remark in self.plan.remarks:
                     log.info("%s", remark)
-                result = self._launch(reporter, stop, decision)
+                result = self._launch_until_done(reporter, stop, decision)
                 # The model in the folder is this run's own, so its pickle is trusted.
                 trusted = self.plan.model.trust_remote_code or self.plan.run.save_method == "full_torch_model"
                 predict_test_split(self.plan, trust=trusted)
@@ -104,7 +109,28 @@ class Command:
         stop = self._stop_request()
         heard = stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if process else 0.0)
         with logging_to([], reporter, logged_packages(self.registry)), heard:
-            return self._launch(reporter, stop, None)
+            return self._launch_until_done(reporter, stop, None)
+
+    def _launch_until_done(
+        self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None
+    ) -> RunResult:
+        """Launch the run, and again from its newest checkpoint where a process was lost, RETRIES times at most."""
+        command, retries = self, 0 if torchrun.place() else self.plan.training.retries
+        while True:
+            try:
+                return command._launch(reporter, stop, decision)
+            except LostProcessError as error:
+                if not retries or stop.asked:
+                    raise
+                log.warning("%s", error)
+                log.warning("The run goes on from its newest complete checkpoint (RETRIES: %d left).", retries - 1)
+                retries -= 1
+            resumed = attrs.evolve(self.plan, resume="auto")
+            command = attrs.evolve(self, plan=resumed, launcher=make_launcher(resumed))
+            if decision is not None:
+                decision = decide_resume(resumed, RunFolder(resumed.output_dir))
+            else:
+                time.sleep(_SECONDS_TO_LEAVE)
 
     def _stop_request(self) -> StopRequest:
         return StopRequest(stop_after(self.plan.training.stop_after))

@@ -41,6 +41,14 @@ class TrainingParams:
         key="STOP_AFTER",
         may_change_on_resume=True,
     )
+    retries: int = param(
+        0,
+        "Start the processes again this often from the newest complete checkpoint, where one of them died or could not "
+        "be reached. For DDP and FSDP; under torchrun its --max-restarts does so.",
+        key="RETRIES",
+        ge=0,
+        may_change_on_resume=True,
+    )
     optimizer: str = param(
         "adamw_torch", "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).", key="OPTIMIZER"
     )

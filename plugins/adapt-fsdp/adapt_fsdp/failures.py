@@ -7,7 +7,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from adapt_core.errors import AdaptError, DefectError, InputError, InterruptedRunError
+from adapt_core.errors import AdaptError, DefectError, InputError, InterruptedRunError, LostProcessError
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY
 
@@ -86,7 +86,7 @@ def _death(worker: Worker) -> AdaptError:
     else:
         last = f": {output.splitlines()[-1][:300]}" if output else ""
         how = f"exited with code {code} and no report{last}"
-    return DefectError(
+    return LostProcessError(
         f"rank {worker.rank} (process {worker.process.pid}) {how}. "
         "--resume continues from the newest complete checkpoint."
     )
@@ -103,7 +103,7 @@ def _timeout(workers: Sequence[Worker], first: Worker, limit: float) -> AdaptErr
     if len(lines) > _SHOWN_RANKS:
         lines = [*lines[:_SHOWN_RANKS], f"  ... and {len(lines) - _SHOWN_RANKS} more in log.txt"]
     what = " ".join((first.report.message or "").split())[:200]
-    return DefectError(
+    return LostProcessError(
         f"processes timed out waiting for each other (collective_timeout is {limit:g} s); rank {first.rank}: {what}\n"
         + "\n".join(lines)
     )

@@ -25,7 +25,7 @@ from torch.distributed.elastic.rendezvous.dynamic_rendezvous import (
     RendezvousTimeout,
 )
 
-from adapt_core.errors import DefectError, InputError, InterruptedRunError
+from adapt_core.errors import DefectError, InputError, InterruptedRunError, LostProcessError
 
 from adapt_fsdp.failures import as_told
 from adapt_fsdp.network import is_local
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _FAILURE = "failure"
-_KINDS = (InputError, InterruptedRunError, DefectError)
+_KINDS = (InputError, InterruptedRunError, LostProcessError, DefectError)
 _CLOSE_TIMEOUT = 30.0
 _POLL_INTERVAL = 0.1
 """Seconds."""
@@ -72,7 +72,7 @@ class Rendezvous:
         try:
             return bool(self.store.check([key]))
         except (DistError, RuntimeError) as error:
-            raise DefectError(
+            raise LostProcessError(
                 f"the machine that holds {self.host}:{self.port} left the run: {_one_line(error)}"
             ) from error
 
