@@ -123,6 +123,8 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=2, help="processes of the run")
     parser.add_argument("--seed", type=int, default=0)
     given, more = parser.parse_known_args()
+    # A job in the background of a script hands down that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as temporary:
         report = stopped_and_resumed(given, more, Path(temporary) / "run")
     print(json.dumps(report, indent=2))

@@ -95,7 +95,7 @@ def test_the_processes_stop_together_and_resume_as_if_nothing_had_been(
 def test_processes_of_a_detector_stop_together(
     keys: dict[str, Any], start: Start, gone: Gone, inbox: Path, tmp_path: Path
 ) -> None:
-    run = start({**keys, **object_detection(tmp_path, inbox), **ENDLESS})
+    run = start({**keys, **object_detection(tmp_path, inbox), **ENDLESS, "DO_EVAL": True})
     workers = run.wait_for_step(2)
     os.kill(workers[1], signal.SIGTERM)
     code, errors = run.end()
