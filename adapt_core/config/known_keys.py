@@ -14,6 +14,7 @@ _VISION = "adapt-vision-mm"
 _PEFT = "adapt-peft-ssf"
 _FSDP = "adapt-fsdp"
 _VERDICT = "adapt-verdict"
+_GGUF = "adapt-gguf"
 
 DISTRIBUTIONS: dict[str, str] = {
     _NLP: "language tasks",
@@ -21,6 +22,7 @@ DISTRIBUTIONS: dict[str, str] = {
     _PEFT: "LoRA, DoRA, SSF, 4 and 8 bit",
     _FSDP: "DDP and FSDP",
     _VERDICT: "checks of the data",
+    _GGUF: "GGUF files",
 }
 """adapt's own plugins, with what each is for."""
 
@@ -44,7 +46,7 @@ _TEXT_METRICS = (
     *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
 )
 METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
-EXPORTERS: dict[str, str] = {}
+EXPORTERS: dict[str, str] = {"gguf": _GGUF, "gguf_adapter": _GGUF}
 TRACKERS: dict[str, str] = {}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
@@ -126,6 +128,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "fsdp_activation_checkpointing fsdp_transformer_layer_cls_to_wrap fsdp_min_num_params "
         "main_training_function mixed_precision tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
     },
+    _GGUF: {"gguf": "gguf_type gguf_pre"},
 }
 
 

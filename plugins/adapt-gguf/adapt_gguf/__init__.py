@@ -8,5 +8,11 @@ vocabulary.py       a tokenizer as metadata
 pre_tokenizers.py   llama.cpp's names of how texts are split
 files.py            metadata copied byte for byte, tensors written one at a time
 models.py           a model written anew, or in the form of the file that its base came from
+adapters.py         a LoRA as a GGUF adapter
+modelfile.py        Ollama's Modelfile
+base.py             the base of a run, looked at before anything is loaded
+params.py           the parameters of the exporters
+exporters.py        the exporters
+reading/            programs that read an export again in its runtime
 arrays.py           the type of numpy arrays
 """

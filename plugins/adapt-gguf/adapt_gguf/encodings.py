@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ENCODABLE = ("F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "MXFP4", "TQ2_0", "TQ1_0")
 """What the package gguf (0.19) can write. It reads K-quants and IQ-quants, and cannot write them."""
 
+CHOICES = ("auto", "base", *ENCODABLE)
+"""Values of `gguf_type`."""
+
 FULL_PRECISION = ("F32", "F16", "BF16")
 _WIDE = "Q8_0"
 _WIDE_ROLES = ("token_embd.weight", "output.weight")
@@ -31,6 +34,14 @@ def block_of(name: str) -> int:
     from gguf import GGML_QUANT_SIZES
 
     return int(GGML_QUANT_SIZES[type_named(name)][0])
+
+
+def bits_of(name: str) -> float:
+    """Return the bits that an encoding takes for a weight, those that a block shares included."""
+    from gguf import GGML_QUANT_SIZES
+
+    block, size = GGML_QUANT_SIZES[type_named(name)]
+    return 8 * float(size) / float(block)
 
 
 def type_for(tensor: str, shape: tuple[int, ...], wanted: str) -> str:

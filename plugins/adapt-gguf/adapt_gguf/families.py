@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -12,6 +12,9 @@ from adapt_core.errors import InputError
 
 from adapt_gguf.arrays import Array
 from adapt_gguf.files import Field
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
 @attrs.frozen
@@ -89,7 +92,7 @@ def family_of(model_type: str) -> Family:
     return family
 
 
-def architecture_fields(config: Any) -> dict[str, Field]:
+def architecture_fields(config: PretrainedConfig) -> dict[str, Field]:
     """Return the fields of a model's sizes, without its name and vocabulary.
 
     Args:
@@ -111,13 +114,13 @@ def architecture_fields(config: Any) -> dict[str, Field]:
         # Within the window attention is the whole one, so a shorter context is exact.
         key = f"{family.architecture}.context_length"
         found[key] = _number(min(window, config.max_position_embeddings))
-    theta = _rope_base(config)
+    theta = rope_base(config)
     if theta is not None:
         found[f"{family.architecture}.rope.freq_base"] = _number(float(theta))
     return found
 
 
-def _default(key: str, config: Any) -> Any:
+def _default(key: str, config: PretrainedConfig) -> Any:
     """Return what a config leaves to the model's code."""
     if key == "feed_forward_length":
         return 4 * config.n_embd
@@ -126,18 +129,18 @@ def _default(key: str, config: Any) -> Any:
     return None
 
 
-def _number(value: Any) -> Field:
+def _number(value: float) -> Field:
     return Field(value, "FLOAT32") if isinstance(value, float) else Field(int(value), "UINT32")
 
 
-def _window(config: Any) -> int | None:
+def _window(config: PretrainedConfig) -> int | None:
     if getattr(config, "use_sliding_window", True) is False:
         return None
     window = getattr(config, "sliding_window", None)
     return int(window) if window else None
 
 
-def _rope_base(config: Any) -> float | None:
+def rope_base(config: PretrainedConfig) -> float | None:
     """Return the base of the rotary frequencies.
 
     Raises:
@@ -148,7 +151,7 @@ def _rope_base(config: Any) -> float | None:
         return getattr(config, "rope_theta", None)
     # Gemma 3 has a set for each kind of layer; llama.cpp's architecture has those of its local layers built in.
     one = ropes.get("full_attention", ropes)
-    kind = one.get("rope_type", "default")
+    kind = one.get("rope_type") or one.get("type", "default")
     if kind != "default":
         raise InputError(
             f"GGUF: this model scales its rotary positions ({kind}), which cannot be written and read again."

@@ -6,6 +6,7 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import attrs
 from adapt_core.errors import InputError
 
 from adapt_gguf.arrays import Array
-from adapt_gguf.encodings import block_of, type_named
+from adapt_gguf.encodings import bits_of, type_named
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -92,6 +93,27 @@ def metadata_of(reader: GGUFReader) -> dict[str, Field]:
     return found
 
 
+def coarsest_encoding(path: Path, base: Path | None) -> str:
+    """Return the encoding with the fewest bits a weight among the tensors of a file that another does not have so.
+
+    Args:
+        path: the file.
+        base: the other; None for none.
+
+    Returns:
+        its name; F32 where all tensors are the base's.
+    """
+    import numpy as np
+
+    theirs = {} if base is None else {one.name: one for one in open_gguf(base).tensors}
+    own = [
+        one.tensor_type.name
+        for one in open_gguf(path).tensors
+        if one.name not in theirs or not np.array_equal(one.data, theirs[one.name].data)
+    ]
+    return min(own, key=bits_of, default="F32")
+
+
 def write_gguf(
     path: Path,
     architecture: str,
@@ -137,11 +159,7 @@ def text_fields(values: Iterable[tuple[str, str | None]]) -> dict[str, Field]:
 
 
 def _bytes_of(tensor: Encoded) -> int:
-    from math import prod
-
-    from gguf import GGML_QUANT_SIZES
-
-    return prod(tensor.shape) // block_of(tensor.kind) * int(GGML_QUANT_SIZES[type_named(tensor.kind)][1])
+    return round(prod(tensor.shape) * bits_of(tensor.kind) / 8)
 
 
 def _writer(path: Path, architecture: str) -> Any:

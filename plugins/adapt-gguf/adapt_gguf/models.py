@@ -21,6 +21,7 @@ from adapt_gguf.vocabulary import chat_template_field, vocabulary_fields
 
 if TYPE_CHECKING:
     import torch
+    from gguf import ReaderTensor
     from torch import nn
     from transformers import PreTrainedTokenizerFast
 
@@ -49,11 +50,13 @@ class Written:
         kinds: tensors to encodings.
         copied: tensors that training left as they were, whose bytes are the base's.
         replaced: encodings of the base, to those that trained tensors have instead.
+        kept: the share of what was trained that is left after rounding; None where nothing was, or nothing is known.
     """
 
     kinds: Mapping[str, str]
     copied: frozenset[str] = frozenset()
     replaced: Mapping[str, str] = attrs.field(factory=dict)
+    kept: float | None = None
 
 
 @attrs.frozen
@@ -82,6 +85,28 @@ class _Weights:
         if dtype != torch.float32:
             base = torch.from_numpy(base.copy()).to(dtype).float().numpy()
         return np.array_equal(self.values(name), base)
+
+
+class _Kept:
+    """How much of what was trained is left after rounding: the part of the written change along the trained one."""
+
+    def __init__(self) -> None:
+        self._along = self._all = 0.0
+
+    @property
+    def share(self) -> float | None:
+        """1 where all is left."""
+        return self._along / self._all if self._all else None
+
+    def encode(self, weights: _Weights, base: ReaderTensor, kind: str) -> Array:
+        """Return a trained tensor encoded."""
+        values = weights.values(base.name)
+        encoded = encode(values, kind)
+        before = decode(base.data, base.tensor_type.name)
+        trained = (values - before).ravel()
+        self._along += float(trained @ (decode(encoded, kind) - before).ravel())
+        self._all += float(trained @ trained)
+        return encoded
 
 
 def write_model(
@@ -144,6 +169,7 @@ def write_like(
     tensors: dict[str, Encoded] = {}
     copied: set[str] = set()
     replaced: dict[str, str] = {}
+    kept = _Kept()
     for one in reader.tensors:
         shape = tuple(int(size) for size in reversed(one.shape))
         if one.name in weights.parameters and weights.shape(one.name) != shape:
@@ -160,7 +186,7 @@ def write_like(
         chosen = _kind_of_trained(one.name, shape, own, kind)
         if kind is None and chosen != own:
             replaced[own] = chosen
-        tensors[one.name] = _encoded(weights, one.name, chosen)
+        tensors[one.name] = Encoded(chosen, shape, partial(kept.encode, weights, one, chosen))
     for name in weights.parameters.keys() - tensors.keys():
         tensors[name] = _encoded(weights, name, type_for(name, weights.shape(name), kind or "F16"))
     kinds = {name: tensor.kind for name, tensor in tensors.items()}
@@ -171,7 +197,7 @@ def write_like(
     if template is not None and (field is None or field.contents() != template.value):
         metadata[_TEMPLATE] = template
     write_gguf(path, weights.family.architecture, metadata, tensors, int(reader.alignment))
-    return Written(kinds, frozenset(copied), replaced)
+    return Written(kinds, frozenset(copied), replaced, kept.share)
 
 
 def _kind_of_trained(name: str, shape: tuple[int, ...], own: str, wanted: str | None) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adapt_core.errors import InputError, first_of
 
 from adapt_gguf.families import family_of
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
-def file_names(parameters: Iterable[str], config: Any) -> dict[str, str]:
+
+def file_names(parameters: Iterable[str], config: PretrainedConfig) -> dict[str, str]:
     """Return the parameters' names in the file.
 
     Args:

@@ -17,6 +17,8 @@ TEXTS = [
     "Soil, seeds and water: that is all a garden wants.",
 ]
 
+END = "<|endoftext|>"
+
 SIZES: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -30,10 +32,16 @@ SIZES: dict[str, Any] = {
 
 
 def tokenizer_of(texts: list[str] = TEXTS) -> Any:
-    """Return a byte-level tokenizer whose first token begins and ends texts."""
-    from adapt_core.testing.small_models import end_marked_tokenizer
+    """Return a byte-level tokenizer whose first token begins and ends texts.
 
-    return end_marked_tokenizer(texts)
+    It has GPT-2's name: without such a token, transformers adds one, beyond the embeddings, when it reads a GGUF file.
+    """
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    pairs = ByteLevelBPETokenizer()
+    pairs.train_from_iterator(texts, vocab_size=400, special_tokens=[END], show_progress=False)
+    return PreTrainedTokenizerFast(tokenizer_object=pairs._tokenizer, eos_token=END, bos_token=END)
 
 
 @pytest.fixture(scope="session")

@@ -150,10 +150,13 @@ class TestInTheFormOfItsBase:
         trained = logits(model)
         written = write_like(model, tokenizer, tmp_path / "again.gguf", path)
         assert written.replaced == {"Q4_1": "Q8_0"}
+        assert written.kept == pytest.approx(1, abs=0.1)
         assert len(written.kinds) - len(written.copied) == 4
         effect = (trained - before).norm()
         assert (logits(read_again(tmp_path / "again.gguf")) - trained).norm() < 0.3 * effect
-        write_like(model, tokenizer, tmp_path / "as_base.gguf", path, AS_BASE)
+        kept = write_like(model, tokenizer, tmp_path / "as_base.gguf", path, AS_BASE).kept
+        assert kept is not None
+        assert kept < 0.5
         assert (logits(read_again(tmp_path / "as_base.gguf")) - trained).norm() > 0.5 * effect
 
     def test_all_metadata_goes_back(self, base: tuple[Path, Any], read_again: Read, tmp_path: Path) -> None:
