@@ -78,6 +78,7 @@ def _run(received: Mapping[str, Any]) -> RunResult | None:
     from adapt_core.execution.pipeline import Run
     from adapt_core.runtime.logs import log_files, logged_packages, logging_to
     from adapt_core.runtime.progress import make_reporter
+    from adapt_core.trackers import end_trackers
 
     registry = Registry.discover(json.loads(received["plan"])["disabled_plugins"])
     plan = plan_from_json(received["plan"], registry)
@@ -111,6 +112,7 @@ def _run(received: Mapping[str, Any]) -> RunResult | None:
                 raise
             raise found from error
         finally:
+            end_trackers(registry)
             reporter.close()
     return result if world.is_main else None
 
