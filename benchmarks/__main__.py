@@ -47,7 +47,10 @@ SUITE: dict[str, tuple[str, ...]] = {
     "intervals": ("benchmarks.intervals",),
     "paired_test": ("benchmarks.paired_test", "--data", "DATA/ag_news"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
-    "generated evaluations": ("benchmarks.generated_evaluations", "--data", "DATA/alpaca_demo"),
+    "generated evaluations": (
+        "benchmarks.generated_evaluations",
+        *("--data", "DATA/alpaca_demo", "--train", "240", "--pairs", "2"),
+    ),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "learned_tokens": ("benchmarks.learned_tokens", "--data", "DATA/tinyshakespeare"),
     "full_tuning": ("benchmarks.full_tuning", "--data", "DATA/tinyshakespeare"),
