@@ -97,6 +97,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "flash_attention2 PREFIX predict_with_generate num_beams",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
         "dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams",
+        "sacrebleu": "BLEU_LANGUAGE",
         "json_schema": "JSON_SCHEMA",
         "regex": "ANSWER_PATTERN",
         "question_answering": "max_answer_length max_length doc_stride n_best_size null_score_diff_threshold "

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import attrs
+
 from adapt_core.config import known_keys
 from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.config.plan import MetricChoice, Plan
@@ -13,6 +15,7 @@ from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection, look_up
 from adapt_core.config.values import ValueProblem, convert, is_not_given
 from adapt_core.errors import InputError, Problem
+from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Provenance, Registered, Registry, SpecT
@@ -103,6 +106,25 @@ def misfits(
         at: dict[str, Any] = {"key": place.written if place else "METRICS", "where": place.where if place else None}
         problems.append(Problem(message, hint=hint, **at))
     return problems
+
+
+def with_own_name(training: TrainingParams, selection: Selection, registry: Registry) -> TrainingParams:
+    """Return the keys of training with the name in METRIC_FOR_BEST that a run reports, where an alias is given.
+
+    Args:
+        training: of a config.
+        selection: the task and the metrics.
+        registry: for the aliases.
+    """
+    if training.metric_for_best is None or selection.task is None:
+        return training
+    name, at, place = training.metric_for_best.removeprefix("eval_").partition(OF_PLACE)
+    known = {one.casefold() for one in ("loss", *selection.task.spec.metrics, *selection.figures)}
+    item = registry.metrics.find(name)
+    if item is None or name.casefold() in known:
+        return training
+    meant = [figure for figure in item.spec.figures if figure.casefold() in known]
+    return attrs.evolve(training, metric_for_best=f"{meant[0]}{at}{place}") if len(meant) == 1 else training
 
 
 def metric_choice(item: Registered[MetricSpec], params: object) -> MetricChoice:

@@ -14,7 +14,7 @@ from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.exporters import select_exporters
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
-from adapt_core.config.metrics import metric_choice, misfits, select_metrics
+from adapt_core.config.metrics import metric_choice, misfits, select_metrics, with_own_name
 from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
@@ -95,6 +95,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
             for key, reason in owned.unused.items()
         ]
     core = _core_values(owned, problems)
+    core["training"] = with_own_name(core["training"], selection, registry)
     problems += contradictions(core, owned.places, selection)
     problems += unknown_checks(core["run"], owned.places, registry)
     _require(selection, owned, problems)

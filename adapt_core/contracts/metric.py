@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
 
 
 class Metric(Protocol):
@@ -20,3 +24,27 @@ class Metric(Protocol):
                 tags: the tag of each word; text and answer: a text.
             expected: of each row, likewise; answer: the list of accepted texts, empty where there is no answer.
         """
+
+
+@runtime_checkable
+class SupportsTaskParams(Protocol):
+    """A metric that takes something of the task that it scores, such as the language of its texts. Optional."""
+
+    def of_task(self, params: Any) -> Metric:
+        """Return the metric as it scores a task.
+
+        Args:
+            params: of the task.
+        """
+
+
+@runtime_checkable
+class SupportsCounts(Protocol):
+    """A metric of all rows together that follows from the sums of what each row adds to some counts. Optional.
+
+    Its name is one that `adapt_core.uncertainty.corpus_scores` has the formula of: samples of rows are then measured in
+    no time, and runs are tested against one another.
+    """
+
+    def counts(self, predicted: Sequence[Any], expected: Sequence[Any]) -> NDArray[numpy.int64]:
+        """Return what each row adds to the counts (rows, counts)."""

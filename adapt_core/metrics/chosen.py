@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from adapt_core.config.plan import MetricChoice, Plan
-from adapt_core.contracts.metric import Metric
+from adapt_core.contracts.metric import Metric, SupportsCounts, SupportsTaskParams
 from adapt_core.errors import DefectError, InputError
+from adapt_core.evaluated_rows import EvaluatedRows, sums
 from adapt_core.plugin.import_strings import load_object
 from adapt_core.plugin.params import NoParams
+from adapt_core.uncertainty.corpus_scores import FORMULAS
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-
-    from adapt_core.evaluated_rows import EvaluatedRows
 
 
 _COST = 200.0
@@ -54,6 +54,12 @@ class ChosenMetric:
             ) from error
         return cls(choice, found)
 
+    def of_task(self, params: object) -> ChosenMetric:
+        """Return the metric as it scores a task with these params."""
+        if not isinstance(self.metric, SupportsTaskParams):
+            return self
+        return attrs.evolve(self, metric=self.metric.of_task(params))
+
     def values(self, predicted: Sequence[object], expected: Sequence[object]) -> dict[str, float]:
         """Return the figures of the metric; each is NaN where there are no rows.
 
@@ -80,7 +86,7 @@ def chosen_metrics(plan: Plan) -> list[ChosenMetric]:
     Raises:
         DefectError, InputError: see `ChosenMetric.of`.
     """
-    return [ChosenMetric.of(choice) for choice in plan.metrics]
+    return [ChosenMetric.of(choice).of_task(plan.task.params) for choice in plan.metrics]
 
 
 def require_fit(chosen: Iterable[ChosenMetric], scores: Mapping[str, float]) -> None:
@@ -105,8 +111,10 @@ def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> Evaluate
     if not fitting:
         return rows
     measure = rows.measure
-    tables = [_ByRow(one, rows) for one in fitting if one.choice.mean_of_rows]
-    others = [one for one in fitting if not one.choice.mean_of_rows]
+    tables: list[_ByRow | _Counted] = [_ByRow(one, rows) for one in fitting if one.choice.mean_of_rows]
+    counted = {one.choice.name: _Counted(one, rows) for one in fitting if _is_counted(one)}
+    tables += counted.values()
+    others = [one for one in fitting if not one.choice.mean_of_rows and one.choice.name not in counted]
 
     def measured(positions: NDArray[numpy.intp]) -> Mapping[str, float]:
         further: dict[str, float] = {}
@@ -118,7 +126,32 @@ def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> Evaluate
             further.update({name: value for one in others for name, value in one.values(predicted, expected).items()})
         return {**further, **measure(positions)}
 
-    return attrs.evolve(rows, measure=measured, cost=max(rows.cost, _COST) if others else rows.cost)
+    counts = {name: table.counts for name, table in counted.items()}
+    cost = max(rows.cost, _COST) if others else rows.cost
+    return attrs.evolve(rows, measure=measured, counted={**counts, **rows.counted}, cost=cost)
+
+
+def _is_counted(metric: ChosenMetric) -> bool:
+    names = (metric.choice.name,)
+    return isinstance(metric.metric, SupportsCounts) and metric.choice.figures == names and names[0] in FORMULAS
+
+
+class _Counted:
+    """The counts of a metric of each row.
+
+    Args:
+        metric: with a formula.
+        rows: of an evaluation.
+    """
+
+    def __init__(self, metric: ChosenMetric, rows: EvaluatedRows) -> None:
+        assert isinstance(metric.metric, SupportsCounts)
+        self._name = metric.choice.name
+        self.counts = metric.metric.counts(rows.predicted, rows.expected)
+
+    def mean(self, positions: NDArray[numpy.intp]) -> dict[str, float]:
+        """Return the metric of a sample of the rows."""
+        return {self._name: float(FORMULAS[self._name](sums(self.counts, positions)[None])[0])}
 
 
 class _ByRow:
@@ -158,5 +191,9 @@ def further_scores(
     further: dict[str, float] = {}
     for one in chosen:
         if rows.kind in one.choice.kinds and not set(one.choice.figures) <= set(scores):
+            if one.choice.name in rows.counted and len(rows):
+                formula, table = FORMULAS[one.choice.name], rows.counted[one.choice.name]
+                further[one.choice.name] = float(formula(table.sum(axis=0, dtype=float)[None])[0])
+                continue
             further.update(one.values(rows.predicted, rows.expected))
     return {name: value for name, value in further.items() if name not in scores}

@@ -6,6 +6,7 @@ Means over labels are over those that a row has or is given. A share of nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -49,8 +50,20 @@ def kappa(predicted: Sequence[str], expected: Sequence[str]) -> float:
 
 def macro_f1(predicted: Named, expected: Named) -> float:
     """Return the mean F1 of the labels."""
-    rows, given, right = _counts(predicted, expected)
-    return float((2 * right / (rows + given)).mean()) if len(rows) else 0.0
+    return mean_f1(*_counts(predicted, expected))
+
+
+def mean_f1(rows: NDArray[Any], given: NDArray[Any], right: NDArray[Any]) -> float:
+    """Return the mean F1 of labels, of those that a row has or is given; 0 where there is none.
+
+    Args:
+        rows: that have each label (labels,).
+        given: that are given it.
+        right: that are given it rightly.
+    """
+    both = rows + given
+    occur = both > 0
+    return float((2 * right[occur] / both[occur]).mean()) if occur.any() else 0.0
 
 
 def weighted_f1(predicted: Named, expected: Named) -> float:

@@ -44,6 +44,7 @@ def registry() -> Registry:
             metric("depth", "text", params=DepthParams),
             metric("learned", "text", requires=("a-distribution-that-is-nowhere",)),
             metric("boxes", "objects"),
+            metric("sameness", "text", aliases=("alike",)),
         ],
     )
 
@@ -71,6 +72,20 @@ def test_directions_and_bounds_are_those_of_the_task_and_of_the_chosen(registry:
     }
 
 
+@pytest.mark.parametrize("written", ["wer", "WER", "eval_wer", "edits"])
+def test_the_best_may_be_named_by_an_alias(registry: Registry, written: str) -> None:
+    """The plan has the name that evaluations report, so that whoever asks for the best finds it."""
+    found = plan(f"METRICS: edits\nMETRIC_FOR_BEST: {written}\n", registry)
+    assert found.training.metric_for_best == "edits"
+    assert "words has no metric 'wer'" in problems("METRIC_FOR_BEST: wer\n", registry)
+
+
+def test_an_alias_of_what_the_task_reports_is_its_name(registry: Registry) -> None:
+    found = plan("METRICS: overlap\nMETRIC_FOR_BEST: alike\n", registry)
+    assert found.training.metric_for_best == "sameness"
+    assert "words has no metric 'overlap'" in problems("METRICS: overlap\nMETRIC_FOR_BEST: overlap\n", registry)
+
+
 def test_the_best_may_be_that_of_a_chosen_metric(registry: Registry) -> None:
     assert plan("METRICS: overlap\nMETRIC_FOR_BEST: overlap2\n", registry).training.metric_for_best == "overlap2"
     told = problems("METRIC_FOR_BEST: overlap2\n", registry)
@@ -87,7 +102,7 @@ def test_the_best_may_be_that_of_a_chosen_metric(registry: Registry) -> None:
         ("learned", "METRICS: learned of adapt-tests needs a-distribution-that-is-nowhere."),
         ("learned", "pip install a-distribution-that-is-nowhere"),
         ("boxes", "METRICS: boxes scores objects, and words predicts text here."),
-        ("boxes", "There are: depth, edits, learned, overlap."),
+        ("boxes", "There are: depth, edits, learned, overlap, sameness."),
         ("accuracy", "accuracy scores class, and words predicts text here."),
         ("depth", "WHERE: depth needs a value for WHERE"),
         ("{a: 1}", "METRICS (core): must be a list of str"),

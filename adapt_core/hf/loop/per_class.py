@@ -8,6 +8,7 @@ import numpy
 from numpy.typing import ArrayLike, NDArray
 
 from adapt_core.evaluation import LARGEST_CONFUSION, PerClass
+from adapt_core.metrics.labels import mean_f1
 
 
 def class_table(truth: ArrayLike, predicted: ArrayLike, labels: Sequence[str]) -> PerClass:
@@ -50,7 +51,7 @@ def macro_f1(truth: ArrayLike, predicted: ArrayLike) -> float:
     true_ids, found_ids = ids[: len(true)], ids[len(true) :]
     rows, guesses = (numpy.bincount(each, minlength=len(classes)) for each in (true_ids, found_ids))
     right = numpy.bincount(true_ids[true_ids == found_ids], minlength=len(classes))
-    return float((2 * right / (rows + guesses)).mean())
+    return mean_f1(rows, guesses, right)
 
 
 def _confusion(truth: NDArray[numpy.int_], predicted: NDArray[numpy.int_], count: int) -> list[list[int]]:

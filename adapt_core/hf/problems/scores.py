@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy
 from numpy.typing import NDArray
 
+from adapt_core.metrics.labels import mean_f1
+
 Array = NDArray[numpy.float64]
 
 
@@ -28,12 +30,10 @@ def label_scores(truth: Array, predicted: Array, scores: Array) -> dict[str, flo
         scores: probabilities (rows, labels).
     """
     rows, given, right = label_counts(truth, predicted)
-    both = rows + given
-    each = 2 * right[both > 0] / both[both > 0]
     precisions = average_precisions(truth, scores)[rows > 0]
     return {
-        "macro_f1": float(each.mean()) if len(each) else 0.0,
-        "micro_f1": float(2 * right.sum() / max(both.sum(), 1)),
+        "macro_f1": mean_f1(rows, given, right),
+        "micro_f1": float(2 * right.sum() / max((rows + given).sum(), 1)),
         "mAP": float(precisions.mean()) if len(precisions) else 0.0,
         "subset_accuracy": float((truth == predicted).all(axis=1).mean()),
     }

@@ -6,6 +6,7 @@ canonical.py       one spelling of texts that read alike
 row_scores.py      scores of texts, and of any sample of them
 rouge.py           ROUGE
 bleu.py            BLEU and SacreBLEU
+corpus.py          BLEU and chrF as METRICS names them
 specs.py           what the hook registers for METRICS
 texts.py           exact match, F1 of words, chrF
 structured.py      JSON, calls of tools, answers in a known form

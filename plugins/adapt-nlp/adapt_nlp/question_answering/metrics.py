@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import string
-from collections import Counter
 from collections.abc import Sequence
 
 from adapt_nlp.metrics.canonical import canonical
+from adapt_nlp.metrics.texts import overlap_f1
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -27,18 +27,6 @@ def normalize(text: str) -> str:
 def exact_match(predicted: str, gold: str) -> float:
     """Return 1.0 where both texts are the same once normalized, else 0.0."""
     return float(normalize(predicted) == normalize(gold))
-
-
-def overlap_f1(predicted: str, gold: str) -> float:
-    """Return the F1 of the bags of normalized words. Where a bag is empty: 1.0 if both are, else 0.0."""
-    found, wanted = normalize(predicted).split(), normalize(gold).split()
-    if not found or not wanted:
-        return float(found == wanted)
-    common = sum((Counter(found) & Counter(wanted)).values())
-    if common == 0:
-        return 0.0
-    precision, recall = common / len(found), common / len(wanted)
-    return 2 * precision * recall / (precision + recall)
 
 
 def squad_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]], *, v2: bool) -> dict[str, float]:
@@ -68,7 +56,8 @@ def question_scores(predicted: Sequence[str], gold: Sequence[Sequence[str]]) -> 
     """Return the exact match and the F1 of each question, 0 to 1, the best of its gold answers; see `squad_scores`."""
     answers = [[text for text in texts if normalize(text)] or [""] for texts in gold]
     em = [max(exact_match(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
-    f1 = [max(overlap_f1(p, g) for g in texts) for p, texts in zip(predicted, answers, strict=True)]
+    words = [normalize(text).split() for text in predicted]
+    f1 = [max(overlap_f1(p, normalize(g).split()) for g in texts) for p, texts in zip(words, answers, strict=True)]
     return em, f1
 
 

@@ -10,13 +10,13 @@ import numpy
 
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
-from adapt_core.evaluated_rows import EvaluatedRows
+from adapt_core.evaluated_rows import EvaluatedRows, sums
 from adapt_core.evaluation import spread
+from adapt_core.uncertainty.corpus_scores import chrf
 
-from adapt_nlp.metrics.canonical import canonical
 from adapt_nlp.metrics.rouge import rouge_rows
 from adapt_nlp.metrics.row_scores import Means
-from adapt_nlp.metrics.texts import exact_match, token_f1
+from adapt_nlp.metrics.texts import chrf_counts, exact_match, token_f1
 from adapt_nlp.text_generation.alike import Writer
 from adapt_nlp.text_generation.predict import prompt_tokens
 from adapt_nlp.text_generation.row_texts import RowTexts
@@ -101,10 +101,10 @@ def answered(questions: Sequence[Question], written: Sequence[str]) -> Evaluated
     expected = [question.expected for question in questions]
     values = _by_row(written, expected)
     means = Means(values)
-    chrf, counts = _chrf_counts(written, expected)
+    counts = chrf_counts(written, expected)
 
     def measure(sample: NDArray[numpy.intp]) -> Mapping[str, float]:
-        return {**means.measure(sample), "chrf": chrf(counts[sample].tolist())}
+        return {**means.measure(sample), "chrf": float(chrf(sums(counts, sample)[None])[0])}
 
     return EvaluatedRows(
         kind="text",
@@ -128,22 +128,3 @@ def _by_row(written: Sequence[str], expected: Sequence[str]) -> dict[str, NDArra
     pairs = list(zip(written, expected, strict=True))
     each = {name: numpy.array([one([found], [wanted]) for found, wanted in pairs]) for name, one in metrics.items()}
     return {**each, **rouge_rows(written, expected, kinds=("rougeL",)).values}
-
-
-def _chrf_counts(
-    written: Sequence[str], expected: Sequence[str]
-) -> tuple[Callable[[list[list[int]]], float], NDArray[numpy.int64]]:
-    """Return chrF of the n-grams that rows have in common, and those counts of each row (rows, counts).
-
-    They are what sacrebleu adds up for a corpus; for its own bootstrap it does the same.
-    """
-    from sacrebleu.metrics.chrf import CHRF
-
-    metric: Any = CHRF()
-    references = [[canonical(text) for text in expected]]
-    counts = metric._extract_corpus_statistics([canonical(text) for text in written], references)
-
-    def score(held: list[list[int]]) -> float:
-        return float(metric._aggregate_and_compute(held).score)
-
-    return score, numpy.array(counts, dtype=numpy.int64)
