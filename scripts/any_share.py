@@ -28,6 +28,7 @@ PACKAGES = {
     "adapt_fsdp": "plugins/adapt-fsdp/adapt_fsdp",
     "adapt_verdict": "plugins/adapt-verdict/adapt_verdict",
     "adapt_gguf": "plugins/adapt-gguf/adapt_gguf",
+    "adapt_onnx": "plugins/adapt-onnx/adapt_onnx",
 }
 
 

@@ -22,7 +22,10 @@ SOURCES = sorted(
         "adapt_core",
         *(
             f"plugins/{name}/{name.replace('-', '_')}"
-            for name in ("adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm", "adapt-fsdp", "adapt-verdict", "adapt-gguf")
+            for name in (
+                *("adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm", "adapt-fsdp"),
+                *("adapt-verdict", "adapt-gguf", "adapt-onnx"),
+            )
         ),
     )
     for path in (ROOT / package).rglob("*.py")

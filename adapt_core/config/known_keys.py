@@ -15,6 +15,7 @@ _PEFT = "adapt-peft-ssf"
 _FSDP = "adapt-fsdp"
 _VERDICT = "adapt-verdict"
 _GGUF = "adapt-gguf"
+_ONNX = "adapt-onnx"
 
 DISTRIBUTIONS: dict[str, str] = {
     _NLP: "language tasks",
@@ -23,6 +24,7 @@ DISTRIBUTIONS: dict[str, str] = {
     _FSDP: "DDP and FSDP",
     _VERDICT: "checks of the data",
     _GGUF: "GGUF files",
+    _ONNX: "models as ONNX files",
 }
 """adapt's own plugins, with what each is for."""
 
@@ -46,7 +48,7 @@ _TEXT_METRICS = (
     *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
 )
 METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
-EXPORTERS: dict[str, str] = {"gguf": _GGUF, "gguf_adapter": _GGUF}
+EXPORTERS: dict[str, str] = {"gguf": _GGUF, "gguf_adapter": _GGUF, "onnx": _ONNX}
 TRACKERS: dict[str, str] = {}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
@@ -121,6 +123,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "bnb_8bit": "load_in_8bit llm_int8_threshold llm_int8_skip_modules llm_int8_enable_fp32_cpu_offload "
         "llm_int8_has_fp16_weight",
     },
+    _ONNX: {"onnx": "onnx_int8"},
     _FSDP: {
         "ddp": f"DDP {_MACHINES} use_cpu mixed_precision",
         "fsdp": f"FSDP {_MACHINES} compute_environment debug distributed_type downcast_bf16 fsdp_auto_wrap_policy "

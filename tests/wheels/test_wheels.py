@@ -24,6 +24,7 @@ DISTRIBUTIONS = [
     "adapt-fsdp",
     "adapt-verdict",
     "adapt-gguf",
+    "adapt-onnx",
 ]
 
 

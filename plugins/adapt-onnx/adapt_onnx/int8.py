@@ -1,0 +1,27 @@
+"""Dynamic quantization: weights in 8 bits, activations quantized as they come."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+SUFFIX = "_int8"
+
+
+def write_int8(path: Path) -> Path:
+    """Write a model in 8 bits beside it (`model_int8.onnx`), with a scale for each channel of the weights.
+
+    Args:
+        path: of the model in float32.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantized = path.with_name(f"{path.stem}{SUFFIX}{path.suffix}")
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises on the root logger to prepare the model, which the tracer has done
+    try:
+        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8)
+    finally:
+        root.setLevel(level)
+    return quantized
