@@ -43,7 +43,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "frozen part, time": ("benchmarks.frozen_part", "time", "--data", "DATA", "--pairs", "5"),
     "frozen part, views": ("benchmarks.frozen_part", "views", "--data", "DATA", "--seeds", "5"),
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
-    "coco_scoring": ("benchmarks.coco_scoring",),
+    "coco_scoring": ("benchmarks.coco_scoring", "--data", "DATA"),
     "intervals": ("benchmarks.intervals",),
     "paired_test": ("benchmarks.paired_test", "--data", "DATA/ag_news"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),

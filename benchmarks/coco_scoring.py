@@ -1,9 +1,10 @@
 """COCO average precision as adapt computes it, relative to pycocotools.
 
-    python -m benchmarks.coco_scoring [--images 1500] [--pairs 5]
+    python -m benchmarks.coco_scoring [--images 1500] [--pairs 5] [--data ../shared/data]
 
 Boxes and masks of 80 classes and keypoints of one, in made images (`benchmarks.random_detections`) with crowds and
-objects of each size. Both sides make their index, match, accumulate and summarize, in turn, in one thread. Prints a
+objects of each size; with --data also the annotated images of `benchmarks.annotated_data`, with predictions that are
+made near their objects. Both sides make their index, match, accumulate and summarize, in turn, in one thread. Prints a
 JSON object for each kind: processor time over pycocotools' as median, least and greatest of the pairs, and the greatest
 difference of the twelve figures (ten of keypoints) and of all precisions, recalls and scores behind them.
 """
@@ -15,12 +16,14 @@ import contextlib
 import io
 import json
 import time
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy
 
+from benchmarks.annotated_data import SETS, annotated
 from benchmarks.pairs import spread
-from benchmarks.random_detections import random_detections
+from benchmarks.random_detections import near_detections, random_detections
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
 from adapt_vision_mm.annotations.average_precision import CocoEvaluation, keypoint_sigmas, to_coco
@@ -59,9 +62,8 @@ def differences(ours: Any, theirs: Any) -> dict[str, float]:
     return {name: float(numpy.abs(numpy.array(a) - numpy.array(b)).max()) for name, (a, b) in pairs.items()}
 
 
-def compared(kind: Kind, images: int, pairs: int) -> dict[str, Any]:
-    """Return the figures of a kind."""
-    split, results = random_detections(kind, images, 1 if kind == "keypoints" else 80)
+def compared(kind: Kind, split: AnnotatedSplit, results: list[CocoResult], pairs: int) -> dict[str, Any]:
+    """Return the figures of predictions, from so many pairs of evaluations."""
     ratios = []
     for _ in range(pairs):
         begun = time.process_time()
@@ -82,9 +84,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="the folder of the data sets")
     given = parser.parse_args()
     for kind in get_args(Kind):
-        print(json.dumps({"kind": kind, **compared(kind, given.images, given.pairs)}), flush=True)
+        split, results = random_detections(kind, given.images, 1 if kind == "keypoints" else 80)
+        print(json.dumps({"kind": kind, **compared(kind, split, results, given.pairs)}), flush=True)
+    for name in SETS if given.data else ():
+        kind, splits = annotated(name, given.data)
+        for part, split in splits.items():
+            figures = compared(kind, split, near_detections(split, kind), given.pairs)
+            print(json.dumps({"set": f"{name}, {part}", "of": kind, **figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,38 @@ def random_detections(
     return AnnotatedSplit(source="random", images=tuple(found), categories=categories), results
 
 
+def near_detections(split: AnnotatedSplit, kind: Kind, seed: int = 0) -> list[CocoResult]:
+    """Return predictions near the objects of annotated images, of other classes, twice or missing, without an object.
+
+    Args:
+        split: the images.
+        kind: what the predictions have.
+        seed: of all that is random.
+    """
+    random = numpy.random.default_rng(seed)
+    ids = [category.id for category in split.categories]
+    results: list[CocoResult] = []
+    for image in split.images:
+        boxes = [one["bbox"] for one in image.annotations]
+        for place, annotation in enumerate(image.annotations):
+            for copy in range(random.integers(0, 3)):
+                category = int(random.choice(ids)) if random.random() < 0.2 else annotation["category_id"]
+                sides = boxes[place] if random.random() < 0.9 else boxes[int(random.integers(len(boxes)))]
+                moved = numpy.array(sides) * (1 + random.normal(0, 0.03 + 0.1 * copy, 4))
+                left, top, width, height = (max(float(value), 0.0) for value in moved)
+                near = [left, top, max(min(width, image.width - left), 1.0), max(min(height, image.height - top), 1.0)]
+                result: Any = {"image_id": image.id, "category_id": category, "score": round(random.random(), 2)}
+                result |= {"bbox": near}
+                if kind == "segm":
+                    result["segmentation"] = _encoded(_outline(near), image.height, image.width)
+                if kind == "keypoints":
+                    points = numpy.reshape(annotation["keypoints"], (-1, 3)).astype(float)
+                    points[:, :2] += random.normal(0, 0.03 * max(sides[2:]), points[:, :2].shape)
+                    result["keypoints"] = points.ravel().tolist()
+                results.append(result)
+    return results
+
+
 def _box(random: numpy.random.Generator) -> list[float]:
     sides = random.uniform(5, 250, 2)
     corner = random.uniform(0, numpy.array(_SIDES) - sides)
@@ -94,9 +126,13 @@ def _predicted(kind: Kind, box: list[float], shape: dict[str, Any], random: nump
     if kind == "bbox":
         return {}
     if kind == "segm":
-        from pycocotools import mask as rle
-
-        merged = rle.merge(rle.frPyObjects(_outline(box), _SIDES[1], _SIDES[0]))
-        return {"segmentation": {"size": merged["size"], "counts": merged["counts"].decode()}}
+        return {"segmentation": _encoded(_outline(box), _SIDES[1], _SIDES[0])}
     points = numpy.reshape(shape["keypoints"], (-1, 3)) + random.normal(0, 4, (_POINTS, 3))
     return {"keypoints": [float(value) for value in points.ravel()]}
+
+
+def _encoded(outline: list[list[float]], height: int, width: int) -> dict[str, Any]:
+    from pycocotools import mask as rle
+
+    merged = rle.merge(rle.frPyObjects(outline, height, width))
+    return {"size": merged["size"], "counts": merged["counts"].decode()}

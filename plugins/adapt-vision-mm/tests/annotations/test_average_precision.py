@@ -73,3 +73,22 @@ def test_the_figures_are_those_of_pycocotools(kind: Kind, classes: int) -> None:
     assert 0.05 < theirs.stats[0] < 0.9
     # 2.2e-16: the precisions are divided with and without a smallest number beside the divisor.
     assert max(differences(CocoEvaluation(split, results, kind).coco, theirs).values()) < 1e-15
+
+
+@pytest.mark.parametrize("name", ["bccd_coco", "coco_mini", "coco_mini, persons"])
+def test_the_figures_on_real_annotations_are_those_of_pycocotools(name: str) -> None:
+    """Cells, COCO's masks with their crowds, and persons with keypoints; predictions are made near the objects."""
+    pytest.importorskip("benchmarks.coco_scoring", reason="only in the repository")
+    from benchmarks.annotated_data import annotated
+    from benchmarks.coco_scoring import by_pycocotools, differences
+    from benchmarks.random_detections import near_detections
+
+    data = Path(__file__).parents[5] / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("the data sets are not beside the checkout")
+    kind, splits = annotated(name, data)
+    for split in splits.values():
+        results = near_detections(split, kind)
+        theirs = by_pycocotools(split, results, kind)
+        assert theirs.stats[0] > 0.05
+        assert max(differences(CocoEvaluation(split, results, kind).coco, theirs).values()) < 1e-15
