@@ -46,6 +46,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "coco_scoring": ("benchmarks.coco_scoring", "--data", "DATA"),
     "intervals": ("benchmarks.intervals",),
     "paired_test": ("benchmarks.paired_test", "--data", "DATA/ag_news"),
+    "paired_runs": ("benchmarks.paired_runs", "--data", "DATA/ag_news"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
     "generated evaluations": (
         "benchmarks.generated_evaluations",
