@@ -19,6 +19,10 @@ def _texts(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _lines(lines: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(lines)
+
+
 class TrainingVerdict(TypedDict, total=False):
     """The verdict of a training check, as in `result.json`. Counts are absent where nothing was trained.
 
@@ -167,6 +171,10 @@ class RunResult:
         decisions: what predictions decide by, tuned on the validation split: a name ("calibration", "abstain",
             "thresholds") -> what was tuned, and with "validation" and "test" how well it does on their rows (see
             `docs/run_folder.md`); empty where nothing was.
+        per_class: of the evaluation that the run ends with on the validation split, the table of classes (see
+            `ClassTable`), with their confusions; empty where there are none.
+        evaluations: of the validation split, in order: {"phase": "before", "eval" or "after", "step", "epoch", each
+            metric, "intervals"}, as in `metrics.jsonl`.
         exports: of EXPORT, exporter name -> see `ExportRecord`.
         also: of ALSO_EVALUATE, name of a data set -> {"before": metrics | None, "after": metrics | None}.
         versions: of Python, torch, adapt's distributions and the libraries underneath.
@@ -200,6 +208,8 @@ class RunResult:
     decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     also: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     exports: Mapping[str, ExportRecord] = attrs.field(factory=dict)
+    per_class: Mapping[str, Any] = attrs.field(factory=dict)
+    evaluations: tuple[Mapping[str, Any], ...] = attrs.field(default=(), converter=_lines)
     folds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     seeds: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     intervals: Mapping[str, Mapping[str, list[float]]] = attrs.field(factory=dict)
@@ -236,6 +246,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "float": (int, float, type(None)),
     "MergeOutcome | None": (dict, type(None)),
     "tuple[str, ...]": list,
+    "tuple[Mapping[str, Any], ...]": list,
 }
 """Annotation of a field -> what JSON has for it; a mapping is not in the table. null is a number that is not finite."""
 

@@ -83,6 +83,7 @@ class EvaluationRecord:
         self._is_main = is_main
         self.intervals: dict[str, dict[str, Interval]] = {}
         self._brief: dict[str, dict[str, Interval]] = {}
+        self._per_class: ClassTable | dict[str, Any] = {}
         self.decisions: dict[str, dict[str, Any]] = {}
         self.also: dict[str, dict[str, dict[str, float] | None]] = {}
 
@@ -113,6 +114,8 @@ class EvaluationRecord:
         )
         samples = cast("list[Sample]", self._samples(loop) if kept is None else kept)
         taken: RecordedEvaluation = {"samples": samples, "per_class": _plain(table) if table is not None else None}
+        if final and taken["per_class"] is not None:
+            self._per_class = without_nan(taken["per_class"])
         if self._is_main and final:
             taken["worst"] = recorded_rows(self._task, self._data, rows)
         further = {}
@@ -132,8 +135,15 @@ class EvaluationRecord:
         ]
 
     def results(self) -> dict[str, Any]:
-        """Return what was gathered by its place in `result.json`: intervals, decisions and also."""
-        return {"intervals": self.intervals, "decisions": self.decisions, "also": self.also}
+        """Return what was gathered, by its place in `result.json`."""
+        lines = self._folder.metric_lines() if self._is_main else []
+        return {
+            "intervals": self.intervals,
+            "decisions": self.decisions,
+            "also": self.also,
+            "per_class": self._per_class,
+            "evaluations": [line for line in lines if line["phase"] in ("before", "eval", "after")],
+        }
 
     def intervals_of(self, moment: str) -> Mapping[str, Interval]:
         """Return the intervals of an evaluation, also of one that training will follow; on rank 0."""

@@ -20,6 +20,7 @@ forks.py         programs in processes that start with torch and transformers im
 fork_server.py   the process that forks them
 models.py        a small model with a layer of each common kind
 cards.py         the lines of a model card
+reports.py       figures of a report that its result does not have
 small_models.py  small real Hugging Face models to run a task or method on, saved as folders
 
 The contracts need pytest, which adapt-core does not install; the models do not.

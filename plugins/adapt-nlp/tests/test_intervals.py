@@ -28,7 +28,7 @@ def test_a_classifier_has_one_beside_each_metric_of_its_final_weights(run: Run, 
     assert shown in metrics_table(result)
     assert shown in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert page.count(shown) == 2  # the headline, and the table
+    assert page.count(shown) in (2, 3)  # the headline, the table, and a point of the curve, without zeros at its end
     stored = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
     assert stored["intervals"] == result.intervals
     assert adapt_core.RunResult.from_json(json.dumps(stored)) == result

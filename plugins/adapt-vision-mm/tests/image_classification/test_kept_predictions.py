@@ -9,6 +9,7 @@ from typing import Any
 
 from adapt_core.report.paired import pairs
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.testing.reports import figures_without_place
 from adapt_core.uncertainty.kept_rows import KeptRows, read_rows
 
 from ..pictures import COLOURS, picture
@@ -31,3 +32,9 @@ def test_other_pictures_of_the_same_classes_are_other_rows(
     again, other = pairs([kept(tmp_path / name) for name in ("run", "again", "other")])
     assert set(again.tests) == {"accuracy", "macro_f1"}
     assert other.why_not == "not tested: the rows differ, 11 of 12 and 12 in common"
+
+
+def test_each_figure_of_the_report_is_in_the_result(run: Callable[..., Any], tmp_path: Path) -> None:
+    result = run()
+    assert result.per_class["labels"]
+    assert figures_without_place(tmp_path / "run") == []

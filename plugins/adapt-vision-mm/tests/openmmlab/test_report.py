@@ -14,6 +14,7 @@ from PIL import Image, ImageChops
 
 import adapt_core
 from adapt_core import api
+from adapt_core.testing.reports import figures_without_place
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
@@ -159,3 +160,7 @@ def test_a_browser_shows_the_report_of_a_detector(
     sizes = browser.execute_script("return [...document.images].map(i => [i.naturalWidth, i.clientWidth])")
     assert len(sizes) == 18 + 20, "samples before and after, and ten images to look at"
     assert all(natural == 96 and 0 < shown <= width for natural, shown in sizes)
+
+
+def test_each_figure_of_the_report_is_in_the_result(trained: Path) -> None:
+    assert figures_without_place(trained) == []
