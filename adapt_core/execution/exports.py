@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _TARGETS = ("labels", "start_positions", "end_positions")
 """Inputs that say what is expected: without them a model returns what it predicts, and no loss."""
+_OF_PACKS = ("position_ids", "cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx")
+"""Inputs by which the documents of a packed row are told apart in training: here a row is one text."""
 
 
 Batch = tuple[Mapping[str, Any] | None, str]
@@ -73,8 +75,11 @@ def source_of(plan: Plan, task: Task, folder: RunFolder, load: Callable[[], nn.M
 
 
 def without_targets(inputs: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:
-    """Return inputs without what is expected; a decoder that reads it shifted (seq2seq) still gets that."""
-    kept = {name: value for name, value in inputs.items() if name not in _TARGETS}
+    """Return inputs without what is expected, and without what tells the documents of packed rows apart.
+
+    A decoder that reads what is expected shifted by one (seq2seq) still gets that.
+    """
+    kept = {name: value for name, value in inputs.items() if name not in (*_TARGETS, *_OF_PACKS)}
     shift: Any = getattr(model, "prepare_decoder_input_ids_from_labels", None)
     if shift is not None and "labels" in inputs and "decoder_input_ids" not in inputs:
         kept["decoder_input_ids"] = shift(labels=inputs["labels"])
