@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.errors import InputError
 from adapt_core.execution.command import Command
 from adapt_core.execution.components import check_task, make_task
 from adapt_core.nn.pickles import weights_only
@@ -17,6 +18,7 @@ from adapt_core.runtime.logs import logged_packages, logging_to
 from adapt_core.runtime.progress import make_reporter
 
 if TYPE_CHECKING:
+    from adapt_core.capabilities import Chat
     from adapt_core.estimate.estimate import Estimate
     from adapt_core.execution.rows import Data, Inputs
 
@@ -184,6 +186,26 @@ def predict(run: RunResult | str | Path, inputs: Inputs, *, trust: bool = False)
     finished = FinishedRun.open(_folder_of(run), trust=trust)
     raw = finished.task.read_inputs(as_arguments(inputs))
     return finished.task.predict(finished.model(), finished.folder.model, raw)
+
+
+def open_chat(run_dir: str | Path, *, trust: bool = False) -> Chat:
+    """Return a chat with a finished run's language model.
+
+    Args:
+        run_dir: the run folder.
+        trust: as `predict`.
+
+    Raises:
+        InputError: the run is not finished, its task writes no texts, or the model is not trusted.
+    """
+    from adapt_core.capabilities import SupportsChat
+    from adapt_core.execution.finished_run import FinishedRun
+
+    finished = FinishedRun.open(run_dir, trust=trust)
+    if not isinstance(finished.task, SupportsChat):
+        name = finished.plan.task.name
+        raise InputError(f"{run_dir} is a run of {name}, whose models cannot be talked with: adapt predict instead.")
+    return finished.task.open_chat(finished.model(), finished.folder.model)
 
 
 def _folder_of(run: RunResult | str | Path) -> str | Path:

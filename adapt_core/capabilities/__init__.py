@@ -2,12 +2,14 @@
 
 The report shows samples and classes, `adapt check` counts and previews.
 
+chat.py       what a task whose models write texts may support: a conversation
 task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
 loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
 launcher.py   what a launcher may support: the memory of its processes, launch files
 """
 
+from adapt_core.capabilities.chat import Chat, SupportsChat, Turn
 from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
 from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
@@ -38,12 +40,14 @@ from adapt_core.capabilities.task import (
 )
 
 __all__ = [
+    "Chat",
     "Memory",
     "RunCommand",
     "StoredBytes",
     "SupportsActivationMeasurement",
     "SupportsBatchPreview",
     "SupportsCachedSamples",
+    "SupportsChat",
     "SupportsClassCounts",
     "SupportsDataFormats",
     "SupportsDecisions",
@@ -69,5 +73,6 @@ __all__ = [
     "SupportsTestPrediction",
     "SupportsTokenPreview",
     "SupportsTrainingForward",
+    "Turn",
     "kept_of",
 ]

@@ -4,6 +4,7 @@ run.py         adapt run
 check.py       adapt check
 init.py        adapt init
 predict.py     adapt predict
+chat.py        adapt chat
 export.py      adapt export
 compare.py     adapt compare
 plugins.py     adapt plugins
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("adapt_core.cli.check:check", "Check a config without training."),
     "init": ("adapt_core.cli.init:init", "Write a commented starter config."),
     "predict": ("adapt_core.cli.predict:predict", "Predict with a finished run's model."),
+    "chat": ("adapt_core.cli.chat:chat", "Talk with a finished run's language model."),
     "export": ("adapt_core.cli.export:export", "Write a finished run's model in another form."),
     "compare": ("adapt_core.cli.compare:compare", "Put finished runs side by side."),
     "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
@@ -52,6 +54,7 @@ OTHER_COMMANDS = {
     **dict.fromkeys(("new", "config", "template"), "init TASK"),
     **dict.fromkeys(("infer", "inference", "generate", "classify", "test", "eval", "evaluate"), "predict RUN INPUT"),
     **dict.fromkeys(("merge", "save", "convert"), "export RUN --save-method M -o DIR"),
+    **dict.fromkeys(("talk", "interact", "repl"), "chat RUN"),
     **dict.fromkeys(("list", "tasks", "methods", "models"), "plugins"),
     **dict.fromkeys(("keys", "parameters", "options"), "params"),
     **dict.fromkeys(("version", "env", "info"), "doctor"),

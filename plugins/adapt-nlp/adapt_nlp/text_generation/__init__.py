@@ -11,6 +11,7 @@ unread_keys.py          keys of turns and columns that nothing reads
 chat.py                 conversations rendered by a chat template
 template_variables.py   variables of the chat template: the config's and a row's
 conversation_faults.py  what is wrong with a conversation
+chatting.py             a conversation with a finished model, streamed
 marked_text.py          texts with marked answers -> tokens
 data.py                 rows -> documents
 packing.py              documents -> packs

@@ -226,6 +226,25 @@ def generate_texts(
     return generate_continuations(model, tokenizer, rows, params, max_new_tokens=max_new_tokens)
 
 
+def decoding_of(
+    model: nn.Module, longest: int, params: TextGenerationParams, max_new_tokens: int | None = None
+) -> dict[str, Any]:
+    """Return the arguments of `generate` that choose each token, and how many.
+
+    Args:
+        model, params, max_new_tokens: those of `generate_texts`.
+        longest: tokens of the longest prompt.
+    """
+    positions = positions_of_model(model)
+    wanted = params.max_new_tokens if max_new_tokens is None else max_new_tokens
+    room = params.max_new_tokens if positions is None else positions - longest
+    sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
+    return {
+        "max_new_tokens": min(wanted, room),
+        **(sampling if params.temperature else {"do_sample": False}),
+    }
+
+
 def generate_continuations(
     model: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
@@ -249,19 +268,15 @@ def generate_continuations(
     module: Any = model
     encoded = tokenizer.pad({"input_ids": list(rows)}, padding_side="left", return_tensors="pt")
     longest = encoded["input_ids"].shape[1]
-    positions = positions_of_model(model)
-    room = params.max_new_tokens if positions is None else positions - longest
-    sampling = {"do_sample": True, "temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
     device = compute_device(model)
     with torch.inference_mode():
         generated = module.generate(
             input_ids=encoded["input_ids"].to(device),
             attention_mask=encoded["attention_mask"].to(device),
-            max_new_tokens=min(params.max_new_tokens if max_new_tokens is None else max_new_tokens, room),
             pad_token_id=tokenizer.pad_token_id,
             use_cache=True,
             **({} if watch is None else {"logits_processor": [watch]}),
-            **(sampling if params.temperature else {"do_sample": False}),
+            **decoding_of(model, longest, params, max_new_tokens),
         )
     texts: list[str] = tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)
     return texts

@@ -25,6 +25,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_nlp.metrics import names
 from adapt_nlp.params import TextGenerationParams
 from adapt_nlp.text_generation.chat import end_of_answer
+from adapt_nlp.text_generation.chatting import ChatWithModel
 from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
 from adapt_nlp.text_generation.predict import (
@@ -43,6 +44,7 @@ from adapt_nlp.text_generation.templates import prepare_template
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from transformers import PreTrainedTokenizerBase
 
     from adapt_core.execution.rows import Table
     from adapt_core.hf.loop.loop import HuggingFaceLoop
@@ -257,13 +259,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
 
     def predict(self, model: nn.Module, folder: Path, inputs: Iterable[Any]) -> list[dict[str, Any]]:
         """Return {"prompt", "generated_text"} for each input; the prompt is the text or the turn that is answered."""
-        from adapt_core.nn.random_state import seed_everything
-
-        tokenizer = self.saved_tokenizer(folder)
-        is_chat = self._trained_on_chat(folder)
-        if is_chat:
-            prepare_template(tokenizer)
-        seed_everything(self.plan.training.seed)
+        tokenizer, is_chat = self._opened(folder)
         prompts, rows, faults = [], [], {}
         for number, given in enumerate(inputs, start=1):
             name = f"input {number}"
@@ -282,6 +278,20 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
             if not text.strip():
                 log.warning("input %d: the model generates no text; its first token ends the answer.", number)
         return results
+
+    def open_chat(self, model: nn.Module, folder: Path) -> ChatWithModel:
+        """Return a chat; a model that was not trained on conversations continues text."""
+        return ChatWithModel(model, *self._opened(folder), self.plan)
+
+    def _opened(self, folder: Path) -> tuple[PreTrainedTokenizerBase, bool]:
+        """Return a finished run's tokenizer, and whether it was trained on chat. What is sampled begins anew."""
+        from adapt_core.nn.random_state import seed_everything
+
+        tokenizer, is_chat = self.saved_tokenizer(folder), self._trained_on_chat(folder)
+        if is_chat:
+            prepare_template(tokenizer)
+        seed_everything(self.plan.training.seed)
+        return tokenizer, is_chat
 
     def _trained_on_chat(self, folder: Path) -> bool:
         if self._row_format is not None:
