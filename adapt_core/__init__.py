@@ -26,6 +26,7 @@ methods/         full, last_layer
 launchers/       local
 exporters/       the SAVE_METHODs
 trackers/        TRACKERS
+board/           adapt board
 report/          report.html, the model card, adapt compare
 estimate/        adapt check
 cli/             one module per command

@@ -6,6 +6,7 @@ init.py        adapt init
 predict.py     adapt predict
 chat.py        adapt chat
 export.py      adapt export
+board.py       adapt board
 compare.py     adapt compare
 plugins.py     adapt plugins
 params.py      adapt params
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("adapt_core.cli.predict:predict", "Predict with a finished run's model."),
     "chat": ("adapt_core.cli.chat:chat", "Talk with a finished run's language model."),
     "export": ("adapt_core.cli.export:export", "Write a finished run's model in another form."),
+    "board": ("adapt_core.cli.board:board", "Serve a page over a folder of runs to this machine."),
     "compare": ("adapt_core.cli.compare:compare", "Put finished runs side by side."),
     "plugins": ("adapt_core.cli.plugins:plugins", "List what is registered, by whom, and what is broken."),
     "params": ("adapt_core.cli.params:params", "List parameters with their types, defaults and meaning."),
@@ -55,6 +57,7 @@ OTHER_COMMANDS = {
     **dict.fromkeys(("infer", "inference", "generate", "classify", "test", "eval", "evaluate"), "predict RUN INPUT"),
     **dict.fromkeys(("merge", "save", "convert"), "export RUN --save-method M -o DIR"),
     **dict.fromkeys(("talk", "interact", "repl"), "chat RUN"),
+    **dict.fromkeys(("ui", "dashboard", "serve", "watch"), "board FOLDER"),
     **dict.fromkeys(("list", "tasks", "methods", "models"), "plugins"),
     **dict.fromkeys(("keys", "parameters", "options"), "params"),
     **dict.fromkeys(("version", "env", "info"), "doctor"),

@@ -131,6 +131,10 @@ class RunFolder:
                 file.unlink()
             lock.release()
 
+    def is_locked(self) -> bool:
+        """Return whether a run holds the folder, or was killed while it did."""
+        return (self.path / _LOCK).exists()
+
     def finished(self) -> RunResult | None:
         """Return the result of the finished run that the folder holds, or None."""
         try:
