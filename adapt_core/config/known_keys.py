@@ -48,7 +48,11 @@ _TEXT_METRICS = (
     *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
 )
 METRICS: dict[str, str] = dict.fromkeys(_TEXT_METRICS, _NLP)
-EXPORTERS: dict[str, str] = {"gguf": _GGUF, "gguf_adapter": _GGUF, "onnx": _ONNX}
+EXPORTERS: dict[str, str] = {
+    **dict.fromkeys(("gguf", "gguf_adapter"), _GGUF),
+    **dict.fromkeys(("lora", "vllm"), _PEFT),
+    "onnx": _ONNX,
+}
 TRACKERS: dict[str, str] = {}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
@@ -116,6 +120,7 @@ _KEYS: dict[str, dict[str, str]] = {
     _PEFT: {
         "LoRA": _LORA,
         "DoRA": _LORA,
+        "lora": "lora_rank lora_tolerance",
         "SSF": "target_modules init_ssf_weights ssf_shift_everywhere auto_select_modules",
         "peft": "peft_name peft_options target_modules auto_select_modules",
         "bnb_4bit": "load_in_4bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "

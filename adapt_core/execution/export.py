@@ -21,8 +21,9 @@ from adapt_core.execution.merge import merge_checked
 from adapt_core.execution.model_data import write_model_data
 from adapt_core.execution.sizes import size_of
 from adapt_core.nn.pickles import weights_only
+from adapt_core.report.adapter_card import adapter_card
 from adapt_core.run_folder.claims import placed_folder
-from adapt_core.run_folder.files import atomic_folder
+from adapt_core.run_folder.files import atomic_folder, write_text
 from adapt_core.run_folder.inputs import input_paths
 from adapt_core.run_folder.names import NAMES, is_run_folder
 from adapt_core.run_folder.paths import RunFolder
@@ -71,6 +72,8 @@ def export_run(
             write_model_data(temporary, data)
         if has_adapter and isinstance(components.task, SupportsPlainAdapter):
             components.task.save_beside_adapter(model, temporary)
+            lines = components.task.adapter_loading_lines(temporary)
+            write_text(temporary / "README.md", adapter_card(plan, temporary, lines))
     if has_adapter:
         artifacts["adapter"] = folder.adapter.name
         log.info("saved %s (%s bytes)", folder.adapter, f"{size_of(folder.adapter):,}")

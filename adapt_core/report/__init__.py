@@ -18,6 +18,8 @@ worst.py              the most confident mistakes, and doubted labels
 comparison.py         adapt compare: several runs side by side
 paired.py             whether they differ from the first one on the rows that both have
 model_card.py         README.md of a run folder
+serving.py            how servers take an adapter, or why they do not
+adapter_card.py       README.md of an adapter's folder
 markdown.py           text of others in Markdown
 """
 

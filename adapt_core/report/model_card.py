@@ -22,6 +22,7 @@ from adapt_core.plugin.specs import TaskSpec
 from adapt_core.report import markdown
 from adapt_core.report.decisions import decision_lines
 from adapt_core.report.exports import export_lines
+from adapt_core.report.serving import adapter_config, serving
 from adapt_core.result import RunResult
 from adapt_core.runtime.format import figure, with_interval
 from adapt_core.runtime.plain_text import in_one_line
@@ -89,6 +90,7 @@ def model_card(
             "",
         ]
     lines += ["```", "adapt predict . INPUT...", "```", ""]
+    lines += _served(plan, result)
     for name, usage in (exports or {}).items():
         lines += [f"## {markdown.text(name)}", "", *export_lines(result.exports[name]), usage.strip(), ""]
     lines += ["## Versions", ""]
@@ -106,12 +108,12 @@ def metadata(plan: Plan, spec: TaskSpec, result: RunResult) -> str:
     base = plan.model.model_path if not plan.model.local_model_path else None
     library = spec.library_of(plan)
     # Only transformers has models without an organisation; elsewhere a bare name is an architecture.
-    on_hub = base is not None and _on_hub(base) and ("/" in base or library == "transformers")
+    on_hub = base is not None and is_on_hub(base) and ("/" in base or library == "transformers")
     known: dict[str, Any] = {
         "library_name": "peft" if set(result.artifacts) & {"adapter", "model"} == {"adapter"} else library,
         "pipeline_tag": pipeline,
         "base_model": base.partition("@")[0] if base and on_hub else None,
-        "datasets": [plan.data.dataset] if _on_hub(plan.data.dataset) else None,
+        "datasets": [plan.data.dataset] if is_on_hub(plan.data.dataset) else None,
         "tags": ["adapt", plan.task.name, plan.method.name],
         "metrics": [name for name in result.metrics.get("after") or {} if name != "loss" and OF_PLACE not in name]
         or None,
@@ -136,7 +138,7 @@ def _shown(value: Any) -> Any:
     return {key: _shown(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _on_hub(name: str | None) -> bool:
+def is_on_hub(name: str | None) -> bool:
     """Return whether a name is a hub id (ID or ID@REVISION), neither a local path nor the name of a builder."""
     plain = (name or "").partition("@")[0]
     return bool(_HUB_ID.fullmatch(plain)) and plain not in PACKAGED_BUILDERS and not Path(plain).expanduser().exists()
@@ -196,6 +198,16 @@ def _metrics_table(result: RunResult) -> list[str]:
         rows.append(f"| {markdown.text(name)} | {figures} |")
     note = ["In brackets: 95 % intervals, by resampling the evaluated rows.", ""] if result.intervals else []
     return [*rows, "", *note]
+
+
+def _served(plan: Plan, result: RunResult) -> list[str]:
+    """Return how servers take the adapter of a language model, or why they do not."""
+    artifact = result.artifacts.get("adapter")
+    config = None if artifact is None else adapter_config(Path(result.output_dir) / artifact)
+    if config is None or plan.task.name != "text_generation":
+        return []
+    base = str(config.get("base_model_name_or_path") or plan.model.model_path)
+    return ["## Serve the adapter", "", serving(config, base, str(artifact)).rstrip(), ""]
 
 
 def _to_beat(result: RunResult) -> list[str]:

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 
 from adapt_core.errors import InputError, first_of
+from adapt_core.report.serving import why_no_plain_lora
 
 from adapt_gguf.arrays import Floats
 from adapt_gguf.families import family_of, permuted_rows
@@ -46,24 +47,6 @@ class Pair:
     scale: float
 
 
-def why_no_adapter(config: Mapping[str, Any]) -> str | None:
-    """Return why an adapter is no plain LoRA, as llama.cpp (and most servers) take it; None where it is one.
-
-    Args:
-        config: of `adapter_config.json`.
-    """
-    kind = str(config.get("peft_type"))
-    if kind != "LORA":
-        return f"it is of the kind {kind}, and not a LoRA"
-    if config.get("use_dora"):
-        return "DoRA also scales each output by a trained magnitude, which no matrix pair can say"
-    if config.get("modules_to_save"):
-        return f"it also has whole modules: {', '.join(config['modules_to_save'])} (modules_to_save)"
-    if config.get("bias", "none") != "none":
-        return f"it also has trained biases (bias {config['bias']})"
-    return None
-
-
 def read_pairs(adapter: Path) -> dict[str, Pair]:
     """Return the updates of an adapter by the names of their modules.
 
@@ -71,7 +54,7 @@ def read_pairs(adapter: Path) -> dict[str, Pair]:
         InputError: it is no plain LoRA.
     """
     config = json.loads((adapter / _CONFIG).read_text(encoding="utf-8"))
-    reason = why_no_adapter(config)
+    reason = why_no_plain_lora(config)
     if reason is not None:
         raise InputError(
             f"GGUF: the adapter in {adapter} cannot be a GGUF adapter: {reason}. Export the merged model (gguf)"

@@ -97,7 +97,11 @@ def recognise(tokenizer: PreTrainedTokenizerBase) -> Recognised | None:
         written = str(tokenizer.apply_chat_template(list(_PROBE), tokenize=False, add_generation_prompt=True))
     except Exception:  # noqa: BLE001 - a template is a program of the model's author
         return None
-    written = written.removeprefix(tokenizer.bos_token or "")
+    # Ollama puts the token before it where the model has one; in ChatML it may be the one that begins each message.
+    return _form_of(written) or _form_of(written.removeprefix(tokenizer.bos_token or ""))
+
+
+def _form_of(written: str) -> Recognised | None:
     for name, form in FORMS.items():
         plain = form.render(_PROBE)
         if not written.endswith(plain):

@@ -57,6 +57,14 @@ def test_chatml_with_the_text_that_it_begins_with() -> None:
     )
 
 
+def test_a_template_whose_messages_begin_with_the_token_that_begins_texts() -> None:
+    tokenizer = with_template(CHATML)
+    tokenizer.add_special_tokens({"bos_token": "<|im_start|>"})
+    found = recognise(tokenizer)
+    assert found is not None
+    assert (found.name, found.system) == ("ChatML", "You help.")
+
+
 def test_roles_of_other_names_are_named_in_go() -> None:
     assert '{{ if eq .Role "assistant" }}model{{ else }}{{ .Role }}{{ end }}' in FORMS["Gemma"].go
 

@@ -128,3 +128,15 @@ class AnyPeftParams(TargetParams):
 
     peft_name: str | None = param(None, "The method of peft to use: IA3, LOHA, LOKR, VERA, OFT, ...")
     peft_options: dict[str, object] | None = param(None, "Options of that method, by peft's own names.")
+
+
+@attrs.frozen
+class LoraExportParams:
+    """Parameters of the export lora."""
+
+    lora_rank: int = param(16, "Rank of the matrices that stand for what training changed.", ge=1)
+    lora_tolerance: float = param(
+        0.05,
+        "How far the outputs may be from the trained model's, as a share of the largest; beyond it the export fails.",
+        gt=0,
+    )

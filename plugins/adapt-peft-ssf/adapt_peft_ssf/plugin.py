@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.specs import MethodSpec, QuantizerSpec, hookimpl
+
+adapt_hook_api = 5
+
+
+@hookimpl
+def adapt_exporters() -> list[ExporterSpec]:
+    return [
+        ExporterSpec(
+            name="lora",
+            summary="what training changed as a LoRA, by singular values",
+            implementation="adapt_peft_ssf.exporters.low_rank:LowRankExporter",
+            params="adapt_peft_ssf.params:LoraExportParams",
+            tasks=(
+                "text_generation",
+                "text_classification",
+                "summarization",
+                "translation",
+                "question_answering",
+            ),
+        ),
+        ExporterSpec(
+            name="vllm",
+            summary="a LoRA as vLLM and text-generation-inference take it",
+            implementation="adapt_peft_ssf.exporters.vllm:VllmExporter",
+            tasks=("text_generation",),
+        ),
+    ]
 
 
 @hookimpl

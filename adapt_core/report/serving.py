@@ -1,0 +1,95 @@
+"""How servers take an adapter: the lines for vLLM, text-generation-inference, llama.cpp and Ollama, or why they do not.
+
+Sources: https://docs.vllm.ai/en/latest/features/lora.html, and `PEFTHelper` in its source, which reads the adapter's
+config; https://huggingface.co/docs/text-generation-inference/conceptual/lora
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Values of vLLM's `--max-lora-rank`, of which the smallest that holds the adapter is the cheapest."""
+
+_CONFIG = "adapter_config.json"
+
+
+def adapter_config(folder: Path) -> Mapping[str, Any] | None:
+    """Return `adapter_config.json` of an adapter; None where there is none."""
+    file = folder / _CONFIG
+    if not file.is_file():
+        return None
+    config: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return config
+
+
+def why_no_plain_lora(config: Mapping[str, Any]) -> str | None:
+    """Return why an adapter is more than a pair of matrices for each layer, which is all that servers take.
+
+    Args:
+        config: of `adapter_config.json`.
+
+    Returns:
+        None where it is a plain LoRA.
+    """
+    kind = str(config.get("peft_type"))
+    if kind != "LORA":
+        return f"it is of the kind {kind}, and not a LoRA"
+    if config.get("use_dora"):
+        return "DoRA also scales each output by a trained magnitude"
+    if config.get("modules_to_save"):
+        return f"it also has whole modules: {', '.join(config['modules_to_save'])} (modules_to_save)"
+    if config.get("bias", "none") != "none" or config.get("lora_bias"):
+        return "it also has trained biases"
+    return None
+
+
+def largest_rank(config: Mapping[str, Any]) -> int:
+    """Return the largest rank of a LoRA's matrices."""
+    return max([int(config["r"]), *(int(rank) for rank in (config.get("rank_pattern") or {}).values())])
+
+
+def vllm_rank(rank: int) -> int:
+    """Return the `--max-lora-rank` that holds a rank."""
+    return next((allowed for allowed in VLLM_RANKS if allowed >= rank), rank)
+
+
+def serving(config: Mapping[str, Any], base: str, folder: str, run: str = ".") -> str:
+    """Return Markdown: how an adapter of a language model is served.
+
+    Args:
+        config: of `adapter_config.json`.
+        base: hub id or folder of the base model.
+        folder: of the adapter.
+        run: of the run, for commands of adapt.
+    """
+    reason = why_no_plain_lora(config)
+    if reason is not None:
+        return (
+            f"vLLM, text-generation-inference, llama.cpp and Ollama do not take this adapter: {reason}. A LoRA made of"
+            " it, with its measured error, or the merged model they do:\n\n"
+            f"```sh\nadapt export {run} --to lora -o lora\nadapt export {run} --to save_pretrained -o merged\n```\n"
+        )
+    patterns = [name for name in ("rank_pattern", "alpha_pattern") if config.get(name)]
+    if patterns:
+        # vLLM reads one rank and one alpha for all layers, and says nothing of others.
+        return (
+            f"Its layers differ in rank or scale ({', '.join(patterns)}), which vLLM does not read. An equal adapter of"
+            f" one rank and scale:\n\n```sh\nadapt export {run} --to vllm -o served\n```\n"
+        )
+    given, named = quote(base), quote(f"adapted={folder}")
+    rank = vllm_rank(largest_rank(config))
+    return (
+        "By a server that adds the adapter to the base model, for requests that name `adapted`:\n\n"
+        "```sh\n"
+        f"vllm serve {given} --enable-lora --lora-modules {named} --max-lora-rank {rank}\n"
+        f"text-generation-launcher --model-id {given} --lora-adapters {named}\n"
+        "```\n\n"
+        "llama.cpp and Ollama take it as a GGUF adapter (`pip install adapt-gguf`):\n\n"
+        f"```sh\nadapt export {run} --to gguf_adapter -o gguf\n"
+        "llama-server -m BASE.gguf --lora gguf/adapter.gguf\n```\n"
+    )
