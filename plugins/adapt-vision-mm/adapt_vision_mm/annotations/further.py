@@ -63,7 +63,7 @@ def _read(plan: Plan[ParamsT], place: DataPlace, reader_of: Callable[[Plan[Param
     own = plan_of(_in_file(plan, place.path), place)
     file = Path(place.path).expanduser()
     if file.is_file():
-        own = attrs.evolve(own, data=attrs.evolve(own.data, custom_dataset_path=str(file.absolute().parent)))
+        own = attrs.evolve(own, data=attrs.evolve(own.data, custom_dataset_path=str(_root_of(file.absolute()))))
     for named in (own,) if file.is_file() else (own, _with_usual_names(own)):
         for split in _SPLITS:
             source = find_source(named, split)
@@ -77,6 +77,11 @@ def _read(plan: Plan[ParamsT], place: DataPlace, reader_of: Callable[[Plan[Param
         "ALSO_EVALUATE: it has no annotations of objects under the run's names of annotation files, nor under usual "
         "ones. Give the annotation file as its path."
     )
+
+
+def _root_of(file: Path) -> Path:
+    """Return the folder that the images of an annotation file are searched in: above `annotations`, as in COCO."""
+    return file.parent.parent if file.parent.name.casefold() == "annotations" else file.parent
 
 
 def _in_file(plan: Plan[ParamsT], path: str) -> Plan[ParamsT]:

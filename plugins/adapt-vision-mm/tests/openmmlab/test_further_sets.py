@@ -36,7 +36,10 @@ def renumbered(squares: Path, folder: Path, count: int = 8) -> Path:
 def test_a_further_set_is_scored_as_a_run_on_it_alone_scores_it(run: Run, squares: Path, tmp_path: Path) -> None:
     other = renumbered(squares, tmp_path / "other")
     learns = {"EPOCHS": 20, "augment": False, "INTERVAL": "no"}
-    result = run(**learns, ALSO_EVALUATE=[str(other), {"path": str(other / "test.json"), "name": "file"}])
+    (other / "annotations").mkdir()
+    shutil.copy(other / "test.json", other / "annotations" / "instances.json")
+    places = [str(other), {"path": str(other / "annotations" / "instances.json"), "name": "file"}]
+    result = run(**learns, ALSO_EVALUATE=places)
     assert result.data["also"]["other"]["images"] == 8
     assert result.data["also"]["other"]["dropped"] == {"objects of another class": 1}
     assert result.also["other"] == result.also["file"]
