@@ -61,6 +61,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "row_order": ("benchmarks.row_order", "--data", "DATA", "--seeds", "5"),
     "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),
     "ssf_overhead": ("benchmarks.ssf_overhead",),
+    "exports": ("benchmarks.exports", "--data", "DATA"),
     "half_precision": ("benchmarks.half_precision",),
     "quantized_bytes": ("benchmarks.quantized_bytes",),
     "method_steps": ("benchmarks.method_steps",),

@@ -6,6 +6,9 @@ import logging
 from pathlib import Path
 
 SUFFIX = "_int8"
+_OPERATORS = ["MatMul", "Gather"]
+"""Products of matrices, and tables of embeddings. Convolutions stay in float32: quantized as they come, those of
+EfficientNet-Lite0 were 3.5 times as slow as torch, and 11 % of the images got another class."""
 
 
 def write_int8(path: Path) -> Path:
@@ -21,7 +24,9 @@ def write_int8(path: Path) -> Path:
     level = root.level
     root.setLevel(logging.ERROR)  # it advises on the root logger to prepare the model, which the tracer has done
     try:
-        quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            path, quantized, op_types_to_quantize=_OPERATORS, per_channel=True, weight_type=QuantType.QInt8
+        )
     finally:
         root.setLevel(level)
     return quantized
