@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapt_core.config import known_keys, legacy
+from adapt_core.config.data_checks import AUTO, NONE
 from adapt_core.config.declared import declared
 from adapt_core.config.values import bounds_in_words
 from adapt_core.plugin.params import Parameter, union_members
@@ -68,13 +69,19 @@ def _names(registry: Registry) -> dict[str, tuple[str, ...]]:
         "method": tuple(item.spec.name for item in registry.methods),
         "launcher": tuple(item.spec.name for item in registry.launchers),
         "metrics": tuple(item.spec.name for item in registry.metrics),
+        "trackers": tuple(item.spec.name for item in registry.trackers),
+        "export": tuple(item.spec.name for item in registry.exporters),
+        "verdict": (AUTO, NONE, *(item.spec.name for item in registry.data_checks)),
         "data_format": tuple(item.spec.name for item in registry.formats),
         "subtask": legacy.SEQ2SEQ_SUBTASKS,
     }
 
 
 def _key(owners: Iterable[tuple[str, Parameter]], names: tuple[str, ...]) -> Schema:
+    owners = list(owners)
     values: list[Schema] = [{"enum": list(names)}] if names else []
+    if names and any(typing.get_origin(kind) is tuple for _, one in owners for kind in union_members(one.type)):
+        values.append({"type": "array", "items": {"enum": list(names)}})  # editors complete each name of a list
     meanings: dict[str, list[str]] = {}
     defaults = []
     for owner, parameter in owners:

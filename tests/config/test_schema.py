@@ -126,3 +126,16 @@ def test_each_key_says_what_it_means_and_its_default() -> None:
     assert all(key["description"] for key in found.values())
     assert found["EPOCHS"]["default"] == 2.0
     assert {"enum": ["last", "best"]} in found["KEEP"]["anyOf"]
+
+
+def test_names_of_what_is_registered_are_completed_alone_and_in_lists() -> None:
+    found = config_schema(Registry.discover())["properties"]
+    for key, name in (
+        ("TRACKERS", "mlflow"),
+        ("EXPORT", "safetensors"),
+        ("VERDICT", "groups"),
+        ("METRICS", "accuracy"),
+    ):
+        alone, listed = found[key]["anyOf"][:2]
+        assert name in alone["enum"]
+        assert (listed["type"], listed["items"]["enum"]) == ("array", alone["enum"])
