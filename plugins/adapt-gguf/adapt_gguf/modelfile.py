@@ -46,7 +46,8 @@ class Form:
         for given, named in self.roles.items():
             role = f'{{{{ if eq .Role "{given}" }}}}{named}{{{{ else }}}}{role}{{{{ end }}}}'
         turn = self.turn.format(role=role, content="{{ .Content }}")
-        return f"{{{{- range .Messages }}}}{turn}{{{{- end }}}}{self.prompt}"
+        # No "{{-" before "end": it would take away the line's end that a turn has.
+        return f"{{{{- range .Messages }}}}{turn}{{{{ end }}}}{self.prompt}"
 
 
 FORMS: dict[str, Form] = {

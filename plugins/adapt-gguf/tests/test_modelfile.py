@@ -49,7 +49,7 @@ def test_chatml_with_the_text_that_it_begins_with() -> None:
     assert modelfile(with_template(CHATML), "./model.gguf") == (
         "FROM ./model.gguf\n"
         "# ChatML, which is what the model's chat template writes.\n"
-        'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{- end }}'
+        'TEMPLATE """{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}'
         '<|im_start|>assistant\n"""\n'
         'SYSTEM """You help."""\n'
         'PARAMETER stop "<|im_end|>"\n'
