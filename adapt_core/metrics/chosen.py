@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    from adapt_core.evaluated_rows import Addends
+
 
 _COST = 200.0
 """Of chosen metrics that are asked about each sample anew; see `EvaluatedRows.cost`."""
@@ -111,7 +113,8 @@ def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> Evaluate
     if not fitting:
         return rows
     measure = rows.measure
-    tables: list[_ByRow | _Counted] = [_ByRow(one, rows) for one in fitting if one.choice.mean_of_rows]
+    by_row = [_ByRow(one, rows) for one in fitting if one.choice.mean_of_rows]
+    tables: list[_ByRow | _Counted] = [*by_row]
     counted = {one.choice.name: _Counted(one, rows) for one in fitting if _is_counted(one)}
     tables += counted.values()
     others = [one for one in fitting if not one.choice.mean_of_rows and one.choice.name not in counted]
@@ -127,8 +130,11 @@ def with_chosen(rows: EvaluatedRows, chosen: Sequence[ChosenMetric]) -> Evaluate
         return {**further, **measure(positions)}
 
     counts = {name: table.counts for name, table in counted.items()}
+    # The task's own come first: the worst rows are those with the worst value of the first one.
+    own = rows.ratios
+    ratios = {name: pair for one in by_row if own for name, pair in one.ratios().items() if name not in own}
     cost = max(rows.cost, _COST) if others else rows.cost
-    return attrs.evolve(rows, measure=measured, counted={**counts, **rows.counted}, cost=cost)
+    return attrs.evolve(rows, measure=measured, ratios={**own, **ratios}, counted={**counts, **rows.counted}, cost=cost)
 
 
 def _is_counted(metric: ChosenMetric) -> bool:
@@ -155,7 +161,7 @@ class _Counted:
 
 
 class _ByRow:
-    """The values of a metric of each row, computed when first asked for.
+    """The values of a metric of each row, computed once.
 
     Args:
         metric: whose value is the mean of those of the rows.
@@ -172,6 +178,12 @@ class _ByRow:
         pairs = zip(self._rows.predicted, self._rows.expected, strict=True)
         each = [self._metric.values([predicted], [expected]) for predicted, expected in pairs]
         return {name: numpy.array([one[name] for one in each]) for name in self._metric.choice.figures}
+
+    def ratios(self) -> dict[str, tuple[Addends, Addends]]:
+        """Return what each row adds to the sums that the figures are ratios of."""
+        import numpy
+
+        return {name: (values, numpy.ones(len(values))) for name, values in self._values.items()}
 
     def mean(self, positions: NDArray[numpy.intp]) -> dict[str, float]:
         """Return the figures of a sample of the rows."""

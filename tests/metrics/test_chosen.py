@@ -86,6 +86,16 @@ def test_samples_of_the_rows_are_measured_too() -> None:
     assert rows.measure(numpy.array([1])) == {"begins": 0.0, "rows": 1}
 
 
+def test_a_mean_over_the_rows_is_kept_as_a_sum_of_theirs_for_paired_tests() -> None:
+    own = {"exact": (numpy.array([1.0, 0.0, 0.0]), numpy.ones(3))}
+    mean = attrs.evolve(choice("Begins", BeginsParams()), mean_of_rows=True)
+    rows = with_chosen(attrs.evolve(ROWS, ratios=own), [ChosenMetric.of(mean)])
+    assert list(rows.ratios) == ["exact", "begins"]
+    over, under = rows.ratios["begins"]
+    assert (over.tolist(), under.tolist()) == ([1, 0, 1], [1, 1, 1])
+    assert rows.measure(numpy.array([0, 1])) == {"begins": 0.5, "rows": 2}
+
+
 def test_without_rows_there_is_no_value() -> None:
     assert math.isnan(ChosenMetric.of(choice("fails")).values([], [])["fails"])
 
