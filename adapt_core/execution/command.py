@@ -46,11 +46,12 @@ class Command:
     plan: Plan
     registry: Registry
     launcher: Launcher
+    since: float | None = None
 
     @classmethod
-    def of(cls, plan: Plan, registry: Registry) -> Command:
-        """Return the command of a plan."""
-        return cls(plan, registry, make_launcher(plan))
+    def of(cls, plan: Plan, registry: Registry, since: float | None = None) -> Command:
+        """Return the command of a plan; `since` is when it began (`StopRequest.since`), now without it."""
+        return cls(plan, registry, make_launcher(plan), since)
 
     def execute(self) -> RunResult:
         """Run the plan and return rank 0's result.
@@ -133,7 +134,7 @@ class Command:
                 time.sleep(_SECONDS_TO_LEAVE)
 
     def _stop_request(self) -> StopRequest:
-        return StopRequest(stop_after(self.plan.training.stop_after))
+        return StopRequest(stop_after(self.plan.training.stop_after), self.since)
 
     @weights_only()
     def _launch(self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None) -> RunResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import attrs
@@ -32,7 +33,7 @@ def folds_of(plan: Plan, registry: Registry) -> Repetition:
             )
             for number in range(1, (plan.data.folds or 0) + 1)
         },
-        run=partial(run_fold, registry=registry),
+        run=partial(run_fold, registry=registry, since=time.monotonic()),
         complete=predict_held_out,
         join=join,
         note=_NOTE,

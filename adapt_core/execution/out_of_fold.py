@@ -27,13 +27,18 @@ OUT_OF_FOLD = "out_of_fold.jsonl"
 Line = dict[str, Any]
 
 
-def run_fold(plan: Plan, registry: Registry) -> RunResult:
+def run_fold(plan: Plan, registry: Registry, since: float | None = None) -> RunResult:
     """Run one fold (FOLD), and predict the rows that it holds out, where no run has done it.
+
+    Args:
+        plan: of the fold.
+        registry: of the plugins.
+        since: when the command began that runs it; now without it.
 
     Raises:
         InputError: the data, model or folder is at fault.
     """
-    command = Command.of(plan, registry)
+    command = Command.of(plan, registry, since)
     result = command.execute()
     if command.launcher.is_coordinator():
         predict_held_out(plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 
 from adapt_core.config.plan import Plan
@@ -22,8 +24,10 @@ def seeds_of(plan: Plan, registry: Registry) -> Repetition:
     first = plan.training.seed
     seeds = [(first + number) % _SEEDS for number in range(plan.training.seeds or 0)]
 
+    since = time.monotonic()
+
     def run(one: Plan) -> RunResult:
-        return Command.of(one, registry).execute()
+        return Command.of(one, registry, since).execute()
 
     return Repetition(
         key="SEEDS",

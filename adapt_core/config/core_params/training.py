@@ -36,8 +36,8 @@ class TrainingParams:
     stop_after: str | None = param(
         None,
         "Save a checkpoint and end after this time since the command began (2h, 1h 30m, 90s), or after this many steps "
-        "of it (500 steps); --resume goes on. For schedulers with a time limit; each run of FOLDS and SEEDS counts for "
-        "itself.",
+        "of it (500 steps); --resume goes on. For schedulers with a time limit; the runs of FOLDS and SEEDS share the "
+        "time, and each counts its own steps.",
         key="STOP_AFTER",
         may_change_on_resume=True,
     )

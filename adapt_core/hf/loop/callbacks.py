@@ -168,7 +168,14 @@ class StopCallback(TrainerCallback):
         self._training = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        control.should_save = self._stop.stepped() or control.should_save
+        asked = self._stop.stepped()
+        # The last step of an epoch is saved in on_epoch_end, behind the epoch's evaluation: a run that resumes from it
+        # begins the next epoch, and would never make up for one.
+        ends_an_epoch = control.should_training_stop or float(state.epoch or 0).is_integer()
+        control.should_save = (asked and not ends_an_epoch) or control.should_save
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        control.should_save = self._stop.agreed() or control.should_save
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._training:  # and not before training or after it, where a signal has ended the run

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from safetensors.torch import load_file
 
 import adapt_core
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, InterruptedRunError
+from adapt_core.execution.command import Command
+from adapt_core.runtime import interrupts
 
 from .test_training_parameters import Run, equal, metric_lines
 
@@ -95,3 +99,36 @@ def test_resume_from_checkpoint_in_the_config_is_the_same_switch(run: Run, tmp_p
     again = run(EPOCHS=2, RESUME_FROM_CHECKPOINT=str(checkpoint), OUTPUT_DIR=str(tmp_path / "again"))
     assert again.steps == 8
     assert again.metrics["after"] == first.metrics["after"]
+
+
+@pytest.mark.parametrize("step", [4, 8])
+def test_a_stop_at_the_end_of_an_epoch_loses_no_evaluation(run: Run, tmp_path: Path, step: int) -> None:
+    whole = run(EPOCHS=2)
+    expected = metric_lines(tmp_path / "run", "eval")
+    again = {"EPOCHS": 2, "OUTPUT_DIR": str(tmp_path / "stopped")}
+    with pytest.raises(InterruptedRunError, match=f"STOP_AFTER at step {step},"):
+        run(**again, STOP_AFTER=f"{step} steps")
+    resumed = run(**again, resume=True)
+    assert [line["step"] for line in expected] == [4, 8]
+    assert metric_lines(tmp_path / "stopped", "eval") == expected
+    assert resumed.metrics == whole.metrics
+
+
+@pytest.mark.parametrize("repeated", ["FOLDS", "SEEDS"])
+def test_the_runs_of_a_command_share_the_time_of_stop_after(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeated: str
+) -> None:
+    run_one, ahead = Command.execute, 0.0
+
+    def execute(self: Command) -> adapt_core.RunResult:
+        nonlocal ahead
+        result = run_one(self)
+        ahead = 7200.0
+        return result
+
+    # The second run begins two hours later, by the clock that the runs look at.
+    monkeypatch.setattr(Command, "execute", execute)
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
+    with pytest.raises(InterruptedRunError, match="STOP_AFTER at step 1,"):
+        run(**{repeated: 2, "STOP_AFTER": "1h"})
+    assert sum(path.name == "result.json" for path in tmp_path.rglob("*")) == 1
