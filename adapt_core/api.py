@@ -204,7 +204,7 @@ def open_chat(run_dir: str | Path, *, trust: bool = False) -> Chat:
     finished = FinishedRun.open(run_dir, trust=trust)
     if not isinstance(finished.task, SupportsChat):
         name = finished.plan.task.name
-        raise InputError(f"{run_dir} is a run of {name}, whose models cannot be talked with: adapt predict instead.")
+        raise InputError(f"{run_dir} is a run of {name}, whose models cannot be talked with. Use adapt predict.")
     return finished.task.open_chat(finished.model(), finished.folder.model)
 
 

@@ -56,13 +56,15 @@ def test_a_bad_key_is_refused_before_torch_is_imported(tmp_path: Path) -> None:
 def test_plugins_lists_each_with_distribution_and_version(adapt: Callable[..., Any]) -> None:
     report = json.loads(adapt("plugins", "--json").stdout)
     core = next(plugin for plugin in report["plugins"] if plugin["distribution"] == "adapt-core")
-    provided = [item for item in core["provides"] if item["kind"] != "metric"]
+    provided = [item for item in core["provides"] if item["kind"] not in ("metric", "tracker", "exporter")]
     assert {item["name"] for item in provided} == {
         *("full", "last_layer", "local"),
         *("delimited", "json", "sheets", "parquet", "text"),
         "groups",
     }
-    assert {"accuracy", "mcc", "max_error"} <= {item["name"] for item in core["provides"]}
+    assert {"accuracy", "mcc", "tensorboard", "mlflow", "save_pretrained"} <= {
+        item["name"] for item in core["provides"]
+    }
     assert report["broken"] == []
     told = adapt("plugins").stdout
     assert "every parameter of the model trains" in told

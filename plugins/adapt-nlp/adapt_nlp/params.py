@@ -154,3 +154,16 @@ class TranslationParams(Seq2SeqParams):
     generation_max_length: int | None = param(
         None, "Longest generated translation in tokens (default: max_target_length).", ge=2
     )
+
+
+@attrs.frozen
+class SacreBleuParams:
+    """How sacrebleu splits texts."""
+
+    language: str | None = param(
+        None,
+        "sacrebleu in METRICS: the language of the texts, by which it splits them (zh, ja, ko; others as WMT does). "
+        "Default: target_lang of a translation.",
+        key="BLEU_LANGUAGE",
+        may_change_on_resume=True,
+    )

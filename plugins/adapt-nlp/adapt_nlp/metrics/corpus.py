@@ -5,28 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import attrs
-
-from adapt_core.plugin.params import param
-
 from adapt_nlp.metrics import bleu, texts
+from adapt_nlp.params import SacreBleuParams
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
-
-
-@attrs.frozen
-class SacreBleuParams:
-    """How sacrebleu splits texts."""
-
-    language: str | None = param(
-        None,
-        "sacrebleu in METRICS: the language of the texts, by which it splits them (zh, ja, ko; others as WMT does). "
-        "Default: target_lang of a translation.",
-        key="BLEU_LANGUAGE",
-        may_change_on_resume=True,
-    )
 
 
 class SacreBleu:

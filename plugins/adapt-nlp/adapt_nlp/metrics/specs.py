@@ -47,7 +47,7 @@ SPECS = [
         summary="BLEU as WMT reports it, 0 to 100",
         kinds=_TEXT,
         implementation="adapt_nlp.metrics.corpus:SacreBleu",
-        params="adapt_nlp.metrics.corpus:SacreBleuParams",
+        params="adapt_nlp.params:SacreBleuParams",
         bounds=names.PERCENT,
     ),
     MetricSpec(
