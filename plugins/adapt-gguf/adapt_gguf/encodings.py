@@ -11,12 +11,6 @@ if TYPE_CHECKING:
 
     from adapt_gguf.arrays import Array
 
-ENCODABLE = ("F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "MXFP4", "TQ2_0", "TQ1_0")
-"""What the package gguf (0.19) can write. It reads K-quants and IQ-quants, and cannot write them."""
-
-CHOICES = ("auto", "base", *ENCODABLE)
-"""Values of `gguf_type`."""
-
 FULL_PRECISION = ("F32", "F16", "BF16")
 _WIDE = "Q8_0"
 _WIDE_ROLES = ("token_embd.weight", "output.weight")

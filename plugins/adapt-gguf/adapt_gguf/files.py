@@ -51,7 +51,7 @@ class Encoded:
     """A tensor to write.
 
     Attributes:
-        kind: its encoding, of `encodings.ENCODABLE`, or any where the data is copied.
+        kind: its encoding, of `params.ENCODABLE`, or any where the data is copied.
         shape: of its weights.
         data: makes the encoded data, when it is written.
     """

@@ -13,10 +13,11 @@ import numpy as np
 from adapt_core.errors import InputError
 
 from adapt_gguf.arrays import Array
-from adapt_gguf.encodings import ENCODABLE, FULL_PRECISION, decode, encode, file_type, type_for
+from adapt_gguf.encodings import FULL_PRECISION, decode, encode, file_type, type_for
 from adapt_gguf.families import Family, architecture_fields, family_of, to_file
 from adapt_gguf.files import Encoded, Field, metadata_of, open_gguf, text_fields, write_gguf
 from adapt_gguf.names import file_names
+from adapt_gguf.params import ENCODABLE
 from adapt_gguf.vocabulary import chat_template_field, vocabulary_fields
 
 if TYPE_CHECKING:

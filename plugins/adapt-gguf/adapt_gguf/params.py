@@ -6,7 +6,11 @@ import attrs
 
 from adapt_core.plugin.params import param
 
-from adapt_gguf.encodings import CHOICES
+ENCODABLE = ("F32", "F16", "BF16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "MXFP4", "TQ2_0", "TQ1_0")
+"""What the package gguf (0.19) can write. It reads K-quants and IQ-quants, and cannot write them."""
+
+CHOICES = ("auto", "base", *ENCODABLE)
+"""Values of `gguf_type`."""
 
 
 @attrs.frozen

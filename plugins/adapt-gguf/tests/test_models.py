@@ -15,10 +15,11 @@ gguf = pytest.importorskip("gguf")
 
 from adapt_core.errors import InputError  # noqa: E402
 
-from adapt_gguf.encodings import ENCODABLE, block_of, decode, encode  # noqa: E402
+from adapt_gguf.encodings import block_of, decode, encode  # noqa: E402
 from adapt_gguf.families import FAMILIES  # noqa: E402
 from adapt_gguf.files import metadata_of, open_gguf  # noqa: E402
 from adapt_gguf.models import AS_BASE, write_like, write_model  # noqa: E402
+from adapt_gguf.params import ENCODABLE  # noqa: E402
 
 Small = Callable[..., tuple[Any, Any]]
 Read = Callable[[Path], Any]

@@ -103,7 +103,7 @@ def test_a_system_turn_and_other_tasks_are_refused_where_they_mean_nothing(
     assert done.returncode == 2
     assert "trained on plain text" in done.stderr
     classifier = run(MAX_STEPS=1, DO_EVAL=False)
-    with pytest.raises(InputError, match="text_classification, whose models cannot be talked with. Use adapt predict"):
+    with pytest.raises(InputError, match="text_classification, whose models cannot be talked with"):
         open_chat(classifier.output_dir)
 
 
