@@ -15,7 +15,7 @@ import attrs
 from adapt_core.capabilities import SupportsPlainAdapter, SupportsRandomBatch
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import ExportSource
-from adapt_core.errors import AdaptError
+from adapt_core.errors import AdaptError, InterruptedRunError, first_line
 from adapt_core.execution.components import make_exporter
 from adapt_core.execution.runtime_check import Reference, ask
 from adapt_core.execution.sizes import size_of
@@ -52,9 +52,17 @@ def source_of(plan: Plan, task: Task, folder: RunFolder, load: Callable[[], nn.M
         batch: a batch of the run; without inputs the task makes some up, if it can.
     """
 
+    broken: list[Exception] = []
+
     @cache
     def model() -> nn.Module:
-        return load().cpu().eval()
+        if broken:  # a merge that failed half-way is not tried again on what it left
+            raise broken[0]
+        try:
+            return load().cpu().eval()
+        except Exception as error:
+            broken.append(error)
+            raise
 
     @cache
     def inputs() -> Mapping[str, Any] | None:
@@ -112,7 +120,7 @@ class Exports:
 def export_chosen(source: ExportSource, folder: RunFolder) -> Exports:
     """Write `exports/NAME/` of a run folder for each of EXPORT.
 
-    One that fails is left out, with the reason in its record: the run and its other results stand.
+    One that fails, in whatever way, is left out, with the reason in its record: the run and its other results stand.
     """
     done = Exports()
     if not source.plan.exporters:
@@ -125,13 +133,24 @@ def export_chosen(source: ExportSource, folder: RunFolder) -> Exports:
             try:
                 record = write_export(chosen, source, place)
                 done.usage[chosen.name] = make_exporter(chosen).usage(source, where)
-            except AdaptError as error:
-                shutil.rmtree(place)
-                record = ExportRecord(folder=None, failed=str(error), bytes=0, seconds=0.0, checks=[])
+            except InterruptedRunError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is raised, the training before it is not lost for it
+                shutil.rmtree(place, ignore_errors=True)
+                done.usage.pop(chosen.name, None)
+                record = ExportRecord(folder=None, failed=_reason(chosen, error), bytes=0, seconds=0.0, checks=[])
             else:
                 record["folder"] = where
             done.records[chosen.name] = record
     return done
+
+
+def _reason(chosen: Choice, error: Exception) -> str:
+    """Return why an export failed; the traceback of what was not foreseen goes to the log."""
+    if isinstance(error, AdaptError):
+        return str(error)
+    log.error("the export to %s broke", chosen.name, exc_info=error)
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def write_export(chosen: Choice, source: ExportSource, folder: Path) -> ExportRecord:
