@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from adapt_core.cli import options
-from adapt_core.cli.output import say
+from adapt_core.cli.output import say, say_piece
 from adapt_core.errors import InputError
-from adapt_core.runtime.plain_text import visible
 
 if TYPE_CHECKING:
     from adapt_core.capabilities import Chat, Turn
@@ -106,8 +105,6 @@ def _answer(opened: Chat, turns: list[Turn]) -> None:
         if piece is None:
             break
         written.append(piece)
-        # What a model writes must not act on the terminal.
-        click.echo(visible(piece), nl=False)
-        sys.stdout.flush()
+        say_piece(piece)
     say(" [stopped]" if stop.is_set() else "")
     turns.append({"role": "assistant", "content": "".join(written)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from adapt_core.runtime.plain_text import visible
@@ -10,6 +12,12 @@ from adapt_core.runtime.plain_text import visible
 def say(text: str = "", *, err: bool = False) -> None:
     """Print lines for people, or JSON: control characters in them are shown, not obeyed."""
     click.echo(visible(text), err=err)
+
+
+def say_piece(text: str) -> None:
+    """Show a piece of a line at once, as `say` does."""
+    click.echo(visible(text), nl=False)
+    sys.stdout.flush()
 
 
 def write(text: str) -> None:
