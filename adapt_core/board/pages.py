@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import attrs
 
-from adapt_core.board.runs import TRAINING, Runs, ShownRun
+from adapt_core.board.runs import FINISHED, TRAINING, Runs, ShownRun
 from adapt_core.errors import AdaptError
 from adapt_core.plugin.registry import Registry
 from adapt_core.report import comparison
@@ -97,7 +97,7 @@ class Board:
         run = self._runs.find(name)
         if run is None:
             return _missing("There is no such run.")
-        return _json({**run.to_data(), "lines": len(run.lines), "html": self._live_html(run)})
+        return _json({**run.to_data(), "lines": len(self._runs.lines_of(run)), "html": self._live_html(run)})
 
     def _live_html(self, run: ShownRun) -> str:
         row = _row(run)
@@ -105,8 +105,8 @@ class Board:
         return render("board_live.html.j2", tiles=tiles, charts=self._charts(run))
 
     def _charts(self, run: ShownRun) -> list[Chart]:
-        task = self._registry.tasks.find(str(run.keys.get("TASK")))
-        return charts_of(run.lines, task.spec.bounds if task else {}) if run.lines else []
+        task, lines = self._registry.tasks.find(run.task), self._runs.lines_of(run)
+        return charts_of(lines, task.spec.bounds if task else {}) if lines else []
 
     def _report(self, name: str) -> Page:
         file = self._runs.report_of(name)
@@ -118,13 +118,13 @@ class Board:
         found = [run for run in map(self._runs.find, dict.fromkeys(names)) if run is not None]
         if len(found) < 2:
             return _missing("Choose two runs or more on the board.")
-        if all(run.result is not None for run in found):
+        if all(run.state == FINISHED for run in found):
             try:
                 folders = [self._runs.folder / run.name for run in found]
                 return _html(comparison.compare(folders, self._spec_of, self._metric_of).page(), scripted=False)
             except AdaptError as error:
                 return _missing(str(error))
-        charts = overlaid([(run.name, run.lines) for run in found], {})
+        charts = overlaid([(run.name, self._runs.lines_of(run)) for run in found], {})
         return _html(render("board_curves.html.j2", title=f"{len(found)} runs", charts=charts))
 
     def _spec_of(self, task: str) -> Any:
@@ -148,8 +148,8 @@ def _row(run: ShownRun) -> dict[str, Any]:
         "report": f"/report/{_quoted(run.name)}" if run.has_report else "",
         "state": run.state,
         "is_live": run.state == TRAINING,
-        "task": str(run.keys.get("TASK") or ""),
-        "method": str(run.keys.get("method") or ""),
+        "task": run.task,
+        "method": run.method,
         "step": str(run.step),
         "metric": f"{name} {figure(value)}" if value is not None else "",
         "value": "" if value is None else repr(value),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
-from adapt_core.errors import AdaptError
 from adapt_core.report.curves import evaluated
-from adapt_core.result import RunResult
 from adapt_core.run_folder.names import NAMES, is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
@@ -23,6 +22,11 @@ _DEEPEST = 4
 _QUIET_SECONDS = 600.0
 """A run that is not finished and wrote nothing for so long has stopped: it was killed, or its machine was."""
 
+_HELD = 12
+"""Runs whose lines are held: as many as are compared on one page."""
+
+Lines = Sequence[Mapping[str, Any]]
+Stamp = tuple[int, int]
 T = TypeVar("T")
 
 
@@ -33,35 +37,21 @@ class ShownRun:
     Attributes:
         name: its folder, below that of the board ("sweep/lr-3"; "." for the board's own).
         state: "finished", "training", "stopped" or "damaged".
-        keys: of its config.
-        lines: of `metrics.jsonl`.
-        result: where it is finished.
+        task, method: of its config; empty where it has none.
+        step: the last that was logged.
+        metric: name and latest value of the first metric of evaluations, or of the loss of training.
         changed: when it last wrote, in seconds since 1970.
         has_report: whether `report.html` is there.
     """
 
     name: str
     state: str
-    keys: Mapping[str, Any]
-    lines: Sequence[Mapping[str, Any]]
-    result: RunResult | None
+    task: str
+    method: str
+    step: int
+    metric: tuple[str, float] | None
     changed: float
     has_report: bool
-
-    @property
-    def step(self) -> int:
-        """The last step that was logged."""
-        return max((line.get("step", 0) for line in self.lines), default=0)
-
-    @property
-    def metric(self) -> tuple[str, float] | None:
-        """Name and latest value of the first metric of evaluations, or of the loss of training."""
-        for names, phases in ((evaluated(self.lines), ("before", "eval", "after")), (["loss"], ("train",))):
-            for name in names:
-                found = [line[name] for line in self.lines if line["phase"] in phases and line.get(name) is not None]
-                if found:
-                    return (name if phases[0] != "train" else "training loss"), float(found[-1])
-        return None
 
     def to_data(self) -> dict[str, Any]:
         """Return the run's row as JSON-ready data."""
@@ -69,8 +59,8 @@ class ShownRun:
         return {
             "name": self.name,
             "state": self.state,
-            "task": self.keys.get("TASK"),
-            "method": self.keys.get("method"),
+            "task": self.task or None,
+            "method": self.method or None,
             "step": self.step,
             "metric": name,
             "value": value,
@@ -82,13 +72,17 @@ class ShownRun:
 class Runs:
     """The runs below a folder. What has not changed since it was read is not read again.
 
+    Of each run a few words are kept, and the lines of those alone that were looked at last: a folder of runs may hold
+    more lines than the memory does.
+
     Args:
         folder: of the board.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read: dict[Path, tuple[tuple[int, int], Any]] = {}
+        self._read: dict[Path, tuple[Stamp, Any]] = {}
+        self._lines: OrderedDict[Path, tuple[Stamp, Lines]] = OrderedDict()
         self._lock = threading.Lock()
 
     def all(self) -> list[ShownRun]:
@@ -100,6 +94,20 @@ class Runs:
         """Return the run of a name; None where there is none."""
         with self._lock:
             return next((self._shown(known, path) for known, path in self._places() if known == name), None)
+
+    def lines_of(self, run: ShownRun) -> Lines:
+        """Return the lines of a run's `metrics.jsonl`; none of a damaged run."""
+        if run.state == DAMAGED:
+            return []
+        folder = RunFolder(self.folder / run.name)
+        with self._lock:
+            stamp = _stamp(folder.metrics)
+            held = self._lines.pop(folder.metrics, None)
+            lines = held[1] if held is not None and held[0] == stamp else _unless_damaged(folder.metric_lines) or []
+            self._lines[folder.metrics] = (stamp, lines)
+            while len(self._lines) > _HELD:
+                self._lines.popitem(last=False)
+            return lines
 
     def report_of(self, name: str) -> Path | None:
         """Return the report of a run, a file of its own folder; None where there is none."""
@@ -113,26 +121,50 @@ class Runs:
         folder = RunFolder(path)
         has_report = folder.report.is_file() and not folder.report.is_symlink()
         changed = max((_stamp(file)[0] / 1e9 for file in (folder.metrics, folder.log, folder.result)), default=0.0)
-        try:
-            result = self._cached(folder.result, folder.finished)
-            keys = self._cached(folder.config, folder.stored_keys) if folder.started() else {}
-            lines = self._cached(folder.metrics, folder.metric_lines)
-        except (AdaptError, OSError, ValueError, KeyError, TypeError):  # the folder is another's, and may hold anything
-            return ShownRun(name, DAMAGED, {}, (), None, changed, has_report)
-        state = FINISHED if result else TRAINING if time.time() - changed < _QUIET_SECONDS else STOPPED
+        finished = self._cached(folder.result, lambda: folder.finished() is not None)
+        named = self._cached(folder.config, lambda: _named(folder))
+        latest = self._cached(folder.metrics, lambda: _latest(folder.metric_lines()))
+        if finished is None or named is None or latest is None:
+            return ShownRun(name, DAMAGED, "", "", 0, None, changed, has_report)
+        state = FINISHED if finished else TRAINING if time.time() - changed < _QUIET_SECONDS else STOPPED
         if state == TRAINING and not folder.is_locked():
             state = STOPPED
-        return ShownRun(name, state, keys, lines, result, changed, has_report)
+        return ShownRun(name, state, *named, *latest, changed, has_report)
 
-    def _cached(self, file: Path, read: Callable[[], T]) -> T:
+    def _cached(self, file: Path, read: Callable[[], T]) -> T | None:
+        """Return what `read` makes of a file, once for each state of it; None where the file is damaged."""
         stamp = _stamp(file)
         if file not in self._read or self._read[file][0] != stamp:
-            self._read[file] = (stamp, read())
-        value: T = self._read[file][1]
+            self._read[file] = (stamp, _unless_damaged(read))
+        value: T | None = self._read[file][1]
         return value
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _unless_damaged(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 - the folder is another's, and may hold anything: it hides no other run
+        return None
+
+
+def _named(folder: RunFolder) -> tuple[str, str]:
+    """Return task and method of a run; empty before it wrote its config."""
+    keys = folder.stored_keys() if folder.started() else {}
+    return str(keys.get("TASK") or ""), str(keys.get("method") or "")
+
+
+def _latest(lines: Lines) -> tuple[int, tuple[str, float] | None]:
+    """Return the last step, and name and latest value of the first metric, or of the loss of training."""
+    step = max((line["step"] for line in lines), default=0)
+    for names, phases in ((evaluated(lines), ("before", "eval", "after")), (["loss"], ("train",))):
+        for name in names:
+            found = [line[name] for line in lines if line["phase"] in phases and line.get(name) is not None]
+            if found:
+                return step, (name if phases[0] != "train" else "training loss", float(found[-1]))
+    return step, None
+
+
+def _stamp(file: Path) -> Stamp:
     try:
         found = file.stat()
     except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,6 +13,11 @@ from adapt_core.errors import InputError
 log = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.1"
+
+_OWN_NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
+"""The Host headers that are answered: a page of another name that resolves to this machine is not. With any port, for
+that of a tunnel (`ssh -L 9000:127.0.0.1:8427`) is another."""
+_OF_ANOTHER_NAME = b"This board answers to the names 127.0.0.1 and localhost alone.\n"
 
 _COMMON = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _POLICY = f"{_COMMON}; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
@@ -40,11 +46,6 @@ class BoardServer(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             raise InputError(f"--port {port} cannot be served on: {error}. Give another one, or 0.") from None
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The Host headers that are answered: a page of another name that resolves to this machine is not."""
-        return tuple(f"{host}:{self.server_port}" for host in (ADDRESS, "localhost"))
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet: a browser that leaves in the middle of an answer is no fault."""
         log.debug("a request of %s failed", client_address, exc_info=True)
@@ -58,8 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a page."""
-        if self.headers.get("Host") not in self.server.names:
-            self._send(Page("text/plain; charset=utf-8", b"This board answers to this machine alone.\n", 421))
+        if not _OWN_NAMES.fullmatch(self.headers.get("Host") or ""):
+            self._send(Page("text/plain; charset=utf-8", _OF_ANOTHER_NAME, 421))
             return
         try:
             page = self.server.board.answer(self.path)

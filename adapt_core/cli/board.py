@@ -28,12 +28,12 @@ def board(disabled: tuple[str, ...], folder: Path, port: int) -> None:
     adapt board runs/sweep --port 0
     """
     from adapt_core.board.pages import Board
-    from adapt_core.board.server import BoardServer
+    from adapt_core.board.server import ADDRESS, BoardServer
     from adapt_core.plugin.registry import Registry
 
     place = folder.expanduser().absolute()
     if not place.is_dir():
         raise InputError(f"{folder} is no folder. Give the one that your runs are in (OUTPUT_DIR: FOLDER/NAME).")
     with options.warnings_shown(), BoardServer(Board(place, Registry.discover(disabled)), port) as server:
-        say(f"http://{server.names[0]}/ shows the runs in {in_one_line(str(place))}; Ctrl-C ends it.")
+        say(f"http://{ADDRESS}:{server.server_port}/ shows the runs in {in_one_line(str(place))}; Ctrl-C ends it.")
         server.serve_forever()

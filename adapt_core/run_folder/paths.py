@@ -215,21 +215,25 @@ def _line(text: str) -> dict[str, Any] | None:
     """Return a line of `metrics.jsonl`, or None where it is not one."""
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     known = isinstance(line, dict) and isinstance(line.get("step"), int) and isinstance(line.get("phase"), str)
     numbers = known and all(
-        value is None or isinstance(value, (int, float))
-        for key, value in line.items()
-        if key not in ("phase", INTERVALS)
+        value is None or _is_finite(value) for key, value in line.items() if key not in ("phase", INTERVALS)
     )
     return line if numbers and _are_intervals(line.get(INTERVALS, {})) else None
 
 
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:  # an integer beyond a float's range
+        return False
+
+
 def _are_intervals(held: object) -> bool:
     return isinstance(held, dict) and all(
-        isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, (int, float)) for end in ends)
-        for ends in held.values()
+        isinstance(ends, list) and len(ends) == 2 and all(_is_finite(end) for end in ends) for ends in held.values()
     )
 
 

@@ -47,6 +47,8 @@ def end_trackers(registry: Registry) -> None:
         if isinstance(observer, TrackerObserver):
             try:
                 observer.end()
-            except Exception as error:  # noqa: BLE001 - a tracker stops no run, and hides no error of it
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a tracker stops no run, not by an exit, and hides no error of it
                 log.warning("the %s failed at its end: %s", name, str(error) or type(error).__name__)
             registry.manager.unregister(name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,50 @@ def test_a_file_is_read_again_only_when_it_has_changed(runs: Path, monkeypatch: 
     assert read == [runs / "third"]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("metrics.jsonl", "[" * 100_000 + "\n{}\n"),
+        ("metrics.jsonl", '{"phase": "eval", "step": 1, "accuracy": 1' + "0" * 400 + "}\n{}\n"),
+        ("metrics.jsonl", '{"phase": "eval", "step": 1, "accuracy": 1, "intervals": {"accuracy": [0, 1e999]}}\n{}\n'),
+        ("metrics.jsonl", '{"phase": "eval", "step": 1, "accuracy": NaN}\n{}\n'),
+        ("result.json", "[" * 100_000),
+        ("config.yaml", "- a\n- b\n"),
+    ],
+)
+def test_a_damaged_run_hides_no_other(
+    server: BoardServer, runs: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    (runs / "third" / file).write_text(text, encoding="utf-8")
+    status, body, _ = get(server, "/runs.json")
+    assert status == 200
+    assert {run["name"]: run["state"] for run in json.loads(body)["runs"]} == {
+        "first": "finished",
+        "sweep/second": "finished",
+        EVIL: "finished",
+        "third": "damaged",
+    }
+    assert get(server, "/run/third")[0] == 200
+    # What is damaged is not read at each look either.
+    monkeypatch.setattr(RunFolder, "metric_lines", lambda self: pytest.fail(f"{self.path} was read again"))
+    assert get(server, "/runs.json")[1] == body
+
+
+def test_the_table_holds_no_lines_of_its_runs(tmp_path: Path) -> None:
+    for number in range(30):
+        training_run(tmp_path / f"run-{number}", steps=200)
+    Runs(tmp_path).all()  # what is imported is no part of it
+    board = Runs(tmp_path)
+    tracemalloc.start()
+    found = board.all()
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 30 * 20_000  # the lines of each are 100,000 bytes
+    assert {run.step for run in found} == {200}
+    assert [len(board.lines_of(run)) for run in found] == [200] * 30
+
+
 # ---- what it answers ----
 
 
@@ -185,10 +231,15 @@ def test_no_address_leaves_the_folder(server: BoardServer, address: str) -> None
     assert "secret" not in re.sub(r"/secret", "", body)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", ""])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127x0.0.1", ""])
 def test_another_name_for_this_machine_is_not_answered(server: BoardServer, host: str) -> None:
     status, body, _ = get(server, "/runs.json", Host=host)
     assert (status, "runs" in body) == (421, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9000"])
+def test_the_end_of_a_tunnel_is_answered_at_any_port(server: BoardServer, host: str) -> None:
+    assert get(server, "/runs.json", Host=host)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
