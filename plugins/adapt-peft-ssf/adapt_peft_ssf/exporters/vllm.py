@@ -10,7 +10,7 @@ from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import ExportSource, RuntimeCheck
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 from adapt_core.plugin.params import NoParams
 from adapt_core.report.serving import adapter_config, largest_rank, serving, why_no_plain_lora
 
@@ -18,6 +18,7 @@ from adapt_peft_ssf.exporters.asked import asked_by_peft
 
 _WEIGHTS = "adapter_model.safetensors"
 _CONFIG = "adapter_config.json"
+_PREFIX = "base_model.model."
 _WITHIN = 1e-4
 _CARD = "README.md"
 
@@ -79,10 +80,16 @@ def _evened(adapter: Path, folder: Path, config: Mapping[str, Any]) -> dict[str,
     loaded = PeftConfig.from_pretrained(str(adapter))
     assert isinstance(loaded, LoraConfig)
     state = load_file(adapter / _WEIGHTS)
+    tables = [name.removeprefix(_PREFIX).partition(".lora_")[0] for name in state if ".lora_embedding_A" in name]
+    if tables:
+        raise InputError(
+            f"vllm: the adapter cannot be served: it also adapts embeddings ({first_of(tables)}), of which servers "
+            "take no LoRA. Leave them out of target_modules, or serve the merged model (SAVE_METHOD: save_pretrained)."
+        )
     rank = largest_rank(config)
     even = {}
     for name, values in state.items():
-        module = name.removeprefix("base_model.model.").partition(".lora_")[0]
+        module = name.removeprefix(_PREFIX).partition(".lora_")[0]
         alphas = loaded.alpha_pattern or {}
         alpha = alphas.get(get_pattern_key(alphas.keys(), module), loaded.lora_alpha)
         if ".lora_A." in name:

@@ -88,6 +88,13 @@ def test_what_servers_do_not_take_is_refused_with_the_reason(keys: dict[str, Any
     assert "adapt export . --to lora" in card
 
 
+def test_a_lora_of_embeddings_is_refused_with_the_reason(keys: dict[str, Any], tmp_path: Path) -> None:
+    targets = {"target_modules": ["q_proj", "embed_tokens"], "OUTPUT_DIR": str(tmp_path / "run")}
+    adapt_core.run({**keys, **targets, "MAX_STEPS": 1})
+    with pytest.raises(InputError, match=r"it also adapts embeddings \(model\.embed_tokens\)"):
+        adapt_core.export(tmp_path / "run", "vllm", tmp_path / "vllm")
+
+
 def test_an_adapter_loads_as_it_lies_and_its_card_runs(keys: dict[str, Any], tmp_path: Path) -> None:
     adapt_core.run({**keys, "OUTPUT_DIR": str(tmp_path / "run"), "MERGE_ADAPTER": False})
     adapter = tmp_path / "run" / "adapter"
