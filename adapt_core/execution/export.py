@@ -219,7 +219,19 @@ def _writing(folder: Path) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
+        if not _is_of_writing(error, folder):
+            raise
         raise InputError(f"{folder} cannot be written: {error.strerror or error}. Give another -o.") from error
+
+
+def _is_of_writing(error: OSError, folder: Path) -> bool:
+    """Return whether an error is about what is written, and not about what a library reads, or a failure of its own.
+
+    The system's errors of writing have no file's name; libraries raise some without a number.
+    """
+    if error.errno is None or error.filename is None:
+        return error.errno is not None
+    return Path(os.fsdecode(error.filename)).absolute().is_relative_to(folder.parent)
 
 
 def _refuse_output(folder: Path) -> None:

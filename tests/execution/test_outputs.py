@@ -13,7 +13,7 @@ import pytest
 
 import adapt_core
 from adapt_core.errors import InputError
-from adapt_core.execution.export import export_finished
+from adapt_core.execution.export import export_finished, export_to
 from adapt_core.run_folder.claims import claim
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +112,36 @@ def test_export_writes_into_a_new_or_empty_folder_and_not_into_the_base_model(ho
     with pytest.raises(InputError, match="is inside MODEL_PATH"):
         adapt_core.export(home / "run", "state_dict", home / "base" / "exported")
     assert sorted((home / "base").rglob("*")) == before
+
+
+def reads_what_is_gone() -> None:
+    Path("/nowhere/tokenizer.json").read_text()
+
+
+def finds_no_tokenizer() -> None:
+    raise OSError("Can't load the tokenizer")  # as transformers does
+
+
+def fills_the_disk() -> None:
+    Path("/dev/full").write_text("x" * 10_000_000)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+@pytest.mark.parametrize(
+    ("work", "kind", "told"),
+    [
+        (reads_what_is_gone, FileNotFoundError, r"No such file or directory: '/nowhere/tokenizer\.json'$"),
+        (finds_no_tokenizer, OSError, "^Can't load the tokenizer$"),
+        (fills_the_disk, InputError, r"out cannot be written: No space left on device\. Give another -o\.$"),
+    ],
+)
+def test_what_cannot_be_read_is_not_told_as_an_output_that_cannot_be_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[], None], kind: type, told: str
+) -> None:
+    monkeypatch.setattr("stress.folders.task.Line.save_model", lambda *given: work())
+    with pytest.raises(kind, match=told):
+        export_to(home / "run", "state_dict", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_predictions_are_those_of_the_last_call(home: Path) -> None:
