@@ -88,23 +88,17 @@ def _answer(opened: Chat, turns: list[Turn]) -> None:
     """Print an answer as it is written, and keep it; a turn that cannot be answered is taken back."""
     stop = Event()
     written: list[str] = []
-    pieces = opened.answer(turns, stop.is_set)
-    while True:
-        try:
-            piece = next(pieces, None)
-        except KeyboardInterrupt:
-            stop.set()
-            pieces = iter(())
-            continue
-        except InputError as error:
-            turns.pop()
-            say(f"error: {error}", err=True)
-            if turns:
-                say("/reset begins anew.", err=True)
-            return
-        if piece is None:
-            break
-        written.append(piece)
-        say_piece(piece)
+    try:
+        for piece in opened.answer(turns, stop.is_set):
+            written.append(piece)
+            say_piece(piece)
+    except KeyboardInterrupt:  # while a piece is printed too
+        stop.set()
+    except InputError as error:
+        turns.pop()
+        say(f"error: {error}", err=True)
+        if turns:
+            say("/reset begins anew.", err=True)
+        return
     say(" [stopped]" if stop.is_set() else "")
     turns.append({"role": "assistant", "content": "".join(written)})

@@ -143,7 +143,9 @@ class StopRequest:
             if not (self._heeded or self._passes_on) or self.asked is not None:
                 raise KeyboardInterrupt(name)
             self.asked, first = name, time.monotonic()
-            told.put(f"{name}: stopping after this step with a checkpoint. Once more ends at once.")
+            # Whether the processes that it is passed on to train now, they alone know.
+            untrained = "" if self._heeded else ", or at once where none trains yet or any more"
+            told.put(f"{name}: stopping after this step with a checkpoint{untrained}. Once more ends at once.")
             if self._passes_on is not None:
                 self._passes_on(number)
 

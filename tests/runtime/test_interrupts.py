@@ -55,6 +55,16 @@ def test_a_signal_that_breaks_into_a_line_is_told_behind_it() -> None:
     ]
 
 
+def test_a_signal_that_is_passed_on_promises_no_checkpoint_of_what_may_not_train_yet() -> None:
+    stop, said = StopRequest(), list[str]()
+    with stop.on_signals(said.append), stop.passed_on(lambda number: None):
+        signalled(signal.SIGTERM)
+    assert said == [
+        "SIGTERM: stopping after this step with a checkpoint, or at once where none trains yet or any more. "
+        "Once more ends at once."
+    ]
+
+
 def signalled(*numbers: signal.Signals) -> None:
     for number in numbers:
         os.kill(os.getpid(), number)
