@@ -10,6 +10,7 @@ files.py            metadata copied byte for byte, tensors written one at a time
 models.py           a model written anew, or in the form of the file that its base came from
 adapters.py         a LoRA as a GGUF adapter
 modelfile.py        Ollama's Modelfile
+usage.py            the lines that use a model
 base.py             the base of a run, looked at before anything is loaded
 params.py           the parameters of the exporters
 exporters.py        the exporters

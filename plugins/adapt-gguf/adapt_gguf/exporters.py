@@ -84,27 +84,10 @@ class GgufExporter:
         return _checks((MODEL,), relative, MODEL)
 
     def usage(self, source: ExportSource, folder: str) -> str:
-        """Return lines for transformers, llama.cpp, llama-cpp-python and Ollama."""
-        place = "" if folder == "." else f"{folder}/"
-        return f"""`{MODEL}` is the whole model, for what reads GGUF. By transformers (`pip install gguf`):
+        """Return lines for transformers, llama.cpp and Ollama."""
+        from adapt_gguf.usage import usage_of
 
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{MODEL}").eval()
-tokenizer = AutoTokenizer.from_pretrained("{folder}", gguf_file="{MODEL}")
-prompt = tokenizer("Once upon a time", return_tensors="pt", return_token_type_ids=False)
-print(tokenizer.decode(model.generate(**prompt, max_new_tokens=16)[0]))
-```
-
-By llama.cpp, and by Ollama, with the chat template and the end of an answer in the Modelfile:
-
-```sh
-llama-cli -m {place}{MODEL} -p "Once upon a time" -n 16
-llama-server -m {place}{MODEL}
-ollama create adapted -f {place}{MODELFILE} && ollama run adapted
-```
-"""
+        return usage_of(MODEL, MODELFILE, folder, _tokenizer(source), source.plan.task.params)
 
 
 class GgufAdapterExporter:

@@ -1,0 +1,65 @@
+"""The lines that use a model as GGUF: by transformers, llama.cpp and Ollama."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_WRITTEN = 64
+
+
+def usage_of(model: str, modelfile: str, folder: str, tokenizer: PreTrainedTokenizerBase, params: Any) -> str:
+    """Return Markdown: the packages, and lines that give what `adapt predict` gives.
+
+    Args:
+        model, modelfile: the names of these files.
+        folder: of the export, relative to the reader.
+        tokenizer: with the chat template, which the file has too.
+        params: of the task; where it has `max_new_tokens`, `temperature` and `top_p`, texts are continued by them.
+    """
+    place = "" if folder == "." else f"{folder}/"
+    return f"""`{model}` is the whole model, for what reads GGUF. By transformers:
+
+```sh
+pip install transformers accelerate torch gguf
+```
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{model}").eval()
+tokenizer = AutoTokenizer.from_pretrained("{folder}", gguf_file="{model}")
+{_prompt(tokenizer)}
+written = model.generate(**inputs, {_decoding(params)}, pad_token_id=tokenizer.eos_token_id)
+print(tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+```
+
+By llama.cpp, and by Ollama, with the chat template and the end of an answer in the Modelfile:
+
+```sh
+llama-cli -m {place}{model} -p "Once upon a time" -n 16
+llama-server -m {place}{model}
+ollama create adapted -f {place}{modelfile} && ollama run adapted
+```
+"""
+
+
+def _prompt(tokenizer: PreTrainedTokenizerBase) -> str:
+    options = 'return_tensors="pt", return_token_type_ids=False'
+    if not tokenizer.chat_template:
+        return f'inputs = tokenizer("Once upon a time", {options})'
+    return (
+        'messages = [{"role": "user", "content": "Name three rivers."}]\n'
+        "prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)\n"
+        f"inputs = tokenizer(prompt, add_special_tokens=False, {options})"
+    )
+
+
+def _decoding(params: Any) -> str:
+    most = getattr(params, "max_new_tokens", None) or _WRITTEN
+    temperature = getattr(params, "temperature", None)
+    if not temperature:
+        return f"max_new_tokens={most}, do_sample=False"
+    return f"max_new_tokens={most}, do_sample=True, temperature={temperature}, top_p={params.top_p}, top_k=0"
