@@ -78,6 +78,7 @@ class RuntimeCheck:
         tolerance: the largest difference of any output that is allowed; None where the loss of the form is told and
             nothing more is promised (int8).
         relative_tolerance: the same as a share of the largest output. An export passes within one of the two.
+        remedy: what to do where the outputs are further apart ("Raise lora_rank."), for the message.
         file: the file or folder whose size is told, in the export's folder; all of it by default.
     """
 
@@ -88,6 +89,7 @@ class RuntimeCheck:
     without: tuple[str, ...] = ("torch", "transformers")
     tolerance: float | None = 1e-4
     relative_tolerance: float = 1e-5
+    remedy: str = ""
     file: str = ""
 
 

@@ -15,7 +15,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.reader import read_overrides
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.contracts import Task, TaskData
-from adapt_core.errors import InputError
+from adapt_core.errors import ConfigError, InputError, Where
 from adapt_core.execution.components import Components, make_task
 from adapt_core.execution.model_data import read_model_data
 from adapt_core.nn.pickles import weights_only
@@ -83,7 +83,14 @@ class FinishedRun:
             InputError: as `open` does, or there is no such exporter, or it has no such key.
         """
         given = list(settings)
-        opened = cls._open(run_dir, ["TRUST_REMOTE_CODE=false", *given, f"EXPORT={json.dumps([exporter])}"], ())
+        try:
+            opened = cls._open(run_dir, ["TRUST_REMOTE_CODE=false", *given, f"EXPORT={json.dumps([exporter])}"], ())
+        except ConfigError as error:
+            # The name was given as that of the export, and not by a key.
+            renamed = (
+                attrs.evolve(one, key=None, where=Where("--to")) for one in error.problems if one.key == "EXPORT"
+            )
+            raise ConfigError([*renamed, *(one for one in error.problems if one.key != "EXPORT")]) from None
         (chosen,) = opened.plan.exporters
         known = parameters_of(type(chosen.params))
         for entry in read_overrides(given):

@@ -263,10 +263,8 @@ def _require_close(drift: _Drift, check: RuntimeCheck, folder: Path) -> None:
         raise DefectError(f"{named}.")
     if check.tolerance is None or drift.difference <= check.tolerance or drift.relative <= check.relative_tolerance:
         return
-    raise DefectError(
-        f"{named} (differences of {check.tolerance:g}, or {check.relative_tolerance:g} of the largest output, are "
-        "allowed)."
-    )
+    allowed = f"differences of {check.tolerance:g}, or {check.relative_tolerance:g} of the largest output, are allowed"
+    raise DefectError(f"{named} ({allowed}). {check.remedy}".rstrip())
 
 
 def _same_argmax(found: Arrays, reference: Reference) -> float | None:

@@ -114,6 +114,11 @@ def test_export_writes_into_a_new_or_empty_folder_and_not_into_the_base_model(ho
     assert sorted((home / "base").rglob("*")) == before
 
 
+def test_an_exporter_that_is_not_there_is_told_by_the_option_that_named_it(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^--to: no exporter 'state_dicts' is registered.*Did you mean state_dict\?"):
+        export_to(home / "run", "state_dicts", tmp_path / "out")
+
+
 def reads_what_is_gone() -> None:
     Path("/nowhere/tokenizer.json").read_text()
 

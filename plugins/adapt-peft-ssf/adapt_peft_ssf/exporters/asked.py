@@ -32,13 +32,14 @@ def loading_lines(source: ExportSource, named: str) -> str:
     return lines.rstrip().replace('"adapter"', f'"{named}"').replace('"adapter/', f'"{named}/')
 
 
-def asked_by_peft(source: ExportSource, within: float | None) -> Sequence[RuntimeCheck]:
+def asked_by_peft(source: ExportSource, within: float | None, remedy: str = "") -> Sequence[RuntimeCheck]:
     """Return the check of an adapter.
 
     Args:
         source: of the export.
         within: how far outputs may be from the trained model's, as a share of the largest; None where the distance is
             told and nothing is promised.
+        remedy: what to do where they are further.
     """
     return [
         RuntimeCheck(
@@ -48,5 +49,6 @@ def asked_by_peft(source: ExportSource, within: float | None) -> Sequence[Runtim
             without=(),
             tolerance=None if within is None else 1e-4,
             relative_tolerance=0.0 if within is None else within,
+            remedy=remedy,
         )
     ]

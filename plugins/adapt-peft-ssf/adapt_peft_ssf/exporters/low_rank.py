@@ -100,7 +100,8 @@ class LowRankExporter:
 
     def checks(self, source: ExportSource, folder: Path) -> Sequence[RuntimeCheck]:
         """Return that plain peft loads it, and that its outputs are as close as `lora_tolerance` asks."""
-        return asked_by_peft(source, self._params.lora_tolerance)
+        remedy = f"Raise lora_rank ({self._params.lora_rank}), or allow more by lora_tolerance."
+        return asked_by_peft(source, self._params.lora_tolerance, remedy)
 
     def usage(self, source: ExportSource, folder: str) -> str:
         """Return the lines that load it, and how it is served."""
