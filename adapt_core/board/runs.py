@@ -27,6 +27,7 @@ _HELD = 12
 
 Lines = Sequence[Mapping[str, Any]]
 Stamp = tuple[int, int]
+Finished = tuple[bool, int, "tuple[str, float] | None"]
 T = TypeVar("T")
 
 
@@ -120,12 +121,14 @@ class Runs:
     def _shown(self, name: str, path: Path) -> ShownRun:
         folder = RunFolder(path)
         has_report = folder.report.is_file() and not folder.report.is_symlink()
-        changed = max((_stamp(file)[0] / 1e9 for file in (folder.metrics, folder.log, folder.result)), default=0.0)
-        finished = self._cached(folder.result, lambda: folder.finished() is not None)
+        changed = max(_stamp(file)[0] / 1e9 for file in _written_by(folder))
+        finished = self._cached(folder.result, lambda: _finished(folder))
         named = self._cached(folder.config, lambda: _named(folder))
         latest = self._cached(folder.metrics, lambda: _latest(folder.metric_lines()))
         if finished is None or named is None or latest is None:
             return ShownRun(name, DAMAGED, "", "", 0, None, changed, has_report)
+        if not folder.metrics.exists():  # of FOLDS or SEEDS, whose figures are in its result
+            latest = finished[1:] if finished else latest
         state = FINISHED if finished else TRAINING if time.time() - changed < _QUIET_SECONDS else STOPPED
         if state == TRAINING and not folder.is_locked():
             state = STOPPED
@@ -145,6 +148,25 @@ def _unless_damaged(read: Callable[[], T]) -> T | None:
         return read()
     except Exception:  # noqa: BLE001 - the folder is another's, and may hold anything: it hides no other run
         return None
+
+
+def _written_by(folder: RunFolder) -> Iterator[Path]:
+    """Yield the files that a run writes while it trains; its folds' or seeds', where it has several runs."""
+    yield from (folder.metrics, folder.log, folder.result)
+    if not folder.metrics.exists():
+        for pattern in ("fold-*", "seed-*"):
+            yield from (RunFolder(path).metrics for path in folder.path.glob(pattern) if not path.is_symlink())
+
+
+def _finished(folder: RunFolder) -> Finished | tuple[()]:
+    """Return that a run has finished, its steps and its first metric; nothing where it has not."""
+    result = folder.finished()
+    if result is None:
+        return ()
+    measured = result.metrics.get("after") or result.metrics.get("before") or {}
+    known = ((name, value) for name, value in measured.items() if name != "loss" and value is not None)
+    first = next(((name, float(value)) for name, value in known), None)
+    return True, result.steps, first
 
 
 def _named(folder: RunFolder) -> tuple[str, str]:

@@ -108,6 +108,19 @@ def test_what_stopped_and_what_is_damaged_is_told_apart(runs: Path) -> None:
     assert (states["third"], states["first"]) == ("stopped", "damaged")
 
 
+def test_runs_of_folds_are_one_that_trains_while_a_fold_does_and_has_the_means_in_the_end(runs: Path) -> None:
+    whole = training_run(runs / "whole", steps=0)
+    training_run(runs / "whole" / "fold-1", steps=2)
+    found = {run.name: run for run in Runs(runs).all()}
+    assert (found["whole"].state, found["whole"].metric) == ("training", None)
+    assert found["whole"].changed == found["whole/fold-1"].changed
+    made = make_run(runs.parent / "finished", 0.75, 0.5)
+    whole.result.write_bytes((made / "result.json").read_bytes())
+    found = {run.name: run for run in Runs(runs).all()}
+    assert (found["whole"].state, found["whole"].metric) == ("finished", ("accuracy", 0.75))
+    assert found["whole"].step > 0
+
+
 def test_a_file_is_read_again_only_when_it_has_changed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
     lines_of = RunFolder.metric_lines
