@@ -71,7 +71,7 @@ class StopRequest:
             asked = self.agreed()
         finally:
             self._heeded = False
-        if asked:
+        if asked or self.asked is not None:  # of this process alone, where it came while they agreed
             raise KeyboardInterrupt(self.asked)
 
     def stepped(self) -> bool:
@@ -83,9 +83,12 @@ class StopRequest:
 
     def agreed(self) -> bool:
         """Return whether a stop was asked for in any process; the answer is the same in all of them."""
-        if self._processes > 1:
-            self.asked = _first_of_all(self.asked)
-        return self.asked is not None
+        if self._processes == 1:
+            return self.asked is not None
+        found = _first_of_all(self.asked)
+        if found is not None:  # else a signal may have come while they agreed: it counts the next time
+            self.asked = found
+        return found is not None
 
     def end(self, step: int) -> NoReturn:
         """End the run whose checkpoint of this step is written, when every process has come here.

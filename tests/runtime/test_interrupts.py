@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,31 @@ def test_a_signal_that_is_passed_on_promises_no_checkpoint_of_what_may_not_train
         "SIGTERM: stopping after this step with a checkpoint, or at once where none trains yet or any more. "
         "Once more ends at once."
     ]
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["between steps", "after the last step"])
+def test_a_signal_that_comes_while_processes_agree_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, last: bool
+) -> None:
+    from torch import distributed
+
+    reduce = distributed.all_reduce
+    stop, signals = StopRequest(), [signal.SIGTERM]
+
+    def interrupted(*given: object) -> None:
+        reduce(*given)
+        signalled(*signals)
+        signals.clear()
+
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    monkeypatch.setattr(distributed, "all_reduce", interrupted)
+    try:
+        ends = pytest.raises(KeyboardInterrupt, match="SIGTERM")
+        with ends, stop.on_signals(lambda line: None), stop.heeded(World(size=2)):
+            # The other processes know nothing of it at the first step.
+            assert last or [stop.stepped(), stop.stepped()] == [False, True]
+    finally:
+        distributed.destroy_process_group()
 
 
 def signalled(*numbers: signal.Signals) -> None:
