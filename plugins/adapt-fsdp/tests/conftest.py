@@ -63,11 +63,12 @@ class Started:
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         for pid in (int(word) for path in children for word in path.read_text().split()):
             with suppress(OSError):
-                environment = dict(
-                    item.split("=", 1) for item in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in item
-                )
-                if b"adapt_core.execution.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found[int(environment["RANK"])] = pid
+                # The command line first: a process that is being started has the environment of the one that starts it.
+                if b"adapt_core.execution.worker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    continue
+                items = Path(f"/proc/{pid}/environ").read_text().split("\0")
+                environment = dict(item.split("=", 1) for item in items if "=" in item)
+                found[int(environment["RANK"])] = pid
         return found
 
     def step(self) -> int:
