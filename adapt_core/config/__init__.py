@@ -10,6 +10,7 @@ rules.py          combinations of keys that contradict each other
 backward_steps.py whether the optimizer steps inside the backward pass
 stop_after.py     the time or the steps after which a command stops
 data_checks.py    the checks of the data that VERDICT names, or that serve the task
+listed.py         what the names in a list mean: METRICS, EXPORT, TRACKERS
 metrics.py        the metrics that METRICS chooses, and all those of a run
 trackers.py       the trackers that TRACKERS chooses
 exporters.py      the exporters that EXPORT chooses

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
 
 from adapt_core.config import known_keys
 from adapt_core.config.core_params.training import TrainingParams
+from adapt_core.config.listed import absent_requirements, has_params, look_up_listed
 from adapt_core.config.plan import MetricChoice, Plan
 from adapt_core.config.sections import Given
-from adapt_core.config.selection import Selection, look_up
-from adapt_core.config.values import ValueProblem, convert, is_not_given
-from adapt_core.errors import InputError, Problem
+from adapt_core.config.selection import Selection
+from adapt_core.errors import Problem
 from adapt_core.evaluation import OF_PLACE
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import parameters_of
-from adapt_core.plugin.registry import Provenance, Registered, Registry, SpecT
+from adapt_core.plugin.registry import Registered, Registry
 from adapt_core.plugin.specs import TaskSpec
 
 KEY = "metrics"
@@ -26,56 +25,11 @@ KEY = "metrics"
 
 def select_metrics(given: Mapping[str, Given], registry: Registry, selection: Selection) -> None:
     """Look up the names in METRICS, and collect what is wrong with them. Needs no params of the task."""
-    entry = given.get(KEY)
-    if entry is None or is_not_given(entry.value):
-        return
-    try:
-        names = convert(entry.value, parameters_of(TrainingParams)[KEY])
-    except ValueProblem:
-        return  # reported where the keys are assigned
-    found = (look_up(registry.metrics, known_keys.METRICS, name, entry, registry, selection) for name in names)
-    chosen = {id(item.spec): item for item in found if item is not None}
-    selection.metrics = tuple(item for item in chosen.values() if has_params(item, entry, selection))
+    key = parameters_of(TrainingParams)[KEY]
+    chosen = look_up_listed(registry.metrics, known_keys.METRICS, key, given, registry, selection)
+    selection.metrics = tuple(item for item in chosen if has_params(item, given[KEY], selection))
     for item in selection.metrics:
-        selection.problems += absent_requirements(item.spec.name, item.spec.requires, item.provenance, entry)
-
-
-def absent_requirements(name: str, requires: Iterable[str], provenance: Provenance, entry: Given) -> list[Problem]:
-    """Return a problem for each distribution that something chosen needs and that is not installed.
-
-    Args:
-        name: of what was chosen.
-        requires: the distributions.
-        provenance: of what was chosen.
-        entry: where it was chosen.
-    """
-    return [
-        Problem(
-            f"{name} of {provenance.distribution} needs {distribution}.",
-            key=entry.written,
-            where=entry.where,
-            hint=f"pip install {distribution}",
-        )
-        for distribution in filter(_is_absent, requires)
-    ]
-
-
-def has_params(item: Registered[SpecT], entry: Given, selection: Selection) -> bool:
-    """Return whether the params class of something chosen can be loaded; else the selection gets the problem."""
-    try:
-        item.params_class()
-    except InputError as error:
-        selection.problems.append(Problem(str(error), key=entry.written, where=entry.where))
-        return False
-    return True
-
-
-def _is_absent(distribution: str) -> bool:
-    try:
-        version(distribution)
-    except PackageNotFoundError:
-        return True
-    return False
+        selection.problems += absent_requirements(item.spec.name, item.spec.requires, item.provenance, given[KEY])
 
 
 def misfits(
