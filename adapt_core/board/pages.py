@@ -105,8 +105,8 @@ class Board:
         return render("board_live.html.j2", tiles=tiles, charts=self._charts(run))
 
     def _charts(self, run: ShownRun) -> list[Chart]:
-        task, lines = self._registry.tasks.find(run.task), self._runs.lines_of(run)
-        return charts_of(lines, task.spec.bounds if task else {}) if lines else []
+        task, lines = self._registry.tasks.spec_of(run.task), self._runs.lines_of(run)
+        return charts_of(lines, task.bounds if task else {}) if lines else []
 
     def _report(self, name: str) -> Page:
         file = self._runs.report_of(name)
@@ -121,19 +121,14 @@ class Board:
         if all(run.state == FINISHED for run in found):
             try:
                 folders = [self._runs.folder / run.name for run in found]
-                return _html(comparison.compare(folders, self._spec_of, self._metric_of).page(), scripted=False)
+                return _html(
+                    comparison.compare(folders, self._registry.tasks.spec_of, self._registry.metrics.spec_of).page(),
+                    scripted=False,
+                )
             except AdaptError as error:
                 return _missing(str(error))
         charts = overlaid([(run.name, self._runs.lines_of(run)) for run in found], {})
         return _html(render("board_curves.html.j2", title=f"{len(found)} runs", charts=charts))
-
-    def _spec_of(self, task: str) -> Any:
-        item = self._registry.tasks.find(task)
-        return item.spec if item else None
-
-    def _metric_of(self, name: str) -> Any:
-        item = self._registry.metrics.find(name)
-        return item.spec if item else None
 
 
 def _quoted(name: str) -> str:

@@ -16,8 +16,6 @@ from adapt_core.runtime.plain_text import in_one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from adapt_core.plugin.metric_spec import MetricSpec
-    from adapt_core.plugin.specs import TaskSpec
     from adapt_core.report.comparison import Comparison
 
 
@@ -41,15 +39,7 @@ def compare(disabled: tuple[str, ...], run_dirs: tuple[Path, ...], output: Path 
 
     registry = Registry.discover(disabled)
 
-    def spec_of(task: str) -> TaskSpec | None:
-        item = registry.tasks.find(task)
-        return item.spec if item else None
-
-    def metric_of(name: str) -> MetricSpec | None:
-        item = registry.metrics.find(name)
-        return item.spec if item else None
-
-    compared = comparison.compare(run_dirs, spec_of, metric_of)
+    compared = comparison.compare(run_dirs, registry.tasks.spec_of, registry.metrics.spec_of)
     if output is not None:
         try:
             write_text(output.expanduser().absolute(), compared.page())

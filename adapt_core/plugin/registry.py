@@ -109,13 +109,15 @@ class Shelf(Generic[SpecT]):
     def find(self, name: str) -> Registered[SpecT] | None:
         return self.by_name.get(name.casefold())
 
+    def spec_of(self, name: str) -> SpecT | None:
+        return item.spec if (item := self.find(name)) else None
+
 
 class Registry:
     """The registered specs, each with its plugin. Build it with `Registry.discover()`.
 
     Attributes:
-        tasks, methods, quantizers, launchers, formats, data_checks, metrics, exporters, trackers: shelves, one of
-            each kind.
+        tasks, methods, quantizers, launchers, formats, data_checks, metrics, ...: shelves, one of each kind.
         provenance: every plugin that was loaded.
         broken: what could not be used, with its cause.
         disabled: names of plugins that were switched off.
@@ -273,10 +275,10 @@ class Registry:
         Raises:
             LookupError: no such task is registered.
         """
-        item = self.tasks.find(name)
-        if item is None:
+        spec = self.tasks.spec_of(name)
+        if spec is None:
             raise LookupError(f"no task {name!r} is registered")
-        return item.spec
+        return spec
 
     def module_of(self, plugin: str) -> str:
         """Return the top-level package of a plugin's hook module."""
