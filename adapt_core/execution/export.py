@@ -16,7 +16,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.contracts import Task, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components, make_exporter
-from adapt_core.execution.exports import source_of, write_export
+from adapt_core.execution.exports import reference_of, source_of, write_export
 from adapt_core.execution.merge import merge_checked
 from adapt_core.execution.model_data import write_model_data
 from adapt_core.execution.sizes import size_of
@@ -170,7 +170,7 @@ def export_to(
     opened = _Opened(finished, folder, merge_dtype)
     source = source_of(finished.plan, finished.task, finished.folder, opened.model, (None, "random"))
     with _writing(folder), atomic_folder(folder) as temporary:
-        record = write_export(chosen, source, temporary)
+        record = write_export(chosen, source, temporary, reference_of(source))
     log.info("saved %s (%s, %s bytes)", folder, chosen.name, f"{record['bytes']:,}")
     return Exported(folder, opened.merges, opened.outcome, record)
 

@@ -125,13 +125,14 @@ def export_chosen(source: ExportSource, folder: RunFolder) -> Exports:
     done = Exports()
     if not source.plan.exporters:
         return done
+    reference = reference_of(source)
     with placed_folder(folder.path, folder.exports.name) as temporary:
         for chosen in source.plan.exporters:
             place = temporary / chosen.name
             place.mkdir()
             where = f"{folder.exports.name}/{chosen.name}"
             try:
-                record = write_export(chosen, source, place)
+                record = write_export(chosen, source, place, reference)
                 done.usage[chosen.name] = make_exporter(chosen).usage(source, where)
             except InterruptedRunError:
                 raise
@@ -153,8 +154,27 @@ def _reason(chosen: Choice, error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def write_export(chosen: Choice, source: ExportSource, folder: Path) -> ExportRecord:
+def reference_of(source: ExportSource) -> Callable[[], Reference | None]:
+    """Return a function that computes the trained model's answers when first called; None without inputs."""
+
+    @cache
+    def computed() -> Reference | None:
+        inputs = source.inputs()
+        return None if inputs is None else Reference.of(source.model(), inputs)
+
+    return computed
+
+
+def write_export(
+    chosen: Choice, source: ExportSource, folder: Path, reference: Callable[[], Reference | None]
+) -> ExportRecord:
     """Write a model by an exporter into an empty folder and ask it there.
+
+    Args:
+        chosen: the exporter.
+        source: what is exported.
+        folder: an empty one.
+        reference: of the source (`reference_of`); all exports of a run share one.
 
     Raises:
         InputError: this model has no such form.
@@ -167,10 +187,9 @@ def write_export(chosen: Choice, source: ExportSource, folder: Path) -> ExportRe
     seconds = time.perf_counter() - started
     checks = exporter.checks(source, folder)
     outcomes = []
-    inputs = source.inputs() if checks else None
-    if inputs is not None:
-        reference = Reference.of(source.model(), inputs)
-        outcomes = [ask(check, source, folder, reference) for check in checks]
+    expected = reference() if checks else None
+    if expected is not None:
+        outcomes = [ask(check, source, folder, expected) for check in checks]
     elif checks:
         log.warning("%s is not checked: there is no batch to compare outputs on.", chosen.name)
     usage = exporter.usage(source, ".")

@@ -16,7 +16,7 @@ import pytest
 from adapt_core.contracts import ExportSource
 from adapt_core.errors import DefectError
 from adapt_core.execution.components import make_exporter
-from adapt_core.execution.exports import source_of, write_export
+from adapt_core.execution.exports import reference_of, source_of, write_export
 from adapt_core.execution.finished_run import FinishedRun
 from adapt_core.execution.runtime_check import START, Reference, ask, hidden_packages
 from adapt_core.plugin.registry import Registry
@@ -56,7 +56,7 @@ class ExporterContract:
         (chosen,) = finished.plan.exporters
         make_exporter(chosen).check(finished.plan)
         source = source_of(finished.plan, finished.task, finished.folder, finished.model, (None, "random"))
-        return Written(finished, source, folder, write_export(chosen, source, folder))
+        return Written(finished, source, folder, write_export(chosen, source, folder, reference_of(source)))
 
     @pytest.fixture
     def reference(self, written: Written) -> Reference:
