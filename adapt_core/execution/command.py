@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AbstractContextManager
 
 import attrs
 
@@ -70,7 +71,7 @@ class Command:
         folder.prepare()
         reporter = make_reporter(is_main=True)
         stop = self._stop_request()
-        heard = stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if torchrun.place() else 0.0)
+        heard = _heard(stop, reporter)
         logged = logging_to(log_files(self.plan, folder), reporter, logged_packages(self.registry))
         with folder.locked(), entered(self.plan, folder), logged, restoring(folder), heard:
             try:
@@ -108,8 +109,7 @@ class Command:
         process = torchrun.place()
         reporter = make_reporter(is_main=process is None or process.local_rank == 0)
         stop = self._stop_request()
-        heard = stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if process else 0.0)
-        with logging_to([], reporter, logged_packages(self.registry)), heard:
+        with logging_to([], reporter, logged_packages(self.registry)), _heard(stop, reporter):
             return self._launch_until_done(reporter, stop, None)
 
     def _launch_until_done(
@@ -146,6 +146,11 @@ class Command:
         self.launcher.check(self.plan)
 
         return self.launcher.launch(self.plan, _Work(self, task, reporter, stop), decision)
+
+
+def _heard(stop: StopRequest, reporter: ProgressReporter) -> AbstractContextManager[None]:
+    """Return a context in which signals ask for the stop; torchrun sends its processes several for one request."""
+    return stop.on_signals(reporter.message, repeated=REPEATED_SECONDS if torchrun.place() else 0.0)
 
 
 @attrs.frozen

@@ -161,6 +161,17 @@ _CACHE = (
 )
 
 
+def _next_word(facts: Facts) -> list[str]:
+    """Return the end of the loop that writes: the likeliest word, unless it ends the text."""
+    return [
+        '    past = {f"past_key_values.{kind}": found[f"present.{kind}"] for kind in kinds}',
+        '    word = int(found["logits"][0, -1].argmax())',
+        f"    if word in {facts.ends!r}:",
+        "        break",
+        "    written.append(word)",
+    ]
+
+
 def _generation(source: ExportSource, facts: Facts, folder: str) -> list[str]:
     special = "" if facts.prompt_has_specials else ", add_special_tokens=False"
     cut = f"[:-{facts.behind}]" if facts.behind and facts.prompt_has_specials else ""
@@ -184,11 +195,7 @@ def _generation(source: ExportSource, facts: Facts, folder: str) -> list[str]:
         "    }",
         "    given = {name: value for name, value in given.items() if name in taken}",
         "    found = dict(zip(outputs, session.run(outputs, {**given, **past})))",
-        '    past = {f"past_key_values.{kind}": found[f"present.{kind}"] for kind in kinds}',
-        '    word = int(found["logits"][0, -1].argmax())',
-        f"    if word in {facts.ends!r}:",
-        "        break",
-        "    written.append(word)",
+        *_next_word(facts),
         "    words = numpy.array([[word]])",
         "print(tokenizer.decode(written))",
     ]
@@ -220,11 +227,7 @@ def _seq2seq(source: ExportSource, facts: Facts, folder: str) -> list[str]:
         f"while len(written) < {most}:",
         '    given = {**fixed, **past, "decoder_input_ids": numpy.array([next_words])}',
         "    found = dict(zip(outputs, decoder.run(outputs, given)))",
-        '    past = {f"past_key_values.{kind}": found[f"present.{kind}"] for kind in kinds}',
-        '    word = int(found["logits"][0, -1].argmax())',
-        f"    if word in {facts.ends!r}:",
-        "        break",
-        "    written.append(word)",
+        *_next_word(facts),
         "    next_words = [word]",
         "print(tokenizer.decode(written))",
     ]
