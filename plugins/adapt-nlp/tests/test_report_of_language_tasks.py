@@ -161,7 +161,7 @@ def test_a_tracker_without_its_package_is_refused_before_training(
 ) -> None:
     from adapt_core.errors import InputError
 
-    monkeypatch.setattr("adapt_core.config.metrics._is_absent", lambda name: name == "tensorboard")
+    monkeypatch.setattr("adapt_core.config.listed._is_absent", lambda name: name == "tensorboard")
     with pytest.raises(InputError, match="tensorboard of adapt-core needs tensorboard"):
         run(REPORT_TO="tensorboard")
     assert not (tmp_path / "run" / "config.yaml").exists()
