@@ -16,7 +16,7 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
     A merged or plain model is loaded from `model/`; where only an adapter was saved, it goes onto its base again.
     """
     from adapt_core.contracts import Job
-    from adapt_core.distributed.devices import first_device
+    from adapt_core.distributed.devices import device_here
     from adapt_core.distributed.world import World
     from adapt_core.execution.components import Components
     from adapt_core.execution.finished_run import FinishedRun
@@ -28,7 +28,7 @@ def evaluated(run_dir: str) -> tuple[dict[str, float], dict[str, float]]:
     plan, registry, folder = finished.plan, finished.registry, finished.folder
     result = folder.finished()
     assert result is not None
-    parts, world = Components.of(plan, task=finished.task), World(device=first_device())
+    parts, world = Components.of(plan, task=finished.task), World(device=device_here(plan))
     data = finished.task.load_data()
     if folder.model.is_dir():
         model = finished.model()

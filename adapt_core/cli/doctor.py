@@ -102,10 +102,6 @@ def _devices() -> list[str]:
 
 
 def _gpus() -> list[str]:
-    import torch
+    from adapt_core.nn.accelerators import accelerator_count, described
 
-    found = []
-    for number in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(number)
-        found.append(f"cuda:{number}: {properties.name}, {properties.total_memory / 2**30:.1f} GiB")
-    return found
+    return [described(number) for number in range(accelerator_count())]

@@ -47,7 +47,6 @@ OTHER_NAMES: dict[str, str] = {
     "src_lang": "source_lang",
     "tgt_lang": "target_lang",
     "lora_target_modules": "target_modules",
-    "device": "CUDA_ID",
     "gpu": "CUDA_ID",
     "quantization_bit": "load_in_4bit",
     "save_dir": "OUTPUT_DIR",

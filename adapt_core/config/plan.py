@@ -107,6 +107,7 @@ class Plan(Generic[ParamsT]):
         exporters: what EXPORT chooses.
         output_dir: the run folder, absolute.
         loop: the kind of loop the task trains with.
+        accelerators: the types of devices beside the CPU that this loop trains on; None for all.
         trains_base: whether the checkpoint's own weights train.
         resume: None, "auto" for the newest complete checkpoint, or a checkpoint's path.
         disabled_plugins: names of disabled plugins, for worker processes.
@@ -133,6 +134,7 @@ class Plan(Generic[ParamsT]):
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     foreign: bool = False
+    accelerators: tuple[str, ...] | None = None
 
     def keys(self) -> dict[str, Any]:
         """Return every resolved key with its value, as in `config.yaml`. Running them again gives this plan."""

@@ -23,6 +23,7 @@ def plan_to_json(plan: Plan) -> str:
     data: dict[str, Any] = {
         "output_dir": plan.output_dir,
         "loop": plan.loop,
+        "accelerators": plan.accelerators,
         "trains_base": plan.trains_base,
         "formats": [attrs.asdict(chosen) for chosen in plan.formats],
         "metrics": [_named(metric) for metric in plan.metrics],
@@ -57,6 +58,7 @@ def plan_from_json(text: str, registry: Registry) -> Plan:
         **choices,
         output_dir=data["output_dir"],
         loop=data["loop"],
+        accelerators=None if data["accelerators"] is None else tuple(data["accelerators"]),
         trains_base=data["trains_base"],
         formats=tuple(FormatChoice(**{**one, "suffixes": tuple(one["suffixes"])}) for one in data["formats"]),
         metrics=tuple(_find_metric(one, registry) for one in data["metrics"]),

@@ -178,6 +178,7 @@ def _plan(
         exporters=tuple(choice_of(item, named[f"exporter {item.spec.name}"]) for item in selection.exporters),
         output_dir=str(output_dir),
         loop=selection.task.spec.loop.name,
+        accelerators=selection.task.spec.loop.accelerators,
         trains_base=selection.method.spec.trains_base,
         resume=wanted,
         disabled_plugins=tuple(registry.disabled),

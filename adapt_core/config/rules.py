@@ -131,6 +131,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         switch = selection.quantizer.spec.switch
         message = f"quantized weights cannot train, and method {method.spec.name} trains them."
         yield problem(switch, message, "Use LoRA, DoRA, SSF or last_layer on a quantized base.")
+    if not re.fullmatch("[a-z_]+", run.device):
+        yield problem("DEVICE", f"must be auto, cpu, cuda, mps, xpu or another type of torch's; not {run.device!r}.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")
 

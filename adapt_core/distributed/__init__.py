@@ -1,7 +1,7 @@
 """Processes and devices of a run.
 
 world.py       rank, size and device of a process
-devices.py     GPUs: choice, precision, peak memory
+devices.py     the device of a process: choice, precision, peak memory
 processor.py   the speed of the CPU in half precision
 torchrun.py    the environment that torchrun sets
 sharding.py    tensors sharded over processes (DTensor)

@@ -39,6 +39,7 @@ from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
 from adapt_core.execution.components import Components
 from adapt_core.execution.verdict import examine_data
+from adapt_core.nn.accelerators import SHARES_MEMORY, memory_of
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything
 from adapt_core.plugin.registry import Registry
@@ -127,7 +128,7 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
     components = Components.of(plan)
     seed_everything(plan.training.seed)
     data = components.task.load_data()
-    device = first_device()
+    device = first_device(plan)
     processes = components.launcher.processes() if isinstance(components.launcher, SupportsRankMemory) else 1
     per_epoch, steps = _steps(plan, components.task, data, processes)
     task: object = components.task if data.train is not None else None
@@ -237,11 +238,7 @@ def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: boo
 
 
 def _device_bytes(device: str) -> int:
-    if device.startswith("cuda"):
-        import torch
-
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    return memory_bytes()
+    return memory_bytes() if device == "cpu" else memory_of(device)
 
 
 def _warnings(found: Estimate, plan: Plan) -> list[str]:
@@ -266,8 +263,8 @@ def _warnings(found: Estimate, plan: Plan) -> list[str]:
 
 
 def _needed(found: Estimate) -> int:
-    """Return what the device must hold: on a CPU that of every process, the processes themselves included."""
+    """Return what the device must hold; in the machine's own memory that of every process, themselves included."""
     assert found.memory is not None
-    if found.device.startswith("cuda"):
+    if found.device not in SHARES_MEMORY:
         return found.memory.total
     return (found.memory.total + found.process_bytes) * found.processes

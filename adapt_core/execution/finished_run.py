@@ -142,7 +142,7 @@ class FinishedRun:
         Args:
             dtype: in place of the run's MERGE_DTYPE.
         """
-        from adapt_core.distributed.devices import first_device
+        from adapt_core.distributed.devices import device_here
         from adapt_core.distributed.world import World
         from adapt_core.execution.merge import merge_checked
         from adapt_core.nn.random_state import seed_everything
@@ -151,7 +151,7 @@ class FinishedRun:
         components = Components.of(self.plan, task=self.task)
         data = self._model_data()
         seed_everything(self.plan.training.seed)  # as the run did: what no checkpoint has, starts from random values
-        loaded = self.task.load_model(data, components.quantizer, World(device=first_device()))
+        loaded = self.task.load_model(data, components.quantizer, World(device=device_here(self.plan)))
         base, quantizer = loaded.model, components.quantizer
         inputs = self.task.random_batch(base) if isinstance(self.task, SupportsRandomBatch) else None
         check = OutputComparison(inputs, "random", rounded=quantizer is not None or loaded.dtype != "float32")

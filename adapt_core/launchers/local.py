@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,22 @@ if TYPE_CHECKING:
     from adapt_core.result import RunResult
     from adapt_core.run_folder.resume import ResumeDecision
 
+log = logging.getLogger(__name__)
+
 
 class Local:
-    """One process. Its device is the first visible GPU, or the CPU."""
+    """One process. DEVICE says where it computes: by default on the first visible accelerator, or the CPU."""
 
     def __init__(self, params: NoParams) -> None:
         self.params = params
 
     def check(self, plan: Plan) -> None:
-        """Refuse nothing: one process runs everywhere."""
+        """Refuse a DEVICE that is not here."""
+        from adapt_core.distributed.devices import device_remark, first_device
+
+        remark = device_remark(plan, first_device(plan))
+        if remark is not None:
+            log.warning("%s", remark)
 
     def is_coordinator(self) -> bool:
         """Return True: the run folder is this process's."""
@@ -39,7 +47,7 @@ class Local:
         assert decision is not None
         from adapt_core.distributed.devices import first_device
 
-        return work(World(device=first_device()), decision)
+        return work(World(device=first_device(plan)), decision)
 
     def processes(self) -> int:
         """Return 1."""

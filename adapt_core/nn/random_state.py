@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy
 import torch
 
+from adapt_core.nn.accelerators import random_states, set_random_states
+
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch (every GPU too), as transformers' `set_seed` does."""
@@ -23,12 +25,11 @@ def untouched_random_state() -> Iterator[None]:
     python_state = random.getstate()
     numpy_state = numpy.random.get_state()
     torch_state = torch.get_rng_state()
-    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    accelerator_states = random_states()
     try:
         yield
     finally:
         random.setstate(python_state)
         numpy.random.set_state(numpy_state)
         torch.set_rng_state(torch_state)
-        if cuda_states:
-            torch.cuda.set_rng_state_all(cuda_states)
+        set_random_states(accelerator_states)

@@ -164,11 +164,13 @@ class LoopSpec:
         name: the kind, which a launcher must serve: "hf", "mm", or a third party's name.
         optimizers: choices of OPTIMIZER; each with the package that it needs beyond the loop's own, or None.
         schedules: choices of SCHEDULER_TYPE.
+        accelerators: the types of devices beside the CPU that it trains on ("cuda"); None for all that torch knows.
     """
 
     name: str
     optimizers: Mapping[str, str | None] = attrs.field(converter=_read_only)
     schedules: tuple[str, ...]
+    accelerators: tuple[str, ...] | None = None
 
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:

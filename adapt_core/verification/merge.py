@@ -175,7 +175,7 @@ def merge_findings(outcome: MergeOutcome | None, dtype: str) -> list[str]:
 
 
 def _distance(first: list[torch.Tensor], second: list[torch.Tensor]) -> float:
-    squares = [(one - other).double().square().sum() for one, other in zip(first, second, strict=True)]
+    squares = [(one - other).cpu().double().square().sum() for one, other in zip(first, second, strict=True)]
     return float(torch.stack(squares).sum().sqrt())
 
 

@@ -21,6 +21,7 @@ from adapt_core import api
 from adapt_core.distributed.devices import first_device
 from adapt_core.distributed.world import World
 from adapt_core.execution.components import Components
+from adapt_core.nn.accelerators import accelerator
 from adapt_core.nn.random_state import seed_everything
 from benchmarks.memory.hold_out import hold_out
 from benchmarks.memory.real_step import step
@@ -36,7 +37,7 @@ def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str
     parts = Components.of(plan)
     seed_everything(plan.training.seed)
     data = parts.task.load_data()
-    device = first_device()
+    device = first_device(plan)
     model, _ = parts.attach(plan, parts.task.load_model(data, parts.quantizer, World(device=device)))
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
@@ -67,7 +68,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cases = list(hold_out(given.data)) if given.data else [(given.config, given.config)]
-        columns = KINDS if first_device() == "cpu" else (*KINDS, "sum / max_memory_allocated")
+        columns = KINDS if accelerator() is None else (*KINDS, "sum / max_memory_allocated")
         print(f"| MiB foretold / real (ratio) | {' | '.join(columns)} |")
         print("|---|" + "---|" * len(columns))
         for name, config in cases:

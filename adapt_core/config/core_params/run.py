@@ -28,6 +28,13 @@ class RunParams:
     )
     launcher: str | None = param(None, "How processes are started: local, or a plugin's.", may_change_on_resume=True)
     cuda_id: str | None = param(None, "The GPUs to use, by number: '0' or '0,1'.", may_change_on_resume=True)
+    device: str = param(
+        "auto",
+        "Where one process computes: the accelerator that torch sees (a GPU, Apple's, Intel's), else the CPU; or cpu, "
+        "cuda, mps, xpu.",
+        key="DEVICE",
+        may_change_on_resume=True,
+    )
     output_dir: str | None = param(
         None, "The run folder (default: runs/NAME_OF_THE_CONFIG).", key="OUTPUT_DIR", may_change_on_resume=True
     )

@@ -167,7 +167,7 @@ def trace(modules: Sequence[nn.Module], forward: Forward) -> Trace:
     with torch.enable_grad(), watched(modules, cut) as calls:
         found = forward()
         # Any weights will do that are not alike, so that nothing cancels out.
-        weighted = [(score.double() * _weights(score)).sum() for score in found]
+        weighted = [(score.cpu().double() * _weights(score)).sum() for score in found]
         total = torch.stack(weighted).sum()
     if not leaves or not total.requires_grad:
         return Trace([], {})
@@ -177,7 +177,7 @@ def trace(modules: Sequence[nn.Module], forward: Forward) -> Trace:
 
 
 def _weights(score: torch.Tensor) -> torch.Tensor:
-    return torch.linspace(1, 2, score.numel(), dtype=torch.float64, device=score.device).view_as(score)
+    return torch.linspace(1, 2, score.numel(), dtype=torch.float64).view_as(score)
 
 
 @contextmanager

@@ -234,4 +234,4 @@ def _close(one: torch.Tensor, other: torch.Tensor, slack: float = 1.0) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype or not one.numel():
         return one.shape == other.shape and one.dtype == other.dtype
     tolerance = slack * _TOLERANCE.get(one.dtype, 0.0)
-    return bool((one.double() - other.double()).abs().max() <= tolerance * float(one.abs().max()))
+    return bool((one.cpu().double() - other.cpu().double()).abs().max() <= tolerance * float(one.abs().max()))

@@ -10,6 +10,7 @@ from adapt_core.config.data_places import data_places
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import OF_PLACE
+from adapt_core.nn.accelerators import SHARES_MEMORY
 from adapt_core.runtime.cores import loading_processes
 
 # The same arithmetic in one kernel, and transformers' own default: an AdamW step takes a quarter of the time.
@@ -29,7 +30,7 @@ def training_arguments(
         has_validation: whether there is a validation split.
     """
     training = plan.training
-    on_cpu = not world.device.startswith("cuda")
+    on_cpu = world.device == "cpu"
     evaluates = training.do_eval and has_validation
     arguments: dict[str, Any] = {
         "output_dir": str(checkpoints),
@@ -60,7 +61,7 @@ def training_arguments(
         "logging_steps": training.logging_steps,
         "logging_nan_inf_filter": False,
         "dataloader_num_workers": loading_processes(training.num_workers),
-        "dataloader_pin_memory": not on_cpu,
+        "dataloader_pin_memory": world.device not in SHARES_MEMORY,
         "remove_unused_columns": plan.data.remove_unused_columns,
         "seed": training.seed,
         "use_cpu": on_cpu,

@@ -83,7 +83,7 @@ class EvaluatedItems:
     def add(self, loss: torch.Tensor, items: torch.Tensor) -> None:
         """Add the mean loss of a batch of this process with its number (or weight) of items."""
         if items > 0:
-            self._sums += torch.stack([loss.detach().double().cpu() * items.double().cpu(), items.double().cpu()])
+            self._sums += torch.stack([loss.detach().cpu().double() * items.cpu().double(), items.cpu().double()])
 
     def include(self, others: EvaluatedItems) -> None:
         """Add the items of another evaluation by this process."""

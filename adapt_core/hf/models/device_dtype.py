@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from adapt_core.distributed.devices import first_device, memory_bytes
+from adapt_core.distributed.devices import device_here, memory_bytes
 from adapt_core.distributed.processor import slow_half_precision
 from adapt_core.runtime.format import size
 
@@ -39,7 +39,7 @@ def widen_for_device(model: nn.Module, plan: Plan, device: str) -> None:
     if not halves:
         return
     dtype = str(halves[0].dtype).removeprefix("torch.")
-    cost = slow_half_precision(dtype, first_device() if device == "meta" else device)
+    cost = slow_half_precision(dtype, device_here(plan) if device == "meta" else device)
     if cost is None:
         return
     widened = sum(4 * tensor.numel() for tensor in halves)

@@ -68,7 +68,7 @@ class Fsdp(ProcessLauncher[FsdpParams]):
     def process_group(self, world: World) -> Iterator[None]:
         """Join the process group of all ranks; on a CPU, set accelerate's state too, which has no FSDP there."""
         with super().process_group(world):
-            if not world.device.startswith("cuda"):
+            if world.device == "cpu":
                 _shard_on_the_cpu()
             yield
 

@@ -16,7 +16,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.interrupts import StopRequest
 
-from adapt_fsdp.devices import device_count, process_count
+from adapt_fsdp.devices import device_count, local_device, process_count
 from adapt_fsdp.failures import first_failure, raise_interruption
 from adapt_fsdp.network import interface_towards
 from adapt_fsdp.params import ProcessParams
@@ -52,12 +52,12 @@ def launch(
     with rendezvous(params) as machines:
         counts = machines.all_gather("processes", process_count(params), params.machine_timeout)
         decision = _shared_decision(plan, decision, machines, params.machine_timeout)
-        worlds = _worlds(counts, machines.rank, options, on_gpus=device_count(params) > 0)
+        worlds = _worlds(counts, machines.rank, options, params)
         log.info(
             "%d processes%s on %s",
             sum(counts),
             f" on {machines.size} machines," if machines.size > 1 else "",
-            "GPUs (nccl)" if device_count(params) else f"the CPU (gloo), {_threads(len(worlds))} threads each",
+            _place(params, len(worlds)),
         )
         messages = [(world.rank, message(plan, world, decision, stop.since)) for world in worlds]
         environments = [{**_environment(world, len(worlds), machines), **environment} for world in worlds]
@@ -77,18 +77,27 @@ def _shared_decision(plan: Plan, own: ResumeDecision | None, machines: Rendezvou
     return decision
 
 
-def _worlds(counts: list[int], machine: int, options: Mapping[str, object], *, on_gpus: bool) -> list[World]:
+def _worlds(counts: list[int], machine: int, options: Mapping[str, object], params: ProcessParams) -> list[World]:
     first = sum(counts[:machine])
     return [
         World(
             rank=first + local,
             local_rank=local,
             size=sum(counts),
-            device=f"cuda:{local}" if on_gpus else "cpu",
+            device=local_device(params, local),
             options=options,
         )
         for local in range(counts[machine])
     ]
+
+
+def _place(params: ProcessParams, processes: int) -> str:
+    if not device_count(params):
+        return f"the CPU (gloo), {_threads(processes)} threads each"
+    from torch.distributed import get_default_backend_for_device
+
+    kind = local_device(params, 0).partition(":")[0]
+    return f"{'GPUs' if kind == 'cuda' else kind} ({get_default_backend_for_device(kind)})"
 
 
 def _threads(processes: int) -> int:
@@ -107,7 +116,7 @@ def _environment(world: World, processes: int, machines: Rendezvous) -> dict[str
         "PYTHONSAFEPATH": "1",
         **os.environ,
         # Libraries under FSDP use a visible GPU, whatever device they are given.
-        **({} if world.device.startswith("cuda") else {"CUDA_VISIBLE_DEVICES": ""}),
+        **({"CUDA_VISIBLE_DEVICES": ""} if world.device == "cpu" else {}),
         "RANK": str(world.rank),
         "LOCAL_RANK": str(world.local_rank),
         "WORLD_SIZE": str(world.size),

@@ -20,7 +20,7 @@ _STARTUP_TIMEOUT = 600.0
 
 @contextmanager
 def process_group(world: World, seconds: float) -> Iterator[None]:
-    """Create the default process group: gloo and nccl with GPUs, gloo on the CPU.
+    """Create the default process group: gloo on the CPU; with GPUs also their own backend.
 
     The store is the launcher's own (or torchrun's), so no port is chosen twice, and it ends with the launcher.
 
@@ -32,16 +32,17 @@ def process_group(world: World, seconds: float) -> Iterator[None]:
     from torch import distributed
     from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
-    on_gpu = world.device.startswith("cuda")
+    kind = world.device.partition(":")[0]
+    on_gpu = kind != "cpu"
     if on_gpu:
-        torch.cuda.set_device(world.device)
+        torch.accelerator.set_device_index(world.device)
     store = run_store(timedelta(seconds=seconds))
     # Imports take different times; a limit on collectives must not end a run that has not started.
     store.set(f"worker {world.rank} is ready", "")
     ready = [f"worker {rank} is ready" for rank in range(world.size)]
     store.wait(ready, timedelta(seconds=max(seconds, _STARTUP_TIMEOUT)))
     distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        f"cpu:gloo,{kind}:{distributed.get_default_backend_for_device(kind)}" if on_gpu else "gloo",
         store=PrefixStore("workers", store),
         rank=world.rank,
         world_size=world.size,

@@ -18,7 +18,7 @@ from adapt_core.errors import InputError
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 
-from adapt_fsdp.devices import device_count
+from adapt_fsdp.devices import device_count, local_device
 from adapt_fsdp.params import ProcessParams
 from adapt_fsdp.process_group import run_store
 
@@ -76,7 +76,7 @@ def run_as_worker(
         rank=place.rank,
         local_rank=place.local_rank,
         size=place.size,
-        device=f"cuda:{place.local_rank}" if device_count(params) else "cpu",
+        device=local_device(params, place.local_rank),
         options=options,
     )
     store = run_store(timedelta(seconds=params.machine_timeout))

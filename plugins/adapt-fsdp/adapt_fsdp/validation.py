@@ -61,6 +61,8 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
         raise InputError(
             "same_network: false needs rdzv_backend: c10d. With static, machines must reach each other directly."
         )
+    if plan.run.device != "auto":
+        raise InputError("DEVICE is for one process: under several set use_cpu, or leave it to the GPUs that are here.")
     gpus = device_count(params)
     if gpus and (params.num_processes or 0) > gpus:
         raise InputError(

@@ -204,6 +204,32 @@ def test_the_machine_of_rank_0_is_the_coordinator(rank: int, is_coordinator: boo
     assert Fsdp(params(machine_rank=rank, num_machines=2)).is_coordinator() is is_coordinator
 
 
+def test_device_is_for_one_process(keys: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="DEVICE is for one process: under several set use_cpu"):
+        checked(keys, DEVICE="cpu")
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "device", "place"),
+    [("xpu", 3, "xpu:1", "xpu (xccl)"), ("cuda", 2, "cuda:1", "GPUs (nccl)"), ("mps", 1, "cpu", "the CPU (gloo)")],
+)
+def test_processes_use_the_accelerators_that_have_collective_operations(
+    monkeypatch: pytest.MonkeyPatch, kind: str, count: int, device: str, place: str
+) -> None:
+    from adapt_core.nn import accelerators
+
+    from adapt_fsdp import launch
+    from adapt_fsdp.devices import local_device, process_count
+
+    monkeypatch.setattr(accelerators, "accelerator", lambda: kind)
+    monkeypatch.setattr(accelerators, "accelerator_count", lambda: count)
+    gpus = params(use_cpu=False)
+    assert local_device(gpus, 1) == device
+    assert process_count(gpus) == (count if device != "cpu" else 2)
+    assert launch._place(gpus, 2).startswith(place)
+    assert local_device(params(use_cpu=True), 1) == "cpu"
+
+
 @pytest.mark.gpu
 def test_use_cpu_hides_gpus_and_num_processes_may_not_exceed_them(keys: dict[str, Any]) -> None:
     import torch

@@ -10,8 +10,8 @@ import numpy
 import torch
 from torch import nn
 
-from adapt_core.distributed.devices import has_gpu
 from adapt_core.errors import InputError
+from adapt_core.nn.accelerators import random_states, set_random_states
 from adapt_core.nn.weights import read_torch_file
 from adapt_core.run_folder.checkpoints import claim_checkpoint, seal
 
@@ -31,7 +31,7 @@ def random_state() -> dict[str, Any]:
         "python": random.getstate(),
         "numpy": [str(kind), torch.from_numpy(numpy.asarray(keys).astype("int64")), position, has_gauss, gauss],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if has_gpu() else [],
+        "cuda": random_states(),
     }
 
 
@@ -42,8 +42,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
     kind, keys, position, has_gauss, gauss = state["numpy"]
     numpy.random.set_state((kind, keys.numpy().astype("uint32"), position, has_gauss, gauss))
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and has_gpu():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    set_random_states(state["cuda"])
 
 
 def write(folder: Path, step: int, state: dict[str, Any]) -> Path:

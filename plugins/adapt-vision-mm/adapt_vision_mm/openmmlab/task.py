@@ -114,7 +114,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
 
         from adapt_vision_mm.openmmlab.optimizer import refuse_impossible_amp
 
-        refuse_impossible_amp(self.plan, first_device())
+        refuse_impossible_amp(self.plan, first_device(self.plan))
         datasets = {name: self._datasets.of(split, training=name == "train") for name, split in self.splits.items()}
         further = {name: self._datasets.of(split, training=False) for name, split in self.further.items()}
         also = {"also": {name: split.stats() for name, split in self.further.items()}} if further else {}
