@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from adapt_core.report.curves import evaluated
+from adapt_core.run_folder.metric_lines import MetricLines
 from adapt_core.run_folder.names import NAMES, is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
@@ -71,7 +72,8 @@ class ShownRun:
 
 
 class Runs:
-    """The runs below a folder. What has not changed since it was read is not read again.
+    """The runs below a folder. What has not changed since it was read is not read again, and of a run that trains the
+    lines that it added are.
 
     Of each run a few words are kept, and the lines of those alone that were looked at last: a folder of runs may hold
     more lines than the memory does.
@@ -83,7 +85,8 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: dict[Path, tuple[Stamp, Any]] = {}
-        self._lines: OrderedDict[Path, tuple[Stamp, Lines]] = OrderedDict()
+        self._latest: dict[Path, _Latest] = {}
+        self._lines: OrderedDict[Path, _Held] = OrderedDict()
         self._lock = threading.Lock()
 
     def all(self) -> list[ShownRun]:
@@ -102,13 +105,11 @@ class Runs:
             return []
         folder = RunFolder(self.folder / run.name)
         with self._lock:
-            stamp = _stamp(folder.metrics)
-            held = self._lines.pop(folder.metrics, None)
-            lines = held[1] if held is not None and held[0] == stamp else _unless_damaged(folder.metric_lines) or []
-            self._lines[folder.metrics] = (stamp, lines)
+            held = self._lines.pop(folder.metrics, None) or _Held(folder.metrics)
+            self._lines[folder.metrics] = held
             while len(self._lines) > _HELD:
                 self._lines.popitem(last=False)
-            return lines
+            return held.lines()
 
     def report_of(self, name: str) -> Path | None:
         """Return the report of a run, a file of its own folder; None where there is none."""
@@ -124,7 +125,7 @@ class Runs:
         changed = max(_stamp(file)[0] / 1e9 for file in _written_by(folder))
         finished = self._cached(folder.result, lambda: _finished(folder))
         named = self._cached(folder.config, lambda: _named(folder))
-        latest = self._cached(folder.metrics, lambda: _latest(folder.metric_lines()))
+        latest = self._cached(folder.metrics, self._latest.setdefault(folder.metrics, _Latest(folder.metrics)).read)
         if finished is None or named is None or latest is None:
             return ShownRun(name, DAMAGED, "", "", 0, None, changed, has_report)
         if not folder.metrics.exists():  # of FOLDS or SEEDS, whose figures are in its result
@@ -141,6 +142,57 @@ class Runs:
             self._read[file] = (stamp, _unless_damaged(read))
         value: T | None = self._read[file][1]
         return value
+
+
+class _Held:
+    """The lines of a run; what was added since they were looked at is read, and no more."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._stamp = file, (-1, -1)
+        self._source = MetricLines(file)
+        self._known: Lines = []
+
+    def lines(self) -> Lines:
+        """Return the lines; none where the file is damaged."""
+        stamp = _stamp(self._file)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            added, anew = _unless_damaged(self._source.more) or ([], True)
+            self._known = added if anew else [*self._known, *added]
+        return self._known
+
+
+class _Latest:
+    """The last step of a run, and the latest value of each of its metrics, kept from one reading to the next."""
+
+    def __init__(self, file: Path) -> None:
+        self._source = MetricLines(file)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._step = 0
+        self._values: dict[str, float | None] = {}
+        self._loss: float | None = None
+
+    def read(self) -> tuple[int, tuple[str, float] | None]:
+        """Return the last step, and name and latest value of the first metric, or of the loss of training.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        added, anew = self._source.more()
+        if anew:
+            self._begin_anew()
+        for line in added:
+            self._step = max(self._step, line["step"])
+            for name in evaluated([line]):
+                value = line[name]
+                self._values[name] = self._values.get(name) if value is None else value
+            if line["phase"] == "train" and line.get("loss") is not None:
+                self._loss = float(line["loss"])
+        known = ((name, float(value)) for name, value in self._values.items() if value is not None)
+        loss = None if self._loss is None else ("training loss", self._loss)
+        return self._step, next(known, loss)
 
 
 def _unless_damaged(read: Callable[[], T]) -> T | None:
@@ -173,17 +225,6 @@ def _named(folder: RunFolder) -> tuple[str, str]:
     """Return task and method of a run; empty before it wrote its config."""
     keys = folder.stored_keys() if folder.started() else {}
     return str(keys.get("TASK") or ""), str(keys.get("method") or "")
-
-
-def _latest(lines: Lines) -> tuple[int, tuple[str, float] | None]:
-    """Return the last step, and name and latest value of the first metric, or of the loss of training."""
-    step = max((line["step"] for line in lines), default=0)
-    for names, phases in ((evaluated(lines), ("before", "eval", "after")), (["loss"], ("train",))):
-        for name in names:
-            found = [line[name] for line in lines if line["phase"] in phases and line.get(name) is not None]
-            if found:
-                return step, (name if phases[0] != "train" else "training loss", float(found[-1]))
-    return step, None
 
 
 def _stamp(file: Path) -> Stamp:

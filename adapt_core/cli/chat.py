@@ -11,7 +11,7 @@ import click
 
 from adapt_core.cli import options
 from adapt_core.cli.output import say, say_piece
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, first_of
 
 if TYPE_CHECKING:
     from adapt_core.capabilities import Chat, Turn
@@ -31,7 +31,8 @@ def chat(run_dir: str, system: str | None, overrides: tuple[str, ...]) -> None:
     """Talk with the language model in RUN_DIR, a finished run of text_generation.
 
     A model that was trained on conversations answers, turn by turn; any other continues the text. Each line is a turn;
-    /reset begins anew, /exit or Ctrl-D ends, Ctrl-C stops an answer.
+    /reset begins anew, /exit or Ctrl-D ends, Ctrl-C stops an answer. From a pipe, a line that cannot be answered is
+    told, the others are answered, and the exit code is 2.
 
     \b
     adapt chat runs/assistant
@@ -48,14 +49,22 @@ def chat(run_dir: str, system: str | None, overrides: tuple[str, ...]) -> None:
         say(f"{'It answers' if opened.is_chat else 'It continues your text'}. {COMMANDS}", err=True)
     beginning: list[Turn] = [] if system is None else [{"role": "system", "content": system}]
     turns = list(beginning)
-    for line in _lines():
+    refused: list[str] = []
+    for number, line in enumerate(_lines(), start=1):
         if line == "/exit":
-            return
+            break
         if line == "/reset":
             turns = list(beginning)
         elif line.strip():
             turns.append({"role": "user", "content": line})
-            _answer(opened, turns)
+            place = "" if sys.stdin.isatty() else f"line {number}: "
+            if not _answer(opened, turns, place):
+                refused.append(str(number))
+    if refused and not sys.stdin.isatty():
+        raise InputError(
+            f"{len(refused)} of the lines of standard input got no answer ({first_of(refused, 5)}); each has its "
+            "reason above. Shorten them, or leave them out."
+        )
 
 
 def _lines() -> Iterator[str]:
@@ -84,8 +93,17 @@ def _lines() -> Iterator[str]:
             say(COMMANDS, err=True)
 
 
-def _answer(opened: Chat, turns: list[Turn]) -> None:
-    """Print an answer as it is written, and keep it; a turn that cannot be answered is taken back."""
+def _answer(opened: Chat, turns: list[Turn], place: str = "") -> bool:
+    """Print an answer as it is written, and keep it; a turn that cannot be answered is taken back.
+
+    Args:
+        opened: the model.
+        turns: of the conversation, the last of them to be answered.
+        place: where that one came from, for the error of a turn that is taken back.
+
+    Returns:
+        whether it was answered.
+    """
     stop = Event()
     written: list[str] = []
     try:
@@ -96,9 +114,10 @@ def _answer(opened: Chat, turns: list[Turn]) -> None:
         stop.set()
     except InputError as error:
         turns.pop()
-        say(f"error: {error}", err=True)
+        say(f"error: {place}{error}", err=True)
         if turns:
             say("/reset begins anew.", err=True)
-        return
+        return False
     say(" [stopped]" if stop.is_set() else "")
     turns.append({"role": "assistant", "content": "".join(written)})
+    return True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapt_core.report.charts import NOT_NEGATIVE, STEPS, UNBOUNDED, Bounds, Chart, Points, Spans, line_chart
-from adapt_core.run_folder.paths import INTERVALS
+from adapt_core.run_folder.metric_lines import INTERVALS
 
 _PLACE = ("phase", "step", "epoch")
 _EVALUATIONS = ("before", "eval", "after")

@@ -27,7 +27,8 @@ from adapt_core.report.samples import samples_section
 from adapt_core.report.verdict import verdict_section
 from adapt_core.report.worst import worst_section
 from adapt_core.result import RunResult
-from adapt_core.run_folder.paths import INTERVALS, RunFolder
+from adapt_core.run_folder.metric_lines import INTERVALS
+from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.format import figure, in_rows, score, setting, size, span, with_interval
 
 

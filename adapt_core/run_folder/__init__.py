@@ -9,6 +9,7 @@ left_aside.py   files that stayed aside when a run was put back
 claims.py       what a run is about to write, and what is complete
 inputs.py       the data and base model that a run reads: apart from its folder, unchanged on resume
 predictions.py  predictions/ of the last adapt predict
+metric_lines.py the lines of metrics.jsonl, read on and on while a run writes them
 paths.py        names, lock, config and metrics of a run folder
 checkpoints.py  which checkpoints are complete
 resume.py       whether a run may use its folder, and where it continues

@@ -17,12 +17,10 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import place_beginning, place_text
+from adapt_core.run_folder.metric_lines import INTERVALS, MetricLines
 from adapt_core.run_folder.names import CHECKPOINTS, EXPORTS, LOG, ROWS
 
 _LOCK = ".adapt-run.lock"
-
-INTERVALS = "intervals"
-"""In a line of `metrics.jsonl`: metric -> its 95 % interval, of those that have one."""
 
 
 @attrs.frozen
@@ -186,55 +184,12 @@ class RunFolder:
 
     def metric_lines(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`; a last line that was cut short is left out."""
-        try:
-            texts = self.metrics.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{self.metrics} cannot be read ({error}). Restore it, or give another OUTPUT_DIR."
-            ) from None
-        lines = []
-        for number, text in enumerate(texts, start=1):
-            line = _line(text)
-            if line is not None:
-                lines.append(line)
-            elif number < len(texts):
-                raise InputError(
-                    f"{self.metrics}:{number}: not a line that a run wrote. Restore it, or give another OUTPUT_DIR."
-                )
-        return lines
+        return MetricLines(self.metrics).more()[0]
 
     def rewind_metrics(self, step: int) -> None:
         """Drop the lines after a step, which a resumed run will write again."""
         kept = [line for line in self.metric_lines() if line["step"] <= step and line["phase"] not in ("after", "test")]
         place_beginning(self.path, self.metrics.name, "".join(json.dumps(line) + "\n" for line in kept))
-
-
-def _line(text: str) -> dict[str, Any] | None:
-    """Return a line of `metrics.jsonl`, or None where it is not one."""
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    known = isinstance(line, dict) and isinstance(line.get("step"), int) and isinstance(line.get("phase"), str)
-    numbers = known and all(
-        value is None or _is_finite(value) for key, value in line.items() if key not in ("phase", INTERVALS)
-    )
-    return line if numbers and _are_intervals(line.get(INTERVALS, {})) else None
-
-
-def _is_finite(value: object) -> bool:
-    try:
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    except OverflowError:  # an integer beyond a float's range
-        return False
-
-
-def _are_intervals(held: object) -> bool:
-    return isinstance(held, dict) and all(
-        isinstance(ends, list) and len(ends) == 2 and all(_is_finite(end) for end in ends) for ends in held.values()
-    )
 
 
 def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:

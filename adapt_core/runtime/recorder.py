@@ -13,7 +13,8 @@ from pluggy import PluginManager
 
 from adapt_core.config.plan import Plan
 from adapt_core.result import RunResult, without_nan
-from adapt_core.run_folder.paths import INTERVALS, RunFolder
+from adapt_core.run_folder.metric_lines import INTERVALS
+from adapt_core.run_folder.paths import RunFolder
 from adapt_core.runtime.progress import ProgressReporter
 
 log = logging.getLogger(__name__)

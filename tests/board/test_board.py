@@ -22,6 +22,7 @@ from adapt_core.board.pages import Board
 from adapt_core.board.runs import Runs
 from adapt_core.board.server import BoardServer
 from adapt_core.errors import InputError
+from adapt_core.run_folder.metric_lines import MetricLines
 from adapt_core.run_folder.names import MARKER
 from adapt_core.run_folder.paths import RunFolder
 
@@ -121,18 +122,37 @@ def test_runs_of_folds_are_one_that_trains_while_a_fold_does_and_has_the_means_i
     assert found["whole"].step > 0
 
 
-def test_a_file_is_read_again_only_when_it_has_changed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[Path] = []
-    lines_of = RunFolder.metric_lines
-    monkeypatch.setattr(RunFolder, "metric_lines", lambda self: read.append(self.path) or lines_of(self))
-    board = Runs(runs)
-    board.all()
-    read.clear()
-    board.all()
-    assert read == []
-    logged(RunFolder(runs / "third"), 4)
-    assert next(run for run in board.all() if run.name == "third").step == 4
-    assert read == [runs / "third"]
+def test_of_a_run_that_trains_what_it_added_is_read_and_no_more(runs: Path) -> None:
+    """What was read is made unreadable where it stands: who read it again would find the run damaged."""
+    board, third = Runs(runs), RunFolder(runs / "third")
+    for step in range(4, 10):
+        logged(third, step)
+
+    def state() -> tuple[str, int, int]:
+        found = next(run for run in board.all() if run.name == "third")
+        return found.state, found.step, len(board.lines_of(found))
+
+    assert state() == ("training", 9, 9)
+    before = third.metrics.stat()
+    with third.metrics.open("r+b") as file:
+        file.write(b"x" * 20)
+    os.utime(third.metrics, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert state() == ("training", 9, 9)
+    for step in range(10, 20):
+        logged(third, step)
+    assert state() == ("training", 19, 19)
+    logged(third, 20)
+    assert state() == ("training", 20, 20)
+    assert next(run for run in Runs(runs).all() if run.name == "third").state == "damaged"
+
+
+def test_a_run_that_was_resumed_begins_where_it_was_taken_up(runs: Path) -> None:
+    board, third = Runs(runs), RunFolder(runs / "third")
+    assert next(run for run in board.all() if run.name == "third").step == 3
+    lines = third.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    third.metrics.write_text("".join([lines[0], lines[1].replace("0.5", "0.9")]), encoding="utf-8")
+    found = next(run for run in board.all() if run.name == "third")
+    assert (found.step, found.metric, len(board.lines_of(found))) == (2, ("training loss", 0.9), 2)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +180,7 @@ def test_a_damaged_run_hides_no_other(
     }
     assert get(server, "/run/third")[0] == 200
     # What is damaged is not read at each look either.
-    monkeypatch.setattr(RunFolder, "metric_lines", lambda self: pytest.fail(f"{self.path} was read again"))
+    monkeypatch.setattr(MetricLines, "more", lambda self: pytest.fail("the lines were read again"))
     assert get(server, "/runs.json")[1] == body
 
 

@@ -90,9 +90,10 @@ def test_what_a_model_writes_does_not_act_on_the_terminal(writer: Path, forked_a
 
 
 def test_a_turn_that_leaves_no_room_is_taken_back(assistant: Path, forked_adapt: Adapt) -> None:
-    done = forked_adapt("chat", str(assistant), input=f"{'dog ' * 5000}\ndog\n")
-    assert done.returncode == 0
-    assert "the conversation has" in done.stderr
+    done = forked_adapt("chat", str(assistant), input=f"\n{'dog ' * 5000}\ndog\n")
+    assert done.returncode == 2  # a script sees that an answer is missing
+    assert "error: line 2: the conversation has" in done.stderr
+    assert "1 of the lines of standard input got no answer (2)" in done.stderr
     assert done.stdout.splitlines() == [PAIRS["dog"]]
 
 
