@@ -38,6 +38,13 @@ class Chat(Protocol):
 class SupportsChat(Protocol):
     """A task whose models can be talked with. Optional; `adapt chat` needs it."""
 
+    def answers_turns(self, folder: Path) -> bool:
+        """Return whether a run's model was trained on conversations: `Chat.is_chat`, without the model.
+
+        Args:
+            folder: `model/` of the run folder, which may not be there (yet).
+        """
+
     def open_chat(self, model: nn.Module, folder: Path) -> Chat:
         """Return a chat with a finished run's model.
 

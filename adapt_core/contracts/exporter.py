@@ -25,6 +25,8 @@ class ExportSource:
         task: the task.
         adapter: the folder of the run's adapter; None where the method added none.
         inputs_from: where `inputs` come from: "validation", "training" or "random".
+        answers_turns: whether a language model was trained on conversations, in its chat template; else it continues
+            text, whatever template its base has.
         load, batch, save: what `model`, `inputs` and `save_companions` return or do.
     """
 
@@ -32,6 +34,7 @@ class ExportSource:
     task: Task
     adapter: Path | None
     inputs_from: str
+    answers_turns: bool = False
     load: Callable[[], nn.Module]
     batch: Callable[[], Mapping[str, Any] | None]
     save: Callable[[Path], None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from adapt_core.capabilities import SupportsPlainAdapter, SupportsRandomBatch
+from adapt_core.capabilities import SupportsChat, SupportsPlainAdapter, SupportsRandomBatch
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import ExportSource
 from adapt_core.errors import AdaptError, InterruptedRunError, first_line
@@ -78,7 +78,14 @@ def source_of(plan: Plan, task: Task, folder: RunFolder, load: Callable[[], nn.M
     adapter = folder.adapter if folder.adapter.is_dir() else None
     origin = "random" if batch[0] is None else batch[1]
     return ExportSource(
-        plan=plan, task=task, adapter=adapter, inputs_from=origin, load=model, batch=inputs, save=companions
+        plan=plan,
+        task=task,
+        adapter=adapter,
+        inputs_from=origin,
+        answers_turns=isinstance(task, SupportsChat) and task.answers_turns(folder.model),
+        load=model,
+        batch=inputs,
+        save=companions,
     )
 
 

@@ -229,7 +229,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         save_hf_model(model, self.tokenizer, folder, save_method)
 
     def load_model_folder(self, folder: Path) -> nn.Module:
-        """Load the model that `save_model` saved."""
+        """Load the model that `save_model` saved; its tokenizer is the task's from here on.
+
+        The run may have given it what the base's lacks: a chat template, padding.
+        """
         import transformers
 
         from adapt_core.hf.models.save_formats import load_hf_model
@@ -237,6 +240,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
         model: nn.Module = load_hf_model(
             getattr(transformers, self.auto_class), folder, trust=self.plan.model.trust_remote_code
         )
+        self.tokenizer = self.saved_tokenizer(folder)
         return model
 
     def save_beside_adapter(self, model: nn.Module, folder: Path) -> None:

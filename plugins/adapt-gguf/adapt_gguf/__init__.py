@@ -11,6 +11,7 @@ models.py           a model written anew, or in the form of the file that its ba
 adapters.py         a LoRA as a GGUF adapter
 modelfile.py        Ollama's Modelfile
 usage.py            the lines that use a model
+companions.py       tokenizer and config of an exported model
 base.py             the base of a run, looked at before anything is loaded
 params.py           the parameters of the exporters
 exporters.py        the exporters

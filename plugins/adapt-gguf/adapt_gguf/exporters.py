@@ -6,8 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import ExportSource, RuntimeCheck
@@ -18,11 +16,9 @@ from adapt_core.plugin.versions import installed_version
 from adapt_core.run_folder.files import write_text
 
 from adapt_gguf.base import check_base, gguf_base
+from adapt_gguf.companions import config_of, tokenizer_of
 from adapt_gguf.files import coarsest_encoding
 from adapt_gguf.params import GgufParams
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +64,7 @@ class GgufExporter:
         given = self._params.gguf_type
         kind = None if given == "auto" else given
         base = gguf_base(source.plan)
-        tokenizer = _tokenizer(source)
+        tokenizer = tokenizer_of(source)
         if base is None:
             if kind == "base":
                 raise InputError("gguf_type: base is for a MODEL_PATH that is a GGUF file. Set it to auto, Q8_0, ...")
@@ -76,7 +72,7 @@ class GgufExporter:
         else:
             written = write_like(source.model(), tokenizer, folder / MODEL, base, kind)
             _tell(written.copied, written.replaced, written.kept)
-        write_text(folder / MODELFILE, modelfile(tokenizer, f"./{MODEL}"))
+        write_text(folder / MODELFILE, modelfile(tokenizer, f"./{MODEL}", answers_turns=source.answers_turns))
 
     def checks(self, source: ExportSource, folder: Path) -> Sequence[RuntimeCheck]:
         """Return that the file is read by transformers, and by llama.cpp where it is installed."""
@@ -87,7 +83,7 @@ class GgufExporter:
         """Return lines for transformers, llama.cpp and Ollama."""
         from adapt_gguf.usage import usage_of
 
-        return usage_of(MODEL, MODELFILE, folder, _tokenizer(source), source.plan.task.params)
+        return usage_of(source, MODEL, MODELFILE, folder)
 
 
 class GgufAdapterExporter:
@@ -123,11 +119,14 @@ class GgufAdapterExporter:
 
         if source.adapter is None:
             raise InputError("gguf_adapter: the run has no adapter/. Export gguf instead.")
-        count = write_adapter(source.adapter, _config(source), folder / ADAPTER)
+        count = write_adapter(source.adapter, config_of(source), folder / ADAPTER)
         log.info("%s adapts %d matrices", ADAPTER, count)
         base = gguf_base(source.plan)
         given = "./base.gguf" if base is None else str(base)
-        write_text(folder / MODELFILE, modelfile(_tokenizer(source), given, f"./{ADAPTER}"))
+        write_text(
+            folder / MODELFILE,
+            modelfile(tokenizer_of(source), given, f"./{ADAPTER}", answers_turns=source.answers_turns),
+        )
 
     def checks(self, source: ExportSource, folder: Path) -> Sequence[RuntimeCheck]:
         """Return that base and adapter are read by transformers, and by llama.cpp where it can read the base."""
@@ -194,20 +193,3 @@ def _tell(copied: frozenset[str], replaced: Mapping[str, str], kept: float | Non
             "gguf_type: only %.0f %% of what was trained is left after rounding. Leave gguf_type at auto, or set Q8_0.",
             100 * kept,
         )
-
-
-def _tokenizer(source: ExportSource) -> PreTrainedTokenizerFast:
-    from transformers import AutoTokenizer
-
-    with TemporaryDirectory() as place:
-        source.save_companions(Path(place))
-        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(place)
-    return tokenizer
-
-
-def _config(source: ExportSource) -> Any:
-    from transformers import AutoConfig
-
-    with TemporaryDirectory() as place:
-        source.save_companions(Path(place))
-        return AutoConfig.from_pretrained(place)

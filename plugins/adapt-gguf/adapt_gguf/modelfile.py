@@ -116,18 +116,22 @@ def _form_of(written: str) -> Recognised | None:
     return None
 
 
-def modelfile(tokenizer: PreTrainedTokenizerBase, base: str, adapter: str | None = None) -> str:
+def modelfile(
+    tokenizer: PreTrainedTokenizerBase, base: str, adapter: str | None = None, *, answers_turns: bool = True
+) -> str:
     """Return a Modelfile.
 
     Args:
         tokenizer: with the chat template and the end token.
         base: the GGUF file of the model, or a name of Ollama's, as FROM takes it.
         adapter: the GGUF adapter.
+        answers_turns: whether the model was trained on conversations; one that was trained on plain text goes on with
+            the text that it is given, whatever template its base has.
     """
     lines = [f"FROM {base}"]
     if adapter is not None:
         lines.append(f"ADAPTER {adapter}")
-    found = recognise(tokenizer)
+    found = recognise(tokenizer) if answers_turns else None
     stops = [str(tokenizer.eos_token)] if tokenizer.eos_token else []
     if found is not None:
         lines += [
@@ -137,11 +141,11 @@ def modelfile(tokenizer: PreTrainedTokenizerBase, base: str, adapter: str | None
         if found.system and _QUOTES not in found.system:
             lines.append(_quoted("SYSTEM", found.system))
         stops = [*found.form.stops, *stops]
-    elif tokenizer.chat_template:
+    elif answers_turns and tokenizer.chat_template:
         lines.append("# TEMPLATE is left out: the chat template in the GGUF file is of no form known here.")
     else:
         lines += [
-            "# The model has no chat template: it goes on with the text that it is given.",
+            "# The model was trained on plain text: it goes on with the text that it is given.",
             'TEMPLATE "{{ .Prompt }}"',
         ]
     lines += [f'PARAMETER stop "{stop}"' for stop in dict.fromkeys(stops) if '"' not in stop and "\n" not in stop]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from adapt_core.contracts import ExportSource
+
+from adapt_gguf.companions import tokenizer_of
+from adapt_gguf.vocabulary import puts_space_before
 
 _WRITTEN = 64
 
 
-def usage_of(model: str, modelfile: str, folder: str, tokenizer: PreTrainedTokenizerBase, params: Any) -> str:
+def usage_of(source: ExportSource, model: str, modelfile: str, folder: str) -> str:
     """Return Markdown: the packages, and lines that give what `adapt predict` gives.
 
     Args:
+        source: what was exported; texts are continued by its run's `max_new_tokens`, `temperature` and `top_p`.
         model, modelfile: the names of these files.
         folder: of the export, relative to the reader.
-        tokenizer: with the chat template, which the file has too.
-        params: of the task; where it has `max_new_tokens`, `temperature` and `top_p`, texts are continued by them.
     """
     place = "" if folder == "." else f"{folder}/"
     return f"""`{model}` is the whole model, for what reads GGUF. By transformers:
@@ -31,8 +32,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{model}").eval()
 tokenizer = AutoTokenizer.from_pretrained("{folder}", gguf_file="{model}")
-{_prompt(tokenizer)}
-written = model.generate(**inputs, {_decoding(params)}, pad_token_id=tokenizer.eos_token_id)
+{_prompt(source)}
+written = model.generate(**inputs, {_decoding(source.plan.task.params)}, pad_token_id=tokenizer.eos_token_id)
 print(tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
 ```
 
@@ -46,13 +47,18 @@ ollama create adapted -f {place}{modelfile} && ollama run adapted
 """
 
 
-def _prompt(tokenizer: PreTrainedTokenizerBase) -> str:
+def _prompt(source: ExportSource) -> str:
+    tokenizer = tokenizer_of(source)
     options = 'return_tensors="pt", return_token_type_ids=False'
-    if not tokenizer.chat_template:
-        return f'inputs = tokenizer("Once upon a time", {options})'
+    if not (source.answers_turns and tokenizer.chat_template):
+        space = " " if puts_space_before(tokenizer) else ""
+        return f'inputs = tokenizer("{space}Once upon a time", {options})'
+    given = getattr(source.plan.task.params, "chat_template_kwargs", None) or {}
+    variables = f"variables = {dict(given)!r}\n" if given else ""
+    more = ", **variables" if given else ""
     return (
-        'messages = [{"role": "user", "content": "Name three rivers."}]\n'
-        "prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)\n"
+        f'{variables}messages = [{{"role": "user", "content": "Name three rivers."}}]\n'
+        f"prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True{more})\n"
         f"inputs = tokenizer(prompt, add_special_tokens=False, {options})"
     )
 

@@ -7,6 +7,7 @@ Two kinds: byte-level pairs ("gpt2"), and the pairs that come from SentencePiece
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from adapt_gguf.pre_tokenizers import pre_tokenizer_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+log = logging.getLogger(__name__)
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
@@ -57,6 +60,11 @@ def vocabulary_fields(tokenizer: PreTrainedTokenizerFast, rows: int, pre: str | 
         fields["tokenizer.ggml.model"] = Field("gpt2", "STRING")
         fields["tokenizer.ggml.pre"] = Field(pre or pre_tokenizer_name(state), "STRING")
         fields["tokenizer.ggml.merges"] = Field(merges, "ARRAY", "STRING")
+        if _prefixes_byte_level(state):
+            log.warning(
+                "the tokenizer puts a space before a text (add_prefix_space), which readers of GGUF do not with "
+                "byte-level pairs: begin prompts with a space there."
+            )
     fields["tokenizer.ggml.tokens"] = Field(texts, "ARRAY", "STRING")
     fields["tokenizer.ggml.token_type"] = Field(kinds, "ARRAY", "INT32")
     return {**fields, **_special_fields(tokenizer), **chat_template_field(tokenizer)}
@@ -124,6 +132,24 @@ def _scores(texts: Sequence[str], kinds: Sequence[int], merges: Sequence[str | S
     last = float(len(ranks))
     plain = (NORMAL, USER_DEFINED)
     return [-float(ranks.get(text, last)) if kind in plain else 0.0 for text, kind in zip(texts, kinds, strict=True)]
+
+
+def puts_space_before(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Return whether texts get a space before them that readers of the file leave out.
+
+    llama.cpp and transformers put one before texts of SentencePiece's pairs alone; a tokenizer of byte-level pairs with
+    `add_prefix_space` has no field that they read.
+    """
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    return not state["model"].get("byte_fallback") and _prefixes_byte_level(state)
+
+
+def _prefixes_byte_level(state: Mapping[str, Any]) -> bool:
+    before = state.get("pre_tokenizer") or {}
+    return any(
+        step.get("type") == "ByteLevel" and step.get("add_prefix_space")
+        for step in before.get("pretokenizers", [before])
+    )
 
 
 def _prefixes_space(state: Mapping[str, Any]) -> bool:

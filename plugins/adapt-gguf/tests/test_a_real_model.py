@@ -19,6 +19,7 @@ pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
 
 from adapt_gguf.encodings import decode  # noqa: E402
 from adapt_gguf.files import metadata_of, open_gguf  # noqa: E402
+from adapt_gguf.modelfile import modelfile  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
@@ -124,8 +125,18 @@ def test_what_became_of_the_exports_is_told(run: Path) -> None:
     assert exports["gguf_adapter"]["bytes"] < exports["gguf"]["bytes"] / 10
 
 
-def test_the_modelfile_has_the_chat_template_and_its_stop(run: Path) -> None:
+def test_the_modelfile_goes_on_with_texts_as_the_run_was_trained(run: Path) -> None:
+    """The base has a chat template, in which nothing was trained."""
     written = (run / "exports" / "gguf" / "Modelfile").read_text(encoding="utf-8")
+    assert 'TEMPLATE "{{ .Prompt }}"' in written
+    assert 'PARAMETER stop "<|im_end|>"' in written
+    assert "SYSTEM" not in written
+
+
+def test_the_base_has_the_modelfile_of_its_chat_template(base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    written = modelfile(AutoTokenizer.from_pretrained(base.parent, gguf_file=base.name), "./base.gguf")
     assert "# ChatML" in written
     assert 'PARAMETER stop "<|im_end|>"' in written
     assert 'SYSTEM """You are a helpful AI assistant named SmolLM' in written

@@ -69,6 +69,15 @@ def test_roles_of_other_names_are_named_in_go() -> None:
     assert '{{ if eq .Role "assistant" }}model{{ else }}{{ .Role }}{{ end }}' in FORMS["Gemma"].go
 
 
+def test_a_model_of_plain_text_goes_on_with_it_whatever_template_its_base_has() -> None:
+    assert modelfile(with_template(CHATML), "./model.gguf", answers_turns=False) == (
+        "FROM ./model.gguf\n"
+        "# The model was trained on plain text: it goes on with the text that it is given.\n"
+        'TEMPLATE "{{ .Prompt }}"\n'
+        'PARAMETER stop "<|endoftext|>"\n'
+    )
+
+
 def test_another_template_is_left_to_ollama_with_a_word() -> None:
     written = modelfile(with_template(OTHER), "./model.gguf", "./adapter.gguf")
     assert "TEMPLATE is left out" in written

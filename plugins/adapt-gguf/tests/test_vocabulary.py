@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from adapt_core.errors import InputError
 
 from adapt_gguf.files import open_gguf
 from adapt_gguf.models import write_model
-from adapt_gguf.vocabulary import vocabulary_fields
+from adapt_gguf.vocabulary import puts_space_before, vocabulary_fields
 
 SENTENCES = ["The harbour was quiet.", "it's 2026, isn't it?", "Soil,\n\n  seeds and   water ñ 你好"]
 
@@ -62,6 +63,25 @@ def test_a_split_that_llama_cpp_is_not_known_to_have_is_refused_until_it_is_name
     with pytest.raises(InputError, match="set gguf_pre to it"):
         vocabulary_fields(tokenizer, len(tokenizer))
     assert vocabulary_fields(tokenizer, len(tokenizer), "falcon")["tokenizer.ggml.pre"].value == "falcon"
+
+
+def test_a_space_before_texts_that_readers_leave_out_is_told(
+    small: Callable[..., tuple[Any, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from tokenizers import pre_tokenizers
+    from transformers import AutoTokenizer
+
+    model, tokenizer = small("llama")
+    assert not puts_space_before(tokenizer)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    assert puts_space_before(tokenizer)
+    with caplog.at_level(logging.WARNING):
+        write_model(model, tokenizer, tmp_path / "model.gguf")
+    assert "begin prompts with a space" in caplog.text
+    again = AutoTokenizer.from_pretrained(tmp_path, gguf_file="model.gguf")
+    expected = tokenizer(SENTENCES[0], add_special_tokens=False)["input_ids"]
+    assert again(SENTENCES[0], add_special_tokens=False)["input_ids"] != expected
+    assert again(f" {SENTENCES[0]}", add_special_tokens=False)["input_ids"] == expected
 
 
 def test_pieces_with_bytes_for_what_is_unknown_keep_the_order_of_their_pairs() -> None:

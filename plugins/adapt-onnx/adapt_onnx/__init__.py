@@ -11,4 +11,5 @@ int8.py          dynamic quantization
 companions.py    labels, tokenizer and image preprocessing beside the model
 runtime.py       the program that asks an export, with onnxruntime and numpy alone
 usage.py         the lines that use an export
+writing.py       those that write texts with it
 """

@@ -36,7 +36,7 @@ class Facts:
         has_tokenizer: whether the tokenizer is one of the library tokenizers.
         pad_id, pad_token: of padding.
         ends: the tokens that end a generated text.
-        prompt: an example, in the model's chat template where it has one.
+        prompt: an example, in the chat template where the model was trained on conversations.
         prompt_has_specials: whether the tokenizer adds its special tokens to it; behind: how many of them behind it.
     """
 
@@ -77,9 +77,10 @@ def facts_of(source: ExportSource) -> Facts:
     facts = attrs.evolve(facts, pad_id=found.pad_token_id or 0, pad_token=found.pad_token or "[PAD]")
     if source.plan.task.name != "text_generation":
         return facts
-    if found.chat_template:
+    if source.answers_turns and found.chat_template:
         asked = [{"role": "user", "content": "Name three rivers."}]
-        prompt = found.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        variables = getattr(source.plan.task.params, "chat_template_kwargs", None) or {}
+        prompt = found.apply_chat_template(asked, tokenize=False, add_generation_prompt=True, **variables)
         return attrs.evolve(facts, prompt=prompt, prompt_has_specials=False)
     bare, whole = (found(facts.prompt, add_special_tokens=special)["input_ids"] for special in (False, True))
     before = next((place for place in range(len(whole)) if whole[place:][: len(bare)] == bare), 0)

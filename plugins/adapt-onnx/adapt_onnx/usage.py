@@ -9,10 +9,10 @@ from adapt_core.contracts import ExportSource
 from adapt_core.hf.decisions.names import LEAST, TEMPERATURE, THRESHOLDS
 
 from adapt_onnx.companions import Facts, facts_of
+from adapt_onnx.writing import LIMIT, generation_lines, head, how_it_writes, seq2seq_lines
 
 _NO_TOKENIZER = "The tokenizer has no `tokenizer.json`: make inputs with transformers' own, as NumPy arrays.\n"
 _UNLIMITED = 10**9
-_LIMIT, _WRITTEN = 512, 64
 
 
 def usage_of(source: ExportSource, folder: str, *, int8: bool) -> str:
@@ -30,12 +30,14 @@ def usage_of(source: ExportSource, folder: str, *, int8: bool) -> str:
     packages = "pillow" if task == "image_classification" else "tokenizers"
     lines = {
         "image_classification": _image,
-        "text_generation": _generation,
-        "summarization": _seq2seq,
-        "translation": _seq2seq,
+        "text_generation": generation_lines,
+        "summarization": seq2seq_lines,
+        "translation": seq2seq_lines,
         "question_answering": _answers,
     }.get(task, _tags if _is_tagger(source) else _text)
     note = "The same lines run `model_int8.onnx` (or `encoder_int8.onnx` and `decoder_int8.onnx`).\n" if int8 else ""
+    if task in ("text_generation", "summarization", "translation"):
+        note = how_it_writes(facts, source.plan.task.params) + note
     code = "\n".join(lines(source, facts, folder))
     return f"```sh\npip install onnxruntime numpy {packages}\n```\n\n```python\n{code}\n```\n{note}"
 
@@ -46,22 +48,9 @@ def _is_tagger(source: ExportSource) -> bool:
     return subtask in ("ner", "pos", "chunk")
 
 
-def _head(folder: str, *imports: str) -> list[str]:
-    return [
-        "import json",
-        "from pathlib import Path",
-        "",
-        "import numpy",
-        "import onnxruntime",
-        *imports,
-        "",
-        f"folder = Path({folder!r})",
-    ]
-
-
 def _text_head(source: ExportSource, facts: Facts, folder: str, truncation: str = "") -> list[str]:
     return [
-        *_head(folder, "from tokenizers import Tokenizer"),
+        *head(folder, "from tokenizers import Tokenizer"),
         'session = onnxruntime.InferenceSession(folder / "model.onnx")',
         'tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))',
         f"tokenizer.enable_truncation({limit_of(source, facts)}{truncation})",
@@ -76,7 +65,7 @@ def limit_of(source: ExportSource, facts: Facts) -> int:
     given = getattr(params, "max_seq_length", None) or getattr(params, "max_length", None)
     limits = [facts.tokenizer.get("model_max_length"), facts.config.get("max_position_embeddings")]
     known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < _UNLIMITED]
-    return given or min(known, default=_LIMIT)
+    return given or min(known, default=LIMIT)
 
 
 _RUN = (
@@ -153,89 +142,9 @@ def _answers(source: ExportSource, facts: Facts, folder: str) -> list[str]:
     ]
 
 
-_CACHE = (
-    'cache = json.loads((folder / "cache.json").read_text(encoding="utf-8"))',
-    'nothing = numpy.zeros((1, cache["heads"], 0, cache["width"]), numpy.float32)',
-    'kinds = [f"{layer}.{kind}" for layer in range(cache["layers"]) for kind in ("key", "value")]',
-    'past = {f"past_key_values.{kind}": nothing for kind in kinds}',
-)
-
-
-def _next_word(facts: Facts) -> list[str]:
-    """Return the end of the loop that writes: the likeliest word, unless it ends the text."""
-    return [
-        '    past = {f"past_key_values.{kind}": found[f"present.{kind}"] for kind in kinds}',
-        '    word = int(found["logits"][0, -1].argmax())',
-        f"    if word in {facts.ends!r}:",
-        "        break",
-        "    written.append(word)",
-    ]
-
-
-def _generation(source: ExportSource, facts: Facts, folder: str) -> list[str]:
-    special = "" if facts.prompt_has_specials else ", add_special_tokens=False"
-    cut = f"[:-{facts.behind}]" if facts.behind and facts.prompt_has_specials else ""
-    return [
-        *_head(folder, "from tokenizers import Tokenizer"),
-        'session = onnxruntime.InferenceSession(folder / "model.onnx")',
-        'tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))',
-        *_CACHE,
-        "outputs = [one.name for one in session.get_outputs()]",
-        "taken = {one.name for one in session.get_inputs()}",
-        "",
-        f"prompt = {facts.prompt!r}",
-        f"words = numpy.array([tokenizer.encode(prompt{special}).ids{cut}])",
-        "written, length = [], 0",
-        f"while len(written) < {getattr(source.plan.task.params, 'max_new_tokens', None) or _WRITTEN}:",
-        "    before, length = length, length + words.shape[1]",
-        "    given = {",
-        '        "input_ids": words,',
-        '        "attention_mask": numpy.ones((1, length), numpy.int64),',
-        '        "position_ids": numpy.arange(before, length)[None],',
-        "    }",
-        "    given = {name: value for name, value in given.items() if name in taken}",
-        "    found = dict(zip(outputs, session.run(outputs, {**given, **past})))",
-        *_next_word(facts),
-        "    words = numpy.array([[word]])",
-        "print(tokenizer.decode(written))",
-    ]
-
-
-def _seq2seq(source: ExportSource, facts: Facts, folder: str) -> list[str]:
-    params = source.plan.task.params
-    text = f"{getattr(params, 'prefix', None) or ''}A text."
-    start = facts.config.get("decoder_start_token_id") or facts.generation.get("decoder_start_token_id") or 0
-    forced = facts.generation.get("forced_bos_token_id") or facts.config.get("forced_bos_token_id")
-    begin = [start] if forced is None else [start, forced]
-    most = getattr(params, "generation_max_length", None) or _WRITTEN
-    return [
-        *_head(folder, "from tokenizers import Tokenizer"),
-        'encoder = onnxruntime.InferenceSession(folder / "encoder.onnx")',
-        'decoder = onnxruntime.InferenceSession(folder / "decoder.onnx")',
-        'tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))',
-        f"tokenizer.enable_truncation({getattr(params, 'max_input_length', None) or _LIMIT})",
-        *_CACHE,
-        "outputs = [one.name for one in decoder.get_outputs()]",
-        "taken = {one.name for one in decoder.get_inputs()}",
-        "",
-        f"words = numpy.array([tokenizer.encode({text!r}).ids])",
-        "mask = numpy.ones_like(words)",
-        "names = [one.name for one in encoder.get_outputs()]",
-        'encoded = dict(zip(names, encoder.run(names, {"input_ids": words, "attention_mask": mask})))',
-        'fixed = {name: value for name, value in {**encoded, "attention_mask": mask}.items() if name in taken}',
-        f"written, next_words = [], {begin!r}",
-        f"while len(written) < {most}:",
-        '    given = {**fixed, **past, "decoder_input_ids": numpy.array([next_words])}',
-        "    found = dict(zip(outputs, decoder.run(outputs, given)))",
-        *_next_word(facts),
-        "    next_words = [word]",
-        "print(tokenizer.decode(written))",
-    ]
-
-
 def _image(source: ExportSource, facts: Facts, folder: str) -> list[str]:
     return [
-        *_head(folder, "from PIL import Image"),
+        *head(folder, "from PIL import Image"),
         'session = onnxruntime.InferenceSession(folder / "model.onnx")',
         'settings = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))',
         "",

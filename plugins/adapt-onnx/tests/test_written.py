@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -13,6 +14,8 @@ import adapt_core
 from adapt_core.testing import small_models
 
 from .contract import Make, OnnxContract
+from adapt_onnx.companions import Facts
+from adapt_onnx.writing import how_it_writes
 
 
 def printed_by(written: Any, python: Callable[..., Any]) -> str:
@@ -101,3 +104,55 @@ class TestSeq2seq(OnnxContract):
     ) -> None:
         (ours,) = adapt_core.predict(finished_run, ["A text."])
         assert printed_by(written, python).strip() == ours["summary"]
+
+
+TEMPLATE = (
+    "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def with_template(folder: Path, texts: list[str]) -> Path:
+    """Return a small Llama whose tokenizer has a chat template."""
+    from transformers import AutoTokenizer
+
+    model = small_models.llama(folder, texts)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(model)
+    return model
+
+
+@pytest.mark.parametrize("trained_on", ["texts", "conversations", "conversations, no template"])
+def test_the_prompt_of_the_lines_is_as_the_run_was_trained(
+    trained_on: str, make: Make, inbox: Path, inbox_texts: list[str], tmp_path: Path, python: Callable[..., Any]
+) -> None:
+    """Whatever template the base has; the words are those that predictions take, drawn from the likeliest alone."""
+    if trained_on == "texts":
+        data = {"CUSTOM_DATASET_PATH": str(inbox), "dataset_text_field": "text"}
+    else:
+        pairs = [{"role": "user", "content": "Name three rivers."}, {"role": "assistant", "content": inbox_texts[0]}]
+        for split in ("train", "validation"):
+            (tmp_path / f"{split}.jsonl").write_text(f"{json.dumps({'messages': pairs})}\n" * 8, encoding="utf-8")
+        data = {"CUSTOM_DATASET_PATH": str(tmp_path)}
+    base = small_models.llama if trained_on.endswith("no template") else with_template
+    run = make(
+        TASK="text_generation",
+        method="LoRA",
+        MODEL_PATH=str(base(tmp_path / "llama", inbox_texts)),
+        **{**data, "max_seq_length": 64, "max_new_tokens": 8, "temperature": 0.9, "top_p": 1e-6},
+    )
+    adapt_core.export(run, "onnx", tmp_path / "out")
+    turn = {"messages": [{"role": "user", "content": "Name three rivers."}]}
+    (ours,) = adapt_core.predict(run, ["Once upon a time" if trained_on == "texts" else turn])
+    assert ours["generated_text"].strip()
+    written = SimpleNamespace(folder=tmp_path / "out")
+    assert "The lines draw each word" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert printed_by(written, python).strip() == ours["generated_text"].strip()
+
+
+def test_what_else_chooses_words_is_named() -> None:
+    generation = {"num_beams": 4, "repetition_penalty": 1.0}
+    facts = Facts(config={}, tokenizer={}, generation=generation, labels={}, has_tokenizer=True)
+    said = how_it_writes(facts, SimpleNamespace())
+    assert said == "The lines take the likeliest word; `generate` of transformers also follows `num_beams=4`.\n\n"

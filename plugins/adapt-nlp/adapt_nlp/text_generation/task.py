@@ -287,13 +287,14 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         """Return a finished run's tokenizer, and whether it was trained on chat. What is sampled begins anew."""
         from adapt_core.nn.random_state import seed_everything
 
-        tokenizer, is_chat = self.saved_tokenizer(folder), self._trained_on_chat(folder)
+        tokenizer, is_chat = self.saved_tokenizer(folder), self.answers_turns(folder)
         if is_chat:
             prepare_template(tokenizer)
         seed_everything(self.plan.training.seed)
         return tokenizer, is_chat
 
-    def _trained_on_chat(self, folder: Path) -> bool:
+    def answers_turns(self, folder: Path) -> bool:
+        """Return whether the model was trained on conversations, as this run or the finished one of a folder says."""
         if self._row_format is not None:
             return self._row_format.is_chat
         result = RunFolder(folder.parent).finished()
