@@ -91,7 +91,7 @@ class SupportsLaunchFiles(Protocol):
         """Return the launch file's text.
 
         Args:
-            scheduler: "slurm", "kubernetes" or "torchrun".
+            scheduler: "slurm", "kubernetes", "skypilot" or "torchrun".
             plan: the plan of the command's config.
             command: what the file is to run.
 

@@ -18,7 +18,7 @@ from adapt_core.cli.output import say, write
 @click.option("--dry-run", is_flag=True, help="Resolve and check the config, print it, and stop.")
 @click.option(
     "--emit",
-    type=click.Choice(["slurm", "kubernetes", "torchrun"]),
+    type=click.Choice(["slurm", "kubernetes", "skypilot", "torchrun"]),
     help="Check the config, print a launch file of this kind, and stop.",
 )
 @options.strict_option

@@ -17,7 +17,7 @@ def launch_file(
     """Return the text of a launch file that runs a config. Its paths may exist on the cluster only.
 
     Args:
-        scheduler: "slurm", "kubernetes" or "torchrun".
+        scheduler: "slurm", "kubernetes", "skypilot" or "torchrun".
         config: the config file.
         overrides: "KEY=VALUE" strings on top.
         strict: a documented key that the run does not use is an error.

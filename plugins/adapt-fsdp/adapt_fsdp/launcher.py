@@ -72,7 +72,7 @@ class ProcessLauncher(Generic[ParamsT]):
         return process_count(self.params) * self.params.machines
 
     def launch_file(self, scheduler: str, plan: Plan, command: RunCommand) -> str:
-        """Return a launch file for "slurm", "kubernetes" or "torchrun"; see `adapt_fsdp.launch_files`."""
+        """Return a launch file for "slurm", "kubernetes", "skypilot" or "torchrun"; see `adapt_fsdp.launch_files`."""
         from adapt_fsdp.launch_files import WRITERS
 
         return WRITERS[scheduler](plan, command)

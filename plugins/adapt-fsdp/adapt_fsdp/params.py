@@ -40,7 +40,10 @@ class ProcessParams:
     )
 
     container_image: str | None = param(
-        None, "For --emit kubernetes: an image in which adapt is installed.", may_change_on_resume=True
+        None, "For --emit kubernetes and skypilot: an image in which adapt is installed.", may_change_on_resume=True
+    )
+    gpu_type: str | None = param(
+        None, "For --emit skypilot: the GPU, as SkyPilot names it (H200).", may_change_on_resume=True
     )
     volume_claim: str | None = param(
         None, "For --emit kubernetes: a PersistentVolumeClaim with the data and OUTPUT_DIR.", may_change_on_resume=True

@@ -160,6 +160,50 @@ def test_a_train_job_is_one_by_kubeflow_s_own_model(emit: Emit) -> None:
     assert pod["volumes"][1]["persistentVolumeClaim"]["claimName"] == "team-data"
 
 
+def test_a_skypilot_task_asks_for_machines_and_starts_each_with_its_own_number(emit: Emit, tmp_path: Path) -> None:
+    text = emit("skypilot", "--set", f"LOGGING_PATH={HOSTILE}", num_nodes=2, num_processes=4, use_cpu=False,
+                gpu_type="H200", NUM_WORKERS=1)  # fmt: skip
+    assert not set("\u202e\u2028\x1b") & set(text)
+    task = YAML(typ="safe", pure=True).load(text)
+    assert task["num_nodes"] == 2
+    assert task["resources"] == {"cpus": "8+", "accelerators": "H200:4"}
+    [(there, here)] = task["file_mounts"].items()
+    assert json.loads(Path(here).read_text())["num_processes"] == 4
+    assert {"adapt-nlp", "adapt-fsdp"} <= {word.partition("==")[0] for word in task["setup"].split()}
+    shell_accepts("#!/bin/bash\n" + task["run"])
+    fake(tmp_path, "adapt", f"printf '%s\\0' \"$@\" > {tmp_path}/received")
+    machine = {"SKYPILOT_NODE_RANK": "1", "SKYPILOT_NODE_IPS": "10.0.0.1\n10.0.0.2"}
+    subprocess.run(["bash", "-c", task["run"]], env={**on_path(tmp_path), **machine}, cwd=tmp_path, check=True)
+    assert (tmp_path / "received").read_text(encoding="utf-8").split("\0")[:-1] == [
+        "run", there, "--resume", "--set", f"LOGGING_PATH={HOSTILE}",
+        "--set", "machine_rank=1", "--set", "main_process_ip=10.0.0.1",
+    ]  # fmt: skip
+    assert not (tmp_path / "fired").exists()
+
+
+def test_a_skypilot_task_takes_an_image_in_place_of_an_installation(emit: Emit) -> None:
+    task = YAML(typ="safe").load(emit("skypilot", container_image="registry.example/adapt:1"))
+    assert task["resources"] == {"cpus": "2+", "image_id": "docker:registry.example/adapt:1"}
+    assert "setup" not in task
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")
+def test_skypilot_reads_its_task(emit: Emit, tmp_path: Path) -> None:
+    file = tmp_path / "job.sky.yaml"
+    file.write_text(emit("skypilot", num_nodes=2, num_processes=4, use_cpu=False, gpu_type="H200"), encoding="utf-8")
+    program = (
+        "import sys, sky; t = sky.Task.from_yaml(sys.argv[1]); print(t.num_nodes, t.resources, list(t.file_mounts))"
+    )
+    command = ["uv", "run", "--no-project", "--python", "3.11", "--with", "skypilot==0.14.1", "python", "-c", program]
+    environment = {**os.environ, "HOME": str(tmp_path), "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"}
+    done = subprocess.run([*command, str(file)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 {" in done.stdout
+    assert "'H200': 4" in done.stdout
+    assert "/tmp/adapt/adapt-my-job-s-config.json" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("changes", "options"),
     [
@@ -210,6 +254,7 @@ def test_a_torchrun_line_runs_and_starts_again_after_a_kill(
         ("slurm", {"DDP": False}, "launcher local runs in one process"),
         ("slurm", {"use_cpu": False, "num_processes": None}, "--emit slurm needs num_processes"),
         ("kubernetes", {}, "--emit kubernetes needs container_image"),
+        ("skypilot", {"use_cpu": False}, "--emit skypilot needs gpu_type"),
         ("torchrun", {"num_nodes": 2}, "2 machines need main_process_ip"),
         ("slurm", {"EPOCHS": -1}, "EPOCHS"),
     ],

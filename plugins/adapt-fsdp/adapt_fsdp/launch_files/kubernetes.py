@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import LiteralScalarString
 
 from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
-from adapt_core.runtime.plain_text import has_hidden
 
 from adapt_fsdp.launch_files.resources import RESTARTS, cores_per_machine, job_name, processes_per_machine
+from adapt_fsdp.launch_files.yaml_text import as_block, to_yaml
 from adapt_fsdp.params import ProcessParams
 
 _FOLDER = "/etc/adapt"
@@ -40,7 +36,7 @@ def train_job(plan: Plan, command: RunCommand) -> str:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name},
-        "data": {file: _as_block(command.config.read_text(encoding="utf-8-sig"))},
+        "data": {file: as_block(command.config.read_text(encoding="utf-8-sig"))},
     }
     job = {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -66,17 +62,12 @@ def train_job(plan: Plan, command: RunCommand) -> str:
             "runtimePatches": [{"manager": "adapt.launch/config", "trainingRuntimeSpec": _mounts(params, name)}],
         },
     }
-    return "---\n".join(_to_yaml(manifest) for manifest in (config_map, job))
+    return "---\n".join(to_yaml(manifest) for manifest in (config_map, job))
 
 
 def _argument(word: str) -> str:
     """Return a word as Kubernetes takes it: in arguments $(NAME) is a variable of the container, and $$ is $."""
     return word.replace("$", "$$")
-
-
-def _as_block(text: str) -> str:
-    """Return text as it stands in a manifest: a block of lines, unless a line of YAML would end at what it hides."""
-    return text if has_hidden(text) else LiteralScalarString(text)
 
 
 def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
@@ -88,17 +79,3 @@ def _mounts(params: ProcessParams, name: str) -> dict[str, Any]:
     pod = {"volumes": volumes, "containers": [{"name": _NODE, "volumeMounts": mounts}]}
     job = {"name": _NODE, "template": {"spec": {"template": {"spec": pod}}}}
     return {"template": {"spec": {"replicatedJobs": [job]}}}
-
-
-def _to_yaml(manifest: dict[str, Any]) -> str:
-    yaml = YAML()
-    # An anchor for a repeated mapping would be valid, and hard to read.
-    yaml.representer.ignore_aliases = lambda _: True
-    text = StringIO()
-    yaml.dump(manifest, text)
-    if not has_hidden(text.getvalue()):
-        return text.getvalue()
-    yaml.allow_unicode = False
-    escaped = StringIO()
-    yaml.dump(manifest, escaped)
-    return escaped.getvalue()
