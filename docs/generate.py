@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 
-from adapt_core.cli import COMMANDS, cli
+from adapt_core.cli import cli
 from adapt_core.cli.params import describe
 from adapt_core.config import legacy
 from adapt_core.config.core_params.groups import changed_by
@@ -91,10 +91,10 @@ def commands_page() -> str:
     lines = ["# Commands", "", "The output of `adapt COMMAND --help`, written by `docs/generate.py`."]
     lines += ["", "Exit codes: 0 success, 2 invalid input, 1 a defect of adapt or a plugin, 130 interrupted."]
     context = click.Context(cli, info_name="adapt", max_content_width=100, terminal_width=100)
-    for name in COMMANDS:
+    for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         if command is None:
-            raise LookupError(f"adapt has no command {name}, which adapt_core.cli.COMMANDS lists")
+            raise LookupError(f"adapt has no command {name}, which it lists")
         inner = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
         lines += ["", f"## adapt {name}", "", "```text", command.get_help(inner), "```"]
     return "\n".join(lines) + "\n"

@@ -26,13 +26,20 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from adapt_core import __version__
 from adapt_core.cli.output import say
-from adapt_core.errors import EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED, AdaptError, InterruptedRunError
+from adapt_core.errors import EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPTED, AdaptError, DefectError, InterruptedRunError
 from adapt_core.runtime.plain_text import ESCAPED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapt_core.plugin.command_spec import CommandSpec
+    from adapt_core.plugin.registry import Registered
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("adapt_core.cli.run:run", "Adapt a pretrained model as a config says."),
@@ -51,7 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command -> (import string, one line for `adapt --help`)."""
 
 OTHER_COMMANDS = {
-    **dict.fromkeys(("train", "fit", "finetune", "fine-tune", "tune", "start", "resume"), "run CONFIG"),
+    **dict.fromkeys(("train", "fit", "finetune", "fine-tune", "start", "resume"), "run CONFIG"),
     **dict.fromkeys(("validate", "dry-run", "plan", "estimate"), "check CONFIG"),
     **dict.fromkeys(("new", "config", "template"), "init TASK"),
     **dict.fromkeys(("infer", "inference", "generate", "classify", "test", "eval", "evaluate"), "predict RUN INPUT"),
@@ -75,11 +82,11 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and imports each when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *(item.spec.name for item in _further(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return _further_command(cmd_name, ctx)
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
@@ -89,13 +96,53 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; say what it is called here where it is another tool's name."""
         here = OTHER_COMMANDS.get(args[0].casefold())
-        if args[0] not in COMMANDS and here:
+        if args[0] not in COMMANDS and here and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}. Here it is: adapt {here}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        if further := [(item.spec.name, item.spec.summary) for item in _further(ctx)]:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(further)
+
+
+def _further(ctx: click.Context) -> list[Registered[CommandSpec]]:
+    """Return the commands of plugins; those of core are found without asking any."""
+    from adapt_core.plugin.registry import Registry
+
+    return list(Registry.discover(_switched_off(ctx.params.get("plugin_switches") or ())).commands)
+
+
+def _further_command(name: str, ctx: click.Context) -> click.Command | None:
+    """Return a plugin's command; None where there is none.
+
+    Raises:
+        DefectError: it cannot be imported, or is no command.
+    """
+    from adapt_core.config.known_keys import COMMANDS as KNOWN
+
+    found = next((item for item in _further(ctx) if item.spec.name == name), None)
+    if found is None:
+        if name in KNOWN:
+            ctx.fail(f"{name!r} is in {KNOWN[name]}, which is not installed here: pip install {KNOWN[name]}")
+        return None
+    try:
+        command = found.spec.load()
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise DefectError(f"adapt {name} of {found.provenance} cannot be imported ({cause}).") from error
+    if not isinstance(command, click.Command):
+        raise DefectError(f"adapt {name} of {found.provenance}: {found.spec.implementation} is no click.Command.")
+    return command
+
+
+def _switched_off(switches: Sequence[str]) -> tuple[str, ...]:
+    for switch in switches:
+        if not switch.startswith("no:") or switch == "no:":
+            raise click.BadParameter(f"takes no:NAME, not {switch!r}.", param_hint="-p")
+    return tuple(switch.removeprefix("no:") for switch in switches)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,10 +158,7 @@ def cli(ctx: click.Context, plugin_switches: tuple[str, ...]) -> None:
     adapt run inbox.yaml                            train
     adapt predict runs/inbox "Where is my book?"    use the result
     """
-    for switch in plugin_switches:
-        if not switch.startswith("no:") or switch == "no:":
-            raise click.BadParameter(f"takes no:NAME, not {switch!r}.", param_hint="-p")
-    ctx.obj = tuple(switch.removeprefix("no:") for switch in plugin_switches)
+    ctx.obj = _switched_off(plugin_switches)
 
 
 def _open_standard_streams() -> None:

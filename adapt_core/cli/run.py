@@ -15,6 +15,7 @@ from adapt_core.cli.output import say, write
 @options.config_argument
 @options.set_option
 @click.option("--resume", is_flag=True, help="Continue from the newest complete checkpoint in OUTPUT_DIR.")
+@click.option("--budget", metavar="TIME", help="Train the steps that fit into this time (20m, 1h 30m, 90s): BUDGET.")
 @click.option("--dry-run", is_flag=True, help="Resolve and check the config, print it, and stop.")
 @click.option(
     "--emit",
@@ -31,6 +32,7 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     config: str,
     overrides: tuple[str, ...],
     resume: bool,
+    budget: str | None,
     dry_run: bool,
     emit: str | None,
     strict: bool,
@@ -42,11 +44,13 @@ def run(  # noqa: PLR0913 - click passes each option as a parameter
     adapt run config.yaml
     adapt run config.yaml --set EPOCHS=1 --set method=LoRA
     adapt run config.yaml --resume                continue from the newest complete checkpoint
+    adapt run config.yaml --budget 20m            the steps that fit into 20 minutes
     adapt run config.yaml --json > result.json    what result.json in the run folder holds
     """
     from adapt_core import api
     from adapt_core.distributed import torchrun
 
+    overrides = (*overrides, *([f"BUDGET={budget}"] if budget else []))
     if emit:
         from adapt_core.execution.launch_files import launch_file
 

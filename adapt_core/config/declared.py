@@ -36,7 +36,7 @@ def declared(registry: Registry) -> Iterator[Owned]:
             title = f"{shelf.kind} {item.spec.name} ({item.provenance})"
             changed = changed_by(item.spec) if isinstance(item.spec, TaskSpec) else []
             yield Owned(title, item.spec.name, (*registry.parameters(item).values(), *changed))
-    for further in (registry.metrics, registry.exporters):
+    for further in (registry.metrics, registry.exporters, registry.commands):
         for named in further:
             if own := registry.parameters(named):  # most take none
                 yield Owned(

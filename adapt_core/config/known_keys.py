@@ -16,6 +16,7 @@ _FSDP = "adapt-fsdp"
 _VERDICT = "adapt-verdict"
 _GGUF = "adapt-gguf"
 _ONNX = "adapt-onnx"
+_TUNE = "adapt-tune"
 
 DISTRIBUTIONS: dict[str, str] = {
     _NLP: "language tasks",
@@ -25,6 +26,7 @@ DISTRIBUTIONS: dict[str, str] = {
     _VERDICT: "checks of the data",
     _GGUF: "GGUF files",
     _ONNX: "models as ONNX files",
+    _TUNE: "adapt tune: settings by search",
 }
 """adapt's own plugins, with what each is for."""
 
@@ -54,6 +56,7 @@ EXPORTERS: dict[str, str] = {
     "onnx": _ONNX,
 }
 TRACKERS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {"tune": _TUNE}
 FORMATS: dict[str, str] = {
     **dict.fromkeys(("conll", "bio", "iob"), _NLP),
     **dict.fromkeys(("coco", "pascal_voc", "voc", "label_maps", "yolo"), _VISION),
@@ -138,6 +141,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "main_training_function mixed_precision tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
     },
     _GGUF: {"gguf": "gguf_type gguf_pre"},
+    _TUNE: {"tune": "TUNE TUNE_TRIALS"},
 }
 
 

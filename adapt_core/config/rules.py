@@ -9,10 +9,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from adapt_core.config.backward_steps import LOOP, obstacles
+from adapt_core.config.core_params.data import DataParams
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.config.data_places import data_places, further_faults, place_faults
 from adapt_core.config.sections import Given
 from adapt_core.config.selection import Selection
-from adapt_core.config.stop_after import stop_after
+from adapt_core.config.stop_after import budget_seconds, stop_after
 from adapt_core.errors import Problem
 from adapt_core.evaluation import OF_PLACE
 
@@ -88,6 +90,7 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         stop_after(training.stop_after)
     except ValueError as error:
         yield problem("STOP_AFTER", str(error))
+    yield from (problem("BUDGET", *fault) for fault in _budget_faults(training, data))
     faults = list(place_faults(data))
     for message, hint in faults:
         yield problem("CUSTOM_DATASET_PATH", message, hint)
@@ -135,6 +138,16 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("DEVICE", f"must be auto, cpu, cuda, mps, xpu or another type of torch's; not {run.device!r}.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")
+
+
+def _budget_faults(training: TrainingParams, data: DataParams) -> Iterator[tuple[str, str | None]]:
+    try:
+        budget_seconds(training.budget)
+    except ValueError as error:
+        yield str(error), None
+    if training.budget is not None and (training.seeds or data.folds):
+        key = "SEEDS" if training.seeds else "FOLDS"
+        yield f"bounds one run, and {key} makes several.", "Leave one of them out."
 
 
 def _scikit_learn_fault() -> str | None:

@@ -1,4 +1,4 @@
-"""STOP_AFTER: how long a command may train before it saves a checkpoint and ends."""
+"""STOP_AFTER: how long a command may train before it saves a checkpoint and ends; BUDGET: how long a run may take."""
 
 from __future__ import annotations
 
@@ -37,9 +37,27 @@ def stop_after(text: str | None) -> StopAfter:
     if found := _STEPS.fullmatch(given):
         limit = StopAfter(steps=int(found[1]))
     elif _DURATION.fullmatch(given):
-        limit = StopAfter(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(given)))
+        limit = StopAfter(seconds=_seconds(given))
     else:
         raise ValueError(f"must be a time or a number of steps, as in 2h, 1h 30m, 90s or 500 steps; not {text!r}.")
     if not limit.seconds or limit.steps == 0:
         raise ValueError(f"must be above zero; not {text!r}.")
     return limit
+
+
+def budget_seconds(text: str | None) -> float:
+    """Return what a value of BUDGET means, in seconds: "20m", "1h 30m"; infinite for None.
+
+    Raises:
+        ValueError: it is no time with units, or it is zero.
+    """
+    if text is None:
+        return float("inf")
+    given = text.strip().casefold()
+    if not _DURATION.fullmatch(given) or not (seconds := _seconds(given)):
+        raise ValueError(f"must be a time above zero, as in 20m, 1h 30m or 90s; not {text!r}.")
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))

@@ -13,6 +13,7 @@ from adapt_core.contracts.data_check import Examples
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import Statistic
+from adapt_core.runtime.budget import Budget
 from adapt_core.runtime.interrupts import StopRequest
 
 if TYPE_CHECKING:
@@ -127,7 +128,10 @@ class ParallelStrategy(Protocol):
 
 @attrs.define(kw_only=True)
 class Job:
-    """The work of one process: everything a loop needs, and nothing of other processes."""
+    """The work of one process: everything a loop needs, and nothing of other processes.
+
+    A loop trains the steps that `budget` fits, where it is bounded.
+    """
 
     plan: Plan
     world: World
@@ -137,4 +141,5 @@ class Job:
     recorder: MetricRecorder
     training_check: TrainingCheck
     stop: StopRequest = attrs.field(factory=StopRequest)
+    budget: Budget = attrs.field(factory=Budget)
     strategy: ParallelStrategy = attrs.field(default=attrs.Factory(lambda job: Replicated(job.world), takes_self=True))

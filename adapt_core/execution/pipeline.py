@@ -18,6 +18,7 @@ from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
+from adapt_core.execution.budgets import budget_of, evaluates_before
 from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run
@@ -35,7 +36,8 @@ from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import complete, place_text
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
-from adapt_core.runtime.cores import loading_processes
+from adapt_core.runtime.budget import Budget
+from adapt_core.runtime.cores import tell_loading_processes
 from adapt_core.runtime.format import format_metrics
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import ProgressReporter
@@ -66,6 +68,7 @@ class Run:
         stop: the loop checks it after each step. By default nothing asks this process to stop.
         folder: the run folder.
         recorder: writes metrics.
+        budget: the time that the run may take.
     """
 
     plan: Plan
@@ -77,6 +80,7 @@ class Run:
     stop: StopRequest = attrs.field(factory=StopRequest)
     folder: RunFolder = attrs.field(init=False)
     recorder: MetricRecorder = attrs.field(init=False)
+    budget: Budget = attrs.field(default=attrs.Factory(budget_of, takes_self=True), init=False)
 
     @folder.default
     def _folder_of_the_plan(self) -> RunFolder:
@@ -109,6 +113,7 @@ class Run:
         before = self.measure_before(loop, data, record)
         trained = self.train(loop)
         after, test = self.measure_after(loop, data, record, trained)
+        self.budget.trained()
         self.recorder.warn(verdict.not_beaten(after, metrics_of(self.plan, self.registry)))
         counts = count_parameters(model)
         result = RunResult(
@@ -141,6 +146,7 @@ class Run:
         self.recorder.finished(result)
         if self.world.is_main:
             complete(self.folder.path)
+        self.budget.finished()
         return result
 
     def load_data(self) -> TaskData:
@@ -172,22 +178,16 @@ class Run:
         """Attach the method to the base model."""
         model, context = self.components.attach(self.plan, loaded)
         counts = count_parameters(model)
-        log.info(
-            "method %s: %s of %s parameters train (%.3g %%)",
-            self.plan.method.name,
-            f"{counts.trainable:,}",
-            f"{counts.total:,}",
-            counts.share,
-        )
+        numbers = (f"{counts.trainable:,}", f"{counts.total:,}", counts.share)
+        log.info("method %s: %s of %s parameters train (%.3g %%)", self.plan.method.name, *numbers)
         return model, context
 
     def make_loop(
         self, data: TaskData, model: nn.Module, training_check: TrainingCheck, strategy: ParallelStrategy
     ) -> Loop:
         """Build the task's training loop."""
-        wanted, used = self.plan.training.num_workers, loading_processes(self.plan.training.num_workers)
-        if used < wanted and self.world.is_main:
-            log.info("NUM_WORKERS %d: there are %d cores, so %d processes load data.", wanted, used, used)
+        if self.world.is_main:
+            tell_loading_processes(self.plan.training.num_workers)
         loop = self.components.task.make_loop(
             Job(
                 plan=self.plan,
@@ -198,6 +198,7 @@ class Run:
                 recorder=self.recorder,
                 training_check=training_check,
                 stop=self.stop,
+                budget=self.budget,
                 strategy=strategy,
             )
         )
@@ -228,12 +229,12 @@ class Run:
 
     def measure_before(self, loop: Loop, data: TaskData, record: EvaluationRecord) -> dict[str, float] | None:
         """Evaluate the base model with its new head. Random state is kept; a resumed run reads the first run's."""
-        if not self.plan.training.do_eval or data.validation is None:
+        if data.validation is None or not evaluates_before(self.plan.training):
             return None
         if self.decision.checkpoint is not None and self.decision.before is not None:
             return self.decision.before
         with untouched_random_state(), self.components.method.disable_adapter(loop.unwrap_model()):
-            before = loop.evaluate(data.validation)
+            before = self.budget.evaluation(lambda: loop.evaluate(data.validation))
             if not self.plan.training.do_train:
                 keep_facts(self.components.task, loop, data, before)
             findings = record.record("before", loop, before)

@@ -7,6 +7,7 @@ params.py          a parameter's declaration: type, default, bounds, help
 specs.py           what a plugin registers; HOOK_API, hookimpl
 metric_spec.py     what a plugin registers of a metric
 exporter_spec.py   what a plugin registers of an exporter
+command_spec.py    what a plugin registers of a command
 hookspecs.py       the hooks that a plugin may implement
 import_strings.py  "package.module:Name"
 versions.py        versions of adapt, its plugins and the libraries underneath

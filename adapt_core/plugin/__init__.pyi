@@ -73,6 +73,7 @@ from adapt_core.methods.requires_grad import freeze_except, hold_batch_norms
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.nn.structure import find_head
 from adapt_core.nn.weights import read_state_dict, save_weights
+from adapt_core.plugin.command_spec import CommandSpec
 from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.params import NoParams, param
@@ -104,6 +105,7 @@ __all__ = [
     "Chat",
     "CheckSkipped",
     "Choice",
+    "CommandSpec",
     "ConfigError",
     "DataCheck",
     "DataCheckSpec",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookspecMarker
 
+from adapt_core.plugin.command_spec import CommandSpec
 from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
 from adapt_core.plugin.specs import (
@@ -90,6 +91,12 @@ def adapt_exporters() -> list[ExporterSpec]:
 @hookspec
 def adapt_trackers() -> list[TrackerSpec]:
     """Return the trackers that TRACKERS can choose. Called once, when plugins are discovered."""
+    raise NotImplementedError
+
+
+@hookspec
+def adapt_commands() -> list[CommandSpec]:
+    """Return the commands of `adapt` that this plugin provides. Called once, when plugins are discovered."""
     raise NotImplementedError
 
 

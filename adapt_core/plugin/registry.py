@@ -16,6 +16,7 @@ from pluggy import PluginManager, PluginValidationError
 
 import adapt_core.plugin.hookspecs as hookspecs  # "from" would ask the package's lazy names
 from adapt_core.errors import InputError
+from adapt_core.plugin.command_spec import CommandSpec
 from adapt_core.plugin.entry_points import PluginEntry, plugin_entries
 from adapt_core.plugin.exporter_spec import ExporterSpec
 from adapt_core.plugin.metric_spec import MetricSpec
@@ -118,9 +119,8 @@ class Registry:
 
     Attributes:
         tasks, methods, quantizers, launchers, formats, data_checks, metrics, ...: shelves, one of each kind.
-        provenance: every plugin that was loaded.
+        provenance: every plugin that was loaded; disabled: names of plugins that were switched off.
         broken: what could not be used, with its cause.
-        disabled: names of plugins that were switched off.
     """
 
     def __init__(self) -> None:
@@ -133,6 +133,7 @@ class Registry:
         self.metrics: Shelf[MetricSpec] = Shelf("metric", MetricSpec, "adapt_metric_specs")
         self.exporters: Shelf[ExporterSpec] = Shelf("exporter", ExporterSpec, "adapt_exporters")
         self.trackers: Shelf[TrackerSpec] = Shelf("tracker", TrackerSpec, "adapt_trackers")
+        self.commands: Shelf[CommandSpec] = Shelf("command", CommandSpec, "adapt_commands")
         self.provenance: dict[str, Provenance] = {}
         self.broken: list[BrokenPlugin] = []
         self.disabled: list[str] = []
@@ -191,9 +192,8 @@ class Registry:
             cause = f"written for hook API {wanted}, this adapt-core has {HOOK_API}: pip install --upgrade adapt-core"
             self.broken.append(BrokenPlugin(provenance, cause))
             return
-        name = provenance.plugin
         try:
-            self.manager.register(plugin, name)
+            self.manager.register(plugin, name := provenance.plugin)
             self._refuse_misspelt(name)
         except (PluginValidationError, ValueError) as error:
             if self.manager.has_plugin(name):

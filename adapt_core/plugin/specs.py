@@ -16,12 +16,12 @@ from pluggy import HookimplMarker
 from adapt_core.plugin.import_strings import is_import_string, load_object
 from adapt_core.plugin.params import NoParams
 
-HOOK_API = 5
+HOOK_API = 6
 """The version of these hooks. It rises when a plugin written for it would not work with an older core.
 
 2 has `adapt_formats`, `FormatSpec` and `TaskSpec.shapes`; 3 has `adapt_data_checks` and `DataCheckSpec`;
 4 has `adapt_metric_specs`, `MetricSpec` and `TaskSpec.predictions`;
-5 has `adapt_exporters`, `ExporterSpec`, `adapt_trackers` and `TrackerSpec`.
+5 has `adapt_exporters`, `ExporterSpec`, `adapt_trackers` and `TrackerSpec`; 6 has `adapt_commands` and `CommandSpec`.
 """
 
 hookimpl = HookimplMarker("adapt")

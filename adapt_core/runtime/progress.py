@@ -26,6 +26,9 @@ class ProgressReporter(Protocol):
     def update(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
         """Report that step `step` of the phase is done. `figures` has the newest loss and learning rate."""
 
+    def expect(self, total: int) -> None:
+        """Set the steps of the phase anew (BUDGET)."""
+
     def close(self) -> None:
         """Close the phase."""
 
@@ -63,6 +66,8 @@ class SilentReporter:
 
     def update(self, step: int, figures: dict[str, float], examples_per_second: float) -> None: ...
 
+    def expect(self, total: int) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -99,6 +104,9 @@ class PlainReporter:
         left = (now - self._begun) / fresh * max(self._total - step, 0)
         rate = f"{examples_per_second:.1f} samples/s  " if examples_per_second else ""
         self.message(f"{self._label} {step}/{self._total}  {_figures(figures)}  {rate}{_clock(left)} left")
+
+    def expect(self, total: int) -> None:
+        self._total = total
 
     def close(self) -> None:
         self._label = ""
@@ -165,6 +173,10 @@ class LiveReporter:
             self._progress.update(self._phase, completed=step, figures=f"{_figures(figures)}{rate}")
         except (OSError, ValueError):
             self._console.quiet = True
+
+    def expect(self, total: int) -> None:
+        if self._progress is not None:
+            self._progress.update(self._phase, total=total)
 
     def close(self) -> None:
         if self._progress is not None:

@@ -1,10 +1,10 @@
-"""STOP_AFTER in a config: times with units, or a number of steps."""
+"""STOP_AFTER and BUDGET in a config: times with units; STOP_AFTER also a number of steps."""
 
 from __future__ import annotations
 
 import pytest
 
-from adapt_core.config.stop_after import StopAfter, stop_after
+from adapt_core.config.stop_after import StopAfter, budget_seconds, stop_after
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,14 @@ def test_a_time_or_steps(text: str | None, limit: StopAfter) -> None:
 def test_what_is_neither_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"as in 2h|above zero"):
         stop_after(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("20m", 1200), ("1h 30m", 5400), ("90s", 90), (None, float("inf"))])
+def test_a_budget_is_a_time(text: str | None, seconds: float) -> None:
+    assert budget_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "20", "500 steps", "0s", "20 minutes"])
+def test_what_is_no_time_is_no_budget(text: str) -> None:
+    with pytest.raises(ValueError, match="as in 20m"):
+        budget_seconds(text)

@@ -21,7 +21,7 @@ DOORS = {"adapt_core", "adapt_core.plugin", "adapt_core.hf", "adapt_core.testing
 
 PYTHON_API = "AdaptError ConfigError InputError RunResult __version__ check export predict run"
 PLUGIN = """
-    HOOK_API AdaptError AttachContext Chat CheckSkipped Choice ConfigError DataCheck DataCheckSpec DataError
+    HOOK_API AdaptError AttachContext Chat CheckSkipped Choice CommandSpec ConfigError DataCheck DataCheckSpec DataError
     Decisions DefectError Evaluated EvaluatedRows Examples ExportSource Exporter ExporterSpec Finding Format
     FormatSpec InPlace InputError Job Launcher LauncherSpec LoadedModel Loop LoopSpec Memory Method MethodSpec
     Metric MetricRecorder MetricSpec NoParams OptionalDependency ParallelStrategy PerClass Place Plan Problem

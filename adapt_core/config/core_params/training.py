@@ -13,6 +13,12 @@ class TrainingParams:
 
     do_train: bool = param(True, "Train. false: the model is evaluated and exported as it is.", key="DO_TRAIN")
     do_eval: bool = param(True, "Evaluate, before and after training and at each INTERVAL.", key="DO_EVAL")
+    evaluate_before: bool = param(
+        True,
+        "Evaluate before training too. false saves that time, and nothing tells what training changed.",
+        key="EVALUATE_BEFORE",
+        may_change_on_resume=True,
+    )
     num_workers: int = param(
         4,
         "Worker processes for data loading, at most as many as cores.",
@@ -40,6 +46,13 @@ class TrainingParams:
         "time, and each counts its own steps.",
         key="STOP_AFTER",
         may_change_on_resume=True,
+    )
+    budget: str | None = param(
+        None,
+        "The time that the run may take, from the command to the result (20m, 1h 30m, 90s): EPOCHS and MAX_STEPS are "
+        "cut to the steps that fit, evaluations and saving included, and the schedule ends with them. A resumed run "
+        "keeps the steps that were fitted.",
+        key="BUDGET",
     )
     retries: int = param(
         0,

@@ -4,6 +4,7 @@ components.py       task-specific inputs of the loop
 spec.py             optimizers and schedules of the loop, for checks
 arguments.py        a plan as TrainingArguments
 samplers.py         the order of training rows
+budget.py           the steps and the schedule that fit into BUDGET
 schedule.py         what a schedule does that one may not expect
 loss_scale.py       gradient accumulation and a model's own loss
 loss_items.py       losses as means over rows or tokens, whatever their batches

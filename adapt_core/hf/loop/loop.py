@@ -31,6 +31,7 @@ from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
+from adapt_core.hf.loop.budget import BudgetCallback, fitted_steps
 from adapt_core.hf.loop.callbacks import (
     MetricsCallback,
     SealCallback,
@@ -93,6 +94,7 @@ class HuggingFaceLoop:
             self._row_order,
             ScheduleCallback(training, job.recorder),
             SealCallback(world, training.no_of_checkpoints),
+            *([BudgetCallback(job)] if job.budget.is_bounded else []),
             StopCallback(job.stop),
         ]
         if training.early_stopping_patience and arguments["do_eval"]:
@@ -141,7 +143,7 @@ class HuggingFaceLoop:
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
         self._trainer.check_step = job.strategy.check_step
-        self._stop, self._world = job.stop, world
+        self._stop, self._world, self._budget = job.stop, world, job.budget
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._keeps_best = training.keep == "best"
@@ -224,6 +226,7 @@ class HuggingFaceLoop:
         self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
+            self._budget.hold(fitted_steps(resume_from))
         try:
             with self._stop.heeded(self._world):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)

@@ -33,6 +33,7 @@ In the order of the flow:
     weight_decay              parameters that decay
     autocast                  bfloat16 mixed precision
     schedules                 the learning rate schedule
+    budget                    the steps and the schedule that fit into BUDGET
     train_loop                the train loop of the Runner
     hooks                     metrics, evaluations and checkpoints while it trains
     progress                  the position of a run

@@ -19,6 +19,7 @@ from adapt_core.uncertainty.intervals import Interval
 from adapt_core.verification.training import TrainingCheck
 
 from adapt_vision_mm.openmmlab import checkpoints
+from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset
 from adapt_vision_mm.openmmlab.progress import Progress
 
@@ -32,6 +33,8 @@ Losses = dict[str, torch.Tensor] | None
 Evaluate = Callable[[MmDataset], dict[str, float]]
 IntervalsOf = Callable[[Mapping[str, float]], Mapping[str, Interval]]
 """Metrics of an evaluation -> the 95 % interval of each that has one."""
+Best = tuple[str, str]
+"""The metric that decides what is best, and whether "higher" or "lower" is better."""
 
 
 class Watch(Hook):
@@ -42,14 +45,15 @@ class Watch(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, job: Job, progress: Progress) -> None:
-        self._job, self._progress = job, progress
+    def __init__(self, job: Job, progress: Progress, pacing: Pacing) -> None:
+        self._job, self._progress, self._pacing = job, progress, pacing
         self._training_check: TrainingCheck = job.training_check
         self._pace = Pace()
         self._losses: list[float] = []
         self._rate = 0.0
 
     def before_train(self, runner: Runner) -> None:
+        self._pacing.begin(runner)
         self._progress.restore(runner)
         self._training_check.begin()
         optimizer = runner.optim_wrapper.optimizer
@@ -82,6 +86,7 @@ class Watch(Hook):
             return
         for scheduler in runner.param_schedulers or ():
             scheduler.step()
+        self._pacing.stepped(runner)
         mean = sum(self._losses) / len(self._losses)
         examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
         self._job.recorder.reporter.update(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
@@ -112,9 +117,9 @@ class Milestones(Hook):
     priority = "LOW"
 
     def __init__(
-        self, job: Job, progress: Progress, evaluate: Evaluate, intervals_of: IntervalsOf, best: tuple[str, str]
+        self, job: Job, pacing: Pacing, progress: Progress, evaluate: Evaluate, intervals_of: IntervalsOf, best: Best
     ) -> None:
-        self._job, self._progress = job, progress
+        self._job, self._progress, self._pacing = job, progress, pacing
         self._evaluate, self._intervals_of = evaluate, intervals_of
         self._metric, self._direction = best
 
@@ -140,6 +145,8 @@ class Milestones(Hook):
         saves = training.interval != "no" and (save or last or (improved and training.keep == "best"))
         if saves or asked:
             self._save(runner, improved)
+        if saves or due:
+            self._pacing.paused()
         if asked:
             self._job.stop.end(progress.step)
 

@@ -32,6 +32,7 @@ from adapt_vision_mm.annotations.annotated_split import CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints
 from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
@@ -198,10 +199,12 @@ class MmLoop:
         """
         assert self._progress is not None
         progress, training, job = self._progress, self._job.plan.training, self._job
+        pacing = Pacing(job, progress, progress.total_steps)
         if resume_from is not None:
             state = checkpoints.read(resume_from)
             checkpoints.load_trained_state(job.model, state["model"])
             progress.load_state(state)
+            job.budget.hold(progress.total_steps)
         if not training.do_eval or job.data.validation is None:
             with torch.no_grad(), quiet_warnings(), untouched_random_state():
                 job.model.eval()
@@ -209,7 +212,7 @@ class MmLoop:
         seed_everything(training.seed)
         first, started = progress.batch, time.monotonic()
         with tempfile.TemporaryDirectory() as work_dir, quiet_warnings():
-            runner = self._runner(work_dir, first)
+            runner = self._runner(work_dir, first, pacing)
             try:
                 activations = checkpointed_activations(job.model, enabled=training.gradient_checkpointing)
                 with activations, job.stop.heeded(job.world):
@@ -228,11 +231,12 @@ class MmLoop:
             after=self._final_metrics(),
         )
 
-    def _runner(self, work_dir: str, start_batch: int) -> Runner:
+    def _runner(self, work_dir: str, start_batch: int, pacing: Pacing) -> Runner:
         config, job = self._components.config, self._job
         assert self._progress is not None
         best = _best_metric(job.plan.training.metric_for_best, self._components.scorer.metrics)
-        hooks = [Watch(job, self._progress), Milestones(job, self._progress, self.evaluate, self._intervals_of, best)]
+        milestones = Milestones(job, pacing, self._progress, self.evaluate, self._intervals_of, best)
+        hooks = [Watch(job, self._progress, pacing), milestones]
         try:
             return Runner(
                 model=self._model,

@@ -64,6 +64,7 @@ class Progress:
             "schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers or ()],
             "position": {
                 "batch": self.batch,
+                "total_batches": self.total_batches,
                 "step": self.step,
                 "best_value": self.best_value,
                 "best_step": self.best_step,

@@ -50,7 +50,12 @@ def saved_after(plan: Any) -> list[int]:
     saved: list[int] = []
     progress = SimpleNamespace(batches_per_epoch=10, total_batches=40, stepped=lambda: True)
     hook = Milestones(
-        SimpleNamespace(plan=plan, stop=SimpleNamespace(stepped=lambda: False)), progress, None, None, ("mAP", "higher")
+        SimpleNamespace(plan=plan, stop=SimpleNamespace(stepped=lambda: False)),
+        SimpleNamespace(paused=lambda: None),
+        progress,
+        None,
+        None,
+        ("mAP", "higher"),
     )
     hook._evaluated = lambda runner: False
     hook._save = lambda runner, improved: saved.append(progress.step)

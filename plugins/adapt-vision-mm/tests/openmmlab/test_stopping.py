@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import pytest
 import torch
 
 from adapt_core.errors import InputError, InterruptedRunError
+from adapt_core.execution import budgets
 from adapt_core.run_folder.checkpoints import newest_complete, step_of
+from adapt_core.runtime.budget import Budget
 
 from .detectors import lines
 
@@ -69,3 +72,26 @@ def test_a_loss_that_is_not_finite_names_step_and_images(
         run(INTERVAL="steps", INTERVAL_STEPS=1)
     assert len(str(caught.value).splitlines()) <= 10
     assert step_of(newest_complete(tmp_path / "run" / "checkpoints") or Path()) == 2
+
+
+def test_a_budget_trains_the_steps_that_fit_and_the_rate_arrives_at_zero(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def a_second_each(seconds: float, _since: float, _of: str) -> Budget:
+        ticks = itertools.count()
+        return Budget(seconds, 0.0, clock=lambda: float(next(ticks)))
+
+    monkeypatch.setattr(budgets, "Budget", a_second_each)
+    keys = {"EPOCHS": 200, "BUDGET": "16s", "SCHEDULER_TYPE": "linear", "END": 200, "INTERVAL": "no"}
+    result = run(**keys)
+    assert 7 <= result.steps <= 14
+    rates = [line["learning_rate"] for line in lines(tmp_path / "run", "train")]
+    assert len(rates) == result.steps
+    assert rates[0] == 4e-3
+    assert rates[-1] <= 0.2 * rates[0]
+    with pytest.raises(InterruptedRunError, match="at step 5"):
+        run(**keys, OUTPUT_DIR=str(tmp_path / "stopped"), STOP_AFTER="5 steps")
+    resumed = run(**keys, OUTPUT_DIR=str(tmp_path / "stopped"), resume=True)
+    assert 5 < resumed.steps <= 14
+    last = lines(tmp_path / "stopped", "train")[-1]["learning_rate"]
+    assert last == pytest.approx(4e-3 / resumed.steps, rel=0.05)
