@@ -7,11 +7,13 @@ task.py       what a task may support: samples, previews, random inputs, uploads
 loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
 launcher.py   what a launcher may support: the memory of its processes, launch files
+preparation.py  what a start that is computed from data takes of method and task
 """
 
 from adapt_core.capabilities.chat import Chat, SupportsChat, Turn
 from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
 from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
+from adapt_core.capabilities.preparation import SupportsPreparation, SupportsTrainingBatches
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
 from adapt_core.capabilities.task import (
     SupportsActivationMeasurement,
@@ -64,6 +66,7 @@ __all__ = [
     "SupportsPerClass",
     "SupportsPickledModels",
     "SupportsPlainAdapter",
+    "SupportsPreparation",
     "SupportsRandomBatch",
     "SupportsRankMemory",
     "SupportsRowContents",
@@ -72,6 +75,7 @@ __all__ = [
     "SupportsShownRows",
     "SupportsTestPrediction",
     "SupportsTokenPreview",
+    "SupportsTrainingBatches",
     "SupportsTrainingForward",
     "Turn",
     "kept_of",

@@ -93,7 +93,7 @@ _PROBLEM = "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECIS
 
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "
-    "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern"
+    "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern start_rows lora_options"
 )
 
 _KEYS: dict[str, dict[str, str]] = {

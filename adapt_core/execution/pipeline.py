@@ -23,6 +23,7 @@ from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run
 from adapt_core.execution.exports import export_chosen, source_of
+from adapt_core.execution.preparation import prepare_method
 from adapt_core.execution.sizes import size_of
 from adapt_core.execution.verdict import Verdict, examine_data
 from adapt_core.nn.parameters import count_parameters
@@ -102,6 +103,7 @@ class Run:
         loaded = self.load_model(data)
         verdict = self.examine(data, loaded)
         model, context = self.attach(loaded)
+        prepare_method(self.plan, self.components, loaded.model, model, data)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
         strategy = self.components.launcher.parallel_strategy(self.world)
         require_answers(strategy, ParallelStrategy, "parallel strategy", self.plan.launcher)

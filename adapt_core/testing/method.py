@@ -12,11 +12,20 @@ import pytest
 import torch
 from torch import nn
 
+from adapt_core.capabilities import SupportsPreparation
 from adapt_core.contracts import AttachContext, Method
 from adapt_core.errors import InputError
 from adapt_core.testing.int8 import Int8
 from adapt_core.testing.models import OnAModel, logits_of, small_site, train
 from adapt_core.verification.training import fingerprint
+
+
+def _prepared(method: Method, model: nn.Module, batch: Mapping[str, Any]) -> nn.Module:
+    if isinstance(method, SupportsPreparation):
+        rows = method.preparation_rows()
+        if rows is not None:
+            method.prepare(model, [batch] if rows else [])
+    return model
 
 
 class MethodContract(OnAModel):
@@ -47,8 +56,11 @@ class MethodContract(OnAModel):
         return make_method()
 
     @pytest.fixture
-    def attached(self, method: Method, make_model: Callable[[], nn.Module], context: AttachContext) -> nn.Module:
-        return method.attach(make_model(), context)
+    def attached(
+        self, method: Method, make_model: Callable[[], nn.Module], context: AttachContext, batch: Mapping[str, Any]
+    ) -> nn.Module:
+        """Attach, and compute the start where the method has one to compute (`SupportsPreparation`)."""
+        return _prepared(method, method.attach(make_model(), context), batch)
 
     def test_what_it_declares_is_what_requires_a_gradient(self, method: Method, attached: nn.Module) -> None:
         declared = {name for members in method.trainable_groups(attached).values() for name in members}
@@ -70,6 +82,22 @@ class MethodContract(OnAModel):
     ) -> None:
         with torch.no_grad(), method.disable_adapter(attached.eval()):
             torch.testing.assert_close(logits_of(attached, batch), logits_of(make_model(), batch))
+
+    def test_a_start_that_is_computed_is_the_same_again(
+        self,
+        make_method: Callable[[], Method],
+        make_model: Callable[[], nn.Module],
+        context: AttachContext,
+        batch: Mapping[str, Any],
+    ) -> None:
+        def start() -> dict[str, torch.Tensor]:
+            torch.manual_seed(0)
+            method = make_method()
+            return _prepared(method, method.attach(make_model(), context), batch).state_dict()
+
+        first, again = start(), start()
+        assert first.keys() == again.keys()
+        assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
 
     def test_the_loss_falls_and_only_what_is_declared_moves(
         self, method: Method, attached: nn.Module, batch: Mapping[str, Any]

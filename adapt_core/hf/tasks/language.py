@@ -28,7 +28,14 @@ from adapt_core.hf.models.tokenizers import load_tokenizer, require_embeddings
 from adapt_core.hf.problems.kinds import require_metric
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
-from adapt_core.hf.tasks.preview import LabelledTokens, example_tokens, longest_batch, random_texts, spread_examples
+from adapt_core.hf.tasks.preview import (
+    LabelledTokens,
+    example_tokens,
+    longest_batch,
+    random_texts,
+    spread_batches,
+    spread_examples,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -194,6 +201,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
         """Return the longest training examples, padded."""
         return longest_batch(data, self.collator, self.plan.training.batch_size)
+
+    def training_batches(self, model: nn.Module, data: TaskData, rows: int) -> list[Mapping[str, Any]]:
+        """Return training examples, padded, as the model's inputs."""
+        return spread_batches(model, data, self.collator, rows, self.plan.training.batch_size)
 
     def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
         """Return a few random texts as inputs of the model."""

@@ -57,6 +57,24 @@ def spread_examples(data: TaskData, count: int) -> list[dict[str, Any]]:
     return [data.train[number] for number in spread(len(data.train), count)]
 
 
+def spread_batches(
+    model: nn.Module, data: TaskData, collate: Callable[[list[Any]], Mapping[str, Any]], rows: int, size: int
+) -> list[Mapping[str, Any]]:
+    """Return evenly spaced training examples in batches, with what the model's `forward` takes alone.
+
+    Args:
+        model: a model of transformers.
+        data: with a training split.
+        collate: examples -> batch.
+        rows: examples at most.
+        size: examples in a batch.
+    """
+    examples = spread_examples(data, rows)
+    taken = inspect.signature(model.forward).parameters
+    batches = [collate(examples[start : start + size]) for start in range(0, len(examples), size)]
+    return [{name: value for name, value in batch.items() if name in taken} for batch in batches]
+
+
 def example_tokens(tokenizer: PreTrainedTokenizerBase, example: Mapping[str, Any]) -> list[str]:
     """Return the tokens of an example, special ones included."""
     tokens: list[str] = tokenizer.convert_ids_to_tokens(example["input_ids"])

@@ -33,9 +33,10 @@ class LoraParams(TargetParams):
     )
     init_lora_weights: bool | str = param(
         True,
-        "Start of the update: true (zero), false (random), or a way of peft's own: gaussian, pissa, "
-        "pissa_niter_N, olora, orthogonal.",
+        "Start of the update: true (zero), false (random), or a way of peft's own: gaussian, pissa, pissa_niter_N, "
+        "olora, orthogonal, mica; from training data: eva, corda, lora_ga; loftq for a base in 4 bits.",
     )
+    start_rows: int = param(256, "Training rows that eva, corda and lora_ga compute their start from.", ge=1)
     use_rslora: bool = param(False, "Scale the update by alpha / sqrt(r) instead of alpha / r.")
     bias: str = param(
         "none",
@@ -56,6 +57,11 @@ class LoraParams(TargetParams):
     )
     alpha_pattern: dict[str, object] | None = param(
         None, "Module name or regular expression -> its own alpha, as in {q_proj: 32}."
+    )
+    lora_options: dict[str, object] | None = param(
+        None,
+        "Further options of peft's LoraConfig, by peft's names: exclude_modules, trainable_token_indices, "
+        "target_parameters, lora_bias, velora_config, use_bdlora, eva_config, corda_config, lora_ga_config.",
     )
 
 

@@ -34,6 +34,18 @@ class TestDora(MethodContract):
         return lambda: Dora(params.DoraParams(dropout=0.0))
 
 
+class TestLoraWithAStartFromData(MethodContract):
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        return lambda: Lora(params.LoraParams(dropout=0.0, r=3, init_lora_weights="eva"))
+
+
+class TestDoraWithAStartThatMovesABaseWeight(MethodContract):
+    @pytest.fixture
+    def make_method(self) -> Callable[[], Method]:
+        return lambda: Dora(params.DoraParams(dropout=0.0, r=3, init_lora_weights="corda"))
+
+
 class TestSsf(MethodContract):
     @pytest.fixture
     def make_method(self) -> Callable[[], Method]:

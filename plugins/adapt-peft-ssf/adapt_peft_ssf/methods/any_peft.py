@@ -18,6 +18,7 @@ from adapt_core.errors import InputError
 
 from adapt_peft_ssf.layers import CONVOLUTIONS, kind_of, transforms_its_weight
 from adapt_peft_ssf.methods.adapter import AdapterMethod
+from adapt_peft_ssf.methods.peft_needs import METHODS, refuse_what_needs_more
 from adapt_peft_ssf.methods.trial import unfaithful
 from adapt_peft_ssf.params import AnyPeftParams
 
@@ -25,6 +26,10 @@ _OURS = ("target_modules", "modules_to_save", "inference_mode", "peft_type", "ta
 
 _PREPARED = ("lora_ga", "eva", "corda", "loftq")
 """Starts that peft computes from batches or another base before the adapter is attached."""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
 
 
 class AnyPeft(AdapterMethod[AnyPeftParams]):
@@ -49,6 +54,7 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
                 near = get_close_matches(option, fields, n=1)
                 hint = f" Did you mean {near[0]}?" if near else f" Options: {', '.join(sorted(fields))}."
                 raise InputError(f"peft_options: {self.params.peft_name} has no option {option!r}.{hint}")
+        refuse_what_needs_more(self._kind(), self._options)
         start = str(self._options.get("init_lora_weights", "")).casefold()
         if start.startswith(("pissa", "olora")):
             raise InputError(
@@ -57,21 +63,22 @@ class AnyPeft(AdapterMethod[AnyPeftParams]):
             )
         if start in _PREPARED:
             raise InputError(
-                f"peft_options: init_lora_weights: {start} needs a preparation that adapt does not do; without it peft "
-                "trains plain LoRA, or nothing. Use true, gaussian or orthogonal, or method LoRA."
+                f"peft_options: init_lora_weights: {start} needs a preparation; without it peft trains plain LoRA, or "
+                "nothing. Use method LoRA or DoRA, which prepare this start."
             )
 
+    def _kind(self) -> str:
+        wanted = _folded(self.params.peft_name or "")
+        return next((str(kind.value) for kind in PEFT_TYPE_TO_CONFIG_MAPPING if _folded(kind.value) == wanted), "")
+
     def _class(self) -> Any:
-        named = {
-            str(kind.value).casefold().replace("_", ""): item for kind, item in PEFT_TYPE_TO_CONFIG_MAPPING.items()
-        }
-        wanted = (self.params.peft_name or "").casefold().replace("_", "").replace("-", "")
-        found = named.get(wanted)
+        wanted = self.params.peft_name or ""
+        found = {str(kind.value): item for kind, item in PEFT_TYPE_TO_CONFIG_MAPPING.items()}.get(self._kind())
         if found is None or "target_modules" not in inspect.signature(found).parameters:
             usable = sorted(
                 str(kind.value)
                 for kind, item in PEFT_TYPE_TO_CONFIG_MAPPING.items()
-                if "target_modules" in inspect.signature(item).parameters
+                if "target_modules" in inspect.signature(item).parameters and kind.value not in METHODS
             )
             what = (
                 "is not given"

@@ -116,7 +116,7 @@ def save(model: nn.Module, folder: Path) -> None:
         (folder / "README.md").unlink(missing_ok=True)
         return
     save_state(adapter_state(model), folder)
-    config = copy.copy(_config(model))
+    config = copy.copy(config_of(model))
     config.inference_mode = True
     config.save_pretrained(str(folder))
 
@@ -128,8 +128,9 @@ def save_state(state: Mapping[str, torch.Tensor], folder: Path) -> None:
     save_file(tensors, str(folder / SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
 
 
-def _config(model: nn.Module) -> PeftConfig:
-    configs: dict[str, PeftConfig] = vars(model)["peft_config"]
+def config_of(model: nn.Module) -> PeftConfig:
+    """Return the config of an attached adapter."""
+    configs: dict[str, PeftConfig] = model.peft_config if isinstance(model, PeftModel) else vars(model)["peft_config"]
     return configs[ADAPTER]
 
 
@@ -188,6 +189,11 @@ def _require_plain_weights(model: nn.Module) -> None:
 
 def _tuner(model: nn.Module) -> Any:
     return model.base_model if isinstance(model, PeftModel) else vars(model)["_adapt_tuner"].module
+
+
+def keep_in_float(model: nn.Module) -> None:
+    """Give layers of the adapter that were made anew float32 where peft's are, on a base in half precision."""
+    _tuner(model)._cast_adapter_dtype(adapter_name=ADAPTER)
 
 
 def _forget(model: nn.Module) -> None:

@@ -106,7 +106,6 @@ PLAIN: dict[str, Callable[[], nn.Module]] = {
 TAKEN_BY = {
     "LOHA": ("dilated", "grouped", "depthwise", *PLAIN),
     "LOKR": ("dilated", "grouped", "depthwise", *PLAIN),
-    "ADALORA": ("dilated", *PLAIN),
     "HIRA": ("dilated", *PLAIN),
     "HRA": ("3 x 3", "1 x 1"),
     "BOFT": ("3 x 3", "1 x 1"),
@@ -115,7 +114,6 @@ TAKEN_BY = {
 }
 """Method of peft -> the layers that it trains and merges alike; others it forgets a part of, or fails on."""
 OPTIONS: dict[str, dict[str, Any]] = {
-    "ADALORA": {"total_step": 10},
     "BOFT": {"boft_block_size": 4},
     "OFT": {"oft_block_size": 4},
 }

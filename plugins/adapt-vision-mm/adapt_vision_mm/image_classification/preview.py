@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -48,6 +48,12 @@ def validation_samples(model: nn.Module, images: ImageDataset, problem: Problem,
         }
         for row, outcome, thumbnail in zip(rows, found, thumbnails(images, rows), strict=True)
     ]
+
+
+def spread_images(images: ImageDataset, rows: int, size: int) -> list[Mapping[str, torch.Tensor]]:
+    """Return at most `rows` evenly spaced images of a split in batches of `size`."""
+    chosen = spread(len(images), rows)
+    return [collate([images[row] for row in chosen[start : start + size]]) for start in range(0, len(chosen), size)]
 
 
 def thumbnails(images: ImageDataset, rows: Sequence[int]) -> list[str]:

@@ -98,8 +98,7 @@ class ImageClassification(HubUpload):
         self.backend.check_model()
         if self.plan.training.group_by_length:
             log.info("GROUP_BY_LENGTH has no effect on images: all have one size.")
-        rows = load_rows(self.plan)
-        splits = image_splits(self.plan, rows, self.transforms)
+        splits = image_splits(self.plan, rows := load_rows(self.plan), self.transforms)
         data = TaskData(stats=rows.stats, examples=lambda: examples_of(rows, self.plan), row_numbers=rows.numbers)
         data.rows = held_out_images(rows)
         data.train, data.validation, data.test = map(splits.get, ("train", "validation", "test"))
@@ -209,11 +208,15 @@ class ImageClassification(HubUpload):
         return loaded
 
     def largest_batch(self, data: TaskData) -> Mapping[str, torch.Tensor]:
-        """Return the first training images as a batch: all have one size."""
-        from adapt_vision_mm.image_classification.collate import collate
+        """Return a batch of training images: all have one size."""
+        return self.training_batches(None, data, self.plan.training.batch_size)[0]
 
-        rows = min(self.plan.training.batch_size, len(data.train))
-        return self.backend.model_inputs(collate([data.train[row] for row in range(rows)]))
+    def training_batches(self, model: nn.Module | None, data: TaskData, rows: int) -> list[Mapping[str, Any]]:
+        """Return training images without augmentation, as the model's inputs."""
+        from adapt_vision_mm.image_classification.preview import spread_images
+
+        images, size = data.train.with_transform(self.transforms.evaluate), self.plan.training.batch_size
+        return list(map(self.backend.model_inputs, spread_images(images, rows, size)))
 
     def random_batch(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
         """Return a few random images as inputs of the model."""
