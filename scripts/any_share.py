@@ -29,6 +29,7 @@ PACKAGES = {
     "adapt_verdict": "plugins/adapt-verdict/adapt_verdict",
     "adapt_gguf": "plugins/adapt-gguf/adapt_gguf",
     "adapt_onnx": "plugins/adapt-onnx/adapt_onnx",
+    "adapt_ray": "plugins/adapt-ray/adapt_ray",
 }
 
 

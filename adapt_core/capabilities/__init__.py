@@ -6,12 +6,18 @@ chat.py       what a task whose models write texts may support: a conversation
 task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
 loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
-launcher.py   what a launcher may support: the memory of its processes, launch files
 preparation.py  what a start that is computed from data takes of method and task
+launcher.py   what a launcher may support: the memory of its processes, launch files, a storage
 """
 
 from adapt_core.capabilities.chat import Chat, SupportsChat, Turn
-from adapt_core.capabilities.launcher import Memory, RunCommand, SupportsLaunchFiles, SupportsRankMemory
+from adapt_core.capabilities.launcher import (
+    Memory,
+    RunCommand,
+    SupportsLaunchFiles,
+    SupportsRankMemory,
+    SupportsRunStorage,
+)
 from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
 from adapt_core.capabilities.preparation import SupportsPreparation, SupportsTrainingBatches
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
@@ -71,6 +77,7 @@ __all__ = [
     "SupportsRankMemory",
     "SupportsRowContents",
     "SupportsRowCount",
+    "SupportsRunStorage",
     "SupportsSamples",
     "SupportsShownRows",
     "SupportsTestPrediction",

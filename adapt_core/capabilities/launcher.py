@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -97,4 +98,19 @@ class SupportsLaunchFiles(Protocol):
 
         Raises:
             InputError: the scheduler needs a key that is not given.
+        """
+
+
+@runtime_checkable
+class SupportsRunStorage(Protocol):
+    """A launcher that keeps the run folder in a storage too, from which the run goes on elsewhere. Optional."""
+
+    def stored(self, plan: Plan) -> AbstractContextManager[None]:
+        """Return a context in which the run folder of a plan is kept in the storage too.
+
+        It is entered by the command that leads, which has locked the folder. A run that resumes in a folder without one
+        first gets what the storage has of it. Checkpoints are stored once they are complete, all else at the end.
+
+        Raises:
+            InputError: the storage cannot be read, or does not have at the end what the folder has.
         """

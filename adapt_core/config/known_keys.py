@@ -17,6 +17,7 @@ _VERDICT = "adapt-verdict"
 _GGUF = "adapt-gguf"
 _ONNX = "adapt-onnx"
 _TUNE = "adapt-tune"
+_RAY = "adapt-ray"
 
 DISTRIBUTIONS: dict[str, str] = {
     _NLP: "language tasks",
@@ -27,6 +28,7 @@ DISTRIBUTIONS: dict[str, str] = {
     _GGUF: "GGUF files",
     _ONNX: "models as ONNX files",
     _TUNE: "adapt tune: settings by search",
+    _RAY: "runs on Ray",
 }
 """adapt's own plugins, with what each is for."""
 
@@ -44,7 +46,7 @@ TASKS: dict[str, str] = {
 }
 METHODS: dict[str, str] = {"LoRA": _PEFT, "DoRA": _PEFT, "SSF": _PEFT, "peft": _PEFT}
 QUANTIZERS: dict[str, str] = {"bnb_4bit": _PEFT, "bnb_8bit": _PEFT}
-LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP}
+LAUNCHERS: dict[str, str] = {"ddp": _FSDP, "fsdp": _FSDP, "ray": _RAY}
 _TEXT_METRICS = (
     *("exact_match", "token_f1", "rouge", "rouge1", "rouge2", "rougeL", "rougeLsum", "bleu", "sacrebleu", "chrf"),
     *("json_valid", "json_schema", "tool_call", "regex", "squad", "seqeval"),
@@ -142,6 +144,10 @@ _KEYS: dict[str, dict[str, str]] = {
     },
     _GGUF: {"gguf": "gguf_type gguf_pre"},
     _TUNE: {"tune": "TUNE TUNE_TRIALS"},
+    _RAY: {
+        "ray": "num_processes use_cpu mixed_precision collective_timeout ray_address resources_per_worker "
+        "ray_storage_path"
+    },
 }
 
 

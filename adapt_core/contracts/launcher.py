@@ -9,6 +9,7 @@ from adapt_core.config.plan import ParamsT, Plan
 from adapt_core.contracts.loop import Loop, ParallelStrategy
 from adapt_core.distributed.world import World
 from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.progress import ProgressReporter
 
 if TYPE_CHECKING:
     from adapt_core.result import RunResult
@@ -21,10 +22,15 @@ class Work(Protocol):
     Attributes:
         stop: the request to stop. The process that calls this object heeds it; a launcher whose processes are others
             passes it on to them (`StopRequest.passed_on`), else a signal ends the run at once.
+        reporter: shows messages and progress. For a launcher whose processes have no screen of this command's.
     """
 
     @property
     def stop(self) -> StopRequest:
+        """See above."""
+
+    @property
+    def reporter(self) -> ProgressReporter:
         """See above."""
 
     def __call__(self, world: World, decision: ResumeDecision) -> RunResult:
@@ -52,8 +58,9 @@ class Launcher(Protocol[ParamsT]):
     def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
         """Run a plan in every process and return rank 0's result.
 
-        The processes are this one, which calls `work`, or those of
-        `python -m adapt_core.execution.worker`, which read `adapt_core.execution.worker.message` from standard input.
+        The processes are this one, which calls `work`; or those of
+        `python -m adapt_core.execution.worker`, which read `adapt_core.execution.worker.message` from standard input;
+        or those of another engine, which call `adapt_core.execution.worker.serve`.
 
         Args:
             plan: the plan.

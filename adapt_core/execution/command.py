@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import attrs
 
+from adapt_core.capabilities import SupportsRunStorage
 from adapt_core.config.plan import Plan
 from adapt_core.config.stop_after import stop_after
 from adapt_core.contracts import Launcher, Task
@@ -73,7 +74,7 @@ class Command:
         stop = self._stop_request()
         heard = _heard(stop, reporter)
         logged = logging_to(log_files(self.plan, folder), reporter, logged_packages(self.registry))
-        with folder.locked(), entered(self.plan, folder), logged, restoring(folder), heard:
+        with folder.locked(), self._stored(), entered(self.plan, folder), logged, restoring(folder), heard:
             try:
                 decision = decide_resume(self.plan, folder)
                 if decision.finished is not None:
@@ -104,6 +105,11 @@ class Command:
                 raise found from error
             finally:
                 reporter.close()
+
+    def _stored(self) -> AbstractContextManager[None]:
+        """Return a context in which the run folder is kept where the launcher keeps runs, too."""
+        launcher = self.launcher
+        return launcher.stored(self.plan) if isinstance(launcher, SupportsRunStorage) else nullcontext()
 
     def _follow(self) -> RunResult:
         process = torchrun.place()

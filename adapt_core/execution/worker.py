@@ -2,6 +2,8 @@
 
 The worker reads the plan and its world from standard input as one JSON object, so that nothing depends on the parent's
 `__main__` and no file is left behind. `worker_protocol` describes the report that it sends back.
+
+A launcher on an engine that has processes of its own calls `serve` in them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.plan_json import plan_from_json, plan_to_json
 from adapt_core.config.stop_after import stop_after
 from adapt_core.distributed.world import World
-from adapt_core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, AdaptError, DefectError
+from adapt_core.errors import AdaptError, DefectError
 from adapt_core.execution.worker_protocol import Report, receive, take_standard_output
 from adapt_core.nn.pickles import weights_only
 from adapt_core.plugin.registry import Registry
@@ -26,6 +28,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
 from adapt_core.runtime.environment_errors import environment_error, machine_error
 from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest
+from adapt_core.runtime.progress import ProgressReporter, make_reporter
 
 
 def message(plan: Plan, world: World, decision: ResumeDecision, since: float | None = None) -> str:
@@ -49,35 +52,42 @@ def message(plan: Plan, world: World, decision: ResumeDecision, since: float | N
 def main() -> int:
     """Run the plan on standard input, report the outcome, and return the exit code."""
     channel = take_standard_output()
-    code = 0
+    received = receive()
+    report = serve(received, make_reporter(received["world"]["rank"] == 0))
+    channel.write(report.to_line())
+    channel.flush()
+    return report.exit_code
+
+
+def serve(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopRequest | None = None) -> Report:
+    """Execute a run as one process of it, and return how it ended; nothing is raised.
+
+    Args:
+        received: what `message` wrote, read.
+        reporter: shows progress and messages; it is closed.
+        stop: the request to stop, where others than signals ask for it (`StopRequest.ask`): those of this process do
+            where it is None and this is the main thread.
+    """
     try:
-        result = _run(receive())
-        report = Report(result=result.to_json() if result else None)
+        result = _run(received, reporter, stop)
+        return Report(result=result.to_json() if result else None)
     except KeyboardInterrupt as error:
-        code = EXIT_INTERRUPTED
-        report = Report(interrupted=str(error) or "Ctrl-C")
+        return Report(interrupted=str(error) or "Ctrl-C")
     except SystemExit as leave:
-        code = EXIT_DEFECT
-        report = Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
+        return Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
     except Exception as error:  # noqa: BLE001 - the launcher shows it
         told = None if isinstance(error, AdaptError) else machine_error(error)
         if told is not None:
             told.__cause__ = error  # for the traceback in log.txt
-        shown = told or error
-        code = shown.exit_code if isinstance(shown, AdaptError) else EXIT_DEFECT
-        report = Report.of_error(shown)
-    channel.write(report.to_line())
-    channel.flush()
-    return code
+        return Report.of_error(told or error)
 
 
 @weights_only()
-def _run(received: Mapping[str, Any]) -> RunResult | None:
+def _run(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopRequest | None) -> RunResult | None:
     """Execute the run as one process of it. Return its result on rank 0, else None."""
     from adapt_core.execution.components import Components
     from adapt_core.execution.pipeline import Run
     from adapt_core.runtime.logs import log_files, logged_packages, logging_to
-    from adapt_core.runtime.progress import make_reporter
     from adapt_core.trackers import end_trackers
 
     registry = Registry.discover(json.loads(received["plan"])["disabled_plugins"])
@@ -85,9 +95,9 @@ def _run(received: Mapping[str, Any]) -> RunResult | None:
     world = World(**received["world"])
     folder = RunFolder(plan.output_dir)
     decision = ResumeDecision.from_data(received["decision"], folder)
-    reporter = make_reporter(world.is_main)
     files = log_files(plan, folder) if world.is_main else []
-    stop = StopRequest(stop_after(plan.training.stop_after), received["since"])
+    stop = stop or StopRequest()
+    stop.limit_to(stop_after(plan.training.stop_after), received["since"])
     # The launcher says that it passes a signal on; one to this process alone stands in the last message.
     heard = stop.on_signals(lambda line: None, repeated=REPEATED_SECONDS)
     with logging_to(files, reporter, logged_packages(registry)), heard:

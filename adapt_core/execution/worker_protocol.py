@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import logging
 import os
 import signal
 import sys
@@ -19,7 +20,19 @@ from typing import Any, TextIO
 
 import attrs
 
-from adapt_core.errors import AdaptError, InputError, InterruptedRunError
+from adapt_core.errors import (
+    EXIT_DEFECT,
+    EXIT_DONE,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    AdaptError,
+    DefectError,
+    InputError,
+    InterruptedRunError,
+)
+from adapt_core.runtime.logs import FILE_ONLY
+
+log = logging.getLogger(__name__)
 
 STACK_SIGNAL = signal.SIGUSR2
 """On it a worker writes its Python stack to its standard output, whatever it is doing."""
@@ -60,6 +73,34 @@ class Report:
             stopped=isinstance(error, InterruptedRunError),
             traceback="".join(tracebacks.format_exception(error)),
         )
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended neither with a result nor with the checkpoint that a stop asked for."""
+        return self.interrupted is not None or (self.message is not None and not self.stopped)
+
+    @property
+    def is_cause(self) -> bool:
+        """Whether its failure does not follow from another process's."""
+        return self.failed and not self.of_connection
+
+    @property
+    def exit_code(self) -> int:
+        """The code that a process of its own exits with."""
+        if self.interrupted is not None or self.stopped:
+            return EXIT_INTERRUPTED
+        if self.message is None:
+            return EXIT_DONE
+        return EXIT_INPUT if self.by_input else EXIT_DEFECT
+
+    def as_error(self, rank: int) -> AdaptError:
+        """Return the failure as the launcher raises it, with its rank; the traceback goes into log.txt."""
+        log.error("rank %d:\n%s", rank, self.traceback, extra=FILE_ONLY)
+        if self.by_input:
+            return InputError(f"rank {rank}: {self.message}")
+        error = DefectError(f"rank {rank}: {self.message} (log.txt has the traceback)")
+        error.add_note(self.traceback)
+        return error
 
     def to_line(self) -> str:
         """One line of JSON."""

@@ -54,6 +54,23 @@ class StopRequest:
         self._ended = False
         self._passes_on: Callable[[int], None] | None = None
 
+    def limit_to(self, limit: StopAfter, since: float | None) -> None:
+        """Set when to stop without a signal; see the arguments of this class. A process learns it with its plan."""
+        self._limit = limit
+        self.since = self.since if since is None else since
+
+    def ask(self, number: int) -> bool:
+        """Ask for a stop as the signal of this number does, from any thread.
+
+        For processes that an engine starts, which calls them in another thread than that of signals.
+
+        Returns:
+            whether it is heeded: False where the run does not train yet or any more, and is to be ended at once.
+        """
+        if self.asked is None and self._heeded:
+            self.asked = _NAMES[signal.Signals(number)]
+        return self._heeded or self._ended
+
     @contextmanager
     def heeded(self, world: World) -> Iterator[None]:
         """Let a loop train that calls `stepped` after each step. Outside this block a signal ends the run at once.

@@ -25,6 +25,7 @@ DISTRIBUTIONS = [
     "adapt-verdict",
     "adapt-gguf",
     "adapt-onnx",
+    "adapt-ray",
 ]
 
 
@@ -90,6 +91,19 @@ def test_core_alone_installs_without_transformers(uv: str, wheels: Path, tmp_pat
     assert core.adapt("doctor", cwd=tmp_path).returncode == 0
     refused = core.adapt("run", config, cwd=tmp_path)
     assert "task 'text_classification' is in adapt-nlp: pip install adapt-nlp" in refused.stderr
+
+
+def test_a_run_on_ray_stops_and_resumes(uv: str, wheels: Path, config: Path, tmp_path: Path) -> None:
+    ray = Environment(uv, tmp_path / "ray", wheels, "adapt-core", "adapt-nlp", "adapt-ray")
+    assert not ray.packages() & {"adapt-fsdp"}
+    on_ray = ("--set", "launcher=ray", "--set", "num_processes=2", "--set", "use_cpu=true")
+    stopped = ray.adapt("run", config, *on_ray, "--set", "STOP_AFTER=2 steps", cwd=tmp_path)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "stopped by STOP_AFTER at step 2, whose checkpoint is written" in stopped.stderr
+    finished = ray.adapt("run", config, *on_ray, "--resume", "--json", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["launcher"] == "ray"
+    assert "(step 2)" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
 
 
 def test_image_classification_needs_no_detector_package(uv: str, wheels: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from adapt_core.errors import AdaptError, DefectError, InputError, InterruptedRunError, LostProcessError
+from adapt_core.errors import AdaptError, DefectError, InterruptedRunError, LostProcessError
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY
 
@@ -29,7 +29,7 @@ def first_failure(workers: Sequence[Worker], collective_timeout: float) -> Adapt
         return _timeout(workers, min(failed, key=_when), collective_timeout)
     # A killed process comes first: what others report about the same moment follows from it.
     first = min(causes, key=lambda worker: (worker.report is not None, _when(worker)))
-    return _reported_failure(first) if first.report is not None else _death(first)
+    return first.report.as_error(first.rank) if first.report is not None else _death(first)
 
 
 def raise_interruption(workers: Sequence[Worker], stop: StopRequest) -> None:
@@ -61,17 +61,6 @@ def as_told(error: BaseException) -> AdaptError:
 
 def _when(worker: Worker) -> float:
     return worker.report.at if worker.report is not None else worker.ended_at or 0.0
-
-
-def _reported_failure(worker: Worker) -> AdaptError:
-    assert worker.report is not None
-    report = worker.report
-    log.error("rank %d:\n%s", worker.rank, report.traceback, extra=FILE_ONLY)
-    if report.by_input:
-        return InputError(f"rank {worker.rank}: {report.message}")
-    return _with_traceback(
-        DefectError(f"rank {worker.rank}: {report.message} (log.txt has the traceback)"), report.traceback
-    )
 
 
 def _death(worker: Worker) -> AdaptError:
@@ -122,8 +111,3 @@ def _location(worker: Worker) -> str:
         return "did not report where it was"
     chosen = next((frame for frame in frames if "/torch/" not in frame["file"]), frames[0])
     return f"{state} {chosen['file']}:{chosen['line']}, {chosen['function']}"
-
-
-def _with_traceback(error: AdaptError, traceback: str) -> AdaptError:
-    error.add_note(traceback)
-    return error

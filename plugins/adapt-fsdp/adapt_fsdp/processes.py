@@ -45,7 +45,7 @@ class Worker:
     def failed(self) -> bool:
         """Whether it reported a failure, or ended without a report."""
         if self.report is not None:
-            return self.report.interrupted is not None or (self.report.message is not None and not self.report.stopped)
+            return self.report.failed
         return self.ended_at is not None
 
     @property

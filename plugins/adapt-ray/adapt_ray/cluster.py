@@ -1,0 +1,73 @@
+"""The Ray that a run takes place on: one on this machine alone, for the time of the run, or one that is there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+"""Environment variables of each run: nothing is sent to Ray's makers, and no process watches what adapt watches."""
+
+_OBJECT_STORE_BYTES = 80 * 1024**2
+"""Nearly the least that Ray takes: no data of the run goes through it."""
+
+
+def local_environment() -> dict[str, str]:
+    """Return environment variables by which a Ray on this machine is reached from this machine alone.
+
+    Ray takes the machine's own address even where it is told the loopback; this is its switch for laptops, on which it
+    would ask for permission to listen. Its token of access is new for each run, and in no file of the home folder.
+    """
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
+def connect(address: str | None, folder: str, cpus: float, *, use_cpu: bool) -> None:
+    """Start a Ray on this machine, or join the one at an address.
+
+    Args:
+        address: of the cluster; None for one of its own.
+        folder: for its files: sockets and logs.
+        cpus: that a Ray of its own has at least.
+        use_cpu: whether it is to have no GPUs.
+    """
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if address is not None:
+        ray.init(address=address, **quiet)
+        return
+    ray.init(
+        num_cpus=max(int(cpus), len(os.sched_getaffinity(0))),
+        num_gpus=0 if use_cpu else None,
+        include_dashboard=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        _temp_dir=folder,
+        **quiet,
+    )
+
+
+def lacking(wanted: Mapping[str, float], processes: int) -> str | None:
+    """Return what the cluster can never give to all processes, in words; None where it has enough.
+
+    Ray would wait for it, for ever.
+    """
+    import ray
+
+    there = ray.cluster_resources()
+    for name, amount in wanted.items():
+        if amount * processes > there.get(name, 0.0):
+            return f"{processes} processes with {amount:g} {name} each, and Ray has {there.get(name, 0.0):g} {name}"
+    return None
