@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from typing import Any
+
+from adapt_core.errors import InputError
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -19,6 +22,9 @@ QUIET = {
 
 _OBJECT_STORE_BYTES = 80 * 1024**2
 """Nearly the least that Ray takes: no data of the run goes through it."""
+
+
+_SECONDS_TO_ANSWER = 10.0
 
 
 def local_environment() -> dict[str, str]:
@@ -57,6 +63,26 @@ def connect(address: str | None, folder: str, cpus: float, *, use_cpu: bool) -> 
         _temp_dir=folder,
         **quiet,
     )
+
+
+def require_reachable(address: str) -> None:
+    """Check that something listens at the address of a cluster. Ray itself tries for many minutes.
+
+    Raises:
+        InputError: nothing does, or it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"ray_address: {address!r} is no address of a cluster's head. Give HOST:PORT, or auto.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise InputError(
+            f"ray_address: no Ray answers at {address}: {error.strerror or error}. Give the address of a running "
+            "cluster's head (ray status shows it)."
+        ) from None
 
 
 def lacking(wanted: Mapping[str, float], processes: int) -> str | None:

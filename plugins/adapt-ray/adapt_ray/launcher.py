@@ -36,7 +36,7 @@ class Ray:
         self.params = params
 
     def check(self, plan: Plan) -> None:
-        """Refuse resources that are no numbers, more processes than GPUs, and a start by torchrun.
+        """Refuse resources that are no numbers, a cluster that does not answer, more processes than GPUs, and torchrun.
 
         Raises:
             InputError: with the reason.
@@ -46,6 +46,10 @@ class Ray:
         for name, amount in (self.params.resources_per_worker or {}).items():
             if isinstance(amount, bool) or not isinstance(amount, (int, float)) or amount < 0:
                 raise InputError(f"resources_per_worker: {name} is {amount!r}. Give a number, such as {name}: 1.")
+        if self.params.ray_address is not None:
+            from adapt_ray.cluster import require_reachable
+
+            require_reachable(self.params.ray_address)
         if self.params.ray_address is not None or self.params.use_cpu or not self.params.num_processes:
             return
         import torch

@@ -18,6 +18,7 @@ from .conftest import equal_weights, left
 Start = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_a_killed_worker_as_if_nothing_had_been(
     keys: dict[str, Any], start: Start, whole: Path
 ) -> None:

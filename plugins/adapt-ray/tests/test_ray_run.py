@@ -18,6 +18,7 @@ from .conftest import left
 Start = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_model_of_one_with_their_rows(job: dict[str, Any], whole: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
     from torch import allclose
@@ -71,7 +72,8 @@ def test_a_run_hears_nothing_from_outside_shows_what_rank_0_says_and_leaves_noth
     ("changes", "message"),
     [
         ({"resources_per_worker": {"CPU": "many"}}, "resources_per_worker: CPU is 'many'. Give a number"),
-        ({"ray_address": "127.0.0.1:1"}, "ray_address: no Ray at '127.0.0.1:1'"),
+        ({"ray_address": "127.0.0.1:1"}, "ray_address: no Ray answers at 127.0.0.1:1: Connection refused"),
+        ({"ray_address": "ray://head"}, "ray_address: 'ray://head' is no address of a cluster's head"),
         ({"resources_per_worker": {"quantum": 1}}, "2 processes with 1 quantum each, and Ray has 0 quantum"),
         ({"ray_storage_path": "nowhere://x"}, "ray_storage_path nowhere://x"),
     ],
