@@ -17,11 +17,13 @@ from torch.distributed.tensor import DTensor
 from transformers.pytorch_utils import Conv1D
 
 from adapt_peft_ssf.lean.functions import DoraLinear, Frozen, LoraLinear, LoraUpdate
+from adapt_peft_ssf.lean.norms import KeptNorms
 
 _EXACT = (torch.float32, torch.float64)
 _DEVICES = ("cpu", "cuda")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _QUANTIZED = "peft.tuners.lora.bnb"
+_NORMED = (DoraLinearLayer, KeptNorms)
 
 
 class LeanLinear(Linear):
@@ -85,7 +87,7 @@ def lean_adapter(layer: LoraLayer, x: torch.Tensor) -> str | None:
         return None
     if name in layer.lora_variant:
         parts += [layer.lora_magnitude_vector[name]] if name in layer.lora_magnitude_vector else []
-        if type(layer.lora_variant[name]) is not DoraLinearVariant or type(parts[-1]) is not DoraLinearLayer:
+        if type(layer.lora_variant[name]) is not DoraLinearVariant or type(parts[-1]) not in _NORMED:
             return None
     if any(_is_changed(part) for part in parts):
         return None

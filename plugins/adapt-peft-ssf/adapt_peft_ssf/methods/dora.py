@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from peft import PeftConfig
@@ -16,6 +17,7 @@ from adapt_core.errors import InputError
 from adapt_core.nn.precision import is_half
 
 from adapt_peft_ssf.layers import CONVOLUTIONS
+from adapt_peft_ssf.lean.norms import keep_norms
 from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.weights import has_plain_weight
 
@@ -63,7 +65,14 @@ class Dora(Lora):
             )
         attached = super().attach(model, context)
         _without_dropout_where_peft_convolves_anew(attached)
+        keep_norms(attached)
         return attached
+
+    def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
+        """Attach the adapter of a folder to its base model, as every adapter; norms are kept between answers."""
+        loaded = super().load_adapter(model, folder)
+        keep_norms(loaded)
+        return loaded
 
 
 def _peft_knows_the_weight(layer: nn.Linear) -> bool:
