@@ -6,8 +6,8 @@ chat.py       what a task whose models write texts may support: a conversation
 task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
 loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
-preparation.py  what a start that is computed from data takes of method and task
 launcher.py   what a launcher may support: the memory of its processes, launch files, a storage
+preparation.py  what a start from data, or from an adapter, takes of method and task
 """
 
 from adapt_core.capabilities.chat import Chat, SupportsChat, Turn
@@ -19,7 +19,7 @@ from adapt_core.capabilities.launcher import (
     SupportsRunStorage,
 )
 from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
-from adapt_core.capabilities.preparation import SupportsPreparation, SupportsTrainingBatches
+from adapt_core.capabilities.preparation import SupportsContinuation, SupportsPreparation, SupportsTrainingBatches
 from adapt_core.capabilities.quantizer import StoredBytes, SupportsMemoryEstimate
 from adapt_core.capabilities.task import (
     SupportsActivationMeasurement,
@@ -57,6 +57,7 @@ __all__ = [
     "SupportsCachedSamples",
     "SupportsChat",
     "SupportsClassCounts",
+    "SupportsContinuation",
     "SupportsDataFormats",
     "SupportsDecisions",
     "SupportsDrawnRows",

@@ -1,14 +1,15 @@
-"""What a start that is computed from data takes: a method that is prepared, and a task that gives it batches."""
+"""What a start takes: a method that is prepared or goes on from an adapter, and a task that gives it batches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.contracts import TaskData
+    from adapt_core.contracts import AttachContext, TaskData
 
 
 @runtime_checkable
@@ -45,4 +46,24 @@ class SupportsTrainingBatches(Protocol):
             model: the base model, whose `forward` takes a batch as keywords.
             data: as `load_data` gave it.
             rows: at least 1.
+        """
+
+
+@runtime_checkable
+class SupportsContinuation(Protocol):
+    """A method that can train an adapter that it saved before (START_FROM). Optional."""
+
+    def go_on(self, model: nn.Module, context: AttachContext, folder: Path) -> nn.Module:
+        """Prepare a base model for training as `Method.attach` does, with the adapter that `save_adapter` wrote.
+
+        Args:
+            model: the plain base model.
+            context: as of `attach`.
+            folder: of the adapter.
+
+        Returns:
+            the module to train; before training it computes what the saved adapter on this base does.
+
+        Raises:
+            InputError: the folder is damaged, or its adapter is for another model.
         """

@@ -2,6 +2,7 @@
 
 reader.py         a file, mapping or `--set` -> entries that remember their line
 sections.py       sections opened, names folded, duplicates reported
+continuation.py   what START_FROM takes from the config of a finished run
 selection.py      the task, method, quantizer and launcher that the switches choose
 ownership.py      the one owner of each key; unknown, unused and legacy keys
 values.py         one raw value -> the declared type

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import reader
+from adapt_core.config.continuation import going_on
 from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.exporters import select_exporters
@@ -75,9 +76,10 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     """
     flat = flatten(config.entries, registry)
     given, _ = join(flat, None, config.overrides)
-    given, problems = join(flat, chosen_method_name(given), config.overrides)
-    given, remarks, faults = settle(given)
-    problems += faults
+    earlier, contradicted = going_on(given, registry)
+    given, problems = join(flat, chosen_method_name({**earlier, **given}), config.overrides)
+    given, remarks, faults = settle({**earlier, **given})
+    problems += contradicted + faults
     selection = select(given, registry)
     select_metrics(given, registry, selection)
     select_exporters(given, registry, selection)

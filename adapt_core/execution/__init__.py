@@ -4,6 +4,7 @@ command.py          the command that runs a plan: log, lock, launcher
 components.py       the implementations that a plan names
 budgets.py          BUDGET of a plan
 pipeline.py         `Run`: one process of a run, from data to result
+start.py            the adapter that START_FROM goes on with
 preparation.py      a start that is computed from training data
 verdict.py          what checks of the data find before training
 group_check.py      groups of rows on both sides of a split

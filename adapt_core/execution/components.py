@@ -10,6 +10,7 @@ from adapt_core.capabilities import SupportsFurtherSets, SupportsHubUpload, Supp
 from adapt_core.config.plan import Choice, Plan
 from adapt_core.contracts import AttachContext, Exporter, Launcher, LoadedModel, Method, Quantizer, Task
 from adapt_core.errors import DefectError, InputError
+from adapt_core.execution.start import attach_or_go_on
 from adapt_core.metrics.chosen import chosen_metrics
 from adapt_core.plugin.import_strings import load_object
 
@@ -54,7 +55,7 @@ class Components:
         model = loaded.model
         if self.quantizer is not None:
             model = self.quantizer.prepare(model, plan.training.gradient_checkpointing)
-        return self.method.attach(model, context), context
+        return attach_or_go_on(plan, self.method, model, context), context
 
     def attach_context(self, plan: Plan, loaded: LoadedModel) -> AttachContext:
         """Return the context in which the method attaches to a base model."""

@@ -111,7 +111,7 @@ class FinishedRun:
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
-        plan = resolve(RunConfig.read(folder.config, [*overrides, "TRACKERS="]), registry)
+        plan = resolve(RunConfig.read(folder.config, [*overrides, "TRACKERS=", "START_FROM="]), registry)
         plan = attrs.evolve(plan, foreign=True)
         return cls(folder, plan, registry, make_task(plan))
 

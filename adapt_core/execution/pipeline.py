@@ -23,8 +23,9 @@ from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run
 from adapt_core.execution.exports import export_chosen, source_of
-from adapt_core.execution.preparation import prepare_method
+from adapt_core.execution.preparation import attach_prepared
 from adapt_core.execution.sizes import size_of
+from adapt_core.execution.start import before_training, require_known_classes
 from adapt_core.execution.verdict import Verdict, examine_data
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
@@ -102,8 +103,7 @@ class Run:
         self.recorder.warn(data.findings)
         loaded = self.load_model(data)
         verdict = self.examine(data, loaded)
-        model, context = self.attach(loaded)
-        prepare_method(self.plan, self.components, loaded.model, model, data)
+        model, context = attach_prepared(self.plan, self.components, loaded, data)
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
         strategy = self.components.launcher.parallel_strategy(self.world)
         require_answers(strategy, ParallelStrategy, "parallel strategy", self.plan.launcher)
@@ -154,7 +154,9 @@ class Run:
     def load_data(self) -> TaskData:
         """Load the splits, validated and preprocessed."""
         seed_everything(self.plan.training.seed)
-        return self.components.task.load_data()
+        data = self.components.task.load_data()
+        require_known_classes(self.plan, data)
+        return data
 
     def load_model(self, data: TaskData) -> LoadedModel:
         """Load the base model. The seed is set right before, so that a new head starts as in a plain script."""
@@ -175,14 +177,6 @@ class Run:
         verdict.say()
         self.recorder.warn(verdict.warnings)
         return verdict
-
-    def attach(self, loaded: LoadedModel) -> tuple[nn.Module, AttachContext]:
-        """Attach the method to the base model."""
-        model, context = self.components.attach(self.plan, loaded)
-        counts = count_parameters(model)
-        numbers = (f"{counts.trainable:,}", f"{counts.total:,}", counts.share)
-        log.info("method %s: %s of %s parameters train (%.3g %%)", self.plan.method.name, *numbers)
-        return model, context
 
     def make_loop(
         self, data: TaskData, model: nn.Module, training_check: TrainingCheck, strategy: ParallelStrategy
@@ -230,12 +224,12 @@ class Run:
         )
 
     def measure_before(self, loop: Loop, data: TaskData, record: EvaluationRecord) -> dict[str, float] | None:
-        """Evaluate the base model with its new head. Random state is kept; a resumed run reads the first run's."""
+        """Evaluate the model before training. Random state is kept; a resumed run reads the first run's."""
         if data.validation is None or not evaluates_before(self.plan.training):
             return None
         if self.decision.checkpoint is not None and self.decision.before is not None:
             return self.decision.before
-        with untouched_random_state(), self.components.method.disable_adapter(loop.unwrap_model()):
+        with untouched_random_state(), before_training(self.plan, self.components.method, loop.unwrap_model()):
             before = self.budget.evaluation(lambda: loop.evaluate(data.validation))
             if not self.plan.training.do_train:
                 keep_facts(self.components.task, loop, data, before)

@@ -1,4 +1,4 @@
-"""The preparation of a method whose start is computed once it is attached (`SupportsPreparation`)."""
+"""A method attached, and its start computed where it has one to compute (`SupportsPreparation`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,36 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.capabilities import SupportsPreparation, SupportsTrainingBatches
+from adapt_core.config.continuation import adapter_of
 from adapt_core.config.plan import Plan
-from adapt_core.contracts import TaskData
+from adapt_core.contracts import AttachContext, LoadedModel, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
+from adapt_core.nn.parameters import count_parameters
 
 if TYPE_CHECKING:
     from torch import nn
 
 log = logging.getLogger(__name__)
+
+
+def attach_prepared(
+    plan: Plan, components: Components, loaded: LoadedModel, data: TaskData
+) -> tuple[nn.Module, AttachContext]:
+    """Attach the method of a plan to a loaded base model, and let it compute its start.
+
+    Returns:
+        the model to train, and the context that the method got.
+
+    Raises:
+        InputError: the method cannot serve this model, or its start not these data.
+    """
+    model, context = components.attach(plan, loaded)
+    counts = count_parameters(model)
+    numbers = (f"{counts.trainable:,}", f"{counts.total:,}", counts.share)
+    log.info("method %s: %s of %s parameters train (%.3g %%)", plan.method.name, *numbers)
+    prepare_method(plan, components, loaded.model, model, data)
+    return model, context
 
 
 def prepare_method(plan: Plan, components: Components, base: nn.Module, attached: nn.Module, data: TaskData) -> None:
@@ -32,7 +53,7 @@ def prepare_method(plan: Plan, components: Components, base: nn.Module, attached
         InputError: the start needs batches that the task does not give, or does not suit the model.
     """
     method = components.method
-    if not isinstance(method, SupportsPreparation) or not plan.training.do_train:
+    if not isinstance(method, SupportsPreparation) or not plan.training.do_train or adapter_of(plan.model.start_from):
         return
     rows = method.preparation_rows()
     if rows is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import xxhash
 
+from adapt_core.config.continuation import adapter_of
 from adapt_core.config.data_places import data_places, further_places, one_path
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
@@ -40,6 +41,7 @@ def input_paths(plan: Plan) -> dict[str, Path]:
     named = {
         "MODEL_PATH": _existing(model.local_model_path or model.model_path),
         "MODEL_CHECKPOINT": _existing(model.model_checkpoint),
+        "MODEL of START_FROM": adapter_of(model.start_from),
         "CUSTOM_DATASET_PATH": root,
         **{f"CUSTOM_DATASET_PATH {place.name}": _existing(place.path) for place in data_places(data)},
         **{f"ALSO_EVALUATE {place.name}": _existing(place.path) for place in further_places(data)},

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from adapt_core.capabilities import SupportsPreparation
+from adapt_core.capabilities import SupportsContinuation, SupportsPreparation
 from adapt_core.contracts import AttachContext, Method
 from adapt_core.errors import InputError
 from adapt_core.testing.int8 import Int8
@@ -127,6 +127,27 @@ class MethodContract(OnAModel):
         loaded = make_method().load_adapter(make_model(), tmp_path).eval()
         with torch.no_grad():
             torch.testing.assert_close(logits_of(loaded, batch), logits_of(attached, batch))
+
+    def test_a_saved_adapter_goes_on_where_it_ended(
+        self,
+        method: Method,
+        make_model: Callable[[], nn.Module],
+        context: AttachContext,
+        attached: nn.Module,
+        batch: Mapping[str, Any],
+        tmp_path: Path,
+    ) -> None:
+        if not isinstance(method, SupportsContinuation):
+            pytest.skip("the method does not go on from an adapter")
+        losses = train(attached, batch, self.steps, self.lr)
+        method.save_adapter(attached, tmp_path)
+        other = type(method)(method.params)  # type: ignore[attr-defined]
+        further = other.go_on(make_model(), context, tmp_path).eval()
+        with torch.no_grad():
+            torch.testing.assert_close(logits_of(further, batch), logits_of(attached, batch))
+        declared = {name for members in other.trainable_groups(further).values() for name in members}
+        assert declared == {name for name, parameter in further.named_parameters() if parameter.requires_grad}
+        assert train(further, batch, self.steps, self.lr)[-1] < losses[-1]
 
     def test_a_merged_model_is_plain_and_computes_the_same(
         self, method: Method, make_model: Callable[[], nn.Module], attached: nn.Module, batch: Mapping[str, Any]

@@ -24,6 +24,12 @@ class ModelParams:
         "Weights to load over those of MODEL_PATH: a .safetensors or .pt state dict, or a folder with one.",
         key="MODEL_CHECKPOINT",
     )
+    start_from: str | None = param(
+        None,
+        "Go on from the model of a finished run, its folder: the same adapter, or trained model, on new data and with "
+        "a new schedule. Task, method and base model are that run's.",
+        key="START_FROM",
+    )
     new_weights: tuple[str, ...] | None = param(
         None,
         "Tensors of the base model that may start from random values where the weights lack them or have another "

@@ -102,7 +102,30 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
             )
         layers = [model.get_submodule(name) for name in targets]
         config = self.make_config(as_peft_targets(targets, model), layers, saved)
-        attached = self._guarded(lambda: peft_models.attach(model, config))
+        return self.finish(self._guarded(lambda: peft_models.attach(model, config)), context, further)
+
+    def go_on(self, model: nn.Module, context: AttachContext, folder: Path) -> nn.Module:
+        """Attach the adapter of a folder to its base model, to train it further.
+
+        Raises:
+            InputError: the folder is damaged, or its adapter is for another model.
+        """
+        self.check_params(context)
+        further = self.further_modules(model, context)
+        with _readable(self.name, folder):
+            _untie_adapted_head(model, folder)
+            attached = self.finish(peft_models.attach(model, peft_models.trainable_config(folder)), context, further)
+            peft_models.load_state(attached, folder)
+        return attached
+
+    def finish(self, attached: nn.Module, context: AttachContext, further: Sequence[str]) -> nn.Module:
+        """Choose what of a freshly attached model trains, and return it. Overridden where layers are changed further.
+
+        Args:
+            attached: with the adapter's first values.
+            context: as of `attach`.
+            further: full names of the modules that train by a parameter of the method.
+        """
         for name, parameter in attached.named_parameters():
             plain = peft_models.plain_name(name)
             if peft_models.in_saved_module(name) and not (context.trains(plain) or _below(plain, further)):
@@ -184,18 +207,10 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         Raises:
             InputError: the folder is damaged, or its adapter is for another model.
         """
-        try:
+        with _readable(self.name, folder):
             if not isinstance(model, PeftModel):
                 _untie_adapted_head(model, folder)
-            with _quiet_about_transposed_layers():
-                return peft_models.load(model, folder)
-        except torch.OutOfMemoryError:
-            raise  # a RuntimeError, and no fault of the folder
-        except _UNREADABLE as error:
-            raise InputError(
-                f"the {self.name} adapter in {folder} cannot be loaded: "
-                f"{' '.join(str(error).split())[:300] or type(error).__name__} (Restore it, or run again.)"
-            ) from error
+            return peft_models.load(model, folder)
 
     def merge(self, model: nn.Module, quantizer: Quantizer | None) -> nn.Module:
         """Return the trained model as a plain one, its base dequantized where a quantizer is given.
@@ -220,6 +235,21 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         if left:
             raise DefectError(f"classes of peft are left in the merged model: {', '.join(left)}.")
         return plain
+
+
+@contextmanager
+def _readable(method: str, folder: Path) -> Iterator[None]:
+    """Turn what peft raises for a damaged folder, or for one of another model, into an error in the input."""
+    try:
+        with _quiet_about_transposed_layers():
+            yield
+    except torch.OutOfMemoryError:
+        raise  # a RuntimeError, and no fault of the folder
+    except _UNREADABLE as error:
+        raise InputError(
+            f"the {method} adapter in {folder} cannot be loaded: "
+            f"{' '.join(str(error).split())[:300] or type(error).__name__} (Restore it, or run again.)"
+        ) from error
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def _start_anew(layer: LoraLayer, config: LoraConfig) -> None:
     layer.update_layer(ADAPTER, r=layer.r[ADAPTER], lora_alpha=layer.lora_alpha[ADAPTER], config=config)
 
 
-def _require_rank(name: str, base: Any, rank: int, start: str) -> None:
+def _require_rank(name: str, base: nn.Linear | Conv1D, rank: int, start: str) -> None:
     if rank > min(base.weight.shape):
         raise InputError(
             f"init_lora_weights: {start} needs {rank} directions, and {name.removeprefix('base_model.model.')} has "

@@ -51,28 +51,41 @@ class Dora(Lora):
                 )
         return super().make_config(targets, layers, saved)
 
+    def finish(self, attached: nn.Module, context: AttachContext, further: Sequence[str]) -> nn.Module:
+        """Choose what trains as LoRA does, without dropout where peft convolves anew; norms are kept in evaluation."""
+        attached = super().finish(attached, context, further)
+        _without_dropout_where_peft_convolves_anew(attached)
+        keep_norms(attached)
+        return attached
+
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Attach as LoRA does.
 
         Raises:
             InputError: as LoRA's, or an 8-bit base keeps its weights in float.
         """
-        states = (getattr(module, "state", None) for module in model.modules())
-        if any(getattr(state, "has_fp16_weights", False) for state in states):
-            raise InputError(
-                "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
-                "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
-            )
-        attached = super().attach(model, context)
-        _without_dropout_where_peft_convolves_anew(attached)
-        keep_norms(attached)
-        return attached
+        _refuse_float_in_8_bits(model)
+        return super().attach(model, context)
+
+    def go_on(self, model: nn.Module, context: AttachContext, folder: Path) -> nn.Module:
+        """Attach a saved adapter, to train it further. Raises as `attach` does."""
+        _refuse_float_in_8_bits(model)
+        return super().go_on(model, context, folder)
 
     def load_adapter(self, model: nn.Module, folder: Path) -> nn.Module:
         """Attach the adapter of a folder to its base model, as every adapter; norms are kept between answers."""
         loaded = super().load_adapter(model, folder)
         keep_norms(loaded)
         return loaded
+
+
+def _refuse_float_in_8_bits(model: nn.Module) -> None:
+    states = (getattr(module, "state", None) for module in model.modules())
+    if any(getattr(state, "has_fp16_weights", False) for state in states):
+        raise InputError(
+            "method DoRA needs the norms of the weights, which peft cannot take from 8-bit layers that keep their "
+            "weights in float. Set llm_int8_has_fp16_weight: false, or use LoRA or SSF."
+        )
 
 
 def _peft_knows_the_weight(layer: nn.Linear) -> bool:

@@ -186,11 +186,22 @@ class Lora(AdapterMethod[LoraParams]):
         if self.changes_base:
             self._first = starts.factors(peft_models.adapter_state(model))
 
+    def finish(self, attached: nn.Module, context: AttachContext, further: Sequence[str]) -> nn.Module:
+        """Choose what trains, and let layers keep less."""
+        attached = super().finish(attached, context, further)
+        if context.lean_layers and not (self.decomposes and context.quantized):
+            use_lean_layers(attached)
+        return attached
+
+    def go_on(self, model: nn.Module, context: AttachContext, folder: Path) -> nn.Module:
+        """Attach a saved adapter, to train it further: whatever its start was, it is a plain one."""
+        attached = super().go_on(model, context, folder)
+        self._start = True
+        return attached
+
     def attach(self, model: nn.Module, context: AttachContext) -> nn.Module:
         """Attach as every adapter; a start that changes the base is kept, for the file of the trained adapter."""
         attached = super().attach(model, context)
-        if context.lean_layers and not (self.decomposes and context.quantized):
-            use_lean_layers(attached)
         if self.changes_base and self.preparation_rows() is None:
             self._first = starts.factors(peft_models.adapter_state(attached))
         return attached

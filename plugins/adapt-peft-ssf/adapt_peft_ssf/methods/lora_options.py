@@ -100,7 +100,7 @@ def checked_options(options: Mapping[str, Any] | None, start: object) -> dict[st
     return checked
 
 
-def _sub_config(name: str, value: Any) -> Any:
+def _sub_config(name: str, value: object) -> Any:
     made, keys = CONFIGS[name]
     if not isinstance(value, Mapping):
         raise InputError(f"lora_options: {name} must be a mapping of {', '.join(keys)}; not {value!r}.")
@@ -113,20 +113,20 @@ def _sub_config(name: str, value: Any) -> Any:
         raise InputError(f"lora_options: {name}: {' '.join(str(error).split())} (Correct it.)") from error
 
 
-def _names(name: str, value: Any) -> list[str]:
+def _names(name: str, value: object) -> list[str]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not given or not all(isinstance(item, str) for item in given):
         raise InputError(f"lora_options: {name} must be a list of names, not {value!r}. Correct it.")
     return list(given)
 
 
-def _switch(name: str, value: Any) -> bool:
+def _switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"lora_options: {name} must be true or false, not {value!r}. Correct it.")
     return value
 
 
-def _tokens(name: str, value: Any) -> Any:
+def _tokens(name: str, value: object) -> Any:
     lists = list(value.values()) if isinstance(value, Mapping) else [value]
     numbers = [number for given in lists for number in (given if isinstance(given, (list, tuple)) else [given])]
     if not numbers or any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in numbers):
@@ -209,7 +209,7 @@ def require_bias(layers: Sequence[nn.Module]) -> None:
         )
 
 
-def require_tokens(model: nn.Module, tokens: Any) -> None:
+def require_tokens(model: nn.Module, tokens: Mapping[str, Sequence[int]] | Sequence[int]) -> None:
     """Check that trainable_token_indices are rows of their embeddings.
 
     Raises:

@@ -140,9 +140,31 @@ def load(model: nn.Module, folder: Path) -> nn.Module:
         loaded: nn.Module = PeftModel.from_pretrained(model, str(folder), adapter_name=ADAPTER)
         return loaded
     attached = attach(model, PeftConfig.from_pretrained(str(folder)))
-    state = load_file(str(folder / SAFETENSORS_WEIGHTS_NAME))
-    set_peft_model_state_dict(attached, {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}, ADAPTER)
+    load_state(attached, folder)
     return attached
+
+
+def trainable_config(folder: Path) -> PeftConfig:
+    """Return the config of an adapter's folder, for training it further."""
+    config: PeftConfig = PeftConfig.from_pretrained(str(folder))
+    config.inference_mode = False
+    return config
+
+
+def load_state(attached: nn.Module, folder: Path) -> None:
+    """Give an attached adapter the values of a folder.
+
+    Raises:
+        ValueError: the folder has values that the adapter does not, or lacks some.
+    """
+    state = load_file(str(folder / SAFETENSORS_WEIGHTS_NAME))
+    if not isinstance(attached, PeftModel):
+        state = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
+    found = set_peft_model_state_dict(attached, state, ADAPTER)
+    strange = list(getattr(found, "unexpected_keys", ()))
+    lacking = set(adapter_state(attached)) - {name.removeprefix(_PREFIX) for name in state}
+    if strange or lacking:
+        raise ValueError(f"its tensors are not those of the adapter: {(strange or sorted(lacking))[0]}")
 
 
 def merge(model: nn.Module, quantizer: Quantizer | None) -> nn.Module:

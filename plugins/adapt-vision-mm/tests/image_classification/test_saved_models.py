@@ -135,3 +135,11 @@ def test_an_unmerged_adapter_predicts_and_exports(
     adapt_core.export(tmp_path / "run", "save_pretrained", tmp_path / "exported")
     assert (tmp_path / "exported" / "model.safetensors").exists()
     assert unmerged["label"] in ("blue", "green", "red")
+
+
+@pytest.mark.parametrize("library", ["timm", "hf"])
+def test_a_run_goes_on_from_a_trained_model(run_of: dict[str, Run], tmp_path: Path, library: str) -> None:
+    first = run_of[library](EPOCHS=2)
+    further = run_of[library](START_FROM=str(tmp_path / "run"), OUTPUT_DIR=str(tmp_path / "further"), MODEL_PATH=None)
+    assert further.metrics["before"]["loss"] == pytest.approx(first.metrics["after"]["loss"], abs=1e-5)
+    assert further.training_check["verdict"] == "learned"
