@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
@@ -100,16 +102,29 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
     Raises:
         InputError: what `run` would refuse.
     """
+    from adapt_core.estimate.batch_size import fit_batch_size, with_batch
     from adapt_core.estimate.estimate import estimate_run
 
     registry = Registry.discover(plan.disabled_plugins)
     reporter = make_reporter(is_main=True)
     with logging_to([], reporter, logged_packages(registry)):
+        if plan.training.fit_batch_size:
+            fit = fit_batch_size(plan, registry)
+            fitted = with_batch(plan, fit.batch_size, fit.accumulation)
+            return attrs.evolve(estimate_run(fitted, registry, pictures), batch_size=str(fit))
         return estimate_run(plan, registry, pictures)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
     """Run a plan: `run` after its config is resolved."""
+    if not (plan.training.fit_batch_size and plan.training.do_train):
+        return _run_plan(plan, registry)
+    from adapt_core.estimate.fitted_run import run_fitted
+
+    return run_fitted(plan, registry, lambda fitted: _run_plan(fitted, registry))
+
+
+def _run_plan(plan: Plan, registry: Registry) -> RunResult:
     if plan.data.folds is not None and plan.data.fold is None:
         from adapt_core.execution.folds import folds_of
         from adapt_core.execution.repeated_runs import run_repeatedly

@@ -4,6 +4,7 @@
     ├── InputError             the user's input is at fault (exit code 2)
     │   ├── ConfigError        ... all the problems of one config, together
     │   ├── DataError          ... a row or column of the data
+    │   ├── MemoryRanOutError  ... training needs more memory than there is
     │   └── BadInputsError     ... some of the inputs to predict
     ├── DefectError            adapt or a plugin is at fault (exit code 1)
     │   └── LostProcessError   ... a process of the run died, or could not be reached
@@ -40,6 +41,10 @@ class InputError(AdaptError):
 
 class DataError(InputError):
     """A data set does not hold what the task needs; the message names file, row and column."""
+
+
+class MemoryRanOutError(InputError):
+    """Training needs more memory than there is. Fewer rows at a time may fit: BATCH_SIZE auto goes on with half."""
 
 
 class BadInputsError(InputError):

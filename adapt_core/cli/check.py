@@ -153,6 +153,8 @@ def _show_estimate(found: Estimate) -> None:
         ]
         say()
         say(table(rows))
+    if found.batch_size is not None:
+        say(f"\n{found.batch_size}")
     if found.launchers:
         say()
         say(table(_by_launcher(found.launchers)))

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from adapt_core.config import reader
+from adapt_core.config.batch_size import settle_batch_size
 from adapt_core.config.continuation import going_on
 from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
@@ -79,6 +80,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     earlier, contradicted = going_on(given, registry)
     given, problems = join(flat, chosen_method_name({**earlier, **given}), config.overrides)
     given, remarks, faults = settle({**earlier, **given})
+    settle_batch_size(given)
     problems += contradicted + faults
     selection = select(given, registry)
     select_metrics(given, registry, selection)

@@ -77,6 +77,7 @@ class Estimate:
         disk_bytes: what checkpoints and the saved model will take, the most at one time; disk_free what there is.
         warnings: what will not do.
         verdict: what checks of the data found, as in `result.json`.
+        batch_size: what BATCH_SIZE auto chose, in words; None where it is given.
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
 
@@ -98,6 +99,7 @@ class Estimate:
     disk_free: int
     warnings: list[str]
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
+    batch_size: str | None = None
     pictures: bytes | None = None
 
     def to_data(self) -> dict[str, Any]:
@@ -159,6 +161,18 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
     )
     warnings = [*data.findings, *verdict.warnings, *_warnings(found, plan)]
     return attrs.evolve(found, verdict=verdict.to_data(), warnings=warnings)
+
+
+def foretold_memory(plan: Plan, registry: Registry, device: str) -> Memory | None:
+    """Return what rank 0 of a plan will hold on a device; None where the task only knows after loading.
+
+    Raises:
+        InputError, DataError: what the run would refuse.
+    """
+    components = Components.of(plan)
+    seed_everything(plan.training.seed)
+    data = components.task.load_data()
+    return _counts(plan, components, data, registry, 0, device)[2]
 
 
 def _formats(task: object) -> dict[str, dict[str, str]]:

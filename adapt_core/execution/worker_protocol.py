@@ -29,6 +29,7 @@ from adapt_core.errors import (
     DefectError,
     InputError,
     InterruptedRunError,
+    MemoryRanOutError,
 )
 from adapt_core.runtime.logs import FILE_ONLY
 
@@ -46,6 +47,7 @@ class Report:
         result: the run's result as JSON text, of the worker of rank 0.
         message: what went wrong, or None.
         by_input: whether the user's input is at fault.
+        of_memory: whether memory ran out in training.
         of_connection: whether it only reports that the connection to the other processes broke or timed out.
         stopped: whether it was asked to stop, and did so with a checkpoint, which is no failure; `message` says it.
         interrupted: the signal that ended it at once, or None.
@@ -56,6 +58,7 @@ class Report:
     result: str | None = None
     message: str | None = None
     by_input: bool = False
+    of_memory: bool = False
     of_connection: bool = False
     stopped: bool = False
     interrupted: str | None = None
@@ -69,6 +72,7 @@ class Report:
         return cls(
             message=str(error) if known else f"{type(error).__name__}: {str(error).strip() or 'no message'}",
             by_input=isinstance(error, InputError),
+            of_memory=isinstance(error, MemoryRanOutError),
             of_connection=not known and _is_of_connection(error),
             stopped=isinstance(error, InterruptedRunError),
             traceback="".join(tracebacks.format_exception(error)),
@@ -97,7 +101,8 @@ class Report:
         """Return the failure as the launcher raises it, with its rank; the traceback goes into log.txt."""
         log.error("rank %d:\n%s", rank, self.traceback, extra=FILE_ONLY)
         if self.by_input:
-            return InputError(f"rank {rank}: {self.message}")
+            kind = MemoryRanOutError if self.of_memory else InputError
+            return kind(f"rank {rank}: {self.message}")
         error = DefectError(f"rank {rank}: {self.message} (log.txt has the traceback)")
         error.add_note(self.traceback)
         return error

@@ -56,6 +56,11 @@ def memory_of(device: str) -> int:
     return int(module.get_device_properties(device).total_memory)
 
 
+def free_memory(device: str) -> int:
+    """Return the bytes of an accelerator's own memory that no process has."""
+    return int(_module(device).mem_get_info(device)[0])
+
+
 def peak_allocated(device: str) -> int:
     """Return the most bytes that this process has had on an accelerator; on Apple's, what it has there now."""
     module = _module(device)

@@ -21,6 +21,8 @@ from adapt_core.run_folder.metric_lines import INTERVALS, MetricLines
 from adapt_core.run_folder.names import CHECKPOINTS, EXPORTS, LOG, ROWS
 
 _LOCK = ".adapt-run.lock"
+_ROWS = ("BATCH_SIZE", "GRADIENT_ACCUMULATION_STEPS")
+"""Their product is what a process learns from in a step."""
 
 
 @attrs.frozen
@@ -195,8 +197,16 @@ class RunFolder:
 def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:
     """Return the arithmetic keys that differ between a stored config and a plan, as "KEY: old -> new"."""
     folded = {str(key).casefold(): value for key, value in stored.items()}
+    fitted = rows_of_a_step(stored) == plan.training.batch_size * plan.training.gradient_accumulation_steps
+    free = _ROWS if plan.training.fit_batch_size and fitted else ()
     return [
         f"{key}: {folded[key.casefold()]!r} -> {value!r}"
         for key, value in plan.arithmetic().items()
-        if key.casefold() in folded and folded[key.casefold()] != value
+        if key.casefold() in folded and folded[key.casefold()] != value and key not in free
     ]
+
+
+def rows_of_a_step(stored: Mapping[str, Any]) -> int | None:
+    """Return the rows that one process of a stored run learns from in a step; None where its config does not say."""
+    sizes = [size for key in _ROWS if isinstance(size := stored.get(key), int)]
+    return math.prod(sizes) if len(sizes) == len(_ROWS) else None

@@ -89,9 +89,14 @@ def _worker_killed(error: BaseException) -> str | None:
     )
 
 
-def _out_of_memory(error: BaseException) -> str | None:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out: by Python's, torch's or an allocator's word for it."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, on any device
-    if not named and not (isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)):
+    return named or (isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY))
+
+
+def _out_of_memory(error: BaseException) -> str | None:
+    if not is_out_of_memory(error):
         return None
     return "memory is used up: lower BATCH_SIZE or NUM_WORKERS, take a smaller model, or free memory."
 

@@ -26,7 +26,15 @@ class TrainingParams:
         ge=0,
         may_change_on_resume=True,
     )
-    batch_size: int = param(16, "Training batch size, per process.", key="BATCH_SIZE", ge=1)
+    batch_size: int = param(
+        16, "Training batch size, per process. auto: what memory allows (FIT_BATCH_SIZE).", key="BATCH_SIZE", ge=1
+    )
+    fit_batch_size: bool = param(
+        False,
+        "Let memory decide how many rows the model sees at a time (auto as the batch size does so too); a step still "
+        "learns from BATCH_SIZE x GRADIENT_ACCUMULATION_STEPS rows of each process.",
+        key="FIT_BATCH_SIZE",
+    )
     eval_batch_size: int | None = param(
         None,
         "Evaluation batch size, per process (default: BATCH_SIZE; where texts are generated without "

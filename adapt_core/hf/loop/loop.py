@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import torch
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import (
@@ -25,7 +24,7 @@ from transformers import (
 
 from adapt_core.config.backward_steps import steps_in_backward
 from adapt_core.contracts import Job, TrainResult
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, MemoryRanOutError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
@@ -54,6 +53,7 @@ from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
+from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
 _SPLITS = ("validation", "test")
@@ -230,8 +230,10 @@ class HuggingFaceLoop:
         try:
             with self._stop.heeded(self._world):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise InputError(
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise MemoryRanOutError(
                 f"out of memory at step {trainer.state.global_step}: lower BATCH_SIZE (and raise "
                 "GRADIENT_ACCUMULATION_STEPS), or set GRADIENT_CHECKPOINTING: true."
             ) from error

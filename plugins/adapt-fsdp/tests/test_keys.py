@@ -209,6 +209,11 @@ def test_device_is_for_one_process(keys: dict[str, Any]) -> None:
         checked(keys, DEVICE="cpu")
 
 
+def test_the_batch_size_of_several_machines_is_given(keys: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="BATCH_SIZE auto is chosen by the memory of one machine"):
+        checked(keys, BATCH_SIZE="auto", num_machines=2, main_process_ip="10.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("kind", "count", "device", "place"),
     [("xpu", 3, "xpu:1", "xpu (xccl)"), ("cuda", 2, "cuda:1", "GPUs (nccl)"), ("mps", 1, "cpu", "the CPU (gloo)")],
