@@ -21,7 +21,7 @@ _CONFIG, _RESULT, _ADAPTER, _MODEL = "config.yaml", "result.json", "adapter", "m
 _PICKLED = "model.pt"
 _OF_THE_MODEL = ("model_path", "local_model_path", "model_checkpoint")
 _OF_NEW_DATA = ("train_ann_file", "val_ann_file", "test_ann_file")
-_ANEW = ("start_from", "add_tokens", "trust_remote_code", "new_weights")
+_ANEW = ("start_from", "trust_remote_code", "new_weights")
 
 
 def adapter_of(start_from: str | None) -> Path | None:
@@ -84,7 +84,12 @@ def going_on(given: Mapping[str, Given], registry: Registry) -> tuple[dict[str, 
                 written,
             )
         )
-    fixed = ("task", *_OF_THE_MODEL, *(sorted(of_method - {"method", "last_layer_tuning"}) if has_adapter else ()))
+    fixed = (
+        "task",
+        *_OF_THE_MODEL,
+        *(("add_tokens",) if has_adapter else ()),
+        *(sorted(of_method - {"method", "last_layer_tuning"}) if has_adapter else ()),
+    )
     for key in fixed:
         ours = given.get(key)
         theirs = added.get(key)

@@ -98,22 +98,25 @@ _LORA = (
     "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern start_rows lora_options"
 )
 
+_TOKENS = "ADD_TOKENS ADD_TOKENS_START"
+
 _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
         "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
-        "GENERATE_IN_EVALUATION chat_template_kwargs temperature top_p blocksize DATASET_FORMAT",
+        "GENERATE_IN_EVALUATION chat_template_kwargs temperature top_p blocksize DATASET_FORMAT "
+        f"{_TOKENS}",
         "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS "
-        f"{_PROBLEM}",
+        f"{_PROBLEM} {_TOKENS}",
         "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "
-        "flash_attention2 PREFIX predict_with_generate num_beams",
+        f"flash_attention2 PREFIX predict_with_generate num_beams {_TOKENS}",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
-        "dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams",
+        f"dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams {_TOKENS}",
         "sacrebleu": "BLEU_LANGUAGE",
         "json_schema": "JSON_SCHEMA",
         "regex": "ANSWER_PATTERN",
         "question_answering": "max_answer_length max_length doc_stride n_best_size null_score_diff_threshold "
         "input_question_column squad_v2_format "
-        "dataset_text_field flash_attention2",
+        f"dataset_text_field flash_attention2 {_TOKENS}",
     },
     _VISION: {
         "image_classification": "load_model model_type image_processor_path FRAMEWORK load_by_order augmentation "

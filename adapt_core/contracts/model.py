@@ -23,11 +23,13 @@ class LoadedModel:
         model: the module, in training precision, quantized where that was asked for.
         new_parameters: full names of parameters that the checkpoint did not hold (a fresh classifier).
         dtype: the name of the weights' data type ("float32").
+        new_rows: full name of a module whose weight has a row for each token -> the rows that were added to it.
     """
 
     model: nn.Module
     new_parameters: frozenset[str] = frozenset()
     dtype: str = "float32"
+    new_rows: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +43,8 @@ class AttachContext:
         quantized: whether the base model's weights are quantized.
         lean_layers: whether the method's layers may keep less for the backward pass (LEAN_LAYERS, and no mixed
             precision).
+        new_rows: full name of a module -> its new rows, of tokens that were added: they must train. Only a method with
+            `trains_new_rows = True` gets any.
     """
 
     head: tuple[str, ...] = ()
@@ -48,6 +52,7 @@ class AttachContext:
     train_head: bool = True
     quantized: bool = False
     lean_layers: bool = True
+    new_rows: Mapping[str, tuple[int, ...]] = attrs.field(factory=dict)
 
     def trains(self, parameter: str) -> bool:
         """Return whether a parameter trains whatever the method: a new one, or the head's where the head trains."""

@@ -60,12 +60,18 @@ class Components:
     def attach_context(self, plan: Plan, loaded: LoadedModel) -> AttachContext:
         """Return the context in which the method attaches to a base model."""
         wanted = plan.run.last_layer_tuning
+        if loaded.new_rows and not getattr(self.method, "trains_new_rows", False):
+            raise InputError(
+                f"ADD_TOKENS: method {plan.method.name} would leave the new tokens as they start. Use LoRA, DoRA "
+                "or full."
+            )
         return AttachContext(
             head=self.task.head(loaded.model),
             new_parameters=loaded.new_parameters,
             train_head=self.task.trains_head_by_default(loaded) if wanted is None else wanted,
             quantized=self.quantizer is not None,
             lean_layers=plan.training.lean_layers and not (plan.training.bf16 or plan.training.fp16),
+            new_rows=loaded.new_rows,
         )
 
 

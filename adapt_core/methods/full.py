@@ -15,6 +15,8 @@ from adapt_core.plugin.params import NoParams
 class Full(InPlace):
     """Full fine-tuning. Nothing is added, so there is no adapter and nothing to merge."""
 
+    trains_new_rows = True
+
     def __init__(self, params: NoParams) -> None:
         self.params = params
         self._context = AttachContext()

@@ -45,6 +45,12 @@ def why_no_plain_lora(config: Mapping[str, Any]) -> str | None:
         return f"it also has whole modules: {', '.join(config['modules_to_save'])} (modules_to_save)"
     if config.get("bias", "none") != "none" or config.get("lora_bias"):
         return "it also has trained biases"
+    if config.get("trainable_token_indices"):
+        return "it also has trained embeddings of tokens (trainable_token_indices)"
+    if config.get("target_parameters"):
+        return f"it adapts parameters that are no layers: {', '.join(config['target_parameters'])}"
+    if config.get("use_bdlora"):
+        return "its matrices are kept as blocks (use_bdlora)"
     return None
 
 

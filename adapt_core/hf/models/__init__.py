@@ -9,6 +9,7 @@ base_weights.py  what a checkpoint must hold
 checkpoint.py    MODEL_CHECKPOINT
 attention.py     flash attention
 tokenizers.py    tokenizers and their length limits
+new_tokens.py    ADD_TOKENS
 save_formats.py  SAVE_METHOD
 adapters.py      what plain peft needs beside an adapter
 logging.py       log messages and progress bars of the libraries

@@ -34,7 +34,9 @@ def save_beside_adapter(model: nn.Module, companion: PushToHubMixin, folder: Pat
     companion.save_pretrained(folder)
 
 
-def adapter_loading_lines(auto_class: str, companion_class: str, companion: str, adapter: Path) -> list[str]:
+def adapter_loading_lines(
+    auto_class: str, companion_class: str, companion: str, adapter: Path, rows: int | None = None
+) -> list[str]:
     """Return Python source that loads base model and adapter with plain peft, in the folder that has `adapter/`.
 
     Args:
@@ -42,6 +44,7 @@ def adapter_loading_lines(auto_class: str, companion_class: str, companion: str,
         companion_class: "AutoTokenizer".
         companion: the variable's name ("tokenizer").
         adapter: the adapter's folder, whose peft type may come from another package than peft.
+        rows: of the base's embeddings, where the adapter is for more tokens; None where it is not.
     """
     generates = auto_class in GENERATING
     names = sorted(["AutoConfig", auto_class, companion_class, *(["GenerationConfig"] if generates else [])])
@@ -51,14 +54,28 @@ def adapter_loading_lines(auto_class: str, companion_class: str, companion: str,
         f"from transformers import {', '.join(names)}",
         "",
         "# The config in adapter/ has the labels. The base is loaded in full precision, whatever it was trained on.",
+        'config = AutoConfig.from_pretrained("adapter")',
+        *(
+            [f"tokens, config.vocab_size = config.vocab_size, {rows}  # the base lacks the tokens of ADD_TOKENS"]
+            if rows
+            else []
+        ),
         f"model = {auto_class}.from_pretrained(",
         '    PeftConfig.from_pretrained("adapter").base_model_name_or_path,',
-        '    config=AutoConfig.from_pretrained("adapter"),',
+        "    config=config," if rows else '    config=AutoConfig.from_pretrained("adapter"),',
         "    ignore_mismatched_sizes=True,",
         ")",
+        *(["model.resize_token_embeddings(tokens)"] if rows else []),
         *(['model.generation_config = GenerationConfig.from_pretrained("adapter")'] if generates else []),
         'model = PeftModel.from_pretrained(model, "adapter").eval()',
         f'{companion} = {companion_class}.from_pretrained("adapter")',
+    ]
+
+
+def _fewer_rows(rows: int) -> list[str]:
+    return [
+        'config = AutoConfig.from_pretrained("adapter")',
+        f"tokens, config.vocab_size = config.vocab_size, {rows}  # the base lacks the tokens of ADD_TOKENS",
     ]
 
 

@@ -23,8 +23,9 @@ from adapt_core.hf.models.attention import attention_options, class_of
 from adapt_core.hf.models.gguf import check_gguf, convert_gguf
 from adapt_core.hf.models.hub import HubUpload
 from adapt_core.hf.models.location import TOKENIZER_FILES, ModelSource, locate
+from adapt_core.hf.models.new_tokens import NewTokens, add_tokens, check_tokens, fit_vocabulary, rows_without
 from adapt_core.hf.models.pretrained import check_source, guarded, load_companion, load_pretrained, load_quantized
-from adapt_core.hf.models.tokenizers import load_tokenizer, require_embeddings
+from adapt_core.hf.models.tokenizers import load_tokenizer
 from adapt_core.hf.problems.kinds import require_metric
 from adapt_core.hf.tasks.inputs import read_texts
 from adapt_core.hf.tasks.params import TextParams
@@ -61,9 +62,11 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     Attributes:
         auto_class: the transformers Auto class of the task's models.
+        new_tokens: those of ADD_TOKENS, once the tokenizer is loaded.
     """
 
     auto_class: ClassVar[str]
+    new_tokens = NewTokens()
 
     def __init__(self, plan: Plan[TextParamsT]) -> None:
         self.plan = plan
@@ -80,6 +83,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
             InputError: one is not; the message says what to do.
         """
         format_columns(self.plan.data)
+        check_tokens(self.params.add_tokens)
         check_data_source(self.plan.data, self.plan.formats)
         check_columns(self.plan, self.check_split)
         given = locate(self.plan)
@@ -126,8 +130,10 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of the base model, with a padding token."""
-        return load_tokenizer(self.source, self.plan)
+        """The tokenizer of the base model, with a padding token and those of ADD_TOKENS."""
+        tokenizer = load_tokenizer(self.source, self.plan)
+        self.new_tokens = add_tokens(tokenizer, self.params.add_tokens)
+        return tokenizer
 
     @cached_property
     def config(self) -> PretrainedConfig:
@@ -154,11 +160,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
             loaded = load_pretrained(auto_class, self.source, self.plan, world.device, options)
         else:
             loaded = load_quantized(auto_class, self.source, self.plan, quantizer, world.device, options)
-        require_embeddings(loaded.model, self.tokenizer, self.source)
-        config: Any = loaded.model.config
-        if getattr(config, "pad_token_id", None) is None:
-            config.pad_token_id = self.tokenizer.pad_token_id
-        return loaded
+        return fit_vocabulary(loaded, self.tokenizer, self.new_tokens, self.params.add_tokens_start, self.source)
 
     @abstractmethod
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
@@ -270,7 +272,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         names = (self.auto_class, "AutoTokenizer", "tokenizer")
         use = self.loading_lines("save_pretrained").removeprefix(self.loading_with([], "save_pretrained"))
-        return "\n".join(adapter_loading_lines(*names, adapter)) + use
+        return "\n".join(adapter_loading_lines(*names, adapter, rows_without(self.new_tokens, self.config))) + use
 
     def loading_with(self, use: Sequence[str], save_method: str) -> str:
         """Return Python lines that load model and tokenizer, followed by the task's own."""

@@ -28,6 +28,7 @@ from adapt_peft_ssf.methods.lora_options import (
     require_bias,
     require_parameters,
     require_tokens,
+    with_new_rows,
     without_excluded,
 )
 from adapt_peft_ssf.methods.patterns import in_layers, named_modules, numbers_by_pattern
@@ -56,6 +57,7 @@ class Lora(AdapterMethod[LoraParams]):
 
     name = "LoRA"
     decomposes = False
+    trains_new_rows = True
 
     def __init__(self, params: LoraParams) -> None:
         super().__init__(params)
@@ -71,6 +73,10 @@ class Lora(AdapterMethod[LoraParams]):
         """Check `lora_options`, and that `init_lora_weights` is true, false or a start, on a base that allows it."""
         start = self._start
         self._options = checked_options(self.params.lora_options, start)
+        if context.new_rows:
+            self._options["trainable_token_indices"] = with_new_rows(
+                self._options.get("trainable_token_indices"), context.new_rows
+            )
         if isinstance(start, bool):
             return
         if start not in _STARTS and not _PISSA.fullmatch(start):

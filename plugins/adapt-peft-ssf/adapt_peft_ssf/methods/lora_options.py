@@ -209,6 +209,23 @@ def require_bias(layers: Sequence[nn.Module]) -> None:
         )
 
 
+def with_new_rows(
+    tokens: Mapping[str, Sequence[int]] | Sequence[int] | None, new_rows: Mapping[str, tuple[int, ...]]
+) -> dict[str, list[int]]:
+    """Return trainable_token_indices with the rows of tokens that were added.
+
+    Args:
+        tokens: the option, checked; None where it is not given. A list is of the input embeddings.
+        new_rows: full name of a module -> its new rows, the input embeddings first.
+    """
+    chosen = {name: list(rows) for name, rows in new_rows.items()}
+    given = tokens if isinstance(tokens, Mapping) else {next(iter(new_rows)): tokens or ()}
+    for ending, rows in given.items():
+        name = next((name for name in chosen if name == ending or name.endswith(f".{ending}")), ending)
+        chosen[name] = sorted({*chosen.get(name, ()), *rows})
+    return chosen
+
+
 def require_tokens(model: nn.Module, tokens: Mapping[str, Sequence[int]] | Sequence[int]) -> None:
     """Check that trainable_token_indices are rows of their embeddings.
 
@@ -219,7 +236,7 @@ def require_tokens(model: nn.Module, tokens: Mapping[str, Sequence[int]] | Seque
         chosen = {}
         for ending, numbers in tokens.items():
             named = [m for name, m in model.named_modules() if name == ending or name.endswith(f".{ending}")]
-            if not named or not isinstance(named[0], nn.Embedding):
+            if not named or not isinstance(named[0], (nn.Embedding, nn.Linear)):
                 raise InputError(
                     f"lora_options: trainable_token_indices: {ending!r} names no embedding layer. Correct it."
                 )
