@@ -158,6 +158,7 @@ class RunResult:
         samples_per_second: training examples a second, over all processes.
         peak_memory_bytes: of the main process, on its device.
         steps: optimizer steps done.
+        planned_steps: those that EPOCHS and MAX_STEPS say; BUDGET may have cut them.
         artifacts: names to paths inside the run folder.
         artifact_bytes: names to sizes on disk, of the adapter and the model.
         folds, seeds: of FOLDS or SEEDS, moment -> metric -> {mean, std, low, high, values}; `metrics` then has the
@@ -202,6 +203,7 @@ class RunResult:
     seed: int
     config_sha256: str
     output_dir: str
+    planned_steps: int = 0
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())

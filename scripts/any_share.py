@@ -27,6 +27,7 @@ PACKAGES = {
     "adapt_peft_ssf": "plugins/adapt-peft-ssf/adapt_peft_ssf",
     "adapt_fsdp": "plugins/adapt-fsdp/adapt_fsdp",
     "adapt_verdict": "plugins/adapt-verdict/adapt_verdict",
+    "adapt_tune": "plugins/adapt-tune/adapt_tune",
     "adapt_gguf": "plugins/adapt-gguf/adapt_gguf",
     "adapt_onnx": "plugins/adapt-onnx/adapt_onnx",
     "adapt_ray": "plugins/adapt-ray/adapt_ray",

@@ -24,7 +24,7 @@ SOURCES = sorted(
             f"plugins/{name}/{name.replace('-', '_')}"
             for name in (
                 *("adapt-nlp", "adapt-peft-ssf", "adapt-vision-mm", "adapt-fsdp"),
-                *("adapt-verdict", "adapt-gguf", "adapt-onnx", "adapt-ray"),
+                *("adapt-verdict", "adapt-gguf", "adapt-onnx", "adapt-ray", "adapt-tune"),
             )
         ),
     )

@@ -19,6 +19,7 @@ formats.py        the formats of data that serve the task
 resolver.py       all of these in order: a config -> a plan
 plan.py           the plan, pure data
 plan_json.py      a plan as JSON, for worker processes
+fitting.py        learning rate, epochs and batch size that fit a plan
 core_params/      the keys that core owns
 known_keys.py     every documented key and the distribution that owns it
 other_names.py    names of other tools for our keys

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.config.data_places import path_of_data
+from adapt_core.config.plan import Plan
 from adapt_core.config.stop_after import budget_seconds
-from adapt_core.runtime.budget import Budget, least_of_all
+from adapt_core.runtime.budget import Budget, Pieces, least_of_all
 
 if TYPE_CHECKING:
     from adapt_core.execution.pipeline import Run
@@ -15,16 +16,24 @@ if TYPE_CHECKING:
 
 def budget_of(run: Run) -> Budget:
     """Return the time that a run may take, since its command began, in one of its processes."""
-    model, data, training = run.plan.model, run.plan.data, run.plan.training
-    what = (
-        run.plan.task.name,
-        *(model.local_model_path or model.model_path, path_of_data(data) or data.dataset or data.train_dir),
-        *(training.eval_batch_size or training.batch_size, data.max_eval_samples),
-    )
-    budget = Budget(budget_seconds(training.budget), run.stop.since, "|".join(map(str, what)))
+    budget = Budget(budget_seconds(run.plan.training.budget), run.stop.since, _what_is_run(run.plan))
     if run.world.size > 1 and budget.is_bounded:
         budget.agree = least_of_all
     return budget
+
+
+def pieces_of(plan: Plan) -> Pieces:
+    """Return what the runs of this process have measured of what is not training, on a plan's data and model."""
+    return Budget(of=_what_is_run(plan)).pieces
+
+
+def _what_is_run(plan: Plan) -> str:
+    model, data = plan.model, plan.data
+    what = (
+        *(plan.task.name, model.local_model_path or model.model_path, data.max_eval_samples),
+        path_of_data(data) or data.dataset or data.train_dir,
+    )
+    return "|".join(map(str, what))
 
 
 def evaluates_before(training: TrainingParams) -> bool:

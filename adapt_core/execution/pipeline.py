@@ -131,6 +131,7 @@ class Run:
             samples_per_second=trained.samples_per_second if trained else 0.0,
             peak_memory_bytes=peak_memory_bytes(self.world.device),
             steps=trained.steps if trained else 0,
+            planned_steps=self.budget.planned_steps(trained.steps if trained else 0),
             artifacts={},
             training_check=training_check.verdict(),
             data=data.stats,

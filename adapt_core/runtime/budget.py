@@ -146,6 +146,10 @@ class Budget:
         """Return where a step stands in the schedule that the config makes."""
         return step * self.ahead.steps / self.steps if self.steps else step
 
+    def planned_steps(self, done: int) -> int:
+        """Return the steps that the config says; those done where nothing was cut."""
+        return max(self.ahead.steps, done)
+
     def step_seconds(self) -> float | None:
         """Return the time of a step, the mean of the later half; None before it is known."""
         if len(self._times) < _FIRST_STEPS:

@@ -23,6 +23,7 @@ DISTRIBUTIONS = [
     "adapt-peft-ssf",
     "adapt-fsdp",
     "adapt-verdict",
+    "adapt-tune",
     "adapt-gguf",
     "adapt-onnx",
     "adapt-ray",

@@ -1,0 +1,14 @@
+"""`adapt tune`: settings by search within a time.
+
+In the order of the flow:
+
+    plugin      the hooks
+    params      the keys of the search: TUNE, TUNE_TRIALS
+    command     the command
+    space       what is searched, from TUNE or by default
+    halving     how the time is shared out: rungs of successive halving
+    study       the trials, in an Optuna study on SQLite
+    trials      one run of a trial
+    tuning      the search, from the first trial to the final run
+    report      tuning.json and tuning.html of all trials
+"""

@@ -1,0 +1,261 @@
+"""The search: trials on rungs of successive halving, then the final run with the best settings."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from adapt_core.config.plan import Plan
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.config.stop_after import budget_seconds
+from adapt_core.errors import InputError
+from adapt_core.execution.budgets import pieces_of
+from adapt_core.execution.command import Command
+from adapt_core.execution.components import check_task, make_task
+from adapt_core.plugin.registry import Registry
+from adapt_core.run_folder.names import is_run_folder
+from adapt_core.run_folder.paths import RunFolder
+
+from adapt_tune.halving import SEARCH_SHARE, Rung, first_seconds, rungs
+from adapt_tune.params import TuneParams
+from adapt_tune.space import Space, read_space
+from adapt_tune.study import FILE, TrialRun, Trials
+from adapt_tune.trials import Trial, measured, run_trial
+
+log = logging.getLogger(__name__)
+
+FINAL = "final"
+_RESERVE_SHARE, _RESERVE_SECONDS = 0.01, 1.5
+"""For the report of all trials, and for ending."""
+_REPEATED = 1.5
+"""A run that was whole is repeated as the final one in at most this many times its time."""
+
+
+@attrs.frozen(kw_only=True)
+class Search:
+    """A search, ready to run.
+
+    Attributes:
+        space: what it varies.
+        plan: of the config as it stands.
+        registry: the plugins.
+        seconds: the time for all of it.
+        most: settings to try first.
+        since: when the command began, by the monotonic clock.
+        say: shows a line.
+    """
+
+    space: Space
+    plan: Plan
+    registry: Registry
+    seconds: float
+    most: int
+    since: float
+    say: Callable[[str], None]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the search."""
+        return Path(self.plan.output_dir)
+
+    def execute(self, *, resume: bool) -> tuple[Trials, TrialRun]:
+        """Search and train; return the trials and the best run.
+
+        Raises:
+            InputError: the config cannot be run as it stands, or the folder holds another search.
+        """
+        folder = RunFolder(self.folder)
+        folder.prepare()
+        with folder.locked():
+            self._enter(resume)
+            what = {"config": self.plan.arithmetic(), "search": [one.name for one in self.space.dimensions]}
+            trials = Trials.open(self.folder, self.plan.training.seed, _flat(what))
+            spent = trials.spent
+            search = _Running(self, trials, spent)
+            try:
+                search.all_rungs()
+                search.spare_time()
+                best = search.final()
+            finally:
+                trials.spend(spent + time.monotonic() - self.since)
+        return trials, best
+
+    def _enter(self, resume: bool) -> None:
+        if is_run_folder(self.folder):
+            raise InputError(f"OUTPUT_DIR {self.folder} is the folder of one run. Give the search one of its own.")
+        if (self.folder / FILE).exists() and not resume:
+            if not self.plan.run.overwrite_output_dir:
+                raise InputError(
+                    f"OUTPUT_DIR {self.folder} holds a search. Go on with it (--resume), or replace it "
+                    "(--set OVERWRITE_OUTPUT_DIR=true)."
+                )
+            (self.folder / FILE).unlink()
+
+
+class _Running:
+    """A search while it runs."""
+
+    def __init__(self, search: Search, trials: Trials, spent: float) -> None:
+        self.search, self.trials, self.spent = search, trials, spent
+
+    def left(self) -> float:
+        """Return the seconds that are left for runs."""
+        search = self.search
+        reserve = max(_RESERVE_SECONDS, _RESERVE_SHARE * search.seconds)
+        return search.seconds - reserve - self.spent - (time.monotonic() - search.since)
+
+    def all_rungs(self) -> None:
+        """Run the first trial, which shows what a run takes, and then rung by rung."""
+        first = self.trials.of_rung(0)[:1] or [self.run_first()]
+        self.levels = self.planned(next(run for run in [*self.trials.runs(), *first] if run.trial == 0))
+        for level, rung in enumerate(self.levels):
+            if level:
+                for loser in self.trials.of_rung(level - 1)[rung.trials :]:
+                    self.trials.end(loser.trial, pruned=True)
+            while self.fits(rung.seconds) and (runs := self.trials.of_rung(level)) is not None:
+                done = {run.trial for run in runs}
+                if level == 0:
+                    if len(done) >= rung.trials:
+                        break
+                    self.run_new(rung.seconds)
+                    continue
+                going = [run for run in self.trials.of_rung(level - 1)[: rung.trials] if run.failed is None]
+                waiting = [run for run in going if run.trial not in done]
+                if not waiting:
+                    break
+                self.promote(waiting[0], level, rung.seconds)
+
+    def run_first(self) -> TrialRun:
+        """Run the config as it stands. What a process does once is done before: imports, and the tokens of texts."""
+        plan = self.search.plan
+        task = make_task(plan)
+        check_task(plan, task)
+        task.load_data()
+        return self.run_new(first_seconds(self.search.seconds))
+
+    def planned(self, first: TrialRun) -> tuple[Rung, ...]:
+        """Return the rungs, decided once, by what the first run took beside its training."""
+        study = self.trials.study
+        if (kept := study.user_attrs.get("rungs")) is None:
+            pieces = pieces_of(self.search.plan)
+            measured_here = [one for one in (pieces.evaluation, pieces.finishing) if one is not None]
+            found = rungs(SEARCH_SHARE * self.left(), sum(measured_here) or first.seconds / 3, self.search.most)
+            kept = [attrs.asdict(rung) for rung in found]
+            study.set_user_attr("rungs", kept)
+        return tuple(Rung(**one) for one in kept)
+
+    def fits(self, seconds: float) -> bool:
+        """Return whether a run of so many seconds leaves time for the final one."""
+        return self.left() >= 2 * seconds or self.left() >= seconds + (1 - SEARCH_SHARE) * self.search.seconds * 0.8
+
+    def run_new(self, seconds: float) -> TrialRun:
+        """Run new settings on the first rung, or those that an earlier command had begun."""
+        study = self.trials.study
+        begun = [trial for trial in study.trials if not trial.state.is_finished() and not trial.user_attrs.get("runs")]
+        trial = self.trials.again(begun[0].number) if begun else self.trials.propose(list(self.search.space.starts))
+        settings = trial.user_attrs.get("settings")
+        if settings is None:
+            method = self.search.plan.method.name
+            settings = self.search.space.settings_of(trial, method) if trial.number else {}
+            trial.set_user_attr("settings", settings)
+        return self.run(Trial(trial.number, settings), 0, seconds)
+
+    def promote(self, run: TrialRun, level: int, seconds: float) -> TrialRun:
+        """Run settings on the next rung; a run that was whole counts there as it is."""
+        if run.is_whole:
+            promoted = attrs.evolve(run, rung=level)
+            self.trials.add(promoted)
+            return promoted
+        return self.run(Trial(run.trial, run.settings), level, seconds)
+
+    def run(self, trial: Trial, rung: int, seconds: float) -> TrialRun:
+        """Run a trial, record it, and say what came of it."""
+        search = self.search
+        run = run_trial(search.space, search.registry, trial, search.folder, rung, max(1.0, min(seconds, self.left())))
+        self.trials.add(run)
+        self.trials.spend(self.spent + time.monotonic() - search.since)
+        outcome = f"{run.metric} {run.value:.4g}" if run.value is not None else f"failed: {run.failed}"
+        told = ", ".join(f"{key} {value}" for key, value in run.settings.items()) or "the config as it stands"
+        search.say(f"{run.folder}  {run.steps} steps, {run.seconds:.0f} s  {outcome}  ({told})")
+        if run.failed is not None:
+            self.trials.end(run.trial, pruned=False)
+        return run
+
+    def spare_time(self) -> None:
+        """Try further settings while the final run needs less time than is left: its data is small."""
+        best = self.candidate()
+        more = len(self.trials.study.trials) < self.search.most
+        while more and best.is_whole and self.left() - _REPEATED * best.seconds > 2 * self.levels[-1].seconds:
+            self.run_new(self.levels[-1].seconds)
+            best = self.candidate()
+            more = len(self.trials.study.trials) < self.search.most
+
+    def candidate(self) -> TrialRun:
+        """Return the run whose settings the final one takes: the best of the highest rung that was reached."""
+        for level in range(len(self.levels) - 1, -1, -1):
+            found = [run for run in self.trials.of_rung(level) if run.value is not None]
+            if found:
+                return found[0]
+        raise InputError("no trial of the search has trained. Look at their reasons above, and narrow TUNE.")
+
+    def final(self) -> TrialRun:
+        """Train with the best settings in the time that is left; return the best of all runs."""
+        search, chosen = self.search, self.candidate()
+        started = time.monotonic()
+        plan = resolve(search.space.with_settings(chosen.settings), search.registry)
+        training = attrs.evolve(plan.training, budget=f"{max(self.left(), 1.0):.2f}s", evaluate_before=False)
+        run = attrs.evolve(plan.run, overwrite_output_dir=True)
+        plan = attrs.evolve(plan, output_dir=str(search.folder / FINAL), resume=None, training=training, run=run)
+        result = Command.of(plan, search.registry).execute()
+        final = TrialRun(trial=chosen.trial, rung=-1, folder=FINAL, settings=dict(chosen.settings))
+        self.trials.add(measured(final, result, plan, search.registry, time.monotonic() - started))
+        for trial in self.trials.study.trials:
+            self.trials.end(trial.number, pruned=trial.number != chosen.trial)
+        best = self.trials.best()
+        assert best is not None
+        return best
+
+
+def _flat(what: dict[str, Any]) -> dict[str, Any]:
+    return {**what["config"], "what is searched": what["search"]}
+
+
+def read_search(
+    config: RunConfig, registry: Registry, budget: str | None, *, strict: bool, say: Callable[[str], None]
+) -> Search:
+    """Return the search of a config.
+
+    Args:
+        config: as read.
+        registry: the plugins.
+        budget: the time; BUDGET of the config without it.
+        strict: a documented key that a run does not use is an error.
+        say: shows a line.
+
+    Raises:
+        ConfigError: with every problem of the config.
+        InputError: there is no time given, or the config asks for several runs or none.
+    """
+    since = time.monotonic()
+    space = read_space(config, registry, strict=strict)
+    plan = resolve(space.config, registry)
+    try:
+        seconds = budget_seconds(budget or plan.training.budget)
+    except ValueError as error:
+        raise InputError(f"--budget {error} Give it a time.") from None
+    if seconds == float("inf"):
+        raise InputError("adapt tune needs a time: --budget 20m, or BUDGET in the config.")
+    training = plan.training
+    if training.seeds or plan.data.folds or not (training.do_train and training.do_eval):
+        raise InputError(
+            "adapt tune trains and evaluates each setting once. Leave SEEDS, FOLDS, DO_TRAIN and DO_EVAL out."
+        )
+    own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
+    given = own.get("tune_trials")
+    most = int(given.value) if given is not None and given.value else TuneParams().tune_trials
+    return Search(space=space, plan=plan, registry=registry, seconds=seconds, most=most, since=since, say=say)

@@ -1,0 +1,42 @@
+"""How the time of a search is shared out."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from adapt_tune.halving import FACTOR, OVERHEADS, first_seconds, rungs
+
+
+@pytest.mark.parametrize("seconds", [30.0, 90.0, 360.0, 3600.0])
+@pytest.mark.parametrize("overhead", [0.5, 5.0, 40.0])
+def test_the_runs_of_all_rungs_take_the_time_and_no_more(seconds: float, overhead: float) -> None:
+    found = rungs(seconds, overhead, 27)
+    assert sum(rung.trials * rung.seconds for rung in found) == pytest.approx(seconds)
+
+
+def test_a_third_goes_on_with_three_times_the_time() -> None:
+    found = rungs(3600, 1, 27)
+    assert [rung.trials for rung in found] == [27, 9, 3, 1]
+    for rung, following in itertools.pairwise(found):
+        assert following.seconds == pytest.approx(FACTOR * rung.seconds)
+
+
+def test_runs_that_take_long_beside_training_are_fewer() -> None:
+    quick, slow = rungs(360, 1, 27), rungs(360, 10, 27)
+    assert quick[0].trials > slow[0].trials > 1
+    assert slow[0].seconds >= OVERHEADS * 10
+
+
+def test_where_nothing_fits_one_setting_has_all_the_time() -> None:
+    assert [(rung.trials, rung.seconds) for rung in rungs(20, 30, 27)] == [(1, 20)]
+
+
+def test_no_more_settings_than_asked_for() -> None:
+    assert rungs(36_000, 1, 5)[0].trials == 5
+
+
+@pytest.mark.parametrize(("budget", "first"), [(60, 12), (200, 40), (600, 40), (3600, 144)])
+def test_the_first_trial_has_a_small_share(budget: float, first: float) -> None:
+    assert first_seconds(budget) == pytest.approx(first)

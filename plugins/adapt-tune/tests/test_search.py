@@ -1,0 +1,127 @@
+"""A whole search: trials as run folders, halving, the final run, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapt_core
+from adapt_core.config.resolver import RunConfig
+from adapt_core.errors import InputError
+from adapt_core.plugin.registry import Registry
+
+from adapt_tune import tuning
+from adapt_tune.report import to_data, write_report
+from adapt_tune.study import TrialRun, Trials
+
+Read = Callable[..., RunConfig]
+SPACE = {"LR": {"range": [1e-5, 1e-1], "log": True}, "BATCH_SIZE": [8, 16]}
+
+
+@pytest.fixture
+def search(read: Read, registry: Registry) -> Callable[..., tuple[Trials, TrialRun]]:
+    """Runs a search with changes. Its runs are whole long before their time is over: what it does is not up to time."""
+
+    def run(resume: bool = False, budget: str = "10m", **changes: Any) -> tuple[Trials, TrialRun]:
+        given = read(**{"TUNE": SPACE, "EPOCHS": 2, "TUNE_TRIALS": 4, **changes})
+        return tuning.read_search(given, registry, budget, strict=False, say=print).execute(resume=resume)
+
+    return run
+
+
+def test_trials_are_run_folders_the_better_go_on_and_the_best_is_trained_last(
+    search: Callable[..., tuple[Trials, TrialRun]], tmp_path: Path, registry: Registry
+) -> None:
+    from optuna.trial import TrialState
+
+    trials, best = search()
+    runs = list(trials.runs())
+    folder = tmp_path / "search"
+    assert runs[0].settings == {}  # the config as it stands is tried first
+    assert len(trials.of_rung(0)) == 4
+    assert {run.trial for run in trials.of_rung(1)} <= {run.trial for run in trials.of_rung(0)[:2]}
+    for run in runs:
+        result = json.loads((folder / run.folder / "result.json").read_text(encoding="utf-8"))
+        assert result["metrics"]["after"]["accuracy"] == run.value
+        keys = (folder / run.folder / "config.yaml").read_text(encoding="utf-8")
+        assert all(f"{key}: " in keys for key in run.settings)
+    states = [trial.state for trial in trials.study.trials]
+    assert states.count(TrialState.COMPLETE) == 1
+    assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert best.value == max(run.value or 0 for run in runs)
+    assert (folder / "final" / "result.json").is_file()
+    data = to_data(runs, best, 600, trials.spent)
+    write_report(folder, data, runs, best, registry)
+    page = (folder / "tuning.html").read_text(encoding="utf-8")
+    assert all(run.folder in page for run in runs)
+    assert json.loads((folder / "tuning.json").read_text(encoding="utf-8"))["best"]["folder"] == best.folder
+
+
+def test_a_trial_is_the_run_that_its_config_gives(
+    search: Callable[..., tuple[Trials, TrialRun]], tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    trials, _ = search()
+    run = next(run for run in trials.of_rung(0) if run.is_whole and run.settings)
+    again = adapt_core.run({**keys, "EPOCHS": 2, **run.settings, "OUTPUT_DIR": str(tmp_path / "again")})
+    assert again.metrics["after"]["accuracy"] == run.value
+    assert again.steps == run.steps
+
+
+def test_a_killed_search_goes_on_with_the_same_study(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_trial, seen = tuning.run_trial, []
+
+    def dies_at_the_third(*args: Any) -> TrialRun:
+        seen.append(args[2].number)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return run_trial(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "run_trial", dies_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            search()
+    with pytest.raises(InputError, match="--resume"):
+        search()
+    trials, _ = search(resume=True)
+    numbers = [run.trial for run in trials.of_rung(0)]
+    assert sorted(numbers) == [0, 1, 2, 3]  # none is run again, and the one that was cut off is
+    assert trials.spent > 0
+    with pytest.raises(InputError, match="cannot go on with other values of EPOCHS"):
+        search(resume=True, EPOCHS=3)
+
+
+def test_settings_that_cannot_train_are_a_failed_trial(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials, best = search(TUNE={"LR": {"range": [1e8, 1e12], "log": True}})
+    failed = [run for run in trials.runs() if run.failed]
+    assert best.settings == {}
+    assert all("not finite" in str(run.failed) for run in failed)
+
+
+def test_a_config_that_cannot_run_is_an_error_at_once(search: Callable[..., tuple[Trials, TrialRun]]) -> None:
+    with pytest.raises(InputError):
+        search(CUSTOM_DATASET_PATH="nowhere")
+    with pytest.raises(InputError, match="once"):
+        search(SEEDS=2)
+    with pytest.raises(InputError, match="as in 20m"):
+        search(budget="soon")
+
+
+def test_the_command_prints_what_it_found(adapt: Callable[..., Any], read: Read, tmp_path: Path) -> None:
+    read(TUNE=SPACE, TUNE_TRIALS=2)
+    done = adapt("tune", str(tmp_path / "config.yaml"), "--budget", "10m", "--json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["budget"] == 600
+    assert data["metric"] == "accuracy"
+    assert {"trial-0", "final"} <= {run["folder"] for run in data["runs"]}
+    refused = adapt("tune", str(tmp_path / "config.yaml"))
+    assert refused.returncode == 2
+    assert "--budget 20m" in refused.stderr
