@@ -126,6 +126,8 @@ class Exporter(Protocol[ParamsT]):
     def usage(self, source: ExportSource, folder: str) -> str:
         """Return Markdown: the lines that load and use the export without adapt, and how it is served.
 
+        It is asked of the object that exported, after that.
+
         A block of ```python runs as it is in the folder that `folder` is relative to.
 
         Args:

@@ -166,11 +166,12 @@ def export_to(
     folder = _output_folder(output, merge_dtype)
     finished = FinishedRun.open_for(run_dir, name, settings)
     (chosen,) = finished.plan.exporters
-    make_exporter(chosen).check(finished.plan)
+    exporter = make_exporter(chosen)
+    exporter.check(finished.plan)
     opened = _Opened(finished, folder, merge_dtype)
     source = source_of(finished.plan, finished.task, finished.folder, opened.model, (None, "random"))
     with _writing(folder), atomic_folder(folder) as temporary:
-        record = write_export(chosen, source, temporary, reference_of(source))
+        record = write_export(exporter, name, source, temporary, reference_of(source))
     log.info("saved %s (%s, %s bytes)", folder, chosen.name, f"{record['bytes']:,}")
     return Exported(folder, opened.merges, opened.outcome, record)
 

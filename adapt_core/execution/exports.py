@@ -14,7 +14,7 @@ import attrs
 
 from adapt_core.capabilities import SupportsChat, SupportsPlainAdapter, SupportsRandomBatch
 from adapt_core.config.plan import Choice, Plan
-from adapt_core.contracts import ExportSource
+from adapt_core.contracts import Exporter, ExportSource
 from adapt_core.errors import AdaptError, InterruptedRunError, first_line
 from adapt_core.execution.components import make_exporter
 from adapt_core.execution.runtime_check import Reference, ask
@@ -139,8 +139,9 @@ def export_chosen(source: ExportSource, folder: RunFolder) -> Exports:
             place.mkdir()
             where = f"{folder.exports.name}/{chosen.name}"
             try:
-                record = write_export(chosen, source, place, reference)
-                done.usage[chosen.name] = make_exporter(chosen).usage(source, where)
+                exporter = make_exporter(chosen)
+                record = write_export(exporter, chosen.name, source, place, reference)
+                done.usage[chosen.name] = exporter.usage(source, where)
             except InterruptedRunError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever is raised, the training before it is not lost for it
@@ -173,12 +174,13 @@ def reference_of(source: ExportSource) -> Callable[[], Reference | None]:
 
 
 def write_export(
-    chosen: Choice, source: ExportSource, folder: Path, reference: Callable[[], Reference | None]
+    exporter: Exporter[Any], name: str, source: ExportSource, folder: Path, reference: Callable[[], Reference | None]
 ) -> ExportRecord:
     """Write a model by an exporter into an empty folder and ask it there.
 
     Args:
-        chosen: the exporter.
+        exporter: the exporter.
+        name: its name.
         source: what is exported.
         folder: an empty one.
         reference: of the source (`reference_of`); all exports of a run share one.
@@ -187,9 +189,8 @@ def write_export(
         InputError: this model has no such form.
         DefectError: the export does not compute what the trained model does.
     """
-    exporter = make_exporter(chosen)
     started = time.perf_counter()
-    log.info("exporting to %s", chosen.name)
+    log.info("exporting to %s", name)
     exporter.export(source, folder)
     seconds = time.perf_counter() - started
     checks = exporter.checks(source, folder)
@@ -198,10 +199,10 @@ def write_export(
     if expected is not None:
         outcomes = [ask(check, source, folder, expected) for check in checks]
     elif checks:
-        log.warning("%s is not checked: there is no batch to compare outputs on.", chosen.name)
+        log.warning("%s is not checked: there is no batch to compare outputs on.", name)
     usage = exporter.usage(source, ".")
     if usage and not (folder / "README.md").exists():
-        write_text(folder / "README.md", f"# {chosen.name}\n\n{usage.strip()}\n")
+        write_text(folder / "README.md", f"# {name}\n\n{usage.strip()}\n")
     for outcome in outcomes:
         log.info("%s", in_words(outcome))
     return ExportRecord(folder=None, failed=None, bytes=size_of(folder), seconds=round(seconds, 3), checks=outcomes)

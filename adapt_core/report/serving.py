@@ -7,6 +7,7 @@ config; https://huggingface.co/docs/text-generation-inference/conceptual/lora
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -54,6 +55,44 @@ def why_no_plain_lora(config: Mapping[str, Any]) -> str | None:
     return None
 
 
+def why_not_served(config: Mapping[str, Any]) -> str | None:
+    """Return why servers that add adapters to a base model do not take one; llama.cpp and Ollama take some of these.
+
+    vLLM adds a LoRA of embeddings in some of its model classes, text-generation-inference in none. One of the output
+    layer vLLM 0.32 loads and answers with, and adds to the base model's own answers as well (seen; docs/exports.md).
+
+    Args:
+        config: of `adapter_config.json`.
+
+    Returns:
+        None where they take it.
+    """
+    reason = why_no_plain_lora(config)
+    if reason is not None:
+        return reason
+    for names, kind in ((_EMBEDDINGS, "embeddings"), (_OUTPUTS, "the output layer")):
+        found = [name for name in _targets(config) if name.rpartition(".")[2] in names]
+        if found:
+            return f"it also adapts {kind} ({', '.join(found)})"
+    return None
+
+
+_EMBEDDINGS = ("embed_tokens", "tok_embeddings", "word_embeddings", "wte", "wpe", "embed_in", "shared")
+_OUTPUTS = ("lm_head", "embed_out")
+"""Names of these layers in transformers' language models."""
+
+
+def _targets(config: Mapping[str, Any]) -> list[str]:
+    """Return the names of adapted layers; of a regular expression those of the above that it matches."""
+    given = config.get("target_modules") or []
+    if not isinstance(given, str):
+        return sorted(given)
+    if given == "all-linear":  # which leaves out the output layer
+        return []
+    paths = [f"{path}{name}" for name in (*_EMBEDDINGS, *_OUTPUTS) for path in ("", "model.", "transformer.")]
+    return [path for path in paths if re.fullmatch(given, path)]
+
+
 def largest_rank(config: Mapping[str, Any]) -> int:
     """Return the largest rank of a LoRA's matrices."""
     return max([int(config["r"]), *(int(rank) for rank in (config.get("rank_pattern") or {}).values())])
@@ -76,9 +115,15 @@ def serving(config: Mapping[str, Any], base: str, folder: str, run: str = ".") -
     reason = why_no_plain_lora(config)
     if reason is not None:
         return (
-            f"vLLM, text-generation-inference, llama.cpp and Ollama do not take this adapter: {reason}. A LoRA made of"
-            " it, with its measured error, or the merged model they do:\n\n"
-            f"```sh\nadapt export {run} --to lora -o lora\nadapt export {run} --to save_pretrained -o merged\n```\n"
+            f"vLLM, text-generation-inference, llama.cpp and Ollama do not take this adapter: {reason}. The merged"
+            " model they do, and a LoRA made of it, with its measured error, where linear layers alone changed:\n\n"
+            f"```sh\nadapt export {run} --to save_pretrained -o merged\nadapt export {run} --to lora -o lora\n```\n"
+        )
+    reason = why_not_served(config)
+    if reason is not None:
+        return (
+            f"vLLM and text-generation-inference are no servers for this adapter: {reason}. The merged model they"
+            f" take:\n\n```sh\nadapt export {run} --to save_pretrained -o merged\nvllm serve merged\n```\n"
         )
     patterns = [name for name in ("rank_pattern", "alpha_pattern") if config.get(name)]
     if patterns:

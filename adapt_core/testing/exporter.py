@@ -54,9 +54,11 @@ class ExporterContract:
         folder = tmp_path_factory.mktemp("export")
         finished = FinishedRun.open_for(finished_run, cls.name, cls.settings)
         (chosen,) = finished.plan.exporters
-        make_exporter(chosen).check(finished.plan)
+        exporter = make_exporter(chosen)
+        exporter.check(finished.plan)
         source = source_of(finished.plan, finished.task, finished.folder, finished.model, (None, "random"))
-        return Written(finished, source, folder, write_export(chosen, source, folder, reference_of(source)))
+        record = write_export(exporter, cls.name, source, folder, reference_of(source))
+        return Written(finished, source, folder, record)
 
     @pytest.fixture
     def reference(self, written: Written) -> Reference:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapt_core.report.serving import serving, vllm_rank, why_no_plain_lora
+from adapt_core.report.serving import serving, vllm_rank, why_no_plain_lora, why_not_served
 
 PLAIN = {"peft_type": "LORA", "r": 12, "bias": "none", "modules_to_save": None}
 
@@ -28,6 +28,8 @@ def test_a_plain_lora_has_the_lines_of_each_server() -> None:
         ({"modules_to_save": ["score"]}, r"whole modules: score \(modules_to_save\)"),
         ({"bias": "all"}, "trained biases"),
         ({"lora_bias": True}, "trained biases"),
+        ({"trainable_token_indices": [3]}, "embeddings of tokens"),
+        ({"target_parameters": ["mlp.experts.gate_up_proj"]}, "parameters that are no layers: mlp.experts"),
     ],
 )
 def test_what_is_more_than_pairs_of_matrices_has_the_reason(more: dict[str, Any], reason: str) -> None:
@@ -35,6 +37,33 @@ def test_what_is_more_than_pairs_of_matrices_has_the_reason(more: dict[str, Any]
     text = serving({**PLAIN, **more}, "base", "adapter")
     assert "do not take this adapter" in text
     assert "adapt export . --to lora" in text
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        (["model.embed_tokens", "q_proj"], r"embeddings \(model\.embed_tokens\)"),
+        (["lm_head", "q_proj"], r"the output layer \(lm_head\)"),
+        (r".*(q_proj|lm_head)", r"the output layer \(lm_head"),
+        (r"transformer\.(wte|h\.0\.attn)", r"embeddings \(transformer\.wte\)"),
+    ],
+)
+def test_a_lora_of_embeddings_or_of_the_output_layer_has_no_lines_of_such_servers(
+    targets: list[str] | str, reason: str
+) -> None:
+    config = {**PLAIN, "target_modules": targets}
+    assert why_no_plain_lora(config) is None  # llama.cpp may take it
+    assert re.search(reason, why_not_served(config) or "")
+    text = serving(config, "base", "adapter")
+    assert "--enable-lora" not in text
+    assert "--lora-adapters" not in text
+    assert "adapt export . --to save_pretrained" in text
+
+
+@pytest.mark.parametrize("targets", [["q_proj", "v_proj"], "all-linear", r".*\.(q|v)_proj", None])
+def test_other_layers_have_them(targets: list[str] | str | None) -> None:
+    assert why_not_served({**PLAIN, "target_modules": targets}) is None
+    assert "--enable-lora" in serving({**PLAIN, "target_modules": targets}, "base", "adapter")
 
 
 def test_ranks_that_differ_are_evened_first() -> None:

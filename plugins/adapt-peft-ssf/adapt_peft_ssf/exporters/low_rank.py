@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import ExportSource, RuntimeCheck
 from adapt_core.errors import InputError, first_of
-from adapt_core.report.serving import serving
+from adapt_core.report.serving import adapter_config, serving
 
 from adapt_peft_ssf.exporters.asked import asked_by_peft, loading_lines
 from adapt_peft_ssf.params import LoraExportParams
@@ -45,6 +45,7 @@ class LowRankExporter:
 
     def __init__(self, params: LoraExportParams) -> None:
         self._params = params
+        self._written: dict[str, Any] = {"peft_type": "LORA", "r": params.lora_rank}
 
     def check(self, plan: Plan) -> None:
         """Check nothing: what training changes is known when it ends."""
@@ -88,6 +89,7 @@ class LowRankExporter:
         targets = short_names(changes.weights, trained)
         config = _config(self._params.lora_rank, targets, changes, _TASK_TYPES.get(auto_class), source)
         config.save_pretrained(str(folder))
+        self._written = dict(adapter_config(folder) or {})
         share = 100 * kept / total if total else 100.0
         log.info(
             "a LoRA of rank %d has %.4g %% of the change of %d layers",
@@ -110,9 +112,7 @@ class LowRankExporter:
             return text
         task: Any = source.task
         base = str(task.source.name)
-        config = {"peft_type": "LORA", "r": self._params.lora_rank}
-        note = "Where `modules_to_save` and `lora_bias` of `adapter_config.json` are empty, servers take it:\n\n"
-        return f"{text}\n{note}{serving(config, base, folder)}"
+        return f"{text}\n{serving(self._written, base, folder)}"
 
 
 def _base(source: ExportSource) -> tuple[nn.Module, frozenset[str], str]:

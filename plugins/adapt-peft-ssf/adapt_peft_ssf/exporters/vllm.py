@@ -10,9 +10,9 @@ from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import ExportSource, RuntimeCheck
-from adapt_core.errors import InputError, first_of
+from adapt_core.errors import InputError
 from adapt_core.plugin.params import NoParams
-from adapt_core.report.serving import adapter_config, largest_rank, serving, why_no_plain_lora
+from adapt_core.report.serving import adapter_config, largest_rank, serving, why_not_served
 
 from adapt_peft_ssf.exporters.asked import asked_by_peft
 
@@ -51,9 +51,12 @@ class VllmExporter:
         config = None if source.adapter is None else adapter_config(source.adapter)
         if source.adapter is None or config is None:
             raise InputError("vllm: the run has no adapter/. Use model/ itself: vllm serve model")
-        reason = why_no_plain_lora(config)
+        reason = why_not_served(config)
         if reason is not None:
-            raise InputError(f"vllm: the adapter cannot be served: {reason}. Export lora, which makes a LoRA of it.")
+            raise InputError(
+                f"vllm: the adapter cannot be served: {reason}. Serve the merged model (SAVE_METHOD: save_pretrained), "
+                "or export lora, which makes a LoRA of what linear layers learned."
+            )
         for file in source.adapter.iterdir():
             if file.is_file() and file.name not in (_WEIGHTS, _CONFIG, _CARD):
                 shutil.copyfile(file, folder / file.name)
@@ -80,12 +83,6 @@ def _evened(adapter: Path, folder: Path, config: Mapping[str, Any]) -> dict[str,
     loaded = PeftConfig.from_pretrained(str(adapter))
     assert isinstance(loaded, LoraConfig)
     state = load_file(adapter / _WEIGHTS)
-    tables = [name.removeprefix(_PREFIX).partition(".lora_")[0] for name in state if ".lora_embedding_A" in name]
-    if tables:
-        raise InputError(
-            f"vllm: the adapter cannot be served: it also adapts embeddings ({first_of(tables)}), of which servers "
-            "take no LoRA. Leave them out of target_modules, or serve the merged model (SAVE_METHOD: save_pretrained)."
-        )
     rank = largest_rank(config)
     even = {}
     for name, values in state.items():
