@@ -62,6 +62,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "packing": ("benchmarks.packing", "--data", "DATA/alpaca_demo", "--batch-size", "4"),
     "ssf_overhead": ("benchmarks.ssf_overhead",),
     "exports": ("benchmarks.exports", "--data", "DATA"),
+    "export_matrix": ("benchmarks.export_matrix", "--data", "DATA"),
     "gguf_export": ("benchmarks.gguf_export",),
     "half_precision": ("benchmarks.half_precision",),
     "quantized_bytes": ("benchmarks.quantized_bytes",),

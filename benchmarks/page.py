@@ -53,3 +53,16 @@ def _numbers(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[t
                 yield from _numbers(inner, here)
         elif isinstance(inner, (int, float)) and not isinstance(inner, bool):
             yield here, f"{inner:.4g}" if isinstance(inner, float) else str(inner)
+
+
+def with_marked(page: str, mark: str, lines: Sequence[str]) -> str:
+    """Return a page with other lines between the comments `<!-- MARK -->` and `<!-- end -->`.
+
+    Raises:
+        SystemExit: the page has no such comments.
+    """
+    before, begin, rest = page.partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not begin or not end:
+        raise SystemExit(f"the page has no <!-- {mark} --> with an <!-- end --> behind it")
+    return "\n".join([f"{before}{begin}", *lines, "", f"{end}{after}"])

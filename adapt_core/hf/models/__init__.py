@@ -3,6 +3,7 @@
 location.py      what MODEL_PATH names
 hub.py           requests to the Hugging Face hub
 gguf.py          GGUF files, converted to model folders
+gguf_positions.py  how they scale rotary positions, which transformers leaves out
 pretrained.py    models, tokenizers and processors in memory
 device_dtype.py  weights in the data type that the device computes fast
 base_weights.py  what a checkpoint must hold

@@ -14,6 +14,8 @@ from adapt_core.hf.models.logging import quiet_libraries
 from adapt_core.run_folder.files import atomic_folder, digest_of
 
 _MAGIC = b"GGUF"
+_FORM = 2
+"""Of converted folders: 2 has the scaling of rotary positions, which earlier ones lack."""
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def convert_gguf(source: ModelSource) -> ModelSource:
 
     cache = Path(constants.HF_HOME) / "adapt" / "gguf"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / digest_of(source.path)
+    folder = cache / f"{digest_of(source.path)}-{_FORM}"
     with FileLock(f"{folder}.lock"):
         if folder.is_dir():
             log.info("MODEL_PATH: %s was converted earlier: %s", source.given, folder)
@@ -74,15 +76,19 @@ def convert_gguf(source: ModelSource) -> ModelSource:
 
 def _convert(source: ModelSource, folder: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from adapt_core.hf.models.gguf_positions import add_scaling
 
     assert source.path is not None
     quiet_libraries()
     where, name = str(source.path.parent), source.path.name
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(where, gguf_file=name, trust_remote_code=False)
+        add_scaling(config, source.path)
         model = AutoModelForCausalLM.from_pretrained(
-            where, gguf_file=name, dtype=torch.float32, trust_remote_code=False
+            where, gguf_file=name, config=config, dtype=torch.float32, trust_remote_code=False
         )
     except (ValueError, OSError, RuntimeError, KeyError, ImportError) as error:
         raise InputError(

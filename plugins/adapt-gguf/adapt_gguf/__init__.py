@@ -3,6 +3,7 @@
 plugin.py           the hooks
 encodings.py        encodings of tensors, and which one each tensor gets
 families.py         families of models: their metadata, and how their weights differ from transformers'
+positions.py        rotary positions, plain and scaled
 names.py            names of parameters in the file
 vocabulary.py       a tokenizer as metadata
 pre_tokenizers.py   llama.cpp's names of how texts are split

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf import locate
 
-from adapt_gguf.families import FAMILIES, family_of, rope_base
+from adapt_gguf.families import FAMILIES, family_of
+from adapt_gguf.positions import check_positions
 
 
 def gguf_base(plan: Plan) -> Path | None:
@@ -33,8 +35,9 @@ def check_base(plan: Plan) -> None:
     if folder is None or not (folder / "config.json").is_file():
         return
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    family_of(str(config.get("model_type")))
-    rope_base(SimpleNamespace(rope_parameters=config.get("rope_parameters") or config.get("rope_scaling")))
+    family = family_of(str(config.get("model_type")))
+    ropes: Any = SimpleNamespace(rope_parameters=config.get("rope_parameters") or config.get("rope_scaling"))
+    check_positions(ropes, family.architecture)
 
 
 def _check_file(file: Path) -> None:

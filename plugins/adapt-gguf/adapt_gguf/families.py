@@ -12,6 +12,7 @@ from adapt_core.errors import InputError
 
 from adapt_gguf.arrays import Array
 from adapt_gguf.files import Field
+from adapt_gguf.positions import position_fields
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -109,15 +110,31 @@ def architecture_fields(config: PretrainedConfig) -> dict[str, Field]:
         value = _default(key, config) if value is None else value
         if value is not None:
             found[f"{family.architecture}.{key}"] = _number(value)
+    _check_attention(config)
     window = _window(config)
     if window is not None and not family.window_in_file:
         # Within the window attention is the whole one, so a shorter context is exact.
         key = f"{family.architecture}.context_length"
         found[key] = _number(min(window, config.max_position_embeddings))
-    theta = rope_base(config)
-    if theta is not None:
-        found[f"{family.architecture}.rope.freq_base"] = _number(float(theta))
-    return found
+    return {**found, **position_fields(config, family.architecture)}
+
+
+def _check_attention(config: PretrainedConfig) -> None:
+    """Check what Gemma divides attention by: no file says it, and llama.cpp goes by the size of the heads.
+
+    Raises:
+        InputError: the model divides by another number.
+    """
+    given = getattr(config, "query_pre_attn_scalar", None)
+    if given is None:
+        return
+    largest = config.num_hidden_layers in (46, 62)  # the layers of the models of 27 B weights
+    wanted = config.hidden_size // config.num_attention_heads if largest else config.head_dim
+    if given != wanted:
+        raise InputError(
+            f"GGUF: this model divides attention by the root of {given:g} (query_pre_attn_scalar), which no file says;"
+            f" llama.cpp takes {wanted} for it. Export with --save-method save_pretrained."
+        )
 
 
 def _default(key: str, config: PretrainedConfig) -> Any:
@@ -138,27 +155,6 @@ def _window(config: PretrainedConfig) -> int | None:
         return None
     window = getattr(config, "sliding_window", None)
     return int(window) if window else None
-
-
-def rope_base(config: PretrainedConfig) -> float | None:
-    """Return the base of the rotary frequencies.
-
-    Raises:
-        InputError: the frequencies are scaled, which no reader but llama.cpp would compute.
-    """
-    ropes = getattr(config, "rope_parameters", None) or {}
-    if not ropes:
-        return getattr(config, "rope_theta", None)
-    # Gemma 3 has a set for each kind of layer; llama.cpp's architecture has those of its local layers built in.
-    one = ropes.get("full_attention", ropes)
-    kind = one.get("rope_type") or one.get("type", "default")
-    if kind != "default":
-        raise InputError(
-            f"GGUF: this model scales its rotary positions ({kind}), which cannot be written and read again."
-            " Use the model's own GGUF file as MODEL_PATH: its metadata goes back as it was."
-        )
-    theta: float | None = one.get("rope_theta")
-    return theta
 
 
 def to_file(family: Family, tensor: str, values: Array, heads: tuple[int, int]) -> Array:

@@ -18,6 +18,7 @@ from adapt_gguf.families import Family, architecture_fields, family_of, to_file
 from adapt_gguf.files import Encoded, Field, metadata_of, open_gguf, text_fields, write_gguf
 from adapt_gguf.names import file_names
 from adapt_gguf.params import ENCODABLE
+from adapt_gguf.positions import FREQUENCIES, frequency_factors
 from adapt_gguf.vocabulary import chat_template_field, vocabulary_fields
 
 if TYPE_CHECKING:
@@ -141,6 +142,9 @@ def write_model(
         "general.quantization_version": Field(_QUANTIZATION_VERSION, "UINT32"),
     }
     tensors = {name: _encoded(weights, name, kinds[name]) for name in weights.parameters}
+    factors = frequency_factors(config)
+    if factors is not None:
+        tensors[FREQUENCIES] = Encoded("F32", factors.shape, lambda: factors)
     write_gguf(path, weights.family.architecture, metadata, tensors)
     return Written(kinds)
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from adapt_core.contracts import ExportSource
 
-from adapt_gguf.companions import tokenizer_of
+from adapt_gguf.companions import config_of, tokenizer_of
+from adapt_gguf.positions import scaling_of
 from adapt_gguf.vocabulary import puts_space_before
 
 _WRITTEN = 64
+_USUAL = 256
+"""What transformers takes for `query_pre_attn_scalar` of Gemma."""
 
 
 def usage_of(source: ExportSource, model: str, modelfile: str, folder: str) -> str:
@@ -28,9 +31,7 @@ pip install transformers accelerate torch gguf
 ```
 
 ```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{model}").eval()
+{_loaded(source, folder, model)}
 tokenizer = AutoTokenizer.from_pretrained("{folder}", gguf_file="{model}")
 {_prompt(source)}
 written = model.generate(**inputs, {_decoding(source.plan.task.params)}, pad_token_id=tokenizer.eos_token_id)
@@ -45,6 +46,26 @@ llama-server -m {place}{model}
 ollama create adapted -f {place}{modelfile} && ollama run adapted
 ```
 """
+
+
+def _loaded(source: ExportSource, folder: str, model: str) -> str:
+    """Return the lines that load the model, with the settings that transformers does not read from GGUF."""
+    config = config_of(source)
+    settings: dict[str, Any] = {} if scaling_of(config) is None else {"rope_parameters": dict(config.rope_parameters)}
+    if getattr(config, "query_pre_attn_scalar", _USUAL) != _USUAL:
+        settings["query_pre_attn_scalar"] = config.query_pre_attn_scalar
+    if not settings:
+        return (
+            "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            f'model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{model}").eval()'
+        )
+    return (
+        "from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'config = AutoConfig.from_pretrained("{folder}", gguf_file="{model}")\n'
+        "# What transformers does not read from GGUF:\n"
+        + "".join(f"config.{name} = {value!r}\n" for name, value in settings.items())
+        + f'model = AutoModelForCausalLM.from_pretrained("{folder}", gguf_file="{model}", config=config).eval()'
+    )
 
 
 def _prompt(source: ExportSource) -> str:

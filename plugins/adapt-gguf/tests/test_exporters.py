@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +19,7 @@ pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
 import adapt_core  # noqa: E402
 from adapt_core.errors import InputError  # noqa: E402
 from adapt_core.testing import ExporterContract  # noqa: E402
+from adapt_core.testing.cards import python_of  # noqa: E402
 from adapt_core.testing.small_models import llama_for  # noqa: E402
 
 from .conftest import TEXTS, tokenizer_of  # noqa: E402
@@ -142,3 +145,36 @@ def test_what_cannot_be_exported_is_told_before_training(small_run: Keys, tmp_pa
     with pytest.raises(InputError, match="'opt' cannot be written"):
         adapt_core.run(keys)
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+class TestGgufOfScaledPositions(ExporterContract):
+    """A Llama 3: its card sets what transformers does not read, and writes what predictions are."""
+
+    name = "gguf"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def finished_run(cls, small_run: Keys, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("scaled")
+        rope = {
+            "rope_type": "llama3",
+            "rope_theta": 10000.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 16,
+        }
+        sizes = {"bos_token_id": 0, "eos_token_id": 0, "hidden_size": 64, "intermediate_size": 96}
+        model = llama_for(folder / "model", tokenizer_of(), rope_parameters=rope, **sizes)
+        keys = {**small_run, "MODEL_PATH": str(model), "temperature": 0, "max_new_tokens": 12}
+        adapt_core.run({**keys, "OUTPUT_DIR": str(folder / "run")})
+        return folder / "run"
+
+    def test_its_card_writes_what_predictions_are(self, written: Any, finished_run: Path) -> None:
+        lines = python_of(written.folder / "README.md")
+        assert "config.rope_parameters" in lines
+        done = subprocess.run(
+            [sys.executable, "-c", lines], cwd=written.folder, capture_output=True, text=True, check=True
+        )
+        [ours] = adapt_core.predict(finished_run, ["Once upon a time"])
+        assert done.stdout.strip() == ours["generated_text"].strip()

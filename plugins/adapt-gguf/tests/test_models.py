@@ -20,6 +20,7 @@ from adapt_gguf.families import FAMILIES  # noqa: E402
 from adapt_gguf.files import metadata_of, open_gguf  # noqa: E402
 from adapt_gguf.models import AS_BASE, write_like, write_model  # noqa: E402
 from adapt_gguf.params import ENCODABLE  # noqa: E402
+from adapt_gguf.reading.by_transformers import read  # noqa: E402
 
 Small = Callable[..., tuple[Any, Any]]
 Read = Callable[[Path], Any]
@@ -46,11 +47,56 @@ def test_a_model_of_each_family_computes_the_same_when_read_again(
 ) -> None:
     # Gemma's output layer is its embeddings; a file has no other.
     # transformers reads Qwen 3 with heads of 128, whatever the file says.
-    own = {"head_dim": 128} if model_type == "qwen3" else {}
-    model, tokenizer = small(model_type, tie_word_embeddings=model_type.startswith("gemma"), **own)
+    # Gemma's heads are as wide as its `query_pre_attn_scalar`, for which transformers takes 256.
+    own = {"qwen3": {"head_dim": 128}, "gemma2": {"head_dim": 256}, "gemma3_text": {"head_dim": 256}}
+    model, tokenizer = small(model_type, tie_word_embeddings=model_type.startswith("gemma"), **own.get(model_type, {}))
     written = write_model(model, tokenizer, tmp_path / "model.gguf")
     assert set(written.kinds.values()) == {"F32"}
     torch.testing.assert_close(logits(read_again(tmp_path / "model.gguf")), logits(model), rtol=1e-4, atol=1e-4)
+
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+LINEAR = {"rope_type": "linear", "factor": 4.0}
+SCALINGS = {
+    "llama, llama3": LLAMA3,
+    "llama, yarn": YARN,
+    "llama, linear": LINEAR,
+    "qwen2, yarn": {**YARN, "attention_factor": 1.2},
+    "qwen2, linear": LINEAR,
+}
+
+
+@pytest.mark.parametrize("case", SCALINGS)
+def test_scaled_rotary_positions_are_in_the_file(case: str, small: Small, read_again: Read, tmp_path: Path) -> None:
+    """Read by the program that checks an export: transformers itself leaves them out."""
+    model, tokenizer = small(case.partition(",")[0], rope_parameters={"rope_theta": 10000.0, **SCALINGS[case]})
+    write_model(model, tokenizer, tmp_path / "model.gguf")
+    expected = logits(model)
+    torch.testing.assert_close(logits(read(tmp_path / "model.gguf")), expected, rtol=1e-4, atol=1e-4)
+    assert (logits(read_again(tmp_path / "model.gguf")) - expected).abs().max() > 0.01
+
+
+def test_those_of_gemma_3_are_of_its_layers_that_see_everything(small: Small, tmp_path: Path) -> None:
+    ropes = {
+        "full_attention": {"rope_theta": 1e6, **LINEAR},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    }
+    kinds = ["sliding_attention"] * 5 + ["full_attention"]
+    sizes = {"num_hidden_layers": 6, "query_pre_attn_scalar": 16, "tie_word_embeddings": True}
+    model, tokenizer = small("gemma3_text", rope_parameters=ropes, layer_types=kinds, **sizes)
+    write_model(model, tokenizer, tmp_path / "model.gguf")
+    torch.testing.assert_close(logits(read(tmp_path / "model.gguf")), logits(model), rtol=1e-4, atol=1e-4)
+    reader = open_gguf(tmp_path / "model.gguf")
+    assert reader.get_field("gemma3.rope.scaling.type").contents() == "linear"
+    assert reader.get_field("gemma3.rope.scaling.factor").contents() == 4.0
+    assert reader.get_field("gemma3.rope.freq_base").contents() == 1e6
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -222,10 +268,25 @@ class TestRefused:
         with pytest.raises(InputError, match=r"'opt' cannot be written\. There are: llama, mistral"):
             write_model(model, small("llama")[1], tmp_path / "model.gguf")
 
-    def test_scaled_rotary_positions(self, small: Small, tmp_path: Path) -> None:
-        scaled = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
-        model, tokenizer = small("llama", rope_parameters=scaled)
-        with pytest.raises(InputError, match=r"scales its rotary positions \(linear\)"):
+    @pytest.mark.parametrize(
+        ("model_type", "more", "said"),
+        [
+            ("llama", {"rope_type": "dynamic", "factor": 2.0}, r"\(dynamic\).*there are: llama3, linear, yarn"),
+            ("qwen2", LLAMA3, r"\(llama3\).*there are: linear, yarn"),
+            ("llama", {**YARN, "truncate": False}, r"\(yarn, truncate: false\)"),
+            ("qwen2", {**YARN, "beta_fast": 16.0}, r"\(yarn, beta_fast: 16\)"),
+        ],
+    )
+    def test_other_scalings_of_rotary_positions(
+        self, model_type: str, more: dict[str, Any], said: str, small: Small, tmp_path: Path
+    ) -> None:
+        model, tokenizer = small(model_type, rope_parameters={"rope_theta": 10000.0, **more})
+        with pytest.raises(InputError, match=f"scales its rotary positions {said}"):
+            write_model(model, tokenizer, tmp_path / "model.gguf")
+
+    def test_attention_that_no_file_can_say(self, small: Small, tmp_path: Path) -> None:
+        model, tokenizer = small("gemma2", query_pre_attn_scalar=144, tie_word_embeddings=True)
+        with pytest.raises(InputError, match=r"root of 144 .* llama\.cpp takes 16 for it"):
             write_model(model, tokenizer, tmp_path / "model.gguf")
 
     def test_tensors_without_a_place(self, small: Small, tmp_path: Path) -> None:

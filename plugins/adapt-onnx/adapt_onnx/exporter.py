@@ -99,6 +99,8 @@ class Onnx:
 
     def checks(self, source: ExportSource, folder: Path) -> Sequence[RuntimeCheck]:
         """Return the model in float32, and in 8 bits, whose loss is told and not limited."""
+        from adapt_onnx.graphs import weights_of
+
         kind = kind_of(source.plan)
         runtime = f"onnxruntime {installed_version('onnxruntime')}"
         relative = FLOAT if source.plan.quantizer is None else DEQUANTIZED
@@ -110,7 +112,7 @@ class Onnx:
                 program=PROGRAM,
                 arguments=(kind, ""),
                 relative_tolerance=relative,
-                file=f"{names[-1]}.onnx",
+                file=weights_of(folder / f"{names[-1]}.onnx").name,
             )
         ]
         if self._params.onnx_int8:
@@ -124,7 +126,7 @@ class Onnx:
                     program=PROGRAM,
                     arguments=(kind, SUFFIX),
                     tolerance=None,
-                    file=quantized,
+                    file=weights_of(folder / quantized).name,
                 )
             )
         return found

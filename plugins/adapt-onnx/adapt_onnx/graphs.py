@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+DATA = ".data"
+"""What the name of the file of weights has behind that of a graph that they are too large for."""
+
 ROWS, POSITIONS, PAST = (0,), (0, 1), (0, 2)
 """Axes of any length of an input: of images, of tokens, of a cache (rows, heads, past, width)."""
 
@@ -40,7 +43,9 @@ class Graph:
 
 
 def write_graph(graph: Graph, path: Path) -> None:
-    """Write a graph as an ONNX file; weights of more than 2 GiB lie in one file beside it (`NAME.onnx.data`).
+    """Write a graph as an ONNX file; weights of more than 1.5 GiB lie in one file beside it (`NAME.onnx.data`).
+
+    Such a file cannot be larger than 2 GiB.
 
     Raises:
         InputError: torch cannot trace the module; the message has its reason.
@@ -83,6 +88,12 @@ def write_graph(graph: Graph, path: Path) -> None:
             ) from error
         assert program is not None
         program.save(path)
+
+
+def weights_of(path: Path) -> Path:
+    """Return the file that holds the weights of an ONNX file: itself, or the one beside it."""
+    beside = path.with_name(f"{path.name}{DATA}")
+    return beside if beside.is_file() else path
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from adapt_onnx.graphs import weights_of
+
 SUFFIX = "_int8"
 _OPERATORS = ["MatMul", "Gather"]
 """Products of matrices, and tables of embeddings. Convolutions stay in float32: quantized as they come, those of
@@ -25,7 +27,12 @@ def write_int8(path: Path) -> Path:
     root.setLevel(logging.ERROR)  # it advises on the root logger to prepare the model, which the tracer has done
     try:
         quantize_dynamic(
-            path, quantized, op_types_to_quantize=_OPERATORS, per_channel=True, weight_type=QuantType.QInt8
+            path,
+            quantized,
+            op_types_to_quantize=_OPERATORS,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            use_external_data_format=weights_of(path) != path,
         )
     finally:
         root.setLevel(level)

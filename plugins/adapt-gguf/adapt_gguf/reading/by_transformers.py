@@ -7,6 +7,7 @@ MODEL is a GGUF file in the folder or elsewhere, or a model folder or hub id.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy
 import torch
 from gguf import GGUFReader, get_tensor_name_map
 from gguf.constants import MODEL_ARCH, MODEL_ARCH_NAMES
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 
 def main(folder: str, inputs: str, outputs: str, threads: str, model: str, adapter: str | None = None) -> None:
@@ -24,7 +25,7 @@ def main(folder: str, inputs: str, outputs: str, threads: str, model: str, adapt
     torch.set_num_threads(int(threads))
     place = Path(folder, model)
     if place.suffix == ".gguf":
-        loaded = AutoModelForCausalLM.from_pretrained(place.parent, gguf_file=place.name, dtype=torch.float32)
+        loaded = read(place)
     else:
         loaded = AutoModelForCausalLM.from_pretrained(place if place.is_dir() else model, dtype=torch.float32)
     loaded.eval()
@@ -41,6 +42,52 @@ def main(folder: str, inputs: str, outputs: str, threads: str, model: str, adapt
             loaded(**first)
             times.append(time.perf_counter() - started)
     numpy.savez(outputs, logits=logits.float().numpy(), latency_ms=1000 * median(times))
+
+
+def read(path: Path) -> PreTrainedModel:
+    """Load a GGUF model in float32, with the scaled rotary positions of the file, which transformers leaves out."""
+    reader = GGUFReader(path)
+    config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name)
+    scaled = scaling_in(reader)
+    ropes = config.rope_parameters
+    if scaled and ropes is not None:
+        ropes.get("full_attention", ropes).update(scaled)  # Gemma 3 has a set for each kind of layer
+    if hasattr(config, "query_pre_attn_scalar"):  # Gemma: of no file, so it goes by the size of the heads
+        largest = config.num_hidden_layers in (46, 62)
+        wanted = config.hidden_size // config.num_attention_heads if largest else config.head_dim
+        config.query_pre_attn_scalar = wanted
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, config=config, dtype=torch.float32)
+    factors = next((one for one in reader.tensors if one.name == "rope_freqs.weight"), None)
+    if factors is not None:
+        for name, buffer in model.named_buffers():
+            if name.endswith("inv_freq"):
+                buffer /= torch.from_numpy(factors.data.copy())
+    return model
+
+
+def scaling_in(reader: GGUFReader) -> dict[str, object]:
+    """Return how a file scales rotary positions, as transformers' rope parameters."""
+    architecture = reader.fields["general.architecture"].contents()
+
+    def field(name: str, default: object = None) -> object:
+        found = reader.get_field(f"{architecture}.rope.scaling.{name}")
+        return default if found is None else found.contents()
+
+    kind = field("type", "none")
+    if kind not in ("linear", "yarn"):
+        return {}
+    factor = float(str(field("factor")))
+    if kind == "linear":
+        return {"rope_type": "linear", "factor": factor}
+    own = 0.1 * math.log(factor) + 1 if factor > 1 else 1.0
+    return {
+        "rope_type": "yarn",
+        "factor": factor,
+        "original_max_position_embeddings": field("original_context_length"),
+        "beta_fast": field("yarn_beta_fast", 32.0),
+        "beta_slow": field("yarn_beta_slow", 1.0),
+        "attention_factor": own * float(str(field("attn_factor", 1.0))),
+    }
 
 
 def add_adapter(model: PreTrainedModel, path: Path) -> None:
