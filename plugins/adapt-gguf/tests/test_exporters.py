@@ -136,10 +136,10 @@ def test_what_cannot_be_exported_is_told_before_training(small_run: Keys, tmp_pa
     for file in Path(small_run["MODEL_PATH"]).iterdir():
         (other / file.name).write_bytes(file.read_bytes())
     config = json.loads((other / "config.json").read_text())
-    config["rope_parameters"] = {"rope_type": "llama3", "factor": 8.0, "rope_theta": 500000.0}
+    config["rope_parameters"] = {"rope_type": "dynamic", "factor": 8.0, "rope_theta": 500000.0}
     (other / "config.json").write_text(json.dumps(config))
     keys = {**small_run, "MODEL_PATH": str(other), "EXPORT": "gguf", "OUTPUT_DIR": str(tmp_path / "run")}
-    with pytest.raises(InputError, match=r"scales its rotary positions \(llama3\)"):
+    with pytest.raises(InputError, match=r"scales its rotary positions \(dynamic\)"):
         adapt_core.run(keys)
     (other / "config.json").write_text(json.dumps({**config, "model_type": "opt"}))
     with pytest.raises(InputError, match="'opt' cannot be written"):
