@@ -109,6 +109,13 @@ class TrainingParams:
     no_of_checkpoints: int = param(
         5, "Checkpoints to keep; older ones are deleted.", key="NO_OF_CHECKPOINTS", ge=1, may_change_on_resume=True
     )
+    background_checkpoints: bool = param(
+        True,
+        "Write checkpoints while training goes on, from a copy of trained weights and optimizer states in the CPU's "
+        "memory. Where the memory has no room for it, and with false, training waits.",
+        key="BACKGROUND_CHECKPOINTS",
+        may_change_on_resume=True,
+    )
     keep: str = param(
         "last",
         "Which weights a run ends with: the last, or the best by METRIC_FOR_BEST.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt_core.distributed.world import World
+from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.run_folder.checkpoints import prune, seal
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.recorder import MetricRecorder, Pace
@@ -134,19 +136,29 @@ class SealCallback(TrainerCallback):
     Args:
         world: this process's place.
         keep: how many checkpoints are kept.
+        writer: writes checkpoints; what failed there fails at the next step.
     """
 
-    def __init__(self, world: World, keep: int) -> None:
+    def __init__(self, world: World, keep: int, writer: BackgroundWriter) -> None:
         self._world = world
         self._keep = keep
+        self._writer = writer
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self._writer.check()
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        self._writer.wait()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._world.size > 1:
             torch.distributed.barrier()
         if self._world.is_main:
             folder = Path(str(args.output_dir))
-            seal(folder / f"checkpoint-{state.global_step}")
-            prune(folder, self._keep, Path(state.best_model_checkpoint) if state.best_model_checkpoint else None)
+            best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
+            self._writer.add(partial(seal, folder / f"checkpoint-{state.global_step}"))
+            self._writer.add(partial(prune, folder, self._keep, best))
+        self._writer.launch()
 
 
 class StopCallback(TrainerCallback):
@@ -155,8 +167,9 @@ class StopCallback(TrainerCallback):
     Must come after SealCallback, so that the checkpoint is complete when the run ends.
     """
 
-    def __init__(self, stop: StopRequest) -> None:
+    def __init__(self, stop: StopRequest, writer: BackgroundWriter) -> None:
         self._stop = stop
+        self._writer = writer
         self._training = False
 
     def on_train_begin(
@@ -183,4 +196,5 @@ class StopCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._stop.agreed():
+            self._writer.wait()
             self._stop.end(state.global_step)

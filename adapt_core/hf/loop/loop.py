@@ -29,6 +29,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
+from adapt_core.hf.loop.background import CheckpointCopies, written_before_an_error
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.budget import BudgetCallback, fitted_steps
 from adapt_core.hf.loop.callbacks import (
@@ -53,6 +54,7 @@ from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
+from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
@@ -86,6 +88,7 @@ class HuggingFaceLoop:
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()
         rows_of = components.rows_of
+        self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
         finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
         callbacks = [
             finite,
@@ -93,9 +96,9 @@ class HuggingFaceLoop:
             training_check,
             self._row_order,
             ScheduleCallback(training, job.recorder),
-            SealCallback(world, training.no_of_checkpoints),
+            SealCallback(world, training.no_of_checkpoints, writer),
             *([BudgetCallback(job)] if job.budget.is_bounded else []),
-            StopCallback(job.stop),
+            StopCallback(job.stop, writer),
         ]
         if training.early_stopping_patience and arguments["do_eval"]:
             callbacks.append(EarlyStoppingCallback(training.early_stopping_patience))
@@ -124,6 +127,7 @@ class HuggingFaceLoop:
             ) from error
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
+        self._trainer.copies = CheckpointCopies(writer, world)
         self._trainer.backward_steps = backward_steps
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
@@ -228,7 +232,7 @@ class HuggingFaceLoop:
             self._row_order.resume(resume_from)
             self._budget.hold(fitted_steps(resume_from))
         try:
-            with self._stop.heeded(self._world):
+            with self._stop.heeded(self._world), written_before_an_error(self._writer.wait, self._world):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
-from transformers import PreTrainedModel
 from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -21,6 +18,7 @@ from adapt_core.hf.frozen.part import FrozenPart
 from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.callbacks import TrainingCheckCallback
+from adapt_core.hf.loop.checkpoints import with_checkpoints
 from adapt_core.hf.loop.compiled_blocks import CompiledBlocks
 from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.encoder_outputs import encoded_once
@@ -32,7 +30,6 @@ from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, lengths_of, longest_first
 from adapt_core.nn.weight_decay import decaying
-from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 
 def instrumented(trainer_class: type) -> type:
@@ -45,8 +42,6 @@ def instrumented(trainer_class: type) -> type:
     In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
     are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
     `order` its order of rows (by length, None where all are of one length), to match predictions with rows.
-    Checkpoints use the model's own parameter names: transformers would write the published names of models that it
-    renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
 
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
     `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None; `encoder` is
@@ -59,7 +54,7 @@ def instrumented(trainer_class: type) -> type:
     Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
     """
 
-    class Instrumented(trainer_class):
+    class Instrumented(with_checkpoints(trainer_class)):  # type: ignore[misc]
         training_check_callback: TrainingCheckCallback
         finite_losses: FiniteLossCallback
         backward_steps: BackwardStepCallback | None = None
@@ -225,24 +220,6 @@ def instrumented(trainer_class: type) -> type:
             own = None if self.backward_steps is None else self.backward_steps.norm()
             norm: float | None = super()._get_grad_norm(model, grad_norm=grad_norm if own is None else own)
             return norm
-
-        def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
-            if self.is_world_process_zero():
-                claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
-            if self.args.world_size > 1:
-                torch.distributed.barrier()  # The others make the folder too.
-            super()._save_checkpoint(*args, **kwargs)
-
-        def _save(self, *args: object, **kwargs: object) -> None:
-            model = self.accelerator.unwrap_model(self.model)
-            if not isinstance(model, PreTrainedModel):
-                super()._save(*args, **kwargs)
-                return
-            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
-            try:
-                super()._save(*args, **kwargs)
-            finally:
-                del vars(model)["save_pretrained"]
 
         def training_step(
             self, model: nn.Module, inputs: Mapping[str, Any], *args: object, **kwargs: object

@@ -1,0 +1,71 @@
+"""A Trainer whose checkpoints are written in the background, into folders that the run claims."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
+
+from adapt_core.hf.loop.background import CheckpointCopies
+from adapt_core.run_folder.checkpoints import claim_checkpoint
+
+
+def with_checkpoints(trainer_class: type) -> type:
+    """Return a subclass of a Trainer that writes the large files of a checkpoint by the writer of its `copies`.
+
+    What is small (random states, the schedule, counters) is written at once.
+
+    Checkpoints use the model's own parameter names: transformers would write the published names of models that it
+    renames while loading (ViT), and find none of them when it resumes or loads the best checkpoint.
+    """
+
+    class WithCheckpoints(trainer_class):
+        copies: CheckpointCopies
+
+        def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
+            self.copies.begin(self.model, self.optimizer)
+            if self.is_world_process_zero():
+                claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
+            if self.args.world_size > 1:
+                torch.distributed.barrier()  # The others make the folder too.
+            super()._save_checkpoint(*args, **kwargs)
+
+        def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+            model = self.accelerator.unwrap_model(self.model)
+            if self.copies.writer.enabled and self.args.should_save:
+                state_dict = self.copies.of_model(model, model.state_dict() if state_dict is None else state_dict)
+            self.copies.writer.add(partial(self._write_model, model, output_dir, state_dict))
+
+        def _write_model(self, model: nn.Module, output_dir: str | None, state_dict: dict[str, Any] | None) -> None:
+            if not isinstance(model, PreTrainedModel):
+                super()._save(output_dir, state_dict)
+                return
+            vars(model)["save_pretrained"] = partial(type(model).save_pretrained, model, save_original_format=False)
+            try:
+                super()._save(output_dir, state_dict)
+            finally:
+                del vars(model)["save_pretrained"]
+
+        def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+            if self.is_fsdp_enabled:
+                with self.copies.sharded():
+                    super()._save_optimizer_and_scheduler(output_dir)
+            elif self.args.should_save:
+                state = self.optimizer.state_dict()
+                if self.copies.writer.enabled:
+                    state = self.copies.of_optimizer(state)
+                self.copies.writer.add(partial(torch.save, state, Path(output_dir) / OPTIMIZER_NAME))
+                torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+        def _load_best_model(self) -> None:
+            self.copies.writer.wait()
+            if self.args.world_size > 1:
+                torch.distributed.barrier()  # rank 0 writes the best one, too
+            super()._load_best_model()
+
+    return WithCheckpoints

@@ -1,0 +1,54 @@
+"""Copies of state in the CPU's memory, which are written while the state itself goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+
+class Staging:
+    """Makes copies of state dicts, into the memory of the copies before: only one is used at a time.
+
+    By torch's own stager of asynchronous checkpoints. Tensors that share storage share it in the copy too, and shares
+    of sharded tensors stay shares.
+    """
+
+    def __init__(self) -> None:
+        self._stagers: dict[str, Any] = {}
+
+    def copy(self, name: str, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a state dict, tensors in the CPU's memory; it is good until the next copy of this name."""
+        from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+
+        if name not in self._stagers:
+            pinned = torch.cuda.is_available()
+            # In this process, and complete when it returns: training overwrites the state right after.
+            options = StagingOptions(
+                use_pinned_memory=pinned, use_shared_memory=False, use_async_staging=False, use_non_blocking_copy=pinned
+            )
+            self._stagers[name] = DefaultStager(options)
+        copied: dict[str, Any] = self._stagers[name].stage(dict(state))
+        return copied
+
+
+def tensor_bytes(states: Iterable[Any]) -> int:
+    """Return the bytes of the tensors in nested dicts, lists and tuples; of sharded ones this process's shares."""
+    total = 0
+    for state in states:
+        if isinstance(state, torch.Tensor):
+            local = state.to_local() if hasattr(state, "to_local") else state
+            total += local.numel() * local.element_size()
+        elif isinstance(state, Mapping):
+            total += tensor_bytes(state.values())
+        elif isinstance(state, (list, tuple)):
+            total += tensor_bytes(state)
+    return total
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that a new allocation on this machine can have without swapping."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines["MemAvailable"].split()[0]) * 1024

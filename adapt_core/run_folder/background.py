@@ -1,0 +1,72 @@
+"""Checkpoints are written in the background, one at a time, while training goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+Write = Callable[[], None]
+
+
+class BackgroundWriter:
+    """Writes the parts of one checkpoint after another in a thread, in the order in which they were added.
+
+    Nothing of a checkpoint counts before its manifest, which is added last: a process that dies meanwhile leaves an
+    incomplete one. What is written must not change meanwhile; see `adapt_core.nn.staging`.
+
+    Args:
+        enabled: False: `add` writes at once.
+
+    Attributes:
+        enabled: see above.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._added: list[Write] = []
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    def add(self, write: Write) -> None:
+        """Write this at the next `launch`, behind what was added before; at once where not enabled."""
+        if self.enabled:
+            self._added.append(write)
+        else:
+            write()
+
+    def launch(self) -> None:
+        """Begin to write what was added."""
+        self.wait()
+        writes, self._added = self._added, []
+        if writes:
+            self._thread = threading.Thread(target=self._write, args=(writes,), daemon=True, name="checkpoint-writer")
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            Exception: what a write raised.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.check()
+
+    def check(self) -> None:
+        """Do nothing, without waiting, where no write has failed.
+
+        Raises:
+            Exception: what a write raised, once.
+        """
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._added = []
+            raise failure
+
+    def _write(self, writes: list[Write]) -> None:
+        try:
+            for write in writes:
+                write()
+        except BaseException as error:  # noqa: BLE001 - raised where training looks
+            self._failure = error
