@@ -24,6 +24,8 @@ class Memory:
         weights, gradients, optimizer: counted from the tensors' shapes and types.
         activations: an estimate: what the backward pass of the largest batch keeps. None where it could not be traced.
         exchanged: what processes exchange at one time: buckets of gradients (ddp), gathered layers (fsdp).
+        checkpoint: in main memory, whatever the device, and not in the total: the copy that a checkpoint is written
+            from (BACKGROUND_CHECKPOINTS).
     """
 
     weights: int
@@ -31,6 +33,7 @@ class Memory:
     optimizer: int
     activations: int | None
     exchanged: int = 0
+    checkpoint: int = 0
 
     @property
     def total(self) -> int:

@@ -150,6 +150,7 @@ def _show_estimate(found: Estimate) -> None:
             ["activations", estimate],
             ["sum", f"{size(memory.total)} of {size(found.device_bytes)}"],
             ["on top, in main memory", f"{size(found.process_bytes)}: the process itself, as measured of this one"],
+            *([["a checkpoint's copy there", size(memory.checkpoint)]] if memory.checkpoint else []),
         ]
         say()
         say(table(rows))

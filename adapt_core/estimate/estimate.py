@@ -219,13 +219,14 @@ def _counts(
             traced = activation_bytes(model, batch, device, recomputed)
     elif data.train is not None and isinstance(task, SupportsActivationMeasurement):
         traced = task.measured_activations(model.train(), data)
-    memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced)
+    copy = gradients + states if plan.training.background_checkpoints else 0
+    memory = Memory(weights=weights, gradients=gradients, optimizer=states, activations=traced, checkpoint=copy)
     method = registry.methods.find(plan.method.name)
     adapter = method is not None and method.spec.is_peft
     merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
     disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
     if data.train is None:
-        memory = attrs.evolve(memory, gradients=0, optimizer=0)
+        memory = attrs.evolve(memory, gradients=0, optimizer=0, checkpoint=0)
     counts = count_parameters(model)
     counted = rank_ranges(plan, registry, model, quantized, memory)
     if data.train is not None:

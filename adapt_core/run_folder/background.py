@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 Write = Callable[[], None]
+
+log = logging.getLogger(__name__)
 
 
 class BackgroundWriter:
@@ -63,6 +67,23 @@ class BackgroundWriter:
         if failure is not None:
             self._added = []
             raise failure
+
+    @contextmanager
+    def completed(self, *, alone: bool) -> Iterator[None]:
+        """Let what is being written be completed where the block fails; not where a second signal ends it at once.
+
+        Args:
+            alone: False: other processes may be gone, with which this one writes: nothing is waited for.
+        """
+        try:
+            yield
+        except Exception:
+            if alone:
+                try:
+                    self.wait()
+                except Exception as error:  # noqa: BLE001 - the block's own is raised
+                    log.warning("a checkpoint could not be written: %s", error)
+            raise
 
     def _write(self, writes: list[Write]) -> None:
         try:

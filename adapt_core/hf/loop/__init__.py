@@ -21,8 +21,8 @@ losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job
 loop.py             the loop
 backward_steps.py   optimizer steps inside the backward pass
-background.py      checkpoints written in the background, from copies
-checkpoints.py     a Trainer that writes checkpoints so
+background.py       checkpoints written in the background, from copies
+checkpoints.py      a Trainer that writes checkpoints so
 callbacks.py        training check, metrics, checkpoints, stop requests
 finite_losses.py    losses that are not finite
 eval_padding.py     padded batches of several processes

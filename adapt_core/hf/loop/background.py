@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -97,22 +97,3 @@ class CheckpointCopies:
             yield
         finally:
             dcp.save = save
-
-
-@contextmanager
-def written_before_an_error(wait: Callable[[], None], world: World) -> Iterator[None]:
-    """Let a checkpoint be completed where the block fails. A second signal ends at once, and processes wait for none.
-
-    Args:
-        wait: waits for the checkpoint.
-        world: the processes of the run.
-    """
-    try:
-        yield
-    except Exception:
-        if world.size == 1:
-            try:
-                wait()
-            except Exception as error:  # noqa: BLE001 - the block's own is raised
-                log.warning("a checkpoint could not be written: %s", error)
-        raise

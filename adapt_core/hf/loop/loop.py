@@ -29,7 +29,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
-from adapt_core.hf.loop.background import CheckpointCopies, written_before_an_error
+from adapt_core.hf.loop.background import CheckpointCopies
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.budget import BudgetCallback, fitted_steps
 from adapt_core.hf.loop.callbacks import (
@@ -232,7 +232,7 @@ class HuggingFaceLoop:
             self._row_order.resume(resume_from)
             self._budget.hold(fitted_steps(resume_from))
         try:
-            with self._stop.heeded(self._world), written_before_an_error(self._writer.wait, self._world):
+            with self._stop.heeded(self._world), self._writer.completed(alone=self._world.size == 1):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

@@ -66,6 +66,7 @@ def sharded(
                 states += state_bytes(optimizer, shape, parameter.element_size(), id(parameter) in embeddings)
         if not whole.gradients:  # No training.
             gradients = states = 0
+        held_states = gradients + states  # the trained weights take as many bytes as their gradients
         if params.fsdp_offload_params:
             weights, gradients, states = kept, 0, 0
         ranks.append(
@@ -75,6 +76,7 @@ def sharded(
                 optimizer=states,
                 activations=whole.activations,
                 exchanged=gathered,
+                checkpoint=held_states if whole.checkpoint else 0,
             )
         )
     return ranks

@@ -72,6 +72,11 @@ class RelayedReporter:
         self._total = total
         self._show("start", label, total, done)
 
+    def expect(self, total: int) -> None:
+        """Set the steps of the phase anew (BUDGET)."""
+        self._total = total
+        self._show("expect", total)
+
     def update(self, step: int, figures: dict[str, float], examples_per_second: float) -> None:
         """Report that step `step` of the phase is done."""
         now = time.monotonic()

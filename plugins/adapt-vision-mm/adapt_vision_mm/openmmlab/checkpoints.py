@@ -45,13 +45,12 @@ def restore_random_state(state: dict[str, Any]) -> None:
     set_random_states(state["cuda"])
 
 
-def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write checkpoint-STEP and its manifest, and return its folder."""
+def write(folder: Path, step: int, state: dict[str, Any]) -> None:
+    """Write checkpoint-STEP and its manifest."""
     checkpoint = folder / f"checkpoint-{step}"
     claim_checkpoint(checkpoint)
     torch.save(state, checkpoint / STATE)
     seal(checkpoint)
-    return checkpoint
 
 
 def read(checkpoint: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from mmengine.hooks import Hook
 from adapt_core.contracts import Job
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.nn.staging import Staging
+from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.run_folder.checkpoints import prune
 from adapt_core.runtime.recorder import Pace
 from adapt_core.uncertainty.intervals import Interval
@@ -122,6 +125,13 @@ class Milestones(Hook):
         self._job, self._progress, self._pacing = job, progress, pacing
         self._evaluate, self._intervals_of = evaluate, intervals_of
         self._metric, self._direction = best
+        self._staging = Staging()
+        self.writer = BackgroundWriter(enabled=job.plan.training.background_checkpoints)
+
+    def after_train(self, runner: Runner) -> None:
+        self.writer.wait()
+        if self._job.world.size > 1:
+            torch.distributed.barrier()  # all of them read the best checkpoint, which rank 0 has written now
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Batch = None, outputs: Losses = None
@@ -129,6 +139,7 @@ class Milestones(Hook):
         training, progress = self._job.plan.training, self._progress
         if not progress.stepped():
             return
+        self.writer.check()
         epoch_ends = progress.batch % progress.batches_per_epoch == 0 or progress.batch == progress.total_batches
         if training.interval == "steps":
             due = progress.step % training.interval_steps == 0
@@ -148,6 +159,7 @@ class Milestones(Hook):
         if saves or due:
             self._pacing.paused()
         if asked:
+            self.writer.wait()
             self._job.stop.end(progress.step)
 
     def _evaluated(self, runner: Runner) -> bool:
@@ -173,10 +185,14 @@ class Milestones(Hook):
         return improved
 
     def _save(self, runner: Runner, improved: bool) -> None:
+        self.writer.wait()
         state = self._progress.state(runner, self._job.model)
         if not self._job.world.is_main:
             return
         folder: Path = self._job.folder.checkpoints
-        checkpoints.write(folder, self._progress.step, state)
+        if self.writer.enabled:
+            state = self._staging.copy("state", state)
+        self.writer.add(partial(checkpoints.write, folder, self._progress.step, state))
         best = folder / f"checkpoint-{self._progress.best_step}" if self._job.plan.training.keep == "best" else None
-        prune(folder, self._job.plan.training.no_of_checkpoints, best)
+        self.writer.add(partial(prune, folder, self._job.plan.training.no_of_checkpoints, best))
+        self.writer.launch()

@@ -215,7 +215,8 @@ class MmLoop:
             runner = self._runner(work_dir, first, pacing)
             try:
                 activations = checkpointed_activations(job.model, enabled=training.gradient_checkpointing)
-                with activations, job.stop.heeded(job.world):
+                [writer] = [hook.writer for hook in runner.hooks if isinstance(hook, Milestones)]
+                with activations, job.stop.heeded(job.world), writer.completed(alone=job.world.size == 1):
                     runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(
