@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -79,21 +79,32 @@ class CheckpointCopies:
         """Let what the block saves by `torch.distributed.checkpoint.save` be copied, and written in the background.
 
         Processes write together, in a process group of its own: their threads would mix up the operations of training.
+        What failed in any process fails in all of them, as it did there.
         """
-        if not self.writer.enabled:
-            yield
-            return
-        if self._group is None:
+        if self.writer.enabled and self._group is None:
             self._group = torch.distributed.new_group(backend="gloo")
         dcp: Any = torch.distributed.checkpoint
         save = dcp.save
 
         def later(state_dict: dict[str, Any], **kwargs: Any) -> None:
-            copied = self._staging.copy(next(iter(state_dict)), state_dict)
-            self.writer.add(partial(save, copied, process_group=self._group, **kwargs))
+            if self.writer.enabled:
+                state_dict = self._staging.copy(next(iter(state_dict)), state_dict)
+                kwargs["process_group"] = self._group
+            self.writer.add(partial(_saved, partial(save, state_dict, **kwargs)))
 
         dcp.save = later
         try:
             yield
         finally:
             dcp.save = save
+
+
+def _saved(save: Callable[[], object]) -> None:
+    """Save, and raise what failed in a process: torch puts it into a BaseException of its own."""
+    from torch.distributed.checkpoint.api import CheckpointException
+
+    try:
+        save()
+    except CheckpointException as error:
+        cause, _ = next(iter(error.failures.values()))
+        raise cause from error
