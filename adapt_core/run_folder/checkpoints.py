@@ -7,6 +7,8 @@ import logging
 import re
 from pathlib import Path
 
+import attrs
+
 from adapt_core.errors import InputError
 from adapt_core.run_folder.claims import make_empty_folder
 from adapt_core.run_folder.contents import MANIFEST
@@ -19,8 +21,26 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 log = logging.getLogger(__name__)
 
 
-def seal(checkpoint: Path) -> None:
-    """Write the manifest (size and XXH3-128 of each file), which marks a checkpoint as complete."""
+@attrs.frozen
+class StepShape:
+    """The batches of an optimizer step, which a resumed run keeps whatever its processes are.
+
+    Attributes:
+        processes: in which the run began: an epoch's rows are filled up so that each of them has whole batches.
+        batches: of BATCH_SIZE rows, in all processes together.
+    """
+
+    processes: int
+    batches: int
+
+
+def seal(checkpoint: Path, shape: StepShape | None = None) -> None:
+    """Write the manifest (size and XXH3-128 of each file), which marks a checkpoint as complete.
+
+    Args:
+        checkpoint: its folder.
+        shape: of the steps that made it, where the loop can keep it in another number of processes.
+    """
     unlock(checkpoint)
     files = {
         str(path.relative_to(checkpoint)): [path.stat().st_size, digest_of(path)]
@@ -28,7 +48,14 @@ def seal(checkpoint: Path) -> None:
         if path.is_file() and path.name != MANIFEST
     }
     owner = Ownership.read(checkpoint.parent.parent)
-    write_text(checkpoint / MANIFEST, json.dumps({"run": owner and owner.run, "files": files}, indent=1))
+    steps = {} if shape is None else {"steps": attrs.asdict(shape)}
+    write_text(checkpoint / MANIFEST, json.dumps({"run": owner and owner.run, **steps, "files": files}, indent=1))
+
+
+def step_shape(checkpoint: Path) -> StepShape | None:
+    """Return the shape of the steps that made a complete checkpoint, or None where it is not recorded."""
+    stored = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8")).get("steps")
+    return None if stored is None else StepShape(int(stored["processes"]), int(stored["batches"]))
 
 
 def run_of(checkpoint: Path) -> str | None:

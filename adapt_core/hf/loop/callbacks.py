@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from adapt_core.distributed.world import World
 from adapt_core.run_folder.background import BackgroundWriter
-from adapt_core.run_folder.checkpoints import prune, seal
+from adapt_core.run_folder.checkpoints import StepShape, prune, seal
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.recorder import MetricRecorder, Pace
 from adapt_core.uncertainty.intervals import Interval
@@ -137,9 +137,13 @@ class SealCallback(TrainerCallback):
         world: this process's place.
         keep: how many checkpoints are kept.
         writer: writes checkpoints; what failed there fails at the next step.
+
+    Attributes:
+        shape: of the steps, for the manifest.
     """
 
     def __init__(self, world: World, keep: int, writer: BackgroundWriter) -> None:
+        self.shape: StepShape | None = None
         self._world = world
         self._keep = keep
         self._writer = writer
@@ -156,7 +160,7 @@ class SealCallback(TrainerCallback):
         if self._world.is_main:
             folder = Path(str(args.output_dir))
             best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
-            self._writer.add(partial(seal, folder / f"checkpoint-{state.global_step}"))
+            self._writer.add(partial(seal, folder / f"checkpoint-{state.global_step}", self.shape))
             self._writer.add(partial(prune, folder, self._keep, best))
         self._writer.launch()
 

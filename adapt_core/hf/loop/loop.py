@@ -55,6 +55,7 @@ from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 from adapt_core.run_folder.background import BackgroundWriter
+from adapt_core.run_folder.checkpoints import StepShape, step_shape
 from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
@@ -89,6 +90,8 @@ class HuggingFaceLoop:
         self._row_order = RowOrderCallback()
         rows_of = components.rows_of
         self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
+        self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer)
+        seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps)
         finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
         callbacks = [
             finite,
@@ -96,7 +99,7 @@ class HuggingFaceLoop:
             training_check,
             self._row_order,
             ScheduleCallback(training, job.recorder),
-            SealCallback(world, training.no_of_checkpoints, writer),
+            seal,
             *([BudgetCallback(job)] if job.budget.is_bounded else []),
             StopCallback(job.stop, writer),
         ]
@@ -230,6 +233,7 @@ class HuggingFaceLoop:
         self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
+            self._keep_steps(resume_from)
             self._budget.hold(fitted_steps(resume_from))
         try:
             with self._stop.heeded(self._world), self._writer.completed(alone=self._world.size == 1):
@@ -254,6 +258,27 @@ class HuggingFaceLoop:
             samples_per_second=float(outcome.metrics["train_samples_per_second"]) * trained / (trained + computed),
             after=self._metrics.evaluations.get(final),
         )
+
+    def _keep_steps(self, checkpoint: Path) -> None:
+        """Let steps have the batches of those that made a checkpoint, where the number of processes has changed."""
+        shape, arguments = step_shape(checkpoint), self._trainer.args
+        if shape is None or shape == self._seal.shape:
+            return
+        each, left_over = divmod(shape.batches, self._world.size)
+        if left_over:
+            log.warning(
+                "a step of the run that is resumed has %d batches, which %d processes cannot share: it has %d from here "
+                "on, and other rows.",
+                shape.batches,
+                self._world.size,
+                self._world.size * arguments.gradient_accumulation_steps,
+            )
+            return
+        if each != arguments.gradient_accumulation_steps:
+            log.info("%d batches in a step of each process, as many in all as in the run that is resumed", each)
+        arguments.gradient_accumulation_steps = each
+        self._seal.shape = shape
+        self._trainer.rows_of_whole_steps = shape.processes * arguments.per_device_train_batch_size
 
     def _final_step(self, state: TrainerState) -> int:
         """Return the step whose weights the model has after training: the best with KEEP: best, else the last."""

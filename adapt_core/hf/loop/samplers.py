@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
 from datasets import Dataset
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -85,6 +86,36 @@ class ResumableLengthGroupedSampler(LengthGroupedSampler):
         return iter(drawn[1])
 
 
+class FilledUp(Sampler[int]):
+    """An order of rows that goes on with its first ones, to a multiple of some number.
+
+    As several processes fill theirs up (accelerate): one that takes over from them has steps of the same rows.
+    """
+
+    def __init__(self, sampler: Any, multiple: int) -> None:
+        self._sampler, self._multiple = sampler, multiple
+
+    def __len__(self) -> int:
+        return -(-len(self._sampler) // self._multiple) * self._multiple
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(self._sampler)
+        return islice(cycle(order), len(self))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sampler, name)
+
+
+def fill_up(loader: DataLoader[Any], multiple: int) -> None:
+    """Let a prepared loader's order of rows be a `FilledUp` one."""
+    if multiple == 1:
+        return
+    batches: Any = loader.batch_sampler
+    while hasattr(batches, "batch_sampler"):
+        batches = batches.batch_sampler
+    batches.sampler = FilledUp(batches.sampler, multiple)
+
+
 class RowOrderCallback(TrainerCallback):
     """Sets the epoch of the training sampler, and saves and loads its order with checkpoints.
 
@@ -132,4 +163,5 @@ def _sampler(loader: DataLoader[Any] | None) -> Any:
     batches: Any = getattr(loader, "batch_sampler", None)
     while hasattr(batches, "batch_sampler"):
         batches = batches.batch_sampler
-    return getattr(batches, "sampler", None)
+    sampler = getattr(batches, "sampler", None)
+    return sampler._sampler if isinstance(sampler, FilledUp) else sampler

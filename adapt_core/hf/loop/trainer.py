@@ -28,7 +28,7 @@ from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
-from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, lengths_of, longest_first
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, fill_up, lengths_of, longest_first
 from adapt_core.nn.weight_decay import decaying
 
 
@@ -48,6 +48,8 @@ def instrumented(trainer_class: type) -> type:
     used where evaluations generate (see `encoded_once`);
     `compiled`, where it is not None, compiles the blocks of training steps, and `warn` says where that is not possible;
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
+
+    An epoch's rows are filled up to a multiple of `rows_of_whole_steps` with its first ones.
 
     A split in `parts` is evaluated one data set after the other, for metrics of each and of all.
 
@@ -73,6 +75,7 @@ def instrumented(trainer_class: type) -> type:
         frozen: FrozenPart
         parts: Sequence[tuple[Any, Parts]] = ()
         train_dataset: Any
+        rows_of_whole_steps: int = 1
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
@@ -93,6 +96,7 @@ def instrumented(trainer_class: type) -> type:
                     loader: DataLoader[Any] = super().get_train_dataloader()
                 finally:
                     self.train_dataset = given
+            fill_up(loader, self.rows_of_whole_steps)
             return loader
 
         @contextmanager
