@@ -134,7 +134,8 @@ def test_a_disk_that_fills_up_ends_every_rank_with_one_message(
     launcher: dict[str, Any],
 ) -> None:
     filler = small_disk / "filler"
-    fill = f"os.system('cat /dev/zero > {filler} 2> /dev/null')"
+    written = small_disk / "run" / "checkpoints" / "checkpoint-2" / "manifest.json"
+    fill = f"os.system('while [ ! -e {written} ]; do sleep 0.05; done; cat /dev/zero > {filler} 2> /dev/null')"
     changes = {**launcher, "INTERVAL": "steps", "INTERVAL_STEPS": 2, "OUTPUT_DIR": str(small_disk / "run")}
     run = start({**keys, **changes}, env=fault(rank, fill))
     workers = run.wait_for_step(1)
