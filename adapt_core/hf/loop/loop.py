@@ -267,8 +267,8 @@ class HuggingFaceLoop:
         each, left_over = divmod(shape.batches, self._world.size)
         if left_over:
             log.warning(
-                "a step of the run that is resumed has %d batches, which %d processes cannot share: from here on it has "
-                "%d, and other rows.",
+                "a step of the run that is resumed has %d batches, which %d processes cannot share: from here on it "
+                "has %d, and other rows.",
                 shape.batches,
                 self._world.size,
                 self._world.size * arguments.gradient_accumulation_steps,
