@@ -15,7 +15,15 @@ from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.errors import InputError
 from adapt_core.result import RunResult
-from adapt_core.run_folder.checkpoints import MANIFEST, claim_checkpoint, fault, newest_complete, seal
+from adapt_core.run_folder.checkpoints import (
+    MANIFEST,
+    StepShape,
+    claim_checkpoint,
+    fault,
+    newest_complete,
+    seal,
+    step_shape,
+)
 from adapt_core.run_folder.claims import claim, place_text, placed_folder
 from adapt_core.run_folder.files import atomic_folder, write_text
 from adapt_core.run_folder.paths import RunFolder
@@ -254,3 +262,11 @@ def test_files_have_the_permissions_of_the_umask(folder: RunFolder, mask: int) -
     }
     assert len(found) >= 6
     assert set(found.values()) == {oct(0o666 & ~mask)}, found
+
+
+def test_a_checkpoint_keeps_the_shape_of_its_steps(folder: RunFolder) -> None:
+    path = checkpoint(folder, 3, sealed=False)
+    seal(path, StepShape(processes=2, batches=6))
+    assert fault(path) is None
+    assert step_shape(path) == StepShape(processes=2, batches=6)
+    assert step_shape(checkpoint(folder, 4)) is None

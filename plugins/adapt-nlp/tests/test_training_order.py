@@ -12,7 +12,7 @@ from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from torch.utils.data import DataLoader, RandomSampler
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, RowOrderCallback
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, RowOrderCallback, fill_up
 
 LENGTHS = [5 + 7 * row % 31 for row in range(48)]
 
@@ -65,3 +65,27 @@ def test_one_process_draws_what_transformers_draws_and_draws_it_again_after_a_re
     assert torch.equal(torch.get_rng_state(), before)
     resumed.set_epoch(1)
     assert list(resumed) != expected
+
+
+def test_one_process_that_takes_over_has_the_batches_of_two() -> None:
+    """In 45 rows and batches of 4 the last batches of two processes are filled up with the epoch's first rows."""
+
+    def loader(rank: int, processes: int) -> DataLoader[list[int]]:
+        torch.manual_seed(42)
+        return prepare_data_loader(
+            DataLoader(range(45), batch_size=4, sampler=RandomSampler(range(45)), collate_fn=list),  # type: ignore[arg-type]
+            num_processes=processes,
+            process_index=rank,
+            put_on_device=False,
+            use_seedable_sampler=True,
+            data_seed=42,
+        )
+
+    two = [list(loader(rank, 2)) for rank in (0, 1)]
+    one = loader(0, 1)
+    assert len(list(one)) == 12
+    assert len(list(one)[-1]) == 1
+    one = loader(0, 1)
+    fill_up(one, 2 * 4)
+    assert len(one) == 12
+    assert list(one) == [batch for step in zip(*two, strict=True) for batch in step]
