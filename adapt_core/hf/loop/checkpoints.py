@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,10 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from adapt_core.hf.loop.background import CheckpointCopies
 from adapt_core.run_folder.checkpoints import claim_checkpoint
+
+
+def _is_in(folder: str | None, name: str) -> bool:
+    return folder is not None and (Path(folder) / name).is_file()
 
 
 def with_checkpoints(trainer_class: type) -> type:
@@ -61,6 +67,17 @@ def with_checkpoints(trainer_class: type) -> type:
                     state = self.copies.of_optimizer(state)
                 self.copies.writer.add(partial(torch.save, state, Path(output_dir) / OPTIMIZER_NAME))
                 torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+
+        def _load_rng_state(self, checkpoint: str | None) -> None:
+            own = f"rng_state_{self.args.process_index}.pth" if self.args.world_size > 1 else "rng_state.pth"
+            first = next((name for name in ("rng_state_0.pth", "rng_state.pth") if _is_in(checkpoint, name)), None)
+            if checkpoint is None or first is None or _is_in(checkpoint, own) or self.args.process_index > 0:
+                super()._load_rng_state(checkpoint)
+                return
+            # Of another number of processes: the order of later epochs' rows is drawn from the first one's state.
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copy(Path(checkpoint) / first, Path(folder) / own)
+                super()._load_rng_state(folder)
 
         def _load_best_model(self) -> None:
             self.copies.writer.wait()
