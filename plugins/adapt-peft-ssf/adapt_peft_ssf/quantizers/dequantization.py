@@ -1,8 +1,11 @@
-"""4-bit weights of any width on a CPU.
+"""4-bit weights on a CPU: of any width, and left as they are.
 
 bitsandbytes holds a scale for each block of 64 weights, counted through the whole matrix. Its kernel for CPUs with
 AVX-512 (0.50.2) begins a block with each row: where rows are not whole blocks (a width of 96, or SigLIP's 4304),
 weights get the scales of others, wherever they are used. The same bytes as rows of one block each are read rightly.
+
+On a CPU with AVX512-BF16 it also packs a layer's weight anew at the first evaluation, and nothing trains or merges
+rightly from then on: a check of the data that asks the base is such an evaluation.
 """
 
 from __future__ import annotations
@@ -39,10 +42,18 @@ class _RowsOfBlocks:
 
 
 def cure_dequantization() -> None:
-    """Give bitsandbytes' kernels for CPUs rows that are whole blocks, once for the process."""
+    """Give bitsandbytes' kernels for CPUs rows that are whole blocks, and keep new layers from being packed anew."""
     from bitsandbytes.backends.cpu import ops
+    from bitsandbytes.nn import modules
+
+    layers: Any = modules
+    layers.has_avx512bf16 = _never
 
     module: Any = ops
     library = getattr(module, "lib", None)
     if library is not None and not isinstance(library, _RowsOfBlocks):
         module.lib = _RowsOfBlocks(library)
+
+
+def _never() -> bool:
+    return False

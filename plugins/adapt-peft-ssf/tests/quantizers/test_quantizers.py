@@ -184,6 +184,20 @@ def test_preparing_freezes_widens_and_lets_gradients_in() -> None:
     assert model.model.embed_tokens(torch.tensor([[1, 2]])).requires_grad
 
 
+def test_a_base_that_is_asked_before_it_is_prepared_trains() -> None:
+    """As checks of the data ask it; a CPU with AVX512-BF16 would repack it then."""
+    case = CASES["bert"]
+    made = quantizer(4)
+    base = made.convert(case.seeded(), case.context.head, "cpu").eval()
+    with torch.no_grad():
+        logits(base, case.inputs())
+    for _, module in quantized_layers(base):
+        assert not getattr(module.weight.quant_state, "packing_format_for_cpu", False)
+    model = make("LoRA").attach(made.prepare(base, False), context(case))
+    losses = train(model, case.inputs(), steps=3)
+    assert losses[-1] < losses[0]
+
+
 def test_a_four_bit_layer_is_not_repacked_by_an_evaluation() -> None:
     """Trap B: after a repacking, adapters get no gradient."""
     case = CASES["bert"]
