@@ -120,7 +120,8 @@ _KEYS: dict[str, dict[str, str]] = {
     },
     _VISION: {
         "image_classification": "load_model model_type image_processor_path FRAMEWORK load_by_order augmentation "
-        f"AUGMENTED_VIEWS dataset_text_field flash_attention2 CLASS_WEIGHTS {_PROBLEM}",
+        "AUGMENTED_VIEWS RAND_AUGMENT RANDOM_ERASING MIXUP CUTMIX dataset_text_field flash_attention2 "
+        f"CLASS_WEIGHTS {_PROBLEM}",
         "object_detection": _MM_KEYS,
         "instance_segmentation": f"{_MM_KEYS} class_list palette",
         "pose_detection": _MM_KEYS,

@@ -17,9 +17,10 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
         weights: by class id, or None for equal weights.
 
     Returns:
-        a function of (outputs with `logits` (batch, classes), labels (batch,), num_items_in_batch). The sum of
-        weighted losses is divided by the rows of the whole accumulated batch where that number is given, else by
-        the batch's sum of weights (as `torch.nn.CrossEntropyLoss` does).
+        a function of (outputs with `logits` (batch, classes), labels (batch,), or their shares of classes
+        (batch, classes), and num_items_in_batch). The sum of weighted losses is divided by the rows of the whole
+        accumulated batch where that number is given, else by the batch's sum of weights (as
+        `torch.nn.CrossEntropyLoss` does for labels).
     """
     table = None if weights is None else torch.tensor(weights, dtype=torch.float32)
 
@@ -28,6 +29,9 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
     ) -> torch.Tensor:
         logits = _logits(outputs)
         weight = None if table is None else table.to(logits.device)
+        if num_items_in_batch is None and labels.is_floating_point() and weight is not None:
+            # torch divides by the rows here, and by their weights where labels are ids.
+            return cross_entropy(logits, labels, weight=weight, reduction="sum") / (labels @ weight).sum()
         if num_items_in_batch is None:
             mean: torch.Tensor = cross_entropy(logits, labels, weight=weight)
             return mean

@@ -17,7 +17,8 @@ frozen_features.py  what a base model makes of images, for checks of the data
 frozen_rows.py  images whose frozen part is computed once for each view
 transforms.py image -> pixels: what the backends' preprocessing has in common
 processors.py the image processor that image_processor_path names
-trainer.py    the Trainer: random crops by epoch, pixels in the weights' dtype
+mixing.py     training images mixed in pairs
+trainer.py    the Trainer: random crops by epoch, mixed images, pixels in the weights' dtype
 metrics.py    accuracy, top-5 accuracy, macro-F1 of one class
 predict.py    image files -> labels or numbers
 preview.py    images for the report and for `adapt check`

@@ -18,6 +18,7 @@ from adapt_vision_mm.images.decoder import image_digest, read_rgb
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from adapt_vision_mm.image_classification.mixing import Mixing
     from adapt_vision_mm.image_classification.transforms import Transform
 
 _MIXED = 0x9E3779B97F4A7C15
@@ -53,6 +54,10 @@ class ImageDataset(Dataset[Example]):
         transform: image -> float tensor (3, height, width).
         base: folders that relative paths are searched in.
         seed: of random transforms; None for a deterministic transform.
+
+    Attributes:
+        epoch: that random transforms depend on.
+        mixing: mixes the images of a training batch, where that is wanted.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class ImageDataset(Dataset[Example]):
         self._seed = seed
         self._distinct = self
         self.epoch = 0
+        self.mixing: Mixing | None = None
 
     def in_epoch(self, rows: Sequence[int]) -> ImageDataset:
         """Return the images of an epoch: those of these rows, of which some come again."""

@@ -12,6 +12,19 @@ from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, DE
 
 
 @attrs.frozen
+class Augmentation:
+    """Random crops and mirrored images, and what comes on top.
+
+    Attributes:
+        magnitude: of RandAugment's operations; None for none.
+        erasing: the probability that a box is erased.
+    """
+
+    magnitude: int | None = None
+    erasing: float = 0.0
+
+
+@attrs.frozen
 class ImageClassificationParams:
     """Parameters of image_classification."""
 
@@ -45,6 +58,31 @@ class ImageClassificationParams:
         True,
         "Train on random crops (8 to 100 % of the area) and mirrored images; false: preprocess as in evaluation.",
     )
+    rand_augment: int | None = param(
+        None,
+        "Magnitude, 0 to 30, of the two operations that RandAugment draws for each training image (colours, shears, "
+        "rotations ...). Default: none. With augmentation: true.",
+        key="RAND_AUGMENT",
+        ge=0,
+        le=30,
+    )
+    random_erasing: float = param(
+        0.0,
+        "Probability that a box of a training image is replaced by noise. With augmentation: true.",
+        key="RANDOM_ERASING",
+        ge=0,
+        le=1,
+    )
+    mixup: float = param(
+        0.0, "Mix pairs of training images and their targets, by shares of Beta(MIXUP, MIXUP).", key="MIXUP", ge=0
+    )
+    cutmix: float = param(
+        0.0,
+        "Put a box of one training image into another, its area by Beta(CUTMIX, CUTMIX). Beside MIXUP, each batch gets "
+        "one of both.",
+        key="CUTMIX",
+        ge=0,
+    )
     augmented_views: int | None = param(
         None,
         "Augmented views of a training image for which a frozen part is computed once (last_layer, FROZEN_CACHE_GB); "
@@ -67,3 +105,13 @@ class ImageClassificationParams:
         "several labels, the weight of the images that have it.",
         key="CLASS_WEIGHTS",
     )
+
+    @property
+    def augments(self) -> Augmentation | None:
+        """How training images are augmented; None where they are not."""
+        return Augmentation(self.rand_augment, self.random_erasing) if self.augmentation else None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training images are mixed."""
+        return self.mixup > 0 or self.cutmix > 0

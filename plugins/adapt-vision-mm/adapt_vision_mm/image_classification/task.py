@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from adapt_vision_mm.image_classification.backends.base import Backend
     from adapt_vision_mm.image_classification.dataset import ImageDataset
     from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
+    from adapt_vision_mm.image_classification.mixing import Mixing
     from adapt_vision_mm.image_classification.transforms import Transforms
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class ImageClassification(HubUpload):
     def check(self) -> None:
         """Check that data, model and processor exist, and that no key contradicts another."""
         check_problem(self.plan)
+        if self.params.augments is None and (self.params.rand_augment is not None or self.params.random_erasing):
+            raise InputError("RAND_AUGMENT, RANDOM_ERASING: these come on top of random crops. Set augmentation: true.")
         require_metric(self.plan, possible_metrics(self.plan, PROBLEMS))
         if self.plan.data.format_string:
             raise InputError(
@@ -114,7 +117,7 @@ class ImageClassification(HubUpload):
     @cached_property
     def transforms(self) -> Transforms:
         """The transforms of images into the model's inputs."""
-        return self.backend.make_transforms(augmentation=self.params.augmentation)
+        return self.backend.make_transforms(self.params.augments)
 
     def load_model(self, data: TaskData, quantizer: Quantizer | None, world: World) -> LoadedModel:
         """Load a classifier with one output per label or number of the data."""
@@ -144,7 +147,7 @@ class ImageClassification(HubUpload):
         components = TrainerComponents(
             collate=collate,
             metrics=self.problem.metrics,
-            compute_loss=None if self.backend.returns_loss else weighted_cross_entropy(None),
+            compute_loss=None if self.backend.returns_loss and not self.params.mixes else weighted_cross_entropy(None),
             frozen_rows=self._frozen_views,
             model_inputs=self.backend.model_inputs,
             processing_class=self.backend.processing_class,
@@ -157,7 +160,21 @@ class ImageClassification(HubUpload):
             },
         )
         targets = job.data.train.labels if job.data.train is not None else ()
+        if job.data.train is not None and self.params.mixes:
+            job.data.train.mixing = self._mixing(job)
         return HuggingFaceLoop(job, self.problem.complete(components, job.data, targets, self.params.class_weights))
+
+    def _mixing(self, job: Job) -> Mixing:
+        """Return what mixes the training images of this process."""
+        from adapt_vision_mm.image_classification.mixing import Mixing
+
+        ids = bool(job.data.train.labels) and isinstance(job.data.train.labels[0], int)
+        return Mixing(
+            mixup=self.params.mixup,
+            cutmix=self.params.cutmix,
+            classes=len(self.problem.names) if ids else None,
+            seed=job.plan.training.seed * job.world.size + job.world.rank,
+        )
 
     def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return the temperature and least confidence of one label, or the thresholds of several."""
@@ -176,6 +193,9 @@ class ImageClassification(HubUpload):
         """Return the views of a split, or None where no view of an image comes twice."""
         from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
 
+        if images.is_random and self.params.mixes:
+            log.info("the frozen part is computed at every step: MIXUP and CUTMIX mix the images of each batch anew.")
+            return None
         views = (self.params.augmented_views or passes) if images.is_random else 1
         if views >= passes:
             log.info(

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 import torch
-from torchvision.transforms import Compose, InterpolationMode, RandomHorizontalFlip, RandomResizedCrop
+from torchvision.transforms import (
+    Compose,
+    InterpolationMode,
+    RandAugment,
+    RandomErasing,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from transformers.image_processing_utils import BaseImageProcessor
+
+    from adapt_vision_mm.image_classification.params import Augmentation
 
 Transform = Callable[["Image"], torch.Tensor]
 """RGB image -> float tensor (3, height, width)."""
@@ -34,18 +43,26 @@ def interpolation_of(processor: BaseImageProcessor) -> str:
     return _RESAMPLE[int(number) if number is not None else 3]
 
 
-def augmented(size: tuple[int, int], interpolation: str, *rest: Callable[..., object]) -> Transform:
+def augmented(
+    augmentation: Augmentation, size: tuple[int, int], interpolation: str, *rest: Callable[..., object]
+) -> Transform:
     """Return a transform that crops 8 to 100 % of the area at random, mirrors every other image, and goes on with rest.
 
-    The usual augmentation since Szegedy et al. (2015), "Going deeper with convolutions".
+    The usual augmentation since Szegedy et al. (2015), "Going deeper with convolutions"; where they are wanted, with
+    RandAugment (Cubuk et al., 2020, arXiv:1909.13719) and random erasing (Zhong et al., 2020, arXiv:1708.04896). All
+    draw from torch's random state, by which a row's view in an epoch is the same in any loading process.
 
     Args:
+        augmentation: what comes on top.
         size: (height, width) that crops are resized to.
         interpolation: its name, as torchvision's `InterpolationMode` has it.
         rest: transforms that follow, of which the last returns the tensor.
     """
-    crop = RandomResizedCrop(size, interpolation=InterpolationMode(interpolation))
-    transform: Transform = Compose([crop, RandomHorizontalFlip(), *rest])
+    steps = [RandomResizedCrop(size, interpolation=InterpolationMode(interpolation)), RandomHorizontalFlip()]
+    if augmentation.magnitude is not None:
+        steps.append(RandAugment(magnitude=augmentation.magnitude))
+    erasing = [RandomErasing(augmentation.erasing, value="random")] if augmentation.erasing else []
+    transform: Transform = Compose([*steps, *rest, *erasing])
     return transform
 
 

@@ -69,15 +69,16 @@ def test_processor_and_timm_transform_agree(prepared: Run, pictures: Path) -> No
 
     from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import processor_transforms
     from adapt_vision_mm.image_classification.backends.timm.preprocessing import processor_config, timm_transforms
+    from adapt_vision_mm.image_classification.params import Augmentation
 
     processor = ViTImageProcessor(size={"height": 32, "width": 32})
     image = Image.open(pictures / "train" / "red" / "0.jpg")
-    one = processor_transforms(processor, augmentation=False).evaluate(image)
-    other = timm_transforms(processor_config(processor, "x"), augmentation=False).evaluate(image)
+    one = processor_transforms(processor, None).evaluate(image)
+    other = timm_transforms(processor_config(processor, "x"), None).evaluate(image)
     assert torch.allclose(one, other, atol=0.02)
     for make in (
-        processor_transforms(processor, augmentation=True),
-        timm_transforms(processor_config(processor, "x"), augmentation=True),
+        processor_transforms(processor, Augmentation()),
+        timm_transforms(processor_config(processor, "x"), Augmentation()),
     ):
         assert make.train(image).shape == (3, 32, 32)
 

@@ -163,9 +163,10 @@ def test_random_crops_depend_on_the_seed_and_not_on_the_number_of_workers(run: R
 def test_an_image_is_cropped_anew_each_epoch(pictures: Path) -> None:
     from adapt_vision_mm.image_classification.backends.timm.preprocessing import timm_transforms
     from adapt_vision_mm.image_classification.dataset import ImageDataset
+    from adapt_vision_mm.image_classification.params import Augmentation
 
     numbers = {"input_size": (3, 32, 32), "interpolation": "bilinear", "mean": (0.5,) * 3, "std": (0.5,) * 3}
-    transforms = timm_transforms({**numbers, "crop_pct": 1.0, "crop_mode": "center"}, augmentation=True)
+    transforms = timm_transforms({**numbers, "crop_pct": 1.0, "crop_mode": "center"}, Augmentation())
     images = ImageDataset([str(pictures / "train" / "red" / "0.jpg")], [0], transforms.train, seed=1)
     before = torch.get_rng_state()
     first = images[0]["pixel_values"]

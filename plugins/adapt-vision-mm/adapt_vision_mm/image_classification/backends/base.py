@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from adapt_core.hf.models.location import ModelSource
     from adapt_core.hf.problems.problem import Problem
 
-    from adapt_vision_mm.image_classification.params import ImageClassificationParams
+    from adapt_vision_mm.image_classification.params import Augmentation, ImageClassificationParams
     from adapt_vision_mm.image_classification.transforms import Transform, Transforms
 
 
@@ -99,11 +99,11 @@ class Backend(Protocol):
             InputError: it does not.
         """
 
-    def make_transforms(self, *, augmentation: bool) -> Transforms:
+    def make_transforms(self, augmentation: Augmentation | None) -> Transforms:
         """Return the transforms of images into inputs of the model.
 
         Args:
-            augmentation: train on random crops and mirrored images.
+            augmentation: of the training images; None for none.
 
         Raises:
             InputError: image_processor_path names no image processor.

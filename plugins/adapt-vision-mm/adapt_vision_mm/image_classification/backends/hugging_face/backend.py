@@ -15,7 +15,7 @@ from adapt_core.hf.problems.outputs import read_problem, write_problem
 
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
 from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
-from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.image_classification.params import Augmentation, ImageClassificationParams
 from adapt_vision_mm.image_classification.problems import PROBLEMS
 from adapt_vision_mm.images.usage import READ_PHOTO
 
@@ -87,10 +87,10 @@ class HuggingFaceBackend(Backend):
 
         return load_processor(self.source, self.plan)
 
-    def make_transforms(self, *, augmentation: bool) -> Transforms:
+    def make_transforms(self, augmentation: Augmentation | None) -> Transforms:
         from adapt_vision_mm.image_classification.backends.hugging_face.preprocessing import processor_transforms
 
-        return processor_transforms(self.processing_class, augmentation=augmentation)
+        return processor_transforms(self.processing_class, augmentation)
 
     def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
         from adapt_vision_mm.image_classification.backends.hugging_face.models import make_model

@@ -12,6 +12,8 @@ from adapt_vision_mm.image_classification.transforms import Transforms, augmente
 if TYPE_CHECKING:
     from transformers.image_processing_utils import BaseImageProcessor
 
+    from adapt_vision_mm.image_classification.params import Augmentation
+
 
 class ProcessorTransform:
     """A Hugging Face image processor as a transform.
@@ -35,16 +37,16 @@ class ProcessorTransform:
         return values
 
 
-def processor_transforms(processor: BaseImageProcessor, *, augmentation: bool) -> Transforms:
+def processor_transforms(processor: BaseImageProcessor, augmentation: Augmentation | None) -> Transforms:
     """Return the transforms of an image processor.
 
     Args:
         processor: the image processor.
-        augmentation: train on random crops and mirrored images, of the size that it returns.
+        augmentation: of the training images; None for none. They keep the size that the processor returns.
     """
     evaluate = ProcessorTransform(processor)
-    if not augmentation:
+    if augmentation is None:
         return Transforms(evaluate, evaluate)
     height, width = evaluate(Image.new("RGB", (640, 480))).shape[-2:]
     rest = ProcessorTransform(processor, do_resize=False, do_center_crop=False)
-    return Transforms(augmented((height, width), interpolation_of(processor), rest), evaluate)
+    return Transforms(augmented(augmentation, (height, width), interpolation_of(processor), rest), evaluate)

@@ -16,7 +16,7 @@ from adapt_core.errors import InputError
 from adapt_vision_mm.image_classification.backends.base import Backend, LocatedModel
 from adapt_vision_mm.image_classification.backends.timm.reference import TimmReference
 from adapt_vision_mm.image_classification.defaults import DEFAULT_MODEL_TYPE, TIMM_SUFFIX
-from adapt_vision_mm.image_classification.params import ImageClassificationParams
+from adapt_vision_mm.image_classification.params import Augmentation, ImageClassificationParams
 
 if TYPE_CHECKING:
     import torch
@@ -86,10 +86,10 @@ class TimmBackend(Backend):
             return config
         return {**config, **processor_config(processor, self.plan.task.params.image_processor_path)}
 
-    def make_transforms(self, *, augmentation: bool) -> Transforms:
+    def make_transforms(self, augmentation: Augmentation | None) -> Transforms:
         from adapt_vision_mm.image_classification.backends.timm.preprocessing import timm_transforms
 
-        return timm_transforms(self._data_config, augmentation=augmentation)
+        return timm_transforms(self._data_config, augmentation)
 
     def load_model(self, names: tuple[str, ...], quantizer: Quantizer | None, world: World) -> LoadedModel:
         from adapt_core.nn.structure import find_head, full_precision_modules
@@ -151,4 +151,4 @@ class TimmBackend(Backend):
         from adapt_vision_mm.image_classification.backends.timm.models import data_config
         from adapt_vision_mm.image_classification.backends.timm.preprocessing import timm_transforms
 
-        return timm_transforms(data_config(model), augmentation=False).evaluate
+        return timm_transforms(data_config(model), None).evaluate

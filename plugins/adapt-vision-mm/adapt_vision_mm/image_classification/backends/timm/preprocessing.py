@@ -15,20 +15,23 @@ from adapt_vision_mm.image_classification.transforms import Transforms, augmente
 if TYPE_CHECKING:
     from transformers.image_processing_utils import BaseImageProcessor
 
+    from adapt_vision_mm.image_classification.params import Augmentation
 
-def timm_transforms(config: Mapping[str, Any], *, augmentation: bool) -> Transforms:
+
+def timm_transforms(config: Mapping[str, Any], augmentation: Augmentation | None) -> Transforms:
     """Return the transforms of a timm data config.
 
     Args:
         config: `input_size`, `interpolation`, `mean`, `std`, `crop_pct`, `crop_mode`.
-        augmentation: train on random crops and mirrored images.
+        augmentation: of the training images; None for none.
     """
     evaluate = create_transform(**config, is_training=False)
-    if not augmentation:
+    if augmentation is None:
         return Transforms(evaluate, evaluate)
     _, height, width = config["input_size"]
     normalize = Normalize(mean=config["mean"], std=config["std"])
-    return Transforms(augmented((height, width), config["interpolation"], ToTensor(), normalize), evaluate)
+    train = augmented(augmentation, (height, width), config["interpolation"], ToTensor(), normalize)
+    return Transforms(train, evaluate)
 
 
 def processor_config(processor: BaseImageProcessor, named: str) -> dict[str, Any]:
