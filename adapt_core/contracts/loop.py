@@ -130,7 +130,8 @@ class ParallelStrategy(Protocol):
 class Job:
     """The work of one process: everything a loop needs, and nothing of other processes.
 
-    A loop trains the steps that `budget` fits, where it is bounded.
+    A loop trains the steps that `budget` fits, where it is bounded, and multiplies the learning rate of each parameter
+    in `rate_factors`, by its name in `model`, with what stands there (HEAD_LR, LAYER_LR_DECAY).
     """
 
     plan: Plan
@@ -142,4 +143,5 @@ class Job:
     training_check: TrainingCheck
     stop: StopRequest = attrs.field(factory=StopRequest)
     budget: Budget = attrs.field(factory=Budget)
+    rate_factors: Mapping[str, float] = attrs.field(factory=dict)
     strategy: ParallelStrategy = attrs.field(default=attrs.Factory(lambda job: Replicated(job.world), takes_self=True))

@@ -23,7 +23,7 @@ from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run
 from adapt_core.execution.exports import export_chosen, source_of
-from adapt_core.execution.preparation import attach_prepared
+from adapt_core.execution.preparation import Attached, attach_prepared
 from adapt_core.execution.sizes import size_of
 from adapt_core.execution.start import before_training, require_known_classes
 from adapt_core.execution.verdict import Verdict, examine_data
@@ -103,11 +103,12 @@ class Run:
         self.recorder.warn(data.findings)
         loaded = self.load_model(data)
         verdict = self.examine(data, loaded)
-        model, context = attach_prepared(self.plan, self.components, loaded, data)
+        attached = attach_prepared(self.plan, self.components, loaded, data)
+        model, context = attached.model, attached.context
         training_check = TrainingCheck(model, self.components.method.trainable_groups(model), self.plan.method.name)
         strategy = self.components.launcher.parallel_strategy(self.world)
         require_answers(strategy, ParallelStrategy, "parallel strategy", self.plan.launcher)
-        loop = self.make_loop(data, model, training_check, strategy)
+        loop = self.make_loop(data, attached, training_check, strategy)
         merge_check = MergeCheck(model, rounded=self.is_rounded(loaded, context))
         self.components.launcher.verify(loop, self.world)
         self.start()
@@ -180,7 +181,7 @@ class Run:
         return verdict
 
     def make_loop(
-        self, data: TaskData, model: nn.Module, training_check: TrainingCheck, strategy: ParallelStrategy
+        self, data: TaskData, attached: Attached, training_check: TrainingCheck, strategy: ParallelStrategy
     ) -> Loop:
         """Build the task's training loop."""
         if self.world.is_main:
@@ -190,7 +191,8 @@ class Run:
                 plan=self.plan,
                 world=self.world,
                 data=data,
-                model=model,
+                model=attached.model,
+                rate_factors=attached.rate_factors,
                 folder=self.folder,
                 recorder=self.recorder,
                 training_check=training_check,

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from adapt_core.capabilities import SupportsPreparation, SupportsTrainingBatches
 from adapt_core.config.continuation import adapter_of
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import AttachContext, LoadedModel, TaskData
 from adapt_core.errors import InputError
 from adapt_core.execution.components import Components
+from adapt_core.nn.learning_rates import rate_factors
 from adapt_core.nn.parameters import count_parameters
 
 if TYPE_CHECKING:
@@ -20,23 +23,45 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def attach_prepared(
-    plan: Plan, components: Components, loaded: LoadedModel, data: TaskData
-) -> tuple[nn.Module, AttachContext]:
-    """Attach the method of a plan to a loaded base model, and let it compute its start.
+@attrs.frozen
+class Attached:
+    """A model to train.
 
-    Returns:
-        the model to train, and the context that the method got.
+    Attributes:
+        model: the module.
+        context: that the method got.
+        rate_factors: see `Job.rate_factors`.
+    """
+
+    model: nn.Module
+    context: AttachContext
+    rate_factors: Mapping[str, float]
+
+
+def attach_prepared(plan: Plan, components: Components, loaded: LoadedModel, data: TaskData) -> Attached:
+    """Attach the method of a plan to a loaded base model, let it compute its start, and find the learning rates.
 
     Raises:
-        InputError: the method cannot serve this model, or its start not these data.
+        InputError: the method cannot serve this model, its start not these data, or there is nothing that HEAD_LR or
+            LAYER_LR_DECAY would change.
     """
+    by_depth = plan.training.head_lr is not None or plan.training.layer_lr_decay is not None
+    from adapt_core.nn.structure import blocks  # it imports torch
+
+    names = blocks(loaded.model, components.task.head(loaded.model)) if by_depth else []
+    repeated = [loaded.model.get_submodule(name) for name in names]
     model, context = components.attach(plan, loaded)
     counts = count_parameters(model)
     numbers = (f"{counts.trainable:,}", f"{counts.total:,}", counts.share)
     log.info("method %s: %s of %s parameters train (%.3g %%)", plan.method.name, *numbers)
     prepare_method(plan, components, loaded.model, model, data)
-    return model, context
+    factors: Mapping[str, float] = {}
+    if by_depth:
+        # New parameters of the base are in that group too; an adapter puts something before and behind a name.
+        trained = components.method.trainable_groups(model).get("head", ())
+        in_head = [name for name in trained if any(f".{module}." in f".{name}" for module in context.head)]
+        factors = rate_factors(model, repeated, in_head, plan.training)
+    return Attached(model, context, factors)
 
 
 def prepare_method(plan: Plan, components: Components, base: nn.Module, attached: nn.Module, data: TaskData) -> None:

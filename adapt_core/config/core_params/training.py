@@ -85,6 +85,15 @@ class TrainingParams:
     beta1: float = param(0.9, "Adam's first beta; the momentum of sgd is 0.", key="BETA1", ge=0, lt=1)
     beta2: float = param(0.999, "Adam's second beta.", key="BETA2", ge=0, lt=1)
     adam_eps: float = param(1e-8, "Adam's epsilon.", key="ADAM_EPS", gt=0)
+    head_lr: float | None = param(None, "Learning rate of the head that trains (default: LR).", key="HEAD_LR", gt=0)
+    layer_lr_decay: float | None = param(
+        None,
+        "Learning rate by depth: what is d blocks below the head trains with LR times this to the power of d (0.65 to "
+        "0.9 for a model trained in full).",
+        key="LAYER_LR_DECAY",
+        gt=0,
+        le=1,
+    )
     max_grad_norm: float = param(
         1.0, "Gradients are clipped to this norm; 0 turns clipping off.", key="MAX_GRAD_NORM", ge=0
     )

@@ -132,6 +132,7 @@ class HuggingFaceLoop:
         self._trainer.finite_losses = finite
         self._trainer.copies = CheckpointCopies(writer, world)
         self._trainer.backward_steps = backward_steps
+        self._trainer.rate_factors = job.rate_factors
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None

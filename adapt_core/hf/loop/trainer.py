@@ -14,6 +14,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler, find_batch_size
 from transformers.trainer_utils import EvalLoopOutput
 
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
+from adapt_core.distributed.sharding import plain_name
 from adapt_core.hf.frozen.part import FrozenPart
 from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
@@ -29,6 +30,7 @@ from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_item
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, fill_up, lengths_of, longest_first
+from adapt_core.nn.learning_rates import split_groups
 from adapt_core.nn.weight_decay import decaying
 
 
@@ -74,6 +76,7 @@ def instrumented(trainer_class: type) -> type:
         preprocess_logits: Callable[[Any, Any], Any] | None = None
         frozen: FrozenPart
         parts: Sequence[tuple[Any, Parts]] = ()
+        rate_factors: Mapping[str, float] = MappingProxyType({})
         train_dataset: Any
         rows_of_whole_steps: int = 1
 
@@ -125,6 +128,14 @@ def instrumented(trainer_class: type) -> type:
             finally:
                 del loaders[before:]  # accelerate would keep the loader of each evaluation, with its view of the rows
             return metrics
+
+        def create_optimizer(self, *args: object, **kwargs: object) -> torch.optim.Optimizer:
+            is_new = self.optimizer is None
+            optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **kwargs)
+            if is_new and self.rate_factors:
+                named = [(plain_name(name), one) for name, one in (args or (self.model,))[0].named_parameters()]
+                split_groups(optimizer, named, dict(self.rate_factors))
+            return optimizer
 
         def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
             names = decaying(model)

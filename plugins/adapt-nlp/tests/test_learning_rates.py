@@ -67,3 +67,63 @@ def test_a_schedule_counts_updates_where_batches_are_accumulated(run: Any, steps
     """4 batches in an epoch, 3 an update, and a short one at the end of each of 2 epochs: 4 updates."""
     run(BATCH_SIZE=16, EPOCHS=2, LR=LR, GRADIENT_ACCUMULATION_STEPS=3, WARMUP_ITERS=2, do_eval=False)
     assert steps == pytest.approx([LR * factor for factor in (0, 0.5, 1, 0.5)])
+
+
+@pytest.fixture
+def groups() -> Iterator[list[set[float]]]:
+    """The rates of all groups at each step of any optimizer, as shares of LR."""
+    seen: list[set[float]] = []
+
+    def see(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        seen.append({round(float(group["lr"]) / LR, 6) for group in optimizer.param_groups})
+
+    handle = register_optimizer_step_pre_hook(see)
+    yield seen
+    handle.remove()
+
+
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [
+        ({"LAYER_LR_DECAY": 0.5}, {1.0, 0.5, 0.25, 0.125}),
+        ({"HEAD_LR": LR / 4}, {1.0, 0.25}),
+        ({"HEAD_LR": 2 * LR, "LAYER_LR_DECAY": 0.5}, {2.0, 0.5, 0.25, 0.125}),
+        ({"HEAD_LR": LR / 4, "method": "last_layer"}, {0.25}),
+    ],
+    ids=str,
+)
+def test_parameters_have_the_rates_of_their_depth(
+    run: Any, groups: list[set[float]], tmp_path: Path, changes: dict[str, Any], shares: set[float]
+) -> None:
+    run(SCHEDULER_TYPE="constant", LR=LR, LOGGING_STEPS=1, do_eval=False, **changes)
+    assert len(groups) == 4
+    assert all(one == shares for one in groups)
+
+
+def test_rates_by_depth_follow_the_schedule_and_survive_a_resume(run: Any, groups: list[set[float]]) -> None:
+    keys = {"SCHEDULER_TYPE": "linear", "LAYER_LR_DECAY": 0.5, "do_eval": False, "INTERVAL": "steps"}
+    keys |= {"INTERVAL_STEPS": 1, "LR": LR}
+    run(**keys)
+    whole = list(groups)
+    assert whole[2] == {0.5, 0.25, 0.125, 0.0625}
+    groups.clear()
+    from adapt_core.errors import InterruptedRunError
+
+    with pytest.raises(InterruptedRunError):
+        run(**keys, OVERWRITE_OUTPUT_DIR=True, STOP_AFTER="2 steps")
+    run(resume=True, **keys)
+    assert groups == whole
+
+
+def test_adapters_learn_at_the_rates_of_the_blocks_they_are_in(run: Any, groups: list[set[float]]) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    run(SCHEDULER_TYPE="constant", LR=LR, do_eval=False, method="LoRA", LAYER_LR_DECAY=0.5, HEAD_LR=3 * LR)
+    assert groups[0] == {3.0, 0.5, 0.25}
+
+
+def test_a_language_model_without_a_trained_head_has_no_rate_for_one(run: Any, tiny_llama: Path, inbox: Path) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    from adapt_core.errors import InputError
+
+    with pytest.raises(InputError, match="HEAD_LR: no head trains"):
+        run(TASK="text_generation", MODEL_PATH=str(tiny_llama), method="LoRA", HEAD_LR=0.1)

@@ -127,7 +127,8 @@ class MmLoop:
         assert self._progress is not None
         plan, config, progress = self._job.plan, self._components.config, self._progress
         steps_per_epoch = Fraction(progress.batches_per_epoch, progress.accumulation)
-        wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, self._components.base_batch_size)
+        base_size, factors = self._components.base_batch_size, self._job.rate_factors
+        wrapper = optim_wrapper(plan, config.get("optim_wrapper"), self._job.world, base_size, factors)
         for key in ("optim_wrapper", "param_scheduler", "train_cfg"):
             config.pop(key, None)
         config.optim_wrapper = wrapper

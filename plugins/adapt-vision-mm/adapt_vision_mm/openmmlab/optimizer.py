@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from adapt_core.config.plan import Plan
@@ -84,7 +85,11 @@ def learning_rate(plan: Plan[MmParams], base_batch_size: int | None, processes: 
 
 
 def optim_wrapper(
-    plan: Plan[MmParams], base: Mapping[str, Any] | None, world: World, base_batch_size: int | None
+    plan: Plan[MmParams],
+    base: Mapping[str, Any] | None,
+    world: World,
+    base_batch_size: int | None,
+    rate_factors: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the `optim_wrapper` of a run.
 
@@ -93,6 +98,7 @@ def optim_wrapper(
         base: the config's own, of which only `paramwise_cfg` is kept (such as a smaller rate for the backbone).
         world: the processes of the run.
         base_batch_size: the batch size that the config's learning rate was made for.
+        rate_factors: see `Job.rate_factors`.
     """
     training = plan.training
     name, fixed, takes = _OPTIMIZERS[training.optimizer]
@@ -113,7 +119,7 @@ def optim_wrapper(
         "optimizer": optimizer,
         "accumulative_counts": training.gradient_accumulation_steps,
         "clip_grad": {"max_norm": training.max_grad_norm} if training.max_grad_norm else None,
-        "paramwise_cfg": {**paramwise, "bypass_duplicate": True},
+        "paramwise_cfg": {**paramwise, "bypass_duplicate": True, "rate_factors": list(rate_factors.items())},
     }
     precision = mixed_precision(plan)
     if precision == "float16":

@@ -1,4 +1,4 @@
-"""The parameter groups of an optimizer, where only matrices decay (mmengine leaves that to each config)."""
+"""The parameter groups of an optimizer: only matrices decay (mmengine leaves that to each config); rates by depth."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ class MatrixDecayConstructor(DefaultOptimWrapperConstructor):
             for group in params:
                 if not all(id(parameter) in matrices for parameter in group["params"]):
                     group["weight_decay"] = 0.0
+            self._set_rates(params, module)
+
+    def _set_rates(self, params: list[dict[str, Any]], model: nn.Module) -> None:
+        """Multiply the learning rates by HEAD_LR and LAYER_LR_DECAY, on top of those that a config gives by name."""
+        factors = dict(self.paramwise_cfg.get("rate_factors", ()))
+        by_id = {id(one): factors[name] for name, one in model.named_parameters() if name in factors}
+        for group in params:
+            factor = by_id.get(id(group["params"][0]), 1.0)
+            if factor != 1:
+                group["lr"] = group.get("lr", self.base_lr) * factor

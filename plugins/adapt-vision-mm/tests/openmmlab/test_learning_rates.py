@@ -129,3 +129,22 @@ def test_rates_that_nobody_expects_are_said(plan: Any, keys: dict[str, Any], sai
     assert len(found) == len(said)
     for sentence, pattern in zip(found, said, strict=True):
         assert re.search(pattern, sentence)
+
+
+@pytest.mark.parametrize(("key", "value"), [("HEAD_LR", 4e-4), ("LAYER_LR_DECAY", 0.5)])
+def test_a_detector_s_parameters_have_the_rates_of_their_depth(run: Callable[..., Any], key: str, value: float) -> None:
+    import torch
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+    seen: list[set[float]] = []
+
+    def see(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        seen.append({round(float(group["lr"]) / 4e-3, 6) for group in optimizer.param_groups})
+
+    handle = register_optimizer_step_pre_hook(see)
+    try:
+        run(SCHEDULER_TYPE="constant", do_eval=False, MAX_STEPS=2, **{key: value})
+    finally:
+        handle.remove()
+    assert 1.0 in seen[0]
+    assert (seen[0] == {1.0, 0.1}) if key == "HEAD_LR" else (len(seen[0]) > 2 and max(seen[0]) == 1.0)
