@@ -51,7 +51,10 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.compile and launcher is not None and launcher.spec.shards_layers:
         message = f"cannot compile layers whose weights {launcher.spec.name} gathers while they are called."
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
-    for key, wanted in (("KEEP_ATTENTION", training.keep_attention), ("COMPILE", training.compile)):
+    if training.ema and launcher is not None and launcher.spec.shards_layers:
+        yield problem("EMA", f"averages whole weights, and {launcher.spec.name} shards them.", "Leave EMA out.")
+    of_the_trainer = {"KEEP_ATTENTION": training.keep_attention, "COMPILE": training.compile, "EMA": training.ema}
+    for key, wanted in of_the_trainer.items():
         if wanted and task is not None and task.spec.loop.name != LOOP:
             yield problem(key, "is for tasks that train with transformers' Trainer.", f"Remove {key}.")
     evaluates = training.do_eval and training.interval != "no"

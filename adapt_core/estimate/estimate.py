@@ -210,6 +210,7 @@ def _counts(
     model = components.method.attach(loaded.model, components.attach_context(plan, loaded))
     weights = weight_bytes(model, quantized)
     gradients, states = training_bytes(model, plan.training.optimizer)
+    states += gradients if plan.training.ema else 0  # as many averages
     traced = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):
         recomputed = Recomputed.of(plan.training)

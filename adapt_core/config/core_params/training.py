@@ -131,6 +131,15 @@ class TrainingParams:
         key="KEEP",
         choices=("last", "best"),
     )
+    ema: float | None = param(
+        None,
+        "Average the weights over the steps, this share of the average kept at each (0.999), less in the first ones: "
+        "the average is evaluated and saved. Default: the last weights. Language and image classification tasks, not "
+        "under FSDP.",
+        key="EMA",
+        gt=0,
+        lt=1,
+    )
     metric_for_best: str | None = param(
         None,
         "What decides what is best: a metric of the task or of METRICS, or loss (default: the task's first).",

@@ -13,6 +13,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
+from adapt_core.hf.loop.averaged_weights import AveragedWeights
 from adapt_core.hf.loop.background import CheckpointCopies
 from adapt_core.run_folder.checkpoints import claim_checkpoint
 
@@ -32,6 +33,7 @@ def with_checkpoints(trainer_class: type) -> type:
 
     class WithCheckpoints(trainer_class):
         copies: CheckpointCopies
+        averages: AveragedWeights | None = None
 
         def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
             self.copies.begin(self.model, self.optimizer)
@@ -79,10 +81,17 @@ def with_checkpoints(trainer_class: type) -> type:
                 shutil.copy(Path(checkpoint) / first, Path(folder) / own)
                 super()._load_rng_state(folder)
 
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, *args: object, **kwargs: object) -> None:
+            super()._load_from_checkpoint(resume_from_checkpoint, *args, **kwargs)
+            if self.averages is not None:
+                self.averages.resume(Path(resume_from_checkpoint))
+
         def _load_best_model(self) -> None:
             self.copies.writer.wait()
             if self.args.world_size > 1:
                 torch.distributed.barrier()  # rank 0 writes the best one, too
             super()._load_best_model()
+            if self.averages is not None:
+                self.averages.load(Path(self.state.best_model_checkpoint))
 
     return WithCheckpoints

@@ -29,6 +29,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
 from adapt_core.hf.loop.arguments import training_arguments
+from adapt_core.hf.loop.averaged_weights import AveragedWeights
 from adapt_core.hf.loop.background import CheckpointCopies
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
 from adapt_core.hf.loop.budget import BudgetCallback, fitted_steps
@@ -92,6 +93,7 @@ class HuggingFaceLoop:
         self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
         self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer)
         seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps)
+        averages = AveragedWeights(training.ema, world, writer) if training.ema else None
         finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
         callbacks = [
             finite,
@@ -99,6 +101,7 @@ class HuggingFaceLoop:
             training_check,
             self._row_order,
             ScheduleCallback(training, job.recorder),
+            *([averages] if averages else []),
             seal,
             *([BudgetCallback(job)] if job.budget.is_bounded else []),
             StopCallback(job.stop, writer),
@@ -131,6 +134,7 @@ class HuggingFaceLoop:
         self._trainer.training_check_callback = training_check
         self._trainer.finite_losses = finite
         self._trainer.copies = CheckpointCopies(writer, world)
+        self._trainer.averages = averages
         self._trainer.backward_steps = backward_steps
         self._trainer.rate_factors = job.rate_factors
         self._trainer.weigh_loss = components.weigh_loss

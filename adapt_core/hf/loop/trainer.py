@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 from typing import Any
 
@@ -124,7 +124,8 @@ def instrumented(trainer_class: type) -> type:
             loaders = self.accelerator._dataloaders
             before = len(loaders)
             try:
-                metrics: dict[str, float] = super().evaluate(*args, **kwargs)
+                with nullcontext() if self.averages is None else self.averages.applied():
+                    metrics: dict[str, float] = super().evaluate(*args, **kwargs)
             finally:
                 del loaders[before:]  # accelerate would keep the loader of each evaluation, with its view of the rows
             return metrics
