@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,3 +136,20 @@ def test_a_signal_is_passed_on_to_other_processes_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
     assert sent == [signal.SIGUSR1]
+
+
+def asked_elsewhere(request: StopRequest, number: signal.Signals) -> bool:
+    """What another thread is told that asks."""
+    answers: list[bool] = []
+    asking = threading.Thread(target=lambda: answers.append(request.ask(number)))
+    asking.start()
+    asking.join()
+    return answers[0]
+
+
+def test_a_stop_is_asked_for_from_another_thread_where_a_loop_heeds_it() -> None:
+    stop = StopRequest()
+    assert not asked_elsewhere(stop, signal.SIGTERM)
+    with pytest.raises(InterruptedRunError, match="SIGTERM at step 43"), trained(stop):
+        assert asked_elsewhere(stop, signal.SIGTERM)
+    assert asked_elsewhere(stop, signal.SIGINT)  # it has ended with a checkpoint: nothing is to be ended at once
