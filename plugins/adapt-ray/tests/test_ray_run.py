@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def test_a_run_hears_nothing_from_outside_shows_what_rank_0_says_and_leaves_noth
         if connection.status == psutil.CONN_LISTEN
     }
     assert addresses == {"127.0.0.1"}
+    assert {process.nice() for process in processes if process.pid in run.workers().values()} == {os.nice(0)}
     environment = next(process for process in processes if "raylet" in process.name()).environ()
     assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
     assert not any("--include-dashboard=True" in process.cmdline() for process in processes)
