@@ -31,7 +31,8 @@ def local_environment() -> dict[str, str]:
     """Return environment variables by which a Ray on this machine is reached from this machine alone.
 
     Ray takes the machine's own address even where it is told the loopback; this is its switch for laptops, on which it
-    would ask for permission to listen. Its workers would give way to every other process (a niceness of 15). Its token of access is new for each run, and in no file of the home folder.
+    would ask for permission to listen. Its token of access is new for each run, and in no file of the home folder. Its
+    workers would give way to every other process, with a niceness of 15.
     """
     return {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
