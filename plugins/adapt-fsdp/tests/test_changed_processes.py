@@ -22,11 +22,12 @@ LAUNCHERS = {
 
 
 def relative_difference(one: Path, two: Path) -> float:
+    """The largest of all tensors; those whose gradients are zero but for rounding (biases of keys) are no measure."""
     from safetensors.torch import load_file
 
     first, second = (load_file(folder / "model" / "model.safetensors") for folder in (one, two))
     assert set(first) == set(second)
-    return max(float((first[name] - second[name]).norm() / second[name].norm().clamp(min=1e-12)) for name in first)
+    return max(float((first[name] - second[name]).norm() / second[name].norm().clamp(min=1e-6)) for name in first)
 
 
 @pytest.mark.slow
