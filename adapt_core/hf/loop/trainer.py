@@ -130,11 +130,12 @@ def instrumented(trainer_class: type) -> type:
                 del loaders[before:]  # accelerate would keep the loader of each evaluation, with its view of the rows
             return metrics
 
-        def create_optimizer(self, *args: object, **kwargs: object) -> torch.optim.Optimizer:
+        def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
             is_new = self.optimizer is None
-            optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **kwargs)
+            optimizer: torch.optim.Optimizer = super().create_optimizer(model)
             if is_new and self.rate_factors:
-                named = [(plain_name(name), one) for name, one in (args or (self.model,))[0].named_parameters()]
+                trained = self.model if model is None else model
+                named = [(plain_name(name), one) for name, one in trained.named_parameters()]
                 split_groups(optimizer, named, dict(self.rate_factors))
             return optimizer
 
