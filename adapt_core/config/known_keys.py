@@ -91,7 +91,7 @@ _MACHINES = (
     "machine_timeout collective_timeout container_image gpu_type volume_claim volume_path"
 )
 
-_PROBLEM = "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECISION"
+_PROBLEM = "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECISION LABEL_SMOOTHING"
 
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "

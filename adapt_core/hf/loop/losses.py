@@ -21,21 +21,30 @@ def weighted_cross_entropy(weights: Sequence[float] | None) -> Callable[..., tor
         (batch, classes), and num_items_in_batch). The sum of weighted losses is divided by the rows of the whole
         accumulated batch where that number is given, else by the batch's sum of weights (as
         `torch.nn.CrossEntropyLoss` does for labels).
+        Its `smoothing` is the share of each target that goes to all classes evenly (Szegedy et al., 2015,
+        arXiv:1512.00567) where gradients are computed: the loss of an evaluation is without it.
     """
     table = None if weights is None else torch.tensor(weights, dtype=torch.float32)
 
     def loss(
-        outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+        outputs: ModelOutput,
+        labels: torch.Tensor,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        smoothing: float = 0.0,
     ) -> torch.Tensor:
         logits = _logits(outputs)
         weight = None if table is None else table.to(logits.device)
+        share = smoothing if torch.is_grad_enabled() else 0.0
+
+        def entropy(reduction: str) -> torch.Tensor:
+            return cross_entropy(logits, labels, weight=weight, label_smoothing=share, reduction=reduction)
+
         if num_items_in_batch is None and labels.is_floating_point() and weight is not None:
             # torch divides by the rows here, and by their weights where labels are ids.
-            return cross_entropy(logits, labels, weight=weight, reduction="sum") / (labels @ weight).sum()
+            return entropy("sum") / (labels @ weight).sum()
         if num_items_in_batch is None:
-            mean: torch.Tensor = cross_entropy(logits, labels, weight=weight)
-            return mean
-        total: torch.Tensor = cross_entropy(logits, labels, weight=weight, reduction="sum")
+            return entropy("mean")
+        total = entropy("sum")
         return total.div(num_items_in_batch)
 
     return loss

@@ -8,6 +8,7 @@ written_lists.py lists that a csv holds as text
 choice.py        the kind of a data set, from the keys and its rows
 problem.py       what a loop, predictions and reports need to know of a kind: the base class
 single_label.py  one label
+smoothing.py     LABEL_SMOOTHING, of one label
 class_rows.py    what an evaluation finds of each row with one label
 label_rows.py    the same with several labels, or numbers
 multi_label.py   several labels

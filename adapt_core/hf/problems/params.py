@@ -39,6 +39,10 @@ class ProblemParams(Protocol):
     def class_weights(self) -> str | dict[str, object] | None:
         """CLASS_WEIGHTS."""
 
+    @property
+    def label_smoothing(self) -> float:
+        """LABEL_SMOOTHING."""
+
 
 def problem_type() -> Any:
     """Return the field of `problem_type`."""
@@ -92,6 +96,18 @@ def abstain_precision() -> Any:
     )
 
 
+def label_smoothing() -> Any:
+    """Return the field of LABEL_SMOOTHING."""
+    return param(
+        0.0,
+        "Share of each target that goes to all classes evenly while training (0.1), so that a model does not grow too "
+        "sure of few rows. Of one label for each row.",
+        key="LABEL_SMOOTHING",
+        ge=0,
+        lt=1,
+    )
+
+
 def require_one_label(params: ProblemParams, kind: str) -> None:
     """Check that ABSTAIN_PRECISION is of rows with one label.
 
@@ -123,6 +139,8 @@ def check_problem(plan: Plan[ProblemParams]) -> None:
     if params.label_separator is not None and kind != MULTI_LABEL:
         raise InputError(f"label_separator parts several labels, and problem_type is {kind}. Leave one of them out.")
     require_one_label(params, kind)
+    if params.label_smoothing and kind not in (AUTO, SINGLE_LABEL):
+        raise InputError(f"LABEL_SMOOTHING is of one label for each row, and problem_type is {kind}. Leave it out.")
     weights = params.class_weights
     if isinstance(weights, str) and weights.casefold() != "balanced":
         raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of label to weight; not {weights!r}.")

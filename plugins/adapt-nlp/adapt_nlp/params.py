@@ -85,6 +85,7 @@ class TextClassificationParams(TextParams):
         "labels, the weight of the rows that have it.",
         key="CLASS_WEIGHTS",
     )
+    label_smoothing: float = problems.label_smoothing()
 
 
 @attrs.frozen

@@ -159,3 +159,17 @@ def test_a_server_is_not_given_an_adapter_with_tokens(tmp_path: Path) -> None:
     adapt_core.run({**keys, "method": "LoRA"})
     with pytest.raises(InputError, match="trained embeddings of tokens"):
         adapt_core.export(tmp_path / "run", "vllm", tmp_path / "served")
+
+
+def test_taggers_learn_new_tokens_too(tiny_encoder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "tags"
+    data.mkdir()
+    for split in ("train", "validation"):
+        rows = [{"tokens": ["<gear>", "in", "oslo"], "ner_tags": ["O", "O", "B-LOC"]}] * 8
+        (data / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    keys = config(tiny_encoder, data, tmp_path / "run", method="full", subtask="ner", ADD_TOKENS=["<gear>"], LR=1e-3)
+    adapt_core.run({**keys, "SAVE_METHOD": "save_pretrained", "EPOCHS": 1})
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")
+    assert tokenizer.tokenize("<gear>") == ["<gear>"]

@@ -13,7 +13,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass, spread
-from adapt_core.hf.models.tokenizers import length_limit, load_tokenizer, require_fast
+from adapt_core.hf.models.tokenizers import length_limit, require_fast
 from adapt_core.hf.problems.kinds import AUTO
 from adapt_core.hf.problems.params import wanted_kind
 from adapt_core.hf.tasks.inputs import read_words
@@ -69,6 +69,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
         if self.params.class_weights is not None:
             raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
         given = {
+            "LABEL_SMOOTHING": bool(self.params.label_smoothing),
             "ABSTAIN_PRECISION": self.params.abstain_precision is not None,
             "label_separator": self.params.label_separator is not None,
             "problem_type": wanted_kind(self.params) != AUTO,
@@ -96,7 +97,7 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer of the base model, which reads a list of words as it reads their text."""
-        return self._for_words(load_tokenizer(self.source, self.plan))
+        return self._for_words(super().tokenizer)
 
     def _for_words(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
         require_fast(tokenizer, self.source, "ner, pos and chunk align words with sub-tokens")

@@ -105,6 +105,7 @@ class ImageClassificationParams:
         "several labels, the weight of the images that have it.",
         key="CLASS_WEIGHTS",
     )
+    label_smoothing: float = problems.label_smoothing()
 
     @property
     def augments(self) -> Augmentation | None:

@@ -20,6 +20,7 @@ from adapt_core.hf.problems.choice import describe
 from adapt_core.hf.problems.kinds import require_metric
 from adapt_core.hf.problems.params import check_problem
 from adapt_core.hf.problems.problem import expected_problem, possible_metrics, problem_of
+from adapt_core.hf.problems.smoothing import with_smoothed_labels
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 from adapt_core.runtime.cores import loading_processes
 
@@ -162,7 +163,9 @@ class ImageClassification(HubUpload):
         targets = job.data.train.labels if job.data.train is not None else ()
         if job.data.train is not None and self.params.mixes:
             job.data.train.mixing = self._mixing(job)
-        return HuggingFaceLoop(job, self.problem.complete(components, job.data, targets, self.params.class_weights))
+        completed = self.problem.complete(components, job.data, targets, self.params.class_weights)
+        smoothing = self.params.label_smoothing
+        return HuggingFaceLoop(job, with_smoothed_labels(completed, self.problem.kind, smoothing))
 
     def _mixing(self, job: Job) -> Mixing:
         """Return what mixes the training images of this process."""

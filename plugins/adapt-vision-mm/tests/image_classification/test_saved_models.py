@@ -143,3 +143,11 @@ def test_a_run_goes_on_from_a_trained_model(run_of: dict[str, Run], tmp_path: Pa
     further = run_of[library](START_FROM=str(tmp_path / "run"), OUTPUT_DIR=str(tmp_path / "further"), MODEL_PATH=None)
     assert further.metrics["before"]["loss"] == pytest.approx(first.metrics["after"]["loss"], abs=1e-5)
     assert further.training_check["verdict"] == "learned"
+
+
+@pytest.mark.parametrize("library", ["timm", "hf"])
+def test_label_smoothing_is_in_the_loss_of_training_alone(run_of: dict[str, Run], tmp_path: Path, library: str) -> None:
+    plain = run_of[library](MAX_STEPS=2)
+    smoothed = run_of[library](MAX_STEPS=2, LABEL_SMOOTHING=0.5, OUTPUT_DIR=str(tmp_path / "smoothed"))
+    assert smoothed.metrics["before"] == plain.metrics["before"]
+    assert smoothed.metrics["after"]["loss"] != pytest.approx(plain.metrics["after"]["loss"], abs=1e-7)
