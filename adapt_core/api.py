@@ -104,19 +104,26 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
     """
     from adapt_core.estimate.batch_size import fit_batch_size, with_batch
     from adapt_core.estimate.estimate import estimate_run
+    from adapt_core.execution.settings import fit_settings
 
     registry = Registry.discover(plan.disabled_plugins)
     reporter = make_reporter(is_main=True)
+    chosen = fit_settings(plan, registry)
+    settings = chosen.remarks[-1] if plan.fitting else None
     with logging_to([], reporter, logged_packages(registry)):
-        if plan.training.fit_batch_size:
-            fit = fit_batch_size(plan, registry)
-            fitted = with_batch(plan, fit.batch_size, fit.accumulation)
-            return attrs.evolve(estimate_run(fitted, registry, pictures), batch_size=str(fit))
-        return estimate_run(plan, registry, pictures)
+        if not chosen.training.fit_batch_size:
+            return attrs.evolve(estimate_run(chosen, registry, pictures), settings=settings)
+        fit = fit_batch_size(chosen, registry)
+        fitted = with_batch(chosen, fit.batch_size, fit.accumulation)
+        return attrs.evolve(estimate_run(fitted, registry, pictures), batch_size=str(fit), settings=settings)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
     """Run a plan: `run` after its config is resolved."""
+    if plan.fitting:
+        from adapt_core.execution.settings import fit_settings
+
+        plan = fit_settings(plan, registry)
     if not (plan.training.fit_batch_size and plan.training.do_train):
         return _run_plan(plan, registry)
     from adapt_core.estimate.fitted_run import run_fitted

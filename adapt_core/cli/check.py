@@ -154,6 +154,8 @@ def _show_estimate(found: Estimate) -> None:
         ]
         say()
         say(table(rows))
+    if found.settings is not None:
+        say(f"\n{found.settings}")
     if found.batch_size is not None:
         say(f"\n{found.batch_size}")
     if found.launchers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.plugin.import_strings import PACKAGE_PREFIX, package_folder
 
+AUTO = "auto"
+_CHOSEN = {"LR": "lr", "EPOCHS": "epochs", "BATCH_SIZE": "batch_size"}
+_FAR_BELOW, _ENOUGH_STEPS = 0.25, 60
+"""A rate is far below what fits as this share of it. So many steps at the one that fits, or more at it, learn."""
+
 TEXTS, WRITING, IMAGES, OBJECTS = "texts", "writing", "images", "objects"
 """Kinds of tasks by what decides their rates: encoders of texts, writing models, classifiers of images, detectors."""
 
 _WRITE = frozenset({"text_generation", "summarization", "translation"})
 _TRANSFORMER = re.compile(r"vit|deit|beit|swin|dino|clip|eva|transformer|pvt|mae", re.IGNORECASE)
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim")
-_USUAL_WIDTH = 768
+USUAL_WIDTH = 768
+"""How wide a model is taken to be whose config.json does not say: as BERT."""
 _OF_WIDTH = 384
 
 
@@ -120,7 +126,7 @@ def width_of(model: str) -> int:
         config: Any = json.loads((folder_of(model) / "config.json").read_text(encoding="utf-8"))
         return next(int(config[name]) for name in _WIDTHS if config.get(name))
     except (OSError, ValueError, TypeError, AttributeError, StopIteration):
-        return _USUAL_WIDTH
+        return USUAL_WIDTH
 
 
 def folder_of(model: str) -> Path:
@@ -159,3 +165,61 @@ def fitting_epochs(plan: Plan, rows: int, batch: int) -> float:
     """
     fewest, most = EPOCHS[kind_of(plan)]
     return float(min(most, max(fewest, math.ceil(STEPS * batch / max(rows, 1)))))
+
+
+def fit_rate(plan: Plan, given: Collection[str]) -> Plan:
+    """Return a plan with the learning rate that fits, under SETTINGS: auto, and what is still to be chosen by its data.
+
+    Args:
+        plan: as its config says.
+        given: attributes of its training parameters that have a value.
+    """
+    training = plan.training
+    if training.settings != AUTO or not training.do_train:
+        return plan
+    chosen = [key for key, attribute in _CHOSEN.items() if attribute not in given]
+    if training.fit_batch_size and "BATCH_SIZE" in chosen:
+        chosen.remove("BATCH_SIZE")
+    if "LR" in chosen:
+        training = attrs.evolve(training, lr=fitting_rate(plan))
+        remark = f"SETTINGS auto: LR {training.lr:g}, which fits {plan.method.name} and {plan.task.name}"
+        plan = attrs.evolve(plan, training=training, remarks=(*plan.remarks, remark))
+    return attrs.evolve(plan, fitting=tuple(key for key in chosen if key != "LR"))
+
+
+def fit_rows(plan: Plan, rows: int) -> Plan:
+    """Return a plan with the batch size and the epochs that fit its data, where SETTINGS: auto chooses them.
+
+    Args:
+        plan: what `fit_rate` returned.
+        rows: of the training split.
+    """
+    training = plan.training
+    if "BATCH_SIZE" in plan.fitting:
+        training = attrs.evolve(training, batch_size=fitting_batch_size(plan, rows))
+    if "EPOCHS" in plan.fitting:
+        batch = training.batch_size * training.gradient_accumulation_steps
+        training = attrs.evolve(training, epochs=fitting_epochs(plan, rows, batch))
+    values = {"BATCH_SIZE": training.batch_size, "EPOCHS": f"{training.epochs:g}"}
+    told = " and ".join(f"{key} {values[key]}" for key in plan.fitting)
+    return attrs.evolve(
+        plan, training=training, fitting=(), remarks=(*plan.remarks, f"SETTINGS auto: {told}, for {rows:,} rows")
+    )
+
+
+def unfit(plan: Plan, steps: int) -> list[str]:
+    """Return that a run is known to learn next to nothing: its rate is far below what fits, and its steps are few.
+
+    Args:
+        plan: its learning rate.
+        steps: optimizer steps of the run.
+    """
+    training = plan.training
+    fits = fitting_rate(plan)
+    share = training.lr / fits
+    if not training.do_train or training.lr == 0 or share >= _FAR_BELOW or share * steps >= _ENOUGH_STEPS:
+        return []
+    return [
+        f"LR {training.lr:g} with {plan.method.name} is known to learn little in {steps:,} steps: about {fits:g} fits. "
+        "Raise LR or EPOCHS, or leave LR out and set SETTINGS: auto."
+    ]

@@ -112,6 +112,7 @@ class Plan(Generic[ParamsT]):
         resume: None, "auto" for the newest complete checkpoint, or a checkpoint's path.
         disabled_plugins: names of disabled plugins, for worker processes.
         remarks: decisions to be logged once.
+        fitting: the keys that SETTINGS: auto has still to choose, by the rows of the data.
         foreign: whether the config comes with a run folder, which may be somebody else's: without TRUST_REMOTE_CODE
             nothing that it names is executed, a config in Python included.
     """
@@ -133,6 +134,7 @@ class Plan(Generic[ParamsT]):
     resume: str | None = None
     disabled_plugins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    fitting: tuple[str, ...] = ()
     foreign: bool = False
     accelerators: tuple[str, ...] | None = None
 

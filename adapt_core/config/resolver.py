@@ -14,6 +14,7 @@ from adapt_core.config.continuation import going_on
 from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.exporters import select_exporters
+from adapt_core.config.fitting import fit_rate
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.metrics import metric_choice, misfits, select_metrics, with_own_name
@@ -106,7 +107,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     problems += _misfits(selection, owned, registry) if not problems else []
     if problems:
         raise ConfigError(sorted(problems, key=_order))
-    return _plan(config, core, selection, owned, registry, resume)
+    return fit_rate(_plan(config, core, selection, owned, registry, resume), owned.values["training"])
 
 
 def _place(key: str, given: Mapping[str, Given]) -> Any:

@@ -8,7 +8,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import attrs
+
 from adapt_core.config.core_params.groups import GROUPS, changed_by
+from adapt_core.config.fitting import USUAL_WIDTH, fitting_rate
 from adapt_core.config.plan import Plan
 from adapt_core.config.reader import read_overrides
 from adapt_core.config.resolver import RunConfig, resolve
@@ -61,8 +64,11 @@ def starter_config(task: str, method: str | None, overrides: Iterable[str], regi
         if folded not in given and folded not in defaults and not _OTHER_PLACES[folded] & given
     ]
     plan = resolve(RunConfig.read({**keys, **dict.fromkeys(to_fill, "to be filled in")}, pairs), registry)
+    if "lr" not in given:
+        plan = attrs.evolve(plan, training=attrs.evolve(plan.training, lr=fitting_rate(plan)))
     changed = changed_by(registry.task_spec(plan.task.name))
-    entries = _sections(plan, {parameter.folded: parameter for parameter in changed}, set(to_fill))
+    remarks = {} if "lr" in given else {"lr": _rate_remark(plan)}
+    entries = _sections(plan, {parameter.folded: parameter for parameter in changed}, set(to_fill), remarks)
     return "\n".join([*_head(plan, to_fill), *entries, ""])
 
 
@@ -77,7 +83,17 @@ def _head(plan: Plan, to_fill: list[str]) -> Iterator[str]:
     yield f"method: {plan.method.name}"
 
 
-def _sections(plan: Plan, changed: Mapping[str, Parameter], to_fill: set[str]) -> Iterator[str]:
+def _rate_remark(plan: Plan) -> str:
+    return (
+        f"This fits {plan.method.name} and {plan.task.name}, a model {USUAL_WIDTH} wide where that matters; a config "
+        "without LR has the default, 0.0001. SETTINGS: auto fits EPOCHS and BATCH_SIZE too, where they are not given; "
+        "adapt tune searches."
+    )
+
+
+def _sections(
+    plan: Plan, changed: Mapping[str, Parameter], to_fill: set[str], remarks: Mapping[str, str]
+) -> Iterator[str]:
     slots = {name: getattr(plan, name) for name in ("task", "method", "quantizer", "launcher")}
     chosen = {slot: choice.params for slot, choice in slots.items() if choice is not None}
     overridden = {key for params in chosen.values() for key in parameters_of(type(params))}
@@ -93,6 +109,7 @@ def _sections(plan: Plan, changed: Mapping[str, Parameter], to_fill: set[str]) -
         yield from ("", f"# ---- {_TITLES[name]}{owner} ----")
         for parameter in parameters:
             yield ""
+            yield from _comment(remarks.get(parameter.folded, ""))
             yield from _entry(parameter, getattr(params, parameter.attribute), parameter.key in to_fill)
 
 

@@ -28,6 +28,7 @@ from adapt_core.capabilities import (
     SupportsTrainingForward,
 )
 from adapt_core.config.backward_steps import steps_in_backward
+from adapt_core.config.fitting import unfit
 from adapt_core.config.plan import Plan
 from adapt_core.contracts import TaskData
 from adapt_core.distributed.devices import memory_bytes
@@ -78,6 +79,7 @@ class Estimate:
         warnings: what will not do.
         verdict: what checks of the data found, as in `result.json`.
         batch_size: what BATCH_SIZE auto chose, in words; None where it is given.
+        settings: what SETTINGS auto chose by the data, in words; None where nothing was left to choose.
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
 
@@ -100,6 +102,7 @@ class Estimate:
     warnings: list[str]
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     batch_size: str | None = None
+    settings: str | None = None
     pictures: bytes | None = None
 
     def to_data(self) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
     verdict = examine_data(
         plan, registry, components.task, data, lambda: components.task.load_model(data, None, World()).model
     )
-    warnings = [*data.findings, *verdict.warnings, *_warnings(found, plan)]
+    warnings = [*data.findings, *verdict.warnings, *unfit(plan, steps), *_warnings(found, plan)]
     return attrs.evolve(found, verdict=verdict.to_data(), warnings=warnings)
 
 

@@ -2,6 +2,7 @@
 
 command.py          the command that runs a plan: log, lock, launcher
 components.py       the implementations that a plan names
+settings.py         SETTINGS: auto by the data
 budgets.py          BUDGET of a plan
 pipeline.py         `Run`: one process of a run, from data to result
 start.py            the adapter that START_FROM goes on with

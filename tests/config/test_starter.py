@@ -32,9 +32,9 @@ def filled(text: str) -> str:
     )
 
 
-def test_once_filled_in_it_resolves_strictly_to_the_defaults(tmp_path: Path) -> None:
+def test_once_filled_in_it_resolves_strictly_to_the_defaults_and_a_rate_that_fits(tmp_path: Path) -> None:
     plan = resolved(filled(starter()), tmp_path / "words.yaml")
-    keys = {"TASK": "words", "method": "LoRA", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d"}
+    keys = {"TASK": "words", "method": "LoRA", "MODEL_PATH": "m", "CUSTOM_DATASET_PATH": "d", "LR": 7.1e-4}
     plain = resolve(RunConfig.read(keys), fakes.registry_with_all())
     assert plan.config_sha256 == plain.config_sha256
 
@@ -94,3 +94,12 @@ def test_without_a_task_a_pipe_is_told_what_there_is(adapt: Callable[..., Any]) 
     done = adapt("init", stdin=-3)
     assert done.returncode == 2
     assert "Tasks installed" in done.stderr or "no task is installed" in done.stderr
+
+
+def test_the_rate_says_what_it_fits_and_what_the_default_is() -> None:
+    lines = starter().splitlines()
+    place = lines.index("LR: 0.00071")
+    told = " ".join(line.removeprefix("# ") for line in lines[place - 5 : place])
+    assert "This fits LoRA and words" in told
+    assert "default, 0.0001" in told
+    assert "LR: 0.003" in starter("LR=3e-3").splitlines()

@@ -26,6 +26,14 @@ class TrainingParams:
         ge=0,
         may_change_on_resume=True,
     )
+    settings: str = param(
+        "default",
+        "What LR, EPOCHS and BATCH_SIZE are where the config does not give them: the defaults of these keys, or (auto) "
+        "what fits method, task, rows of training and model.",
+        key="SETTINGS",
+        choices=("default", "auto"),
+        may_change_on_resume=True,
+    )
     batch_size: int = param(
         16, "Training batch size, per process. auto: what memory allows (FIT_BATCH_SIZE).", key="BATCH_SIZE", ge=1
     )

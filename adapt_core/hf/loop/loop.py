@@ -100,7 +100,7 @@ class HuggingFaceLoop:
             self._metrics,
             training_check,
             self._row_order,
-            ScheduleCallback(training, job.recorder),
+            ScheduleCallback(plan, job.recorder),
             *([averages] if averages else []),
             seal,
             *([BudgetCallback(job)] if job.budget.is_bounded else []),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt_core.config.core_params.training import TrainingParams
+from adapt_core.config.fitting import unfit
+from adapt_core.config.plan import Plan
 from adapt_core.runtime.recorder import MetricRecorder
 
 _NO_WARM_UP = "constant"
+
+log = logging.getLogger(__name__)
 
 
 def surprises(training: TrainingParams, steps: int) -> list[str]:
@@ -40,15 +45,17 @@ class ScheduleCallback(TrainerCallback):
     """Warns of the surprises of a run's schedule when the number of its steps is known.
 
     Args:
-        training: of the plan.
+        plan: with its schedule.
         recorder: warns.
     """
 
-    def __init__(self, training: TrainingParams, recorder: MetricRecorder) -> None:
-        self._training = training
+    def __init__(self, plan: Plan, recorder: MetricRecorder) -> None:
+        self._plan = plan
         self._recorder = recorder
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        self._recorder.warn(surprises(self._training, state.max_steps))
+        self._recorder.warn(surprises(self._plan.training, state.max_steps))
+        for warning in unfit(self._plan, state.max_steps):
+            log.warning(warning)

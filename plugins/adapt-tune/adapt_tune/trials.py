@@ -13,12 +13,12 @@ from typing import Any
 
 import attrs
 
+from adapt_core.api import run_plan
 from adapt_core.config.metrics import metrics_of
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import resolve
 from adapt_core.errors import InputError
 from adapt_core.evaluation import deciding_metric, direction_of
-from adapt_core.execution.command import Command
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.progress import VERBOSITY
@@ -57,7 +57,7 @@ def run_trial(space: Space, registry: Registry, trial: Trial, folder: Path, rung
     run = TrialRun(trial=trial.number, rung=rung, folder=name, settings=dict(trial.settings))
     try:
         with _quiet():
-            result = Command.of(trial_plan(plan, folder / name, seconds, first=not trial.number), registry).execute()
+            result = run_plan(trial_plan(plan, folder / name, seconds, first=not trial.number), registry)
     except InputError as error:
         if not trial.number:
             raise

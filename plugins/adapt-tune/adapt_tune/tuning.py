@@ -10,12 +10,12 @@ from typing import Any
 
 import attrs
 
+from adapt_core.api import run_plan
 from adapt_core.config.plan import Plan
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.stop_after import budget_seconds
 from adapt_core.errors import InputError
 from adapt_core.execution.budgets import pieces_of
-from adapt_core.execution.command import Command
 from adapt_core.execution.components import check_task, make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.names import is_run_folder
@@ -211,7 +211,7 @@ class _Running:
         training = attrs.evolve(plan.training, budget=f"{max(self.left(), 1.0):.2f}s", evaluate_before=False)
         run = attrs.evolve(plan.run, overwrite_output_dir=True)
         plan = attrs.evolve(plan, output_dir=str(search.folder / FINAL), resume=None, training=training, run=run)
-        result = Command.of(plan, search.registry).execute()
+        result = run_plan(plan, search.registry)
         final = TrialRun(trial=chosen.trial, rung=-1, folder=FINAL, settings=dict(chosen.settings))
         self.trials.add(measured(final, result, plan, search.registry, time.monotonic() - started))
         for trial in self.trials.study.trials:

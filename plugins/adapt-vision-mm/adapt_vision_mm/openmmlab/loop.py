@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from adapt_core.config.fitting import unfit
 from adapt_core.contracts import Job, TrainResult
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
@@ -134,6 +135,8 @@ class MmLoop:
         config.optim_wrapper = wrapper
         config.param_scheduler = schedulers(plan, steps_per_epoch, progress.total_steps)
         self._job.recorder.warn(surprises(plan, steps_per_epoch, progress.total_steps))
+        for warning in unfit(plan, progress.total_steps):
+            log.warning(warning)
         config.train_cfg = {"total_batches": progress.total_batches, "batch_size": plan.training.batch_size}
         cfg_options.apply(config, plan.task.params.cfg_options)
 
