@@ -43,16 +43,18 @@ def tune(  # noqa: PLR0913 - click passes each option as a parameter
     adapt tune config.yaml --budget 20m --resume                 go on after an interruption
     adapt tune config.yaml --budget 1h --set 'TUNE={LR: {range: [1e-5, 1e-3], log: true}}'
     """
+    import psutil
+
     from adapt_core.config.resolver import RunConfig
 
     from adapt_tune.report import rows_of, to_data, write_report
     from adapt_tune.tuning import read_search
 
-    started = time.monotonic()
+    started = time.monotonic() - (time.time() - psutil.Process().create_time())  # imports count, too
     registry = Registry.discover(disabled)
     read = RunConfig.read(config, overrides)
     with contextlib.redirect_stdout(sys.stderr):  # libraries print there, and standard output is the result's
-        search = read_search(read, registry, budget, strict=strict, say=lambda line: say(line, err=True))
+        search = read_search(read, registry, budget, strict=strict, say=lambda line: say(line, err=True), since=started)
         trials, best = search.execute(resume=resume)
         runs = list(trials.runs())
         data = to_data(runs, best, search.seconds, trials.spent)

@@ -54,7 +54,7 @@ class TrialRun:
     @property
     def is_whole(self) -> bool:
         """Whether it trained all the steps of its config, so that more time would change nothing."""
-        return self.failed is None and self.steps >= self.planned_steps
+        return self.value is not None and self.steps >= self.planned_steps
 
 
 @attrs.frozen

@@ -30,8 +30,10 @@ from adapt_tune.trials import Trial, measured, run_trial
 log = logging.getLogger(__name__)
 
 FINAL = "final"
-_RESERVE_SHARE, _RESERVE_SECONDS = 0.01, 1.5
+_RESERVE_SHARE, _RESERVE_SECONDS = 0.02, 2.5
 """For the report of all trials, and for ending."""
+_FEWEST = 3
+"""Where there is time for fewer trials, none is made: the final run takes the settings that fit."""
 _REPEATED = 1.5
 """A run that was whole is repeated as the final one in at most this many times its time."""
 
@@ -113,6 +115,9 @@ class _Running:
         """Run the first trial, which shows what a run takes, and then rung by rung."""
         first = self.trials.of_rung(0)[:1] or [self.run_first()]
         self.levels = self.planned(next(run for run in [*self.trials.runs(), *first] if run.trial == 0))
+        if self.levels[0].trials < min(_FEWEST, self.search.most):
+            self.levels = (attrs.evolve(self.levels[0], trials=1),)
+            return
         for level, rung in enumerate(self.levels):
             if level:
                 for loser in self.trials.of_rung(level - 1)[rung.trials :]:
@@ -155,6 +160,10 @@ class _Running:
 
     def run_new(self, seconds: float) -> TrialRun:
         """Run new settings on the first rung, or those that an earlier command had begun."""
+        return self.run(self.begun(), 0, seconds)
+
+    def begun(self) -> Trial:
+        """Return settings without a run: those that an earlier command had begun, else new ones."""
         study = self.trials.study
         begun = [trial for trial in study.trials if not trial.state.is_finished() and not trial.user_attrs.get("runs")]
         trial = self.trials.again(begun[0].number) if begun else self.trials.propose(list(self.search.space.starts))
@@ -163,7 +172,7 @@ class _Running:
             method = self.search.plan.method.name
             settings = self.search.space.settings_of(trial, method) if trial.number else {}
             trial.set_user_attr("settings", settings)
-        return self.run(Trial(trial.number, settings), 0, seconds)
+        return Trial(trial.number, settings)
 
     def promote(self, run: TrialRun, level: int, seconds: float) -> TrialRun:
         """Run settings on the next rung; a run that was whole counts there as it is."""
@@ -196,7 +205,13 @@ class _Running:
             more = len(self.trials.study.trials) < self.search.most
 
     def candidate(self) -> TrialRun:
-        """Return the run whose settings the final one takes: the best of the highest rung that was reached."""
+        """Return the run whose settings the final one takes: the best of the highest rung that was reached.
+
+        Without time for a search these are the settings that fit, which no run has shown.
+        """
+        if len(self.levels) == self.levels[0].trials == 1 and self.search.most > 1 and self.search.space.starts:
+            trial = self.begun()
+            return TrialRun(trial=trial.number, rung=0, folder="", settings=trial.settings)
         for level in range(len(self.levels) - 1, -1, -1):
             found = [run for run in self.trials.of_rung(level) if run.value is not None]
             if found:
@@ -226,7 +241,13 @@ def _flat(what: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_search(
-    config: RunConfig, registry: Registry, budget: str | None, *, strict: bool, say: Callable[[str], None]
+    config: RunConfig,
+    registry: Registry,
+    budget: str | None,
+    *,
+    strict: bool,
+    say: Callable[[str], None],
+    since: float | None = None,
 ) -> Search:
     """Return the search of a config.
 
@@ -236,12 +257,13 @@ def read_search(
         budget: the time; BUDGET of the config without it.
         strict: a documented key that a run does not use is an error.
         say: shows a line.
+        since: when the command began, by the monotonic clock; now without it.
 
     Raises:
         ConfigError: with every problem of the config.
         InputError: there is no time given, or the config asks for several runs or none.
     """
-    since = time.monotonic()
+    since = time.monotonic() if since is None else since
     space = read_space(config, registry, strict=strict)
     plan = resolve(space.config, registry)
     try:

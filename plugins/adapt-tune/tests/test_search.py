@@ -125,3 +125,14 @@ def test_the_command_prints_what_it_found(adapt: Callable[..., Any], read: Read,
     refused = adapt("tune", str(tmp_path / "config.yaml"))
     assert refused.returncode == 2
     assert "--budget 20m" in refused.stderr
+
+
+def test_without_time_for_a_search_the_settings_that_fit_are_trained(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(2, 1.0),))
+    trials, _ = search(TUNE=None, method="full", EPOCHS=1)
+    assert [run.folder for run in trials.runs()] == ["trial-0", "final"]
+    final = next(run for run in trials.runs() if run.folder == "final")
+    assert final.settings["LR"] > 1e-4  # the default
+    assert final.settings["EPOCHS"] == 5
