@@ -28,7 +28,7 @@ import numpy
 import torch
 
 import adapt_core
-from adapt_core.errors import AdaptError
+from adapt_core.errors import InputError
 from adapt_core.execution.exports import without_targets
 from adapt_core.execution.finished_run import FinishedRun
 from adapt_core.testing.cards import python_of
@@ -114,6 +114,7 @@ class Figures:
         tie: of choices that are others, how far torch's logits of the two are apart, at most.
         rows: of the validation split.
         failed: why the cell failed; empty where it holds.
+        refused: why there is no such cell; empty where there is.
     """
 
     difference: float = 0.0
@@ -124,6 +125,7 @@ class Figures:
     tie: float = 0.0
     rows: int = 0
     failed: str = ""
+    refused: str = ""
 
     def add(self, ours: Any, theirs: Any, counting: Any) -> None:
         """Add an output of a batch, as onnxruntime and as torch compute it, where it counts."""
@@ -247,6 +249,10 @@ def real_decoder(data: Path, place: Path) -> Figures:
     return found
 
 
+def _in_table(cell: Mapping[str, Any]) -> str:
+    return "refused" if cell.get("refused") else cell["failed"] or f"{cell['difference']:.1e}"
+
+
 def table(record: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the figures as a table, a row for each job."""
     lines = [
@@ -256,7 +262,7 @@ def table(record: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for job in (name for name in jobs() if any(key.startswith(f"{name}: ") for key in record)):
         cells = [record.get(f"{job}: {method}") for method in METHODS]
         known = [cell for cell in cells if cell is not None]
-        texts = ["not run" if cell is None else cell["failed"] or f"{cell['difference']:.1e}" for cell in cells]
+        texts = ["not run" if cell is None else _in_table(cell) for cell in cells]
         same, choices = (sum(cell[name] for cell in known) for name in ("same", "choices"))
         tie = max(cell.get("tie", 0.0) for cell in known)
         agreed = f"{same:,} of {choices:,}" if choices else "(numbers)"
@@ -292,12 +298,14 @@ def main() -> None:
                     cell = (
                         measured(known[job], method, data, Path(place)) if method else real_decoder(data, Path(place))
                     )
-                except AdaptError as error:
-                    cell = Figures(failed=f"{type(error).__name__}: {error}")
+                except InputError as error:
+                    cell = Figures(refused=str(error))
                 record[name] = attrs.asdict(cell)
                 failed = failed or bool(cell.failed)
                 told = (
-                    cell.failed or f"{cell.difference:.2g}, merge {cell.merge}, {cell.same} of {cell.choices} choices"
+                    cell.failed
+                    or cell.refused
+                    or f"{cell.difference:.2g}, merge {cell.merge}, {cell.same} of {cell.choices} choices"
                 )
                 print(f"{name}: {told} ({cell.rows} rows, {time.perf_counter() - begun:.0f} s)", flush=True)
                 RECORD.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n", encoding="utf-8")

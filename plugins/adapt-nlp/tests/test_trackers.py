@@ -74,12 +74,29 @@ def test_mlflow(run: Run, tmp_path: Path) -> None:
     assert (last.step, last.value) == (4, pytest.approx(result.metrics["after"]["accuracy"]))
 
 
-def test_an_interrupted_run_goes_on_in_the_same_run_of_the_tracker(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    needs("mlflow")
-    from mlflow import MlflowClient
+def names_in_trackio() -> list[str]:
+    """Return the run of each row of trackio's database, which is where it was at the first run of the process."""
+    from trackio.utils import TRACKIO_DIR
 
+    [file] = Path(TRACKIO_DIR).glob("*.db")
+    with sqlite3.connect(file) as kept:
+        return [name for (name,) in kept.execute("SELECT run_name FROM metrics")]
+
+
+def kept_by_trackio(run_name: str) -> list[tuple[int, dict[str, Any]]]:
+    """Return the steps and figures of a run, in order."""
+    from trackio.utils import TRACKIO_DIR
+
+    [file] = Path(TRACKIO_DIR).glob("*.db")
+    with sqlite3.connect(file) as kept:
+        found = kept.execute("SELECT run_name, step, metrics FROM metrics ORDER BY id").fetchall()
+    return [(step, json.loads(text)) for name, step, text in found if name == run_name]
+
+
+def stopped_and_resumed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, between: Callable[[], None], **changes: Any
+) -> None:
+    """Run with a tracker until an error after step 3, look at it, and go on from the checkpoint of step 2."""
     from adapt_core.hf.loop.callbacks import MetricsCallback
 
     on_step_end = MetricsCallback.on_step_end
@@ -89,29 +106,66 @@ def test_an_interrupted_run_goes_on_in_the_same_run_of_the_tracker(
         if state.global_step == 3:
             raise OSError("the power is gone")
 
-    keys = {**NAMES, "TRACKERS": ["mlflow"], "INTERVAL": "steps", "INTERVAL_STEPS": 2}
+    keys = {**NAMES, "TRACKERS": [name], "INTERVAL": "steps", "INTERVAL_STEPS": 2, **changes}
     with monkeypatch.context() as patch:
         patch.setattr(MetricsCallback, "on_step_end", stop)
         with pytest.raises(OSError, match="the power is gone"):
             run(**keys)
-    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'run' / 'trackers' / 'mlflow' / 'mlflow.db'}")
-    [experiment] = client.search_experiments(filter_string="name = 'in-box'")
-    [kept] = client.search_runs([experiment.experiment_id])
-    assert kept.info.status == "FINISHED"  # its run is ended, not left open
+    between()
     run(resume=True, **keys)
-    [again] = client.search_runs([experiment.experiment_id])
-    assert again.info.run_id == kept.info.run_id
-    assert {one.step for one in client.get_metric_history(kept.info.run_id, "train/loss")} == set(STEPS)
+
+
+def test_an_interrupted_run_goes_on_in_the_same_run_of_mlflow(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("mlflow")
+    from mlflow import MlflowClient
+
+    address = f"sqlite:///{tmp_path / 'run' / 'trackers' / 'mlflow' / 'mlflow.db'}"
+
+    def kept() -> Any:
+        client = MlflowClient(tracking_uri=address)
+        [experiment] = client.search_experiments(filter_string="name = 'in-box'")
+        [found] = client.search_runs([experiment.experiment_id])
+        assert found.info.status == "FINISHED"  # its run is ended, not left open
+        return found
+
+    stopped_and_resumed(run, monkeypatch, "mlflow", kept)
+    history = MlflowClient(tracking_uri=address).get_metric_history(kept().info.run_id, "train/loss")
+    assert {one.step for one in history} == set(STEPS)
+
+
+def test_an_interrupted_run_goes_on_in_the_same_run_of_trackio(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("trackio")
+    stopped_and_resumed(run, monkeypatch, "trackio", lambda: None, TRACKER_RUN="stopped once")
+    found = [step for step, values in kept_by_trackio("stopped once") if "train/loss" in values]
+    assert found[:3] == [1, 2, 3]
+    assert set(found) == set(STEPS)
+    assert len({name for name in names_in_trackio() if "stopped" in name}) == 1
+
+
+def test_an_interrupted_run_goes_on_in_the_same_run_of_wandb(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline, its second part is a folder of its own with the run's id, which `wandb sync` joins."""
+    needs("wandb")
+    folder = tmp_path / "run" / "trackers" / "wandb"
+
+    def identities() -> list[str]:
+        return [file.stem.removeprefix("run-") for file in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
+
+    first: list[str] = []
+    stopped_and_resumed(run, monkeypatch, "wandb", lambda: first.extend(identities()))
+    assert len(first) == 1
+    assert identities() == first * 2
 
 
 def test_trackio(run: Run, tmp_path: Path) -> None:
     needs("trackio")
-    result, folder = finished(run, tmp_path, "trackio")
-    [file] = folder.glob("*.db")
-    with sqlite3.connect(file) as kept:
-        rows = kept.execute("SELECT run_name, step, metrics FROM metrics ORDER BY id").fetchall()
-    assert {name for name, _, _ in rows} == {"first try"}
-    figures = [(step, json.loads(text)) for _, step, text in rows]
+    result, _ = finished(run, tmp_path, "trackio")
+    figures = kept_by_trackio("first try")
     assert [step for step, values in figures if "train/loss" in values] == STEPS
     found = [values["eval/accuracy"] for _, values in figures if "eval/accuracy" in values]
     assert found[-1] == pytest.approx(result.metrics["after"]["accuracy"])
@@ -130,7 +184,7 @@ def test_aim(run: Run, tmp_path: Path) -> None:
     from aim import Run as AimRun
 
     known = json.loads(folder.with_name("aim.json").read_text())["run"]
-    kept = AimRun(run_hash=known, repo=str(folder), read_only=True)
+    kept = AimRun(run_hash=known, repo=str(folder), system_tracking_interval=None)  # read_only sees what is indexed
     assert (kept.name, kept.experiment, kept["hparams", "TASK"]) == ("first try", "in-box", "text_classification")
     last = {metric.name: metric.values.last_value() for metric in kept.metrics()}
     assert last["eval/accuracy"] == pytest.approx(result.metrics["after"]["accuracy"])
