@@ -17,6 +17,7 @@ Ended = Callable[..., RunResult]
 LAUNCHERS = {
     "ddp": ({}, {"num_processes": 1}),
     "ddp, one process without a launcher": ({}, {"DDP": False, "num_processes": None, "use_cpu": None}),
+    "fsdp": ({"DDP": False, "FSDP": True}, {"DDP": False, "FSDP": True, "num_processes": 1}),
 }
 
 
