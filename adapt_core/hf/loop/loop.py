@@ -52,11 +52,12 @@ from adapt_core.hf.loop.output_layer import deferrable_head
 from adapt_core.hf.loop.parts import parts_of
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
+from adapt_core.hf.loop.step_shapes import keep_steps
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 from adapt_core.run_folder.background import BackgroundWriter
-from adapt_core.run_folder.checkpoints import StepShape, step_shape
+from adapt_core.run_folder.checkpoints import StepShape
 from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
@@ -238,7 +239,7 @@ class HuggingFaceLoop:
         self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
-            self._keep_steps(resume_from)
+            keep_steps(self._trainer, self._seal, resume_from, self._world)
             self._budget.hold(fitted_steps(resume_from))
         try:
             with self._stop.heeded(self._world), self._writer.completed(alone=self._world.size == 1):
@@ -263,27 +264,6 @@ class HuggingFaceLoop:
             samples_per_second=float(outcome.metrics["train_samples_per_second"]) * trained / (trained + computed),
             after=self._metrics.evaluations.get(final),
         )
-
-    def _keep_steps(self, checkpoint: Path) -> None:
-        """Let steps have the batches of those that made a checkpoint, where the number of processes has changed."""
-        shape, arguments = step_shape(checkpoint), self._trainer.args
-        if shape is None or shape == self._seal.shape:
-            return
-        each, left_over = divmod(shape.batches, self._world.size)
-        if left_over:
-            log.warning(
-                "a step of the run that is resumed has %d batches, which %d processes cannot share: from here on it "
-                "has %d, and other rows.",
-                shape.batches,
-                self._world.size,
-                self._world.size * arguments.gradient_accumulation_steps,
-            )
-            return
-        if each != arguments.gradient_accumulation_steps:
-            log.info("%d batches in a step of each process, as many in all as in the run that is resumed", each)
-        arguments.gradient_accumulation_steps = each
-        self._seal.shape = shape
-        self._trainer.rows_of_whole_steps = shape.processes * arguments.per_device_train_batch_size
 
     def _final_step(self, state: TrainerState) -> int:
         """Return the step whose weights the model has after training: the best with KEEP: best, else the last."""

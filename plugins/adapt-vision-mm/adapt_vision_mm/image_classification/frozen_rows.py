@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -13,10 +14,15 @@ import torch
 import xxhash
 from torch.utils.data import DataLoader, Dataset
 
+from adapt_core.config.plan import Plan
 from adapt_core.hf.frozen.rows import ROW
+from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.image_classification.collate import collate
 from adapt_vision_mm.image_classification.dataset import Example, ImageDataset
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
+
+log = logging.getLogger(__name__)
 
 _LIBRARIES = ("torchvision", "pillow", "transformers")
 
@@ -105,3 +111,25 @@ class _Numbers(Dataset[Mapping[str, Any]]):
     def __getitem__(self, row: int) -> Mapping[str, Any]:
         view = self._images.epoch % self._views
         return {"labels": self._images.labels[row], ROW: view * len(self._images) + row}
+
+
+def frozen_views(plan: Plan[ImageClassificationParams], images: ImageDataset, passes: float) -> FrozenViews | None:
+    """Return the views of a split, or None, and say why, where no view of an image comes twice.
+
+    Args:
+        plan: for AUGMENTED_VIEWS and what mixes images.
+        images: of the split.
+        passes: over it.
+    """
+    params = plan.task.params
+    if images.is_random and params.mixes:
+        log.info("the frozen part is computed at every step: MIXUP and CUTMIX mix the images of each batch anew.")
+        return None
+    views = (params.augmented_views or passes) if images.is_random else 1
+    if views >= passes:
+        log.info(
+            "the frozen part is computed at every step: each epoch shows new views of the images. With fewer "
+            "AUGMENTED_VIEWS than EPOCHS, or augmentation: false, it is computed once for each view."
+        )
+        return None
+    return FrozenViews(images, int(views), loading_processes(plan.training.num_workers))

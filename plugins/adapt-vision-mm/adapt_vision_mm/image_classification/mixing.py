@@ -9,6 +9,10 @@ import attrs
 import torch
 from torchvision.transforms.v2 import CutMix, MixUp, Transform
 
+from adapt_core.contracts import Job
+
+from adapt_vision_mm.image_classification.params import ImageClassificationParams
+
 _MIXED = 0x9E3779B97F4A7C15
 _SEEDS = 2**63 - 1
 
@@ -56,3 +60,20 @@ class Mixing:
     def _kinds(self) -> list[Transform]:
         wanted = ((MixUp, self.mixup), (CutMix, self.cutmix))
         return [kind(alpha=alpha, num_classes=self.classes) for kind, alpha in wanted if alpha]
+
+
+def mixing_of(params: ImageClassificationParams, job: Job, names: int) -> Mixing:
+    """Return what mixes the training images of this process.
+
+    Args:
+        params: for MIXUP and CUTMIX.
+        job: for the seed, and the images, whose targets are class ids or not.
+        names: the number of classes.
+    """
+    ids = bool(job.data.train.labels) and isinstance(job.data.train.labels[0], int)
+    return Mixing(
+        mixup=params.mixup,
+        cutmix=params.cutmix,
+        classes=names if ids else None,
+        seed=job.plan.training.seed * job.world.size + job.world.rank,
+    )

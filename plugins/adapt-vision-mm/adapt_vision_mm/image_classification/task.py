@@ -22,7 +22,6 @@ from adapt_core.hf.problems.params import check_problem
 from adapt_core.hf.problems.problem import expected_problem, possible_metrics, problem_of
 from adapt_core.hf.problems.smoothing import with_smoothed_labels
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
-from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
 from adapt_vision_mm.image_classification.defaults import DEFAULT_PROCESSOR
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
     from adapt_core.execution.rows import Table
 
     from adapt_vision_mm.image_classification.backends.base import Backend
-    from adapt_vision_mm.image_classification.dataset import ImageDataset
-    from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
-    from adapt_vision_mm.image_classification.mixing import Mixing
     from adapt_vision_mm.image_classification.transforms import Transforms
 
 log = logging.getLogger(__name__)
@@ -144,12 +140,14 @@ class ImageClassification(HubUpload):
         from adapt_core.hf.loop.losses import weighted_cross_entropy
 
         from adapt_vision_mm.image_classification.collate import collate
+        from adapt_vision_mm.image_classification.frozen_rows import frozen_views
+        from adapt_vision_mm.image_classification.mixing import mixing_of
 
         components = TrainerComponents(
             collate=collate,
             metrics=self.problem.metrics,
             compute_loss=None if self.backend.returns_loss and not self.params.mixes else weighted_cross_entropy(None),
-            frozen_rows=self._frozen_views,
+            frozen_rows=partial(frozen_views, self.plan),
             model_inputs=self.backend.model_inputs,
             processing_class=self.backend.processing_class,
             trainer_class=self.backend.trainer_class,
@@ -162,22 +160,10 @@ class ImageClassification(HubUpload):
         )
         targets = job.data.train.labels if job.data.train is not None else ()
         if job.data.train is not None and self.params.mixes:
-            job.data.train.mixing = self._mixing(job)
+            job.data.train.mixing = mixing_of(self.params, job, len(self.problem.names))
         completed = self.problem.complete(components, job.data, targets, self.params.class_weights)
         smoothing = self.params.label_smoothing
         return HuggingFaceLoop(job, with_smoothed_labels(completed, self.problem.kind, smoothing))
-
-    def _mixing(self, job: Job) -> Mixing:
-        """Return what mixes the training images of this process."""
-        from adapt_vision_mm.image_classification.mixing import Mixing
-
-        ids = bool(job.data.train.labels) and isinstance(job.data.train.labels[0], int)
-        return Mixing(
-            mixup=self.params.mixup,
-            cutmix=self.params.cutmix,
-            classes=len(self.problem.names) if ids else None,
-            seed=job.plan.training.seed * job.world.size + job.world.rank,
-        )
 
     def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return the temperature and least confidence of one label, or the thresholds of several."""
@@ -191,22 +177,6 @@ class ImageClassification(HubUpload):
         """Write these decisions where the model's library keeps its labels."""
         self.problem = problem_of(data, PROBLEMS)
         self.backend.write_problem(model, self.problem)
-
-    def _frozen_views(self, images: ImageDataset, passes: float) -> FrozenViews | None:
-        """Return the views of a split, or None where no view of an image comes twice."""
-        from adapt_vision_mm.image_classification.frozen_rows import FrozenViews
-
-        if images.is_random and self.params.mixes:
-            log.info("the frozen part is computed at every step: MIXUP and CUTMIX mix the images of each batch anew.")
-            return None
-        views = (self.params.augmented_views or passes) if images.is_random else 1
-        if views >= passes:
-            log.info(
-                "the frozen part is computed at every step: each epoch shows new views of the images. With fewer "
-                "AUGMENTED_VIEWS than EPOCHS, or augmentation: false, it is computed once for each view."
-            )
-            return None
-        return FrozenViews(images, int(views), loading_processes(self.plan.training.num_workers))
 
     def samples(self, model: nn.Module, data: TaskData, count: int) -> list[dict[str, Any]]:
         """Return a few validation images with what was expected and what the model says."""
