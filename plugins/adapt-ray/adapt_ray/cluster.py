@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 from collections.abc import Mapping
 from typing import Any
 
 from adapt_core.errors import InputError
+from adapt_core.runtime.cores import usable_cores
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -19,6 +19,9 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
 }
 """Environment variables of each run: nothing is sent to Ray's makers, and no process watches what adapt watches."""
+
+PROCESSES_ON_A_CPU = 2
+"""Of a run that names no num_processes."""
 
 _OBJECT_STORE_BYTES = 80 * 1024**2
 """Nearly the least that Ray takes: no data of the run goes through it."""
@@ -42,6 +45,17 @@ def local_environment() -> dict[str, str]:
     }
 
 
+def processes_here(*, use_cpu: bool) -> int:
+    """Return the processes of a run on a Ray of this machine that names no num_processes. Imports torch.
+
+    Args:
+        use_cpu: whether GPUs are left alone.
+    """
+    import torch
+
+    return (0 if use_cpu else torch.cuda.device_count()) or PROCESSES_ON_A_CPU
+
+
 def connect(address: str | None, folder: str, cpus: float, *, use_cpu: bool) -> None:
     """Start a Ray on this machine, or join the one at an address.
 
@@ -58,7 +72,7 @@ def connect(address: str | None, folder: str, cpus: float, *, use_cpu: bool) -> 
         ray.init(address=address, **quiet)
         return
     ray.init(
-        num_cpus=max(int(cpus), len(os.sched_getaffinity(0))),
+        num_cpus=max(int(cpus), usable_cores()),
         num_gpus=0 if use_cpu else None,
         include_dashboard=False,
         object_store_memory=_OBJECT_STORE_BYTES,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from adapt_ray.cluster import connect, lacking
+from adapt_ray.cluster import PROCESSES_ON_A_CPU, connect, lacking
 
 Job = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def _drive(job: Job, events: TextIO) -> None:
 
 def _connected(job: Job, tell: Any) -> bool:
     """Connect to Ray, and return whether it can hold the run; tell what is wrong."""
-    needed = job["processes"] * job["resources"].get("CPU", 1.0)
+    needed = (job["processes"] or 1) * job["resources"].get("CPU", 1.0)  # a cluster has its own, and its own number
     try:
         connect(job["address"], job["scratch"], needed, use_cpu=job["use_cpu"])
     except Exception as error:
@@ -97,7 +97,7 @@ def _fit(job: Job, tell: Any) -> None:
             return SharedDevices
 
     gpus = 0 if job["use_cpu"] else int(ray.cluster_resources().get("GPU", 0))
-    processes = job["processes"] or gpus or 2
+    processes = job["processes"] or gpus or PROCESSES_ON_A_CPU
     resources = {"CPU": 1.0, **({"GPU": 1.0} if gpus else {}), **job["resources"]}
     missing = lacking(resources, processes)
     if missing is not None:

@@ -28,16 +28,16 @@ from adapt_core.execution.worker import message
 from adapt_core.execution.worker_protocol import Report
 from adapt_core.result import RunResult
 from adapt_core.run_folder.resume import ResumeDecision
+from adapt_core.runtime.cores import usable_cores
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import VERBOSITY, ProgressReporter, verbosity
 
-from adapt_ray.cluster import QUIET, local_environment
+from adapt_ray.cluster import QUIET, local_environment, processes_here
 from adapt_ray.failures import first_failure, raise_interruption
 from adapt_ray.params import RayParams
 
 log = logging.getLogger(__name__)
 
-PROCESSES_ON_A_CPU = 2
 _POLL_INTERVAL = 0.2
 _CAUSE_TIMEOUT = 20.0
 """Seconds: Ray finds a dead worker some seconds after the others lost their connection to it."""
@@ -116,13 +116,14 @@ def _job(
 ) -> dict[str, Any]:
     received = json.loads(message(plan, World(options=options), decision))
     resources = {name: float(str(amount)) for name, amount in (params.resources_per_worker or {}).items()}
-    if params.ray_address is None and "CPU" not in resources:
-        cores = len(os.sched_getaffinity(0))
-        resources["CPU"] = float(max(1, cores // (params.num_processes or PROCESSES_ON_A_CPU)))
+    processes = params.num_processes
+    if params.ray_address is None:
+        processes = processes or processes_here(use_cpu=params.use_cpu)
+        resources.setdefault("CPU", float(max(1, usable_cores() // processes)))
     return {
         "address": params.ray_address,
         "use_cpu": params.use_cpu,
-        "processes": params.num_processes,
+        "processes": processes,
         "resources": resources,
         "scratch": scratch,
         "config": {

@@ -87,11 +87,9 @@ class Ray:
         """Return num_processes; where it is not given, what a Ray on this machine would start."""
         if self.params.num_processes:
             return self.params.num_processes
-        import torch
+        from adapt_ray.cluster import processes_here
 
-        from adapt_ray.launch import PROCESSES_ON_A_CPU
-
-        return (0 if self.params.use_cpu else torch.cuda.device_count()) or PROCESSES_ON_A_CPU
+        return processes_here(use_cpu=self.params.use_cpu)
 
     def on_each_rank(
         self, model: nn.Module, quantized: Mapping[str, StoredBytes], whole: Memory, plan: Plan, processes: int

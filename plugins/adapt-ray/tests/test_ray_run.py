@@ -70,6 +70,15 @@ def test_a_run_hears_nothing_from_outside_shows_what_rank_0_says_and_leaves_noth
     assert [line["step"] for line in steps if line["phase"] == "train"] == list(range(1, 25))
 
 
+@pytest.mark.slow
+def test_without_a_number_two_processes_share_the_cores(keys: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    import adapt_core
+
+    del keys["num_processes"]
+    assert adapt_core.run({**keys, "EPOCHS": 1}).steps == 4
+    assert "2 processes of Ray Train on CPUs" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
