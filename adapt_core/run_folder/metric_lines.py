@@ -65,6 +65,7 @@ class MetricLines:
             line = _line(text)
             if line is None and number < len(texts):
                 place = f"{self._file}:{self._count + 1}"
+                self._begin_anew()  # The lines before it were not returned: once it is mended, all are.
                 raise InputError(f"{place}: not a line that a run wrote. Restore it, or give another OUTPUT_DIR.")
             if line is None:
                 break

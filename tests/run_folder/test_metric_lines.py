@@ -55,3 +55,18 @@ def test_what_no_run_wrote_is_told_with_its_line(tmp_path: Path) -> None:
         written.write(b"ne\n" + WHOLE)
     with pytest.raises(InputError, match=r"metrics\.jsonl:9: not a line that a run wrote"):
         source.more()
+
+
+def test_a_damaged_file_that_was_mended_is_read_whole(tmp_path: Path) -> None:
+    """What stood before the damage was not returned: reading on behind it would leave it out."""
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(WHOLE)
+    source = MetricLines(file)
+    source.more()
+    file.write_bytes(WHOLE + WHOLE + b"damage\n" + WHOLE)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"metrics\.jsonl:17: not a line that a run wrote"):
+            source.more()
+    file.write_bytes(WHOLE * 3)
+    added, anew = source.more()
+    assert (len(added), anew) == (24, True)
