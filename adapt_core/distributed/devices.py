@@ -123,18 +123,36 @@ def device_remark(plan: Plan, device: str) -> str | None:
     return f"{NAMES.get(found, found)} is not used: {plan.task.name} trains with operators that have no kernels for it."
 
 
-_MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where a container's limit stands (cgroup v2 and v1)."""
+_MEMORY_FILES = (
+    (Path("/sys/fs/cgroup/memory.max"), "memory.current", "inactive_file"),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Where a container's limit stands (cgroup v2 and v1), beside it what is used, and in memory.stat how much of that
+gives way: the cache of files."""
 
 
 def memory_bytes() -> int:
     """Return the memory that this machine, or the container around this process, allows, in bytes."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in _MEMORY_LIMITS:
+    for file, _, _ in _MEMORY_FILES:
         text = file.read_text().strip() if file.is_file() else ""
         if text.isdecimal():  # "max" where there is no limit
             limits.append(int(text))
     return min(limits)
+
+
+def free_memory_bytes() -> int:
+    """Return the bytes that new allocations can have, on this machine and in the container around this process."""
+    import psutil
+
+    free = [int(psutil.virtual_memory().available)]
+    for file, used, giving_way in _MEMORY_FILES:
+        text = file.read_text().strip() if file.is_file() else ""
+        if text.isdecimal():
+            lines = (file.parent / "memory.stat").read_text().splitlines()
+            cached = sum(int(line.split()[1]) for line in lines if line.split()[0] == giving_way)
+            free.append(int(text) - int((file.parent / used).read_text()) + cached)
+    return max(min(free), 0)
 
 
 def refuse_impossible_precision(plan: Plan, device: str) -> None:

@@ -45,10 +45,3 @@ def tensor_bytes(states: Iterable[Any]) -> int:
         elif isinstance(state, (list, tuple)):
             total += tensor_bytes(state)
     return total
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that a new allocation on this machine can have without swapping."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        lines = dict(line.split(":", 1) for line in file)
-    return int(lines["MemAvailable"].split()[0]) * 1024

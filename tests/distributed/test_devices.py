@@ -141,3 +141,25 @@ def test_random_states_of_the_accelerator_come_back() -> None:
     accelerators.set_random_states(states)
     assert torch.equal(torch.rand(3, device=kind), drawn)
     assert accelerators.memory_of(accelerators.device_name(str(kind), 0)) > 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "names"),
+    [
+        ("memory.max", ("memory.current", "inactive_file")),
+        ("memory.limit_in_bytes", ("memory.usage_in_bytes", "total_inactive_file")),
+    ],
+)
+def test_a_container_has_free_what_its_limit_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, names: tuple[str, str]
+) -> None:
+    import psutil
+
+    used, giving_way = names
+    (tmp_path / limit).write_text("1000\n")
+    (tmp_path / used).write_text("500\n")
+    (tmp_path / "memory.stat").write_text(f"anon 300\n{giving_way} 200\nactive_file 0\n")
+    monkeypatch.setattr(devices, "_MEMORY_FILES", ((tmp_path / limit, used, giving_way),))
+    assert devices.free_memory_bytes() == 700
+    (tmp_path / limit).write_text("max\n")
+    assert devices.free_memory_bytes() == pytest.approx(psutil.virtual_memory().available, rel=0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -12,8 +13,9 @@ import torch
 import torch.distributed.checkpoint
 from torch import nn
 
+from adapt_core.distributed.devices import free_memory_bytes
 from adapt_core.distributed.world import World
-from adapt_core.nn.staging import Staging, free_memory, tensor_bytes
+from adapt_core.nn.staging import Staging, tensor_bytes
 from adapt_core.run_folder.background import BackgroundWriter
 
 log = logging.getLogger(__name__)
@@ -40,11 +42,16 @@ class CheckpointCopies:
         self._held = False
         self._group: Any = None
 
-    def begin(self, model: nn.Module, optimizer: torch.optim.Optimizer | None) -> None:
+    def begin(self, model: nn.Module, optimizer: torch.optim.Optimizer | None, *, sharded: bool = False) -> None:
         """Wait for the checkpoint before, and decide whether the next one is written in the background.
 
         Every process must call it. A copy that memory has no room for is not made: the checkpoint is written before
         training goes on.
+
+        Args:
+            model: the model.
+            optimizer: None where it is not made yet.
+            sharded: whether each process of this machine copies a share of its own.
 
         Raises:
             Exception: the checkpoint before could not be written.
@@ -55,7 +62,9 @@ class CheckpointCopies:
         trained = [parameter.detach() for parameter in model.parameters() if parameter.requires_grad]
         state = {} if optimizer is None else optimizer.state_dict()["state"]
         needed = tensor_bytes([trained, state])
-        room = free_memory() > _ROOM * needed
+        # Ranks that share a model copy their shares; of complete models the first rank's is copied.
+        copies = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if sharded else 1
+        room = free_memory_bytes() > _ROOM * copies * needed
         if self._world.size > 1:
             agreed = torch.tensor(int(room))  # on the CPU, over gloo
             torch.distributed.all_reduce(agreed, torch.distributed.ReduceOp.MIN)

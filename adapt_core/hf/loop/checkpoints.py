@@ -36,7 +36,7 @@ def with_checkpoints(trainer_class: type) -> type:
         averages: AveragedWeights | None = None
 
         def _save_checkpoint(self, *args: object, **kwargs: object) -> None:
-            self.copies.begin(self.model, self.optimizer)
+            self.copies.begin(self.model, self.optimizer, sharded=self.is_fsdp_enabled)
             if self.is_world_process_zero():
                 claim_checkpoint(Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}")
             if self.args.world_size > 1:

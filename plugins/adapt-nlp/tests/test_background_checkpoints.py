@@ -72,7 +72,21 @@ def test_where_memory_has_no_room_for_the_copy_training_waits(
 ) -> None:
     from adapt_core.hf.loop import background
 
-    monkeypatch.setattr(background, "free_memory", lambda: 1000)
+    monkeypatch.setattr(background, "free_memory_bytes", lambda: 1000)
     assert run(**STEPS).steps == 4
     assert "has no room in memory: training waits" in caplog.text
     assert fault(tmp_path / "run" / "checkpoints" / "checkpoint-4") is None
+
+
+def test_all_the_shares_that_processes_of_one_machine_copy_need_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has 400 bytes, and twice what is copied must be free."""
+    from adapt_core.distributed.world import World
+    from adapt_core.hf.loop import background
+    from adapt_core.run_folder.background import BackgroundWriter
+
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    for free, sharded, held in ((900, False, True), (900, True, False), (2500, True, True)):
+        monkeypatch.setattr(background, "free_memory_bytes", lambda free=free: free)
+        writer = BackgroundWriter()
+        background.CheckpointCopies(writer, World()).begin(torch.nn.Linear(100, 1, bias=False), None, sharded=sharded)
+        assert writer.enabled is held
