@@ -6,6 +6,7 @@ In the order of the flow:
     params      the keys of the search: TUNE, TUNE_TRIALS
     command     the command
     space       what is searched, from TUNE or by default
+    reading     the search that a config and a time ask for
     halving     how the time is shared out: rungs of successive halving
     study       the trials, in an Optuna study on SQLite
     trials      one run of a trial

@@ -47,8 +47,8 @@ def tune(  # noqa: PLR0913 - click passes each option as a parameter
 
     from adapt_core.config.resolver import RunConfig
 
+    from adapt_tune.reading import read_search
     from adapt_tune.report import rows_of, to_data, write_report
-    from adapt_tune.tuning import read_search
 
     started = time.monotonic() - (time.time() - psutil.Process().create_time())  # imports count, too
     registry = Registry.discover(disabled)

@@ -13,13 +13,16 @@ import attrs
 
 FACTOR = 3
 """A third of the settings goes on to the next rung."""
-SEARCH_SHARE = 0.6
-"""Share of the time that trials get; the final run has the rest."""
-FIRST_SHARE, FIRST_SECONDS = 0.2, 40.0
+FINAL_SHARE = 0.5
+"""Least share of the time that the final run has: half the steps of one run cost less than settings that do not fit."""
+FIRST_SHARE, FIRST_SECONDS = 0.1, 40.0
 """The first trial shows what a run takes beside training: it gets this share, at most so many seconds where there is
-little time, and a fifth of the share where there is much."""
+little time, and `MUCH_SHARE` where there is much."""
+MUCH_SHARE = 0.04
 OVERHEADS = 3.0
 """The least time of a trial, in times what a run takes beside training."""
+LEAST_STEPS = 40
+"""The least optimizer steps of a trial: after fewer, settings differ by their warmup, not by what they end at."""
 LEAST_SECONDS = 4.0
 
 
@@ -38,22 +41,25 @@ class Rung:
 
 def first_seconds(budget: float) -> float:
     """Return the time of the first trial in a search of so many seconds."""
-    return min(FIRST_SHARE * budget, max(FIRST_SECONDS, FIRST_SHARE / 5 * budget))
+    return min(FIRST_SHARE * budget, max(FIRST_SECONDS, MUCH_SHARE * budget))
 
 
-def rungs(seconds: float, overhead: float, most: int) -> tuple[Rung, ...]:
+def rungs(seconds: float, overhead: float, most: int, training: float = 0.0) -> tuple[Rung, ...]:
     """Return the rungs of a search, the widest first.
+
+    The last has two settings or more: one alone decides nothing, and the final run trains it anyway.
 
     Args:
         seconds: for all its trials together.
         overhead: what a run takes beside training: loading, evaluation, saving.
         most: settings to try.
+        training: the least time of training in a trial, as `LEAST_STEPS` take.
     """
-    least = max(LEAST_SECONDS, OVERHEADS * overhead)
+    least = max(LEAST_SECONDS, OVERHEADS * overhead, overhead + training)
     for trials in range(most, 1, -1):
-        levels = 1 + int(math.log(trials, FACTOR) + 1e-9)
+        levels = max(1, int(math.log(trials / 2, FACTOR) + 1e-9) + 1)
         share = seconds / levels
         if share / trials >= least:
-            counts = [max(1, trials // FACTOR**level) for level in range(levels)]
+            counts = [trials // FACTOR**level for level in range(levels)]
             return tuple(Rung(count, share / count) for count in counts)
     return (Rung(1, seconds),)

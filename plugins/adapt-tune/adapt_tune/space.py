@@ -10,7 +10,7 @@ import attrs
 
 from adapt_core.config import reader
 from adapt_core.config.declared import declared
-from adapt_core.config.fitting import fitting_rate
+from adapt_core.config.fitting import AUTO, fitting_rate
 from adapt_core.config.plan import Plan
 from adapt_core.config.reader import Entry
 from adapt_core.config.resolver import RunConfig, resolve
@@ -33,6 +33,8 @@ _FORM = "{range: [LOW, HIGH]}, {range: [LOW, HIGH], log: true}, or a list of cho
 _AROUND = 5.0
 """The learning rate is searched from a fifth to five times the one that fits."""
 _RANKS = (4, 8, 16, 32)
+_LEFT = ("EPOCHS", "BATCH_SIZE", "r")
+"""What the settings that fit leave open: SETTINGS: auto chooses it by the rows, or its default fits."""
 _DIGITS = 3
 
 Settings = dict[str, Any]
@@ -69,6 +71,10 @@ class Dimension:
         """The values that decide whether all can be used."""
         return self.choices or (self.low, self.high)
 
+    def holds(self, value: float) -> bool:
+        """Return whether a number is one that is searched."""
+        return value in self.choices if self.choices else self.low <= value <= self.high
+
     def suggest(self, trial: Trial) -> Any:
         """Return a value for a trial."""
         if self.choices:
@@ -86,13 +92,20 @@ class Space:
         config: the config, without the keys of the search.
         dimensions: what is searched; that of the method first.
         reads: folded name of each method -> the folded keys that a run with it reads.
-        starts: settings to try before others, by name in the study.
+        starts: settings to try before others, by name in the study: those that fit each method.
+        auto: keys that the starts leave to SETTINGS: auto, or to their defaults.
     """
 
     config: RunConfig
     dimensions: tuple[Dimension, ...]
     reads: Mapping[str, frozenset[str]]
     starts: tuple[Settings, ...] = ()
+    auto: frozenset[str] = frozenset()
+
+    def with_auto(self, settings: Settings) -> Settings:
+        """Return the settings of a start with SETTINGS: auto in place of what that leaves open."""
+        kept = {key: value for key, value in settings.items() if key not in self.auto}
+        return {**kept, "SETTINGS": AUTO}
 
     def settings_of(self, trial: Trial, method: str) -> Settings:
         """Return the settings of a trial.
@@ -150,7 +163,11 @@ def read_space(config: RunConfig, registry: Registry, *, strict: bool) -> Space:
             problems.append(Problem(f"no run of the search reads it (methods: {names}). Remove it.", key=dimension.key))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return attrs.evolve(space, reads=reads, starts=() if written else tuple(_starts(space, methods, plan, registry)))
+    given = {entry.key.casefold() for entry in _entries((*plain.entries, *plain.overrides))}
+    tuned = {one.key.casefold() for one in dimensions} if written else set()
+    auto = frozenset(key for key in _LEFT if key.casefold() not in given | tuned)
+    space = attrs.evolve(space, reads=reads, auto=auto)
+    return attrs.evolve(space, starts=tuple(_starts(space, methods, plan, registry)))
 
 
 def _plan(space: Space, settings: Settings, registry: Registry, problems: list[Problem]) -> Plan | None:
@@ -246,11 +263,17 @@ def _rate(config: RunConfig, method: str, plan: Plan, registry: Registry) -> flo
 
 
 def _starts(space: Space, methods: Iterable[str], plan: Plan, registry: Registry) -> Iterator[Settings]:
-    """Yield the settings that fit each method, to be tried before others."""
+    """Yield the settings that fit each method, as far as they are searched, to be tried before others."""
     several = any(one.key == "method" for one in space.dimensions)
-    for method in methods:
+    for method in map(str, methods):
         rate = _rate(space.config, method, plan, registry)
-        yield {**({"method": method} if several else {}), f"LR ({method})": rate, "EPOCHS": 5}
+        if plan.training.settings == AUTO and method == plan.method.name and plan.training.lr == rate:
+            continue  # the config as it stands
+        start: Settings = {"method": method} if several else {}
+        for one in space.dimensions:
+            if one.key.casefold() == "lr" and one.of in (None, method) and one.holds(rate):
+                start[one.name] = rate
+        yield start
 
 
 def _entries(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -36,6 +36,7 @@ class TrialRun:
         score: the same, with its sign turned where lower is better.
         steps, planned_steps: optimizer steps done, and those of the config.
         seconds: of the whole run.
+        train_seconds: of its training.
         failed: the reason why it has no value.
     """
 
@@ -49,6 +50,7 @@ class TrialRun:
     steps: int = 0
     planned_steps: int = 0
     seconds: float = 0.0
+    train_seconds: float = 0.0
     failed: str | None = None
 
     @property
@@ -144,9 +146,9 @@ class Trials:
                 yield TrialRun(**run)
 
     def of_rung(self, rung: int) -> list[TrialRun]:
-        """Return the runs of a rung, the best first; failed ones last."""
-        found = [run for run in self.runs() if run.rung == rung]
-        return sorted(found, key=lambda run: (run.score is None, -(run.score or 0.0), run.trial))
+        """Return the runs of a rung, the best first; failed ones last. Of a trial it is its last run there."""
+        found = {run.trial: run for run in self.runs() if run.rung == rung}
+        return sorted(found.values(), key=lambda run: (run.score is None, -(run.score or 0.0), run.trial))
 
     def best(self) -> TrialRun | None:
         """Return the best of all runs, the one with the most steps among equals."""

@@ -36,30 +36,33 @@ class Trial:
     Attributes:
         number: in the study.
         settings: on top of the config.
+        again: whether it has run on this rung before, for too short a time.
     """
 
     number: int
     settings: Mapping[str, Any]
+    again: bool = False
 
 
 def run_trial(space: Space, registry: Registry, trial: Trial, folder: Path, rung: int, seconds: float) -> TrialRun:
     """Run a trial for so many seconds, evaluation and saving included.
 
-    Only the first trial measures the model before training. Settings that cannot train (memory, a loss that is not
+    Only the first run measures the model before training. Settings that cannot train (memory, a loss that is not
     finite) are a failed trial.
 
     Raises:
-        InputError: of the first trial, which has the config as it stands.
+        InputError: of the first run, which has the config as it stands.
     """
     started = time.monotonic()
-    name = f"trial-{trial.number}" + (f"-rung-{rung}" if rung else "")
+    first = not (trial.number or rung or trial.again)
+    name = f"trial-{trial.number}" + (f"-rung-{rung}" if rung else "") + ("-again" if trial.again else "")
     plan = resolve(space.with_settings(trial.settings), registry)
     run = TrialRun(trial=trial.number, rung=rung, folder=name, settings=dict(trial.settings))
     try:
         with _quiet():
-            result = run_plan(trial_plan(plan, folder / name, seconds, first=not trial.number), registry)
+            result = run_plan(trial_plan(plan, folder / name, seconds, first=first), registry)
     except InputError as error:
-        if not trial.number:
+        if first:
             raise
         return attrs.evolve(run, failed=str(error), seconds=time.monotonic() - started)
     return measured(run, result, plan, registry, time.monotonic() - started)
@@ -72,7 +75,7 @@ def trial_plan(plan: Plan, folder: Path, seconds: float, *, first: bool) -> Plan
         plan: with the trial's settings.
         folder: of the run.
         seconds: its time.
-        first: whether it is the first of the search.
+        first: whether it is the first run of the search.
     """
     training, run = plan.training, plan.run
     evaluated = training.keep == "best" or training.early_stopping_patience
@@ -112,6 +115,7 @@ def measured(run: TrialRun, result: RunResult, plan: Plan, registry: Registry, s
     metric, direction = deciding(plan, registry, after)
     value = float(after[metric])
     reached = attrs.evolve(run, steps=result.steps, planned_steps=result.planned_steps, seconds=seconds)
+    reached = attrs.evolve(reached, train_seconds=result.train_seconds)
     if not math.isfinite(value):
         return attrs.evolve(reached, failed=f"{metric} is not finite")
     return attrs.evolve(reached, metric=metric, value=value, score=value if direction == "higher" else -value)

@@ -12,8 +12,7 @@ import attrs
 
 from adapt_core.api import run_plan
 from adapt_core.config.plan import Plan
-from adapt_core.config.resolver import RunConfig, resolve
-from adapt_core.config.stop_after import budget_seconds
+from adapt_core.config.resolver import resolve
 from adapt_core.errors import InputError
 from adapt_core.execution.budgets import pieces_of
 from adapt_core.execution.components import check_task, make_task
@@ -21,9 +20,8 @@ from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.names import is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
-from adapt_tune.halving import SEARCH_SHARE, Rung, first_seconds, rungs
-from adapt_tune.params import TuneParams
-from adapt_tune.space import Space, read_space
+from adapt_tune.halving import FINAL_SHARE, LEAST_STEPS, Rung, first_seconds, rungs
+from adapt_tune.space import Space
 from adapt_tune.study import FILE, TrialRun, Trials
 from adapt_tune.trials import Trial, measured, run_trial
 
@@ -33,7 +31,13 @@ FINAL = "final"
 _RESERVE_SHARE, _RESERVE_SECONDS = 0.02, 2.5
 """For the report of all trials, and for ending."""
 _FEWEST = 3
-"""Where there is time for fewer trials, none is made: the final run takes the settings that fit."""
+"""Where there is time for fewer trials, none is made: the final run takes the config as it stands."""
+_OWN = 0
+"""The trial that has the config as it stands."""
+_SHORT = 0.8
+"""Where the first run trained for less than this share of what others on its rung do, it is run again there."""
+_LATE = 0.9
+"""A trial begins while it leaves this share of the time that the final run has at least."""
 _REPEATED = 1.5
 """A run that was whole is repeated as the final one in at most this many times its time."""
 
@@ -113,15 +117,19 @@ class _Running:
 
     def all_rungs(self) -> None:
         """Run the first trial, which shows what a run takes, and then rung by rung."""
-        first = self.trials.of_rung(0)[:1] or [self.run_first()]
-        self.levels = self.planned(next(run for run in [*self.trials.runs(), *first] if run.trial == 0))
-        if self.levels[0].trials < min(_FEWEST, self.search.most):
-            self.levels = (attrs.evolve(self.levels[0], trials=1),)
+        first = next(self.trials.runs(), None) or self.run_first()
+        self.levels = self.planned(first)
+        if not self.pays:
+            self.search.say(
+                "the budget holds no search that could pay: the rest is for the config as it stands. Give more time."
+            )
             return
+        self.run_own_again(first)
         for level, rung in enumerate(self.levels):
-            if level:
-                for loser in self.trials.of_rung(level - 1)[rung.trials :]:
-                    self.trials.end(loser.trial, pruned=True)
+            going = self.going(level - 1, rung.trials) if level else []
+            for run in self.trials.of_rung(level - 1) if level else []:
+                if run not in going:
+                    self.trials.end(run.trial, pruned=True)
             while self.fits(rung.seconds) and (runs := self.trials.of_rung(level)) is not None:
                 done = {run.trial for run in runs}
                 if level == 0:
@@ -129,11 +137,39 @@ class _Running:
                         break
                     self.run_new(rung.seconds)
                     continue
-                going = [run for run in self.trials.of_rung(level - 1)[: rung.trials] if run.failed is None]
                 waiting = [run for run in going if run.trial not in done]
                 if not waiting:
                     break
                 self.promote(waiting[0], level, rung.seconds)
+
+    @property
+    def pays(self) -> bool:
+        """Whether there is time for trials enough."""
+        return self.levels[0].trials >= min(_FEWEST, self.search.most)
+
+    def going(self, level: int, count: int) -> list[TrialRun]:
+        """Return the runs of a rung whose settings go on, the best first.
+
+        The config as it stands is always one of them: what is chosen in its place has won with as much time.
+        """
+        able = [run for run in self.trials.of_rung(level) if run.failed is None]
+        found, own = able[:count], [run for run in able if run.trial == _OWN]
+        return found if not own or own[0] in found else [*found[: count - 1], *own]
+
+    def run_own_again(self, first: TrialRun) -> None:
+        """Run the config as it stands on the first rung, where its first run was much shorter than that of others."""
+        runs = [run for run in self.trials.runs() if run.trial == _OWN]
+        rung = self.levels[0]
+        training = rung.seconds - self.overhead(first)
+        short = not first.is_whole and first.train_seconds < _SHORT * training
+        if len(runs) == 1 and short and self.fits(rung.seconds):
+            self.run(Trial(_OWN, {}, again=True), 0, rung.seconds)
+
+    def overhead(self, first: TrialRun) -> float:
+        """Return the seconds that a run takes beside training."""
+        pieces = pieces_of(self.search.plan)
+        measured_here = [one for one in (pieces.evaluation, pieces.finishing) if one is not None]
+        return sum(measured_here) or first.seconds / 3
 
     def run_first(self) -> TrialRun:
         """Run the config as it stands. What a process does once is done before: imports, and the tokens of texts."""
@@ -147,16 +183,17 @@ class _Running:
         """Return the rungs, decided once, by what the first run took beside its training."""
         study = self.trials.study
         if (kept := study.user_attrs.get("rungs")) is None:
-            pieces = pieces_of(self.search.plan)
-            measured_here = [one for one in (pieces.evaluation, pieces.finishing) if one is not None]
-            found = rungs(SEARCH_SHARE * self.left(), sum(measured_here) or first.seconds / 3, self.search.most)
+            steps = min(LEAST_STEPS, first.planned_steps)
+            training = steps * first.train_seconds / max(first.steps, 1)
+            seconds = max(0.0, self.left() - FINAL_SHARE * self.search.seconds)
+            found = rungs(seconds, self.overhead(first), self.search.most, training)
             kept = [attrs.asdict(rung) for rung in found]
             study.set_user_attr("rungs", kept)
         return tuple(Rung(**one) for one in kept)
 
     def fits(self, seconds: float) -> bool:
         """Return whether a run of so many seconds leaves time for the final one."""
-        return self.left() >= 2 * seconds or self.left() >= seconds + (1 - SEARCH_SHARE) * self.search.seconds * 0.8
+        return self.left() - seconds >= _LATE * FINAL_SHARE * self.search.seconds
 
     def run_new(self, seconds: float) -> TrialRun:
         """Run new settings on the first rung, or those that an earlier command had begun."""
@@ -170,7 +207,10 @@ class _Running:
         settings = trial.user_attrs.get("settings")
         if settings is None:
             method = self.search.plan.method.name
-            settings = self.search.space.settings_of(trial, method) if trial.number else {}
+            space = self.search.space
+            settings = space.settings_of(trial, method) if trial.number != _OWN else {}
+            if _OWN < trial.number <= len(space.starts):
+                settings = space.with_auto(settings)
             trial.set_user_attr("settings", settings)
         return Trial(trial.number, settings)
 
@@ -198,7 +238,7 @@ class _Running:
     def spare_time(self) -> None:
         """Try further settings while the final run needs less time than is left: its data is small."""
         best = self.candidate()
-        more = len(self.trials.study.trials) < self.search.most
+        more = self.pays and len(self.trials.study.trials) < self.search.most
         while more and best.is_whole and self.left() - _REPEATED * best.seconds > 2 * self.levels[-1].seconds:
             self.run_new(self.levels[-1].seconds)
             best = self.candidate()
@@ -207,11 +247,10 @@ class _Running:
     def candidate(self) -> TrialRun:
         """Return the run whose settings the final one takes: the best of the highest rung that was reached.
 
-        Without time for a search these are the settings that fit, which no run has shown.
+        Of equals it is the config as it stands, and without time for a search as well.
         """
-        if len(self.levels) == self.levels[0].trials == 1 and self.search.most > 1 and self.search.space.starts:
-            trial = self.begun()
-            return TrialRun(trial=trial.number, rung=0, folder="", settings=trial.settings)
+        if not self.pays:
+            return next(run for run in self.trials.runs() if run.trial == _OWN)
         for level in range(len(self.levels) - 1, -1, -1):
             found = [run for run in self.trials.of_rung(level) if run.value is not None]
             if found:
@@ -238,46 +277,3 @@ class _Running:
 
 def _flat(what: dict[str, Any]) -> dict[str, Any]:
     return {**what["config"], "what is searched": what["search"]}
-
-
-def read_search(
-    config: RunConfig,
-    registry: Registry,
-    budget: str | None,
-    *,
-    strict: bool,
-    say: Callable[[str], None],
-    since: float | None = None,
-) -> Search:
-    """Return the search of a config.
-
-    Args:
-        config: as read.
-        registry: the plugins.
-        budget: the time; BUDGET of the config without it.
-        strict: a documented key that a run does not use is an error.
-        say: shows a line.
-        since: when the command began, by the monotonic clock; now without it.
-
-    Raises:
-        ConfigError: with every problem of the config.
-        InputError: there is no time given, or the config asks for several runs or none.
-    """
-    since = time.monotonic() if since is None else since
-    space = read_space(config, registry, strict=strict)
-    plan = resolve(space.config, registry)
-    try:
-        seconds = budget_seconds(budget or plan.training.budget)
-    except ValueError as error:
-        raise InputError(f"--budget {error} Give it a time.") from None
-    if seconds == float("inf"):
-        raise InputError("adapt tune needs a time: --budget 20m, or BUDGET in the config.")
-    training = plan.training
-    if training.seeds or plan.data.folds or not (training.do_train and training.do_eval):
-        raise InputError(
-            "adapt tune trains and evaluates each setting once. Leave SEEDS, FOLDS, DO_TRAIN and DO_EVAL out."
-        )
-    own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
-    given = own.get("tune_trials")
-    most = int(given.value) if given is not None and given.value else TuneParams().tune_trials
-    return Search(space=space, plan=plan, registry=registry, seconds=seconds, most=most, since=since, say=say)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from adapt_tune.halving import FACTOR, OVERHEADS, first_seconds, rungs
+from adapt_tune.halving import FACTOR, LEAST_SECONDS, OVERHEADS, first_seconds, rungs
 
 
 @pytest.mark.parametrize("seconds", [30.0, 90.0, 360.0, 3600.0])
@@ -18,7 +18,7 @@ def test_the_runs_of_all_rungs_take_the_time_and_no_more(seconds: float, overhea
 
 def test_a_third_goes_on_with_three_times_the_time() -> None:
     found = rungs(3600, 1, 27)
-    assert [rung.trials for rung in found] == [27, 9, 3, 1]
+    assert [rung.trials for rung in found] == [27, 9, 3]
     for rung, following in itertools.pairwise(found):
         assert following.seconds == pytest.approx(FACTOR * rung.seconds)
 
@@ -29,6 +29,19 @@ def test_runs_that_take_long_beside_training_are_fewer() -> None:
     assert slow[0].seconds >= OVERHEADS * 10
 
 
+@pytest.mark.parametrize("most", range(2, 28))
+def test_the_last_rung_compares_two_settings_or_three(most: int) -> None:
+    found = rungs(36_000, 0, most)
+    assert 2 <= found[-1].trials < 2 * FACTOR
+    assert all(rung.seconds > LEAST_SECONDS for rung in found)
+
+
+def test_a_trial_has_time_for_steps_enough() -> None:
+    quick, slow = rungs(360, 1, 27, training=5), rungs(360, 1, 27, training=60)
+    assert quick[0].trials > slow[0].trials
+    assert slow[0].seconds >= 61
+
+
 def test_where_nothing_fits_one_setting_has_all_the_time() -> None:
     assert [(rung.trials, rung.seconds) for rung in rungs(20, 30, 27)] == [(1, 20)]
 
@@ -37,6 +50,6 @@ def test_no_more_settings_than_asked_for() -> None:
     assert rungs(36_000, 1, 5)[0].trials == 5
 
 
-@pytest.mark.parametrize(("budget", "first"), [(60, 12), (200, 40), (600, 40), (3600, 144)])
+@pytest.mark.parametrize(("budget", "first"), [(60, 6), (200, 20), (600, 40), (3600, 144)])
 def test_the_first_trial_has_a_small_share(budget: float, first: float) -> None:
     assert first_seconds(budget) == pytest.approx(first)

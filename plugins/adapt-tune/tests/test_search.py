@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import adapt_core
@@ -15,6 +16,7 @@ from adapt_core.errors import InputError
 from adapt_core.plugin.registry import Registry
 
 from adapt_tune import tuning
+from adapt_tune.reading import read_search
 from adapt_tune.report import to_data, write_report
 from adapt_tune.study import TrialRun, Trials
 
@@ -26,9 +28,11 @@ SPACE = {"LR": {"range": [1e-5, 1e-1], "log": True}, "BATCH_SIZE": [8, 16]}
 def search(read: Read, registry: Registry) -> Callable[..., tuple[Trials, TrialRun]]:
     """Runs a search with changes. Its runs are whole long before their time is over: what it does is not up to time."""
 
-    def run(resume: bool = False, budget: str = "10m", **changes: Any) -> tuple[Trials, TrialRun]:
+    def run(
+        resume: bool = False, budget: str = "10m", say: Callable[[str], None] = print, **changes: Any
+    ) -> tuple[Trials, TrialRun]:
         given = read(**{"TUNE": SPACE, "EPOCHS": 2, "TUNE_TRIALS": 4, **changes})
-        return tuning.read_search(given, registry, budget, strict=False, say=print).execute(resume=resume)
+        return read_search(given, registry, budget, strict=False, say=say).execute(resume=resume)
 
     return run
 
@@ -127,12 +131,62 @@ def test_the_command_prints_what_it_found(adapt: Callable[..., Any], read: Read,
     assert "--budget 20m" in refused.stderr
 
 
-def test_without_time_for_a_search_the_settings_that_fit_are_trained(
-    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch
+def test_without_time_for_a_search_the_config_as_it_stands_is_trained_and_that_is_said(
+    search: Callable[..., tuple[Trials, TrialRun]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(2, 1.0),))
-    trials, _ = search(TUNE=None, method="full", EPOCHS=1)
-    assert [run.folder for run in trials.runs()] == ["trial-0", "final"]
-    final = next(run for run in trials.runs() if run.folder == "final")
-    assert final.settings["LR"] > 1e-4  # the default
-    assert final.settings["EPOCHS"] == 5
+    told: list[str] = []
+    trials, _ = search(say=told.append, TUNE=None, method="full", EPOCHS=1)
+    assert [(run.folder, run.settings) for run in trials.runs()] == [("trial-0", {}), ("final", {})]
+    assert any("no search that could pay" in line for line in told)
+    result = json.loads((tmp_path / "search" / "final" / "result.json").read_text(encoding="utf-8"))
+    assert result["steps"] == 4  # an epoch of 64 rows
+
+
+def test_the_config_as_it_stands_is_on_every_rung_even_where_it_is_the_worst(
+    search: Callable[..., tuple[Trials, TrialRun]],
+) -> None:
+    space = {"LR": {"range": [1e-4, 1e-3], "log": True}}
+    trials, best = search(TUNE=space, TUNE_TRIALS=6, LR=0.5, METRIC_FOR_BEST="loss")
+    assert trials.of_rung(0)[-1].trial == 0  # its rate is far too high
+    assert len(trials.of_rung(1)) == 2
+    assert trials.of_rung(1)[-1].trial == 0
+    assert best.settings["LR"] <= 1e-3
+
+
+def test_settings_that_fit_are_the_next_trial(search: Callable[..., tuple[Trials, TrialRun]]) -> None:
+    trials, _ = search(TUNE=None, method="full", TUNE_TRIALS=3, EPOCHS=None)
+    settings = trials.study.trials[1].user_attrs["settings"]
+    assert settings == {"SETTINGS": "auto", "LR": settings["LR"]}
+    assert settings["LR"] > 1e-4  # the default
+    assert "EPOCHS" in trials.study.trials[2].user_attrs["settings"]
+
+
+def test_a_first_run_that_was_short_is_not_compared_with_longer_ones(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tuning, "first_seconds", lambda _: 1.0)
+    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(3, 30.0),))
+    trials, _ = search(EPOCHS=40)
+    own = [run for run in trials.runs() if run.trial == 0 and run.folder != "final"]
+    assert [run.folder for run in own] == ["trial-0", "trial-0-again"]
+    assert own[0].steps < own[1].steps
+    compared = {run.trial: run for run in trials.of_rung(0)}
+    assert compared[0] == own[1]
+    before = [json.loads((tmp_path / "search" / run.folder / "result.json").read_text())["metrics"] for run in own]
+    assert before[0].get("before")
+    assert not before[1].get("before")  # its time is for training, as that of others
+
+
+@pytest.mark.parametrize(("final", "kept"), [(0.8, "trial-0"), (0.9, "final"), (0.95, "final")])
+def test_what_is_kept_is_never_below_the_best_trial(tmp_path: Path, final: float, kept: str) -> None:
+    trials = Trials.open(tmp_path, 0, {})
+    trials.propose([])
+    run = TrialRun(trial=0, rung=0, folder="trial-0", settings={}, value=0.9, score=0.9)
+    trials.add(run)
+    trials.add(attrs.evolve(run, rung=-1, folder="final", value=final, score=final))
+    best = trials.best()
+    assert best is not None
+    assert best.folder == kept

@@ -117,3 +117,16 @@ def test_a_config_without_a_method_is_searched_for_one(space: Callable[..., Spac
     for settings in drawn(found, 20):
         assert ("r" in settings) == (settings["method"] == "LoRA")
         assert "LR" in settings
+
+
+def test_the_settings_that_fit_are_tried_where_tune_holds_them(space: Callable[..., Space]) -> None:
+    wide = space(method="full", TUNE={"LR": {"range": [1e-6, 1e-1], "log": True}, "EPOCHS": [1, 2]})
+    assert 1e-4 < wide.starts[0]["LR"] < 1e-1
+    assert "EPOCHS" not in wide.auto  # TUNE bounds it
+    assert wide.with_auto({"LR": 1.0, "BATCH_SIZE": 4}) == {"LR": 1.0, "SETTINGS": "auto"}
+    narrow = space(method="full", TUNE={"LR": {"range": [1e-7, 1e-6]}})
+    assert narrow.starts == ({},)
+
+
+def test_a_config_that_has_the_settings_that_fit_does_not_try_them_twice(space: Callable[..., Space]) -> None:
+    assert space(method="full", SETTINGS="auto").starts == ()

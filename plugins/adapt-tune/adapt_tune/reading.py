@@ -1,0 +1,58 @@
+"""The search that a config and a time ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from adapt_core.config.resolver import RunConfig, resolve
+from adapt_core.config.stop_after import budget_seconds
+from adapt_core.errors import InputError
+from adapt_core.plugin.registry import Registry
+
+from adapt_tune.params import TuneParams
+from adapt_tune.space import read_space
+from adapt_tune.tuning import Search
+
+
+def read_search(
+    config: RunConfig,
+    registry: Registry,
+    budget: str | None,
+    *,
+    strict: bool,
+    say: Callable[[str], None],
+    since: float | None = None,
+) -> Search:
+    """Return the search of a config.
+
+    Args:
+        config: as read.
+        registry: the plugins.
+        budget: the time; BUDGET of the config without it.
+        strict: a documented key that a run does not use is an error.
+        say: shows a line.
+        since: when the command began, by the monotonic clock; now without it.
+
+    Raises:
+        ConfigError: with every problem of the config.
+        InputError: there is no time given, or the config asks for several runs or none.
+    """
+    since = time.monotonic() if since is None else since
+    space = read_space(config, registry, strict=strict)
+    plan = resolve(space.config, registry)
+    try:
+        seconds = budget_seconds(budget or plan.training.budget)
+    except ValueError as error:
+        raise InputError(f"--budget {error} Give it a time.") from None
+    if seconds == float("inf"):
+        raise InputError("adapt tune needs a time: --budget 20m, or BUDGET in the config.")
+    training = plan.training
+    if training.seeds or plan.data.folds or not (training.do_train and training.do_eval):
+        raise InputError(
+            "adapt tune trains and evaluates each setting once. Leave SEEDS, FOLDS, DO_TRAIN and DO_EVAL out."
+        )
+    own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
+    given = own.get("tune_trials")
+    most = int(given.value) if given is not None and given.value else TuneParams().tune_trials
+    return Search(space=space, plan=plan, registry=registry, seconds=seconds, most=most, since=since, say=say)
