@@ -7,12 +7,30 @@ from collections.abc import Callable
 
 from adapt_core.config.resolver import RunConfig, resolve
 from adapt_core.config.stop_after import budget_seconds
-from adapt_core.errors import InputError
+from adapt_core.config.values import ValueProblem, convert, is_not_given
+from adapt_core.errors import ConfigError, InputError, Problem
+from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
 
 from adapt_tune.params import TuneParams
 from adapt_tune.space import read_space
 from adapt_tune.tuning import Search
+
+
+def _most(config: RunConfig) -> int:
+    """Return TUNE_TRIALS of a config.
+
+    Raises:
+        ConfigError: it is no whole number above 0.
+    """
+    own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
+    given = own.get("tune_trials")
+    if given is None or is_not_given(given.value):
+        return TuneParams().tune_trials
+    try:
+        return int(convert(given.value, parameters_of(TuneParams)["tune_trials"]))
+    except ValueProblem as error:
+        raise ConfigError([Problem(str(error), key=given.key, where=given.where)]) from None
 
 
 def read_search(
@@ -52,7 +70,5 @@ def read_search(
         raise InputError(
             "adapt tune trains and evaluates each setting once. Leave SEEDS, FOLDS, DO_TRAIN and DO_EVAL out."
         )
-    own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
-    given = own.get("tune_trials")
-    most = int(given.value) if given is not None and given.value else TuneParams().tune_trials
+    most = _most(config)
     return Search(space=space, plan=plan, registry=registry, seconds=seconds, most=most, since=since, say=say)

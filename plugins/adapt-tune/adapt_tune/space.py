@@ -186,10 +186,13 @@ def _written(entry: Entry, registry: Registry) -> tuple[Dimension, ...]:
         parameter.folded for owned in declared(registry) for parameter in owned.parameters if parameter.type is int
     }
     problems: list[Problem] = []
-    found = []
+    found: list[Dimension] = []
     for one in entry.value:
         try:
-            found.append(_dimension(one, one.key.casefold() in whole))
+            dimension = _dimension(one, one.key.casefold() in whole)
+            if dimension.key.casefold() in {other.key.casefold() for other in found}:
+                raise ValueError("is searched twice. Keep one of them.")
+            found.append(dimension)
         except ValueError as error:
             problems.append(Problem(str(error), key=f"TUNE: {one.key}", where=one.where))
     if problems:

@@ -48,7 +48,7 @@ def run_trial(space: Space, registry: Registry, trial: Trial, folder: Path, rung
     """Run a trial for so many seconds, evaluation and saving included.
 
     Only the first run measures the model before training. Settings that cannot train (memory, a loss that is not
-    finite) are a failed trial.
+    finite, choices that contradict each other) are a failed trial.
 
     Raises:
         InputError: of the first run, which has the config as it stands.
@@ -56,9 +56,9 @@ def run_trial(space: Space, registry: Registry, trial: Trial, folder: Path, rung
     started = time.monotonic()
     first = not (trial.number or rung or trial.again)
     name = f"trial-{trial.number}" + (f"-rung-{rung}" if rung else "") + ("-again" if trial.again else "")
-    plan = resolve(space.with_settings(trial.settings), registry)
     run = TrialRun(trial=trial.number, rung=rung, folder=name, settings=dict(trial.settings))
     try:
+        plan = resolve(space.with_settings(trial.settings), registry)
         with _quiet():
             result = run_plan(trial_plan(plan, folder / name, seconds, first=first), registry)
     except InputError as error:

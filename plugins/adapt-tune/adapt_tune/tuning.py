@@ -70,7 +70,7 @@ class Search:
         return Path(self.plan.output_dir)
 
     def execute(self, *, resume: bool) -> tuple[Trials, TrialRun]:
-        """Search and train; return the trials and the best run.
+        """Search and train; return the trials and the best run. A finished search stays as it is.
 
         Raises:
             InputError: the config cannot be run as it stands, or the folder holds another search.
@@ -81,6 +81,10 @@ class Search:
             self._enter(resume)
             what = {"config": self.plan.arithmetic(), "search": [one.name for one in self.space.dimensions]}
             trials = Trials.open(self.folder, self.plan.training.seed, _flat(what))
+            if any(run.rung < 0 for run in trials.runs()) and (done := trials.best()) is not None:
+                # A final run of what time is left would stand where the long one stood.
+                self.say(f"the search in {self.folder} is finished. For another one give another OUTPUT_DIR.")
+                return trials, done
             spent = trials.spent
             search = _Running(self, trials, spent)
             try:

@@ -12,7 +12,7 @@ import pytest
 
 import adapt_core
 from adapt_core.config.resolver import RunConfig
-from adapt_core.errors import InputError
+from adapt_core.errors import ConfigError, InputError
 from adapt_core.plugin.registry import Registry
 
 from adapt_tune import tuning
@@ -107,6 +107,32 @@ def test_settings_that_cannot_train_are_a_failed_trial(
     failed = [run for run in trials.runs() if run.failed]
     assert best.settings == {}
     assert all("not finite" in str(run.failed) for run in failed)
+
+
+def test_choices_that_contradict_each_other_are_a_failed_trial(
+    search: Callable[..., tuple[Trials, TrialRun]],
+) -> None:
+    trials, best = search(TUNE={"INTERVAL": ["epoch", "no"], "KEEP": ["last", "best"]}, TUNE_TRIALS=8)
+    failed = [run for run in trials.runs() if run.failed]
+    assert {tuple(run.settings.values()) for run in failed} == {("no", "best")}
+    assert all("KEEP" in str(run.failed) for run in failed)
+    assert best.value is not None
+
+
+def test_a_finished_search_stays_as_it_is(search: Callable[..., tuple[Trials, TrialRun]], tmp_path: Path) -> None:
+    before, best = search(TUNE_TRIALS=2)
+    result = tmp_path / "search" / "final" / "result.json"
+    written, runs = result.read_bytes(), list(before.runs())
+    trials, again = search(resume=True, TUNE_TRIALS=2)
+    assert result.read_bytes() == written
+    assert list(trials.runs()) == runs
+    assert again == best
+
+
+@pytest.mark.parametrize("wrong", [0, "many", 2.5])
+def test_a_number_of_trials_that_is_none_is_told(search: Callable[..., Any], wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="TUNE_TRIALS"):
+        search(TUNE_TRIALS=wrong)
 
 
 def test_a_config_that_cannot_run_is_an_error_at_once(search: Callable[..., tuple[Trials, TrialRun]]) -> None:

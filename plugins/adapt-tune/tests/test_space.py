@@ -78,6 +78,8 @@ def test_the_drawn_settings_are_those_of_the_plan(space: Callable[..., Space], r
         ({"LRR": {"range": [1, 2]}}, "unknown key"),
         ({"SEED": [1, 2]}, "is not searched"),
         ({"method": ["full", "LoRR"]}, "no method 'LoRR'"),
+        ({"LR": [1e-3, 1e-2], "lr": [1e-4, 1e-1]}, "TUNE: lr: is searched twice"),
+        ({"method": ["LoRA", "full"], "peft_method": ["LoRA", "full"]}, "is searched twice"),
         ({}, "maps keys to"),
     ],
 )
