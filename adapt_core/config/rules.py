@@ -53,6 +53,9 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
     if training.ema and launcher is not None and launcher.spec.shards_layers:
         yield problem("EMA", f"averages whole weights, and {launcher.spec.name} shards them.", "Leave EMA out.")
+    if training.head_lr is not None and not training.lr:
+        message = "is kept as a multiple of LR, which is 0."
+        yield problem("HEAD_LR", message, "Train the head alone (method: last_layer, LR: its rate), or raise LR.")
     of_the_trainer = {"KEEP_ATTENTION": training.keep_attention, "COMPILE": training.compile, "EMA": training.ema}
     for key, wanted in of_the_trainer.items():
         if wanted and task is not None and task.spec.loop.name != LOOP:

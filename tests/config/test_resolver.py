@@ -193,6 +193,7 @@ def test_no_method_is_said_once() -> None:
         ("KEEP_ATTENTION: True\n", "GRADIENT_CHECKPOINTING keeps, which is off"),
         ("KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\nFSDP: True\n", "fsdp recomputes them itself"),
         ("COMPILE: True\nFSDP: True\n", "cannot compile layers whose weights fsdp gathers"),
+        ("LR: 0\nHEAD_LR: 0.1\n", "HEAD_LR: is kept as a multiple of LR, which is 0"),
     ],
 )
 def test_contradictions_are_errors(text: str, message: str) -> None:
