@@ -54,6 +54,7 @@ def test_a_merge_that_changes_the_outputs_is_a_defect() -> None:
 
 def test_what_a_merge_keeps_is_measured_against_what_the_adapter_changed() -> None:
     """A difference that is small beside the outputs can be half of what was learned."""
+    torch.manual_seed(0)  # some weights make outputs that are small beside the difference
     model = nn.Linear(4, 4)
     merge_check = check_of(model)
     base = model.weight.detach().clone()
