@@ -134,7 +134,8 @@ class Trials:
     def add(self, run: TrialRun) -> None:
         """Add a run to its trial."""
         trial = self.again(run.trial)
-        if run.score is not None and run.rung >= 0:
+        told = self.study.trials[run.trial].intermediate_values
+        if run.score is not None and run.rung >= 0 and run.rung not in told:  # Optuna keeps the first of each rung
             trial.report(run.score, run.rung)
         runs = [*self.study.trials[run.trial].user_attrs.get("runs", []), attrs.asdict(run)]
         trial.set_user_attr("runs", runs)
