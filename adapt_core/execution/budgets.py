@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from adapt_core.config.core_params.training import TrainingParams
@@ -13,6 +14,11 @@ from adapt_core.runtime.budget import Budget, Pieces, least_of_all
 if TYPE_CHECKING:
     from adapt_core.execution.pipeline import Run
 
+log = logging.getLogger(__name__)
+
+_FEW = 0.1
+"""The share of the planned steps below which a budget was too small for them."""
+
 
 def budget_of(run: Run) -> Budget:
     """Return the time that a run may take, since its command began, in one of its processes."""
@@ -20,6 +26,16 @@ def budget_of(run: Run) -> Budget:
     if run.world.size > 1 and budget.is_bounded:
         budget.agree = least_of_all
     return budget
+
+
+def cut_short(run: Run, steps: int) -> list[str]:
+    """Log how many of the planned steps fitted, where not all did; return the warning that too few of them did."""
+    planned = run.budget.planned_steps(steps)
+    if not steps or planned <= steps:
+        return []
+    told = f"BUDGET {run.plan.training.budget}: {steps:,} of {planned:,} planned steps fitted"
+    log.info("%s; the schedule ended with them.", told)
+    return [f"{told}. Give more time, or fewer EPOCHS."] if steps < _FEW * planned else []
 
 
 def pieces_of(plan: Plan) -> Pieces:

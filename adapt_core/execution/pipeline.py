@@ -18,7 +18,7 @@ from adapt_core.distributed.devices import peak_memory_bytes, refuse_impossible_
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World, local_main_process_first
 from adapt_core.errors import first_of
-from adapt_core.execution.budgets import budget_of, evaluates_before
+from adapt_core.execution.budgets import budget_of, cut_short, evaluates_before
 from adapt_core.execution.components import Components, require_answers
 from adapt_core.execution.evaluated_facts import hold_facts, keep_facts
 from adapt_core.execution.export import export_run
@@ -115,6 +115,7 @@ class Run:
         record = self.evaluation_record(data)
         before = self.measure_before(loop, data, record)
         trained = self.train(loop)
+        self.recorder.warn(cut_short(self, trained.steps if trained else 0))
         after, test = self.measure_after(loop, data, record, trained)
         self.budget.trained()
         self.recorder.warn(verdict.not_beaten(after, metrics_of(self.plan, self.registry)))

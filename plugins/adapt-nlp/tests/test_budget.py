@@ -34,6 +34,9 @@ def a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_trains_the_steps_that_fit_and_its_rate_arrives_at_zero(run: Run, tmp_path: Path) -> None:
     result = run(**LONG, BUDGET="30s")
     assert 15 <= result.steps <= 27  # 30 s less evaluations, files and a reserve, a second each
+    told = f"BUDGET 30s: {result.steps} of 4,000 planned steps fitted"
+    assert any(warning.startswith(told) for warning in result.warnings)
+    assert f"{told}; the schedule ended with them." in (tmp_path / "run" / "log.txt").read_text()
     rates = [line["learning_rate"] for line in metric_lines(tmp_path / "run", "train")]
     assert len(rates) == result.steps
     assert rates[-1] <= 0.1 * rates[0]
@@ -69,6 +72,7 @@ def test_a_resumed_run_goes_on_with_the_steps_that_were_fitted(run: Run, tmp_pat
 
 def test_a_run_that_is_shorter_than_its_budget_equals_one_without(run: Run, tmp_path: Path) -> None:
     bounded = run(EPOCHS=1, BUDGET="2h")
+    assert not [warning for warning in bounded.warnings if "BUDGET" in warning]
     rates = [line.get("learning_rate") for line in metric_lines(tmp_path / "run", "train")]
     free = run(EPOCHS=1, OUTPUT_DIR=str(tmp_path / "free"))
     assert bounded.metrics == free.metrics
