@@ -53,7 +53,8 @@ def main() -> int:
     """Run the plan on standard input, report the outcome, and return the exit code."""
     channel = take_standard_output()
     received = receive()
-    report = serve(received, make_reporter(received["world"]["rank"] == 0))
+    is_main = received.get("world", {}).get("rank") == 0  # a fault of the message is reported, too
+    report = serve(received, make_reporter(is_main))
     channel.write(report.to_line())
     channel.flush()
     return report.exit_code

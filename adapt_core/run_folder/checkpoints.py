@@ -27,11 +27,13 @@ class StepShape:
 
     Attributes:
         processes: in which the run began: an epoch's rows are filled up so that each of them has whole batches.
-        batches: of BATCH_SIZE rows, in all processes together.
+        batches: in all processes together.
+        rows: of a batch; None where an earlier version did not record them: as many as now.
     """
 
     processes: int
     batches: int
+    rows: int | None = None
 
 
 def seal(checkpoint: Path, shape: StepShape | None = None) -> None:
@@ -55,7 +57,7 @@ def seal(checkpoint: Path, shape: StepShape | None = None) -> None:
 def step_shape(checkpoint: Path) -> StepShape | None:
     """Return the shape of the steps that made a complete checkpoint, or None where it is not recorded."""
     stored = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8")).get("steps")
-    return None if stored is None else StepShape(int(stored["processes"]), int(stored["batches"]))
+    return None if stored is None else StepShape(int(stored["processes"]), int(stored["batches"]), stored.get("rows"))
 
 
 def run_of(checkpoint: Path) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import shutil
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 
@@ -58,7 +60,11 @@ def machine_error(error: BaseException) -> InputError | None:
         if number in _CAUSES:
             named = getattr(cause, "filename", None) or "a file"
             return InputError(f"{named}: {_CAUSES[number]}. Change that, and run the command again.")
-        found = _worker_killed(cause) or _out_of_memory(cause)
+        found = _worker_killed(cause)
+        if found:
+            _hear_no_more_of_children()
+            return InputError(found)
+        found = _out_of_memory(cause)
         if found:
             return InputError(found)
     return None
@@ -75,6 +81,12 @@ def _reasons(error: BaseException) -> Iterator[BaseException]:
         handled = None if seen.__suppress_context__ else seen.__context__
         is_repeated = handled is not None and str(handled) and str(handled) in str(seen)
         seen = seen.__cause__ or (handled if is_repeated else None)
+
+
+def _hear_no_more_of_children() -> None:
+    """Keep torch from raising, wherever this process is by then, that another process of the same loader was killed."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _worker_killed(error: BaseException) -> str | None:

@@ -93,7 +93,7 @@ class HuggingFaceLoop:
         rows_of = components.rows_of
         self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
         self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer)
-        seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps)
+        seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps, training.batch_size)
         averages = AveragedWeights(training.ema, world, writer) if training.ema else None
         finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
         callbacks = [

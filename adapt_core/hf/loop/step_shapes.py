@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_steps(trainer: Any, seal: SealCallback, checkpoint: Path, world: World) -> None:
-    """Let steps have the batches of those that made a checkpoint, where the number of processes has changed.
+    """Let steps have the rows of those that made a checkpoint, where the processes or the rows of a batch have changed.
 
     Args:
         trainer: an instrumented Trainer, whose accumulation is changed.
@@ -25,18 +25,21 @@ def keep_steps(trainer: Any, seal: SealCallback, checkpoint: Path, world: World)
     shape, arguments = step_shape(checkpoint), trainer.args
     if shape is None or shape == seal.shape:
         return
-    each, left_over = divmod(shape.batches, world.size)
+    own = arguments.per_device_train_batch_size
+    rows = shape.rows or own
+    each, left_over = divmod(shape.batches * rows, world.size * own)
     if left_over:
         log.warning(
             "a step of the run that is resumed has %d batches, which %d processes cannot share: from here on it "
             "has %d, and other rows.",
-            shape.batches,
+            shape.batches * rows // own,
             world.size,
             world.size * arguments.gradient_accumulation_steps,
         )
         return
     if each != arguments.gradient_accumulation_steps:
-        log.info("%d batches in a step of each process, as many in all as in the run that is resumed", each)
+        log.info("%d batches in a step of each process, as many rows in all as in the run that is resumed", each)
     arguments.gradient_accumulation_steps = each
     seal.shape = shape
-    trainer.rows_of_whole_steps = shape.processes * arguments.per_device_train_batch_size
+    if shape.processes > 1:  # several fill up an epoch's last rows, one does not
+        trainer.rows_of_whole_steps = shape.processes * rows

@@ -162,7 +162,7 @@ def test_a_worker_imports_nothing_from_the_working_directory(
 
 
 def test_a_worker_that_a_plugin_ends_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leave(_: object) -> None:
+    def leave(*_: object) -> None:
         raise SystemExit(0)
 
     sent = io.StringIO()

@@ -180,6 +180,9 @@ def test_a_task_without_batches_refuses_before_training(tmp_path: Path) -> None:
         class training:
             do_train = True
 
+        class model:
+            start_from = None
+
         class task:
             name = "object_detection"
 
