@@ -153,7 +153,7 @@ def test_random_states_of_the_accelerator_come_back() -> None:
 def test_a_container_has_free_what_its_limit_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, names: tuple[str, str]
 ) -> None:
-    import psutil
+    psutil = pytest.importorskip("psutil")
 
     used, giving_way = names
     (tmp_path / limit).write_text("1000\n")
