@@ -198,7 +198,7 @@ def fit_rows(plan: Plan, rows: int) -> Plan:
     if "BATCH_SIZE" in plan.fitting:
         training = attrs.evolve(training, batch_size=fitting_batch_size(plan, rows))
     if "EPOCHS" in plan.fitting:
-        batch = training.batch_size * training.gradient_accumulation_steps
+        batch = training.rows_per_step
         training = attrs.evolve(training, epochs=fitting_epochs(plan, rows, batch))
     values = {"BATCH_SIZE": training.batch_size, "EPOCHS": f"{training.epochs:g}"}
     told = " and ".join(f"{key} {values[key]}" for key in plan.fitting)

@@ -56,7 +56,7 @@ def fit_batch_size(plan: Plan, registry: Registry) -> Fit:
     launcher: object = Components.of(plan).launcher
     processes = launcher.processes() if isinstance(launcher, SupportsRankMemory) else 1
     beside, free = _free(device)
-    rows = plan.training.batch_size * plan.training.gradient_accumulation_steps
+    rows = plan.training.rows_per_step
     sizes = [number for number in range(rows, 0, -1) if rows % number == 0]
     while True:
         tried = with_batch(plan, sizes[0], rows // sizes[0])
@@ -95,9 +95,9 @@ def _free(device: str) -> tuple[int, int]:
     """Return what a process takes beside the model on a device, and what is free there for it, in bytes."""
     import psutil
 
-    from adapt_core.distributed.devices import memory_bytes
+    from adapt_core.distributed.devices import free_memory_bytes
 
     if device in SHARES_MEMORY:
         own = psutil.Process().memory_info().rss
-        return own, min(memory_bytes(), psutil.virtual_memory().available + own)
+        return own, free_memory_bytes() + own
     return 0, free_memory(device)

@@ -67,7 +67,7 @@ def _as_stored(plan: Plan) -> Plan | None:
     if plan.resume != "auto" or folder is None:
         return None
     stored = folder.stored_keys()
-    rows = plan.training.batch_size * plan.training.gradient_accumulation_steps
+    rows = plan.training.rows_per_step
     if rows_of_a_step(stored) != rows:
         return None
     return with_batch(plan, stored["BATCH_SIZE"], stored["GRADIENT_ACCUMULATION_STEPS"])
@@ -89,7 +89,7 @@ def _as_foretold(plan: Plan, registry: Registry) -> Plan:
 
 def _halved(plan: Plan) -> Plan | None:
     """Return the plan with half of the batch size or less, going on from its newest checkpoint; None with one row."""
-    rows = plan.training.batch_size * plan.training.gradient_accumulation_steps
+    rows = plan.training.rows_per_step
     smaller = [size for size in range(plan.training.batch_size // 2, 0, -1) if rows % size == 0]
     if not smaller:
         return None

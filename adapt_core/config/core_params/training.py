@@ -216,3 +216,8 @@ class TrainingParams:
         ge=2,
     )
     seed: int = param(42, "Seed of every random choice.", key="SEED", ge=0, le=2**32 - 1)
+
+    @property
+    def rows_per_step(self) -> int:
+        """The rows that each process learns from in an optimizer step."""
+        return self.batch_size * self.gradient_accumulation_steps

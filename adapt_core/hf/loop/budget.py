@@ -67,7 +67,7 @@ def ahead_of(job: Job, args: TrainingArguments, state: TrainerState, batches: in
         batches: of an epoch, in this process.
     """
     training, data = job.plan.training, job.data
-    rows = training.batch_size * training.gradient_accumulation_steps * job.world.size
+    rows = training.rows_per_step * job.world.size
     epoch = max(1, math.ceil(batches / training.gradient_accumulation_steps))
     each = {"epoch": float(epoch), "steps": float(training.interval_steps), "no": math.inf}[training.interval]
     evaluates = training.do_eval and data.validation is not None

@@ -60,5 +60,5 @@ def passes_over(job: Job) -> float:
         return 0.0
     if training.max_steps is None:
         return training.epochs
-    of_step = training.batch_size * training.gradient_accumulation_steps * job.world.size
+    of_step = training.rows_per_step * job.world.size
     return training.max_steps * of_step / len(rows)

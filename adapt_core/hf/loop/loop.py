@@ -86,7 +86,7 @@ class HuggingFaceLoop:
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
         )
-        self._metrics = MetricsCallback(job.recorder, world, training.batch_size * training.gradient_accumulation_steps)
+        self._metrics = MetricsCallback(job.recorder, world, training.rows_per_step)
         self._metrics.intervals_of = partial(self._brief_intervals, training.seed)
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()

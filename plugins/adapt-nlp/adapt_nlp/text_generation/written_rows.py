@@ -98,7 +98,7 @@ def rows_to_write(plan: Plan[TextGenerationParams], data: TaskData, size: Size) 
         return least  # a plain text has no answer, and an evaluation alone is no share of a training
     training = plan.training
     tokens, rows = _number(data.stats, "train_tokens"), max(len(data.train), 1)
-    of_step = training.batch_size * training.gradient_accumulation_steps * size.trained
+    of_step = training.rows_per_step * size.trained
     steps = training.max_steps or math.ceil(rows / of_step * training.epochs)
     seen = steps * of_step if training.max_steps else rows * training.epochs
     trained = _TRAINED * tokens / rows * seen

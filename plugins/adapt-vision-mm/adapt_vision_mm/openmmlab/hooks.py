@@ -91,7 +91,7 @@ class Watch(Hook):
             scheduler.step()
         self._pacing.stepped(runner)
         mean = sum(self._losses) / len(self._losses)
-        examples = training.batch_size * training.gradient_accumulation_steps * self._job.world.size
+        examples = training.rows_per_step * self._job.world.size
         self._job.recorder.reporter.update(progress.step, {"loss": mean, "lr": self._rate}, self._pace.step(examples))
         if progress.step % training.logging_steps == 0 or progress.step == 1:
             # Terms of the loss; those of a decoder's inner layers (d0.loss_cls) would clutter the file.

@@ -78,7 +78,7 @@ def learning_rate(plan: Plan[MmParams], base_batch_size: int | None, processes: 
         raise InputError(
             "auto_scale_lr: this config has no batch size (auto_scale_lr.base_batch_size). Set auto_scale_lr: false."
         )
-    batch = training.batch_size * processes * training.gradient_accumulation_steps
+    batch = training.rows_per_step * processes
     scaled = training.lr * batch / base_batch_size
     log.info("auto_scale_lr: LR %g x %d / %d = %g", training.lr, batch, base_batch_size, scaled)
     return scaled
