@@ -21,6 +21,8 @@ _RESERVE_SHARE, _RESERVE_SECONDS = 0.02, 1.0
 """Time that is left for what is not forecast: this share of the budget, and at least these seconds."""
 _EVALUATED = 0.5
 """Time of an evaluated row as a share of a trained one, where no evaluation was measured: a forward pass is a third."""
+_SLOWER = 1.2
+"""What is not training may take so many times as long as when it was measured: other work has the machine, too."""
 _CLOCK = 1e-6
 """The least time of a step, in seconds, by a clock that did not move."""
 _WRITTEN = 50e6
@@ -167,7 +169,7 @@ class Budget:
         evaluation = each * _EVALUATED * ahead.rows_each if pieces.evaluation is None else pieces.evaluation
         finishing = 1 + ahead.model_bytes / _WRITTEN if pieces.finishing is None else pieces.finishing
         pause = self._pauses[-1] if self._pauses else evaluation
-        left = max(0.0, left - ahead.evaluations * evaluation - finishing)
+        left = max(0.0, left - _SLOWER * (ahead.evaluations * evaluation + finishing))
         fitting = math.floor(left / max(each, _CLOCK))
         pauses = (step + fitting) // ahead.steps_each - step // ahead.steps_each
         if pauses:

@@ -258,10 +258,13 @@ class HuggingFaceLoop:
         state = trainer.state
         final = self._final_step(state)
         trained = float(outcome.metrics["train_runtime"])
+        # The Trainer takes the rows of all planned steps for those of the steps that a budget left.
+        share = state.max_steps / max(self._budget.planned_steps(state.max_steps), 1)
+        samples = float(outcome.metrics["train_samples_per_second"]) * trained * share
         return TrainResult(
             steps=state.global_step,
             seconds=trained + computed,
-            samples_per_second=float(outcome.metrics["train_samples_per_second"]) * trained / (trained + computed),
+            samples_per_second=samples / (trained + computed),
             after=self._metrics.evaluations.get(final),
         )
 

@@ -41,6 +41,8 @@ def test_a_run_trains_the_steps_that_fit_and_its_rate_arrives_at_zero(run: Run, 
     assert len(rates) == result.steps
     assert rates[-1] <= 0.1 * rates[0]
     assert result.metrics["after"]
+    rows = result.steps * 16
+    assert result.samples_per_second * result.train_seconds == pytest.approx(rows, rel=0.1)  # of these steps alone
 
 
 @pytest.mark.usefixtures("a_second_each")

@@ -10,6 +10,8 @@ In the order of the flow:
     halving     how the time is shared out: rungs of successive halving
     study       the trials, in an Optuna study on SQLite
     trials      one run of a trial
+    final       the final run
+    earlier     what a replaced search has left
     tuning      the search, from the first trial to the final run
     report      tuning.json and tuning.html of all trials
 """

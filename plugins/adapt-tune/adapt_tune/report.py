@@ -15,8 +15,8 @@ from adapt_core.report.comparison import compare
 from adapt_core.run_folder.files import write_text
 from adapt_core.runtime.format import score, span
 
+from adapt_tune.final import FINAL
 from adapt_tune.study import TrialRun
-from adapt_tune.tuning import FINAL
 
 RECORD, REPORT = "tuning.json", "tuning.html"
 _COMPARED = 24

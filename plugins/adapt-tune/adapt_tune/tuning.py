@@ -10,24 +10,23 @@ from typing import Any
 
 import attrs
 
-from adapt_core.api import run_plan
 from adapt_core.config.plan import Plan
-from adapt_core.config.resolver import resolve
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, InterruptedRunError
 from adapt_core.execution.budgets import pieces_of
 from adapt_core.execution.components import check_task, make_task
 from adapt_core.plugin.registry import Registry
 from adapt_core.run_folder.names import is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
+from adapt_tune.earlier import remove_other_trials
+from adapt_tune.final import FINAL, train_final
 from adapt_tune.halving import FINAL_SHARE, LEAST_STEPS, Rung, first_seconds, rungs
 from adapt_tune.space import Space
 from adapt_tune.study import FILE, TrialRun, Trials
-from adapt_tune.trials import Trial, measured, run_trial
+from adapt_tune.trials import Trial, run_trial
 
 log = logging.getLogger(__name__)
 
-FINAL = "final"
 _RESERVE_SHARE, _RESERVE_SECONDS = 0.02, 2.5
 """For the report of all trials, and for ending."""
 _FEWEST = 3
@@ -91,6 +90,13 @@ class Search:
                 search.all_rungs()
                 search.spare_time()
                 best = search.final()
+                if self.plan.run.overwrite_output_dir:
+                    remove_other_trials(self.folder, {run.folder for run in trials.runs()})
+            except (KeyboardInterrupt, InterruptedRunError) as stop:
+                raise InterruptedRunError(
+                    f"the search has {sum(1 for _ in trials.runs())} runs in {self.folder}. "
+                    "Go on with the same command and --resume."
+                ) from stop
             finally:
                 trials.spend(spent + time.monotonic() - self.since)
         return trials, best
@@ -264,14 +270,8 @@ class _Running:
     def final(self) -> TrialRun:
         """Train with the best settings in the time that is left; return the best of all runs."""
         search, chosen = self.search, self.candidate()
-        started = time.monotonic()
-        plan = resolve(search.space.with_settings(chosen.settings), search.registry)
-        training = attrs.evolve(plan.training, budget=f"{max(self.left(), 1.0):.2f}s", evaluate_before=False)
-        run = attrs.evolve(plan.run, overwrite_output_dir=True)
-        plan = attrs.evolve(plan, output_dir=str(search.folder / FINAL), resume=None, training=training, run=run)
-        result = run_plan(plan, search.registry)
-        final = TrialRun(trial=chosen.trial, rung=-1, folder=FINAL, settings=dict(chosen.settings))
-        self.trials.add(measured(final, result, plan, search.registry, time.monotonic() - started))
+        folder = RunFolder(search.folder / FINAL)
+        self.trials.add(train_final(search.space, search.registry, chosen, folder, self.left()))
         for trial in self.trials.study.trials:
             self.trials.end(trial.number, pruned=trial.number != chosen.trial)
         best = self.trials.best()

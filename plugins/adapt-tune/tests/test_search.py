@@ -11,13 +11,15 @@ import attrs
 import pytest
 
 import adapt_core
+from adapt_core.config import reader
 from adapt_core.config.resolver import RunConfig
-from adapt_core.errors import ConfigError, InputError
+from adapt_core.errors import ConfigError, InputError, InterruptedRunError
 from adapt_core.plugin.registry import Registry
 
 from adapt_tune import tuning
 from adapt_tune.reading import read_search
 from adapt_tune.report import to_data, write_report
+from adapt_tune.space import Space
 from adapt_tune.study import TrialRun, Trials
 
 Read = Callable[..., RunConfig]
@@ -88,7 +90,7 @@ def test_a_killed_search_goes_on_with_the_same_study(
 
     with monkeypatch.context() as patched:
         patched.setattr(tuning, "run_trial", dies_at_the_third)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(InterruptedRunError, match=r"2 runs in .*--resume"):
             search()
     with pytest.raises(InputError, match="--resume"):
         search()
@@ -216,3 +218,54 @@ def test_what_is_kept_is_never_below_the_best_trial(tmp_path: Path, final: float
     best = trials.best()
     assert best is not None
     assert best.folder == kept
+
+
+def test_an_interrupted_final_run_goes_on_from_its_checkpoint(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train, steps = tuning.train_final, []
+
+    def stops(space: Space, *others: Any) -> TrialRun:
+        steps.append(space)
+        given = tuple(reader.read_mapping({"STOP_AFTER": "5 steps"}, "test"))
+        return train(
+            attrs.evolve(space, config=attrs.evolve(space.config, entries=(*space.config.entries, *given))), *others
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "train_final", stops)
+        with pytest.raises(InterruptedRunError, match="--resume"):
+            search(TUNE_TRIALS=2)
+    folder = tmp_path / "search" / "final"
+    assert "checkpoint-5" in [path.name for path in (folder / "checkpoints").iterdir()]
+    trials, best = search(resume=True, TUNE_TRIALS=2)
+    assert "checkpoint-5 (step 5)" in (folder / "log.txt").read_text(encoding="utf-8")
+    final = [run for run in trials.runs() if run.folder == "final"]
+    assert [run.is_whole for run in final] == [True]
+    assert best.value is not None
+
+
+def test_a_final_run_that_fails_costs_no_trial(
+    search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = tuning.train_final
+
+    def without_data(space: Space, *others: Any) -> TrialRun:
+        given = tuple(reader.read_mapping({"CUSTOM_DATASET_PATH": "nowhere"}, "test"))
+        return train(attrs.evolve(space, config=attrs.evolve(space.config, overrides=given)), *others)
+
+    monkeypatch.setattr(tuning, "train_final", without_data)
+    trials, best = search(TUNE_TRIALS=2)
+    assert "nowhere" in str(next(run.failed for run in trials.runs() if run.folder == "final"))
+    assert best.folder.startswith("trial-")
+
+
+def test_a_replaced_search_leaves_no_trials_of_the_earlier_one(
+    search: Callable[..., tuple[Trials, TrialRun]], tmp_path: Path
+) -> None:
+    search(TUNE_TRIALS=4)
+    folder = tmp_path / "search"
+    (folder / "trial-2" / "notes.txt").write_text("mine")
+    search(TUNE_TRIALS=2, OVERWRITE_OUTPUT_DIR=True)
+    assert {path.name for path in folder.glob("trial-*")} == {"trial-0", "trial-1", "trial-2"}
+    assert [path.name for path in (folder / "trial-2").iterdir()] == ["notes.txt"]
