@@ -63,6 +63,40 @@ class MergeOutcome(TypedDict):
     kept: NotRequired[float | None]
 
 
+class TriedCheckpoint(TypedDict):
+    """A checkpoint that KEEP: soup looked at.
+
+    Attributes:
+        step: at which it was written.
+        alone: its deciding metric on the validation split; together: that of the average with it.
+        taken: whether it is in the average.
+    """
+
+    step: int
+    alone: float
+    together: float
+    taken: bool
+
+
+class SoupRecord(TypedDict):
+    """What KEEP: soup averaged, as in `result.json` (see `adapt_core.nn.soup`).
+
+    Attributes:
+        metric: that decided; better: "higher" or "lower".
+        steps: of the checkpoints in the average, the best first.
+        value: the metric of the average, on the validation split.
+        tried: each checkpoint, from the best to the worst.
+        batch_norms: how many batch norms had their statistics estimated again.
+    """
+
+    metric: str
+    better: str
+    steps: list[int]
+    value: float
+    tried: list[TriedCheckpoint]
+    batch_norms: int
+
+
 class RuntimeOutcome(TypedDict):
     """What came of asking an exported model in its own runtime (see `adapt_core.execution.runtime_check`).
 
@@ -166,6 +200,7 @@ class RunResult:
         warnings: what a reader must know before the metrics: "validation loss before training is not finite (nan)".
         merge: how far the merged model's outputs are from the unmerged one's (see
             `adapt_core.verification.merge`), or None where no adapter was merged.
+        soup: of KEEP: soup, what was averaged (see `SoupRecord`); None without.
         training_check: that what should train moved and the rest did not (see `adapt_core.verification.training`).
         data: what was found of the data (rows, dropped rows, truncated share).
         verdict: what checks of the data found before training (see `VerdictRecord`).
@@ -206,6 +241,7 @@ class RunResult:
     planned_steps: int = 0
     artifact_bytes: Mapping[str, int] = attrs.field(factory=dict)
     merge: MergeOutcome | None = None
+    soup: SoupRecord | None = None
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     decisions: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     also: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
@@ -247,6 +283,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (int, float, type(None)),
     "MergeOutcome | None": (dict, type(None)),
+    "SoupRecord | None": (dict, type(None)),
     "tuple[str, ...]": list,
     "tuple[Mapping[str, Any], ...]": list,
 }

@@ -53,6 +53,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
     if training.ema and launcher is not None and launcher.spec.shards_layers:
         yield problem("EMA", f"averages whole weights, and {launcher.spec.name} shards them.", "Leave EMA out.")
+    for key, message, hint in _soup_faults(training, selection):
+        yield problem(key, message, hint)
     if training.head_lr is not None and not training.lr:
         message = "is kept as a multiple of LR, which is 0."
         yield problem("HEAD_LR", message, "Train the head alone (method: last_layer, LR: its rate), or raise LR.")
@@ -62,7 +64,7 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
             yield problem(key, "is for tasks that train with transformers' Trainer.", f"Remove {key}.")
     evaluates = training.do_eval and training.interval != "no"
     for key, wanted in (
-        ("KEEP", training.keep == "best"),
+        ("KEEP", training.keeps_best),
         ("EARLY_STOPPING_PATIENCE", training.early_stopping_patience),
     ):
         if wanted and training.do_train and not evaluates:
@@ -144,6 +146,21 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("DEVICE", f"must be auto, cpu, cuda, mps, xpu or another type of torch's; not {run.device!r}.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")
+
+
+def _soup_faults(training: TrainingParams, selection: Selection) -> Iterator[tuple[str, str, str]]:
+    """Why KEEP: soup cannot be served: (key, reason, what to do)."""
+    if training.keep != "soup":
+        return
+    launcher, task = selection.launcher, selection.task
+    if launcher is not None and launcher.spec.shards_layers:
+        message = f"soup averages whole weights, and {launcher.spec.name} shards them."
+        yield "KEEP", message, "Set KEEP: last, or train under DDP or in one process."
+    if task is not None and not task.spec.loop.averages:
+        message = f"soup is not known to the loop that {task.spec.name} trains in."
+        yield "KEEP", message, "Set KEEP: best or last."
+    if training.no_of_checkpoints < 2:
+        yield "NO_OF_CHECKPOINTS", "KEEP: soup averages several checkpoints.", "Set NO_OF_CHECKPOINTS: 2 or more."
 
 
 def _budget_faults(training: TrainingParams, data: DataParams) -> Iterator[tuple[str, str | None]]:

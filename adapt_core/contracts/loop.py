@@ -13,6 +13,7 @@ from adapt_core.contracts.data_check import Examples
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import Statistic
+from adapt_core.result import SoupRecord
 from adapt_core.runtime.budget import Budget
 from adapt_core.runtime.interrupts import StopRequest
 
@@ -87,12 +88,14 @@ class TrainResult:
         seconds: wall time of the training phase of this process, its evaluations included.
         samples_per_second: training examples a second over all ranks.
         after: metrics of the final weights, where an evaluation of exactly these weights was made; else None.
+        soup: what KEEP: soup averaged; None without it.
     """
 
     steps: int
     seconds: float
     samples_per_second: float
     after: dict[str, float] | None = None
+    soup: SoupRecord | None = None
 
 
 class ParallelStrategy(Protocol):

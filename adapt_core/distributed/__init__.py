@@ -5,6 +5,7 @@ devices.py     the device of a process: choice, precision, peak memory
 processor.py   the speed of the CPU in half precision
 torchrun.py    the environment that torchrun sets
 sharding.py    tensors sharded over processes (DTensor)
+agreement.py   what rank 0 found, in every process
 replicated.py  data parallel training, the default strategy
 batch_norm.py  running statistics shared over processes
 """

@@ -7,5 +7,6 @@ activations.py       activations kept for the backward pass
 attention_results.py those of attention, which KEEP_ATTENTION keeps
 fitted_run.py        BATCH_SIZE: auto, and half of it where memory ran out
 batch_size.py        the batch size that memory allows
+checkpoints.py       how many checkpoints there will be, and their bytes on disk
 ranks.py             the memory of each process, under every launcher
 """

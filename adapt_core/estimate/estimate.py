@@ -35,6 +35,7 @@ from adapt_core.distributed.devices import memory_bytes
 from adapt_core.distributed.processor import precision_warnings
 from adapt_core.distributed.world import World
 from adapt_core.estimate.activations import Recomputed, activation_bytes
+from adapt_core.estimate.checkpoints import disk_bytes, soup_warnings
 from adapt_core.estimate.memory import held_gradients, training_bytes, weight_bytes
 from adapt_core.estimate.ranks import RankRange, rank_ranges
 from adapt_core.evaluation import Statistic
@@ -162,7 +163,13 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
     verdict = examine_data(
         plan, registry, components.task, data, lambda: components.task.load_model(data, None, World()).model
     )
-    warnings = [*data.findings, *verdict.warnings, *unfit(plan, steps), *_warnings(found, plan)]
+    warnings = [
+        *data.findings,
+        *verdict.warnings,
+        *unfit(plan, steps),
+        *soup_warnings(plan, steps),
+        *_warnings(found, plan),
+    ]
     return attrs.evolve(found, verdict=verdict.to_data(), warnings=warnings)
 
 
@@ -228,7 +235,7 @@ def _counts(
     method = registry.methods.find(plan.method.name)
     adapter = method is not None and method.spec.is_peft
     merges = not quantized if plan.run.merge_adapter is None else plan.run.merge_adapter
-    disk = _disk(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
+    disk = disk_bytes(plan, memory, steps, adapter=adapter, exports=merges or not adapter)
     if data.train is None:
         memory = attrs.evolve(memory, gradients=0, optimizer=0, checkpoint=0)
     counts = count_parameters(model)
@@ -244,16 +251,6 @@ def _holding(share: RankRange, plan: Plan, held: int) -> RankRange:
     if not steps_in_backward(plan.training, share.launcher, plan.loop):
         return share
     return attrs.evolve(share, memory=attrs.evolve(share.memory, gradients=held))
-
-
-def _disk(plan: Plan, memory: Memory, steps: int, *, adapter: bool, exports: bool) -> int:
-    """Return the most bytes of checkpoints and saved model at one time. An old checkpoint goes after a new one."""
-    training = plan.training
-    saved = memory.gradients if adapter else memory.weights  # as many bytes as the trainable tensors
-    each = saved + memory.optimizer
-    saves = {"no": 0, "epoch": math.ceil(training.epochs), "steps": steps // training.interval_steps}[training.interval]
-    kept = min(saves, training.no_of_checkpoints + 1) if training.do_train else 0
-    return kept * each + (memory.weights if exports else 0) + (saved if adapter else 0)
 
 
 def _device_bytes(device: str) -> int:

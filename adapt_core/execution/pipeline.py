@@ -135,6 +135,7 @@ class Run:
             steps=trained.steps if trained else 0,
             planned_steps=self.budget.planned_steps(trained.steps if trained else 0),
             artifacts={},
+            soup=trained.soup if trained else None,
             training_check=training_check.verdict(),
             data=data.stats,
             verdict=verdict.to_data(),

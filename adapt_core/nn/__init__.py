@@ -9,6 +9,8 @@ modes.py         evaluation or training mode for a while
 precision.py     half-precision weights in float32 for a while
 recomputation.py what a block computes again in the backward pass
 learning_rates.py learning rates by depth
+soup.py          weights of several checkpoints, averaged
+batch_norms.py   statistics of batch norms, estimated again
 weight_decay.py  which parameters decay
 staging.py       copies of state, which are written while the state goes on
 random_state.py  seeds, and code that leaves random state untouched

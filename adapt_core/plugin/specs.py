@@ -165,12 +165,14 @@ class LoopSpec:
         optimizers: choices of OPTIMIZER; each with the package that it needs beyond the loop's own, or None.
         schedules: choices of SCHEDULER_TYPE.
         accelerators: the types of devices beside the CPU that it trains on ("cuda"); None for all that torch knows.
+        averages: whether it can average weights, for EMA and KEEP: soup.
     """
 
     name: str
     optimizers: Mapping[str, str | None] = attrs.field(converter=_read_only)
     schedules: tuple[str, ...]
     accelerators: tuple[str, ...] | None = None
+    averages: bool = False
 
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:

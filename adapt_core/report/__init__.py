@@ -8,6 +8,7 @@ verdict.py            what checks of the data found before training
 classes.py            scores of the classes, and confusions
 further.py            further data sets, before and after training
 decisions.py          what predictions decide by
+soup.py               the checkpoints that KEEP: soup averaged
 curves.py             the curves of metrics.jsonl
 charts.py             line charts as numbers
 configuration.py      the resolved config, with what differs from the defaults

@@ -24,6 +24,7 @@ from adapt_core.report.further import further_section
 from adapt_core.report.headline import headline
 from adapt_core.report.html import render
 from adapt_core.report.samples import samples_section
+from adapt_core.report.soup import soup_section
 from adapt_core.report.verdict import verdict_section
 from adapt_core.report.worst import worst_section
 from adapt_core.result import RunResult
@@ -55,6 +56,7 @@ def report_page(plan: Plan, registry: Registry, folder: RunFolder, result: RunRe
         metrics=metrics_section(result, directions),
         charts=charts_of(lines, bounds_of(plan, registry)),
         spans=any(INTERVALS in line for line in lines),
+        soup=soup_section(result.soup),
         samples=samples_section(evidence),
         classes=class_section(evidence),
         further=further_section(result, directions),

@@ -12,6 +12,7 @@ predictions.py  predictions/ of the last adapt predict
 metric_lines.py the lines of metrics.jsonl, read on and on while a run writes them
 paths.py        names, lock, config and metrics of a run folder
 checkpoints.py  which checkpoints are complete
+ranking.py      the best checkpoints, which KEEP: soup keeps
 background.py   checkpoints written while training goes on
 resume.py       whether a run may use its folder, and where it continues
 """

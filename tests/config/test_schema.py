@@ -125,7 +125,7 @@ def test_each_key_says_what_it_means_and_its_default() -> None:
     found = config_schema(Registry.discover())["properties"]
     assert all(key["description"] for key in found.values())
     assert found["EPOCHS"]["default"] == 2.0
-    assert {"enum": ["last", "best"]} in found["KEEP"]["anyOf"]
+    assert {"enum": ["last", "best", "soup"]} in found["KEEP"]["anyOf"]
 
 
 def test_names_of_what_is_registered_are_completed_alone_and_in_lists() -> None:

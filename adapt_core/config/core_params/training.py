@@ -135,9 +135,10 @@ class TrainingParams:
     )
     keep: str = param(
         "last",
-        "Which weights a run ends with: the last, or the best by METRIC_FOR_BEST.",
+        "Which weights a run ends with: the last, the best by METRIC_FOR_BEST, or (soup) the average of the best "
+        "NO_OF_CHECKPOINTS, those of them with which it is not worse. soup: not under FSDP.",
         key="KEEP",
-        choices=("last", "best"),
+        choices=("last", "best", "soup"),
     )
     ema: float | None = param(
         None,
@@ -216,6 +217,16 @@ class TrainingParams:
         ge=2,
     )
     seed: int = param(42, "Seed of every random choice.", key="SEED", ge=0, le=2**32 - 1)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best checkpoint is needed at the end."""
+        return self.keep in ("best", "soup")
+
+    @property
+    def soup_evaluations(self) -> int:
+        """The most evaluations that KEEP: soup makes after training."""
+        return self.no_of_checkpoints if self.keep == "soup" else 0
 
     @property
     def rows_per_step(self) -> int:

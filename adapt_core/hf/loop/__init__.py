@@ -22,6 +22,7 @@ losses.py           cross-entropy with class weights
 trainer.py          the Trainer of a job
 loop.py             the loop
 averaged_weights.py an exponential moving average of the weights
+soup.py             KEEP: soup on a Trainer
 backward_steps.py   optimizer steps inside the backward pass
 background.py       checkpoints written in the background, from copies
 checkpoints.py      a Trainer that writes checkpoints so

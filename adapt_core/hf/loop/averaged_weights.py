@@ -78,6 +78,12 @@ class AveragedWeights(TrainerCallback):
         for name, average in read_torch_file(checkpoint / FILE).items():
             self._averages[name].copy_(average)
 
+    def put_in(self, checkpoint: Path) -> None:
+        """Give the model the averages of a checkpoint, when training is over."""
+        for name, average in read_torch_file(checkpoint / FILE).items():
+            parameter = self._parameters[name]
+            parameter.data = average.to(parameter)
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Let the model have the averages inside; before training, and after it, it is as it is."""

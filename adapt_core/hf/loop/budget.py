@@ -77,7 +77,7 @@ def ahead_of(job: Job, args: TrainingArguments, state: TrainerState, batches: in
         steps=state.max_steps,
         done=state.global_step,
         steps_each=each,
-        evaluations=evaluates + sum(map(len, others)) / max(validation, 1),
+        evaluations=evaluates * (1 + training.soup_evaluations) + sum(map(len, others)) / max(validation, 1),
         rows_each=validation / rows,
         model_bytes=count_parameters(job.model).total * _BYTES,
     )

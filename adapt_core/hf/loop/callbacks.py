@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from adapt_core.distributed.world import World
 from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.run_folder.checkpoints import StepShape, prune, seal
+from adapt_core.run_folder.ranking import Ranking
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.recorder import MetricRecorder, Pace
 from adapt_core.uncertainty.intervals import Interval
@@ -137,16 +138,18 @@ class SealCallback(TrainerCallback):
         world: this process's place.
         keep: how many checkpoints are kept.
         writer: writes checkpoints; what failed there fails at the next step.
+        ranking: KEEP: soup keeps the best, not the newest; else None.
 
     Attributes:
         shape: of the steps, for the manifest.
     """
 
-    def __init__(self, world: World, keep: int, writer: BackgroundWriter) -> None:
+    def __init__(self, world: World, keep: int, writer: BackgroundWriter, ranking: Ranking | None = None) -> None:
         self.shape: StepShape | None = None
         self._world = world
         self._keep = keep
         self._writer = writer
+        self._ranking = ranking
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._writer.check()
@@ -161,7 +164,8 @@ class SealCallback(TrainerCallback):
             folder = Path(str(args.output_dir))
             best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
             self._writer.add(partial(seal, folder / f"checkpoint-{state.global_step}", self.shape))
-            self._writer.add(partial(prune, folder, self._keep, best))
+            pruned = partial(prune, folder, self._keep, best) if self._ranking is None else self._ranking.prune
+            self._writer.add(pruned)
         self._writer.launch()
 
 

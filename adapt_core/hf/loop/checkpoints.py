@@ -86,6 +86,16 @@ def with_checkpoints(trainer_class: type) -> type:
             if self.averages is not None:
                 self.averages.resume(Path(resume_from_checkpoint))
 
+        def load_kept(self, checkpoint: Path) -> None:
+            """Load the weights that a run would keep of a checkpoint: its averages, where weights are averaged."""
+            best, self.state.best_model_checkpoint = self.state.best_model_checkpoint, str(checkpoint)
+            try:
+                super()._load_best_model()
+            finally:
+                self.state.best_model_checkpoint = best
+            if self.averages is not None:
+                self.averages.put_in(checkpoint)
+
         def _load_best_model(self) -> None:
             self.copies.writer.wait()
             if self.args.world_size > 1:

@@ -28,7 +28,7 @@ from adapt_core.errors import InputError, MemoryRanOutError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import KeptEvaluations, PerClass
 from adapt_core.hf.frozen.rows import NumberedBatches
-from adapt_core.hf.loop.arguments import training_arguments
+from adapt_core.hf.loop.arguments import best_metric, training_arguments
 from adapt_core.hf.loop.averaged_weights import AveragedWeights
 from adapt_core.hf.loop.background import CheckpointCopies
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
@@ -52,12 +52,14 @@ from adapt_core.hf.loop.output_layer import deferrable_head
 from adapt_core.hf.loop.parts import parts_of
 from adapt_core.hf.loop.samplers import RowOrderCallback
 from adapt_core.hf.loop.schedule import ScheduleCallback
+from adapt_core.hf.loop.soup import TrainerSoup
 from adapt_core.hf.loop.step_shapes import keep_steps
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.run_folder.checkpoints import StepShape
+from adapt_core.run_folder.ranking import Ranking
 from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
@@ -92,7 +94,10 @@ class HuggingFaceLoop:
         self._row_order = RowOrderCallback()
         rows_of = components.rows_of
         self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
-        self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer)
+        ranking = None
+        if training.keep == "soup":
+            ranking = Ranking(job.folder, *best_metric(plan, components.metrics), training.no_of_checkpoints)
+        self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer, ranking)
         seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps, training.batch_size)
         averages = AveragedWeights(training.ema, world, writer) if training.ema else None
         finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
@@ -160,6 +165,7 @@ class HuggingFaceLoop:
         self._trainer.remove_callback(PrinterCallback)
         self._trainer.remove_callback(ProgressCallback)
         self._keeps_best = training.keep == "best"
+        self._soup = None if ranking is None else TrainerSoup(job, self._trainer, ranking, self.evaluate)
         job.strategy.setup(self)
 
     def _compute_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
@@ -257,6 +263,9 @@ class HuggingFaceLoop:
             ) from error
         state = trainer.state
         final = self._final_step(state)
+        averaged = time.monotonic()
+        soup = self._soup.put_in() if self._soup is not None else None
+        computed += time.monotonic() - averaged
         trained = float(outcome.metrics["train_runtime"])
         # The Trainer takes the rows of all planned steps for those of the steps that a budget left.
         share = state.max_steps / max(self._budget.planned_steps(state.max_steps), 1)
@@ -265,7 +274,8 @@ class HuggingFaceLoop:
             steps=state.global_step,
             seconds=trained + computed,
             samples_per_second=samples / (trained + computed),
-            after=self._metrics.evaluations.get(final),
+            after=self._metrics.evaluations.get(final) if soup is None else None,
+            soup=soup,
         )
 
     def _final_step(self, state: TrainerState) -> int:

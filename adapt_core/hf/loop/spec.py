@@ -23,4 +23,5 @@ HF_LOOP = LoopSpec(
     name="hf",
     optimizers={**dict.fromkeys(_OF_TORCH), **dict.fromkeys(_OF_BITSANDBYTES, "bitsandbytes")},
     schedules=("linear", "constant", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"),
+    averages=True,
 )

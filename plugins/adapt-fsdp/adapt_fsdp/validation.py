@@ -110,10 +110,10 @@ def _reasons(params: FsdpParams, plan: Plan, *, on_gpus: bool) -> Iterator[tuple
             "does not.",
         )
     yield from _of_quantized(params, plan)
-    if plan.training.keep == "best":
+    if plan.training.keeps_best:
         yield (
             "KEEP",
-            "best is not supported under FSDP: reloading sharded weights is untested. Use KEEP: last.",
+            f"{plan.training.keep} is not supported under FSDP: reloading sharded weights is untested. Use KEEP: last.",
         )
     if on_gpus:
         return

@@ -78,7 +78,7 @@ def trial_plan(plan: Plan, folder: Path, seconds: float, *, first: bool) -> Plan
         first: whether it is the first run of the search.
     """
     training, run = plan.training, plan.run
-    evaluated = training.keep == "best" or training.early_stopping_patience
+    evaluated = training.keeps_best or training.early_stopping_patience
     return attrs.evolve(
         plan,
         output_dir=str(folder),
