@@ -43,7 +43,8 @@ def result(folder: Path) -> RunResult:
         for field in attrs.fields(RunResult)
         if field.name not in ("warnings", "verdict")
     }
-    known: dict[str, Any] = {"status": "finished", "output_dir": str(folder), "quantization": None, "merge": None}
+    known: dict[str, Any] = {"status": "finished", "output_dir": str(folder)}
+    known |= dict.fromkeys(("quantization", "merge", "soup"))
     known["training_check"] = {"verdict": "learned", "steps": 0}
     return RunResult(**{**empty, **known})
 
