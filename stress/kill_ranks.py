@@ -6,15 +6,15 @@
     python -m stress.kill_ranks --kills 30 --launcher ray
     python -m stress.kill_ranks --config CONFIG --kills 20 --set LR=1e-3
 
-A small job (or CONFIG) runs in two processes and saves checkpoints in the background. It runs once alone. Then each kill
-hits a rank, each in turn; the `adapt` command (--whom launcher); or, where the run is on two machines, which are network
-namespaces of their own, the command of machine 0, of machine 1 and of both in turn (--whom machines, as root). Two kills
-in three come at a step chosen at random among those that the run still has before it, the third at a random moment:
-start, evaluation, saving. After each kill: every command that was not killed ended by itself and with 1, and told of a
-killed rank once; no process is left; every checkpoint before the newest complete one is whole; `--resume` goes on. Where
-the run ends before all kills are made, another begins; each that ends has the weights of the first, bit for bit. After
---minutes no more kills are made, and the last run ends. Prints one JSON object, and writes a row into a page's table of
-kills (--page); exits with 1 where anything was not so.
+A small job (or CONFIG) runs in two processes and saves checkpoints in the background. It runs once alone. Then each
+kill hits a rank, each in turn; the `adapt` command (--whom launcher); or, where the run is on two machines, which are
+network namespaces of their own, the command of machine 0, of machine 1 and of both in turn (--whom machines, as root).
+Two kills in three come at a step chosen at random among those that the run still has before it, the third at a random
+moment: start, evaluation, saving. After each kill: every command that was not killed ended by itself and with 1, and
+told of a killed rank once; no process is left; every checkpoint before the newest complete one is whole; `--resume`
+goes on. Where the run ends before all kills are made, another begins; each that ends has the weights of the first, bit
+for bit. After --minutes no more kills are made, and the last run ends. Prints one JSON object, and writes a row into a
+page's table of kills (--page); exits with 1 where anything was not so.
 
 Processes are forked with their imports done (`stress.preloaded`), but for those of Ray.
 """

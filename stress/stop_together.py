@@ -4,13 +4,13 @@
     python -m stress.stop_together --stops 30 --launcher fsdp --page docs/faults.md
     python -m stress.stop_together --config CONFIG --stops 30 --set LR=1e-3
 
-A small job with LoRA, which is merged at the end (or CONFIG), runs in two processes with checkpoints in the background.
-The first run is left alone, and its time is what later stops are drawn from: start, evaluation, training, saving and
-merging are among the moments. SIGINT, SIGTERM and SIGUSR1 go to the command and to its ranks in turn. After each stop:
-the command ended by itself, with 130, or with 0 where it had finished, or with 1 where a rank was signalled before it
-could listen; no process is left, and every checkpoint before the newest complete one is whole. `--resume` goes on; a run
-that has ended begins anew. The weights of each finished run equal the first one's, bit for bit. Prints one JSON object,
-and writes a row into a page's table of stops (--page); exits with 1 where anything was not so.
+A small job with LoRA, which is merged at the end (or CONFIG), runs in two processes with checkpoints in the
+background. The first run is left alone, and its time is what later stops are drawn from: start, evaluation, training,
+saving and merging are among the moments. SIGINT, SIGTERM and SIGUSR1 go to the command and to its ranks in turn. After
+each stop: the command ended by itself, with 130, or with 0 where it had finished, or with 1 where a rank was signalled
+before it could listen; no process is left, and every checkpoint before the newest complete one is whole. `--resume`
+goes on; a run that has ended begins anew. The weights of each finished run equal the first one's, bit for bit. Prints
+one JSON object, and writes a row into a page's table of stops (--page); exits with 1 where anything was not so.
 
 Processes are forked with their imports done (`stress.preloaded`).
 """
