@@ -18,12 +18,14 @@ from typing import Any
 
 import psutil
 
-from adapt_core.run_folder.checkpoints import fault, newest_complete, step_of
+from adapt_core.run_folder.checkpoints import fault, step_of
 from stress.preloaded import Forked, fork_command
 
 SECONDS_TO_END = 60.0
 SECONDS_TO_LEAVE = 15.0
 SECONDS_WITHOUT_A_STEP = 240.0
+KEPT = 3
+"""Checkpoints that the small job keeps."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -54,7 +56,7 @@ def small_job(folder: Path, **changes: Any) -> Path:
         "LOGGING_STEPS": 1,
         "INTERVAL": "steps",
         "INTERVAL_STEPS": 5,
-        "NO_OF_CHECKPOINTS": 3,
+        "NO_OF_CHECKPOINTS": KEPT,
         "num_processes": 2,
         "use_cpu": True,
         **changes,
@@ -241,11 +243,19 @@ class Run:
 
 
 def half_checkpoints(folder: Path) -> list[str]:
-    """Return what is wrong with checkpoints older than the newest complete one."""
+    """Return what is wrong with checkpoints that are neither being written nor being deleted.
+
+    The first are newer than every complete one; of the second, KEPT complete ones are newer.
+    """
     there = sorted((folder / "checkpoints").glob("checkpoint-*"), key=step_of)
-    newest = newest_complete(folder / "checkpoints") if there else None
-    old = [path for path in there if newest is not None and step_of(path) < step_of(newest)]
-    return [f"{path.name}: {reason}" for path in old if (reason := fault(path))]
+    faults = {path: fault(path) for path in there}
+    complete = [path for path in there if faults[path] is None]
+    between = [
+        path
+        for path in there
+        if path not in complete and 0 < sum(step_of(one) > step_of(path) for one in complete) < KEPT
+    ]
+    return [f"{path.name}: {faults[path]}" for path in between]
 
 
 def digest(folder: Path) -> str:
@@ -276,9 +286,20 @@ def write_row(page: Path, table: str, row: Sequence[object], keys: int) -> None:
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def remove(run: Run) -> None:
-    """Remove the run folder of a run that has ended, so that the next begins anew."""
+def take(run: Run, expected: str) -> list[str]:
+    """Return what is wrong with a run that has finished, and remove its folder, so that the next begins anew.
+
+    Args:
+        run: the run.
+        expected: the digest of the run that was left alone.
+    """
+    wrong = [] if digest(run.folder) == expected else ["other weights than those of the run that was left alone"]
+    there = list((run.folder / "checkpoints").glob("checkpoint-*"))
+    wrong += [f"{path.name} was left: {reason}" for path in there if (reason := fault(path))]
+    if len(there) > KEPT:
+        wrong.append(f"{len(there)} checkpoints were kept")
     shutil.rmtree(run.folder)
+    return wrong
 
 
 def _machine(number: int) -> list[str]:
