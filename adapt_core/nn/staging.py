@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,6 +33,27 @@ class Staging:
             self._stagers[name] = DefaultStager(options)
         copied: dict[str, Any] = self._stagers[name].stage(dict(state))
         return copied
+
+
+def write_state(state: Any, path: Path) -> None:
+    """Write a state dict of a checkpoint as `torch.save` does, without its CRC32: see `without_checksums`."""
+    with without_checksums():
+        torch.save(state, path)
+
+
+@contextmanager
+def without_checksums() -> Iterator[None]:
+    """Let `torch.save` leave out its CRC32, in all threads.
+
+    It takes more than half of the processor's time of a write, which training could use, and a checkpoint's manifest
+    has a hash of each file. `torch.load` reads such a file as any other.
+    """
+    wanted = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(wanted)
 
 
 def tensor_bytes(states: Iterable[Any]) -> int:

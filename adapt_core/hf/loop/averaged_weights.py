@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from adapt_core.distributed.world import World
 from adapt_core.nn.precision import is_half
+from adapt_core.nn.staging import write_state
 from adapt_core.nn.weights import read_torch_file
 from adapt_core.run_folder.background import BackgroundWriter
 
@@ -67,7 +68,7 @@ class AveragedWeights(TrainerCallback):
             return
         held = {name: average.to("cpu", copy=True) for name, average in self._averages.items()}
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        self._writer.add(partial(torch.save, held, folder / FILE))
+        self._writer.add(partial(write_state, held, folder / FILE))
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self._put_in()

@@ -15,7 +15,7 @@ from torch import nn
 
 from adapt_core.distributed.devices import free_memory_bytes
 from adapt_core.distributed.world import World
-from adapt_core.nn.staging import Staging, tensor_bytes
+from adapt_core.nn.staging import Staging, tensor_bytes, without_checksums
 from adapt_core.run_folder.background import BackgroundWriter
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,8 @@ def _saved(save: Callable[[], object]) -> None:
     from torch.distributed.checkpoint.api import CheckpointException
 
     try:
-        save()
+        with without_checksums():
+            save()
     except CheckpointException as error:
         cause, _ = next(iter(error.failures.values()))
         raise cause from error

@@ -15,6 +15,7 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
 from adapt_core.hf.loop.averaged_weights import AveragedWeights
 from adapt_core.hf.loop.background import CheckpointCopies
+from adapt_core.nn.staging import write_state
 from adapt_core.run_folder.checkpoints import claim_checkpoint
 
 
@@ -67,7 +68,7 @@ def with_checkpoints(trainer_class: type) -> type:
                 state = self.optimizer.state_dict()
                 if self.copies.writer.enabled:
                     state = self.copies.of_optimizer(state)
-                self.copies.writer.add(partial(torch.save, state, Path(output_dir) / OPTIMIZER_NAME))
+                self.copies.writer.add(partial(write_state, state, Path(output_dir) / OPTIMIZER_NAME))
                 torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
 
         def _load_rng_state(self, checkpoint: str | None) -> None:

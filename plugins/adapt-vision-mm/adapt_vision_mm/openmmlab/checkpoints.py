@@ -12,6 +12,7 @@ from torch import nn
 
 from adapt_core.errors import InputError
 from adapt_core.nn.accelerators import random_states, set_random_states
+from adapt_core.nn.staging import write_state
 from adapt_core.nn.weights import read_torch_file
 from adapt_core.run_folder.checkpoints import claim_checkpoint, seal
 
@@ -49,7 +50,7 @@ def write(folder: Path, step: int, state: dict[str, Any]) -> None:
     """Write checkpoint-STEP and its manifest."""
     checkpoint = folder / f"checkpoint-{step}"
     claim_checkpoint(checkpoint)
-    torch.save(state, checkpoint / STATE)
+    write_state(state, checkpoint / STATE)
     seal(checkpoint)
 
 
