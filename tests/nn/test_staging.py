@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from zipfile import ZipFile
+
 import torch
 from torch import nn
 
-from adapt_core.nn.staging import Staging, tensor_bytes
+from adapt_core.nn.staging import Staging, tensor_bytes, write_state
 
 
 def trained() -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -49,3 +52,14 @@ def test_tied_weights_are_tied_in_the_copy() -> None:
 
 def test_bytes_of_tensors_in_nested_state_are_counted() -> None:
     assert tensor_bytes([{"a": torch.ones(3), "b": [torch.ones(2, dtype=torch.float64), 5, None]}]) == 12 + 16
+
+
+def test_a_state_is_written_without_checksums_and_read_as_any_other(tmp_path: Path) -> None:
+    state = {"weight": torch.arange(6.0), "step": 3}
+    write_state(state, tmp_path / "fast.pt")
+    torch.save(state, tmp_path / "plain.pt")
+    read = torch.load(tmp_path / "fast.pt", weights_only=True)
+    assert read["step"] == 3
+    assert torch.equal(read["weight"], state["weight"])
+    summed = {name: ZipFile(tmp_path / name).testzip() is None for name in ("fast.pt", "plain.pt")}
+    assert summed == {"fast.pt": False, "plain.pt": True}

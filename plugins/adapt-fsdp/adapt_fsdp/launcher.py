@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -10,6 +11,7 @@ from adapt_core.contracts import Loop, Work
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
 from adapt_core.errors import DefectError
+from adapt_core.run_folder.paths import RunFolder
 
 from adapt_fsdp.params import ProcessParams
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from adapt_core.config.plan import Plan
     from adapt_core.result import RunResult
     from adapt_core.run_folder.resume import ResumeDecision
+
+log = logging.getLogger(__name__)
 
 ParamsT = TypeVar("ParamsT", bound=ProcessParams)
 
@@ -46,10 +50,18 @@ class ProcessLauncher(Generic[ParamsT]):
         check_processes(self.params, plan)
 
     def launch(self, plan: Plan, work: Work, decision: ResumeDecision | None) -> RunResult:
-        """Run the plan in worker processes, or in this one where torchrun started it."""
+        """Run the plan in worker processes, or in this one where torchrun started it.
+
+        A run that `--resume` finds finished is left: the coordinator finds it too, and starts nothing.
+        """
         from adapt_fsdp.launch import launch
         from adapt_fsdp.torchrun import run_as_worker
 
+        folder = RunFolder(plan.output_dir)
+        done = folder.finished() if decision is None and plan.resume == "auto" else None
+        if done is not None:
+            log.info("%s holds a finished run: nothing to train.", folder.path)
+            return done
         options = self.training_arguments(plan)
         place = torchrun.place()
         if place is not None:

@@ -69,9 +69,6 @@ def run_as_worker(
     os.environ.update(launcher.environment())
     if not device_count(params):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # As `launch` does for processes that it starts.
-    done = RunFolder(plan.output_dir).finished() if plan.resume == "auto" else None
-    if decision is None and done is not None:
-        return done  # Rank 0 found it too, and joins no process group.
     world = World(
         rank=place.rank,
         local_rank=place.local_rank,

@@ -13,6 +13,8 @@ import pytest
 from adapt_core.errors import ConfigError
 from adapt_core.result import RunResult
 
+from .reference_runs import OF_SEVERAL
+
 Start = Callable[..., Any]
 Ended = Callable[..., RunResult]
 
@@ -93,6 +95,15 @@ def test_a_machine_that_is_lost_and_comes_back_joins_the_others(
         code, errors = run.end()
         assert code == 0, errors
     assert equal_weights(first.folder, tmp_path / "whole")
+
+
+def test_a_machine_that_resumes_a_finished_run_waits_for_no_other(keys: dict[str, Any]) -> None:
+    """Its command may have been killed after the last step: machine 0 finds the run finished, and starts nothing."""
+    import adapt_core
+
+    result = adapt_core.run({key: value for key, value in keys.items() if key not in OF_SEVERAL})
+    machine = {"num_machines": 2, "machine_rank": 1, "main_process_ip": "127.0.0.1", "main_process_port": 29645}
+    assert adapt_core.run({**keys, **machine, "machine_timeout": 5}, resume=True) == result
 
 
 def test_without_a_launcher_there_is_nothing_to_start_again(keys: dict[str, Any]) -> None:
