@@ -14,6 +14,7 @@ from adapt_core.errors import InputError
 from adapt_core.execution.command import Command
 from adapt_core.execution.components import check_task, make_task
 from adapt_core.nn.pickles import weights_only
+from adapt_core.nn.products import fast_products
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.logs import logged_packages, logging_to
@@ -207,7 +208,8 @@ def predict(run: RunResult | str | Path, inputs: Inputs, *, trust: bool = False)
 
     finished = FinishedRun.open(_folder_of(run), trust=trust)
     raw = finished.task.read_inputs(as_arguments(inputs))
-    return finished.task.predict(finished.model(), finished.folder.model, raw)
+    with fast_products(wanted=finished.plan.training.fast_products):
+        return finished.task.predict(finished.model(), finished.folder.model, raw)
 
 
 def open_chat(run_dir: str | Path, *, trust: bool = False) -> Chat:

@@ -54,6 +54,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     ),
     "ddp": ("benchmarks.ddp", "--data", "DATA/ag_news", "--pairs", "5"),
     "checkpoint_pauses": ("benchmarks.checkpoint_pauses", "--data", "DATA/tinyshakespeare"),
+    "products": ("benchmarks.products",),
     "learned_tokens": ("benchmarks.learned_tokens", "--data", "DATA/tinyshakespeare"),
     "full_tuning": ("benchmarks.full_tuning", "--data", "DATA/tinyshakespeare"),
     "compiled_blocks": ("benchmarks.compiled_blocks", "--data", "DATA"),

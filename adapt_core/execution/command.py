@@ -18,6 +18,7 @@ from adapt_core.errors import AdaptError, LostProcessError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
+from adapt_core.nn.products import fast_products
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import refuse
@@ -183,6 +184,7 @@ class _Work:
             stop=self.stop,
         )
         try:
-            return run.execute()
+            with fast_products(wanted=command.plan.training.fast_products):
+                return run.execute()
         finally:
             end_trackers(command.registry)

@@ -12,6 +12,7 @@ from adapt_core.errors import InputError
 from adapt_core.execution.command import Command
 from adapt_core.execution.finished_run import FinishedRun
 from adapt_core.execution.test_split import predicted_rows, write_predictions
+from adapt_core.nn.products import fast_products
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.claims import placed_folder
@@ -54,9 +55,11 @@ def predict_held_out(plan: Plan) -> None:
     finished = FinishedRun.open(plan.output_dir, plan.disabled_plugins, trust=trusted)
     data = finished.task.load_data()
     rows, numbers = data.rows["validation"], data.row_numbers["validation"]
+    with fast_products(wanted=plan.training.fast_products):
+        predicted = predicted_rows(finished, rows)
     lines: list[Line] = [
         {"row": number, "fold": plan.data.fold, "data": _plain(row), "predicted": found}
-        for number, row, found in zip(numbers, rows, predicted_rows(finished, rows), strict=True)
+        for number, row, found in zip(numbers, rows, predicted, strict=True)
     ]
     write_predictions(finished.folder.path, HELD_OUT, lines)
 

@@ -13,6 +13,7 @@ from adapt_core.errors import BadInputsError, InputError
 from adapt_core.execution.components import require_test_prediction
 from adapt_core.execution.finished_run import FinishedRun
 from adapt_core.execution.rows import Table, as_arguments
+from adapt_core.nn.products import fast_products
 from adapt_core.run_folder.claims import placed_folder, refuse
 from adapt_core.run_folder.files import write_bytes
 from adapt_core.run_folder.names import PREDICTIONS
@@ -57,7 +58,9 @@ def predict_test_split(plan: Plan, *, trust: bool) -> None:
             return
         refuse(run, Ownership.of(run).foreign(PREDICTIONS))
         log.info("predicting the %d rows of the test split", len(rows))
-        lines = [{**_cells(row), **found} for row, found in zip(rows, predicted_rows(finished, rows), strict=True)]
+        with fast_products(wanted=plan.training.fast_products):
+            predicted = predicted_rows(finished, rows)
+        lines = [{**_cells(row), **found} for row, found in zip(rows, predicted, strict=True)]
         write_predictions(run, FILE, lines)
     except InputError as error:
         log.warning("the test split is not predicted: %s", error)

@@ -22,6 +22,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import AdaptError, DefectError
 from adapt_core.execution.worker_protocol import Report, receive, take_standard_output
 from adapt_core.nn.pickles import weights_only
+from adapt_core.nn.products import fast_products
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
@@ -113,7 +114,7 @@ def _run(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopRequ
                 decision=decision,
                 stop=stop,
             )
-            with components.launcher.process_group(world):
+            with components.launcher.process_group(world), fast_products(wanted=plan.training.fast_products):
                 result = run.execute()
         except AdaptError:
             raise

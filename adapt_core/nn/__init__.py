@@ -6,6 +6,7 @@ weights.py       state dicts and tied weights
 parameters.py    counts of parameters, quantized or not
 pickles.py       what torch.load may read from a pickle
 modes.py         evaluation or training mode for a while
+products.py      float32 matrices multiplied by oneDNN where that is faster
 precision.py     half-precision weights in float32 for a while
 recomputation.py what a block computes again in the backward pass
 learning_rates.py learning rates by depth

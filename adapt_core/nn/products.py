@@ -1,0 +1,137 @@
+"""Products of float32 matrices by oneDNN, on processors on which torch's own leave half of the arithmetic units idle.
+
+torch multiplies float32 matrices by MKL, which uses AVX-512 on Intel's processors only: on AMD's it takes AVX2's
+instructions, with half as many numbers in each. oneDNN, which torch has for convolutions and half precision, looks at
+what the processor can do. Both compute in float32; sums are taken in another order, so results differ by rounding.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+_LEAST = 1_000_000
+"""Multiplications of a product for which the way through Python, some 10 microseconds, is worth while."""
+_CPU_INFO = Path("/proc/cpuinfo")
+_AMD = "AuthenticAMD"
+
+_Kernel = Callable[..., Any]
+
+
+class _Uses:
+    """The contexts of `fast_products` that are open in this process, of any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._open = 0
+        self._kernels = ExitStack()
+
+    def begin(self) -> None:
+        """Let torch multiply by oneDNN."""
+        with self._lock:
+            if not self._open:
+                self._kernels.enter_context(_multiplied_by_onednn())
+            self._open += 1
+
+    def end(self) -> None:
+        """Give torch its own kernels back at the end of the last context."""
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                self._kernels.close()
+
+
+_USES = _Uses()
+
+
+@contextmanager
+def fast_products(*, wanted: bool) -> Iterator[None]:
+    """Within the context, torch multiplies float32 matrices on the CPU by oneDNN where that is faster.
+
+    Products of all threads of the process are meant, those of backward passes included: torch's kernels of `mm` and
+    `addmm` are replaced. Where `has_slow_products` says that its own are as fast, nothing changes. Imports torch on
+    AMD's processors.
+
+    Args:
+        wanted: FAST_PRODUCTS; with False nothing changes.
+    """
+    if not wanted or not has_slow_products():
+        yield
+        return
+    _USES.begin()
+    try:
+        yield
+    finally:
+        _USES.end()
+
+
+@cache
+def has_slow_products() -> bool:
+    """Return whether this processor has AVX-512 and MKL does not use it: AMD's since Zen 4.
+
+    It depends on the processor alone, and no time is taken: a run that resumes computes as before.
+    """
+    if not _is_amd():
+        return False
+    import torch
+
+    has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    takes_kernels = hasattr(torch.library, "get_kernel") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return has_both and takes_kernels and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+
+
+def _is_amd() -> bool:
+    try:
+        with _CPU_INFO.open(encoding="utf-8", errors="replace") as lines:
+            return any(_AMD in line for line in lines)
+    except OSError:
+        return _AMD in platform.processor()
+
+
+@contextmanager
+def _multiplied_by_onednn() -> Iterator[None]:
+    """Replace torch's kernels of `mm` and `addmm` on the CPU within the context."""
+    import torch
+
+    own_mm, own_addmm = (torch.library.get_kernel(f"aten::{name}", "CPU") for name in ("mm", "addmm"))
+    multiply: _Kernel = torch.ops.mkldnn._linear_pointwise.default
+
+    def mm(keys: Any, left: torch.Tensor, right: torch.Tensor) -> Any:
+        if _is_large(left, right):
+            return multiply(left, right.t(), None, "none", [], "")
+        return own_mm.call_boxed(keys, left, right)
+
+    def addmm(
+        keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, beta: Any = 1, alpha: Any = 1
+    ) -> Any:
+        is_bias = added.dim() == 1 and added.shape[0] == right.shape[1] and added.dtype is left.dtype
+        if is_bias and beta == 1 and alpha == 1 and _is_large(left, right):
+            return multiply(left, right.t(), added.contiguous(), "none", [], "")
+        return own_addmm.call_boxed(keys, added, left, right, beta=beta, alpha=alpha)
+
+    with torch.library._scoped_library("aten", "IMPL") as library:
+        library.impl("mm", mm, "CPU", with_keyset=True)
+        library.impl("addmm", addmm, "CPU", with_keyset=True)
+        yield
+
+
+def _is_large(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a product is one of float32 matrices, of more than one row, and worth while."""
+    import torch
+
+    rows, inner = left.shape
+    return (
+        left.dtype is torch.float32
+        and right.dtype is torch.float32
+        and rows > 1
+        and right.shape[0] == inner
+        and rows * inner * right.shape[1] >= _LEAST
+    )
