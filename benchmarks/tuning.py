@@ -107,7 +107,10 @@ def search(name: str, data: Path, folder: Path, budget: str) -> dict[str, Any]:
         "defaults seconds": round(seconds, 1),
         "tune": round(tuned["best"]["value"], 4),
         "settings": tuned["best"]["settings"],
-        "trials": len({run["trial"] for run in tuned["runs"]}),
+        "runs": [
+            {name: run[name] for name in ("folder", "value", "loss", "steps", "planned_steps", "seconds", "settings")}
+            for run in tuned["runs"]
+        ],
         "seconds": round(taken, 1),
         "share of the budget": round(taken / tuned["budget"], 3),
     }

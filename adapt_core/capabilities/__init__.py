@@ -17,6 +17,7 @@ from adapt_core.capabilities.launcher import (
     SupportsLaunchFiles,
     SupportsRankMemory,
     SupportsRunStorage,
+    SupportsSeveralRuns,
 )
 from adapt_core.capabilities.loop import SupportsEvaluatedRows, SupportsPerClass, kept_of
 from adapt_core.capabilities.preparation import SupportsContinuation, SupportsPreparation, SupportsTrainingBatches
@@ -80,6 +81,7 @@ __all__ = [
     "SupportsRowCount",
     "SupportsRunStorage",
     "SupportsSamples",
+    "SupportsSeveralRuns",
     "SupportsShownRows",
     "SupportsTestPrediction",
     "SupportsTokenPreview",

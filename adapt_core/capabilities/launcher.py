@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from adapt_core.capabilities.quantizer import StoredBytes
     from adapt_core.config.plan import Plan
+    from adapt_core.errors import AdaptError
+    from adapt_core.result import RunResult
 
 
 @attrs.frozen(kw_only=True)
@@ -116,4 +118,23 @@ class SupportsRunStorage(Protocol):
 
         Raises:
             InputError: the storage cannot be read, or does not have at the end what the folder has.
+        """
+
+
+@runtime_checkable
+class SupportsSeveralRuns(Protocol):
+    """A launcher whose engine can execute several whole runs at one time. Optional; a search of settings uses it."""
+
+    def run_side_by_side(self, plans: Sequence[Plan], at_once: int) -> Iterator[tuple[int, RunResult | AdaptError]]:
+        """Yield the index of each plan with its result, or with what ended it, as the runs end.
+
+        Closing the iterator ends the runs that are left.
+
+        Args:
+            plans: each is a run of one process, with the launcher `local`.
+            at_once: how many run at one time.
+
+        Raises:
+            InputError: the engine cannot be reached, or cannot hold so many.
+            DefectError: the engine failed.
         """

@@ -147,7 +147,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "main_training_function mixed_precision tpu_env tpu_use_cluster tpu_use_sudo use_cpu",
     },
     _GGUF: {"gguf": "gguf_type gguf_pre"},
-    _TUNE: {"tune": "TUNE TUNE_TRIALS"},
+    _TUNE: {"tune": "TUNE TUNE_TRIALS TUNE_AT_ONCE"},
     _RAY: {
         "ray": "num_processes use_cpu mixed_precision collective_timeout ray_address resources_per_worker "
         "ray_storage_path"

@@ -31,6 +31,7 @@ def plan_to_json(plan: Plan) -> str:
         "resume": plan.resume,
         "disabled_plugins": plan.disabled_plugins,
         "remarks": plan.remarks,
+        "fitting": plan.fitting,
     }
     for group in GROUPS:
         data[group] = as_keys(getattr(plan, group))
@@ -66,6 +67,7 @@ def plan_from_json(text: str, registry: Registry) -> Plan:
         resume=data["resume"],
         disabled_plugins=tuple(data["disabled_plugins"]),
         remarks=tuple(data["remarks"]),
+        fitting=tuple(data["fitting"]),
     )
 
 

@@ -52,7 +52,7 @@ def _drive(job: Job, events: TextIO) -> None:
 
     try:
         if _connected(job, tell):
-            _fit(job, tell)
+            (_run_all if "plans" in job else _fit)(job, tell)
     except BaseException as error:  # noqa: BLE001 - the command shows it
         tell({"broken": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
     tell({"ended": True})
@@ -70,6 +70,12 @@ def _connected(job: Job, tell: Any) -> bool:
         tell({"refused": f"ray_address: no Ray at {job['address']!r}: {what} (Give the address of a running cluster.)"})
         return False
     return True
+
+
+def _run_all(job: Job, tell: Any) -> None:
+    from adapt_ray.several import run_all
+
+    run_all(job, tell)
 
 
 def _fit(job: Job, tell: Any) -> None:

@@ -90,7 +90,7 @@ def launch(
     scratch = tempfile.mkdtemp(prefix="adapt-ray-")
     outcome = Outcome()
     job = _job(plan, params, work, decision, options, scratch)
-    with _driver(job) as driver, work.stop.passed_on(lambda number: _pass_on(driver, outcome, work.stop, number)):
+    with driver_of(job) as driver, work.stop.passed_on(lambda number: _pass_on(driver, outcome, work.stop, number)):
         _watch(driver, outcome, work)
         printed = driver.printed()
     if outcome.processes is None:
@@ -137,15 +137,25 @@ def _job(
 
 
 @attrs.define
-class _Driver:
+class Driver:
+    """Ray's driver while it runs.
+
+    Attributes:
+        process: its process.
+        log: what it prints.
+        events: what it tells; None at its end.
+    """
+
     process: subprocess.Popen[str]
     log: Path
     events: SimpleQueue[dict[str, Any] | None] = attrs.field(factory=SimpleQueue)
 
     def printed(self) -> str:
+        """Return what it printed last."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-_LAST_CHARACTERS:].strip()
 
     def say(self, line: str) -> None:
+        """Write a line to its standard input."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):  # it ended already; `_watch` finds out
             self.process.stdin.write(line + "\n")
@@ -153,7 +163,7 @@ class _Driver:
 
 
 @contextmanager
-def _driver(job: Mapping[str, Any]) -> Iterator[_Driver]:
+def driver_of(job: Mapping[str, Any]) -> Iterator[Driver]:
     """Start Ray's driver; when the block ends, however it ends, nothing of it or of a Ray that it started is left."""
     environment = {**os.environ, **QUIET, "PYTHONSAFEPATH": "1"}
     if job["address"] is None:
@@ -170,7 +180,7 @@ def _driver(job: Mapping[str, Any]) -> Iterator[_Driver]:
             env=environment,
             process_group=0,
         )
-    driver = _Driver(process, scratch / "driver.log")
+    driver = Driver(process, scratch / "driver.log")
     Thread(target=_read, args=(driver,), daemon=True, name="ray-events").start()
     try:
         driver.say(json.dumps(job))
@@ -187,21 +197,21 @@ def _driver(job: Mapping[str, Any]) -> Iterator[_Driver]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _read(driver: _Driver) -> None:
+def _read(driver: Driver) -> None:
     assert driver.process.stdout is not None
     for line in driver.process.stdout:
         driver.events.put(json.loads(line))
     driver.events.put(None)
 
 
-def _pass_on(driver: _Driver, outcome: Outcome, stop: StopRequest, number: int) -> None:
+def _pass_on(driver: Driver, outcome: Outcome, stop: StopRequest, number: int) -> None:
     """Pass a signal on to the workers; where none runs yet, it ends the run at once."""
     if not outcome.begun:
         raise KeyboardInterrupt(stop.asked)
     driver.say(f"stop {number}")
 
 
-def _watch(driver: _Driver, outcome: Outcome, work: Work) -> None:
+def _watch(driver: Driver, outcome: Outcome, work: Work) -> None:
     """Follow the run until all processes ended well, one failed, or a signal ended it.
 
     After a failure that another process must have caused (a broken connection), wait for the cause.

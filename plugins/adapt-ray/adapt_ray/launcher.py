@@ -11,12 +11,12 @@ from adapt_core.contracts import Loop, Work
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
-from adapt_core.errors import DefectError, InputError
+from adapt_core.errors import AdaptError, DefectError, InputError
 
 from adapt_ray.params import RayParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import nn
 
@@ -74,6 +74,12 @@ class Ray:
         chosen = self.params.mixed_precision
         options: dict[str, object] = {} if chosen is None else {"bf16": chosen == "bf16", "fp16": chosen == "fp16"}
         return launch(plan, self.params, work, decision, options)
+
+    def run_side_by_side(self, plans: Sequence[Plan], at_once: int) -> Iterator[tuple[int, RunResult | AdaptError]]:
+        """Execute several runs of one process each, by Ray Tune."""
+        from adapt_ray.side_by_side import side_by_side
+
+        return side_by_side(plans, self.params, at_once)
 
     def stored(self, plan: Plan) -> AbstractContextManager[None]:
         """Return a context in which the run folder is kept at `ray_storage_path` too."""

@@ -9,7 +9,9 @@ In the order of the flow:
     reading     the search that a config and a time ask for
     halving     how the time is shared out: rungs of successive halving
     study       the trials, in an Optuna study on SQLite
+    proposals   the settings that are tried next
     trials      one run of a trial
+    engine      trials at one time, in processes that a launcher starts
     final       the final run
     earlier     what a replaced search has left
     tuning      the search, from the first trial to the final run

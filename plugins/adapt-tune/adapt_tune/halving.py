@@ -13,13 +13,13 @@ import attrs
 
 FACTOR = 3
 """A third of the settings goes on to the next rung."""
-FINAL_SHARE = 0.5
+FINAL_SHARE = 0.45
 """Least share of the time that the final run has: half the steps of one run cost less than settings that do not fit."""
 FIRST_SHARE, FIRST_SECONDS = 0.1, 40.0
 """The first trial shows what a run takes beside training: it gets this share, at most so many seconds where there is
 little time, and `MUCH_SHARE` where there is much."""
 MUCH_SHARE = 0.04
-OVERHEADS = 3.0
+OVERHEADS = 2.5
 """The least time of a trial, in times what a run takes beside training."""
 LEAST_STEPS = 40
 """The least optimizer steps of a trial: after fewer, settings differ by their warmup, not by what they end at."""

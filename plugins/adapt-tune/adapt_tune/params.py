@@ -18,3 +18,10 @@ class TuneParams:
         key="TUNE",
     )
     tune_trials: int = param(27, "At most this many settings are tried.", key="TUNE_TRIALS", ge=1)
+    tune_at_once: int = param(
+        1,
+        "So many trials of a rung run side by side, each in one process, where the launcher can do so (launcher: ray: "
+        "on Ray Tune). Batches of the final run's several processes are accumulated.",
+        key="TUNE_AT_ONCE",
+        ge=1,
+    )

@@ -12,23 +12,24 @@ from adapt_core.errors import ConfigError, InputError, Problem
 from adapt_core.plugin.params import parameters_of
 from adapt_core.plugin.registry import Registry
 
+from adapt_tune.engine import Engine
 from adapt_tune.params import TuneParams
 from adapt_tune.space import read_space
 from adapt_tune.tuning import Search
 
 
-def _most(config: RunConfig) -> int:
-    """Return TUNE_TRIALS of a config.
+def _number(config: RunConfig, name: str) -> int:
+    """Return TUNE_TRIALS or TUNE_AT_ONCE of a config.
 
     Raises:
         ConfigError: it is no whole number above 0.
     """
     own = {entry.key.casefold(): entry for entry in (*config.entries, *config.overrides)}
-    given = own.get("tune_trials")
+    given = own.get(name)
     if given is None or is_not_given(given.value):
-        return TuneParams().tune_trials
+        return int(getattr(TuneParams(), name))
     try:
-        return int(convert(given.value, parameters_of(TuneParams)["tune_trials"]))
+        return int(convert(given.value, parameters_of(TuneParams)[name]))
     except ValueProblem as error:
         raise ConfigError([Problem(str(error), key=given.key, where=given.where)]) from None
 
@@ -70,5 +71,14 @@ def read_search(
         raise InputError(
             "adapt tune trains and evaluates each setting once. Leave SEEDS, FOLDS, DO_TRAIN and DO_EVAL out."
         )
-    most = _most(config)
-    return Search(space=space, plan=plan, registry=registry, seconds=seconds, most=most, since=since, say=say)
+    at_once = _number(config, "tune_at_once")
+    return Search(
+        space=space,
+        plan=plan,
+        registry=registry,
+        seconds=seconds,
+        most=_number(config, "tune_trials"),
+        engine=Engine.of(plan, at_once) if at_once > 1 else None,
+        since=since,
+        say=say,
+    )

@@ -20,7 +20,7 @@ from adapt_core.plugin.registry import Registry
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-OWN_KEYS = ("tune", "tune_trials")
+OWN_KEYS = ("tune", "tune_trials", "tune_at_once")
 _NOT_SEARCHED = frozenset(
     {
         *("task", "output_dir", "overwrite_output_dir", "logging_path", "budget", "stop_after", "seed", "seeds"),
@@ -30,8 +30,8 @@ _NOT_SEARCHED = frozenset(
 )
 _METHOD_SWITCHES = frozenset({"method", "peft_method", "peft_type", "full_fine_tuning", "last_layer_tuning"})
 _FORM = "{range: [LOW, HIGH]}, {range: [LOW, HIGH], log: true}, or a list of choices"
-_AROUND = 5.0
-"""The learning rate is searched from a fifth to five times the one that fits."""
+_AROUND = 4.0
+"""The learning rate is searched from a quarter to four times the one that fits."""
 _RANKS = (4, 8, 16, 32)
 _LEFT = ("EPOCHS", "BATCH_SIZE", "r")
 """What the settings that fit leave open: SETTINGS: auto chooses it by the rows, or its default fits."""
@@ -101,6 +101,11 @@ class Space:
     reads: Mapping[str, frozenset[str]]
     starts: tuple[Settings, ...] = ()
     auto: frozenset[str] = frozenset()
+
+    @property
+    def chooses_epochs(self) -> bool:
+        """Whether neither the config nor TUNE says how many epochs there are."""
+        return "EPOCHS" in self.auto
 
     def with_auto(self, settings: Settings) -> Settings:
         """Return the settings of a start with SETTINGS: auto in place of what that leaves open."""
@@ -251,7 +256,6 @@ def _usual(config: RunConfig, plan: Plan, registry: Registry) -> Iterator[Dimens
     for method in methods:
         rate = _rate(config, method, plan, registry)
         yield Dimension("LR", low=rate / _AROUND, high=rate * _AROUND, log=True, of=method)
-    yield Dimension("EPOCHS", low=1, high=20, log=True, whole=True)
     size = plan.training.batch_size
     yield Dimension("BATCH_SIZE", tuple(sorted({max(1, size // 2), size, size * 2})))
     if any("r" in registry.parameters(item) for item in registry.methods if item.spec.name in methods):

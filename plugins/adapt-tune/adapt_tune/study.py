@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class TrialRun:
         metric: the one that decides.
         value: its value after training; None where the run failed.
         score: the same, with its sign turned where lower is better.
+        margin: from the score down to the worse end of its 95 % interval.
+        loss: on the validation split; None where the task has none.
         steps, planned_steps: optimizer steps done, and those of the config.
         seconds: of the whole run.
         train_seconds: of its training.
@@ -47,6 +49,8 @@ class TrialRun:
     metric: str = ""
     value: float | None = None
     score: float | None = None
+    margin: float = 0.0
+    loss: float | None = None
     steps: int = 0
     planned_steps: int = 0
     seconds: float = 0.0
@@ -57,6 +61,22 @@ class TrialRun:
     def is_whole(self) -> bool:
         """Whether it trained all the steps of its config, so that more time would change nothing."""
         return self.value is not None and self.steps >= self.planned_steps
+
+
+def ranked(runs: Iterable[TrialRun]) -> list[TrialRun]:
+    """Return runs by what promises most, the best first; failed ones last.
+
+    Scores within the interval of the best one do not differ by what the rows can tell: after few steps many settings
+    are at the score of a guess. Among them the loss decides, which sees every row's probabilities.
+    """
+    found = sorted(runs, key=lambda run: (run.score is None, -(run.score or 0.0), run.trial))
+    if not found or (best := found[0]).score is None:
+        return found
+    least = best.score - best.margin
+    near = [run for run in found if run.score is not None and run.score >= least]
+    if all(run.loss is not None for run in near):
+        near.sort(key=lambda run: (run.loss or 0.0, run.trial))
+    return [*near, *(run for run in found if run not in near)]
 
 
 @attrs.frozen
@@ -148,8 +168,7 @@ class Trials:
 
     def of_rung(self, rung: int) -> list[TrialRun]:
         """Return the runs of a rung, the best first; failed ones last. Of a trial it is its last run there."""
-        found = {run.trial: run for run in self.runs() if run.rung == rung}
-        return sorted(found.values(), key=lambda run: (run.score is None, -(run.score or 0.0), run.trial))
+        return ranked({run.trial: run for run in self.runs() if run.rung == rung}.values())
 
     def best(self) -> TrialRun | None:
         """Return the best of all runs, the one with the most steps among equals."""

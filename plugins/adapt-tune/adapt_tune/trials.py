@@ -55,17 +55,22 @@ def run_trial(space: Space, registry: Registry, trial: Trial, folder: Path, rung
     """
     started = time.monotonic()
     first = not (trial.number or rung or trial.again)
-    name = f"trial-{trial.number}" + (f"-rung-{rung}" if rung else "") + ("-again" if trial.again else "")
-    run = TrialRun(trial=trial.number, rung=rung, folder=name, settings=dict(trial.settings))
+    run = run_of(trial, rung)
     try:
         plan = resolve(space.with_settings(trial.settings), registry)
-        with _quiet():
-            result = run_plan(trial_plan(plan, folder / name, seconds, first=first), registry)
+        with quiet():
+            result = run_plan(trial_plan(plan, folder / run.folder, seconds, first=first), registry)
     except InputError as error:
         if first:
             raise
         return attrs.evolve(run, failed=str(error), seconds=time.monotonic() - started)
     return measured(run, result, plan, registry, time.monotonic() - started)
+
+
+def run_of(trial: Trial, rung: int) -> TrialRun:
+    """Return the run of a trial on a rung, before it has reached anything."""
+    name = f"trial-{trial.number}" + (f"-rung-{rung}" if rung else "") + ("-again" if trial.again else "")
+    return TrialRun(trial=trial.number, rung=rung, folder=name, settings=dict(trial.settings))
 
 
 def trial_plan(plan: Plan, folder: Path, seconds: float, *, first: bool) -> Plan:
@@ -118,7 +123,16 @@ def measured(run: TrialRun, result: RunResult, plan: Plan, registry: Registry, s
     reached = attrs.evolve(reached, train_seconds=result.train_seconds)
     if not math.isfinite(value):
         return attrs.evolve(reached, failed=f"{metric} is not finite")
-    return attrs.evolve(reached, metric=metric, value=value, score=value if direction == "higher" else -value)
+    low, high = result.intervals.get("after", {}).get(metric, (value, value))
+    higher = direction == "higher"
+    return attrs.evolve(
+        reached,
+        metric=metric,
+        value=value,
+        score=value if higher else -value,
+        margin=value - low if higher else high - value,
+        loss=after.get("loss"),
+    )
 
 
 def deciding(plan: Plan, registry: Registry, values: Mapping[str, float]) -> tuple[str, str]:
@@ -129,7 +143,7 @@ def deciding(plan: Plan, registry: Registry, values: Mapping[str, float]) -> tup
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Leave out what runs tell of themselves, unless -v was given."""
     before = environ.get(VERBOSITY)
     if before != "verbose":

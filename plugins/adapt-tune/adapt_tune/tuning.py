@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -19,24 +18,24 @@ from adapt_core.run_folder.names import is_run_folder
 from adapt_core.run_folder.paths import RunFolder
 
 from adapt_tune.earlier import remove_other_trials
+from adapt_tune.engine import Engine
 from adapt_tune.final import FINAL, train_final
 from adapt_tune.halving import FINAL_SHARE, LEAST_STEPS, Rung, first_seconds, rungs
+from adapt_tune.proposals import OWN, next_trials, trial_with
 from adapt_tune.space import Space
 from adapt_tune.study import FILE, TrialRun, Trials
 from adapt_tune.trials import Trial, run_trial
 
-log = logging.getLogger(__name__)
-
 _RESERVE_SHARE, _RESERVE_SECONDS = 0.02, 2.5
 """For the report of all trials, and for ending."""
-_FEWEST = 3
+_FEWEST = 2
 """Where there is time for fewer trials, none is made: the final run takes the config as it stands."""
-_OWN = 0
-"""The trial that has the config as it stands."""
 _SHORT = 0.8
 """Where the first run trained for less than this share of what others on its rung do, it is run again there."""
 _LATE = 0.9
 """A trial begins while it leaves this share of the time that the final run has at least."""
+_DOUBLED = 5.5
+"""Twice the epochs are tried where so many times the time of a run is left: for them, and for the final run."""
 _REPEATED = 1.5
 """A run that was whole is repeated as the final one in at most this many times its time."""
 
@@ -51,6 +50,7 @@ class Search:
         registry: the plugins.
         seconds: the time for all of it.
         most: settings to try first.
+        engine: where trials of a rung run side by side; None for one after the other, in this process.
         since: when the command began, by the monotonic clock.
         say: shows a line.
     """
@@ -60,6 +60,7 @@ class Search:
     registry: Registry
     seconds: float
     most: int
+    engine: Engine | None = None
     since: float
     say: Callable[[str], None]
 
@@ -78,8 +79,8 @@ class Search:
         folder.prepare()
         with folder.locked():
             self._enter(resume)
-            what = {"config": self.plan.arithmetic(), "search": [one.name for one in self.space.dimensions]}
-            trials = Trials.open(self.folder, self.plan.training.seed, _flat(what))
+            what = {**self.plan.arithmetic(), "what is searched": [one.name for one in self.space.dimensions]}
+            trials = Trials.open(self.folder, self.plan.training.seed, what)
             if any(run.rung < 0 for run in trials.runs()) and (done := trials.best()) is not None:
                 # A final run of what time is left would stand where the long one stood.
                 self.say(f"the search in {self.folder} is finished. For another one give another OUTPUT_DIR.")
@@ -88,6 +89,7 @@ class Search:
             search = _Running(self, trials, spent)
             try:
                 search.all_rungs()
+                search.more_epochs()
                 search.spare_time()
                 best = search.final()
                 if self.plan.run.overwrite_output_dir:
@@ -140,17 +142,39 @@ class _Running:
             for run in self.trials.of_rung(level - 1) if level else []:
                 if run not in going:
                     self.trials.end(run.trial, pruned=True)
-            while self.fits(rung.seconds) and (runs := self.trials.of_rung(level)) is not None:
-                done = {run.trial for run in runs}
-                if level == 0:
-                    if len(done) >= rung.trials:
-                        break
-                    self.run_new(rung.seconds)
-                    continue
-                waiting = [run for run in going if run.trial not in done]
-                if not waiting:
-                    break
-                self.promote(waiting[0], level, rung.seconds)
+            while trials := self.next_of(level, rung, going):
+                self.run_all(trials, level, rung.seconds)
+
+    def next_of(self, level: int, rung: Rung, going: list[TrialRun]) -> list[Trial]:
+        """Return the trials that run next on a rung, as many as run at one time and as there is time for."""
+        done = {run.trial for run in self.trials.of_rung(level)}
+        waiting = [run for run in going if run.trial not in done and not run.is_whole]
+        for run in going:
+            if run.trial not in done and run.is_whole:  # it counts there as it is
+                self.trials.add(attrs.evolve(run, rung=level))
+        left = len(waiting) if level else rung.trials - len(done)
+        while left > 0 and not self.fits(rung.seconds * math.ceil(left / self.at_once)):
+            left -= 1
+        if self.search.engine is None:
+            left = min(left, 1)
+        if level:
+            return [Trial(run.trial, run.settings) for run in waiting[:left]]
+        return self.new(max(left, 0))
+
+    @property
+    def at_once(self) -> int:
+        """How many trials run at one time."""
+        return self.search.engine.at_once if self.search.engine else 1
+
+    def run_all(self, trials: list[Trial], level: int, seconds: float) -> None:
+        """Run trials on a rung."""
+        search = self.search
+        if search.engine is None:
+            for trial in trials:
+                self.run(trial, level, seconds)
+            return
+        for run in search.engine.run(search.space, search.registry, trials, search.folder, level, seconds):
+            self.record(run)
 
     @property
     def pays(self) -> bool:
@@ -163,17 +187,17 @@ class _Running:
         The config as it stands is always one of them: what is chosen in its place has won with as much time.
         """
         able = [run for run in self.trials.of_rung(level) if run.failed is None]
-        found, own = able[:count], [run for run in able if run.trial == _OWN]
+        found, own = able[:count], [run for run in able if run.trial == OWN]
         return found if not own or own[0] in found else [*found[: count - 1], *own]
 
     def run_own_again(self, first: TrialRun) -> None:
         """Run the config as it stands on the first rung, where its first run was much shorter than that of others."""
-        runs = [run for run in self.trials.runs() if run.trial == _OWN]
+        runs = [run for run in self.trials.runs() if run.trial == OWN]
         rung = self.levels[0]
         training = rung.seconds - self.overhead(first)
         short = not first.is_whole and first.train_seconds < _SHORT * training
         if len(runs) == 1 and short and self.fits(rung.seconds):
-            self.run(Trial(_OWN, {}, again=True), 0, rung.seconds)
+            self.run(Trial(OWN, {}, again=True), 0, rung.seconds)
 
     def overhead(self, first: TrialRun) -> float:
         """Return the seconds that a run takes beside training."""
@@ -196,7 +220,7 @@ class _Running:
             steps = min(LEAST_STEPS, first.planned_steps)
             training = steps * first.train_seconds / max(first.steps, 1)
             seconds = max(0.0, self.left() - FINAL_SHARE * self.search.seconds)
-            found = rungs(seconds, self.overhead(first), self.search.most, training)
+            found = rungs(seconds * self.at_once, self.overhead(first), self.search.most, training)
             kept = [attrs.asdict(rung) for rung in found]
             study.set_user_attr("rungs", kept)
         return tuple(Rung(**one) for one in kept)
@@ -207,35 +231,22 @@ class _Running:
 
     def run_new(self, seconds: float) -> TrialRun:
         """Run new settings on the first rung, or those that an earlier command had begun."""
-        return self.run(self.begun(), 0, seconds)
+        return self.run(self.new(1)[0], 0, seconds)
 
-    def begun(self) -> Trial:
-        """Return settings without a run: those that an earlier command had begun, else new ones."""
-        study = self.trials.study
-        begun = [trial for trial in study.trials if not trial.state.is_finished() and not trial.user_attrs.get("runs")]
-        trial = self.trials.again(begun[0].number) if begun else self.trials.propose(list(self.search.space.starts))
-        settings = trial.user_attrs.get("settings")
-        if settings is None:
-            method = self.search.plan.method.name
-            space = self.search.space
-            settings = space.settings_of(trial, method) if trial.number != _OWN else {}
-            if _OWN < trial.number <= len(space.starts):
-                settings = space.with_auto(settings)
-            trial.set_user_attr("settings", settings)
-        return Trial(trial.number, settings)
-
-    def promote(self, run: TrialRun, level: int, seconds: float) -> TrialRun:
-        """Run settings on the next rung; a run that was whole counts there as it is."""
-        if run.is_whole:
-            promoted = attrs.evolve(run, rung=level)
-            self.trials.add(promoted)
-            return promoted
-        return self.run(Trial(run.trial, run.settings), level, seconds)
+    def new(self, count: int) -> list[Trial]:
+        """Return settings that have no run yet."""
+        return next_trials(self.trials, self.search.space, self.search.plan.method.name, count)
 
     def run(self, trial: Trial, rung: int, seconds: float) -> TrialRun:
-        """Run a trial, record it, and say what came of it."""
+        """Run a trial in this process, and record it."""
         search = self.search
         run = run_trial(search.space, search.registry, trial, search.folder, rung, max(1.0, min(seconds, self.left())))
+        self.record(run)
+        return run
+
+    def record(self, run: TrialRun) -> None:
+        """Keep a run, and say what came of it."""
+        search = self.search
         self.trials.add(run)
         self.trials.spend(self.spent + time.monotonic() - search.since)
         outcome = f"{run.metric} {run.value:.4g}" if run.value is not None else f"failed: {run.failed}"
@@ -243,7 +254,17 @@ class _Running:
         search.say(f"{run.folder}  {run.steps} steps, {run.seconds:.0f} s  {outcome}  ({told})")
         if run.failed is not None:
             self.trials.end(run.trial, pruned=False)
-        return run
+
+    def more_epochs(self) -> None:
+        """Double the epochs of the best settings while that helps, where they are open and there is time for it."""
+        space = self.search.space
+        best = self.candidate()
+        while self.pays and space.chooses_epochs and best.is_whole and self.left() > _DOUBLED * best.seconds:
+            epochs = float(RunFolder(self.search.folder / best.folder).stored_keys()["EPOCHS"])
+            trial = trial_with(self.trials, {**best.settings, "EPOCHS": 2 * epochs})
+            more = self.run(trial, len(self.levels) - 1, self.left() - _REPEATED * 2 * best.seconds)
+            if (best := self.candidate()).trial != more.trial:
+                return
 
     def spare_time(self) -> None:
         """Try further settings while the final run needs less time than is left: its data is small."""
@@ -260,7 +281,7 @@ class _Running:
         Of equals it is the config as it stands, and without time for a search as well.
         """
         if not self.pays:
-            return next(run for run in self.trials.runs() if run.trial == _OWN)
+            return next(run for run in self.trials.runs() if run.trial == OWN)
         for level in range(len(self.levels) - 1, -1, -1):
             found = [run for run in self.trials.of_rung(level) if run.value is not None]
             if found:
@@ -277,7 +298,3 @@ class _Running:
         best = self.trials.best()
         assert best is not None
         return best
-
-
-def _flat(what: dict[str, Any]) -> dict[str, Any]:
-    return {**what["config"], "what is searched": what["search"]}

@@ -15,6 +15,7 @@ from adapt_core.config import reader
 from adapt_core.config.resolver import RunConfig
 from adapt_core.errors import ConfigError, InputError, InterruptedRunError
 from adapt_core.plugin.registry import Registry
+from adapt_core.run_folder.paths import RunFolder
 
 from adapt_tune import tuning
 from adapt_tune.reading import read_search
@@ -164,7 +165,7 @@ def test_without_time_for_a_search_the_config_as_it_stands_is_trained_and_that_i
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(2, 1.0),))
+    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(1, 1.0),))
     told: list[str] = []
     trials, _ = search(say=told.append, TUNE=None, method="full", EPOCHS=1)
     assert [(run.folder, run.settings) for run in trials.runs()] == [("trial-0", {}), ("final", {})]
@@ -189,7 +190,24 @@ def test_settings_that_fit_are_the_next_trial(search: Callable[..., tuple[Trials
     settings = trials.study.trials[1].user_attrs["settings"]
     assert settings == {"SETTINGS": "auto", "LR": settings["LR"]}
     assert settings["LR"] > 1e-4  # the default
-    assert "EPOCHS" in trials.study.trials[2].user_attrs["settings"]
+    following = trials.study.trials[2].user_attrs["settings"]
+    assert set(following) == {"LR", "BATCH_SIZE", "SETTINGS"}  # which chooses the epochs
+
+
+def test_more_epochs_are_tried_where_the_best_run_was_whole_and_there_is_time(
+    search: Callable[..., tuple[Trials, TrialRun]], tmp_path: Path
+) -> None:
+    trials, _ = search(TUNE=None, method="full", TUNE_TRIALS=2, EPOCHS=None, budget="5m")
+    more = [run for run in trials.runs() if "EPOCHS" in run.settings and run.folder != "final"]
+    assert more
+    first = more[0]
+    others = {key: value for key, value in first.settings.items() if key != "EPOCHS"}
+    before = next(run for run in trials.runs() if run.settings == others)
+    keys = RunFolder(tmp_path / "search" / before.folder).stored_keys()
+    assert first.settings["EPOCHS"] == 2 * keys["EPOCHS"]
+    assert first.is_whole
+    given, _ = search(TUNE=None, method="full", TUNE_TRIALS=2, EPOCHS=2, OVERWRITE_OUTPUT_DIR=True)
+    assert not [run for run in given.runs() if "EPOCHS" in run.settings]  # the config says how many
 
 
 def test_a_first_run_that_was_short_is_not_compared_with_longer_ones(

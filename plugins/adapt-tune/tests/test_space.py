@@ -104,7 +104,7 @@ def test_all_problems_come_together_with_their_lines(space: Callable[..., Space]
 def test_without_tune_the_usual_is_searched_around_what_fits(space: Callable[..., Space]) -> None:
     found = space(method="full")
     by_name = {one.name: one for one in found.dimensions}
-    assert set(by_name) == {"LR (full)", "EPOCHS", "BATCH_SIZE"}
+    assert set(by_name) == {"LR (full)", "BATCH_SIZE"}
     fits = found.starts[0]["LR (full)"]
     assert by_name["LR (full)"].low < fits < by_name["LR (full)"].high
     assert by_name["BATCH_SIZE"].choices == (8, 16, 32)
