@@ -72,6 +72,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "adapter_layers": ("benchmarks.adapter_layers",),
     "memory": ("benchmarks.memory", "--data", "DATA"),
     "growth": ("benchmarks.growth", "--data", "DATA"),
+    "soup": ("benchmarks.soup", "--data", "DATA"),
     "settings that fit": ("benchmarks.tuning", "auto", "--data", "DATA"),
     "settings by search": ("benchmarks.tuning", "tune", "--data", "DATA", "--budget", "10m"),
 }

@@ -58,7 +58,9 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.head_lr is not None and not training.lr:
         message = "is kept as a multiple of LR, which is 0."
         yield problem("HEAD_LR", message, "Train the head alone (method: last_layer, LR: its rate), or raise LR.")
-    of_the_trainer = {"KEEP_ATTENTION": training.keep_attention, "COMPILE": training.compile, "EMA": training.ema}
+    if training.ema and task is not None and not task.spec.loop.averages:
+        yield problem("EMA", f"is not known to the loop that {task.spec.name} trains in.", "Leave EMA out.")
+    of_the_trainer = {"KEEP_ATTENTION": training.keep_attention, "COMPILE": training.compile}
     for key, wanted in of_the_trainer.items():
         if wanted and task is not None and task.spec.loop.name != LOOP:
             yield problem(key, "is for tasks that train with transformers' Trainer.", f"Remove {key}.")

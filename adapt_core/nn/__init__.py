@@ -10,6 +10,7 @@ products.py      float32 matrices multiplied by oneDNN where that is faster
 precision.py     half-precision weights in float32 for a while
 recomputation.py what a block computes again in the backward pass
 learning_rates.py learning rates by depth
+running_average.py an exponential moving average over the steps
 soup.py          weights of several checkpoints, averaged
 batch_norms.py   statistics of batch norms, estimated again
 weight_decay.py  which parameters decay

@@ -143,8 +143,7 @@ class TrainingParams:
     ema: float | None = param(
         None,
         "Average the weights over the steps, this share of the average kept at each (0.999), less in the first ones: "
-        "the average is evaluated and saved. Default: the last weights. Language and image classification tasks, not "
-        "under FSDP.",
+        "the average is evaluated and saved. Default: the last weights. Not under FSDP.",
         key="EMA",
         gt=0,
         lt=1,

@@ -22,6 +22,9 @@ from adapt_core.run_folder.ranking import Ranking
 class TrainerSoup:
     """The soup of one Trainer.
 
+    Attributes:
+        job, ranking, evaluate: see below.
+
     Args:
         job: of the run.
         trainer: of the job (see `instrumented`).
@@ -37,7 +40,7 @@ class TrainerSoup:
     ) -> None:
         if job.data.validation is None:
             raise InputError("KEEP: soup chooses by a validation split, and there is none. Give one, or KEEP: last.")
-        self._job, self._ranking, self._evaluate = job, ranking, evaluate
+        self.job, self.ranking, self.evaluate = job, ranking, evaluate
         self._trainer: Any = trainer
         self._trained = trained_names(job.model)
 
@@ -46,20 +49,24 @@ class TrainerSoup:
 
         Nothing of it depends on where training was resumed.
         """
-        job, world = self._job, self._job.world
-        ranked = of_rank_0(world, self._ranking.complete() if world.is_main else [])
+        job, world, ranking = self.job, self.job.world, self.ranking
+        ranked = of_rank_0(world, ranking.complete() if world.is_main else [])
         if not ranked:
             job.recorder.warn(["KEEP: soup found no evaluated checkpoint: the run ends with its last weights."])
             return None
         kitchen = Kitchen(
             model=self._model,
             trained=self._trained,
-            load=lambda step: self._trainer.load_kept(self._ranking.folder_of(step)),
-            evaluate=lambda: of_rank_0(world, self._evaluate(job.data.validation)[self._ranking.metric]),
+            load=self.load,
+            evaluate=lambda: of_rank_0(world, self.evaluate(job.data.validation)[ranking.metric]),
             run_batches=self._run_batches,
-            is_better=self._ranking.is_better,
+            is_better=ranking.is_better,
         )
-        return greedy_soup(kitchen, ranked).to_record(self._ranking.metric, self._ranking.direction)
+        return greedy_soup(kitchen, ranked).to_record(ranking.metric, ranking.direction)
+
+    def load(self, step: int) -> None:
+        """Load what a run would keep of the checkpoint of a step."""
+        self._trainer.load_kept(self.ranking.folder_of(step))
 
     @property
     def _model(self) -> nn.Module:
@@ -68,7 +75,7 @@ class TrainerSoup:
 
     def _run_batches(self) -> None:
         """Run the model on training batches: the same ones for every average, augmented as in training."""
-        trainer, training = self._trainer, self._job.plan.training
+        trainer, training = self._trainer, self.job.plan.training
         with untouched_random_state():
             seed_everything(training.seed)
             with self._batches() as batches:

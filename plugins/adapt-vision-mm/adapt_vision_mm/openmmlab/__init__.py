@@ -38,6 +38,8 @@ In the order of the flow:
     hooks                     metrics, evaluations and checkpoints while it trains
     progress                  the position of a run
     checkpoints               checkpoints of a run
+    averaged_weights          an exponential moving average of the weights
+    kept_weights              the weights that a run ends with
     validation_loss           METRIC_FOR_BEST: loss
     predicted_split           the images of the test split, for DO_PREDICT
     model_folder              a model on disk, for adapt and for plain OpenMMLab

@@ -95,7 +95,7 @@ def ahead_of(job: Job, progress: Progress, steps: int) -> Ahead:
         steps=steps,
         done=progress.step,
         steps_each=each,
-        evaluations=bool(validation) + sum(map(len, others)) / max(validation, 1),
+        evaluations=bool(validation) * (1 + training.soup_evaluations) + sum(map(len, others)) / max(validation, 1),
         rows_each=validation / rows,
         model_bytes=count_parameters(job.model).total * _BYTES,
     )

@@ -67,6 +67,16 @@ def read(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+def evaluated_state(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the weights of a checkpoint that its evaluation was of: the averages of EMA, where there are any.
+
+    Args:
+        state: as `read` returns it.
+    """
+    weights: dict[str, torch.Tensor] = {**state["model"], **state.get("averages", {})}
+    return weights
+
+
 def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
     """Load what `trained_state` returned into a model.
 

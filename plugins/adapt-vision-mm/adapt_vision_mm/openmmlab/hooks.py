@@ -17,6 +17,7 @@ from adapt_core.errors import InputError
 from adapt_core.nn.staging import Staging
 from adapt_core.run_folder.background import BackgroundWriter
 from adapt_core.run_folder.checkpoints import prune
+from adapt_core.run_folder.ranking import Ranking
 from adapt_core.runtime.recorder import Pace
 from adapt_core.uncertainty.intervals import Interval
 from adapt_core.verification.training import TrainingCheck
@@ -36,8 +37,6 @@ Losses = dict[str, torch.Tensor] | None
 Evaluate = Callable[[MmDataset], dict[str, float]]
 IntervalsOf = Callable[[Mapping[str, float]], Mapping[str, Interval]]
 """Metrics of an evaluation -> the 95 % interval of each that has one."""
-Best = tuple[str, str]
-"""The metric that decides what is best, and whether "higher" or "lower" is better."""
 
 
 class Watch(Hook):
@@ -57,7 +56,7 @@ class Watch(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self._pacing.begin(runner)
-        self._progress.restore(runner)
+        self._progress.restore(runner, self._job.model)
         self._training_check.begin()
         optimizer = runner.optim_wrapper.optimizer
         optimizer.register_step_pre_hook(lambda *_: self._training_check.see_gradients())
@@ -120,16 +119,23 @@ class Milestones(Hook):
     priority = "LOW"
 
     def __init__(
-        self, job: Job, pacing: Pacing, progress: Progress, evaluate: Evaluate, intervals_of: IntervalsOf, best: Best
+        self,
+        job: Job,
+        pacing: Pacing,
+        progress: Progress,
+        evaluate: Evaluate,
+        intervals_of: IntervalsOf,
+        ranking: Ranking,
     ) -> None:
         self._job, self._progress, self._pacing = job, progress, pacing
         self._evaluate, self._intervals_of = evaluate, intervals_of
-        self._metric, self._direction = best
+        self._ranking = ranking
         self._staging = Staging()
         self.writer = BackgroundWriter(enabled=job.plan.training.background_checkpoints)
 
     def after_train(self, runner: Runner) -> None:
         self.writer.wait()
+        self._progress.averages.end()
         if self._job.world.size > 1:
             torch.distributed.barrier()  # all of them read the best checkpoint, which rank 0 has written now
 
@@ -140,6 +146,7 @@ class Milestones(Hook):
         if not progress.stepped():
             return
         self.writer.check()
+        progress.averages.step(progress.step)
         epoch_ends = progress.batch % progress.batches_per_epoch == 0 or progress.batch == progress.total_batches
         if training.interval == "steps":
             due = progress.step % training.interval_steps == 0
@@ -153,7 +160,7 @@ class Milestones(Hook):
         improved = self._evaluated(runner) if due else False
         last = last or runner.train_loop.stop_training
         asked = self._job.stop.stepped()
-        saves = training.interval != "no" and (save or last or (improved and training.keep == "best"))
+        saves = training.interval != "no" and (save or last or (improved and training.keeps_best))
         if saves or asked:
             self._save(runner, improved)
         if saves or due:
@@ -166,15 +173,15 @@ class Milestones(Hook):
         job, progress, training = self._job, self._progress, self._job.plan.training
         if not training.do_eval or job.data.validation is None:
             return False
-        metrics = self._evaluate(job.data.validation)
+        with progress.averages.applied():
+            metrics = self._evaluate(job.data.validation)
         runner.model.train()
         job.recorder.metrics("eval", progress.step, progress.epoch, metrics, self._intervals_of(metrics))
         words = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         job.recorder.reporter.message(f"step {progress.step} (epoch {progress.epoch:.2f}): {words}")
         progress.last_evaluation = (progress.step, metrics)
-        value = metrics[self._metric]
-        sign = 1 if self._direction == "higher" else -1
-        improved = progress.best_value is None or sign * value > sign * progress.best_value
+        value = metrics[self._ranking.metric]
+        improved = progress.best_value is None or self._ranking.is_better(value, progress.best_value)
         if improved:
             progress.best_value, progress.best_step, progress.without_better = value, progress.step, 0
         else:
@@ -193,6 +200,10 @@ class Milestones(Hook):
         if self.writer.enabled:
             state = self._staging.copy("state", state)
         self.writer.add(partial(checkpoints.write, folder, self._progress.step, state))
-        best = folder / f"checkpoint-{self._progress.best_step}" if self._job.plan.training.keep == "best" else None
-        self.writer.add(partial(prune, folder, self._job.plan.training.no_of_checkpoints, best))
+        training = self._job.plan.training
+        if training.keep == "soup":
+            self.writer.add(self._ranking.prune)
+        else:
+            best = folder / f"checkpoint-{self._progress.best_step}" if training.keep == "best" else None
+            self.writer.add(partial(prune, folder, training.no_of_checkpoints, best))
         self.writer.launch()

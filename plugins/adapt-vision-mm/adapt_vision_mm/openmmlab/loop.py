@@ -33,10 +33,12 @@ from adapt_vision_mm.annotations.annotated_split import CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints
 from adapt_vision_mm.openmmlab.activation_checkpointing import checkpointed_activations
 from adapt_vision_mm.openmmlab.availability import quiet_warnings
+from adapt_vision_mm.openmmlab.averaged_weights import AveragedWeights
 from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
+from adapt_vision_mm.openmmlab.kept_weights import KeptWeights, ranking_of
 from adapt_vision_mm.openmmlab.last_evaluation import LastEvaluation
 from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
@@ -86,6 +88,7 @@ class MmLoop:
         self._loader: DataLoader[dict[str, Any]] | None = None
         self._compared = False
         self._evaluated: LastEvaluation | None = None
+        self._ranking = ranking_of(job, components.scorer.metrics)
         if plan.training.do_train:
             self._loader = self._training_loader()
             self._progress = self._new_progress(len(self._loader))
@@ -121,7 +124,11 @@ class MmLoop:
         accumulation = training.gradient_accumulation_steps
         total = count_batches(per_epoch, training.epochs, training.max_steps, accumulation)
         return Progress(
-            world=self._job.world, batches_per_epoch=per_epoch, total_batches=total, accumulation=accumulation
+            world=self._job.world,
+            batches_per_epoch=per_epoch,
+            total_batches=total,
+            accumulation=accumulation,
+            averages=AveragedWeights(training.ema),
         )
 
     def _add_training_to_config(self) -> None:
@@ -227,20 +234,27 @@ class MmLoop:
                     f"out of memory at step {progress.step}: lower BATCH_SIZE (and raise "
                     "GRADIENT_ACCUMULATION_STEPS), or image_size."
                 ) from error
+        ended = KeptWeights(
+            job=job,
+            progress=progress,
+            ranking=self._ranking,
+            evaluate=self.evaluate,
+            training_loader=self._training_loader,
+        ).put_in()
         seconds = time.monotonic() - started
         examples = (progress.batch - first) * training.batch_size * job.world.size
         return TrainResult(
             steps=progress.step,
             seconds=seconds,
             samples_per_second=examples / max(seconds, 1e-9),
-            after=self._final_metrics(),
+            after=ended.after,
+            soup=ended.soup,
         )
 
     def _runner(self, work_dir: str, start_batch: int, pacing: Pacing) -> Runner:
         config, job = self._components.config, self._job
         assert self._progress is not None
-        best = _best_metric(job.plan.training.metric_for_best, self._components.scorer.metrics)
-        milestones = Milestones(job, pacing, self._progress, self.evaluate, self._intervals_of, best)
+        milestones = Milestones(job, pacing, self._progress, self.evaluate, self._intervals_of, self._ranking)
         hooks = [Watch(job, self._progress, pacing), milestones]
         try:
             return Runner(
@@ -264,25 +278,6 @@ class MmLoop:
             raise InputError(
                 f"the training options do not fit: {' '.join(str(error).split())[:300]} (Correct the key it names.)"
             ) from error
-
-    def _final_metrics(self) -> dict[str, float] | None:
-        progress, folder = self._progress, self._job.folder.checkpoints
-        assert progress is not None
-        if self._job.plan.training.keep == "best" and progress.best_step not in (None, progress.step):
-            best = checkpoints.read(folder / f"checkpoint-{progress.best_step}")
-            checkpoints.load_trained_state(self._job.model, best["model"])
-            log.info("KEEP best: the weights of step %d", progress.best_step)
-            return None
-        if progress.last_evaluation is not None and progress.last_evaluation[0] == progress.step:
-            return progress.last_evaluation[1]
-        return None
-
-
-def _best_metric(wanted: str | None, metrics: Mapping[str, str]) -> tuple[str, str]:
-    known = {**metrics, "loss": "lower"}
-    folded = (wanted or next(iter(metrics))).removeprefix("eval_").casefold()
-    name = next(name for name in known if name.casefold() == folded)
-    return name, known[name]
 
 
 def _wrapped(job: Job) -> nn.Module:

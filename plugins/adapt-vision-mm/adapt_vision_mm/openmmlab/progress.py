@@ -12,6 +12,7 @@ from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
 
 from adapt_vision_mm.openmmlab import checkpoints
+from adapt_vision_mm.openmmlab.averaged_weights import AveragedWeights
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -27,6 +28,7 @@ class Progress:
         batch, step: completed batches and optimizer steps.
         best_value, best_step, without_better: of the metric that decides what is best; evaluations since.
         last_evaluation: (step, metrics) of the latest evaluation.
+        averages: of the weights, with EMA.
         resumed: the checkpoint's content, until it is restored.
     """
 
@@ -40,6 +42,7 @@ class Progress:
     best_step: int | None = None
     without_better: int = 0
     last_evaluation: tuple[int, dict[str, float]] | None = None
+    averages: AveragedWeights = attrs.field(factory=lambda: AveragedWeights(None))
     resumed: dict[str, Any] | None = None
 
     @property
@@ -58,7 +61,9 @@ class Progress:
 
     def state(self, runner: Runner, model: nn.Module) -> dict[str, Any]:
         """Return the content of a checkpoint. Call it on every rank, for the random states."""
+        averages = self.averages.held()
         return {
+            **({} if averages is None else {"averages": averages}),
             "model": checkpoints.trained_state(model),
             "optimizer": runner.optim_wrapper.state_dict(),
             "schedulers": [scheduler.state_dict() for scheduler in runner.param_schedulers or ()],
@@ -79,13 +84,16 @@ class Progress:
             setattr(self, name, value)
         self.resumed = state
 
-    def restore(self, runner: Runner) -> None:
+    def restore(self, runner: Runner, model: nn.Module) -> None:
         """Restore optimizer, schedulers and this rank's random state from the checkpoint of `load_state`.
+
+        Averages of weights go on from it, or begin with the model's.
 
         Raises:
             InputError: the checkpoint is from another number of processes.
         """
         state, self.resumed = self.resumed, None
+        self.averages.begin(model, state.get("averages") if state is not None else None)
         if state is None:
             return
         if len(state["random"]) != self.world.size:

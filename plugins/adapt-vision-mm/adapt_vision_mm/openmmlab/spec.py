@@ -9,5 +9,6 @@ MM_LOOP = LoopSpec(
     name="mm",
     optimizers=HF_LOOP.optimizers,
     schedules=(*HF_LOOP.schedules, "MultiStepLR", "LinearLR", "CosineAnnealingLR"),
+    averages=True,
     accelerators=("cuda",),  # mmcv's operators have kernels for it and for the CPU
 )
