@@ -87,7 +87,9 @@ def measure(keys: Mapping[str, Any]) -> dict[str, Any]:
             patched.setattr(kept, "put_in", _measuring_the_best_first(kept.put_in, alone))
         result = adapt_core.run(dict(keys))
     soup, after, test = result.soup, result.metrics["after"], result.metrics["test"]
-    assert soup is not None and after is not None and test is not None
+    assert soup is not None
+    assert after is not None
+    assert test is not None
     whole = 100.0 if soup["value"] > 1 else 1.0
     found: dict[str, Any] = {"metric": soup["metric"], "averaged": soup["steps"]}
     pairs = {
