@@ -129,6 +129,7 @@ def main() -> None:
                     **halved(name, arguments.data.resolve(), folder),
                     "method": arguments.method,
                     "SETTINGS": "auto",
+                    "KEEP": "soup",
                     "BATCH_SIZE": 16,
                     "MAX_STEPS": arguments.steps,
                     "INTERVAL": "steps",

@@ -67,16 +67,6 @@ def read(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def evaluated_state(state: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Return the weights of a checkpoint that its evaluation was of: the averages of EMA, where there are any.
-
-    Args:
-        state: as `read` returns it.
-    """
-    weights: dict[str, torch.Tensor] = {**state["model"], **state.get("averages", {})}
-    return weights
-
-
 def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
     """Load what `trained_state` returned into a model.
 
@@ -89,3 +79,19 @@ def load_trained_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None
             f"the checkpoint has {len(unexpected)} tensors that this model does not have."
             " Give a checkpoint of this model."
         )
+
+
+def load_evaluated_state(model: nn.Module, state: dict[str, Any]) -> None:
+    """Load the weights that the evaluation of a checkpoint was of: the averages of EMA, where there are any.
+
+    They come last, by the first name of each: a state dict has layers that levels share under each of their names.
+
+    Args:
+        model: of the run.
+        state: as `read` returns it.
+    """
+    load_trained_state(model, state["model"])
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    with torch.no_grad():
+        for name, average in state.get("averages", {}).items():
+            tensors[name].copy_(average)

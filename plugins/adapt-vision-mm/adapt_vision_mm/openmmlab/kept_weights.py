@@ -98,7 +98,7 @@ class KeptWeights:
     def load(self, step: int) -> None:
         """Load what a run would keep of the checkpoint of a step."""
         state = checkpoints.read(self.job.folder.checkpoints / f"checkpoint-{step}")
-        checkpoints.load_trained_state(self.job.model, checkpoints.evaluated_state(state))
+        checkpoints.load_evaluated_state(self.job.model, state)
 
     def _soup(self) -> SoupRecord | None:
         job, ranking, model = self.job, self.ranking, self.job.model

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import adapt_core
 from adapt_core import api
 from adapt_core.errors import ConfigError, InterruptedRunError
+from adapt_core.result import RunResult
 from adapt_core.run_folder.checkpoints import found, step_of
+
+from .detectors import SMALL_RTMDET
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
-Run = Callable[..., Any]
 Weights = dict[str, torch.Tensor]
-EVERY_STEP = {"INTERVAL": "steps", "INTERVAL_STEPS": 1, "NO_OF_CHECKPOINTS": 99, "EPOCHS": 2}
-SOUP = {**EVERY_STEP, "KEEP": "soup", "METRIC_FOR_BEST": "loss", "NO_OF_CHECKPOINTS": 3, "LR": 2e-3}
 STATISTICS = ("running_mean", "running_var")
+KEYS = {
+    "INTERVAL": "steps",
+    "INTERVAL_STEPS": 1,
+    "NO_OF_CHECKPOINTS": 99,
+    "EPOCHS": 1.5,
+    "LR": 2e-3,
+    "EMA": 0.5,
+    "KEEP": "soup",
+}
+"""Six steps, a checkpoint at each; none finds anything yet, so that all are equally good, and join."""
 
 
 def saved(folder: Path) -> Weights:
@@ -35,61 +43,88 @@ def states(folder: Path) -> dict[int, dict[str, Any]]:
     return dict(sorted(held.items()))
 
 
-def averaged(first: Weights, steps: list[Weights], decay: float) -> Weights:
-    average = {name: tensor.double() for name, tensor in first.items()}
-    for number, weights in enumerate(steps, 1):
-        kept = min(decay, (1 + number) / (10 + number))
-        average = {name: kept * average[name] + (1 - kept) * weights[name].double() for name in average}
-    return average
+def trained_on(squares: Path, folder: Path, resume: bool = False, **changes: Any) -> RunResult:
+    """Run a small RTMDet on the squares."""
+    keys = {
+        "TASK": "object_detection",
+        "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco",
+        "cfg_options": SMALL_RTMDET,
+        "CUSTOM_DATASET_PATH": str(squares),
+        "OUTPUT_DIR": str(folder),
+        "image_size": 96,
+        "BATCH_SIZE": 4,
+        "NUM_WORKERS": 0,
+        "LOGGING_STEPS": 1,
+        "EVALUATE_BEFORE": False,
+        "VERDICT": "none",
+    }
+    return adapt_core.run({**keys, **KEYS, **changes}, resume=resume)
 
 
-def stopped_at(step: int, run: Run, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stop a run by a signal at a step."""
-    from adapt_vision_mm.openmmlab.hooks import Watch
-
-    after_train_iter = Watch.after_train_iter
-
-    def signal_then(self: Any, runner: Any, *args: Any, **kwargs: Any) -> None:
-        after_train_iter(self, runner, *args, **kwargs)
-        if self._progress.step == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Watch, "after_train_iter", signal_then)
-        with pytest.raises(InterruptedRunError):
-            run(**keys)
-
-
-@pytest.mark.no_gpu
-def test_the_saved_model_is_the_average_of_the_steps(run: Run, tmp_path: Path) -> None:
-    untrained = run(DO_TRAIN=False, DO_EVAL=False, OUTPUT_DIR=str(tmp_path / "untrained"))
-    assert untrained.steps == 0
-    result = run(**EVERY_STEP, EMA=0.3)
-    steps = [state["model"] for state in states(tmp_path / "run").values()]
-    names = [name for name in saved(tmp_path / "run") if name in steps[0] and steps[0][name].is_floating_point()]
-    first = {name: saved(tmp_path / "untrained")[name] for name in names}
-    expected = averaged(first, steps, 0.3)
-    after = saved(tmp_path / "run")
-    assert all(torch.allclose(after[name].double(), expected[name], rtol=1e-4, atol=1e-6) for name in names)
-    assert not all(torch.allclose(after[name], steps[-1][name], atol=1e-6) for name in names)
-    plain = run(**EVERY_STEP, OUTPUT_DIR=str(tmp_path / "plain"))
-    same = [state["model"] for state in states(tmp_path / "plain").values()]
-    assert all(torch.equal(one[name], other[name]) for one, other in zip(steps, same, strict=True) for name in one)
-    assert result.metrics["after"] != plain.metrics["after"]
+@pytest.fixture(scope="module")
+def whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
+    """A run with EMA and KEEP: soup, and its result."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return folder, trained_on(squares, folder)
 
 
 @pytest.mark.no_gpu
-def test_a_resumed_run_goes_on_averaging(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = {"EPOCHS": 2, "EMA": 0.9}
-    whole = run(**keys, OUTPUT_DIR=str(tmp_path / "whole"))
-    stopped_at(3, run, keys, monkeypatch)
-    resumed = run(**keys, resume=True)
-    assert resumed.metrics == whole.metrics
-    assert all(torch.equal(weight, saved(tmp_path / "run")[name]) for name, weight in saved(tmp_path / "whole").items())
+def test_weights_and_statistics_are_averaged_after_each_step(whole: tuple[Path, RunResult]) -> None:
+    held = list(states(whole[0]).values())
+    assert len(held) == 6
+    average: Weights | None = None
+    for number, state in enumerate(held, 1):
+        kept = min(0.5, (1 + number) / (10 + number))
+        found: Weights = state["averages"]
+        assert any(name.endswith("running_mean") for name in found)
+        if average is not None:
+            for name, tensor in found.items():
+                expected = kept * average[name].double() + (1 - kept) * state["model"][name].double()
+                assert torch.allclose(tensor.double(), expected, rtol=1e-4, atol=1e-6), name
+        average = found
+    assert not all(torch.allclose(tensor, held[-1]["model"][name]) for name, tensor in held[-1]["averages"].items())
 
 
-def test_the_best_weights_are_the_average_at_the_best_step(run: Run, tmp_path: Path) -> None:
-    run(**{**EVERY_STEP, "LR": 0.02}, EMA=0.5, KEEP="best", METRIC_FOR_BEST="loss")
+@pytest.mark.no_gpu
+def test_the_run_ends_with_the_mean_of_what_the_checkpoints_were_evaluated_with(whole: tuple[Path, RunResult]) -> None:
+    folder, result = whole
+    assert result.soup is not None
+    taken = [states(folder)[step]["averages"] for step in result.soup["steps"]]
+    assert len(taken) > 1
+    after = saved(folder)
+    moved = [name for name in taken[0] if name.endswith(STATISTICS)]
+    assert result.soup["batch_norms"] == len(moved) / 2
+    for name in taken[0].keys() - set(moved):
+        mean = torch.stack([weights[name].double() for weights in taken]).mean(0)
+        assert torch.allclose(after[name].double(), mean, rtol=1e-6, atol=1e-7), name
+    assert not any(torch.allclose(after[name], weights[name]) for name in moved[:1] for weights in taken)
+
+
+def test_it_is_never_worse_than_the_best_of_them(whole: tuple[Path, RunResult]) -> None:
+    folder, result = whole
+    soup, after = result.soup, result.metrics["after"]
+    assert soup is not None
+    assert after is not None
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    alone = {line["step"]: line["mAP"] for line in lines if line["phase"] == "eval"}
+    assert [each["step"] for each in soup["tried"]] == sorted(alone, key=lambda step: (-alone[step], step))
+    assert soup["tried"][0]["alone"] == max(alone.values())
+    assert after["mAP"] == soup["value"] >= max(alone.values())
+
+
+@pytest.mark.no_gpu
+def test_a_resumed_run_ends_with_the_same_weights(whole: tuple[Path, RunResult], squares: Path, tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        trained_on(squares, tmp_path / "run", STOP_AFTER="3 steps")
+    resumed = trained_on(squares, tmp_path / "run", resume=True)
+    folder, result = whole
+    assert resumed.soup == result.soup
+    assert all(torch.equal(weight, saved(tmp_path / "run")[name]) for name, weight in saved(folder).items())
+
+
+@pytest.mark.slow
+def test_the_best_weights_are_the_average_at_the_best_step(squares: Path, tmp_path: Path) -> None:
+    trained_on(squares, tmp_path / "run", KEEP="best", LR=0.02, METRIC_FOR_BEST="loss")
     lines = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     losses = {line["step"]: line["loss"] for line in lines if line["phase"] == "eval"}
     best = states(tmp_path / "run")[min(losses, key=lambda step: losses[step])]
@@ -97,58 +132,26 @@ def test_the_best_weights_are_the_average_at_the_best_step(run: Run, tmp_path: P
     assert all(torch.equal(average, after[name]) for name, average in best["averages"].items())
 
 
-@pytest.mark.no_gpu
-def test_a_soup_is_the_mean_of_the_checkpoints_that_were_taken(run: Run, tmp_path: Path) -> None:
-    result = run(**SOUP)
-    taken = [states(tmp_path / "run")[step]["model"] for step in result.soup["steps"]]
-    assert len(taken) > 1
-    after = saved(tmp_path / "run")
-    moved = [name for name in after if name.endswith(STATISTICS) and not torch.equal(taken[0][name], taken[1][name])]
-    assert result.soup["batch_norms"] == len(moved) / 2 > 0
-    for name, tensor in after.items():
-        if name not in taken[0] or not tensor.is_floating_point():
-            continue
-        mean = torch.stack([weights[name].double() for weights in taken]).mean(0)
-        if name not in moved:
-            assert torch.allclose(tensor.double(), mean, rtol=1e-6, atol=1e-7), name
-    assert not all(torch.allclose(after[name], taken[0][name]) for name in moved)
+@pytest.mark.slow
+def test_training_goes_on_as_without_averages(whole: tuple[Path, RunResult], squares: Path, tmp_path: Path) -> None:
+    trained_on(squares, tmp_path / "run", KEEP="last", EMA=None)
+    plain, averaged = states(tmp_path / "run"), states(whole[0])
+    assert plain.keys() == averaged.keys()
+    for step, state in plain.items():
+        assert all(torch.equal(weight, averaged[step]["model"][name]) for name, weight in state["model"].items())
+    assert not all(torch.equal(weight, saved(whole[0])[name]) for name, weight in saved(tmp_path / "run").items())
 
 
-def test_a_soup_is_never_worse_than_the_best_checkpoint(run: Run, tmp_path: Path) -> None:
-    best = run(**{**SOUP, "KEEP": "best"}, OUTPUT_DIR=str(tmp_path / "best"))
-    result = run(**SOUP)
-    assert result.metrics["after"]["loss"] == pytest.approx(result.soup["value"], abs=1e-6)
-    assert result.metrics["after"]["loss"] <= best.metrics["after"]["loss"]
-    lines = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
-    losses = {line["step"]: line["loss"] for line in lines if line["phase"] == "eval"}
-    kept = sorted(losses, key=lambda step: losses[step])[:3]
-    assert [each["step"] for each in result.soup["tried"]] == kept
-    assert set(states(tmp_path / "run")) == {*kept, max(losses)}
-
-
-@pytest.mark.no_gpu
-@pytest.mark.parametrize("step", [3, 8])
-def test_a_resumed_run_ends_with_the_same_soup(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
-    keys = {**SOUP, "INTERVAL_STEPS": 2}
-    whole = run(**keys, OUTPUT_DIR=str(tmp_path / "whole"))
-    stopped_at(step, run, keys, monkeypatch)
-    resumed = run(**keys, resume=True)
-    assert resumed.soup == whole.soup
-    assert all(torch.equal(weight, saved(tmp_path / "run")[name]) for name, weight in saved(tmp_path / "whole").items())
-
-
-def test_a_soup_of_averages_is_made_of_them(run: Run, tmp_path: Path) -> None:
-    result = run(**SOUP, EMA=0.5)
-    taken = [states(tmp_path / "run")[step]["averages"] for step in result.soup["steps"]]
-    after = saved(tmp_path / "run")
-    for name in (name for name in taken[0] if not name.endswith(STATISTICS)):
-        mean = torch.stack([weights[name].double() for weights in taken]).mean(0)
-        assert torch.allclose(after[name].double(), mean, rtol=1e-6, atol=1e-7), name
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [{"KEEP": "soup"}, {"KEEP": "last", "EMA": 0.9}])
+def test_masks_are_found_by_kept_weights_too(squares: Path, tmp_path: Path, kept: dict[str, Any]) -> None:
+    keys = {"TASK": "instance_segmentation", "MODEL_PATH": "rtmdet-ins_tiny_8xb32-300e_coco", **kept}
+    result = trained_on(squares, tmp_path / "run", **{"EMA": None, **keys})
+    assert (result.soup is not None) == (kept["KEEP"] == "soup")
+    assert result.metrics["after"] is not None
 
 
 def test_evaluations_are_needed(squares: Path, tmp_path: Path) -> None:
     keys = {"TASK": "object_detection", "MODEL_PATH": "rtmdet_tiny_8xb32-300e_coco", "OUTPUT_DIR": str(tmp_path / "r")}
-    with pytest.raises(ConfigError, match=r"KEEP.*needs evaluations"):
+    with pytest.raises(ConfigError, match=r"needs evaluations while training"):
         api.check({**keys, "CUSTOM_DATASET_PATH": str(squares), "KEEP": "soup", "INTERVAL": "no"})
