@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -45,9 +44,14 @@ class AveragedWeights(TrainerCallback):
         self._resumed = checkpoint
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module | None = None,
+        **_: object,
     ) -> None:
-        model: nn.Module = kwargs["model"]
+        assert model is not None
         self._parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self._average = RunningAverage(self._decay, self._parameters)
         if self._resumed is not None:

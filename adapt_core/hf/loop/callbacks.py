@@ -53,9 +53,14 @@ class TrainingCheckCallback(TrainerCallback):
         self._training_check.see_gradients()
 
     def on_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        optimizer: torch.optim.Optimizer | None = None,
+        **_: object,
     ) -> None:
-        optimizer = kwargs["optimizer"]
+        assert optimizer is not None
         self._steps += 1
         if self._steps == STEPS_TO_DECIDE:
             for loss in self.early_losses:
