@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--whom", choices=("rank", "launcher", "machines"), default="rank", help="what is killed")
     parser.add_argument("--page", type=Path, help="docs/faults.md, for a row of its table")
+    parser.add_argument("--more", action="store_true", help="add to the row that the page has")
     given, more = parser.parse_known_args()
     if given.launcher != "ray":
         preload()
@@ -169,7 +170,7 @@ def main() -> None:
         right = sum(not kill["wrong"] for kill in report["kills"])
         whom = {"rank": "rank", "launcher": "launcher", "machines": "launchers of two machines"}[given.whom]
         row = (given.launcher, whom, len(report["kills"]), right, report["finished"])
-        write_row(given.page, TABLE, row, keys=2)
+        write_row(given.page, TABLE, row, keys=2, more=given.more)
     print(json.dumps(report, indent=2))
     if report["wrong"]:
         raise SystemExit(1)

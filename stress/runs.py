@@ -267,20 +267,25 @@ def digest(folder: Path) -> str:
     return digests.hexdigest()
 
 
-def write_row(page: Path, table: str, row: Sequence[object], keys: int) -> None:
+def write_row(page: Path, table: str, row: Sequence[object], keys: int, *, more: bool) -> None:
     """Put a row into a page's table, in the place of one that begins with the same cells.
 
     Args:
         page: the page.
         table: the table's first line.
-        row: the cells.
-        keys: how many of the first cells name the row.
+        row: the cells: names, then counts.
+        keys: how many of the first cells are names.
+        more: whether the counts are added to those of the row that is there.
     """
     lines = page.read_text(encoding="utf-8").splitlines()
     begin = lines.index(table)
     end = next(number for number in range(begin + 1, len(lines)) if not lines[number].strip())
     cells = [str(cell) for cell in row]
     named = f"| {' | '.join(cells[:keys])} |"
+    for line in lines[begin + 2 : end]:
+        if more and line.startswith(named):
+            before = [int(cell) for cell in line.strip("| ").split(" | ")[keys:]]
+            cells[keys:] = [str(int(cell) + one) for cell, one in zip(cells[keys:], before, strict=True)]
     kept = [line for line in lines[begin + 2 : end] if not line.startswith(named)]
     lines[begin + 2 : end] = sorted([*kept, f"| {' | '.join(cells)} |"])
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=2, help="processes of the run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", type=Path, help="docs/faults.md, for a row of its table")
+    parser.add_argument("--more", action="store_true", help="add to the row that the page has")
     given, more = parser.parse_known_args()
     preload()
     with tempfile.TemporaryDirectory() as temporary:
@@ -135,7 +136,7 @@ def main() -> None:
     if given.page is not None:
         ends = [report["ends"][how] for how in ENDS]
         row = (given.launcher, report["stops"], *ends, report["right"], report["finished"])
-        write_row(given.page, TABLE, row, keys=1)
+        write_row(given.page, TABLE, row, keys=1, more=given.more)
     print(json.dumps(report, indent=2))
     if report["wrong"]:
         raise SystemExit(1)
