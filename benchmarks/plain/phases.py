@@ -59,15 +59,44 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, metrics: Sequence[str]) -> dict[str, Any]:
+def sharded_arguments(layers: Sequence[str]) -> dict[str, Any]:
+    """Return the TrainingArguments of accelerate's FSDP (version 2), on a CPU too.
+
+    accelerate shards on accelerators alone: a state that is configured before is its way around that.
+
+    Args:
+        layers: classes of the layers that are gathered one at a time.
+    """
+    state: dict[str, Any] = {}
+    if not torch.cuda.is_available():
+        from accelerate import PartialState
+        from accelerate.utils import DistributedType
+
+        PartialState(cpu=True).distributed_type = DistributedType.MULTI_GPU
+        state = {"accelerator_config": {"use_configured_state": True}}
+    config = {
+        "version": 2,
+        "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "transformer_layer_cls_to_wrap": list(layers),
+        "reshard_after_forward": True,
+        "state_dict_type": "SHARDED_STATE_DICT",
+        "cpu_ram_efficient_loading": False,
+    }
+    return {"fsdp": True, "fsdp_config": config, **state}
+
+
+def evaluated_and_trained(
+    make_trainer: Callable[[], Trainer], folder: Path, metrics: Sequence[str], *, before_too: bool = True
+) -> dict[str, Any]:
     """Evaluate, train and save.
 
     Args:
         make_trainer: called twice, with one model.
         folder: where the model goes, under `model`.
         metrics: the names that are given back.
+        before_too: False where a model that was evaluated cannot be sharded any more.
     """
-    before = make_trainer().evaluate()
+    before = make_trainer().evaluate() if before_too else {}
     trainer = make_trainer()
     # accelerate marks a model that was evaluated as wrapped: without this each process of torchrun would train alone.
     trainer.model._is_accelerate_prepared = False
@@ -78,7 +107,7 @@ def evaluated_and_trained(make_trainer: Callable[[], Trainer], folder: Path, met
     after = [entry for entry in history if "eval_loss" in entry][-1]
     return {
         "losses": [entry["loss"] for entry in history if "loss" in entry],
-        "before": {name: before[f"eval_{name}"] for name in metrics},
+        "before": {name: before[f"eval_{name}"] for name in metrics if before},
         "after": {name: after[f"eval_{name}"] for name in metrics},
         "train_seconds": outcome.metrics["train_runtime"],
         "samples_per_second": outcome.metrics["train_samples_per_second"],

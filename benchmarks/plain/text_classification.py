@@ -15,7 +15,15 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained, rows_of, sampled
+from benchmarks.plain.phases import (
+    SEED,
+    command_line,
+    common_arguments,
+    evaluated_and_trained,
+    rows_of,
+    sampled,
+    sharded_arguments,
+)
 
 
 def metrics(prediction: Any) -> dict[str, float]:
@@ -39,8 +47,12 @@ def train(
     max_train: int | None = None,
     max_eval: int | None = None,
     logging_steps: int = 10,
+    sharded_layers: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Fine-tune a model on a folder's train.* and validation.* files with `text` and `label`, seed 42."""
+    """Fine-tune a model on a folder's train.* and validation.* files with `text` and `label`, seed 42.
+
+    With `sharded_layers` by accelerate's FSDP, without the evaluation before.
+    """
     raw = rows_of(data)
     names = sorted(set(raw["train"]["label"]))
     raw = sampled(raw, max_train, max_eval)
@@ -57,7 +69,8 @@ def train(
         model.requires_grad_(False)
         model.classifier.requires_grad_(True)
     arguments = TrainingArguments(
-        **common_arguments(folder, epochs=epochs, lr=lr, batch_size=batch_size, logging_steps=logging_steps)
+        **common_arguments(folder, epochs=epochs, lr=lr, batch_size=batch_size, logging_steps=logging_steps),
+        **(sharded_arguments(sharded_layers) if sharded_layers else {}),
     )
 
     def make_trainer() -> Trainer:
@@ -72,7 +85,8 @@ def train(
             preprocess_logits_for_metrics=lambda logits, _: logits.argmax(dim=-1),
         )
 
-    return evaluated_and_trained(make_trainer, folder, ("loss", "accuracy", "macro_f1"))
+    names_of_metrics = ("loss", "accuracy", "macro_f1")
+    return evaluated_and_trained(make_trainer, folder, names_of_metrics, before_too=not sharded_layers)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 It is a process of its own so that the `adapt` command keeps its signals and can end all of Ray's processes. It reads a
 job from standard input, one line of JSON, then a line "stop NUMBER" for each signal that is passed on; it ends with all
 that it started when standard input ends. It writes the events of the channel to standard output, one line of JSON each,
-and its own: {"lost": {RANK: WHY}}, {"refused": MESSAGE}, {"broken": MESSAGE}, {"ended": true}.
+and its own: {"lost": {RANK: WHY}}, {"fallen": WHY}, {"refused": MESSAGE}, {"broken": MESSAGE}, {"ended": true}.
 """
 
 from __future__ import annotations
@@ -54,7 +54,13 @@ def _drive(job: Job, events: TextIO) -> None:
         if _connected(job, tell):
             (_run_all if "plans" in job else _fit)(job, tell)
     except BaseException as error:  # noqa: BLE001 - the command shows it
-        tell({"broken": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+        from adapt_ray.failures import fallen
+
+        fell = fallen(error)
+        if fell is not None:
+            tell({"fallen": fell})
+        else:
+            tell({"broken": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
     tell({"ended": True})
 
 

@@ -17,11 +17,37 @@ log = logging.getLogger(__name__)
 
 _DIED = re.compile(r"Worker exit type: (?P<type>\w+) Worker exit detail: (?P<detail>[^\n]*)")
 _PROCESS = re.compile(r"\bpid[:=]\s*(?P<pid>\d+)")
+_DETAIL = re.compile(r"exit detail: (?P<detail>[^\n]*)")
 _LAST_CHARACTERS = 4000
 
 
+def fallen(error: BaseException) -> str | None:
+    """Return what Ray says of the end of a process or machine of its own, in a line; None for any other error.
+
+    Args:
+        error: Ray's, out of the driver, or of its training as a whole.
+    """
+    from ray import exceptions
+
+    kinds = (
+        exceptions.LocalRayletDiedError,
+        exceptions.NodeDiedError,
+        exceptions.ObjectLostError,
+        exceptions.RayActorError,
+        exceptions.RaySystemError,
+        exceptions.RpcError,
+        exceptions.WorkerCrashedError,
+    )
+    cause = getattr(error, "controller_failure", None) or error
+    if not isinstance(cause, kinds):
+        return None
+    detail = _DETAIL.search(str(cause))
+    what = detail["detail"] if detail else str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {what.strip()[:300]}"
+
+
 def reasons(error: BaseException, scratch: Path) -> dict[int, dict[str, Any]]:
-    """Return, by rank, why workers of Ray Train ended: {"died", "pid", "output"} or {"raised"}.
+    """Return, by rank, why workers of Ray Train ended: {"died", "pid", "output"} or {"raised"}; of rank -1, {"fell"}.
 
     Args:
         error: Ray's.
@@ -40,7 +66,10 @@ def reasons(error: BaseException, scratch: Path) -> dict[int, dict[str, Any]]:
             "pid": int(pid["pid"]) if pid else None,
             "output": _last_output(scratch, int(pid["pid"])) if pid else "",
         }
-    return found or {-1: {"raised": f"{type(error).__name__}: {error}"}}
+    if found:
+        return found
+    fell = fallen(error)
+    return {-1: {"fell": fell} if fell else {"raised": f"{type(error).__name__}: {error}"}}
 
 
 def _last_output(scratch: Path, pid: int) -> str:
@@ -85,6 +114,8 @@ def first_failure(
     for rank, report in causes.items():
         return report.as_error(rank)
     for rank, why in lost.items():
+        if "fell" in why:
+            return of_ray(why["fell"])
         if "raised" in why:
             return DefectError(f"rank {rank}: Ray Train ended the run: {why['raised']}")
     for rank, report in failed.items():
@@ -95,6 +126,14 @@ def first_failure(
             f"rank {rank}: {what}"
         )
     return None
+
+
+def of_ray(why: str) -> LostProcessError:
+    """Return what `fallen` said as the command tells it."""
+    return LostProcessError(
+        f"a process of Ray's own died, or a machine was lost: Ray says {why} "
+        "--resume continues from the newest complete checkpoint."
+    )
 
 
 def _death(rank: int, why: Mapping[str, Any]) -> AdaptError:

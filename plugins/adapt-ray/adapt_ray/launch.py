@@ -33,7 +33,7 @@ from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import VERBOSITY, ProgressReporter, verbosity
 
 from adapt_ray.cluster import QUIET, local_environment, processes_here
-from adapt_ray.failures import first_failure, raise_interruption
+from adapt_ray.failures import first_failure, of_ray, raise_interruption
 from adapt_ray.params import RayParams
 
 log = logging.getLogger(__name__)
@@ -248,6 +248,8 @@ def _take(event: Mapping[str, Any], outcome: Outcome, reporter: ProgressReporter
         raise KeyboardInterrupt(stop.asked)
     elif "refused" in event:
         raise InputError(event["refused"])
+    elif "fallen" in event:
+        raise of_ray(event["fallen"])
     elif "broken" in event:
         log.error("Ray's driver:\n%s", event["traceback"])
         raise DefectError(f"Ray: {event['broken']}")

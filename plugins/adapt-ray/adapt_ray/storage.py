@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -15,10 +16,12 @@ from typing import Any
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.run_folder.checkpoints import found, step_of
-from adapt_core.run_folder.contents import MANIFEST
+from adapt_core.run_folder.contents import MANIFEST, listed_files
 from adapt_core.run_folder.names import CHECKPOINTS, MARKER
 from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
+
+log = logging.getLogger(__name__)
 
 _POLL_INTERVAL = 1.0
 """Seconds."""
@@ -36,7 +39,7 @@ def stored(plan: Plan, url: str) -> Iterator[None]:
     with _reading(storage, url):
         _enter(storage, plan, folder)
     stop = threading.Event()
-    thread = threading.Thread(target=_keep_up, args=(storage, stop), daemon=True, name="run-storage")
+    thread = threading.Thread(target=_keep_up, args=(storage, url, stop), daemon=True, name="run-storage")
     thread.start()
     try:
         yield
@@ -44,12 +47,13 @@ def stored(plan: Plan, url: str) -> Iterator[None]:
         stop.set()
         thread.join()
         # An error of the run's own is the one to show; the checkpoints so far are there.
-        with suppress(OSError):
+        with suppress(Exception):
             storage.store_checkpoints()
             storage.store_rest()
     try:
+        storage.store_checkpoints()
         storage.store_rest()
-    except OSError as error:
+    except Exception as error:  # each file system raises its own
         raise InputError(
             f"ray_storage_path {url} could not be written to: {error}. The run is complete in {folder.path}: copy it."
         ) from error
@@ -66,7 +70,7 @@ class Storage:
 
     def __init__(self, files: Any, base: str, folder: Path) -> None:
         self._files, self._base, self._folder = files, base, folder
-        self._stored: set[str] = set()
+        self._stored: set[str] | None = None
 
     def run(self) -> str | None:
         """Return the id of the run that the storage has, or None."""
@@ -99,21 +103,65 @@ class Storage:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def store_checkpoints(self) -> None:
-        """Copy complete checkpoints that are not stored yet, and delete those that the run deleted."""
+        """Copy complete checkpoints that are not stored yet, and delete those that the run deleted.
+
+        What the storage has of a checkpoint that was deleted while it was copied, or whose copy a killed run left, is
+        deleted too.
+        """
+        if self._stored is None:
+            self._stored = self._whole_copies()
         checkpoints = self._folder / CHECKPOINTS
         there = {path.name: path for path in found(checkpoints) if (path / MANIFEST).is_file()}
         for name, path in sorted(there.items(), key=lambda item: step_of(item[1])):
             if name in self._stored:
                 continue
-            with suppress(FileNotFoundError):  # deleted by now: it stays without a manifest, which is incomplete
-                inside = [file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST]
-                for file in [*inside, path / MANIFEST]:
-                    self._put(file)
+            try:
+                self._store_checkpoint(path)
+            except FileNotFoundError:  # deleted by now
+                self._delete(name)
+            else:
                 self._stored.add(name)
             self.store_rest()
         for name in self._stored - set(there):
-            self._files.rm(f"{self._base}/{CHECKPOINTS}/{name}", recursive=True)
+            self._delete(name)
             self._stored.discard(name)
+
+    def _whole_copies(self) -> set[str]:
+        """Return the names of checkpoints that the storage has as the folder has them; delete all others there."""
+        place = f"{self._base}/{CHECKPOINTS}"
+        names = {name[len(place) + 1 :].split("/")[0] for name in self._files.find(place)}
+        whole = {name for name in names if self._is_whole(name)}
+        for name in names - whole:
+            self._delete(name)
+        return whole
+
+    def _is_whole(self, name: str) -> bool:
+        """Return whether the storage has a checkpoint with the folder's own manifest."""
+        try:
+            own = (self._folder / CHECKPOINTS / name / MANIFEST).read_bytes()
+            return bool(self._files.cat_file(f"{self._base}/{CHECKPOINTS}/{name}/{MANIFEST}") == own)
+        except FileNotFoundError:
+            return False
+
+    def _store_checkpoint(self, checkpoint: Path) -> None:
+        """Copy what a checkpoint's manifest lists, the manifest last: without it a copy is incomplete.
+
+        Raises:
+            FileNotFoundError: the run deleted it meanwhile.
+        """
+        names = listed_files(checkpoint)
+        if names is None:
+            raise FileNotFoundError(checkpoint)
+        for name in names:
+            self._put(checkpoint / name)
+
+    def _delete(self, name: str) -> None:
+        """Delete what the storage has of a checkpoint, the manifest first."""
+        place = f"{self._base}/{CHECKPOINTS}/{name}"
+        with suppress(FileNotFoundError):
+            self._files.rm_file(f"{place}/{MANIFEST}")
+        with suppress(FileNotFoundError):
+            self._files.rm(place, recursive=True)
 
     def store_rest(self) -> None:
         """Copy all that the run wrote but its checkpoints."""
@@ -171,7 +219,15 @@ def _enter(storage: Storage, plan: Plan, folder: RunFolder) -> None:
         )
 
 
-def _keep_up(storage: Storage, stop: threading.Event) -> None:
+def _keep_up(storage: Storage, url: str, stop: threading.Event) -> None:
+    """Copy what is new, again and again; what fails is told once, and tried again."""
+    told = False
     while not stop.wait(_POLL_INTERVAL):
-        with suppress(OSError):  # the end tries again, and says so
+        try:
             storage.store_checkpoints()
+        except Exception as error:  # noqa: BLE001 - each file system raises its own; the end tries again, and says so
+            if not told:
+                log.warning("ray_storage_path %s cannot be written to now: %s (It is tried again.)", url, error)
+            told = True
+        else:
+            told = False

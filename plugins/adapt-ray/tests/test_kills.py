@@ -18,15 +18,24 @@ from .conftest import equal_weights, left
 Start = Callable[..., Any]
 
 
+VICTIMS: dict[str, Callable[[Any], int]] = {
+    "a worker": lambda run: run.workers()[1],
+    "Ray's raylet": lambda run: next(process.pid for process in run.started() if process.name() == "raylet"),
+}
+
+
 @pytest.mark.slow
-def test_a_run_goes_on_after_a_killed_worker_as_if_nothing_had_been(
-    keys: dict[str, Any], start: Start, whole: Path
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_run_goes_on_after_a_killed_process_as_if_nothing_had_been(
+    keys: dict[str, Any], start: Start, whole: Path, victim: str
 ) -> None:
     run = start({**keys, "RETRIES": 1}, "--json")
-    os.kill(run.wait_for_step(7)[1], signal.SIGKILL)
+    run.wait_for_step(7)
+    os.kill(VICTIMS[victim](run), signal.SIGKILL)
     output, errors = run.process.communicate(timeout=600)
     assert run.process.returncode == 0, errors
     assert "goes on from its newest complete checkpoint (RETRIES: 0 left)" in errors
+    assert "Traceback" not in errors
     assert RunResult.from_json(output).metrics == RunResult.from_json((whole / "result.json").read_text()).metrics
     assert equal_weights(run.folder, whole)
 

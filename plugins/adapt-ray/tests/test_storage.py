@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 import adapt_core
 from adapt_core.errors import InputError, InterruptedRunError
-from adapt_core.run_folder.checkpoints import fault, newest_complete
+from adapt_core.run_folder.checkpoints import claim_checkpoint, fault, newest_complete, seal
+from adapt_core.run_folder.ownership import Ownership
 
 from .conftest import equal_weights
+from adapt_ray.storage import Storage, stored
 
 Start = Callable[..., Any]
 
@@ -43,13 +47,6 @@ def test_a_run_whose_machine_is_lost_goes_on_from_the_storage(
 
 
 def test_a_storage_is_filled_and_read_without_what_is_incomplete(tmp_path: Path) -> None:
-    from fsspec.implementations.local import LocalFileSystem
-
-    from adapt_core.run_folder.checkpoints import claim_checkpoint, seal
-    from adapt_core.run_folder.ownership import Ownership
-
-    from adapt_ray.storage import Storage
-
     first, second = tmp_path / "first" / "run", tmp_path / "second" / "run"
     for folder in (first, second):
         folder.mkdir(parents=True)
@@ -71,6 +68,90 @@ def test_a_storage_is_filled_and_read_without_what_is_incomplete(tmp_path: Path)
     shutil.rmtree(first / "checkpoints" / "checkpoint-1")
     storage.store_checkpoints()
     assert sorted(path.name for path in stored.iterdir()) == ["checkpoint-2"]
+
+
+class Interfering(LocalFileSystem):
+    """A storage whose first write of a checkpoint's weights happens while the run deletes that checkpoint."""
+
+    cachable = False
+
+    def __init__(self, deleted: list[Path]) -> None:
+        super().__init__()
+        self.deleted = deleted
+
+    def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
+        if self.deleted:
+            shutil.rmtree(self.deleted.pop())
+        super().put_file(lpath, rpath, **kwargs)
+
+
+def sealed(run: Path, *steps: int) -> None:
+    """Write complete checkpoints into a run folder."""
+    for step in steps:
+        checkpoint = run / "checkpoints" / f"checkpoint-{step}"
+        claim_checkpoint(checkpoint)
+        for name in ("weights", "optimizer"):
+            (checkpoint / name).write_bytes(bytes([step]) * 9)
+        seal(checkpoint)
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_copied_leaves_nothing(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    sealed(run, 1, 2)
+    files = Interfering([run / "checkpoints" / "checkpoint-1"])
+    Storage(files, str(tmp_path / "storage" / "run"), run).store_checkpoints()
+    stored = tmp_path / "storage" / "run" / "checkpoints"
+    assert [path.name for path in stored.iterdir()] == ["checkpoint-2"]
+    assert fault(stored / "checkpoint-2") is None
+
+
+def test_what_a_killed_run_left_in_the_storage_is_deleted_and_whole_copies_stay(tmp_path: Path) -> None:
+    run, stored = tmp_path / "run", tmp_path / "storage" / "run" / "checkpoints"
+    run.mkdir()
+    sealed(run, 1, 2)
+    Storage(LocalFileSystem(), str(tmp_path / "storage" / "run"), run).store_checkpoints()
+    (stored / "checkpoint-9").mkdir()
+    (stored / "checkpoint-9" / "weights").write_bytes(b"half")
+    (stored / "checkpoint-1" / "manifest.json").unlink()
+    before = (stored / "checkpoint-2" / "weights").stat().st_mtime_ns
+    Storage(LocalFileSystem(), str(tmp_path / "storage" / "run"), run).store_checkpoints()
+    assert sorted(path.name for path in stored.iterdir()) == ["checkpoint-1", "checkpoint-2"]
+    assert [fault(path) for path in stored.iterdir()] == [None, None]
+    assert (stored / "checkpoint-2" / "weights").stat().st_mtime_ns == before
+
+
+class Refusing(LocalFileSystem):
+    """A storage that refuses its first writes as an object store does, which is no OSError."""
+
+    protocol = "refusing"
+    cachable = False
+    refusals = 3
+
+    def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
+        if Refusing.refusals:
+            Refusing.refusals -= 1
+            raise ValueError("SlowDown")
+        super().put_file(lpath, rpath, **kwargs)
+
+
+def test_a_storage_that_refuses_for_a_while_is_told_of_and_tried_again(
+    keys: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import fsspec
+
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    plan = adapt_core.check({**keys, "ray_storage_path": f"refusing://{tmp_path}/storage"})
+    run = tmp_path / "run"
+    run.mkdir()
+    with stored(plan, f"refusing://{tmp_path}/storage"):
+        sealed(run, 1)
+        end = time.monotonic() + 60
+        while not (tmp_path / "storage" / "run" / "checkpoints" / "checkpoint-1" / "manifest.json").is_file():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert caplog.text.count("cannot be written to now: SlowDown") == 1
+    assert fault(tmp_path / "storage" / "run" / "checkpoints" / "checkpoint-1") is None
 
 
 def test_another_run_of_the_same_name_is_not_replaced(keys: dict[str, Any], tmp_path: Path) -> None:
