@@ -24,8 +24,7 @@ VICTIMS: dict[str, Callable[[Any], int]] = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("victim", [pytest.param("a worker", marks=pytest.mark.slow), "Ray's raylet"])
 def test_a_run_goes_on_after_a_killed_process_as_if_nothing_had_been(
     keys: dict[str, Any], start: Start, whole: Path, victim: str
 ) -> None:
