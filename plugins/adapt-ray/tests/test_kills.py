@@ -18,25 +18,32 @@ from .conftest import equal_weights, left
 Start = Callable[..., Any]
 
 
-VICTIMS: dict[str, Callable[[Any], int]] = {
-    "a worker": lambda run: run.workers()[1],
-    "Ray's raylet": lambda run: next(process.pid for process in run.started() if process.name() == "raylet"),
-}
-
-
-@pytest.mark.parametrize("victim", [pytest.param("a worker", marks=pytest.mark.slow), "Ray's raylet"])
-def test_a_run_goes_on_after_a_killed_process_as_if_nothing_had_been(
-    keys: dict[str, Any], start: Start, whole: Path, victim: str
+@pytest.mark.slow
+def test_a_run_goes_on_after_a_killed_worker_as_if_nothing_had_been(
+    keys: dict[str, Any], start: Start, whole: Path
 ) -> None:
     run = start({**keys, "RETRIES": 1}, "--json")
-    run.wait_for_step(7)
-    os.kill(VICTIMS[victim](run), signal.SIGKILL)
+    os.kill(run.wait_for_step(7)[1], signal.SIGKILL)
     output, errors = run.process.communicate(timeout=600)
     assert run.process.returncode == 0, errors
     assert "goes on from its newest complete checkpoint (RETRIES: 0 left)" in errors
-    assert "Traceback" not in errors
     assert RunResult.from_json(output).metrics == RunResult.from_json((whole / "result.json").read_text()).metrics
     assert equal_weights(run.folder, whole)
+
+
+def test_a_killed_process_of_ray_is_told_as_a_loss_and_leaves_nothing(keys: dict[str, Any], start: Start) -> None:
+    """The workers train on until Ray finds out, some seconds later."""
+    run = start({**keys, "EPOCHS": 5000, "INTERVAL": "no", "DO_EVAL": False})
+    run.wait_for_step(3)
+    processes = run.started()
+    next(process for process in processes if process.name() == "raylet").kill()
+    code, errors = run.end()
+    assert code == 1, errors
+    assert errors.count("error:") == 1, errors
+    assert "Ray says " in errors
+    assert "--resume continues from the newest complete checkpoint." in errors
+    assert "Traceback" not in errors
+    assert left(processes) == []
 
 
 @pytest.mark.slow
