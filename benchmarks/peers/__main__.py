@@ -10,7 +10,7 @@ and gives no ratio. For each job prints one JSON object: the greatest difference
 1 as a share), but not for jobs "by default", where each side takes the rows in its own order; and adapt over plain as
 median, least and greatest over the pairs: samples a second of the training phase, seconds from the start of the process
 to the end of the first training step, seconds of an evaluation, wall time of the process, of it what is not training
-(imports, data, first evaluation, saving), and peak memory; samples a second and evaluation by the processor's time, too.
+(imports, data, first evaluation, saving), and peak memory; samples a second and evaluation by processor time, too.
 """
 
 from __future__ import annotations
