@@ -6,7 +6,7 @@ First one linear layer of 576 inputs and 1536 outputs: bytes that autograd keeps
 MiniLM (a Python package ships it) with a head for four classes, every linear layer adapted with the method's default
 rank, with its default dropout and without: processor time of forward and backward pass over that of LoRA in the same
 round, and of peft's layer over adapt's, as median, least and greatest; bytes kept. All take turns in every round, in
-another order each time; one thread. Prints a JSON object for each.
+another order each time; one thread, products of matrices as in a run. Prints a JSON object for each.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from transformers import AutoModelForSequenceClassification
 
 from adapt_core.contracts import AttachContext
 from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.nn.products import fast_products
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 from benchmarks.random_batches import random_texts
@@ -110,12 +111,13 @@ def main() -> None:
     inputs = random_texts(given.batch, given.tokens)
     trainings = {kind: Training(kind) for kind in KINDS}
     seconds: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    for number in range(given.rounds + 1):
-        for place in range(len(KINDS)):
-            kind = KINDS[(place + number) % len(KINDS)]
-            took = trainings[kind].seconds(inputs)
-            if number:  # the first round warms up
-                seconds[kind].append(took)
+    with fast_products(wanted=True):
+        for number in range(given.rounds + 1):
+            for place in range(len(KINDS)):
+                kind = KINDS[(place + number) % len(KINDS)]
+                took = trainings[kind].seconds(inputs)
+                if number:  # the first round warms up
+                    seconds[kind].append(took)
 
     def over(first: Kind, second: Kind) -> dict[str, float]:
         return spread([a / b for a, b in zip(seconds[first], seconds[second], strict=True)])

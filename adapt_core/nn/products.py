@@ -105,9 +105,11 @@ def _multiplied_by_onednn() -> Iterator[None]:
     multiply: _Kernel = torch.ops.mkldnn._linear_pointwise.default
 
     def mm(keys: Any, left: torch.Tensor, right: torch.Tensor) -> Any:
-        if _is_large(left, right):
-            return multiply(left, right.t(), None, "none", [], "")
-        return own_mm.call_boxed(keys, left, right)
+        if not _is_large(left, right):
+            return own_mm.call_boxed(keys, left, right)
+        if _is_better_turned(left, right):
+            return multiply(right.t(), left, None, "none", [], "").t().contiguous()
+        return multiply(left, right.t(), None, "none", [], "")
 
     def addmm(
         keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -121,6 +123,17 @@ def _multiplied_by_onednn() -> Iterator[None]:
         library.impl("mm", mm, "CPU", with_keyset=True)
         library.impl("addmm", addmm, "CPU", with_keyset=True)
         yield
+
+
+def _is_better_turned(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a product takes less memory as the transposed product of the transposed matrices.
+
+    oneDNN copies a first matrix that is not contiguous. In the gradient of a weight that is the slope of the output: for
+    a language model's head, the words of all tokens.
+    """
+    rows, inner = left.shape
+    columns = right.shape[1]
+    return not left.is_contiguous() and inner * columns + rows * columns < rows * inner
 
 
 def _is_large(left: torch.Tensor, right: torch.Tensor) -> bool:

@@ -69,6 +69,20 @@ def test_transposed_matrices_are_multiplied_as_they_stand(slow: None, turned: tu
     assert found.is_contiguous()
 
 
+def test_the_gradient_of_a_wide_layer_needs_no_copy_of_its_slopes(slow: None) -> None:
+    slopes, x = torch.randn(300, 4000), torch.randn(300, 40)
+    expected = slopes.double().t() @ x.double()
+    with (
+        fast_products(wanted=True),
+        profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched,
+    ):
+        found = slopes.t() @ x
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
+    assert found.is_contiguous()
+    taken = sum(max(event.self_cpu_memory_usage, 0) for event in watched.events())
+    assert 0 < taken < 4 * slopes.numel()
+
+
 def test_only_large_products_of_float32_are_others(slow: None) -> None:
     large = torch.randn(200, 200)
 
