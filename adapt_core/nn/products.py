@@ -128,8 +128,8 @@ def _multiplied_by_onednn() -> Iterator[None]:
 def _is_better_turned(left: torch.Tensor, right: torch.Tensor) -> bool:
     """Return whether a product takes less memory as the transposed product of the transposed matrices.
 
-    oneDNN copies a first matrix that is not contiguous. In the gradient of a weight that is the slope of the output: for
-    a language model's head, the words of all tokens.
+    oneDNN copies a first matrix that is not contiguous. In the gradient of a weight that is the slope of the output,
+    for a language model's head the words of all tokens.
     """
     rows, inner = left.shape
     columns = right.shape[1]
