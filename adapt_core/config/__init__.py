@@ -8,6 +8,7 @@ ownership.py      the one owner of each key; unknown, unused and legacy keys
 values.py         one raw value -> the declared type
 data_places.py    several data sets: the list under CUSTOM_DATASET_PATH
 rules.py          combinations of keys that contradict each other
+named_code.py     what OPTIMIZER, SCHEDULER_TYPE and LOSS name by dotted names
 backward_steps.py whether the optimizer steps inside the backward pass
 stop_after.py     the time or the steps after which a command stops
 data_checks.py    the checks of the data that VERDICT names, or that serve the task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapt_core.config.core_params.training import TrainingParams
+from adapt_core.plugin.import_strings import is_import_string
 
 HELD_BYTES = 16 * 2**20
 """Bytes of gradients that are stepped together: calling the optimizer for each bias would double the time of a step."""
@@ -15,7 +16,7 @@ def obstacles(training: TrainingParams, launcher: str, loop: str) -> list[tuple[
     """Return why the optimizer cannot step for one parameter at a time; empty where it can.
 
     Args:
-        training: MAX_GRAD_NORM, GRADIENT_ACCUMULATION_STEPS, FP16.
+        training: MAX_GRAD_NORM, GRADIENT_ACCUMULATION_STEPS, FP16, OPTIMIZER.
         launcher, loop: their names.
 
     Returns:
@@ -31,6 +32,9 @@ def obstacles(training: TrainingParams, launcher: str, loop: str) -> list[tuple[
     if training.fp16:
         message = "contradicts FP16: whether a step is skipped is known when all gradients are computed."
         found.append((message, "Turn FP16 off (BF16 goes), or remove STEP_IN_BACKWARD."))
+    if is_import_string(training.optimizer):
+        message = f"steps some parameters at a time, and {training.optimizer} may step by all of them."
+        found.append((message, "Remove STEP_IN_BACKWARD, or choose an OPTIMIZER of adapt's list."))
     if launcher != LAUNCHER:
         message = f"is for one process: {launcher} exchanges gradients before a step."
         found.append((message, "Remove STEP_IN_BACKWARD, or train in one process."))

@@ -21,7 +21,8 @@ _CONFIG, _RESULT, _ADAPTER, _MODEL = "config.yaml", "result.json", "adapter", "m
 _PICKLED = "model.pt"
 _OF_THE_MODEL = ("model_path", "local_model_path", "model_checkpoint")
 _OF_NEW_DATA = ("train_ann_file", "val_ann_file", "test_ann_file")
-_ANEW = ("start_from", "trust_remote_code", "new_weights")
+_ANEW = ("start_from", "trust_remote_code", "new_weights", "loss", "loss_options")
+"""What a run says itself: code that the earlier one names, among others, which may be somebody else's."""
 
 
 def adapter_of(start_from: str | None) -> Path | None:

@@ -91,7 +91,10 @@ _MACHINES = (
     "machine_timeout collective_timeout container_image gpu_type volume_claim volume_path"
 )
 
-_PROBLEM = "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECISION LABEL_SMOOTHING"
+_PROBLEM = (
+    "problem_type target_columns label_separator CALIBRATE ABSTAIN_PRECISION LABEL_SMOOTHING LOSS LOSS_OPTIONS "
+    "CLASS_SAMPLING"
+)
 
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "
@@ -122,8 +125,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "image_classification": "load_model model_type image_processor_path FRAMEWORK load_by_order augmentation "
         "AUGMENTED_VIEWS RAND_AUGMENT RANDOM_ERASING MIXUP CUTMIX dataset_text_field flash_attention2 "
         f"CLASS_WEIGHTS {_PROBLEM}",
-        "object_detection": _MM_KEYS,
-        "instance_segmentation": f"{_MM_KEYS} class_list palette",
+        "object_detection": f"{_MM_KEYS} REPEAT_THRESHOLD",
+        "instance_segmentation": f"{_MM_KEYS} class_list palette REPEAT_THRESHOLD",
         "pose_detection": _MM_KEYS,
     },
     _PEFT: {

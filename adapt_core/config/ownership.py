@@ -16,6 +16,7 @@ from adapt_core.config.sections import Given, declared_keys
 from adapt_core.config.selection import Selection, is_on
 from adapt_core.config.values import ValueProblem, convert
 from adapt_core.errors import Problem
+from adapt_core.plugin.import_strings import is_import_string
 from adapt_core.plugin.params import Parameter, parameters_of
 from adapt_core.plugin.registry import Registry
 
@@ -61,6 +62,8 @@ def assign(given: Mapping[str, Given], selection: Selection, registry: Registry)
             _judge(key, item, owned, selection, registry)
             continue
         choices = task.loop.choices.get(key) if task is not None and found.slot in GROUPS else None
+        if isinstance(item.value, str) and is_import_string(item.value):
+            choices = None  # see `named_code`
         try:
             owned.values[found.slot][found.parameter.attribute] = convert(item.value, found.parameter, choices)
         except ValueProblem as problem:

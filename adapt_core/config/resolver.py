@@ -18,6 +18,7 @@ from adapt_core.config.fitting import fit_rate
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
 from adapt_core.config.metrics import metric_choice, misfits, select_metrics, with_own_name
+from adapt_core.config.named_code import named_code_problems
 from adapt_core.config.ownership import Owned, assign
 from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.config.reader import Entry
@@ -40,11 +41,13 @@ class RunConfig:
         entries: in the order of the file.
         overrides: `--set` entries.
         name: what the run is called where nothing else names it (the file's stem).
+        foreign: whether it comes with a run folder, see `Plan.foreign`.
     """
 
     entries: tuple[Entry, ...]
     overrides: tuple[Entry, ...] = ()
     name: str = "run"
+    foreign: bool = False
 
     @classmethod
     def read(cls, config: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> RunConfig:
@@ -105,6 +108,8 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     problems += unknown_checks(core["run"], owned.places, registry)
     _require(selection, owned, problems)
     problems += _misfits(selection, owned, registry) if not problems else []
+    if not (problems or config.foreign):
+        problems += named_code_problems(owned.values, core["training"], owned.places, selection)
     if problems:
         raise ConfigError(sorted(problems, key=_order))
     return fit_rate(_plan(config, core, selection, owned, registry, resume), owned.values["training"])
@@ -186,6 +191,7 @@ def _plan(
         accelerators=selection.task.spec.loop.accelerators,
         trains_base=selection.method.spec.trains_base,
         resume=wanted,
+        foreign=config.foreign,
         disabled_plugins=tuple(registry.disabled),
         remarks=tuple(remarks),
     )

@@ -111,8 +111,8 @@ class FinishedRun:
         if folder.finished() is None:
             raise InputError(f"the run in {folder.path} is not finished. Go on with it: adapt run CONFIG --resume")
         registry = Registry.discover(disable_plugins)
-        plan = resolve(RunConfig.read(folder.config, [*overrides, "TRACKERS=", "START_FROM="]), registry)
-        plan = attrs.evolve(plan, foreign=True)
+        config = RunConfig.read(folder.config, [*overrides, "TRACKERS=", "START_FROM="])
+        plan = resolve(attrs.evolve(config, foreign=True), registry)
         return cls(folder, plan, registry, make_task(plan))
 
     @weights_only()

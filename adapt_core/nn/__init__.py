@@ -1,6 +1,7 @@
 """Helpers for torch modules that no single stage owns.
 
 accelerators.py  GPUs of any kind: number, memory, random states
+named/           losses, optimizers and schedules by dotted names
 structure.py     blocks, heads and layers of a model
 weights.py       state dicts and tied weights
 parameters.py    counts of parameters, quantized or not

@@ -91,6 +91,7 @@ PAGES = {
     "docs/howto/shell.md": Page(),
     "docs/howto/resume.md": Page(slow=True),
     "docs/howto/low_memory.md": Page(slow=True),
+    "docs/howto/small_data.md": Page(),
     "docs/howto/trackers.md": Page(slow=True, modules=("tensorboard",)),
     "docs/howto/python.md": Page(slow=True),
     "docs/launchers.md": Page(slow=True),

@@ -79,10 +79,26 @@ class TrainingParams:
         may_change_on_resume=True,
     )
     optimizer: str = param(
-        "adamw_torch", "The optimizer, one of the task's loop (adamw_torch runs in its fused kernel).", key="OPTIMIZER"
+        "adamw_torch",
+        "The optimizer, one of the task's loop, or package.module:Class of an installed package.",
+        key="OPTIMIZER",
+    )
+    optimizer_options: dict[str, object] | None = param(
+        None,
+        "Arguments of OPTIMIZER: package.module:Class beside LR and WEIGHT_DECAY.",
+        key="OPTIMIZER_OPTIONS",
     )
     lr: float = param(1e-4, "Learning rate, at the top of the schedule.", key="LR", ge=0)
-    scheduler_type: str = param("linear", "The learning rate's schedule, one of the task's loop.", key="SCHEDULER_TYPE")
+    scheduler_type: str = param(
+        "linear",
+        "The learning rate's schedule, one of the task's loop, or package.module:Name of an installed package.",
+        key="SCHEDULER_TYPE",
+    )
+    scheduler_options: dict[str, object] | None = param(
+        None,
+        "Arguments of SCHEDULER_TYPE: package.module:Name beside the steps of the run.",
+        key="SCHEDULER_OPTIONS",
+    )
     warmup_ratio: float = param(
         0.0, "Share of all steps that the learning rate warms up.", key="WARMUP_RATIO", ge=0, lt=1
     )

@@ -14,6 +14,7 @@ xml_files.py        a parser of XML without entities
 class_names.py      class numbers of every split by the names of the training split
 splits.py           the splits of a run: validated, held out, sampled
 folds.py            the rows that a fold holds out
+resampling.py       rows that an epoch shows more or less often than once
 selection.py        rows chosen at random, by a seed and by classes
 columns.py          required columns, bad rows, FORMAT_STRING
 texts.py            the text of a row

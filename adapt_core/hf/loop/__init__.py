@@ -4,6 +4,7 @@ components.py       task-specific inputs of the loop
 spec.py             optimizers and schedules of the loop, for checks
 arguments.py        a plan as TrainingArguments
 step_shapes.py      steps of a run that goes on in other processes
+named.py            an optimizer and a schedule by dotted names
 samplers.py         the order of training rows
 budget.py           the steps and the schedule that fit into BUDGET
 schedule.py         what a schedule does that one may not expect

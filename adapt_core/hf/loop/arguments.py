@@ -11,10 +11,12 @@ from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import OF_PLACE
 from adapt_core.nn.accelerators import SHARES_MEMORY
+from adapt_core.plugin.import_strings import is_import_string
 from adapt_core.runtime.cores import loading_processes
 
 # The same arithmetic in one kernel, and transformers' own default: an AdamW step takes a quarter of the time.
 _KERNELS = {"adamw_torch": "adamw_torch_fused"}
+_PLACEHOLDER = "adamw_torch"
 
 
 def training_arguments(
@@ -30,6 +32,7 @@ def training_arguments(
         has_validation: whether there is a validation split.
     """
     training = plan.training
+    optimizer = _PLACEHOLDER if is_import_string(training.optimizer) else training.optimizer  # see `named`
     on_cpu = world.device == "cpu"
     evaluates = training.do_eval and has_validation
     arguments: dict[str, Any] = {
@@ -40,9 +43,9 @@ def training_arguments(
         "per_device_eval_batch_size": training.eval_batch_size or training.batch_size,
         "num_train_epochs": training.epochs,
         "max_steps": training.max_steps or -1,
-        "optim": _KERNELS.get(training.optimizer, training.optimizer),
+        "optim": _KERNELS.get(optimizer, optimizer),
         "learning_rate": training.lr,
-        "lr_scheduler_type": training.scheduler_type,
+        "lr_scheduler_type": "constant" if is_import_string(training.scheduler_type) else training.scheduler_type,
         "warmup_steps": training.warmup_iters or training.warmup_ratio,
         "weight_decay": training.weight_decay,
         "adam_beta1": training.beta1,

@@ -11,6 +11,7 @@ from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
 
 if TYPE_CHECKING:
+    from adapt_core.hf.data.resampling import Shares
     from adapt_core.hf.frozen.rows import RowSource
 
 
@@ -34,6 +35,8 @@ class TrainerComponents:
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
         weigh_loss: batch -> the weight of its loss in the loss of an evaluation, where that is not the number of its
             labels (or rows): a tensor without dimensions.
+        shares: how often an epoch shows each training row, where not each once (`adapt_core.hf.data.resampling`). A
+            data set with `shows_repeats` takes row + k x rows for the k-th time that it comes again.
         rows_of: (the training examples, indices of some) -> the indices of the rows that are in them, where an example
             is no row of its own but a window or a pack.
         frozen_rows: (a split, how often it is passed over) -> its rows, where a frozen part may be computed once for
@@ -55,6 +58,7 @@ class TrainerComponents:
     preprocess_logits: Callable[[Any, Any], Any] | None = None
     compute_loss: Callable[..., Any] | None = None
     weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
+    shares: Shares | None = None
     rows_of: Callable[[Any, Sequence[int]], Iterable[int]] | None = None
     frozen_rows: Callable[[Any, float], RowSource | None] | None = None
     model_inputs: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None

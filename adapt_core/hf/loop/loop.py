@@ -48,9 +48,10 @@ from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.frozen import frozen_part_of, passes_over
 from adapt_core.hf.loop.lean_layers import lean_forwards
 from adapt_core.hf.loop.loss_scale import declare_loss_scaling
+from adapt_core.hf.loop.named import use_named
 from adapt_core.hf.loop.output_layer import deferrable_head
 from adapt_core.hf.loop.parts import parts_of
-from adapt_core.hf.loop.samplers import RowOrderCallback
+from adapt_core.hf.loop.samplers import RowOrderCallback, row_numbers
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.soup import TrainerSoup
 from adapt_core.hf.loop.step_shapes import keep_steps
@@ -92,7 +93,7 @@ class HuggingFaceLoop:
         self._metrics.intervals_of = partial(self._brief_intervals, training.seed)
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()
-        rows_of = components.rows_of
+        rows_of = partial(components.rows_of or row_numbers, job.data.train)
         self._writer = writer = BackgroundWriter(enabled=training.background_checkpoints)
         ranking = None
         if training.keep == "soup":
@@ -100,7 +101,7 @@ class HuggingFaceLoop:
         self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer, ranking)
         seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps, training.batch_size)
         averages = AveragedWeights(training.ema, world, writer) if training.ema else None
-        finite = FiniteLossCallback(partial(rows_of, job.data.train) if rows_of else lambda examples: examples)
+        finite = FiniteLossCallback(rows_of)
         callbacks = [
             finite,
             self._metrics,
@@ -142,7 +143,9 @@ class HuggingFaceLoop:
         self._trainer.copies = CheckpointCopies(writer, world)
         self._trainer.averages = averages
         self._trainer.backward_steps = backward_steps
+        use_named(self._trainer, training)
         self._trainer.rate_factors = job.rate_factors
+        self._trainer.row_shares = components.shares
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None

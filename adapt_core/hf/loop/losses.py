@@ -100,6 +100,26 @@ def squared_error(
     return mse_loss(_logits(outputs), labels.float())
 
 
+def mean_loss(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Return a loss of rows as the loop calls it.
+
+    Args:
+        loss: (logits (rows, outputs), targets) -> the mean over rows.
+
+    Returns:
+        a function of (outputs with `logits`, labels, num_items_in_batch). Where that number is given, the sum is
+        divided by it, the rows of the whole accumulated batch.
+    """
+
+    def mean(
+        outputs: ModelOutput, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        value = loss(_logits(outputs), labels)
+        return value if num_items_in_batch is None else value * len(labels) / num_items_in_batch
+
+    return mean
+
+
 def _logits(outputs: ModelOutput) -> torch.Tensor:
     logits: torch.Tensor = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
     return logits.float()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,17 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
 from adapt_core.hf.data.columns import token_lengths
+from adapt_core.hf.data.resampling import Shares, with_repeats
 from adapt_core.nn.random_state import untouched_random_state
 from adapt_core.nn.weights import read_torch_file
 
 STATE = "training_order.pt"
 _ROUNDING = 1e-6
+_MIXED = 0x9E3779B97F4A7C15
+_SEEDS = 2**62
 _TOKENS = "input_ids"
 
 
@@ -84,6 +87,53 @@ class ResumableLengthGroupedSampler(LengthGroupedSampler):
             torch.distributed.broadcast_object_list(drawn, src=0)
         self.drawn = {self.epoch: drawn[0]}
         return iter(drawn[1])
+
+
+class ShareSampler(Sampler[int]):
+    """Draws the rows of an epoch by their shares, as a function of seed and epoch: the same in every process.
+
+    Args:
+        shares: of the rows.
+        seed: SEED.
+        shows_repeats: whether a row that comes again for the k-th time is row + k x rows, for another view of it.
+        lengths: tokens of each row, to group those of like length; None for a random order.
+        rows_of_step: of all processes, in which they are grouped.
+    """
+
+    def __init__(
+        self,
+        shares: Shares,
+        seed: int,
+        *,
+        shows_repeats: bool = False,
+        lengths: list[int] | None = None,
+        rows_of_step: int = 1,
+    ) -> None:
+        self._shares, self._seed, self._shows_repeats = shares, seed, shows_repeats
+        self._lengths, self._rows_of_step = lengths, rows_of_step
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the next draw."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def __iter__(self) -> Iterator[int]:
+        rows = self._shares.drawn(self._seed, self._epoch)
+        if self._lengths is not None:
+            lengths = numpy.asarray(self._lengths)[rows].tolist()
+            generator = torch.Generator().manual_seed(self._seed * _MIXED % _SEEDS + self._epoch)
+            rows = rows[get_length_grouped_indices(lengths, self._rows_of_step, generator=generator)]
+        if self._shows_repeats:
+            rows = rows + with_repeats(rows) * len(self._shares.expected)
+        return iter(rows.tolist())
+
+
+def row_numbers(rows: Sized, drawn: Iterable[int]) -> list[int]:
+    """Return the rows that a sampler drew, of which some are further views."""
+    return [number % len(rows) for number in drawn]
 
 
 class FilledUp(Sampler[int]):

@@ -15,6 +15,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.distributed.sharding import plain_name
+from adapt_core.hf.data.resampling import Shares
 from adapt_core.hf.frozen.part import FrozenPart
 from adapt_core.hf.frozen.rows import ROW
 from adapt_core.hf.loop.backward_steps import BackwardStepCallback
@@ -29,7 +30,7 @@ from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
 from adapt_core.hf.loop.output_layer import deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
-from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, fill_up, lengths_of, longest_first
+from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, ShareSampler, fill_up, lengths_of, longest_first
 from adapt_core.nn.learning_rates import split_groups
 from adapt_core.nn.weight_decay import decaying
 
@@ -52,6 +53,8 @@ def instrumented(trainer_class: type) -> type:
     `preprocess_logits`, where it is not None, makes of the logits and labels of a batch what metrics need.
 
     An epoch's rows are filled up to a multiple of `rows_of_whole_steps` with its first ones.
+
+    `row_shares`, where it is not None, says how often an epoch shows each training row (see `ShareSampler`).
 
     A split in `parts` is evaluated one data set after the other, for metrics of each and of all.
 
@@ -79,6 +82,7 @@ def instrumented(trainer_class: type) -> type:
         rate_factors: Mapping[str, float] = MappingProxyType({})
         train_dataset: Any
         rows_of_whole_steps: int = 1
+        row_shares: Shares | None = None
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
@@ -146,12 +150,20 @@ def instrumented(trainer_class: type) -> type:
         def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
             rows = self.train_dataset if train_dataset is None else train_dataset
             lengths = lengths_of(rows) if self.args.train_sampling_strategy == "group_by_length" else None
+            of_step = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            if self.row_shares is not None:
+                return ShareSampler(
+                    self.row_shares,
+                    self.args.seed,
+                    shows_repeats=getattr(rows, "shows_repeats", False),
+                    lengths=lengths,
+                    rows_of_step=of_step * self.args.world_size,
+                )
             if lengths is None:
                 sampler: Sampler[int] | None = super()._get_train_sampler(train_dataset)
                 if not isinstance(sampler, LengthGroupedSampler):
                     return sampler
                 lengths = sampler.lengths
-            of_step = self.args.train_batch_size * self.args.gradient_accumulation_steps
             return ResumableLengthGroupedSampler(lengths, of_step, self.args.world_size)
 
         def _get_eval_sampler(self, eval_dataset: Dataset[Any]) -> Sampler[int] | list[int] | None:

@@ -9,6 +9,8 @@ choice.py        the kind of a data set, from the keys and its rows
 problem.py       what a loop, predictions and reports need to know of a kind: the base class
 single_label.py  one label
 smoothing.py     LABEL_SMOOTHING, of one label
+training.py      the loop of a kind with its keys
+sampling.py      CLASS_SAMPLING, of labels
 class_rows.py    what an evaluation finds of each row with one label
 label_rows.py    the same with several labels, or numbers
 multi_label.py   several labels

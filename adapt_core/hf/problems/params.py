@@ -43,6 +43,18 @@ class ProblemParams(Protocol):
     def label_smoothing(self) -> float:
         """LABEL_SMOOTHING."""
 
+    @property
+    def loss(self) -> str | None:
+        """LOSS."""
+
+    @property
+    def loss_options(self) -> dict[str, object] | None:
+        """LOSS_OPTIONS."""
+
+    @property
+    def class_sampling(self) -> str | None:
+        """CLASS_SAMPLING."""
+
 
 def problem_type() -> Any:
     """Return the field of `problem_type`."""
@@ -108,6 +120,34 @@ def label_smoothing() -> Any:
     )
 
 
+def loss() -> Any:
+    """Return the field of LOSS."""
+    return param(
+        None,
+        "A loss of an installed package by its dotted name (torch.nn:MultiMarginLoss), called with logits and targets: "
+        "a module, made with LOSS_OPTIONS, or a function, called with them. Default: cross-entropy of labels, the "
+        "squared error of numbers.",
+        key="LOSS",
+    )
+
+
+def loss_options() -> Any:
+    """Return the field of LOSS_OPTIONS."""
+    return param(None, "Arguments of LOSS; a list of numbers is a tensor.", key="LOSS_OPTIONS")
+
+
+def class_sampling() -> Any:
+    """Return the field of CLASS_SAMPLING."""
+    return param(
+        None,
+        "Show rows of rare classes more often and those of frequent ones less, in epochs of as many rows: each class "
+        "equally often (balanced), or by the square root of its rows (square_root). A row of several labels is shown "
+        "as its rarest. Default: each row once.",
+        key="CLASS_SAMPLING",
+        choices=("balanced", "square_root"),
+    )
+
+
 def require_one_label(params: ProblemParams, kind: str) -> None:
     """Check that ABSTAIN_PRECISION is of rows with one label.
 
@@ -141,6 +181,12 @@ def check_problem(plan: Plan[ProblemParams]) -> None:
     require_one_label(params, kind)
     if params.label_smoothing and kind not in (AUTO, SINGLE_LABEL):
         raise InputError(f"LABEL_SMOOTHING is of one label for each row, and problem_type is {kind}. Leave it out.")
+    if params.class_sampling is not None and kind == REGRESSION:
+        raise InputError("CLASS_SAMPLING is of labels, and problem_type is regression. Leave CLASS_SAMPLING out.")
+    if params.loss is not None:
+        for key, given in (("CLASS_WEIGHTS", params.class_weights), ("LABEL_SMOOTHING", params.label_smoothing)):
+            if given:
+                raise InputError(f"{key} is of cross-entropy, and LOSS names another. Use LOSS_OPTIONS.")
     weights = params.class_weights
     if isinstance(weights, str) and weights.casefold() != "balanced":
         raise InputError(f"CLASS_WEIGHTS must be balanced or a mapping of label to weight; not {weights!r}.")

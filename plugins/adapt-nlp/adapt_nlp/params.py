@@ -86,6 +86,9 @@ class TextClassificationParams(TextParams):
         key="CLASS_WEIGHTS",
     )
     label_smoothing: float = problems.label_smoothing()
+    loss: str | None = problems.loss()
+    loss_options: dict[str, object] | None = problems.loss_options()
+    class_sampling: str | None = problems.class_sampling()
 
 
 @attrs.frozen

@@ -61,7 +61,12 @@ class MmParams:
     image_size: int | None = param(
         None, "Longest side of the images as the model sees them, in pixels (default: the config's).", ge=32
     )
-    augment: bool = param(True, "Training images are mirrored, scaled by 0.8 to 1.25 and varied in colour.")
+    augment: bool | str = param(
+        True,
+        "Training images are mirrored, scaled by 0.8 to 1.25 and varied in colour. own: the training pipeline of the "
+        "detector's config, with its mosaic and mixup and the plainer one of its last epochs.",
+        choices=(True, False, "own"),
+    )
     backbone: str | None = param(
         None, "Replace the config's backbone by a timm model: timm/NAME (features_only, any size of channels)."
     )
@@ -80,7 +85,21 @@ class MmParams:
 
 
 @attrs.frozen
-class DetectionParams(MmParams):
+class DetectorParams(MmParams):
+    """Parameters that object_detection and instance_segmentation share."""
+
+    repeat_threshold: float | None = param(
+        None,
+        "Show images with rare classes more often: a class in a share f of the training images (0.02) repeats them "
+        "sqrt(REPEAT_THRESHOLD / f) times, where that is above 1. Default: each image once.",
+        key="REPEAT_THRESHOLD",
+        gt=0,
+        le=1,
+    )
+
+
+@attrs.frozen
+class DetectionParams(DetectorParams):
     """Parameters of object_detection."""
 
     train_ann_file: str | tuple[str, ...] = param(
@@ -90,7 +109,7 @@ class DetectionParams(MmParams):
 
 
 @attrs.frozen
-class SegmentationParams(MmParams):
+class SegmentationParams(DetectorParams):
     """Parameters of instance_segmentation."""
 
     train_ann_file: str | tuple[str, ...] = param(
@@ -117,6 +136,7 @@ class PoseParams(MmParams):
         "annotations/person_keypoints_val2017.json",
         "Annotations of the training images with keypoints: a file, or a list of files.",
     )
+    augment: bool = param(True, "Training images are mirrored, scaled by 0.8 to 1.25 and varied in colour.")
     val_ann_file: str | tuple[str, ...] = param(
         "annotations/person_keypoints_val2017.json", "The same for the validation images."
     )

@@ -17,7 +17,7 @@ from adapt_core.hf.models.tokenizers import length_limit
 from adapt_core.hf.problems.outputs import read_problem, write_problem
 from adapt_core.hf.problems.params import check_problem
 from adapt_core.hf.problems.problem import Outcome, Problem, expected_problem, possible_metrics, problem_of
-from adapt_core.hf.problems.smoothing import with_smoothed_labels
+from adapt_core.hf.problems.training import completed
 from adapt_core.hf.tasks.inputs import require_inputs
 from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.hf.tasks.preview import LabelledTokens
@@ -101,9 +101,7 @@ class TextClassification(LanguageTask[TextClassificationParams]):
             processing_class=self.tokenizer,
         )
         targets = () if job.data.train is None else column_values(job.data.train, "labels")
-        completed = self.problem.complete(components, job.data, targets, self.params.class_weights)
-        smoothing = self.params.label_smoothing
-        return HuggingFaceLoop(job, with_smoothed_labels(completed, self.problem.kind, smoothing))
+        return HuggingFaceLoop(job, completed(components, self.problem, job.data, targets, self.params))
 
     def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return the temperature and least confidence of one label, or the thresholds of several."""

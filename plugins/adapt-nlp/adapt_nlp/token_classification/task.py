@@ -70,6 +70,8 @@ class TokenClassification(LanguageTask[TextClassificationParams]):
             raise InputError("CLASS_WEIGHTS is for the classification of whole texts (without subtask). Leave it out.")
         given = {
             "LABEL_SMOOTHING": bool(self.params.label_smoothing),
+            "LOSS": self.params.loss is not None,
+            "CLASS_SAMPLING": self.params.class_sampling is not None,
             "ABSTAIN_PRECISION": self.params.abstain_precision is not None,
             "label_separator": self.params.label_separator is not None,
             "problem_type": wanted_kind(self.params) != AUTO,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MIXED = 0x9E3779B97F4A7C15
 _SEEDS = 2**63 - 1
+_AGAIN = 2**20
 
 
 class Example(TypedDict):
@@ -58,7 +59,10 @@ class ImageDataset(Dataset[Example]):
     Attributes:
         epoch: that random transforms depend on.
         mixing: mixes the images of a training batch, where that is wanted.
+        shows_repeats: see `TrainerComponents.shares`.
     """
+
+    shows_repeats = True
 
     def __init__(
         self,
@@ -111,12 +115,13 @@ class ImageDataset(Dataset[Example]):
         return len(self.labels)
 
     def __getitem__(self, row: int) -> Example:
-        """Return the example of a row.
+        """Return the example of a row; row + k x rows is its k-th further view in the epoch.
 
         Raises:
             UnreadableImageError: the image cannot be decoded; the message names it.
         """
-        return self.example(row, self.epoch)
+        again, row = divmod(row, len(self))
+        return self.example(row, self.epoch + again * _AGAIN)
 
     def example(self, row: int, epoch: int) -> Example:
         """Return the example of a row as an epoch shows it.

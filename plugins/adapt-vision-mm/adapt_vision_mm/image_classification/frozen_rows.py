@@ -99,7 +99,9 @@ class _Views(Dataset[Example]):
 
 
 class _Numbers(Dataset[Mapping[str, Any]]):
-    """The target of each image, and the number of the view that the epoch shows."""
+    """The target of each image, and the number of the view that the epoch shows; of one that comes again the next."""
+
+    shows_repeats = True
 
     def __init__(self, images: ImageDataset, views: int) -> None:
         self._images = images
@@ -108,8 +110,9 @@ class _Numbers(Dataset[Mapping[str, Any]]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, row: int) -> Mapping[str, Any]:
-        view = self._images.epoch % self._views
+    def __getitem__(self, number: int) -> Mapping[str, Any]:
+        again, row = divmod(number, len(self._images))
+        view = (self._images.epoch + again) % self._views
         return {"labels": self._images.labels[row], ROW: view * len(self._images) + row}
 
 

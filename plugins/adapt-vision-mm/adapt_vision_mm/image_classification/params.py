@@ -106,6 +106,9 @@ class ImageClassificationParams:
         key="CLASS_WEIGHTS",
     )
     label_smoothing: float = problems.label_smoothing()
+    loss: str | None = problems.loss()
+    loss_options: dict[str, object] | None = problems.loss_options()
+    class_sampling: str | None = problems.class_sampling()
 
     @property
     def augments(self) -> Augmentation | None:

@@ -20,7 +20,7 @@ from adapt_core.hf.problems.choice import describe
 from adapt_core.hf.problems.kinds import require_metric
 from adapt_core.hf.problems.params import check_problem
 from adapt_core.hf.problems.problem import expected_problem, possible_metrics, problem_of
-from adapt_core.hf.problems.smoothing import with_smoothed_labels
+from adapt_core.hf.problems.training import completed
 from adapt_core.run_folder.predictions import fresh_predictions, seal_predictions
 
 from adapt_vision_mm.image_classification.backends.choice import choose_backend
@@ -161,9 +161,8 @@ class ImageClassification(HubUpload):
         targets = job.data.train.labels if job.data.train is not None else ()
         if job.data.train is not None and self.params.mixes:
             job.data.train.mixing = mixing_of(self.params, job, len(self.problem.names))
-        completed = self.problem.complete(components, job.data, targets, self.params.class_weights)
-        smoothing = self.params.label_smoothing
-        return HuggingFaceLoop(job, with_smoothed_labels(completed, self.problem.kind, smoothing))
+        params, mixes = self.params, self.params.mixes
+        return HuggingFaceLoop(job, completed(components, self.problem, job.data, targets, params, mixes=mixes))
 
     def evaluated_facts(self, found: Evaluated, data: TaskData) -> Mapping[str, Any]:
         """Return the temperature and least confidence of one label, or the thresholds of several."""

@@ -49,4 +49,5 @@ class DetectionData:
         """Return an mmdet dataset."""
         from adapt_vision_mm.openmmlab.detectors.dataset import AnnotatedDataset
 
-        return AnnotatedDataset(split, list(pipeline), self._plan.training.seed, training=training)
+        run = self._plan.training
+        return AnnotatedDataset(split, list(pipeline), run.seed, run.epochs, training=training)

@@ -20,9 +20,10 @@ In the order of the flow:
     photo                     images as both packages take them
     detectors/                datasets, pipelines and predictions of mmdet
     augmentation_seed         augmentation as a function of seed, epoch and image
+    repeats                   images with rare classes, shown more often
     sampler                   the order of training examples
     datasets                  splits as datasets of mmdet or mmpose
-    dataloader                batches for evaluation
+    dataloader                batches for training and evaluation
     preview                   drawn images for the report and `adapt check`
     activation_memory         bytes that a forward pass keeps
     activation_checkpointing  GRADIENT_CHECKPOINTING
@@ -30,6 +31,7 @@ In the order of the flow:
     last_evaluation           the last evaluation of a run, for whoever asks
     loop                      one Runner of mmengine for one job
     optimizer                 OPTIMIZER as `optim_wrapper`
+    named                     an optimizer and a schedule by dotted names
     weight_decay              parameters that decay
     autocast                  bfloat16 mixed precision
     schedules                 the learning rate schedule

@@ -29,6 +29,9 @@ Package = Literal["mmdet", "mmpose"]
 Step = dict[str, Any]
 """A transform of an OpenMMLab pipeline: `type` and its arguments."""
 
+FURTHER_VIEW = 2**20
+"""Epochs by which the number of an image that comes again in an epoch is moved, for another view of it."""
+
 
 class MmDataset(Protocol):
     """An annotated split as a dataset of mmengine. An item has `inputs` (uint8 BGR) and `data_samples`."""

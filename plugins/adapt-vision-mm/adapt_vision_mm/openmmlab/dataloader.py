@@ -1,4 +1,4 @@
-"""Batches of a dataset for evaluation, and the options of every loader's worker processes."""
+"""Batches of a dataset for training and evaluation, and the options of every loader's worker processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.distributed.world import World
+from adapt_core.hf.data.resampling import Shares
 from adapt_core.runtime.cores import loading_processes
 
 from adapt_vision_mm.openmmlab.contracts import MmDataset
+from adapt_vision_mm.openmmlab.sampler import EpochSampler
 
 
 def evaluation_loader(dataset: MmDataset, training: TrainingParams, world: World) -> DataLoader[dict[str, Any]]:
@@ -26,6 +28,26 @@ def evaluation_loader(dataset: MmDataset, training: TrainingParams, world: World
     return DataLoader(
         cast("Dataset[dict[str, Any]]", dataset),
         batch_sampler=batches[world.rank :: world.size],
+        collate_fn=pseudo_collate,
+        **worker_options(training.num_workers),
+    )
+
+
+def training_loader(
+    dataset: MmDataset, training: TrainingParams, world: World, shares: Shares | None
+) -> DataLoader[dict[str, Any]]:
+    """Return this process's share of a training set's batches of BATCH_SIZE.
+
+    Args:
+        dataset: of training.
+        training: BATCH_SIZE, SEED, NUM_WORKERS.
+        world: the processes of the run.
+        shares: how often an epoch shows each image, where not each once.
+    """
+    return DataLoader(
+        cast("Dataset[dict[str, Any]]", dataset),
+        batch_size=training.batch_size,
+        sampler=EpochSampler(len(dataset), training.seed, world.rank, world.size, shares),
         collate_fn=pseudo_collate,
         **worker_options(training.num_workers),
     )

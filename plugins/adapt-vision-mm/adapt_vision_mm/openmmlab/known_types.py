@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.registry import Registry
 
-_BUILT = ("model", "train_pipeline", "test_pipeline", "test_dataloader")
+_BUILT = ("model", "train_pipeline", "own_training", "test_pipeline", "test_dataloader")
 """The parts of a config that adapt builds from; it replaces or leaves out the others."""
 
 _SCOPES = ("mmdet", "mmpose", "mmcv", "mmengine")
@@ -63,6 +63,7 @@ _KNOWN = (
     "mmpose.codecs.",
     "mmpose.datasets.transforms.",
     "adapt_vision_mm.openmmlab.mmcv_ops_shim.",
+    "adapt_vision_mm.openmmlab.detectors.own_transform.",
 )
 """Beginnings of the modules whose classes may be built."""
 

@@ -24,10 +24,12 @@ from adapt_core.distributed.batch_norm import broadcast_batch_norm_buffers
 from adapt_core.errors import InputError
 from adapt_core.evaluated_rows import EvaluatedRows
 from adapt_core.evaluation import PerClass
+from adapt_core.hf.data.resampling import Shares
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
 
 import adapt_vision_mm.openmmlab.autocast  # registers the wrapper
+import adapt_vision_mm.openmmlab.named  # registers the schedule
 import adapt_vision_mm.openmmlab.weight_decay  # noqa: F401 - registers the constructor
 from adapt_vision_mm.annotations.annotated_split import CocoResult
 from adapt_vision_mm.openmmlab import cfg_options, checkpoints
@@ -36,13 +38,12 @@ from adapt_vision_mm.openmmlab.availability import quiet_warnings
 from adapt_vision_mm.openmmlab.averaged_weights import AveragedWeights
 from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
-from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, worker_options
+from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, training_loader
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.kept_weights import KeptWeights, ranking_of
 from adapt_vision_mm.openmmlab.last_evaluation import LastEvaluation
 from adapt_vision_mm.openmmlab.optimizer import optim_wrapper
 from adapt_vision_mm.openmmlab.progress import Progress
-from adapt_vision_mm.openmmlab.sampler import EpochSampler
 from adapt_vision_mm.openmmlab.schedules import schedulers, surprises
 from adapt_vision_mm.openmmlab.train_loop import SteppedTrainLoop, count_batches
 from adapt_vision_mm.openmmlab.validation_loss import batch_losses
@@ -63,6 +64,7 @@ class RunnerComponents:
         scorer: makes metrics of predictions.
         loss_dataset: (dataset) -> its images with objects, prepared as for training without augmentation.
         base_batch_size: the divisor of auto_scale_lr.
+        shares: how often an epoch shows each training image, where not each once.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class RunnerComponents:
     scorer: Scorer
     loss_dataset: Callable[[MmDataset], MmDataset]
     base_batch_size: int | None
+    shares: Shares | None = None
 
 
 class MmLoop:
@@ -109,15 +112,8 @@ class MmLoop:
         return self._model
 
     def _training_loader(self) -> DataLoader[dict[str, Any]]:
-        training, world = self._job.plan.training, self._job.world
-        sampler = EpochSampler(len(self._job.data.train), training.seed, world.rank, world.size)
-        return DataLoader(
-            self._job.data.train,
-            batch_size=training.batch_size,
-            sampler=sampler,
-            collate_fn=pseudo_collate,
-            **worker_options(training.num_workers),
-        )
+        job = self._job
+        return training_loader(job.data.train, job.plan.training, job.world, self._components.shares)
 
     def _new_progress(self, per_epoch: int) -> Progress:
         training = self._job.plan.training

@@ -86,10 +86,10 @@ class ModelBuilder:
         model_config.remove_checkpoints(model, keep_backbone=keep_backbone)
         model_config.fit_images(model)
         base_batch_size = (config.get("auto_scale_lr") or {}).get("base_batch_size")
-        for key in _REPLACED:
-            config.pop(key, None)
         config.default_scope = self._package
         loss_pipeline = self._adapter.adapt(config, self._train())
+        for key in _REPLACED:
+            config.pop(key, None)
         if self.files.known_types_only:
             require_known(config, self.files.config)
         options = cfg_options.flatten(params.cfg_options)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
 from adapt_core.errors import InputError
+from adapt_core.plugin.import_strings import is_import_string
 
 if TYPE_CHECKING:
     from adapt_vision_mm.mm_params import MmParams
@@ -101,17 +103,7 @@ def optim_wrapper(
         rate_factors: see `Job.rate_factors`.
     """
     training = plan.training
-    name, fixed, takes = _OPTIMIZERS[training.optimizer]
-    optimizer: dict[str, Any] = {
-        "type": name,
-        "lr": learning_rate(plan, base_batch_size, world.size),
-        "weight_decay": training.weight_decay,
-        **fixed,
-    }
-    if "betas" in takes:
-        optimizer["betas"] = (training.beta1, training.beta2, *([_BETA3] if "beta3" in takes else []))
-    if "eps" in takes:
-        optimizer["eps"] = training.adam_eps
+    optimizer = _optimizer(training, learning_rate(plan, base_batch_size, world.size))
     paramwise = dict((base or {}).get("paramwise_cfg") or {})
     made: dict[str, Any] = {
         "type": "OptimWrapper",
@@ -127,3 +119,18 @@ def optim_wrapper(
     elif precision == "bfloat16":
         made |= {"type": "AutocastOptimWrapper", "device": world.device.partition(":")[0]}
     return made
+
+
+def _optimizer(training: TrainingParams, lr: float) -> dict[str, Any]:
+    """Return mmengine's config of OPTIMIZER."""
+    if is_import_string(training.optimizer):
+        from adapt_vision_mm.openmmlab.named import registered_optimizer
+
+        return registered_optimizer(training, lr)
+    name, fixed, takes = _OPTIMIZERS[training.optimizer]
+    optimizer: dict[str, Any] = {"type": name, "lr": lr, "weight_decay": training.weight_decay, **fixed}
+    if "betas" in takes:
+        optimizer["betas"] = (training.beta1, training.beta2, *([_BETA3] if "beta3" in takes else []))
+    if "eps" in takes:
+        optimizer["eps"] = training.adam_eps
+    return optimizer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from adapt_core.config.plan import Plan
+from adapt_core.plugin.import_strings import is_import_string
 
 if TYPE_CHECKING:
     from adapt_vision_mm.mm_params import MmParams
@@ -46,6 +47,10 @@ def schedulers(plan: Plan[MmParams], steps_per_epoch: Fraction | int, total_step
     params, kind = plan.task.params, plan.training.scheduler_type
     begin = min(math.ceil(params.begin * steps_per_epoch), total_steps)
     end = min(math.ceil(params.end * steps_per_epoch), total_steps)
+    if is_import_string(kind):
+        training = plan.training
+        settings = {"schedule": kind, "options": training.scheduler_options or {}, "lr": training.lr}
+        return [{"type": "NamedLR", **settings, "steps": total_steps, "by_epoch": False}]
     made: list[dict[str, Any]] = []
     if _warms_up(plan):
         span = {"by_epoch": False, "begin": 0, "end": params.warmup_iters + _ARRIVAL}

@@ -155,6 +155,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
     def make_loop(self, job: Job) -> Loop:
         """Return mmengine's Runner, with this task's metrics."""
         from adapt_vision_mm.openmmlab.loop import MmLoop, RunnerComponents
+        from adapt_vision_mm.openmmlab.repeats import repeated_images
 
         return MmLoop(
             job,
@@ -164,6 +165,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
                 scorer=self._components.scorer,
                 loss_dataset=self._datasets.of_losses,
                 base_batch_size=self.models.adapted.base_batch_size,
+                shares=repeated_images(job.data.train, self.plan.task.params),
             ),
         )
 

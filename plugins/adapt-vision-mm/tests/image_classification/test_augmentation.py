@@ -145,3 +145,41 @@ def test_mixed_images_have_no_computed_frozen_part(run: Run, caplog: pytest.LogC
 def test_what_comes_on_top_of_random_crops_needs_them(read: Callable[..., Any], changes: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="RAND_AUGMENT, RANDOM_ERASING: these come on top of random crops"):
         read(augmentation=False, **changes)
+
+
+def test_an_image_that_comes_again_in_an_epoch_is_another_view_the_same_after_a_resume(
+    pictures: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CLASS_SAMPLING on two images of one class beside eight of another: the two come five times each."""
+    from PIL import Image
+
+    from adapt_vision_mm.image_classification.trainer import ImageTrainer
+
+    for split, counts in (("train", {"many": 14, "few": 2}), ("validation", {"many": 2, "few": 2})):
+        for name, count in counts.items():
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = torch.randint(0, 256, (40, 40, 3), generator=torch.Generator().manual_seed(number))
+                Image.fromarray(pixels.to(torch.uint8).numpy()).save(folder / f"{number}.png")
+    seen: list[tuple[int, torch.Tensor]] = []
+    step = ImageTrainer.training_step
+
+    def see(self: Any, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:
+        seen.extend(zip(inputs["labels"].tolist(), inputs["pixel_values"].clone(), strict=True))
+        return step(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(ImageTrainer, "training_step", see)
+    keys = {"CUSTOM_DATASET_PATH": str(tmp_path / "data"), "CLASS_SAMPLING": "balanced", "INTERVAL": "steps"}
+    keys |= {"INTERVAL_STEPS": 1, "DO_EVAL": False, "BATCH_SIZE": 4, "EPOCHS": 1}
+    run(**keys, OUTPUT_DIR=str(tmp_path / "whole"))
+    whole = list(seen)
+    few = [pixels for label, pixels in whole if label == 0]
+    assert len(whole) == 16
+    assert len(few) == 8
+    assert len({tuple(pixels.flatten().tolist()) for pixels in few}) == 8
+    seen.clear()
+    with pytest.raises(InterruptedRunError):
+        run(**keys, STOP_AFTER="2 steps")
+    run(**keys, resume=True)
+    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(seen, whole, strict=True))

@@ -22,6 +22,7 @@ from adapt_vision_mm.annotations.sources import find_source
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
 from adapt_vision_mm.openmmlab.hooks import Milestones
 from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper
+from adapt_vision_mm.openmmlab.repeats import repeated_images
 
 TASKS = {
     "object_detection": ("rtmdet_tiny_8xb32-300e_coco", DetectionParams),
@@ -48,7 +49,8 @@ def rate(plan: Any) -> float:
 def saved_after(plan: Any) -> list[int]:
     """The steps after which an epoch's checkpoint is written, in four epochs of ten steps."""
     saved: list[int] = []
-    progress = SimpleNamespace(batches_per_epoch=10, total_batches=40, stepped=lambda: True)
+    averages = SimpleNamespace(step=lambda step: None)
+    progress = SimpleNamespace(batches_per_epoch=10, total_batches=40, stepped=lambda: True, averages=averages)
     hook = Milestones(
         SimpleNamespace(plan=plan, stop=SimpleNamespace(stepped=lambda: False)),
         SimpleNamespace(paused=lambda: None),
@@ -77,6 +79,11 @@ def annotated(plan: Any) -> Any:
 
 def steps_of(plan: Any) -> set[str]:
     return {step["type"] for step in config_of(plan).train_pipeline}
+
+
+def repeats(plan: Any) -> bool:
+    task = task_of(plan)
+    return repeated_images(task.load_data().train, plan.task.params) is not None
 
 
 def shape(plan: Any) -> Any:
@@ -139,6 +146,7 @@ PROOFS: dict[str, Proof] = {
     ),
     "image_size": Proof(320, shape, of=DETECTORS),
     "augment": Proof(False, steps_of),
+    "REPEAT_THRESHOLD": Proof(1.0, repeats, of=DETECTORS),
     "backbone": Proof("timm/resnet10t", lambda plan: config_of(plan).model.backbone.type),
     "backbone_weights": Proof("pretrained", lambda plan: bool(config_of(plan).model.backbone.get("init_cfg"))),
 }

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit
 from adapt_vision_mm.images.sides import mirrored_classes
 from adapt_vision_mm.openmmlab.contracts import Step
+from adapt_vision_mm.openmmlab.detectors.own_pipeline import own_pipeline
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
     from adapt_vision_mm.mm_params import MmParams
 
-_REPLACED = ("train_pipeline", "train_pipeline_stage2", "test_pipeline", "train_dataloader", "val_dataloader")
+_REPLACED = (
+    "own_training",
+    "train_pipeline",
+    "train_pipeline_stage2",
+    "test_pipeline",
+    "train_dataloader",
+    "val_dataloader",
+)
 _REMOVED = ("test_dataloader", "val_evaluator", "test_evaluator", "val_cfg", "test_cfg")
 
 
@@ -32,13 +40,19 @@ def adapt_detector(config: Config, train: AnnotatedSplit, params: MmParams, *, w
     fit_classes(config.model, len(train.categories))
     separate_classes(config.model)
     size = pipelines.image_size(config, params.image_size)
+    mirrors = not mirrored_classes(train.names)
+    own = params.augment == "own" and own_pipeline(
+        config, size / pipelines.image_size(config, None), with_mask=with_mask, mirrors=mirrors
+    )
     for key in (*_REPLACED, *_REMOVED):
         config.pop(key, None)
     config.train_pipeline = (
-        pipelines.augmented(size, with_mask=with_mask, mirrors=not mirrored_classes(train.names))
+        own or pipelines.augmented(size, with_mask=with_mask, mirrors=mirrors)
         if params.augment
         else pipelines.plain(size, with_mask=with_mask)
     )
+    if own:
+        config.own_training = own[0]  # for a run on this run's model
     config.test_pipeline = pipelines.testing(size, with_mask=with_mask)
     # Plain mmdet reads the test dataset's classes and pipeline when it loads the model.
     dataset = {"type": "CocoDataset", "metainfo": {"classes": train.names}, "pipeline": config.test_pipeline}

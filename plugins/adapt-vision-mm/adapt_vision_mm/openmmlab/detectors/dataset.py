@@ -9,7 +9,9 @@ from mmdet.registry import DATASETS
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, Annotation
 from adapt_vision_mm.openmmlab.augmentation_seed import augmented_item
-from adapt_vision_mm.openmmlab.contracts import Step
+from adapt_vision_mm.openmmlab.contracts import FURTHER_VIEW, Step
+from adapt_vision_mm.openmmlab.detectors.own_pipeline import last_epoch_from
+from adapt_vision_mm.openmmlab.detectors.own_transform import OwnTraining
 from adapt_vision_mm.openmmlab.photo import load_photos
 
 
@@ -21,14 +23,18 @@ class AnnotatedDataset(BaseDetDataset):
         annotated: the split.
         pipeline: mmdet transforms.
         seed: SEED.
+        epochs: EPOCHS, of which the last may have another pipeline.
         training: leave out images without annotations, as mmdet does.
     """
 
     METAINFO: dict[str, Any] = {}  # noqa: RUF012 - mmengine's contract
 
-    def __init__(self, annotated: AnnotatedSplit, pipeline: list[Step], seed: int, *, training: bool) -> None:
+    def __init__(
+        self, annotated: AnnotatedSplit, pipeline: list[Step], seed: int, epochs: float = 1.0, *, training: bool
+    ) -> None:
         self.annotated = annotated
-        self._seed = seed
+        self._seed, self._epochs = seed, epochs
+        self._epoch = 0
         super().__init__(
             metainfo={"classes": annotated.names},
             pipeline=load_photos(pipeline),
@@ -60,7 +66,16 @@ class AnnotatedDataset(BaseDetDataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return the image `index % len`, augmented as in epoch `index // len`."""
+        self._epoch = index // len(self) % FURTHER_VIEW
         return augmented_item(self, self._seed, index)
+
+    def prepare_data(self, idx: int) -> Any:
+        """Return an image by the pipeline; by that of a config with images that it mixes in, where it is its own."""
+        own = self.pipeline.transforms[0] if self.pipeline.transforms else None
+        if not isinstance(own, OwnTraining):
+            return super().prepare_data(idx)
+        first = last_epoch_from(own.last_share, self._epochs)
+        return own.prepare(self, idx, last=first is not None and self._epoch >= first)
 
 
 def _instance(annotation: Annotation, labels: dict[int, int]) -> dict[str, Any]:
