@@ -6,7 +6,7 @@ First one linear layer of 576 inputs and 1536 outputs: bytes that autograd keeps
 MiniLM (a Python package ships it) with a head for four classes, every linear layer adapted with the method's default
 rank, with its default dropout and without: processor time of forward and backward pass over that of LoRA in the same
 round, and of peft's layer over adapt's, as median, least and greatest; bytes kept. All take turns in every round, in
-another order each time; one thread, products of matrices as in a run. Prints a JSON object for each.
+another order each time; one thread, with FAST_PRODUCTS. Prints a JSON object for each.
 """
 
 from __future__ import annotations
