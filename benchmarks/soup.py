@@ -1,6 +1,6 @@
 """What KEEP: soup gains over KEEP: best, on rows that neither has chosen by: six real sets, real pretrained models.
 
-    python -m benchmarks.soup --data ../shared/data [--only ag_news] [--steps 32] [--method full] [--seeds 1]
+    python -m benchmarks.soup --data ../shared/data [--only ag_news] [--steps 24] [--method full] [--seeds 1]
 
 The sets have no test split: half of validation, drawn by a fixed seed, becomes one. Each set is trained with the
 settings that fit (SETTINGS: auto) and evaluated eight times; the best checkpoint and the soup of the best five are
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--only", choices=SETS, action="append")
-    parser.add_argument("--steps", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--method", default="full")
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
