@@ -20,11 +20,16 @@ def load_tokenizer(source: ModelSource, plan: Plan) -> PreTrainedTokenizerBase:
     """Load the model's tokenizer. One without a padding token (GPT-2, Llama) pads with its end token.
 
     Raises:
-        InputError: it cannot be loaded, or has neither padding nor end token.
+        InputError: it cannot be loaded, has special tokens alone, or neither a padding nor an end token.
     """
     from transformers import AutoTokenizer
 
     tokenizer: PreTrainedTokenizerBase = load_companion(AutoTokenizer.from_pretrained, source, plan)
+    if not set(range(len(tokenizer))) - set(tokenizer.all_special_ids):
+        raise InputError(
+            f"MODEL_PATH: the tokenizer of {source.given} has special tokens alone: every text would be unknown to it. "
+            "Copy the tokenizer files that belong to the model."
+        )
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise InputError(

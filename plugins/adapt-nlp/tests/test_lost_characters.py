@@ -10,6 +10,7 @@ import pytest
 
 import adapt_core
 from adapt_core import api
+from adapt_core.errors import InputError
 from adapt_core.testing.small_models import bert
 
 KNOWN = ["a river runs under the old stone bridge", "who counts five bags of fine flour"] * 4
@@ -83,3 +84,15 @@ def test_targets_are_asked_too(tmp_path: Path) -> None:
     result = adapt_core.run(keys, data={"train": rows, "validation": rows})
     [told] = [warning for warning in result.warnings if "the tokenizer loses" in warning]
     assert "of the characters of the targets of the train split, in 4 of 4 rows" in told
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_told_before_anything_is_read(model: Path, tmp_path: Path) -> None:
+    from transformers import BertTokenizerFast
+
+    (model / "tokenizer.json").unlink()
+    (model / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(model / "vocab.txt")).save_pretrained(model)
+    (tmp_path / "train.jsonl").write_text('{"text": "river", "label": "a"}\n' * 2, encoding="utf-8")
+    keys = {"TASK": "text_classification", "MODEL_PATH": str(model), "CUSTOM_DATASET_PATH": str(tmp_path)}
+    with pytest.raises(InputError, match="special tokens alone"):
+        adapt_core.run({**keys, "OUTPUT_DIR": str(tmp_path / "run")})
