@@ -49,8 +49,9 @@ def _outcome(event: dict[str, Any]) -> RunResult | AdaptError:
         return RunResult.from_json(report.result)
     if report.stopped or report.interrupted is not None:
         return InterruptedRunError(report.message or f"{report.interrupted} ended the process of the run.")
-    told = report.message or "it ended without a word"
-    return InputError(told) if report.by_input else DefectError(f"{told}\n{report.traceback}")
+    told = report.message or "the run ended without a word"
+    kind = InputError if report.by_input else DefectError
+    return kind(told if report.by_input else f"{told}\n{report.traceback}")
 
 
 def _job(plans: Sequence[Plan], params: RayParams, at_once: int) -> dict[str, Any]:
