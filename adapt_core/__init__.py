@@ -8,7 +8,8 @@ contracts/       the protocols Task, Method, Quantizer, Launcher, Loop
 capabilities/    optional protocols: what an implementation may support
 evaluation.py    data classes that loops and reports share
 evaluated_rows.py  what an evaluation says of each row
-result.py        RunResult and the types in it
+result.py        RunResult
+result_records.py  the records in it, as in result.json
 errors.py        errors with exit codes
 lazy.py          names that load on first use
 builtin.py       the hook module of what core provides

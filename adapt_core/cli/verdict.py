@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapt_core.cli.output import say
-from adapt_core.result import VerdictRecord
+from adapt_core.result_records import VerdictRecord
 
 _ROWS = 3
 """Rows of a finding that are printed; `--json` has more."""

@@ -13,7 +13,7 @@ from adapt_core.contracts.data_check import Examples
 from adapt_core.distributed.replicated import Replicated
 from adapt_core.distributed.world import World
 from adapt_core.evaluation import Statistic
-from adapt_core.result import SoupRecord
+from adapt_core.result_records import SoupRecord
 from adapt_core.runtime.budget import Budget
 from adapt_core.runtime.interrupts import StopRequest
 

@@ -45,7 +45,7 @@ from adapt_core.nn.accelerators import SHARES_MEMORY, memory_of
 from adapt_core.nn.parameters import count_parameters
 from adapt_core.nn.random_state import seed_everything
 from adapt_core.plugin.registry import Registry
-from adapt_core.result import VerdictRecord
+from adapt_core.result_records import VerdictRecord
 from adapt_core.runtime.format import size
 
 log = logging.getLogger(__name__)
@@ -219,7 +219,7 @@ def _counts(
             parameter.requires_grad_(False)
     model = components.method.attach(loaded.model, components.attach_context(plan, loaded))
     weights = weight_bytes(model, quantized)
-    gradients, states = training_bytes(model, plan.training.optimizer)
+    gradients, states = training_bytes(model, plan.training)
     states += gradients if plan.training.ema else 0  # as many averages
     traced = None
     if data.train is not None and isinstance(task, SupportsBatchPreview):

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from adapt_core.capabilities import StoredBytes
 from adapt_core.config import backward_steps
 from adapt_core.estimate.optimizers import state_bytes
+from adapt_core.plugin.import_strings import is_import_string
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from adapt_core.config.core_params.training import TrainingParams
 
 
 def weight_bytes(model: nn.Module, quantized: Mapping[str, StoredBytes]) -> int:
@@ -61,14 +64,26 @@ def held_gradients(model: nn.Module) -> int:
     return most
 
 
-def training_bytes(model: nn.Module, optimizer: str) -> tuple[int, int]:
+def training_bytes(model: nn.Module, training: TrainingParams) -> tuple[int, int]:
     """Return bytes of gradients and of optimizer states."""
     from torch import nn
 
+    share = None
+    if is_import_string(training.optimizer):
+        from adapt_core.nn.named.optimizers import state_share
+
+        options = training.optimizer_options or {}
+        share = state_share(training.optimizer, training.lr, training.weight_decay, options)
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     gradients = states = 0
     for parameter in model.parameters():
-        if parameter.requires_grad:
-            gradients += parameter.numel() * parameter.element_size()
-            states += state_bytes(optimizer, parameter.shape, parameter.element_size(), id(parameter) in embeddings)
+        if not parameter.requires_grad:
+            continue
+        size = parameter.numel() * parameter.element_size()
+        gradients += size
+        if share is not None:
+            states += round(share(parameter.dim()) * size)
+            continue
+        embedding = id(parameter) in embeddings
+        states += state_bytes(training.optimizer, parameter.shape, parameter.element_size(), embedding)
     return gradients, states

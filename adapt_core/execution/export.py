@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapt_core.execution.finished_run import FinishedRun
-    from adapt_core.result import ExportRecord, MergeOutcome
+    from adapt_core.result_records import ExportRecord, MergeOutcome
 
 log = logging.getLogger(__name__)
 

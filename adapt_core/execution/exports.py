@@ -19,7 +19,7 @@ from adapt_core.errors import AdaptError, InterruptedRunError, first_line
 from adapt_core.execution.components import make_exporter
 from adapt_core.execution.runtime_check import Reference, ask
 from adapt_core.execution.sizes import size_of
-from adapt_core.result import ExportRecord, RuntimeOutcome
+from adapt_core.result_records import ExportRecord, RuntimeOutcome
 from adapt_core.run_folder.claims import placed_folder
 from adapt_core.run_folder.files import write_text
 from adapt_core.run_folder.paths import RunFolder

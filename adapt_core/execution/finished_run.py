@@ -27,7 +27,7 @@ from adapt_core.run_folder.paths import RunFolder
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.result import MergeOutcome
+    from adapt_core.result_records import MergeOutcome
 
 
 log = logging.getLogger(__name__)

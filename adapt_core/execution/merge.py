@@ -10,7 +10,7 @@ from adapt_core.verification.merge import OutputComparison
 if TYPE_CHECKING:
     from torch import nn
 
-    from adapt_core.result import MergeOutcome
+    from adapt_core.result_records import MergeOutcome
 
 
 def merge_checked(

@@ -12,7 +12,8 @@ from adapt_core.distributed import torchrun
 from adapt_core.errors import InputError
 from adapt_core.evaluation import Statistic
 from adapt_core.report.repeated_runs import repeated_card, spreads
-from adapt_core.result import RunResult, TrainingVerdict
+from adapt_core.result import RunResult
+from adapt_core.result_records import TrainingVerdict
 from adapt_core.run_folder.claims import complete, place_text, refuse
 from adapt_core.run_folder.inputs import Digests, changed_inputs, digest_inputs, refuse_changes, refuse_overlap
 from adapt_core.run_folder.ownership import Ownership

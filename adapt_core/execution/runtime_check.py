@@ -17,7 +17,7 @@ import numpy
 from adapt_core.contracts import ExportSource, RuntimeCheck
 from adapt_core.errors import DefectError
 from adapt_core.execution.sizes import size_of
-from adapt_core.result import RuntimeOutcome
+from adapt_core.result_records import RuntimeOutcome
 from adapt_core.runtime.plain_text import in_one_line
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from adapt_core.contracts.data_check import SHOWN, worse_than_baseline
 from adapt_core.nn.random_state import untouched_random_state
 from adapt_core.plugin.registry import Registered, Registry
 from adapt_core.plugin.specs import DataCheckSpec
-from adapt_core.result import VerdictRecord
+from adapt_core.result_records import VerdictRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from adapt_core.nn.batch_norms import STATISTICS, batch_norms, estimated_anew
-from adapt_core.result import SoupRecord, TriedCheckpoint
+from adapt_core.result_records import SoupRecord, TriedCheckpoint
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from adapt_core.report import markdown
-from adapt_core.result import ExportRecord, RuntimeOutcome
+from adapt_core.result_records import ExportRecord, RuntimeOutcome
 from adapt_core.runtime.format import figure, size
 
 COLUMNS = ("export", "runtime", "largest difference", "allowed", "same choice", "size", "latency", "torch's")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from adapt_core.result import SoupRecord
+from adapt_core.result_records import SoupRecord
 from adapt_core.runtime.format import score
 
 

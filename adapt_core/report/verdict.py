@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from adapt_core.result import CheckRecord, VerdictRecord
+from adapt_core.result_records import CheckRecord, VerdictRecord
 from adapt_core.runtime.format import span
 
 

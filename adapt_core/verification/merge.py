@@ -19,7 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from adapt_core.errors import DefectError
 from adapt_core.nn.modes import evaluation_mode
 from adapt_core.nn.precision import is_half
-from adapt_core.result import MergeOutcome
+from adapt_core.result_records import MergeOutcome
 
 FLOAT_TOLERANCE = 1e-4
 """Largest difference as a share of the largest output, for weights in float32."""

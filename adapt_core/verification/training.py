@@ -19,7 +19,7 @@ from torch import nn
 
 from adapt_core.distributed.sharding import all_reduce_norms, is_sharded, local_shard, plain_name, union_over_ranks
 from adapt_core.errors import DefectError, InputError, first_of
-from adapt_core.result import TrainingVerdict
+from adapt_core.result_records import TrainingVerdict
 
 STEPS_TO_DECIDE = 3
 

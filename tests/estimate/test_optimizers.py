@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.estimate.memory import training_bytes
 from adapt_core.hf import HF_LOOP
 
@@ -33,7 +34,7 @@ def test_the_states_take_what_was_foretold_to_one_per_cent(name: str, tmp_path: 
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(300, 64), nn.Linear(64, 256), nn.Linear(256, 128), nn.LayerNorm(128))
     model[1].bias.requires_grad_(False)
-    gradients, states = training_bytes(model, name)
+    gradients, states = training_bytes(model, TrainingParams(optimizer=name))
     arguments = transformers.TrainingArguments(str(tmp_path), optim=name, use_cpu=True, report_to=[])
     trainer = transformers.Trainer(model=model, args=arguments)
     optimizer = trainer.create_optimizer()
@@ -42,3 +43,25 @@ def test_the_states_take_what_was_foretold_to_one_per_cent(name: str, tmp_path: 
     optimizer.step()
     held = getattr(optimizer, "optimizer", optimizer).state
     assert states == pytest.approx(bytes_of(held), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["torch.optim:SGD", "torch.optim:Adagrad", "torch.optim:AdamW", "timm.optim:Muon"])
+def test_the_states_of_a_named_optimizer_take_what_was_foretold(name: str) -> None:
+    pytest.importorskip(name.partition(".")[0])
+    import torch
+    from torch import nn
+
+    from adapt_core.nn.named.optimizers import named_optimizer
+
+    options = {"momentum": 0.9} if "SGD" in name else {}
+    training = TrainingParams(optimizer=name, optimizer_options=options or None)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.Flatten(), nn.Linear(144, 256), nn.Linear(256, 128), nn.LayerNorm(128)
+    )
+    _, states = training_bytes(model, training)
+    made, arguments = named_optimizer(name, training.lr, training.weight_decay, options)
+    optimizer = made(model.parameters(), **arguments)
+    model(torch.randn(2, 3, 5, 5)).square().sum().backward()
+    optimizer.step()
+    assert states == pytest.approx(bytes_of(optimizer.state), rel=0.01)

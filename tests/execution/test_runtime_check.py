@@ -12,7 +12,7 @@ import pytest
 from adapt_core.contracts import ExportSource, RuntimeCheck
 from adapt_core.errors import DefectError
 from adapt_core.execution.runtime_check import Reference, ask
-from adapt_core.result import RuntimeOutcome
+from adapt_core.result_records import RuntimeOutcome
 
 PROGRAM = """
 import sys, numpy

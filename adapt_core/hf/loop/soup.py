@@ -15,7 +15,7 @@ from adapt_core.distributed.agreement import of_rank_0
 from adapt_core.errors import InputError
 from adapt_core.nn.random_state import seed_everything, untouched_random_state
 from adapt_core.nn.soup import Kitchen, count_norm_batches, greedy_soup, trained_names
-from adapt_core.result import SoupRecord
+from adapt_core.result_records import SoupRecord
 from adapt_core.run_folder.ranking import Ranking
 
 
