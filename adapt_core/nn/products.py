@@ -7,6 +7,7 @@ what the processor can do. Both compute in float32; sums are taken in another or
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _LEAST = 1_000_000
 """Multiplications of a product for which the way through Python, some 10 microseconds, is worth while."""
+_KEPT_SHAPES = {"LRU_CACHE_CAPACITY": "32", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+"""Environment variables of torch and oneDNN, read at the first product: of so many shapes they keep what they made.
+With their own 1024 a run whose batches differ in length holds gigabytes (`benchmarks.products`)."""
 _CPU_INFO = Path("/proc/cpuinfo")
 _AMD = "AuthenticAMD"
 
@@ -38,6 +42,8 @@ class _Uses:
         """Let torch multiply by oneDNN."""
         with self._lock:
             if not self._open:
+                for name, value in _KEPT_SHAPES.items():
+                    os.environ.setdefault(name, value)
                 self._kernels.enter_context(_multiplied_by_onednn())
             self._open += 1
 

@@ -85,7 +85,11 @@ def test_params_shows_defaults_bounds_and_what_turns_a_switch_on(adapt: Callable
     batch = json.loads(adapt("params", "batch_size", "--json").stdout)
     found = next(iter(batch.values()))[0]
     assert (found["default"], found["bounds"], found["choices"]) == (16, {"minimum": 1}, None)
-    assert json.loads(adapt("params", "keep", "--json").stdout)["core: training"][0]["choices"] == ["last", "best"]
+    assert json.loads(adapt("params", "keep", "--json").stdout)["core: training"][0]["choices"] == [
+        "last",
+        "best",
+        "soup",
+    ]
     assert "[at least 1]" in adapt("params", "BATCH_SIZE").stdout
     switch = json.loads(adapt("params", "FULL_FINE_TUNING", "--json").stdout)
     assert next(iter(switch.values()))[0] | {"help": ""} == {

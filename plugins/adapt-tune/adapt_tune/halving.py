@@ -21,8 +21,13 @@ little time, and `MUCH_SHARE` where there is much."""
 MUCH_SHARE = 0.04
 OVERHEADS = 2.5
 """The least time of a trial, in times what a run takes beside training."""
-LEAST_STEPS = 40
-"""The least optimizer steps of a trial: after fewer, settings differ by their warmup, not by what they end at."""
+LEAST_STEPS = (120, 60, 30)
+"""The least optimizer steps of a trial, the first number with which `WANTED` trials have time: after few steps settings
+differ by their warmup, not by what they end at."""
+_OFTEN = 10
+"""Trials have at most so many times the steps of the config as it stands, where its data is very small."""
+WANTED = 3
+"""Trials: the config as it stands, and the settings that fit two methods."""
 LEAST_SECONDS = 4.0
 
 
@@ -42,6 +47,24 @@ class Rung:
 def first_seconds(budget: float) -> float:
     """Return the time of the first trial in a search of so many seconds."""
     return min(FIRST_SHARE * budget, max(FIRST_SECONDS, MUCH_SHARE * budget))
+
+
+def fitting_rungs(seconds: float, overhead: float, most: int, step: float, planned: int) -> tuple[Rung, ...]:
+    """Return the rungs of a search whose trials have steps enough, as far as its time allows that.
+
+    Args:
+        seconds: for all its trials together.
+        overhead: what a run takes beside training.
+        most: settings to try.
+        step: seconds of an optimizer step.
+        planned: steps of the config as it stands.
+    """
+    found: tuple[Rung, ...] = ()
+    for steps in LEAST_STEPS:
+        found = rungs(seconds, overhead, most, step * min(steps, _OFTEN * planned))
+        if found[0].trials >= WANTED:
+            break
+    return found
 
 
 def rungs(seconds: float, overhead: float, most: int, training: float = 0.0) -> tuple[Rung, ...]:

@@ -6,7 +6,16 @@ import itertools
 
 import pytest
 
-from adapt_tune.halving import FACTOR, LEAST_SECONDS, OVERHEADS, first_seconds, rungs
+from adapt_tune.halving import (
+    FACTOR,
+    LEAST_SECONDS,
+    LEAST_STEPS,
+    OVERHEADS,
+    WANTED,
+    first_seconds,
+    fitting_rungs,
+    rungs,
+)
 
 
 @pytest.mark.parametrize("seconds", [30.0, 90.0, 360.0, 3600.0])
@@ -53,3 +62,17 @@ def test_no_more_settings_than_asked_for() -> None:
 @pytest.mark.parametrize(("budget", "first"), [(60, 6), (200, 20), (600, 40), (3600, 144)])
 def test_the_first_trial_has_a_small_share(budget: float, first: float) -> None:
     assert first_seconds(budget) == pytest.approx(first)
+
+
+def test_trials_have_the_steps_that_leave_time_for_three() -> None:
+    def least(step: float) -> tuple[int, float]:
+        first = fitting_rungs(360, 10, 27, step, 1000)[0]
+        return first.trials, (first.seconds - 10) / step
+
+    assert least(0.1)[1] >= LEAST_STEPS[0]
+    assert least(0.5) >= (WANTED, LEAST_STEPS[0])
+    trials, steps = least(1.5)
+    assert trials == WANTED
+    assert LEAST_STEPS[1] <= steps < LEAST_STEPS[0]
+    few = fitting_rungs(360, 10, 27, 2.0, 1)[0]  # one planned step
+    assert few.trials > fitting_rungs(360, 10, 27, 2.0, 1000)[0].trials

@@ -165,7 +165,7 @@ def test_without_time_for_a_search_the_config_as_it_stands_is_trained_and_that_i
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(1, 1.0),))
+    monkeypatch.setattr(tuning, "fitting_rungs", lambda *_: (tuning.Rung(1, 1.0),))
     told: list[str] = []
     trials, _ = search(say=told.append, TUNE=None, method="full", EPOCHS=1)
     assert [(run.folder, run.settings) for run in trials.runs()] == [("trial-0", {}), ("final", {})]
@@ -214,7 +214,7 @@ def test_a_first_run_that_was_short_is_not_compared_with_longer_ones(
     search: Callable[..., tuple[Trials, TrialRun]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tuning, "first_seconds", lambda _: 1.0)
-    monkeypatch.setattr(tuning, "rungs", lambda *_: (tuning.Rung(3, 30.0),))
+    monkeypatch.setattr(tuning, "fitting_rungs", lambda *_: (tuning.Rung(3, 30.0),))
     trials, _ = search(EPOCHS=40)
     own = [run for run in trials.runs() if run.trial == 0 and run.folder != "final"]
     assert [run.folder for run in own] == ["trial-0", "trial-0-again"]
