@@ -46,7 +46,7 @@ def load_named(dotted: str) -> Any:
     try:
         found = import_module(module)
     except Exception as error:  # a foreign module: anything can go wrong in it
-        raise NamedCodeError(f"{module} cannot be imported: {_told(error)}. Correct the name.") from error
+        raise NamedCodeError(f"{module} cannot be imported: {fault_of(error)}. Correct the name.") from error
     if not hasattr(found, name):
         raise NamedCodeError(f"{module} has no {name}. Correct the name.")
     return getattr(found, name)
@@ -71,7 +71,7 @@ def require_options(function: Callable[..., Any], options: Mapped, *given: objec
         signature.bind(*given, **{**further, **options})
     except TypeError as error:
         taken = ", ".join(name for name in signature.parameters if name != "self")
-        raise NamedCodeError(f"{_told(error)}; it takes {taken}. Correct its options.") from error
+        raise NamedCodeError(f"{fault_of(error)}; it takes {taken}. Correct its options.") from error
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:
@@ -84,10 +84,6 @@ def takes(function: Callable[..., Any], name: str) -> bool:
 
 def fault_of(error: Exception) -> str:
     """Return the error of foreign code in one line."""
-    return _told(error)
-
-
-def _told(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return (text if len(text) <= 240 else f"{text[:237]}...").rstrip(".")
 
