@@ -74,6 +74,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "growth": ("benchmarks.growth", "--data", "DATA"),
     "soup": ("benchmarks.soup", "--data", "DATA"),
     "settings that fit": ("benchmarks.tuning", "auto", "--data", "DATA"),
+    "small data": ("benchmarks.small_data", "--data", "DATA", "--page", "docs/howto/small_data.md"),
     "settings by search": ("benchmarks.tuning", "tune", "--data", "DATA", "--budget", "10m"),
 }
 _SHOWN = (
