@@ -9,6 +9,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from adapt_core.errors import InputError
 from adapt_core.run_folder.paths import RunFolder
@@ -43,11 +44,12 @@ def environment_error(error: BaseException, folder: RunFolder) -> InputError | N
         error: what ended a run.
         folder: its run folder, whose checkpoints the message speaks of.
     """
-    for cause in _reasons(error):
-        found = _worker_killed(cause) or _not_written(cause, folder) or _out_of_memory(cause)
-        if found:
-            return InputError(f"{found} {_what_is_kept(folder)}")
-    return None
+    with _deaf_to_children(error):
+        for cause in _reasons(error):
+            found = _worker_killed(cause) or _not_written(cause, folder) or _out_of_memory(cause)
+            if found:
+                return InputError(f"{found} {_what_is_kept(folder)}")
+        return None
 
 
 def machine_error(error: BaseException) -> InputError | None:
@@ -55,19 +57,16 @@ def machine_error(error: BaseException) -> InputError | None:
 
     A file that cannot be read or written, no space, no memory, too many open files.
     """
-    for cause in _reasons(error):
-        number = _number(cause)
-        if number in _CAUSES:
-            named = getattr(cause, "filename", None) or "a file"
-            return InputError(f"{named}: {_CAUSES[number]}. Change that, and run the command again.")
-        found = _worker_killed(cause)
-        if found:
-            _hear_no_more_of_children()
-            return InputError(found)
-        found = _out_of_memory(cause)
-        if found:
-            return InputError(found)
-    return None
+    with _deaf_to_children(error):
+        for cause in _reasons(error):
+            number = _number(cause)
+            if number in _CAUSES:
+                named = getattr(cause, "filename", None) or "a file"
+                return InputError(f"{named}: {_CAUSES[number]}. Change that, and run the command again.")
+            found = _worker_killed(cause) or _out_of_memory(cause)
+            if found:
+                return InputError(found)
+        return None
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:
@@ -83,10 +82,21 @@ def _reasons(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or (handled if is_repeated else None)
 
 
-def _hear_no_more_of_children() -> None:
-    """Keep torch from raising, wherever this process is by then, that another process of the same loader was killed."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+@contextmanager
+def _deaf_to_children(error: BaseException) -> Iterator[None]:
+    """Keep torch from raising, in the midst of this, that another process of a loader was killed: they die one by one.
+
+    Where the error says so of one, no more is heard: wherever this process is by then, it would be out of place.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if before is not None and not any(map(_worker_killed, _reasons(error))):
+            signal.signal(signal.SIGCHLD, before)
 
 
 def _worker_killed(error: BaseException) -> str | None:

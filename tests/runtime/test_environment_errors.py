@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapt_core.run_folder.paths import RunFolder
+from adapt_core.runtime import environment_errors
 from adapt_core.runtime.environment_errors import environment_error, machine_error
 
 
@@ -117,3 +119,25 @@ def test_an_error_counts_only_as_the_reason_of_the_one_that_ended_all(
         provoke()
     assert (machine_error(raised.value) is not None) == is_the_machine_s
     assert (environment_error(raised.value, RunFolder(tmp_path)) is not None) == is_the_machine_s
+
+
+def test_another_killed_loading_process_does_not_cut_off_what_is_told_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGCHLD, lambda *_: pytest.fail("torch would raise here"))
+    error = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+    find = environment_errors._reasons
+
+    def one_more_dies(error: BaseException) -> Iterator[BaseException]:
+        os.kill(os.getpid(), signal.SIGCHLD)
+        return find(error)
+
+    monkeypatch.setattr(environment_errors, "_reasons", one_more_dies)
+    try:
+        assert "a data-loading process was killed" in str(environment_error(error, RunFolder(tmp_path)))
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL  # nor does the next one cut off anything
+        signal.signal(signal.SIGCHLD, heard := lambda *_: None)
+        assert environment_error(ValueError("a defect"), RunFolder(tmp_path)) is None
+        assert signal.getsignal(signal.SIGCHLD) is heard
+    finally:
+        signal.signal(signal.SIGCHLD, before)

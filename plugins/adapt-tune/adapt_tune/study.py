@@ -63,16 +63,20 @@ class TrialRun:
         return self.value is not None and self.steps >= self.planned_steps
 
 
+_NEAR = 0.25
+"""Scores differ by less than the rows can tell within this share of the way to the end of the best one's interval."""
+
+
 def ranked(runs: Iterable[TrialRun]) -> list[TrialRun]:
     """Return runs by what promises most, the best first; failed ones last.
 
-    Scores within the interval of the best one do not differ by what the rows can tell: after few steps many settings
-    are at the score of a guess. Among them the loss decides, which sees every row's probabilities.
+    The score decides. Among runs whose scores do not differ from the best one's by what the rows can tell (after few
+    steps several settings may be at the score of a guess) it is the loss, which sees every row's probabilities.
     """
     found = sorted(runs, key=lambda run: (run.score is None, -(run.score or 0.0), run.trial))
     if not found or (best := found[0]).score is None:
         return found
-    least = best.score - best.margin
+    least = best.score - _NEAR * best.margin
     near = [run for run in found if run.score is not None and run.score >= least]
     if all(run.loss is not None for run in near):
         near.sort(key=lambda run: (run.loss or 0.0, run.trial))

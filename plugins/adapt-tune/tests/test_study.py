@@ -26,7 +26,7 @@ def test_a_trial_that_runs_twice_on_a_rung_has_its_last_run_there_without_a_warn
 def test_the_loss_decides_between_scores_that_the_rows_cannot_tell_apart() -> None:
     run = TrialRun(trial=0, rung=0, folder="", settings={})
 
-    def reached(trial: int, score: float | None, loss: float | None, margin: float = 0.05) -> TrialRun:
+    def reached(trial: int, score: float | None, loss: float | None, margin: float = 0.12) -> TrialRun:
         return attrs.evolve(run, trial=trial, score=score, value=score, loss=loss, margin=margin)
 
     runs = [
