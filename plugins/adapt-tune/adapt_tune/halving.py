@@ -14,7 +14,7 @@ import attrs
 FACTOR = 3
 """A third of the settings goes on to the next rung."""
 FINAL_SHARE = 0.45
-"""Least share of the time that the final run has: half the steps of one run cost less than settings that do not fit."""
+"""Least share of the time that the final run has."""
 FIRST_SHARE, FIRST_SECONDS = 0.1, 40.0
 """The first trial shows what a run takes beside training: it gets this share, at most so many seconds where there is
 little time, and `MUCH_SHARE` where there is much."""
@@ -47,6 +47,19 @@ class Rung:
 def first_seconds(budget: float) -> float:
     """Return the time of the first trial in a search of so many seconds."""
     return min(FIRST_SHARE * budget, max(FIRST_SECONDS, MUCH_SHARE * budget))
+
+
+def final_seconds(budget: float, whole: float) -> float:
+    """Return the time that is kept for the final run of a search.
+
+    At least what the config as it stands takes in full, as far as there is that much: settings that fit better do not
+    make up for a run that is cut to a part of its steps.
+
+    Args:
+        budget: seconds of the search.
+        whole: seconds of a run of the config as it stands.
+    """
+    return max(FINAL_SHARE * budget, min(whole, budget))
 
 
 def fitting_rungs(seconds: float, overhead: float, most: int, step: float, planned: int) -> tuple[Rung, ...]:

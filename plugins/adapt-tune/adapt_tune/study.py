@@ -62,6 +62,11 @@ class TrialRun:
         """Whether it trained all the steps of its config, so that more time would change nothing."""
         return self.value is not None and self.steps >= self.planned_steps
 
+    @property
+    def step_seconds(self) -> float:
+        """Seconds of an optimizer step."""
+        return self.train_seconds / max(self.steps, 1)
+
 
 _NEAR = 0.25
 """Scores differ by less than the rows can tell within this share of the way to the end of the best one's interval."""
@@ -141,6 +146,15 @@ class Trials:
     def spend(self, seconds: float) -> None:
         """Record the seconds that were used in all."""
         self.study.set_user_attr("spent", seconds)
+
+    @property
+    def kept(self) -> float:
+        """Seconds that are kept for the final run."""
+        return float(self.study.user_attrs["final"])
+
+    def keep(self, seconds: float) -> None:
+        """Record the seconds that are kept for the final run."""
+        self.study.set_user_attr("final", seconds)
 
     def propose(self, starts: list[Mapping[str, Any]]) -> Trial:
         """Return a new trial, of the first of some settings that are not tried yet."""

@@ -20,7 +20,7 @@ from adapt_core.run_folder.paths import RunFolder
 from adapt_tune.earlier import remove_other_trials
 from adapt_tune.engine import Engine
 from adapt_tune.final import FINAL, train_final
-from adapt_tune.halving import FINAL_SHARE, Rung, first_seconds, fitting_rungs
+from adapt_tune.halving import Rung, final_seconds, first_seconds, fitting_rungs
 from adapt_tune.proposals import OWN, next_trials, trial_with
 from adapt_tune.space import Space
 from adapt_tune.study import FILE, TrialRun, Trials
@@ -217,16 +217,17 @@ class _Running:
         """Return the rungs, decided once, by what the first run took beside its training."""
         study = self.trials.study
         if (kept := study.user_attrs.get("rungs")) is None:
-            seconds = max(0.0, self.left() - FINAL_SHARE * self.search.seconds) * self.at_once
-            step = first.train_seconds / max(first.steps, 1)
-            found = fitting_rungs(seconds, self.overhead(first), self.search.most, step, first.planned_steps)
+            overhead, step = self.overhead(first), first.step_seconds
+            self.trials.keep(final_seconds(self.search.seconds, overhead + step * first.planned_steps))
+            seconds = max(0.0, self.left() - self.trials.kept) * self.at_once
+            found = fitting_rungs(seconds, overhead, self.search.most, step, first.planned_steps)
             kept = [attrs.asdict(rung) for rung in found]
             study.set_user_attr("rungs", kept)
         return tuple(Rung(**one) for one in kept)
 
     def fits(self, seconds: float) -> bool:
         """Return whether a run of so many seconds leaves time for the final one."""
-        return self.left() - seconds >= _LATE * FINAL_SHARE * self.search.seconds
+        return self.left() - seconds >= _LATE * self.trials.kept
 
     def run_new(self, seconds: float) -> TrialRun:
         """Run new settings on the first rung, or those that an earlier command had begun."""

@@ -12,6 +12,7 @@ from adapt_tune.halving import (
     LEAST_STEPS,
     OVERHEADS,
     WANTED,
+    final_seconds,
     first_seconds,
     fitting_rungs,
     rungs,
@@ -76,3 +77,8 @@ def test_trials_have_the_steps_that_leave_time_for_three() -> None:
     assert LEAST_STEPS[1] <= steps < LEAST_STEPS[0]
     few = fitting_rungs(360, 10, 27, 2.0, 1)[0]  # one planned step
     assert few.trials > fitting_rungs(360, 10, 27, 2.0, 1000)[0].trials
+
+
+@pytest.mark.parametrize(("whole", "kept"), [(30.0, 270.0), (400.0, 400.0), (5000.0, 600.0)])
+def test_the_final_run_has_time_for_the_config_as_it_stands(whole: float, kept: float) -> None:
+    assert final_seconds(600.0, whole) == kept
