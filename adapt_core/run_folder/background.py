@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 Write = Callable[[], None]
 
@@ -38,12 +39,19 @@ class BackgroundWriter:
         else:
             write()
 
-    def launch(self) -> None:
-        """Begin to write what was added."""
+    def launch(self, checkpoint: Path | None = None) -> None:
+        """Begin to write what was added.
+
+        Args:
+            checkpoint: the folder that it belongs to. Where somebody deletes it meanwhile, that is no failure: as if it
+                had been deleted a moment later.
+        """
         self.wait()
         writes, self._added = self._added, []
         if writes:
-            self._thread = threading.Thread(target=self._write, args=(writes,), daemon=True, name="checkpoint-writer")
+            self._thread = threading.Thread(
+                target=self._write, args=(writes, checkpoint), daemon=True, name="checkpoint-writer"
+            )
             self._thread.start()
 
     def wait(self) -> None:
@@ -85,9 +93,14 @@ class BackgroundWriter:
                     log.warning("a checkpoint could not be written: %s", error)
             raise
 
-    def _write(self, writes: list[Write]) -> None:
+    def _write(self, writes: list[Write], checkpoint: Path | None) -> None:
         try:
             for write in writes:
                 write()
+        except (FileNotFoundError, RuntimeError) as error:  # torch raises the latter for a folder that is gone
+            if checkpoint is None or checkpoint.exists() or not checkpoint.parent.parent.exists():
+                self._failure = error
+            else:
+                log.warning("%s was deleted while it was written: the run goes on without it.", checkpoint.name)
         except BaseException as error:  # noqa: BLE001 - raised where training looks
             self._failure = error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,33 @@ def test_what_a_write_raised_is_raised_once_and_nothing_of_that_checkpoint_follo
         writer.wait()
     assert written == []
     writer.check()
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_written_ends_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = tmp_path / "run" / "checkpoints" / "checkpoint-6"
+    writer = BackgroundWriter()
+
+    def write() -> None:
+        checkpoint.mkdir(parents=True)
+        shutil.rmtree(checkpoint.parent)  # somebody else
+        (checkpoint / "weights").write_bytes(b"")
+
+    writer.add(write)
+    writer.launch(checkpoint)
+    writer.wait()
+    assert "checkpoint-6 was deleted while it was written" in caplog.text
+
+    shutil.rmtree(tmp_path / "run")
+
+    def write_without_a_folder() -> None:
+        (checkpoint / "weights").write_bytes(b"")
+
+    writer.add(write_without_a_folder)
+    writer.launch(checkpoint)
+    with pytest.raises(FileNotFoundError):
+        writer.wait()
 
 
 @pytest.mark.parametrize(("alone", "expected"), [(True, [1]), (False, [])])

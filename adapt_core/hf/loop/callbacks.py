@@ -165,13 +165,14 @@ class SealCallback(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if self._world.size > 1:
             torch.distributed.barrier()
+        folder = Path(str(args.output_dir))
+        checkpoint = folder / f"checkpoint-{state.global_step}"
         if self._world.is_main:
-            folder = Path(str(args.output_dir))
             best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
-            self._writer.add(partial(seal, folder / f"checkpoint-{state.global_step}", self.shape))
+            self._writer.add(partial(seal, checkpoint, self.shape))
             pruned = partial(prune, folder, self._keep, best) if self._ranking is None else self._ranking.prune
             self._writer.add(pruned)
-        self._writer.launch()
+        self._writer.launch(checkpoint)
 
 
 class StopCallback(TrainerCallback):

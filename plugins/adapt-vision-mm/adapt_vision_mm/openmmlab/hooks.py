@@ -206,4 +206,4 @@ class Milestones(Hook):
         else:
             best = folder / f"checkpoint-{self._progress.best_step}" if training.keep == "best" else None
             self.writer.add(partial(prune, folder, training.no_of_checkpoints, best))
-        self.writer.launch()
+        self.writer.launch(folder / f"checkpoint-{self._progress.step}")
