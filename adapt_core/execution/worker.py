@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -70,8 +70,17 @@ def serve(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopReq
         stop: the request to stop, where others than signals ask for it (`StopRequest.ask`): those of this process do
             where it is None and this is the main thread.
     """
+    return reported(lambda: _run(received, reporter, stop))
+
+
+def reported(execute: Callable[[], RunResult | None]) -> Report:
+    """Return how a run ended; nothing is raised.
+
+    Args:
+        execute: returns its result, or None where another process has it.
+    """
     try:
-        result = _run(received, reporter, stop)
+        result = execute()
         return Report(result=result.to_json() if result else None)
     except KeyboardInterrupt as error:
         return Report(interrupted=str(error) or "Ctrl-C")

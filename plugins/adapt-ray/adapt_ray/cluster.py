@@ -10,6 +10,8 @@ from typing import Any
 from adapt_core.errors import InputError
 from adapt_core.runtime.cores import usable_cores
 
+from adapt_ray.params import RayParams
+
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_V2_ENABLED": "1",
@@ -101,6 +103,27 @@ def require_reachable(address: str) -> None:
             f"ray_address: no Ray answers at {address}: {error.strerror or error}. Give the address of a running "
             "cluster's head (ray status shows it)."
         ) from None
+
+
+def reserved(params: RayParams, processes: int | None) -> dict[str, float]:
+    """Return what the config reserves for each process; on this machine, the cores shared where it says nothing.
+
+    Args:
+        params: of the launcher.
+        processes: at one time; None for a cluster's own number.
+    """
+    found = {name: float(str(amount)) for name, amount in (params.resources_per_worker or {}).items()}
+    if params.ray_address is None and processes is not None:
+        found.setdefault("CPU", float(max(1, usable_cores() // processes)))
+    return found
+
+
+def wanted(job: Mapping[str, Any]) -> tuple[dict[str, float], int]:
+    """Return what each process of a job takes of the Ray that is connected, and how many GPUs that has for it."""
+    import ray
+
+    gpus = 0 if job["use_cpu"] else int(ray.cluster_resources().get("GPU", 0))
+    return {"CPU": 1.0, **({"GPU": 1.0} if gpus else {}), **job["resources"]}, gpus
 
 
 def lacking(wanted: Mapping[str, float], processes: int) -> str | None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from adapt_ray.cluster import PROCESSES_ON_A_CPU, connect, lacking
+from adapt_ray.cluster import PROCESSES_ON_A_CPU, connect, lacking, wanted
 
 Job = Mapping[str, Any]
 
@@ -108,9 +108,8 @@ def _fit(job: Job, tell: Any) -> None:
         def backend_cls(self) -> type[Backend]:
             return SharedDevices
 
-    gpus = 0 if job["use_cpu"] else int(ray.cluster_resources().get("GPU", 0))
+    resources, gpus = wanted(job)
     processes = job["processes"] or gpus or PROCESSES_ON_A_CPU
-    resources = {"CPU": 1.0, **({"GPU": 1.0} if gpus else {}), **job["resources"]}
     missing = lacking(resources, processes)
     if missing is not None:
         tell({"refused": f"resources_per_worker: {missing}. Lower them, or num_processes."})

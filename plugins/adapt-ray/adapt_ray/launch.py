@@ -28,11 +28,10 @@ from adapt_core.execution.worker import message
 from adapt_core.execution.worker_protocol import Report
 from adapt_core.result import RunResult
 from adapt_core.run_folder.resume import ResumeDecision
-from adapt_core.runtime.cores import usable_cores
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import VERBOSITY, ProgressReporter, verbosity
 
-from adapt_ray.cluster import QUIET, local_environment, processes_here
+from adapt_ray.cluster import QUIET, local_environment, processes_here, reserved
 from adapt_ray.failures import first_failure, of_ray, raise_interruption
 from adapt_ray.params import RayParams
 
@@ -115,16 +114,14 @@ def _job(
     scratch: str,
 ) -> dict[str, Any]:
     received = json.loads(message(plan, World(options=options), decision))
-    resources = {name: float(str(amount)) for name, amount in (params.resources_per_worker or {}).items()}
     processes = params.num_processes
     if params.ray_address is None:
         processes = processes or processes_here(use_cpu=params.use_cpu)
-        resources.setdefault("CPU", float(max(1, usable_cores() // processes)))
     return {
         "address": params.ray_address,
         "use_cpu": params.use_cpu,
         "processes": processes,
-        "resources": resources,
+        "resources": reserved(params, processes),
         "scratch": scratch,
         "config": {
             "received": received,

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import ray
 from ray import tune
 
-from adapt_core.errors import DefectError
+from adapt_core.execution.worker import reported
 from adapt_core.execution.worker_protocol import Report
-from adapt_core.runtime.environment_errors import machine_error
+from adapt_core.result import RunResult
 
-from adapt_ray.cluster import lacking
+from adapt_ray.cluster import lacking, wanted
 
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -61,8 +60,7 @@ def run_all(job: Mapping[str, Any], tell: Tell) -> None:
         job: what `adapt_ray.side_by_side` writes.
         tell: writes an event: {"index": OF THE PLAN, "report": LINE}, or {"index": ..., "lost": WHY}.
     """
-    gpus = 0 if job["use_cpu"] else int(ray.cluster_resources().get("GPU", 0))
-    resources = {"CPU": 1.0, **({"GPU": 1.0} if gpus else {}), **job["resources"]}
+    resources, _ = wanted(job)
     if (missing := lacking(resources, 1)) is not None:
         tell({"refused": f"resources_per_worker: {missing}. Lower them."})
         return
@@ -99,12 +97,9 @@ def _run(job: Mapping[str, Any], index: int) -> Report:
     with suppress(OSError):  # on another machine
         os.chdir(job["folder"])
     text = job["plans"][index]
-    try:
+
+    def execute() -> RunResult:
         registry = Registry.discover(json.loads(text)["disabled_plugins"])
-        return Report(result=run_plan(plan_from_json(text, registry), registry).to_json())
-    except KeyboardInterrupt as error:
-        return Report(interrupted=str(error) or "Ctrl-C")
-    except SystemExit as leave:
-        return Report.of_error(DefectError(f"a plugin or a library ended the process (exit code {leave.code})"))
-    except Exception as error:  # noqa: BLE001 - the command shows it
-        return Report.of_error(machine_error(error) or error)
+        return run_plan(plan_from_json(text, registry), registry)
+
+    return reported(execute)

@@ -12,9 +12,9 @@ from adapt_core.config.plan_json import plan_to_json
 from adapt_core.errors import AdaptError, DefectError, InputError, InterruptedRunError, LostProcessError
 from adapt_core.execution.worker_protocol import Report
 from adapt_core.result import RunResult
-from adapt_core.runtime.cores import usable_cores
 from adapt_core.runtime.progress import VERBOSITY, verbosity
 
+from adapt_ray.cluster import reserved
 from adapt_ray.launch import driver_of
 from adapt_ray.params import RayParams
 
@@ -55,14 +55,11 @@ def _outcome(event: dict[str, Any]) -> RunResult | AdaptError:
 
 
 def _job(plans: Sequence[Plan], params: RayParams, at_once: int) -> dict[str, Any]:
-    resources = {name: float(str(amount)) for name, amount in (params.resources_per_worker or {}).items()}
-    if params.ray_address is None:
-        resources.setdefault("CPU", float(max(1, usable_cores() // at_once)))
     return {
         "address": params.ray_address,
         "use_cpu": params.use_cpu,
         "processes": at_once,
-        "resources": resources,
+        "resources": reserved(params, at_once),
         "scratch": tempfile.mkdtemp(prefix="adapt-ray-"),
         "plans": [plan_to_json(plan) for plan in plans],
         "folder": os.getcwd(),
