@@ -68,7 +68,9 @@ class Started:
                     continue
                 items = Path(f"/proc/{pid}/environ").read_text().split("\0")
                 environment = dict(item.split("=", 1) for item in items if "=" in item)
-                found[int(environment["RANK"])] = pid
+                # The system shows no environment of a process that has just been started, or is ending.
+                if "RANK" in environment:
+                    found[int(environment["RANK"])] = pid
         return found
 
     def step(self) -> int:
