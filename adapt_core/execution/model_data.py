@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 from adapt_core.contracts import TaskData
-from adapt_core.errors import InputError
 from adapt_core.run_folder.files import write_text
-
-FILE = "data.json"
+from adapt_core.run_folder.model_data import FILE, of_adapter
 
 
 def write_model_data(adapter: Path, data: TaskData) -> None:
@@ -27,14 +25,5 @@ def read_model_data(adapter: Path) -> TaskData | None:
     Raises:
         InputError: the file is damaged.
     """
-    path = adapter / FILE
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        labels, facts = kept["labels"], dict(kept["facts"])
-        if labels is not None and not all(isinstance(name, str) for name in labels):
-            raise ValueError("a class has no name")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}). Restore it, or run the config again.") from None
-    return TaskData(labels=None if labels is None else tuple(labels), facts=facts)
+    kept = of_adapter(adapter)
+    return None if kept is None else TaskData(labels=kept.labels, facts=dict(kept.facts))

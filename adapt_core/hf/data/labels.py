@@ -14,6 +14,7 @@ import attrs
 from adapt_core.errors import DataError, first_of
 from adapt_core.hf.data.columns import column_values
 from adapt_core.hf.data.row_places import parts_of, place_of
+from adapt_core.run_folder.known_classes import require_known
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,11 +35,13 @@ class Labels:
     Attributes:
         names: by id.
         numbered: whether the column has positions in `names` (a ClassLabel) in place of the names.
+        positions: the names that those are positions in, where they are others than `names`.
         ids: name -> id.
     """
 
     names: tuple[str, ...]
     numbered: bool = False
+    positions: tuple[str, ...] | None = None
     ids: Mapping[str, int] = attrs.field(init=False)
 
     @ids.default
@@ -48,7 +51,8 @@ class Labels:
     def find(self, value: object) -> int | None:
         """Return the id of a raw label, or None where it names no class."""
         if self.numbered and isinstance(value, int) and not isinstance(value, bool):
-            return value if 0 <= value < len(self.names) else None
+            listed = self.names if self.positions is None else self.positions
+            return self.ids.get(listed[value]) if 0 <= value < len(listed) else None
         name = label_name(value)
         return None if name is None else self.ids.get(name)
 
@@ -62,6 +66,19 @@ class Labels:
         if found is None:
             raise KeyError(value)
         return found
+
+    def as_known(self, values: Iterable[object], known: tuple[str, ...]) -> Labels:
+        """Return these labels with the ids of a model that knows some classes.
+
+        Args:
+            values: the raw labels of the training rows.
+            known: the classes by id.
+
+        Raises:
+            InputError: one of the values is a class that the model does not know.
+        """
+        require_known({self.names[number] for value in values if (number := self.find(value)) is not None}, known)
+        return Labels(known, self.numbered, self.names if self.numbered else None)
 
     def fault(self, value: object) -> str | None:
         """Return why a raw label of the training split is not usable, or None."""
@@ -90,21 +107,32 @@ def label_name(value: object) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else None
 
 
-def read_labels(dataset: Dataset, column: str) -> Labels:
+def read_labels(dataset: Dataset, column: str, known: tuple[str, ...] | None = None) -> Labels:
     """Return the classes of a training split.
 
     A ClassLabel column keeps its names and ids. Other labels are numbered as `in_order` says.
 
+    Args:
+        dataset: the training split.
+        column: of the labels.
+        known: the classes by id of the model that goes on, which the labels get; one of them is enough.
+
     Raises:
         DataError: the column contains neither text nor whole numbers, or fewer than two classes.
+        InputError: the model does not know one of the classes.
     """
+    labels = _read_labels(dataset, column, 2 if known is None else 1)
+    return labels if known is None else labels.as_known(column_values(dataset, column), known)
+
+
+def _read_labels(dataset: Dataset, column: str, least: int) -> Labels:
     names = getattr(dataset.features[column], "names", None)
     if names:
         return Labels(tuple(names), numbered=True)
     _warn_of_numbers_and_names(dataset, column)
     found = {_name(value, row, dataset, column) for row, value in _values(dataset, column)} - {None}
     classes = [name for name in found if name is not None]
-    if len(classes) < 2:
+    if len(classes) < least:
         count = "only one class" if classes else "no class"
         raise DataError(f"column {column!r} has {count} in the training split; classification needs two or more.")
     return Labels(in_order(classes, column))

@@ -5,6 +5,7 @@ params.py        the keys that choose one
 decimal_commas.py  numbers that a table spells with a comma
 targets.py       cells of rows -> targets of each kind
 written_lists.py lists that a csv holds as text
+separators.py    what stands between several labels in one text
 choice.py        the kind of a data set, from the keys and its rows
 problem.py       what a loop, predictions and reports need to know of a kind: the base class
 single_label.py  one label

@@ -18,7 +18,8 @@ from adapt_core.hf.data.places import naming
 from adapt_core.hf.data.row_places import parts_of
 from adapt_core.hf.problems.decimal_commas import decimal_of, has_decimal_commas
 from adapt_core.hf.problems.kinds import AUTO, MULTI_LABEL, REGRESSION, SINGLE_LABEL
-from adapt_core.hf.problems.params import ProblemParams, require_one_label, wanted_kind
+from adapt_core.hf.problems.params import ProblemParams, kind_that_goes_on, require_one_label, wanted_kind
+from adapt_core.hf.problems.separators import find_separator
 from adapt_core.hf.problems.targets import (
     LabelSets,
     Numbers,
@@ -31,11 +32,11 @@ from adapt_core.hf.problems.targets import (
     target_values,
 )
 from adapt_core.hf.problems.written_lists import read_column, size_of_vectors
+from adapt_core.run_folder.model_data import of_start
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SEPARATORS = ("|", ";", ",")
 _MANY = 20
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ def required_targets(plan: Plan[ProblemParams]) -> list[tuple[str, str]]:
 def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[str]) -> Choice:
     """Return the kind of problem that the rows pose, and say so in the log where it is not one label.
 
+    With START_FROM it is the kind that the model learned, and labels get that model's ids.
+
     Args:
         plan: for problem_type, target_columns and label_separator.
         rows: of the training split.
@@ -79,11 +82,13 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
 
     Raises:
         DataError: the rows do not fit the kind, or do not tell which it is.
-        InputError: those of several data sets pose different ones (the message names the place), or
-            ABSTAIN_PRECISION is given and the rows have not one label each.
+        InputError: those of several data sets pose different ones (the message names the place); or ABSTAIN_PRECISION
+            is given and the rows have not one label each; or the model of START_FROM learned another kind, or does not
+            know a label of the rows.
     """
     params = plan.task.params
-    kind = wanted_kind(params)
+    before = of_start(plan.model.start_from)
+    kind = wanted_kind(params) if before is None else kind_that_goes_on(params, before)
 
     def kind_of(part: Dataset) -> tuple[str, str]:
         if params.target_columns:
@@ -95,7 +100,8 @@ def choose_problem(plan: Plan[ProblemParams], rows: Dataset, columns: Sequence[s
     if params.target_columns:
         choice = _of_columns(rows, columns, kind)
     else:
-        choice = _of_column(rows, columns[0], kind, params.label_separator)
+        known = None if before is None else before.labels
+        choice = _of_column(rows, columns[0], kind, params.label_separator, known)
     require_one_label(params, choice.targets.kind)
     if choice.targets.kind != SINGLE_LABEL:
         log.info("problem_type: %s", choice)
@@ -149,7 +155,7 @@ def _kind_of_columns(rows: Dataset, columns: Sequence[str]) -> str:
     )
 
 
-def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> Choice:
+def _of_column(rows: Dataset, column: str, kind: str, separator: str | None, known: tuple[str, ...] | None) -> Choice:
     values = read_column(rows, column)
     asked = f"problem_type: {kind}"
     if kind == AUTO:
@@ -160,17 +166,21 @@ def _of_column(rows: Dataset, column: str, kind: str, separator: str | None) -> 
         numbers = _numbers(column, values)
         return Choice(numbers, f"{asked}{_told(numbers.commas)}")
     if kind == SINGLE_LABEL:
-        return Choice(OneLabel(read_labels(rows, column)), asked)
+        return Choice(OneLabel(read_labels(rows, column, known)), asked)
     size = size_of_vectors(rows, column, values)
     if size:
         names = tuple(f"{column}_{number}" for number in range(1, size + 1))
         return Choice(OneHot(names, listed=column), f"column {column!r} has lists of {size} numbers 0 and 1")
     if separator is None and not any(isinstance(value, list) for value in values):
-        separator = _find_separator(column, values)
+        separator = find_separator(column, values)
         asked += f", labels parted by {separator!r}" if separator else ""
     elif separator is not None:
         asked = f"label_separator {separator!r}"
-    return Choice(_label_sets(rows, column, values, separator), asked)
+    sets = _label_sets(rows, column, values, separator)
+    if known is not None:
+        occurring = (item for value in values for item in labels_in(value, separator))
+        sets = attrs.evolve(sets, labels=sets.labels.as_known(occurring, known))
+    return Choice(sets, asked)
 
 
 def _kind_of_column(rows: Dataset, column: str, values: Sequence[Any]) -> tuple[str, str]:
@@ -226,42 +236,6 @@ def _numbers(column: str, values: Sequence[Any]) -> Numbers:
     if not first:
         raise DataError(f"column {column!r} has an empty list first; regression needs one number or more in each row.")
     return Numbers(tuple(f"{column}_{number}" for number in range(1, len(first) + 1)), listed=column)
-
-
-def _find_separator(column: str, values: Sequence[object]) -> str | None:
-    """Return the one of SEPARATORS that occurs in labels, or None; warn where few of them have it.
-
-    Raises:
-        DataError: two of them occur.
-    """
-    found: dict[str, str] = {}
-    for value in values:
-        if isinstance(value, str):
-            for separator in SEPARATORS:
-                if separator in value:
-                    found.setdefault(separator, value)
-    if len(found) > 1:
-        shown = " and ".join(f"{separator!r} (in {example[:60]!r})" for separator, example in found.items())
-        raise DataError(
-            f"column {column!r}: what parts the labels is not clear: {shown} occur in them. Set label_separator to "
-            "the one that does."
-        )
-    if not found:
-        return None
-    separator = next(iter(found))
-    texts = {value for value in values if isinstance(value, str) and value.strip()}
-    parted = [text for text in texts if separator in text]
-    if 3 * len(parted) < len(texts):
-        log.warning(
-            "column %r: %d of %d different texts have %r, as %r, and are parted there into several labels. If that is "
-            "one label, set label_separator to a sign that no label has.",
-            column,
-            len(parted),
-            len(texts),
-            separator,
-            found[separator][:60],
-        )
-    return separator
 
 
 def _label_sets(rows: Dataset, column: str, values: Sequence[Any], separator: str | None) -> LabelSets:

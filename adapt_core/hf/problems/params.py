@@ -8,6 +8,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 from adapt_core.hf.problems.kinds import AUTO, IN_TRANSFORMERS, KINDS, MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from adapt_core.plugin.params import param
+from adapt_core.run_folder.model_data import ModelData
 
 _LONG = {long: kind for kind, long in IN_TRANSFORMERS.items()}
 
@@ -164,6 +165,22 @@ def wanted_kind(params: ProblemParams) -> str:
     """Return the kind of problem that the keys ask for, or AUTO where the data decides."""
     kind = _LONG.get(params.problem_type, params.problem_type)
     return MULTI_LABEL if kind == AUTO and params.label_separator is not None else kind
+
+
+def kind_that_goes_on(params: ProblemParams, before: ModelData) -> str:
+    """Return the kind of problem that the model of START_FROM learned.
+
+    Raises:
+        InputError: the keys ask for another one.
+    """
+    said = str(before.facts.get("problem_type", SINGLE_LABEL))
+    learned, wanted = _LONG.get(said, said), wanted_kind(params)
+    if wanted not in (AUTO, learned):
+        raise InputError(
+            f"problem_type: {wanted}, and the model of START_FROM learned {learned}. Leave problem_type and "
+            "label_separator out, or start from the base model."
+        )
+    return learned
 
 
 def check_problem(plan: Plan[ProblemParams]) -> None:

@@ -138,16 +138,28 @@ def rows(path: Path, source: Path, **renamed: str) -> Path:
     return path
 
 
-def test_other_classes_are_told_before_training(finished: dict[str, Any], inbox: Path, tmp_path: Path) -> None:
+def test_an_unknown_class_is_told_before_training(finished: dict[str, Any], inbox: Path, tmp_path: Path) -> None:
     label = json.loads((inbox / "train.jsonl").open(encoding="utf-8").readline())["label"]
     start = new_data(finished, tmp_path / "second", Path(finished["OUTPUT_DIR"]))
     new = {**start, "CUSTOM_DATASET_PATH": str(rows(tmp_path / "new.jsonl", inbox, **{label: "never seen"}))}
     del new["MAX_TRAIN_SAMPLES"]
     with pytest.raises(InputError, match=r"the data has 1 class \(never seen\) that the model of the run does not"):
         adapt_core.run(new)
-    fewer = {**new, "CUSTOM_DATASET_PATH": str(rows(tmp_path / "fewer.jsonl", inbox, **{label: "-"}))}
-    with pytest.raises(InputError, match=rf"the data lacks 1 class \({label}\) of the model of the run"):
-        adapt_core.run({**fewer, "OUTPUT_DIR": str(tmp_path / "third")})
+
+
+def test_an_adapter_goes_on_with_fewer_classes_and_keeps_all(
+    finished: dict[str, Any], inbox: Path, tmp_path: Path
+) -> None:
+    first = Path(finished["OUTPUT_DIR"])
+    known = json.loads((first / "adapter" / "data.json").read_text(encoding="utf-8"))["labels"]
+    fewer = str(rows(tmp_path / "fewer.jsonl", inbox, **{known[0]: "-"}))
+    start = new_data(finished, tmp_path / "second", first, CUSTOM_DATASET_PATH=fewer, LR=1e-7, MAX_STEPS=1)
+    result = adapt_core.run(start)
+    assert result.data["classes"] == len(known)
+    assert json.loads((tmp_path / "second" / "adapter" / "data.json").read_text(encoding="utf-8"))["labels"] == known
+    texts = ["Where do I find the laser cutter?", "My loan is overdue."]
+    before, after = (adapt_core.predict(folder, texts) for folder in (first, tmp_path / "second"))
+    assert [found["label"] for found in after] == [found["label"] for found in before]
 
 
 def test_a_damaged_adapter_is_told(finished: dict[str, Any], tmp_path: Path) -> None:

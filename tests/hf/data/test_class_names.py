@@ -11,7 +11,7 @@ import pytest
 datasets = pytest.importorskip("datasets", reason="needs the extra adapt-core[hf]")
 
 from adapt_core.config.core_params.data import DataParams
-from adapt_core.errors import DataError
+from adapt_core.errors import DataError, InputError
 from adapt_core.hf.data.labels import read_labels
 from adapt_core.hf.data.source import load_raw
 
@@ -94,3 +94,22 @@ def test_spellings_that_differ_in_white_space_are_said(caplog: pytest.LogCapture
         labels = read_labels(datasets.Dataset.from_dict({"label": ["positive", "positive ", "negative"]}), "label")
     assert len(labels.names) == 3
     assert "'positive', 'positive '" in caplog.text
+
+
+def test_classes_get_the_ids_of_a_model_that_knows_them(caplog: pytest.LogCaptureFixture) -> None:
+    known = ("low", "high", "middle")
+    words = datasets.Dataset.from_dict({"label": ["high", "middle"]})
+    numbers = datasets.Dataset.from_dict({"label": [1, 2, 1]})
+    numbers = numbers.cast_column("label", datasets.ClassLabel(names=["unused", "middle", "high"]))
+    assert [read_labels(words, "label", known).find(value) for value in ("high", "middle", "unused")] == [1, 2, None]
+    assert [read_labels(numbers, "label", known).find(value) for value in (1, 2, 0, 3, -1)] == [2, 1, None, None, None]
+    assert read_labels(numbers, "label", known).names == known
+    assert "no row of 1 class (low)" in caplog.text
+
+
+def test_a_class_that_the_model_does_not_know_is_named() -> None:
+    rows = datasets.Dataset.from_dict({"label": ["high", "new", "newer"]})
+    with pytest.raises(
+        InputError, match=r"2 classes \(new, newer\) that the model of the run does not know \(it knows lo"
+    ):
+        read_labels(rows, "label", ("low", "high"))

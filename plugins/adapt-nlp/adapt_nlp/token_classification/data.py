@@ -72,9 +72,9 @@ def prepare_windows(
     key = {
         "limit": limit,
         "columns": [words, target],
-        "tags": [repr(tag) for tag in tags.ids],
+        "tags": [[repr(tag), number] for tag, number in tags.ids.items()],
         "learned": tags.learned,
-        "version": 1,
+        "version": 2,
     }
     encoding = Encoding(
         encode=encode,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +11,8 @@ import attrs
 from adapt_core.config.plan import Plan
 from adapt_core.errors import DataError
 from adapt_core.hf.data.columns import column_values
+from adapt_core.run_folder.known_classes import require_known
+from adapt_core.run_folder.model_data import of_start
 
 from adapt_nlp.params import TextClassificationParams
 from adapt_nlp.token_classification.schemes import as_entity_tags
@@ -29,7 +31,8 @@ class Tags:
     """The tags of a data set.
 
     Attributes:
-        names: by id: first those of the training split, which the model learns, then those of other splits alone.
+        names: by id: first those of the training split (with START_FROM those of its model), which the model learns,
+            then those of other splits alone.
         ids: raw tag -> id.
         learned: the number of tags that the model learns.
     """
@@ -59,15 +62,21 @@ def target_column(plan: Plan[TextClassificationParams]) -> str:
 def read_tags(splits: Mapping[str, Dataset], plan: Plan[TextClassificationParams]) -> Tags:
     """Return the tags of the training split in order of name or number, then those of other splits alone.
 
+    With START_FROM those that its model knows come first, in its order.
+
     Raises:
         DataError: the training split has no tag, or another split shares none with it.
+        InputError: the model of START_FROM does not know a tag of the training split.
     """
     column = target_column(plan)
     first = splits.get("train", splits.get("validation"))
     assert first is not None
+    before = of_start(plan.model.start_from)
+    known = () if before is None else before.labels or ()
     declared = plan.task.params.tag_names or getattr(getattr(first.features[column], "feature", None), "names", None)
     if declared:
-        return Tags(tuple(declared), {number: number for number in range(len(declared))}, len(declared))
+        tags = Tags(tuple(declared), {number: number for number in range(len(declared))}, len(declared))
+        return _as_known(tags, _found(first, column), known) if known else tags
     learned = _found(first, column)
     for name, other in splits.items():
         found = _found(other, column)
@@ -84,9 +93,6 @@ def read_tags(splits: Mapping[str, Dataset], plan: Plan[TextClassificationParams
             if _shape_fault(row, column):
                 raise DataError(f"training row {number}: {_shape_fault(row, column)}. Fix the data.")
         raise DataError(f"column {column!r} has no tag in the training split. Check the column's name and its rows.")
-    if unseen:
-        shown = ", ".join(repr(tag) for tag in unseen[:5])
-        log.warning("tags that never occur in the training split count as wrong in other splits: %s", shown)
     ordered = [*learned, *unseen]
     if plan.task.params.subtask != "pos" and isinstance(ordered[0], int):
         log.warning(
@@ -97,7 +103,31 @@ def read_tags(splits: Mapping[str, Dataset], plan: Plan[TextClassificationParams
         names = tuple("O" if tag == 0 else f"I-{tag}" for tag in ordered)
     else:
         names = tuple(str(tag) for tag in ordered)
-    return Tags(names, {tag: number for number, tag in enumerate(ordered)}, len(learned))
+    tags = Tags(names, {tag: number for number, tag in enumerate(ordered)}, len(learned))
+    if known:
+        tags = _as_known(tags, learned, known)
+    strange = [tag for tag in unseen if tags.ids[tag] >= tags.learned]
+    if strange:
+        shown = ", ".join(repr(tag) for tag in strange[:5])
+        log.warning("tags that never occur in the training split count as wrong in other splits: %s", shown)
+    return tags
+
+
+def _as_known(tags: Tags, trained: Iterable[str | int], known: tuple[str, ...]) -> Tags:
+    """Return tags with the ids of the model that goes on; those that it does not know come behind.
+
+    Args:
+        tags: of the data.
+        trained: the raw tags of the training split.
+        known: the tags of the model by id.
+
+    Raises:
+        InputError: one of the trained tags is not known.
+    """
+    require_known({tags.names[tags.ids[tag]] for tag in trained if tag in tags.ids}, known)
+    names = (*known, *(name for name in tags.names if name not in known))
+    number_of = {name: number for number, name in enumerate(names)}
+    return Tags(names, {tag: number_of[tags.names[number]] for tag, number in tags.ids.items()}, len(known))
 
 
 def _order(tag: str | int) -> tuple[bool, str | int]:

@@ -8,6 +8,7 @@ In the order of the flow:
     xtcocotools_shim          xtcocotools by pycocotools
     contracts                 what each task gives the shared code
     task                      a task as the pipeline sees it
+    known_classes             classes of the model that START_FROM names
     config_files              the files of MODEL_PATH
     trusted_configs           which configs may be read
     known_types               what may be built from them

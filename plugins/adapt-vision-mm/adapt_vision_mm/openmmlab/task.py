@@ -33,6 +33,7 @@ from adapt_vision_mm.openmmlab import availability, backbones
 from adapt_vision_mm.openmmlab.config_files import CONFIG
 from adapt_vision_mm.openmmlab.contracts import TaskComponents
 from adapt_vision_mm.openmmlab.datasets import SplitDatasets
+from adapt_vision_mm.openmmlab.known_classes import with_known_classes
 from adapt_vision_mm.openmmlab.model_builder import ModelBuilder, head_names
 from adapt_vision_mm.openmmlab.trusted_configs import require_plain
 
@@ -68,7 +69,7 @@ class MmTask(HubUpload, Generic[ParamsT]):
     @cached_property
     def splits(self) -> dict[str, AnnotatedSplit]:
         """The annotated splits by name: train, val, test."""
-        return self._components.data.read_splits()
+        return with_known_classes(self.plan.model.start_from, self._components.data.read_splits())
 
     @cached_property
     def _classes(self) -> AnnotatedSplit:

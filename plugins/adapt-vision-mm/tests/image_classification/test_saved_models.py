@@ -146,6 +146,26 @@ def test_a_run_goes_on_from_a_trained_model(run_of: dict[str, Run], tmp_path: Pa
 
 
 @pytest.mark.parametrize("library", ["timm", "hf"])
+def test_it_goes_on_with_fewer_classes_and_keeps_all(
+    run_of: dict[str, Run], pictures: Path, tmp_path: Path, photo: Path, library: str
+) -> None:
+    from adapt_core.api import predict
+
+    run_of[library](CALIBRATE=False)
+    for split in ("train", "val"):
+        shutil.copytree(pictures / split, tmp_path / "fewer" / split, ignore=shutil.ignore_patterns("blue"))
+    further = {"START_FROM": str(tmp_path / "run"), "OUTPUT_DIR": str(tmp_path / "further"), "MODEL_PATH": None}
+    new = {**further, "CUSTOM_DATASET_PATH": str(tmp_path / "fewer"), "CALIBRATE": False}
+    run_of[library](**new, LR=1e-9, MAX_STEPS=1)
+    one, other = (predict(tmp_path / name, [str(photo)])[0] for name in ("run", "further"))
+    assert other["top"] == pytest.approx(one["top"], abs=0.01)  # batch norms saw a batch
+    assert all(name in other["top"] for name in ("blue", "green", "red"))
+    shutil.copytree(pictures / "train" / "red", tmp_path / "fewer" / "train" / "violet")
+    with pytest.raises(InputError, match=r"1 class \(violet\) that the model of the run does not know"):
+        run_of[library](**new, OVERWRITE_OUTPUT_DIR=True)
+
+
+@pytest.mark.parametrize("library", ["timm", "hf"])
 def test_label_smoothing_is_in_the_loss_of_training_alone(run_of: dict[str, Run], tmp_path: Path, library: str) -> None:
     plain = run_of[library](MAX_STEPS=2)
     smoothed = run_of[library](MAX_STEPS=2, LABEL_SMOOTHING=0.5, OUTPUT_DIR=str(tmp_path / "smoothed"))
