@@ -107,28 +107,56 @@ def _multiplied_by_onednn() -> Iterator[None]:
     """Replace torch's kernels of `mm` and `addmm` on the CPU within the context."""
     import torch
 
-    own_mm, own_addmm = (torch.library.get_kernel(f"aten::{name}", "CPU") for name in ("mm", "addmm"))
+    own = {name: torch.library.get_kernel(f"aten::{name}", "CPU") for name in ("mm", "mm.out", "addmm", "addmm.out")}
     multiply: _Kernel = torch.ops.mkldnn._linear_pointwise.default
 
-    def mm(keys: Any, left: torch.Tensor, right: torch.Tensor) -> Any:
-        if not _is_large(left, right):
-            return own_mm.call_boxed(keys, left, right)
+    def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         if _is_better_turned(left, right):
-            return multiply(right.t(), left, None, "none", [], "").t().contiguous()
-        return multiply(left, right.t(), None, "none", [], "")
+            return multiply(right.t(), left, None, "none", [], "").t().contiguous()  # type: ignore[no-any-return]
+        return multiply(left, right.t(), None, "none", [], "")  # type: ignore[no-any-return]
 
-    def addmm(
-        keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, beta: Any = 1, alpha: Any = 1
+    def mm(keys: Any, left: torch.Tensor, right: torch.Tensor) -> Any:
+        return product(left, right) if _is_large(left, right) else own["mm"].call_boxed(keys, left, right)
+
+    def mm_out(keys: Any, left: torch.Tensor, right: torch.Tensor, *, out: torch.Tensor) -> Any:
+        if _is_large(left, right) and _takes(out, left, right):
+            return out.copy_(product(left, right))
+        return own["mm.out"].call_boxed(keys, left, right, out=out)
+
+    def addmm(keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, **factors: Any) -> Any:
+        if not factors and _is_bias(added, left, right) and _is_large(left, right):
+            return multiply(left, right.t(), _row(added), "none", [], "")
+        return own["addmm"].call_boxed(keys, added, left, right, **factors)
+
+    def addmm_out(
+        keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, out: torch.Tensor, **factors: Any
     ) -> Any:
-        is_bias = added.dim() == 1 and added.shape[0] == right.shape[1] and added.dtype is left.dtype
-        if is_bias and beta == 1 and alpha == 1 and _is_large(left, right):
-            return multiply(left, right.t(), added.contiguous(), "none", [], "")
-        return own_addmm.call_boxed(keys, added, left, right, beta=beta, alpha=alpha)
+        if not factors and _is_bias(added, left, right) and _is_large(left, right) and _takes(out, left, right):
+            return out.copy_(multiply(left, right.t(), _row(added), "none", [], ""))
+        return own["addmm.out"].call_boxed(keys, added, left, right, out=out, **factors)
 
+    replaced = {"mm": mm, "mm.out": mm_out, "addmm": addmm, "addmm.out": addmm_out}
     with torch.library._scoped_library("aten", "IMPL") as library:
-        library.impl("mm", mm, "CPU", with_keyset=True)
-        library.impl("addmm", addmm, "CPU", with_keyset=True)
+        for name, kernel in replaced.items():
+            library.impl(name, kernel, "CPU", with_keyset=True)
         yield
+
+
+def _is_bias(added: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a product's summand is one row, as it is or as compiled code gives it: expanded to all rows."""
+    shape = (left.shape[0], right.shape[1])
+    expanded = added.dim() == 2 and added.stride(0) == 0 and added.shape == shape
+    return (expanded or added.shape == shape[1:]) and added.dtype is left.dtype
+
+
+def _row(added: torch.Tensor) -> torch.Tensor:
+    """Return the row of such a summand."""
+    return (added if added.dim() == 1 else added[0]).contiguous()
+
+
+def _takes(out: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a tensor has the shape and type of a product, so that torch need not change it."""
+    return out.shape == (left.shape[0], right.shape[1]) and out.dtype is left.dtype
 
 
 def _is_better_turned(left: torch.Tensor, right: torch.Tensor) -> bool:

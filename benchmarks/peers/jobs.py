@@ -52,7 +52,8 @@ class Job:
         lr, batch_size, max_train, max_eval: the same on both sides.
         keys: what else adapt's config holds.
         settings: what else the plain script is given.
-        equal: whether both sides take the same rows at each step, so that every loss and metric is compared.
+        equal: whether both sides take the same rows at each step, so that every loss and metric is compared; adapt
+            then multiplies as the script does (FAST_PRODUCTS: false).
     """
 
     data: str
@@ -80,6 +81,7 @@ class Job:
             "NUM_WORKERS": 0,
             "LOGGING_STEPS": 1,
             "SAVE_METHOD": "save_pretrained",
+            "FAST_PRODUCTS": not self.equal,
             **self.keys,
         }
 

@@ -83,6 +83,26 @@ def test_the_gradient_of_a_wide_layer_needs_no_copy_of_its_slopes(slow: None) ->
     assert 0 < taken < 4 * slopes.numel()
 
 
+def test_products_into_given_tensors_are_those_of_compiled_code(slow: None) -> None:
+    left, right, bias = torch.randn(200, 300), torch.randn(300, 150), torch.randn(150)
+    product = left.double() @ right.double()
+    with fast_products(wanted=True):
+        out = torch.empty(200, 150)
+        for summand, compute in (
+            (0, lambda: torch.mm(left, right, out=out)),
+            (bias, lambda: torch.addmm(bias, left, right, out=out)),
+            (bias, lambda: torch.addmm(bias.expand(200, 150), left, right, out=out)),
+        ):
+            out.zero_()
+            assert by_onednn(compute) == 1
+            torch.testing.assert_close(out.double(), product + summand, rtol=1e-5, atol=1e-4)
+        assert by_onednn(lambda: torch.mm(left, right, out=torch.empty(0))) == 0
+        with pytest.raises(RuntimeError, match="out tensor to have dtype float"):
+            torch.mm(left, right, out=torch.empty(200, 150, dtype=torch.double))
+        compiled = torch.compile(nn.Linear(300, 150), backend="aot_eager")
+        assert by_onednn(lambda: compiled(left).sum().backward()) == 2
+
+
 def test_only_large_products_of_float32_are_others(slow: None) -> None:
     large = torch.randn(200, 200)
 

@@ -205,10 +205,9 @@ class TrainingParams:
         key="LEAN_LAYERS",
     )
     fast_products: bool = param(
-        False,
+        True,
         "Multiply float32 matrices by oneDNN on CPUs whose AVX-512 torch's own kernels leave unused (AMD's since "
-        "Zen 4), in about half of the time: the same results up to rounding. oneDNN keeps some memory for each size of "
-        "batch that it meets. Elsewhere it has no effect.",
+        "Zen 4), in about half of the time: the same results up to rounding. Elsewhere it has no effect.",
         key="FAST_PRODUCTS",
     )
     compile: bool = param(
