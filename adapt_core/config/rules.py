@@ -48,6 +48,8 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
     if training.keep_attention and launcher is not None and launcher.spec.shards_layers:
         message = f"is for blocks that the Trainer recomputes, and {launcher.spec.name} recomputes them itself."
         yield problem("KEEP_ATTENTION", message, "Remove KEEP_ATTENTION.")
+    for message, hint in _reasons_against_recomputed_mlp(training):
+        yield problem("RECOMPUTE_MLP", message, hint)
     if training.compile and launcher is not None and launcher.spec.shards_layers:
         message = f"cannot compile layers whose weights {launcher.spec.name} gathers while they are called."
         yield problem("COMPILE", message, "Leave COMPILE out, or train under DDP or in one process.")
@@ -60,7 +62,11 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("HEAD_LR", message, "Train the head alone (method: last_layer, LR: its rate), or raise LR.")
     if training.ema and task is not None and not task.spec.loop.averages:
         yield problem("EMA", f"is not known to the loop that {task.spec.name} trains in.", "Leave EMA out.")
-    of_the_trainer = {"KEEP_ATTENTION": training.keep_attention, "COMPILE": training.compile}
+    of_the_trainer = {
+        "KEEP_ATTENTION": training.keep_attention,
+        "COMPILE": training.compile,
+        "RECOMPUTE_MLP": training.recompute_mlp,
+    }
     for key, wanted in of_the_trainer.items():
         if wanted and task is not None and task.spec.loop.name != LOOP:
             yield problem(key, "is for tasks that train with transformers' Trainer.", f"Remove {key}.")
@@ -148,6 +154,17 @@ def contradictions(values: Mapping[str, Any], places: Mapping[str, Given], selec
         yield problem("DEVICE", f"must be auto, cpu, cuda, mps, xpu or another type of torch's; not {run.device!r}.")
     if run.cuda_id is not None and not all(part.strip().isdigit() for part in run.cuda_id.split(",")):
         yield problem("cuda_id", f"must be numbers of GPUs, as in '0' or '0,1'; not {run.cuda_id!r}.")
+
+
+def _reasons_against_recomputed_mlp(training: TrainingParams) -> Iterator[tuple[str, str]]:
+    if not training.recompute_mlp:
+        return
+    if training.gradient_checkpointing:
+        yield "is done by GRADIENT_CHECKPOINTING, which recomputes whole blocks.", "Remove one of them."
+    if training.compile:
+        yield "is not known to compiled blocks.", "Remove RECOMPUTE_MLP or COMPILE."
+    if not training.lean_layers:
+        yield "changes what LEAN_LAYERS keeps, which is off.", "Remove LEAN_LAYERS: false, or RECOMPUTE_MLP."
 
 
 def _soup_faults(training: TrainingParams, selection: Selection) -> Iterator[tuple[str, str, str]]:

@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Recomputed(Enum):
-    """What is computed again in the backward pass, see GRADIENT_CHECKPOINTING and KEEP_ATTENTION."""
+    """What is computed again in the backward pass, see GRADIENT_CHECKPOINTING, KEEP_ATTENTION and RECOMPUTE_MLP."""
 
     NOTHING = auto()
+    MLP = auto()
     BLOCKS = auto()
     ALL_BUT_ATTENTION = auto()
 
@@ -31,7 +32,7 @@ class Recomputed(Enum):
     def of(cls, training: TrainingParams) -> Recomputed:
         """Return what a run with these keys recomputes."""
         if not training.gradient_checkpointing:
-            return cls.NOTHING
+            return cls.MLP if training.recompute_mlp else cls.NOTHING
         return cls.ALL_BUT_ATTENTION if training.keep_attention else cls.BLOCKS
 
 
@@ -60,7 +61,8 @@ class Kept:
 
         Args:
             model: in training mode. Where blocks are recomputed it stays switched to that, and a backward pass of what
-                is computed inside takes what was kept: it recomputes nothing.
+                is computed inside takes what was kept: it recomputes nothing. MLPs are those of
+                `adapt_core.hf.loop.lean_layers`, whose context is open.
             recomputed: what is counted as under GRADIENT_CHECKPOINTING, by torch's checkpoint function.
         """
         blocks = nullcontext() if recomputed is Recomputed.NOTHING else self._blocks(model, recomputed)
@@ -93,7 +95,7 @@ class Kept:
 
     @contextmanager
     def _blocks(self, model: nn.Module, recomputed: Recomputed) -> Iterator[None]:
-        """Inside, torch's checkpoint counts each block. Transformers takes that as an argument, timm calls torch's."""
+        """Inside, torch's checkpoint counts each block. Transformers takes that as an argument, others call torch's."""
         import torch.utils.checkpoint
 
         original = torch.utils.checkpoint.checkpoint
@@ -103,7 +105,7 @@ class Kept:
 
         counted: dict[str, Any] = {"use_reentrant": False, "context_fn": contexts}
         enable: Callable[..., None] | None = getattr(model, "activation_checkpointing_enable", None)
-        if enable is not None:
+        if enable is not None and recomputed is not Recomputed.MLP:
             enable(activation_checkpointing_kwargs=counted)
         torch.utils.checkpoint.checkpoint = partial(original, context_fn=counted["context_fn"])
         try:

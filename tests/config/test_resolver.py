@@ -192,6 +192,9 @@ def test_no_method_is_said_once() -> None:
         ("STEP_IN_BACKWARD: True\nDDP: True\n", "ddp exchanges gradients"),
         ("KEEP_ATTENTION: True\n", "GRADIENT_CHECKPOINTING keeps, which is off"),
         ("KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\nFSDP: True\n", "fsdp recomputes them itself"),
+        ("RECOMPUTE_MLP: True\nGRADIENT_CHECKPOINTING: True\n", "which recomputes whole blocks"),
+        ("RECOMPUTE_MLP: True\nCOMPILE: True\n", "RECOMPUTE_MLP: is not known to compiled blocks"),
+        ("RECOMPUTE_MLP: True\nLEAN_LAYERS: False\n", "LEAN_LAYERS keeps, which is off"),
         ("COMPILE: True\nFSDP: True\n", "cannot compile layers whose weights fsdp gathers"),
         ("LR: 0\nHEAD_LR: 0.1\n", "HEAD_LR: is kept as a multiple of LR, which is 0"),
     ],
@@ -205,8 +208,10 @@ def test_a_step_in_the_backward_pass_is_for_transformers_trainer() -> None:
     assert "transformers' Trainer" in problems("STEP_IN_BACKWARD: True\nMAX_GRAD_NORM: 0\n", registry)
 
 
-@pytest.mark.parametrize("text", ["COMPILE: True\n", "KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\n"])
-def test_compiled_blocks_and_kept_attention_are_for_transformers_trainer(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["COMPILE: True\n", "KEEP_ATTENTION: True\nGRADIENT_CHECKPOINTING: True\n", "RECOMPUTE_MLP: True\n"]
+)
+def test_compiled_and_recomputed_parts_are_for_transformers_trainer(text: str) -> None:
     registry = fakes.registry(adapt_tasks=[fakes.task(loop=attrs.evolve(HF_LOOP, name="mm"))])
     assert "transformers' Trainer" in problems(text, registry)
 

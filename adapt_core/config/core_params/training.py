@@ -204,6 +204,14 @@ class TrainingParams:
         "keep less too, without mixed precision.",
         key="LEAN_LAYERS",
     )
+    recompute_mlp: bool = param(
+        False,
+        "Keep only the input of a language model's gated layers (its MLP), and compute the rest of them again in the "
+        "backward pass: the same results, in a good deal less memory and a little more time. GRADIENT_CHECKPOINTING "
+        "does so with whole blocks. Needs LEAN_LAYERS.",
+        key="RECOMPUTE_MLP",
+        may_change_on_resume=True,
+    )
     fast_products: bool = param(
         True,
         "Multiply float32 matrices by oneDNN on CPUs whose AVX-512 torch's own kernels leave unused (AMD's since "

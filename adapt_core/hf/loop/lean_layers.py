@@ -7,6 +7,7 @@ their parts, and by what a small copy computes.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -15,8 +16,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
+from torch.utils import checkpoint
 
 from adapt_core.hf.loop.lean_functions import Activation, GatedLinear, GatedProduct, RmsNorm
+
+log = logging.getLogger(__name__)
 
 Forward = Callable[..., torch.Tensor]
 
@@ -25,13 +29,14 @@ _EPSILONS = ("variance_epsilon", "eps")
 _EXACT = (torch.float32, torch.float64)
 
 
-def lean_forwards(model: nn.Module) -> dict[nn.Module, Forward]:
+def lean_forwards(model: nn.Module, *, recompute_mlp: bool = False) -> Mapping[nn.Module, Forward]:
     """Return the layers that can keep less, each with the forward function that does so.
 
     Args:
         model: the attached model; its weights may be on "meta".
+        recompute_mlp: whether gated layers keep their input alone (RECOMPUTE_MLP).
     """
-    found: dict[nn.Module, Forward] = {}
+    found: dict[nn.Module, partial[torch.Tensor]] = {}
     known: dict[tuple[object, ...], bool] = {}
     for layer in model.modules():
         lean = _lean_form(layer)
@@ -41,8 +46,15 @@ def lean_forwards(model: nn.Module) -> dict[nn.Module, Forward]:
         if kind not in known:
             known[kind] = _computes_the_same(layer, lean)
         if known[kind]:
-            found[layer] = partial(lean, layer, layer.forward)
+            form = _recomputed if recompute_mlp and lean is _gated else lean
+            found[layer] = partial(form, layer, layer.forward)
+    if recompute_mlp and not any(forward.func is _recomputed for forward in found.values()):
+        log.warning("RECOMPUTE_MLP has no effect: %s has no gated layers that can be computed again.", _name(model))
     return found
+
+
+def _name(model: nn.Module) -> str:
+    return type(getattr(model, "base_model", model)).__name__
 
 
 def _settings(layer: nn.Module) -> list[tuple[str, object]]:
@@ -103,6 +115,15 @@ def _gated(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
         output = GatedLinear.apply(gate, up, down.weight, down.bias, activation)
     else:
         output = down(GatedProduct.apply(gate, up, activation))
+    return output
+
+
+def _recomputed(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
+    """Return the output of a gated layer, which is computed again in the backward pass."""
+    drops = any(isinstance(part, nn.Dropout) for part in layer.modules())  # adapters have one
+    output: torch.Tensor = checkpoint.checkpoint(
+        partial(_gated, layer, own), x, use_reentrant=False, preserve_rng_state=drops
+    )
     return output
 
 

@@ -151,7 +151,7 @@ class HuggingFaceLoop:
         self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
         self._trainer.encoder = encoder_of(job.model) if components.arguments.get("predict_with_generate") else None
         if training.lean_layers:
-            self._trainer.lean_forwards = lean_forwards(job.model)
+            self._trainer.lean_forwards = lean_forwards(job.model, recompute_mlp=training.recompute_mlp)
         if training.compile:
             self._trainer.compiled = CompiledBlocks(job.model, mixed=training.bf16 or training.fp16)
             self._trainer.warn = job.recorder.warn

@@ -191,7 +191,7 @@ class LanguageTask(HubUpload, Generic[TextParamsT]):
 
         training = self.plan.training
         head = deferrable_head(model) if training.chunked_loss else None
-        forwards = lean_forwards(model) if training.lean_layers else {}
+        forwards = lean_forwards(model, recompute_mlp=training.recompute_mlp) if training.lean_layers else {}
 
         @contextmanager
         def both() -> Iterator[None]:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import PreTrainedModel
 
-from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.estimate.activations import Kept, Recomputed, own_storages
 from adapt_core.hf.loop.lean_layers import lean_forwards, lean_layers
 
 WORDS = 97
@@ -53,6 +53,22 @@ def learned(model: nn.Module, forwards: Any) -> tuple[float, dict[str, torch.Ten
         loss = model(input_ids=ids, labels=ids).loss
     loss.backward()
     return float(loss), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def products(model: nn.Module, forwards: Any) -> int:
+    """Return the products of matrices in a training step."""
+    ids = torch.randint(3, WORDS, (3, 17), generator=torch.Generator().manual_seed(0))
+
+    class Products(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.count += function.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm)
+            return function(*args, **(kwargs or {}))
+
+    with lean_layers(forwards), Products() as counted:
+        model(input_ids=ids, labels=ids).loss.backward()
+    return counted.count
 
 
 def assert_equal(model: nn.Module, tolerance: float) -> None:
@@ -100,26 +116,66 @@ def test_adapters_train_as_in_the_models_own_layers(targets: list[str]) -> None:
     assert_equal(model, 1e-5)
 
 
+@pytest.mark.parametrize("targets", [[], ["down_proj", "gate_proj"]])
+def test_a_recomputed_mlp_learns_the_same_to_the_last_bit(targets: list[str]) -> None:
+    model: Any = built("Llama")
+    if targets:
+        peft = pytest.importorskip("peft")
+        config = peft.LoraConfig(r=2, target_modules=targets, init_lora_weights=False, lora_dropout=0.5)
+        model = peft.get_peft_model(model, config)
+
+    def seeded(forwards: Any) -> tuple[float, dict[str, torch.Tensor]]:
+        torch.manual_seed(0)
+        return learned(model, forwards)
+
+    loss, gradients = seeded(lean_forwards(model))
+    again, found = seeded(lean_forwards(model, recompute_mlp=True))
+    assert again == loss
+    for name, gradient in gradients.items():
+        assert torch.equal(found[name], gradient), name
+
+
+def test_an_mlp_is_recomputed_up_to_its_last_product() -> None:
+    """In each of the two layers gate and up are multiplied once more; the frozen last product is needed by nothing."""
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(built("Llama"), peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    more = products(model, lean_forwards(model, recompute_mlp=True)) - products(model, lean_forwards(model))
+    assert more == 2 * SIZES["num_hidden_layers"]
+
+
+def test_a_recomputed_mlp_keeps_its_input_alone() -> None:
+    model = built("Llama")
+    for parameter in model.model.layers.parameters():
+        parameter.requires_grad_(False)
+
+    def kept(recomputed: Recomputed) -> int:
+        counted = Kept(own_storages(model))
+        ids = torch.zeros((2, 16), dtype=torch.long)
+        forwards = lean_forwards(model, recompute_mlp=recomputed is Recomputed.MLP)
+        with lean_layers(forwards), counted.counting(model, recomputed):
+            model(input_ids=ids)
+        return counted.bytes
+
+    numbers = 2 * SIZES["intermediate_size"]  # gate and up; those of one layer are there in the backward pass
+    further = SIZES["num_hidden_layers"] - 1
+    saved = further * numbers - SIZES["num_hidden_layers"] * SIZES["hidden_size"]
+    assert kept(Recomputed.NOTHING) - kept(Recomputed.MLP) == 4 * 2 * 16 * saved
+
+
+def test_a_model_without_gated_layers_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    model = transformers.BertForMaskedLM(
+        transformers.BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    )
+    assert not lean_forwards(model, recompute_mlp=True)
+    assert "RECOMPUTE_MLP has no effect: BertModel has no gated layers" in caplog.text
+
+
 def test_recomputed_blocks_compute_no_more_than_the_models_own() -> None:
     """A frozen block is computed again up to its last product, which nothing needs."""
     peft = pytest.importorskip("peft")
     model = peft.get_peft_model(built("Llama"), peft.LoraConfig(r=2, target_modules=["q_proj"]))
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    ids = torch.randint(3, WORDS, (3, 17), generator=torch.Generator().manual_seed(0))
-
-    class Products(TorchDispatchMode):
-        count = 0
-
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            self.count += function.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm)
-            return function(*args, **(kwargs or {}))
-
-    def products(forwards: Any) -> int:
-        with lean_layers(forwards), Products() as counted:
-            model(input_ids=ids, labels=ids).loss.backward()
-        return counted.count
-
-    assert 0 < products(lean_forwards(model)) <= products({})
+    assert 0 < products(model, lean_forwards(model)) <= products(model, {})
 
 
 def test_less_is_kept() -> None:
