@@ -6,8 +6,9 @@
 
 Rows: full fine-tuning of all tokens, 8 packs of 512, against transformers; LoRA on texts whose second half is learned,
 4 packs of 512, against transformers + peft, trl's SFTTrainer (pip install trl) and, where --llama-factory names a
-Python that has it, LLaMA-Factory; LoRA on all tokens, layers recomputed on both sides (GRADIENT_CHECKPOINTING), against
-transformers + peft. A peer that is not installed is named and left out.
+Python that has it, LLaMA-Factory; both with RECOMPUTE_MLP, which the peers do not have; LoRA on all tokens, layers
+recomputed on both sides (GRADIENT_CHECKPOINTING), against transformers + peft. A peer that is not installed is named
+and left out.
 
 Both sides of a pair run at the same time as whole processes, with one thread on one core each, and swap cores from pair
 to pair; the first pair warms the caches. Prints a JSON object for each row: the ratios of the processor time of a step
@@ -40,6 +41,14 @@ ROWS: dict[str, tuple[str, str, float | None, float]] = {
     "LoRA, half learned, over transformers and peft": ("LoRA", "transformers", 0.70, 0.60),
     "LoRA, half learned, over trl": ("LoRA", "trl", 0.85, 0.75),
     "LoRA, half learned, over LLaMA-Factory": ("LoRA", "llamafactory", 0.65, 0.60),
+    "full, 8 x 512, MLP recomputed, over transformers": ("full, MLP recomputed", "transformers", 0.75, 0.70),
+    "LoRA, half learned, MLP recomputed, over transformers and peft": (
+        "LoRA, MLP recomputed",
+        "transformers",
+        0.70,
+        0.60,
+    ),
+    "LoRA, half learned, MLP recomputed, over LLaMA-Factory": ("LoRA, MLP recomputed", "llamafactory", 0.65, 0.60),
     "LoRA, recomputed, over transformers and peft": ("LoRA, recomputed", "transformers", None, 0.75),
 }
 """By name: method, peer, targets of processor time (None: none is set) and of memory."""
@@ -57,23 +66,25 @@ def halves(data: Path, folder: Path) -> Path:
 
 def our_config(method: str, model: str, data: Path, folder: Path, steps: int) -> dict[str, Any]:
     """Return adapt's config."""
+    full = method.startswith("full")
     lora = {"r": RANK, "alpha": 2 * RANK, "dropout": 0, "target_modules": TARGETS, "MERGE_ADAPTER": False}
     return {
         "TASK": "text_generation",
-        "method": "full" if method == "full" else "LoRA",
+        "method": "full" if full else "LoRA",
         "GRADIENT_CHECKPOINTING": method == "LoRA, recomputed",
+        "RECOMPUTE_MLP": method.endswith("MLP recomputed"),
         "MODEL_PATH": model,
         "CUSTOM_DATASET_PATH": str(data),
         "OUTPUT_DIR": str(folder),
         "max_seq_length": LENGTH,
-        "BATCH_SIZE": 8 if method == "full" else 4,
+        "BATCH_SIZE": 8 if full else 4,
         "LR": 5e-5,
         "MAX_STEPS": steps,
         "LOGGING_STEPS": 1,
         "NUM_WORKERS": 0,
         "INTERVAL": "no",
         "DO_EVAL": False,
-        **({} if method == "full" else lora),
+        **({} if full else lora),
     }
 
 
@@ -153,7 +164,7 @@ def compared(row: str, python: str, given: argparse.Namespace, work: Path) -> di
     """Run the pairs of a row."""
     method, peer, *targets = ROWS[row]
     model = converted_smollm2(work / "base", given.data)
-    data = halves(given.data, work / "halves") if method == "LoRA" else given.data
+    data = halves(given.data, work / "halves") if method in ("LoRA", "LoRA, MLP recomputed") else given.data
     env = watched_env(work)
     seconds, memory, differences, theirs = [], [], [0.0], None
     for number in range(given.pairs + 1):

@@ -80,11 +80,11 @@ def in_turn(ours: list[str], plain: list[str], env: dict[str, str], number: int)
 
 
 def side_by_side(ours: list[str], plain: list[str], env: dict[str, str], number: int) -> tuple[Outcome, Outcome]:
-    """Run both at once on one core each, swapping cores after each pair.
+    """Run both at once on one core each, swapping cores after each pair; on the same core where there is one.
 
     For machines whose speed changes from minute to minute: both sides meet the same changes.
     """
-    cores = sorted(os.sched_getaffinity(0))[:2]
+    cores = (sorted(os.sched_getaffinity(0)) * 2)[:2]
     if number % 2:
         cores.reverse()
     one_thread = {**env, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
