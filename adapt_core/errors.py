@@ -9,6 +9,7 @@
     ├── DefectError            adapt or a plugin is at fault (exit code 1)
     │   └── LostProcessError   ... a process of the run died, or could not be reached
     └── InterruptedRunError    a signal or STOP_AFTER ended the run (exit code 130)
+        └── RegroupError       ... its processes stopped, to go on together with further ones
 
 A message says what is wrong, where, and what to do. It is shown without a traceback.
 """
@@ -77,6 +78,13 @@ class InterruptedRunError(AdaptError):
     """A signal or STOP_AFTER ended the run; the message says what is kept and how to go on."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+class RegroupError(InterruptedRunError):
+    """The processes of a run stopped with a checkpoint, from which they go on together with those of a further machine.
+
+    A command that leads the run, or follows, launches it again.
+    """
 
 
 @attrs.frozen

@@ -88,7 +88,7 @@ _MM_KEYS = (
 )
 _MACHINES = (
     "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network "
-    "machine_timeout collective_timeout container_image gpu_type volume_claim volume_path"
+    "machine_timeout machine_wait collective_timeout container_image gpu_type volume_claim volume_path"
 )
 
 _PROBLEM = (

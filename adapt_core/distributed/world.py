@@ -19,6 +19,8 @@ class World:
         size: processes of the run.
         device: "cpu", "cuda:0", ... - where this process trains.
         options: what the launcher asks of the loop (sharding, offloading), by the loop's own names.
+        planned_size: processes of the run when all its machines are there: an optimizer step has the batches of so
+            many, whatever `size` is. As many as `size` where it is None.
     """
 
     rank: int = 0
@@ -26,6 +28,7 @@ class World:
     size: int = 1
     device: str = "cpu"
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    planned_size: int | None = None
 
     @property
     def is_main(self) -> bool:

@@ -14,7 +14,7 @@ from adapt_core.config.stop_after import stop_after
 from adapt_core.contracts import Launcher, Task
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
-from adapt_core.errors import AdaptError, LostProcessError
+from adapt_core.errors import AdaptError, InterruptedRunError, LostProcessError, RegroupError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
@@ -27,7 +27,7 @@ from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision, decide_resume, entered, restoring
 from adapt_core.runtime.environment_errors import environment_error
-from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest
+from adapt_core.runtime.interrupts import HOW_TO_GO_ON, REPEATED_SECONDS, StopRequest
 from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
 from adapt_core.runtime.progress import ProgressReporter, make_reporter
 from adapt_core.trackers import end_trackers
@@ -122,23 +122,32 @@ class Command:
     def _launch_until_done(
         self, reporter: ProgressReporter, stop: StopRequest, decision: ResumeDecision | None
     ) -> RunResult:
-        """Launch the run, and again from its newest checkpoint where a process was lost, RETRIES times at most."""
+        """Launch the run, and again from its newest checkpoint: where a process was lost, RETRIES times at most.
+
+        Where a machine joins, that is none of them.
+        """
         command, retries = self, 0 if torchrun.place() else self.plan.training.retries
         while True:
             try:
                 return command._launch(reporter, stop, decision)
+            except RegroupError as error:
+                if stop.asked:
+                    raise InterruptedRunError(f"stopped by {stop.asked} when {error} {HOW_TO_GO_ON}") from None
+                log.info("%s", error)
+                waits = 0.0
             except LostProcessError as error:
                 if not retries or stop.asked:
                     raise
                 log.warning("%s", error)
                 log.warning("The run goes on from its newest complete checkpoint (RETRIES: %d left).", retries - 1)
                 retries -= 1
+                waits = _SECONDS_TO_LEAVE
             resumed = attrs.evolve(self.plan, resume="auto")
             command = attrs.evolve(self, plan=resumed, launcher=make_launcher(resumed))
             if decision is not None:
                 decision = decide_resume(resumed, RunFolder(resumed.output_dir))
             else:
-                time.sleep(_SECONDS_TO_LEAVE)
+                time.sleep(waits)
 
     def _stop_request(self) -> StopRequest:
         return StopRequest(stop_after(self.plan.training.stop_after), self.since)

@@ -32,7 +32,7 @@ from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest
 from adapt_core.runtime.progress import ProgressReporter, make_reporter
 
 
-def message(plan: Plan, world: World, decision: ResumeDecision, since: float | None = None) -> str:
+def message(plan: Plan, world: World, decision: ResumeDecision, since: float | None = None, steps: int = 0) -> str:
     """Return the line that a launcher writes to a worker's standard input.
 
     Args:
@@ -40,9 +40,11 @@ def message(plan: Plan, world: World, decision: ResumeDecision, since: float | N
         world: the worker's place.
         decision: how the run enters its folder.
         since: when the command began (`StopRequest.since`), which STOP_AFTER counts from; the worker's start without.
+        steps: that the command has trained in earlier workers (`StopRequest.steps_before`).
     """
     content = {
         "since": since,
+        "steps": steps,
         "plan": plan_to_json(plan),
         "world": {**attrs.asdict(world), "options": dict(world.options)},
         "decision": decision.to_data(),
@@ -53,9 +55,10 @@ def message(plan: Plan, world: World, decision: ResumeDecision, since: float | N
 def main() -> int:
     """Run the plan on standard input, report the outcome, and return the exit code."""
     channel = take_standard_output()
-    received = receive()
+    stop = StopRequest()
+    received = receive(stop.regroup)
     is_main = received.get("world", {}).get("rank") == 0  # a fault of the message is reported, too
-    report = serve(received, make_reporter(is_main))
+    report = serve(received, make_reporter(is_main), stop)
     channel.write(report.to_line())
     channel.flush()
     return report.exit_code
@@ -67,8 +70,8 @@ def serve(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopReq
     Args:
         received: what `message` wrote, read.
         reporter: shows progress and messages; it is closed.
-        stop: the request to stop, where others than signals ask for it (`StopRequest.ask`): those of this process do
-            where it is None and this is the main thread.
+        stop: the request to stop, where others than signals ask for it too (`StopRequest.ask`): those of this process
+            do where this is the main thread.
     """
     return reported(lambda: _run(received, reporter, stop))
 
@@ -108,7 +111,7 @@ def _run(received: Mapping[str, Any], reporter: ProgressReporter, stop: StopRequ
     decision = ResumeDecision.from_data(received["decision"], folder)
     files = log_files(plan, folder) if world.is_main else []
     stop = stop or StopRequest()
-    stop.limit_to(stop_after(plan.training.stop_after), received["since"])
+    stop.limit_to(stop_after(plan.training.stop_after), received["since"], received["steps"])
     # The launcher says that it passes a signal on; one to this process alone stands in the last message.
     heard = stop.on_signals(lambda line: None, repeated=REPEATED_SECONDS)
     with logging_to(files, reporter, logged_packages(registry)), heard:

@@ -1,8 +1,8 @@
 """Messages between a worker process and the launcher that started it.
 
 The launcher writes one line of JSON to the worker's standard input (`worker.message`) and keeps the pipe open for as
-long as it lives. The worker writes one line of JSON to its standard output, a `Report`; all else that a
-worker prints goes to its standard error.
+long as it lives; `REGROUP`, a further line, asks for a stop after which the run goes on in more processes. The worker
+writes one line of JSON to its standard output, a `Report`; all else that a worker prints goes to its standard error.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback as tracebacks
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import attrs
@@ -30,13 +31,19 @@ from adapt_core.errors import (
     InputError,
     InterruptedRunError,
     MemoryRanOutError,
+    RegroupError,
 )
 from adapt_core.runtime.logs import FILE_ONLY
 
 log = logging.getLogger(__name__)
 
+_READ_BYTES = 1 << 16
+
 STACK_SIGNAL = signal.SIGUSR2
 """On it a worker writes its Python stack to its standard output, whatever it is doing."""
+
+REGROUP = b"regroup\n"
+"""See above (`StopRequest.regroup`)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +57,7 @@ class Report:
         of_memory: whether memory ran out in training.
         of_connection: whether it only reports that the connection to the other processes broke or timed out.
         stopped: whether it was asked to stop, and did so with a checkpoint, which is no failure; `message` says it.
+        regroups: whether it stopped so for the run to go on in more processes.
         interrupted: the signal that ended it at once, or None.
         traceback: Python's, of what went wrong.
         at: when, in seconds of this machine's monotonic clock.
@@ -61,6 +69,7 @@ class Report:
     of_memory: bool = False
     of_connection: bool = False
     stopped: bool = False
+    regroups: bool = False
     interrupted: str | None = None
     traceback: str = ""
     at: float = attrs.field(factory=time.monotonic)
@@ -75,6 +84,7 @@ class Report:
             of_memory=isinstance(error, MemoryRanOutError),
             of_connection=not known and _is_of_connection(error),
             stopped=isinstance(error, InterruptedRunError),
+            regroups=isinstance(error, RegroupError),
             traceback="".join(tracebacks.format_exception(error)),
         )
 
@@ -135,16 +145,27 @@ def take_standard_output() -> TextIO:
     return channel
 
 
-def receive() -> Any:
-    """Return the launcher's message. From here on this process and its children end when the launcher does."""
-    received = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_launcher, daemon=True, name="launcher-watch").start()
+def receive(regroup: Callable[[], None] = lambda: None) -> Any:
+    """Return the launcher's message. From here on this process and its children end when the launcher does.
+
+    Args:
+        regroup: called, in another thread, when the launcher sends `REGROUP`.
+    """
+    content = b""
+    while b"\n" not in content and (part := os.read(0, _READ_BYTES)):
+        content += part
+    line, _, rest = content.partition(b"\n")
+    received = json.loads(line)
+    watch = threading.Thread(target=_end_with_the_launcher, args=(rest, regroup), daemon=True, name="launcher-watch")
+    watch.start()
     return received
 
 
-def _end_with_the_launcher() -> None:
-    while os.read(0, 1 << 16):
-        pass
+def _end_with_the_launcher(further: bytes, regroup: Callable[[], None]) -> None:
+    # Not by sys.stdin: its lock, held here when Python ends, would abort the process.
+    while further or (further := os.read(0, _READ_BYTES)):
+        regroup()
+        further = b""
     if os.getpgid(0) == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

@@ -56,6 +56,11 @@ class ResumeDecision:
     inputs: Digests = attrs.field(factory=dict)
     replaces: bool = False
 
+    @property
+    def step(self) -> int:
+        """The step behind which the run goes on."""
+        return step_of(self.checkpoint) if self.checkpoint is not None else 0
+
     def to_data(self) -> dict[str, Any]:
         """Return the JSON-ready form of a decision to run, for worker processes."""
         return {

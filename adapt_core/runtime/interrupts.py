@@ -1,7 +1,7 @@
 """Requests to stop a run: Ctrl-C, SIGTERM, SIGUSR1 and STOP_AFTER end training at its next step with a checkpoint.
 
 A second signal ends it at once. The processes of a run agree after each step, so that all of them write the same
-checkpoint, whichever of them was asked.
+checkpoint, whichever of them was asked. So they do where a machine joins the run, which goes on with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from adapt_core.config.stop_after import StopAfter
-from adapt_core.errors import InterruptedRunError
+from adapt_core.errors import InterruptedRunError, RegroupError
 
 if TYPE_CHECKING:
     from adapt_core.distributed.world import World
@@ -26,7 +26,10 @@ _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 if hasattr(signal, "SIGUSR1"):  # Windows has none
     _NAMES[signal.SIGUSR1] = "SIGUSR1"
 _OF_LIMIT = "STOP_AFTER"
-_REASONS = (*_NAMES.values(), _OF_LIMIT)
+_JOINING = "a machine that joins"
+_REASONS = (_JOINING, *_NAMES.values(), _OF_LIMIT)
+"""Where the processes have several, the last one counts: a stop ends the run, whoever joins."""
+HOW_TO_GO_ON = "Go on with the same command and --resume."
 REPEATED_SECONDS = 5.0
 """Seconds in which a process that others start and stop takes further signals for the same request: a scheduler
 signals all processes of a job, and the launcher passes on to them what it was sent."""
@@ -50,14 +53,27 @@ class StopRequest:
         self._limit = limit or StopAfter()
         self._processes = 1
         self._steps = 0
+        self._first_step: int | None = None
+        self._regroups = False
         self._heeded = False
         self._ended = False
         self._passes_on: Callable[[int], None] | None = None
 
-    def limit_to(self, limit: StopAfter, since: float | None) -> None:
-        """Set when to stop without a signal; see the arguments of this class. A process learns it with its plan."""
-        self._limit = limit
+    def limit_to(self, limit: StopAfter, since: float | None, steps: int = 0) -> None:
+        """Set when to stop without a signal. A process learns it with its plan.
+
+        Args:
+            limit, since: see the arguments of this class.
+            steps: that the command has trained in earlier processes.
+        """
+        self._limit, self._steps = limit, steps
         self.since = self.since if since is None else since
+
+    def steps_before(self, step: int) -> int:
+        """Return how many steps this command has trained when its processes begin, again, behind a step of the run."""
+        if self._first_step is None:
+            self._first_step = step
+        return max(step - self._first_step, 0)
 
     def ask(self, number: int) -> bool:
         """Ask for a stop as the signal of this number does, from any thread.
@@ -70,6 +86,13 @@ class StopRequest:
         if self.asked is None and self._heeded:
             self.asked = _NAMES[signal.Signals(number)]
         return self._heeded or self._ended
+
+    def regroup(self) -> None:
+        """Ask for a stop after which the run goes on in more processes, from any thread.
+
+        It waits until training begins; what is asked for behind the last step is not done.
+        """
+        self._regroups = True
 
     @contextmanager
     def heeded(self, world: World) -> Iterator[None]:
@@ -85,10 +108,10 @@ class StopRequest:
         self._heeded = True
         try:
             yield
-            asked = self.agreed()
+            self.agreed()
         finally:
             self._heeded = False
-        if asked or self.asked is not None:  # of this process alone, where it came while they agreed
+        if self.asked is not None:  # of this process alone, where it came while they agreed
             raise KeyboardInterrupt(self.asked)
 
     def stepped(self) -> bool:
@@ -100,10 +123,9 @@ class StopRequest:
 
     def agreed(self) -> bool:
         """Return whether a stop was asked for in any process; the answer is the same in all of them."""
-        if self._processes == 1:
-            return self.asked is not None
-        found = _first_of_all(self.asked)
-        if found is not None:  # else a signal may have come while they agreed: it counts the next time
+        own = self.asked or (_JOINING if self._regroups else None)
+        found = own if self._processes == 1 else _first_of_all(own)
+        if found not in (None, _JOINING):  # else a signal may have come while they agreed: it counts the next time
             self.asked = found
         return found is not None
 
@@ -111,21 +133,24 @@ class StopRequest:
         """End the run whose checkpoint of this step is written, when every process has come here.
 
         Raises:
-            InterruptedRunError: always.
+            InterruptedRunError: always; a RegroupError where nothing but a machine that joins asked for it.
         """
         self._ended = True
         if self._processes > 1:
             from torch import distributed
 
             distributed.barrier()  # the first process to leave would end one that is still writing
+        if self.asked is None:
+            raise RegroupError(f"a machine joins at step {step}, whose checkpoint is written.")
         raise InterruptedRunError(
-            f"stopped by {self.asked} at step {step}, whose checkpoint is written. "
-            "Go on with the same command and --resume."
+            f"stopped by {self.asked} at step {step}, whose checkpoint is written. {HOW_TO_GO_ON}"
         )
 
     def _is_over(self) -> bool:
         limit = self._limit
-        return time.monotonic() - self.since >= limit.seconds or self._steps == limit.steps
+        return time.monotonic() - self.since >= limit.seconds or (
+            limit.steps is not None and self._steps >= limit.steps
+        )
 
     @contextmanager
     def passed_on(self, send: Callable[[int], None]) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapt_core.errors import DefectError, InputError, InterruptedRunError
+from adapt_core.errors import DefectError, InputError, InterruptedRunError, RegroupError
 from adapt_core.execution.worker_protocol import Report
 
 
@@ -17,6 +17,7 @@ from adapt_core.execution.worker_protocol import Report
         (Report.of_error(DefectError("a promise")), True, 1),
         (Report.of_error(ZeroDivisionError("division")), True, 1),
         (Report.of_error(InterruptedRunError("stopped at step 3")), False, 130),
+        (Report.of_error(RegroupError("a machine joins at step 3")), False, 130),
         (Report(interrupted="Ctrl-C"), True, 130),
     ],
 )

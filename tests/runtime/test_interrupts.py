@@ -15,7 +15,7 @@ import pytest
 
 from adapt_core.config.stop_after import StopAfter
 from adapt_core.distributed.world import World
-from adapt_core.errors import InterruptedRunError
+from adapt_core.errors import InterruptedRunError, RegroupError
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.progress import PlainReporter
 
@@ -153,3 +153,34 @@ def test_a_stop_is_asked_for_from_another_thread_where_a_loop_heeds_it() -> None
     with pytest.raises(InterruptedRunError, match="SIGTERM at step 43"), trained(stop):
         assert asked_elsewhere(stop, signal.SIGTERM)
     assert asked_elsewhere(stop, signal.SIGINT)  # it has ended with a checkpoint: nothing is to be ended at once
+
+
+def test_a_machine_that_joins_asks_for_a_checkpoint_before_training_or_in_it() -> None:
+    stop = StopRequest()
+    stop.regroup()
+    with pytest.raises(RegroupError, match="a machine joins at step 43, whose checkpoint is written"), trained(stop):
+        assert stop.stepped()
+    assert stop.asked is None  # a signal that comes now is the first one
+
+
+def test_a_stop_ends_the_run_whoever_joins() -> None:
+    stop = StopRequest()
+    stop.regroup()
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM at step 43") as ended, trained(stop):
+        assert asked_elsewhere(stop, signal.SIGTERM)
+    assert not isinstance(ended.value, RegroupError)
+
+
+def test_behind_the_last_step_no_machine_joins() -> None:
+    stop = StopRequest()
+    with stop.heeded(World()):
+        stop.regroup()
+
+
+def test_steps_of_earlier_processes_of_the_command_count() -> None:
+    command = StopRequest()
+    assert [command.steps_before(step) for step in (40, 48, 52)] == [0, 8, 12]
+    stop = StopRequest()
+    stop.limit_to(StopAfter(steps=10), None, steps=8)
+    with pytest.raises(InterruptedRunError, match="stopped by STOP_AFTER"), trained(stop):
+        assert [stop.stepped(), stop.stepped()] == [False, True]

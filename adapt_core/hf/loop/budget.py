@@ -62,13 +62,14 @@ def ahead_of(job: Job, args: TrainingArguments, state: TrainerState, batches: in
 
     Args:
         job: its work.
-        args: with the strategy of evaluations.
+        args: with the strategy of evaluations, and the batches of a step.
         state: with the steps that the config asks for, and those done.
         batches: of an epoch, in this process.
     """
     training, data = job.plan.training, job.data
-    rows = training.rows_per_step * job.world.size
-    epoch = max(1, math.ceil(batches / training.gradient_accumulation_steps))
+    accumulated = args.gradient_accumulation_steps
+    rows = training.batch_size * accumulated * job.world.size
+    epoch = max(1, math.ceil(batches / accumulated))
     each = {"epoch": float(epoch), "steps": float(training.interval_steps), "no": math.inf}[training.interval]
     evaluates = training.do_eval and data.validation is not None
     validation = len(data.validation) if evaluates else 0

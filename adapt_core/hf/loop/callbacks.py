@@ -79,10 +79,9 @@ class MetricsCallback(TrainerCallback):
         evaluations: step -> metrics of the evaluations during training.
     """
 
-    def __init__(self, recorder: MetricRecorder, world: World, examples_per_step: int) -> None:
+    def __init__(self, recorder: MetricRecorder, world: World) -> None:
         self._recorder = recorder
         self._pace = Pace()
-        self._examples = examples_per_step * world.size
         self._is_main = world.is_main
         self._latest: dict[str, float] = {}
         self.quiet = False
@@ -95,7 +94,9 @@ class MetricsCallback(TrainerCallback):
         self._recorder.reporter.start("training", state.max_steps, state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
-        self._recorder.reporter.update(state.global_step, self._latest, self._pace.step(self._examples))
+        batches = args.gradient_accumulation_steps * args.world_size
+        pace = self._pace.step(args.per_device_train_batch_size * batches)
+        self._recorder.reporter.update(state.global_step, self._latest, pace)
 
     def on_log(
         self,

@@ -54,12 +54,12 @@ from adapt_core.hf.loop.parts import parts_of
 from adapt_core.hf.loop.samplers import RowOrderCallback, row_numbers
 from adapt_core.hf.loop.schedule import ScheduleCallback
 from adapt_core.hf.loop.soup import TrainerSoup
-from adapt_core.hf.loop.step_shapes import keep_steps
+from adapt_core.hf.loop.step_shapes import keep_steps, shape_of
 from adapt_core.hf.loop.trainer import instrumented
 from adapt_core.metrics.chosen import chosen_metrics, further_scores, require_fit, with_chosen
 from adapt_core.plugin.import_strings import load_object
 from adapt_core.run_folder.background import BackgroundWriter
-from adapt_core.run_folder.checkpoints import StepShape
+from adapt_core.run_folder.checkpoints import step_shape
 from adapt_core.run_folder.ranking import Ranking
 from adapt_core.runtime.environment_errors import is_out_of_memory
 from adapt_core.uncertainty.intervals import BRIEF, Interval, intervals_of
@@ -89,7 +89,7 @@ class HuggingFaceLoop:
         arguments = training_arguments(
             plan, world, job.folder.checkpoints, components.metrics, job.data.validation is not None
         )
-        self._metrics = MetricsCallback(job.recorder, world, training.rows_per_step)
+        self._metrics = MetricsCallback(job.recorder, world)
         self._metrics.intervals_of = partial(self._brief_intervals, training.seed)
         training_check = TrainingCheckCallback(job.training_check)
         self._row_order = RowOrderCallback()
@@ -99,7 +99,8 @@ class HuggingFaceLoop:
         if training.keep == "soup":
             ranking = Ranking(job.folder, *best_metric(plan, components.metrics), training.no_of_checkpoints)
         self._seal = seal = SealCallback(world, training.no_of_checkpoints, writer, ranking)
-        seal.shape = StepShape(world.size, world.size * training.gradient_accumulation_steps, training.batch_size)
+        seal.shape = shape_of(world.size, training)
+        self._planned_shape = shape_of(world.planned_size or world.size, training)
         averages = AveragedWeights(training.ema, world, writer) if training.ema else None
         finite = FiniteLossCallback(rows_of)
         callbacks = [
@@ -248,8 +249,9 @@ class HuggingFaceLoop:
         self._strategy.prepare_training(self)
         if resume_from:
             self._row_order.resume(resume_from)
-            keep_steps(self._trainer, self._seal, resume_from, self._world)
             self._budget.hold(fitted_steps(resume_from))
+        shape = step_shape(resume_from) if resume_from else self._planned_shape
+        keep_steps(self._trainer, self._seal, shape, self._world)
         try:
             with self._stop.heeded(self._world), self._writer.completed(alone=self._world.size == 1):
                 outcome = trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)

@@ -1,28 +1,33 @@
-"""Steps of a run that is resumed in another number of processes."""
+"""Steps of a run in another number of processes than it began in, or is planned for."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
+from adapt_core.config.core_params.training import TrainingParams
 from adapt_core.distributed.world import World
 from adapt_core.hf.loop.callbacks import SealCallback
-from adapt_core.run_folder.checkpoints import step_shape
+from adapt_core.run_folder.checkpoints import StepShape
 
 log = logging.getLogger(__name__)
 
 
-def keep_steps(trainer: Any, seal: SealCallback, checkpoint: Path, world: World) -> None:
-    """Let steps have the rows of those that made a checkpoint, where the processes or the rows of a batch have changed.
+def shape_of(processes: int, training: TrainingParams) -> StepShape:
+    """Return the shape of the steps that so many processes make of a plan's keys."""
+    return StepShape(processes, processes * training.gradient_accumulation_steps, training.batch_size)
+
+
+def keep_steps(trainer: Any, seal: SealCallback, shape: StepShape | None, world: World) -> None:
+    """Let steps have the rows of another shape, where the processes or the rows of a batch are not its own.
 
     Args:
         trainer: an instrumented Trainer, whose accumulation is changed.
         seal: tells later checkpoints of it.
-        checkpoint: that the run goes on from.
+        shape: of the steps that made the checkpoint which the run goes on from, or of all planned processes.
         world: the processes now.
     """
-    shape, arguments = step_shape(checkpoint), trainer.args
+    arguments = trainer.args
     if shape is None or shape == seal.shape:
         return
     own = arguments.per_device_train_batch_size
@@ -30,7 +35,7 @@ def keep_steps(trainer: Any, seal: SealCallback, checkpoint: Path, world: World)
     each, left_over = divmod(shape.batches * rows, world.size * own)
     if left_over:
         log.warning(
-            "a step of the run that is resumed has %d batches, which %d processes cannot share: from here on it "
+            "a step of the run has %d batches, which %d processes cannot share: from here on it "
             "has %d, and other rows.",
             shape.batches * rows // own,
             world.size,
@@ -38,7 +43,7 @@ def keep_steps(trainer: Any, seal: SealCallback, checkpoint: Path, world: World)
         )
         return
     if each != arguments.gradient_accumulation_steps:
-        log.info("%d batches in a step of each process, as many rows in all as in the run that is resumed", each)
+        log.info("%d batches in a step of each process, as many rows in all as in the planned steps", each)
     arguments.gradient_accumulation_steps = each
     seal.shape = shape
     if shape.processes > 1:  # several fill up an epoch's last rows, one does not

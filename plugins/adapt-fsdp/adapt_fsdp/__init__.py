@@ -7,7 +7,10 @@ ddp.py              the launcher ddp
 fsdp.py             the launcher fsdp
 validation.py       plans that they refuse
 devices.py          GPUs and processes of this machine
-rendezvous.py       machines meet at one store
+rendezvous.py       the machines of a run and what they tell each other
+meeting.py          a fixed number of machines meet at one store
+membership.py       machines that may leave a run and join it
+signs.py            who of them is there, by signs of life
 network.py          addresses and interfaces of this machine
 launch.py           processes of a run, started and awaited
 processes.py        worker processes, started, watched and stopped

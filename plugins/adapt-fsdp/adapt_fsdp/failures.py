@@ -7,7 +7,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from adapt_core.errors import AdaptError, DefectError, InterruptedRunError, LostProcessError
+from adapt_core.errors import AdaptError, DefectError, InterruptedRunError, LostProcessError, RegroupError
 from adapt_core.runtime.interrupts import StopRequest
 from adapt_core.runtime.logs import FILE_ONLY
 
@@ -36,7 +36,7 @@ def raise_interruption(workers: Sequence[Worker], stop: StopRequest) -> None:
     """Raise what a signal or STOP_AFTER made of the workers of a machine, if it did.
 
     Raises:
-        InterruptedRunError: all stopped with a checkpoint.
+        InterruptedRunError: all stopped with a checkpoint; a RegroupError where it was for a machine that joins.
         KeyboardInterrupt: one was ended at once, or by a signal that was passed on before it could handle it.
     """
     reports = [worker.report for worker in workers if worker.report is not None]
@@ -46,7 +46,10 @@ def raise_interruption(workers: Sequence[Worker], stop: StopRequest) -> None:
     if stop.asked is not None and any(worker.is_cause and worker.report is None for worker in workers):
         raise KeyboardInterrupt(stop.asked)
     if len(reports) == len(workers) and all(report.stopped for report in reports):
-        raise InterruptedRunError(reports[0].message)
+        asked = next((report for report in reports if not report.regroups), None)
+        if asked is None:
+            raise RegroupError(reports[0].message)
+        raise InterruptedRunError(asked.message)
 
 
 def as_told(error: BaseException) -> AdaptError:

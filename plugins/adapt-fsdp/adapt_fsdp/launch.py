@@ -9,19 +9,21 @@ from functools import partial
 
 from adapt_core.config.plan import Plan
 from adapt_core.distributed.world import World
-from adapt_core.errors import InputError
+from adapt_core.errors import InputError, InterruptedRunError, RegroupError
 from adapt_core.execution.worker import message
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
-from adapt_core.runtime.interrupts import StopRequest
+from adapt_core.runtime.interrupts import HOW_TO_GO_ON, StopRequest
 
 from adapt_fsdp.devices import device_count, local_device, process_count
 from adapt_fsdp.failures import first_failure, raise_interruption
+from adapt_fsdp.membership import RESULT, RunEndedError
 from adapt_fsdp.network import interface_towards
 from adapt_fsdp.params import ProcessParams
-from adapt_fsdp.processes import Worker, pass_on, started, watch
+from adapt_fsdp.processes import Worker, pass_on, regroup, started, watch
 from adapt_fsdp.rendezvous import Rendezvous, rendezvous
+from adapt_fsdp.validation import shared_evenly
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +49,52 @@ def launch(
     Raises:
         InputError, DefectError: the first failure on any machine, with its rank.
         InterruptedRunError: all processes stopped with a checkpoint, or a signal ended another machine's command.
+        RegroupError: they stopped so for a machine that joins.
         KeyboardInterrupt: a second signal, or one before or after training.
     """
-    with rendezvous(params) as machines:
-        counts = machines.all_gather("processes", process_count(params), params.machine_timeout)
-        decision = _shared_decision(plan, decision, machines, params.machine_timeout)
-        worlds = _worlds(counts, machines.rank, options, params)
-        log.info(
-            "%d processes%s on %s",
-            sum(counts),
-            f" on {machines.size} machines," if machines.size > 1 else "",
-            _place(params, len(worlds)),
-        )
-        messages = [(world.rank, message(plan, world, decision, stop.since)) for world in worlds]
-        environments = [{**_environment(world, len(worlds), machines), **environment} for world in worlds]
-        with started(messages, environments) as workers, stop.passed_on(partial(pass_on, workers)):
-            return _outcome(workers, machines, params, stop)
+    try:
+        with rendezvous(params, shared_evenly(params, plan), RunFolder(plan.output_dir)) as machines:
+            counts = machines.all_gather("processes", process_count(params), params.machine_timeout)
+            decision = _shared_decision(plan, decision, machines, params.machine_timeout)
+            worlds = _worlds(counts, machines.rank, options, params)
+            log.info(
+                "%d process%s%s on %s",
+                sum(counts),
+                "es" if sum(counts) > 1 else "",
+                _machines(params, machines.size),
+                _place(params, len(worlds)),
+            )
+            steps = stop.steps_before(decision.step)
+            messages = [(world.rank, message(plan, world, decision, stop.since, steps)) for world in worlds]
+            environments = [{**_environment(world, len(worlds), machines), **environment} for world in worlds]
+            try:
+                with started(messages, environments) as workers, stop.passed_on(partial(pass_on, workers)):
+                    return _outcome(workers, machines, params, stop)
+            except InterruptedRunError as error:
+                if machines.members is None:
+                    raise
+                raise _agreed(error, machines, params, stop) from None
+    except RunEndedError as ended:
+        log.info("%s.", ended)
+        return ended.result
+
+
+def _machines(params: ProcessParams, size: int) -> str:
+    if params.may_change:
+        least, most = params.machine_range
+        return f" on {size} of {least} to {most} machines,"
+    return f" on {size} machines," if size > 1 else ""
+
+
+def _agreed(
+    error: InterruptedRunError, machines: Rendezvous, params: ProcessParams, stop: StopRequest
+) -> InterruptedRunError:
+    """Return what a stop of all processes was for: one that a machine was asked for ends the run, whoever joins."""
+    own: str | None = str(error)
+    if isinstance(error, RegroupError):
+        own = f"stopped by {stop.asked} when {error} {HOW_TO_GO_ON}" if stop.asked else None
+    told = [reason for reason in machines.all_gather("stop", own, params.machine_timeout) if reason is not None]
+    return InterruptedRunError(told[0]) if told else RegroupError(str(error))
 
 
 def _shared_decision(plan: Plan, own: ResumeDecision | None, machines: Rendezvous, seconds: float) -> ResumeDecision:
@@ -79,6 +111,11 @@ def _shared_decision(plan: Plan, own: ResumeDecision | None, machines: Rendezvou
 
 def _worlds(counts: list[int], machine: int, options: Mapping[str, object], params: ProcessParams) -> list[World]:
     first = sum(counts[:machine])
+    if params.may_change and len(set(counts)) > 1:
+        raise InputError(
+            f"the machines have {', '.join(map(str, counts))} processes: where machines may leave and join, each needs "
+            "as many as the others. Set num_processes."
+        )
     return [
         World(
             rank=first + local,
@@ -86,6 +123,7 @@ def _worlds(counts: list[int], machine: int, options: Mapping[str, object], para
             size=sum(counts),
             device=local_device(params, local),
             options=options,
+            planned_size=params.machines * counts[0] if params.may_change else None,
         )
         for local in range(counts[machine])
     ]
@@ -127,7 +165,13 @@ def _environment(world: World, processes: int, machines: Rendezvous) -> dict[str
 
 
 def _outcome(workers: list[Worker], machines: Rendezvous, params: ProcessParams, stop: StopRequest) -> RunResult:
-    watch(workers, machines.failed_elsewhere)
+    def failed_elsewhere() -> bool:
+        if machines.grows():
+            log.info("a machine waits to join: the processes stop with a checkpoint, and go on with it.")
+            regroup(workers)
+        return machines.failed_elsewhere()
+
+    watch(workers, failed_elsewhere)
     raise_interruption(workers, stop)
     machines.raise_failure()
     failure = first_failure(workers, params.collective_timeout)
@@ -137,6 +181,6 @@ def _outcome(workers: list[Worker], machines: Rendezvous, params: ProcessParams,
         if worker.rank == 0:
             assert worker.report is not None
             assert worker.report.result is not None
-            machines.set("result", worker.report.result)
+            machines.set(RESULT, worker.report.result)
             return RunResult.from_json(worker.report.result)
-    return RunResult.from_json(machines.wait("result", float("inf")))
+    return RunResult.from_json(machines.wait(RESULT, float("inf")))

@@ -37,6 +37,7 @@ class ProcessLauncher(Generic[ParamsT]):
 
     def __init__(self, params: ParamsT) -> None:
         self.params = params
+        _ = params.machine_range  # raises for what is none
 
     def is_coordinator(self) -> bool:
         """Whether this is machine 0; where torchrun starts the processes, whether this is rank 0."""

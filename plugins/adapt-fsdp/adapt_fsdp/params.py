@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from adapt_core.errors import ConfigError, Problem
 from adapt_core.plugin.params import param
 
 
@@ -14,8 +15,13 @@ class ProcessParams:
     num_processes: int | None = param(
         None, "Processes on each machine (default: one for each visible GPU; 2 on a CPU).", ge=1
     )
-    num_machines: int | None = param(None, "Machines of the run (default: 1).", ge=1)
-    num_nodes: int | None = param(None, "The same as num_machines.", ge=1)
+    num_machines: int | tuple[int, ...] | None = param(
+        None,
+        "Machines of the run (default: 1). [LEAST, MOST]: machines may leave and join meanwhile, and each step has the "
+        "rows of MOST machines.",
+        ge=1,
+    )
+    num_nodes: int | tuple[int, ...] | None = param(None, "The same as num_machines.", ge=1)
     machine_rank: int = param(0, "This machine's number, from 0; machine 0 writes OUTPUT_DIR.", ge=0)
     main_process_ip: str | None = param(None, "Address of machine 0, as the other machines reach it.")
     main_process_port: int = param(29500, "Port on machine 0 where the machines meet.", ge=1, le=65535)
@@ -29,6 +35,9 @@ class ProcessParams:
         True, "Whether the machines reach each other directly; false needs rdzv_backend: c10d, as in accelerate."
     )
     machine_timeout: float = param(600.0, "Seconds that the machines of a run wait for each other.", gt=0)
+    machine_wait: float = param(
+        30.0, "With num_machines: [LEAST, MOST], seconds that LEAST machines or more wait for further ones.", ge=0
+    )
     collective_timeout: float = param(
         1800.0, "Seconds that a process waits for the others in one collective operation (torch's own default).", gt=0
     )
@@ -54,8 +63,29 @@ class ProcessParams:
 
     @property
     def machines(self) -> int:
-        """The number of machines, by either name."""
-        return self.num_machines or self.num_nodes or 1
+        """The number of machines, by either name; the most, where it may change."""
+        return self.machine_range[1]
+
+    @property
+    def machine_range(self) -> tuple[int, int]:
+        """The least and the most machines of the run.
+
+        Raises:
+            ConfigError: there are not two numbers, or the second is not the larger one.
+        """
+        key, given = ("num_machines", self.num_machines) if self.num_machines else ("num_nodes", self.num_nodes)
+        if not isinstance(given, tuple):
+            return given or 1, given or 1
+        if len(given) != 2 or given[0] >= given[1]:
+            told = f"must be one number, or [LEAST, MOST] with LEAST below MOST; not {list(given)}."
+            raise ConfigError([Problem(told, key=key)])
+        return given[0], given[1]
+
+    @property
+    def may_change(self) -> bool:
+        """Whether machines may leave and join while the run trains."""
+        least, most = self.machine_range
+        return least < most
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import attrs
 
-from adapt_core.execution.worker_protocol import STACK_SIGNAL, Report
+from adapt_core.execution.worker_protocol import REGROUP, STACK_SIGNAL, Report
 
 _POLL_INTERVAL = 0.2
 _CAUSE_TIMEOUT = 5.0
@@ -86,16 +86,16 @@ def started(messages: Sequence[tuple[int, str]], environments: Sequence[Mapping[
                 process_group=0,
             )
             workers.append(Worker(rank, process))
-            _write(process, message)
+            _write(process, message.encode())
         yield workers
     finally:
         stop(workers)
 
 
-def _write(process: subprocess.Popen[bytes], message: str) -> None:
+def _write(process: subprocess.Popen[bytes], message: bytes) -> None:
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # It ended already; `watch` finds out how.
-        process.stdin.write(message.encode())
+        process.stdin.write(message)
         process.stdin.flush()
 
 
@@ -118,6 +118,12 @@ def pass_on(workers: Sequence[Worker], number: int) -> None:
     for worker in workers:
         if worker.process.poll() is None:
             worker.process.send_signal(number)
+
+
+def regroup(workers: Sequence[Worker]) -> None:
+    """Ask the workers, and so those of other machines, for a stop after which the run goes on in more of them."""
+    for worker in workers:
+        _write(worker.process, REGROUP)
 
 
 def watch(workers: Sequence[Worker], elsewhere: Callable[[], bool]) -> None:

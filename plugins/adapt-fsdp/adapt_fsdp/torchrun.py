@@ -75,6 +75,7 @@ def run_as_worker(
         size=place.size,
         device=local_device(params, place.local_rank),
         options=options,
+        planned_size=params.machines * int(os.environ["LOCAL_WORLD_SIZE"]) if params.may_change else None,
     )
     store = run_store(timedelta(seconds=params.machine_timeout))
     if decision is not None:

@@ -31,6 +31,9 @@ ONLY_DEFAULT: dict[str, str] = {
 }
 """Keys that are accepted at their default alone, with the reason."""
 
+_KEEP_STEPS = ("hf",)
+"""Loops that keep the rows of a step in any number of processes."""
+
 _STRATEGIES = {
     "NO_SHARD": "nothing would be sharded: that is DDP: true.",
     "HYBRID_SHARD": "version 2 needs a mesh of machines for it, which this launcher does not build. Use FULL_SHARD.",
@@ -57,6 +60,8 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
             "BATCH_SIZE auto is chosen by the memory of one machine, in the command that starts the processes. Give "
             "the number that adapt check shows, on several machines and under torchrun."
         )
+    if params.may_change:
+        _check_change(params, plan, by_torchrun=by_torchrun)
     if params.machine_rank >= params.machines:
         raise InputError(
             f"machine_rank is {params.machine_rank}, and the {params.machines} machines (num_machines) count from 0."
@@ -80,6 +85,29 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
             "float16 mixed precision (FP16, mixed_precision: fp16) needs GPUs, and this run is on the CPU. Use none, "
             "or bf16 where the processor has bfloat16 instructions (adapt check says)."
         )
+
+
+def _check_change(params: ProcessParams, plan: Plan, *, by_torchrun: bool) -> None:
+    """Refuse machines that leave and join where the run cannot keep its steps, or its machines cannot meet so."""
+    key = "num_machines" if params.num_machines else "num_nodes"
+    least, most = params.machine_range
+    if plan.loop not in _KEEP_STEPS:
+        why = f"{plan.task.name} cannot go on in another number of processes, so its machines cannot change."
+        raise ConfigError([Problem(f"{why} Give one number.", key=key)])
+    if least not in shared_evenly(params, plan):
+        batches = most * plan.training.gradient_accumulation_steps
+        why = f"a step has {batches} batches for each process of a machine, which {least} machines cannot share evenly."
+        raise ConfigError([Problem(f"{why} Give another LEAST, or GRADIENT_ACCUMULATION_STEPS: {least}.", key=key)])
+    if params.rdzv_backend != "static" and not by_torchrun:
+        why = "is for a fixed number of machines: where they may change, machine 0 holds the place where they meet."
+        raise ConfigError([Problem(f"{params.rdzv_backend} {why} Use static.", key="rdzv_backend")])
+
+
+def shared_evenly(params: ProcessParams, plan: Plan) -> list[int]:
+    """Return how many machines can share the batches of a step of all machines evenly, from the least to the most."""
+    least, most = params.machine_range
+    batches = most * plan.training.gradient_accumulation_steps
+    return [size for size in range(least, most + 1) if batches % size == 0]
 
 
 def check_sharding(params: FsdpParams, plan: Plan, *, on_gpus: bool) -> None:

@@ -217,6 +217,10 @@ def test_skypilot_reads_its_task(emit: Emit, tmp_path: Path) -> None:
             {"num_nodes": 2, "main_process_ip": "10.0.0.1", "rdzv_backend": "c10d"},
             {"--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=10.0.0.1:29500"},
         ),
+        (
+            {"num_nodes": [1, 2], "main_process_ip": "10.0.0.1"},
+            {"--nnodes=1:2", "--rdzv-backend=c10d", "--rdzv-endpoint=10.0.0.1:29500"},
+        ),
     ],
 )
 def test_a_torchrun_line_says_where_processes_meet(emit: Emit, changes: dict[str, Any], options: set[str]) -> None:
@@ -256,6 +260,8 @@ def test_a_torchrun_line_runs_and_starts_again_after_a_kill(
         ("kubernetes", {}, "--emit kubernetes needs container_image"),
         ("skypilot", {"use_cpu": False}, "--emit skypilot needs gpu_type"),
         ("torchrun", {"num_nodes": 2}, "2 machines need main_process_ip"),
+        ("slurm", {"num_nodes": [1, 2]}, "--emit slurm asks for a fixed number of machines"),
+        ("skypilot", {"num_nodes": [1, 2]}, "--emit skypilot asks for a fixed number of machines"),
         ("slurm", {"EPOCHS": -1}, "EPOCHS"),
     ],
 )

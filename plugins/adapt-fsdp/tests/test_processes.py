@@ -18,7 +18,7 @@ from adapt_core.execution import worker
 from adapt_core.execution.worker_protocol import Report
 
 from adapt_fsdp.failures import first_failure
-from adapt_fsdp.processes import Worker, started, stop, watch
+from adapt_fsdp.processes import Worker, regroup, started, stop, watch
 
 Spawn = Callable[..., list[Worker]]
 
@@ -138,6 +138,19 @@ def test_a_worker_ends_when_the_pipe_to_its_launcher_closes(spawn: Spawn) -> Non
     assert worker.process.wait(20) < 0
 
 
+def test_a_worker_is_asked_to_regroup_once_it_has_its_message_and_ends_by_itself(spawn: Spawn) -> None:
+    waits = "import threading\nasked = threading.Event()\nreceive(asked.set)\nasked.wait()\nsay(regroups=True)"
+    workers = spawn(waits, f"time.sleep(1)\n{waits}")
+    for one in workers:
+        assert one.process.stdin is not None
+        one.process.stdin.write(b"{}\n")
+        one.process.stdin.flush()
+    regroup(workers)  # for the second: in the pipe together with its message
+    watch(workers, lambda: False)
+    assert [one.report is not None and one.report.regroups for one in workers] == [True, True]
+    assert [one.process.wait(20) for one in workers] == [0, 0]
+
+
 def _alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as stat:
@@ -167,7 +180,7 @@ def test_a_worker_that_a_plugin_ends_is_a_failure(monkeypatch: pytest.MonkeyPatc
 
     sent = io.StringIO()
     monkeypatch.setattr(worker, "take_standard_output", lambda: sent)
-    monkeypatch.setattr(worker, "receive", dict)
+    monkeypatch.setattr(worker, "receive", lambda regroup: {})
     monkeypatch.setattr(worker, "_run", leave)
     assert worker.main() == EXIT_DEFECT
     assert "ended the process (exit code 0)" in str(Report.from_line(sent.getvalue()).message)

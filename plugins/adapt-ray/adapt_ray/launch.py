@@ -113,7 +113,7 @@ def _job(
     options: Mapping[str, object],
     scratch: str,
 ) -> dict[str, Any]:
-    received = json.loads(message(plan, World(options=options), decision))
+    received = json.loads(message(plan, World(options=options), decision, steps=work.stop.steps_before(decision.step)))
     processes = params.num_processes
     if params.ray_address is None:
         processes = processes or processes_here(use_cpu=params.use_cpu)

@@ -8,7 +8,13 @@ from adapt_core.capabilities import RunCommand
 from adapt_core.config.plan import Plan
 from adapt_core.errors import InputError
 
-from adapt_fsdp.launch_files.resources import RESTARTS, cores_per_machine, job_name, processes_per_machine
+from adapt_fsdp.launch_files.resources import (
+    RESTARTS,
+    cores_per_machine,
+    fixed_machines,
+    job_name,
+    processes_per_machine,
+)
 from adapt_fsdp.launch_files.yaml_text import as_block, to_yaml
 from adapt_fsdp.params import ProcessParams
 
@@ -46,7 +52,7 @@ def train_job(plan: Plan, command: RunCommand) -> str:
             "runtimeRef": {"name": "torch-distributed"},
             "trainer": {
                 "image": params.container_image,
-                "numNodes": params.machines,
+                "numNodes": fixed_machines(params, "kubernetes"),
                 "numProcPerNode": each,
                 "command": ["torchrun"],
                 "args": [

@@ -31,6 +31,20 @@ def processes_per_machine(params: ProcessParams, scheduler: str) -> int:
     return params.num_processes or PROCESSES_ON_A_CPU
 
 
+def fixed_machines(params: ProcessParams, scheduler: str) -> int:
+    """Return the number of machines.
+
+    Raises:
+        InputError: it may change while the run trains.
+    """
+    if params.may_change:
+        raise InputError(
+            f"--emit {scheduler} asks for a fixed number of machines, and num_machines is {list(params.machine_range)}."
+            " Give one number. (Or --emit torchrun, whose machines may change.)"
+        )
+    return params.machines
+
+
 def cores_per_machine(plan: Plan, processes: int) -> int:
     """Return the cores of each machine: one for each process and for each of its data workers."""
     return processes * (1 + plan.training.num_workers)

@@ -9,7 +9,7 @@ from adapt_core.config.plan import SLOTS, Plan
 from adapt_core.errors import InputError
 
 from adapt_fsdp.launch_files import shell
-from adapt_fsdp.launch_files.resources import cores_per_machine, job_name, processes_per_machine
+from adapt_fsdp.launch_files.resources import cores_per_machine, fixed_machines, job_name, processes_per_machine
 from adapt_fsdp.launch_files.yaml_text import as_block, to_yaml
 from adapt_fsdp.params import ProcessParams
 
@@ -39,7 +39,7 @@ def task(plan: Plan, command: RunCommand) -> str:
     there = f"{_FOLDER}/{name}{command.config.suffix}"
     content: dict[str, Any] = {
         "name": name,
-        "num_nodes": params.machines,
+        "num_nodes": fixed_machines(params, "skypilot"),
         "resources": _resources(plan, params, each),
         "file_mounts": {there: str(command.config)},
     }

@@ -7,7 +7,7 @@ from adapt_core.config.plan import Plan
 from adapt_core.plugin.params import parameters_of
 
 from adapt_fsdp.launch_files import shell
-from adapt_fsdp.launch_files.resources import cores_per_machine, job_name, processes_per_machine
+from adapt_fsdp.launch_files.resources import cores_per_machine, fixed_machines, job_name, processes_per_machine
 from adapt_fsdp.params import ProcessParams
 
 _SCRIPT = """\
@@ -68,7 +68,7 @@ def batch_script(plan: Plan, command: RunCommand) -> str:
     is_default = given == parameters_of(type(params))["main_process_port"].default
     return _SCRIPT.format(
         name=job_name(command.config.stem),
-        machines=params.machines,
+        machines=fixed_machines(params, "slurm"),
         cores=cores_per_machine(plan, each),
         gpus="" if params.use_cpu else f"#SBATCH --gpus-per-node={each}\n",
         warning=WARNING_SECONDS,

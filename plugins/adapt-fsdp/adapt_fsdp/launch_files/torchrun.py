@@ -29,8 +29,9 @@ def torchrun_line(plan: Plan, command: RunCommand) -> str:
 def _rendezvous(params: ProcessParams, job: str) -> list[str]:
     if not params.main_process_ip:
         raise InputError(f"{params.machines} machines need main_process_ip: the address of machine 0.")
-    words = [f"--nnodes={params.machines}"]
-    if params.rdzv_backend == "static":
+    least, most = params.machine_range
+    words = [f"--nnodes={least}:{most}" if params.may_change else f"--nnodes={most}"]
+    if params.rdzv_backend == "static" and not params.may_change:  # torchrun's static one is for one number
         where = [f"--master-addr={params.main_process_ip}", f"--master-port={params.main_process_port}"]
         return [*words, f"--node-rank={params.machine_rank}", *where]
     endpoint = f"--rdzv-endpoint={params.main_process_ip}:{params.main_process_port}"
