@@ -70,7 +70,8 @@ class GgufExporter:
                 raise InputError("gguf_type: base is for a MODEL_PATH that is a GGUF file. Set it to auto, Q8_0, ...")
             written = write_model(source.model(), tokenizer, folder / MODEL, kind, self._params.gguf_pre)
         else:
-            written = write_like(source.model(), tokenizer, folder / MODEL, base, kind)
+            added = getattr(source.plan.task.params, "add_tokens", ())
+            written = write_like(source.model(), tokenizer, folder / MODEL, base, kind, added)
             _tell(written.copied, written.replaced, written.kept)
         write_text(folder / MODELFILE, modelfile(tokenizer, f"./{MODEL}", answers_turns=source.answers_turns))
 
@@ -97,7 +98,7 @@ class GgufAdapterExporter:
         self._params = params
 
     def check(self, plan: Plan) -> None:
-        """Check that the method trains a LoRA, and that the base has an architecture that can be written.
+        """Check that the method trains a LoRA and nothing else, and that the base has an architecture to be written.
 
         Raises:
             InputError: it does not, or has none.
@@ -105,6 +106,11 @@ class GgufAdapterExporter:
         if plan.method.name != "LoRA":
             raise InputError(
                 f"gguf_adapter: the method {plan.method.name} makes no LoRA. Export gguf, the merged model, instead."
+            )
+        if getattr(plan.task.params, "add_tokens", ()):
+            raise InputError(
+                "gguf_adapter: it has no place for the tokens of ADD_TOKENS, which its base lacks. Export gguf, the "
+                "merged model, instead."
             )
         check_base(plan)
 

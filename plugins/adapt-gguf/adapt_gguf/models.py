@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from adapt_gguf.files import Encoded, Field, metadata_of, open_gguf, text_fields
 from adapt_gguf.names import file_names
 from adapt_gguf.params import ENCODABLE
 from adapt_gguf.positions import FREQUENCIES, frequency_factors
-from adapt_gguf.vocabulary import chat_template_field, vocabulary_fields
+from adapt_gguf.vocabulary import chat_template_field, grown_vocabulary, vocabulary_fields
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "tokenizer.chat_template"
 _FILE_TYPE = "general.file_type"
+_VOCABULARY = ("token_embd.weight", "output.weight")
+"""Tensors with a row for each token."""
 _QUANTIZATION_VERSION = 2
 _DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
@@ -78,6 +80,11 @@ class _Weights:
         """Return a tensor's shape in the file."""
         shape = tuple(self.parameters[name].shape)
         return shape[::-1] if self.family.transposed and name.endswith(self.family.transposed) else shape
+
+    def grows(self, name: str, base: tuple[int, ...]) -> bool:
+        """Return whether a tensor has more rows than the base's, and the same columns."""
+        shape = self.shape(name) if name in self.parameters else base
+        return shape[0] > base[0] and shape[1:] == base[1:]
 
     def equal(self, name: str, base: Array) -> bool:
         """Return whether a tensor is the base's, in the precision that it was trained in."""
@@ -150,12 +157,18 @@ def write_model(
 
 
 def write_like(
-    model: nn.Module, tokenizer: PreTrainedTokenizerFast, path: Path, base: Path, kind: str | None = None
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    path: Path,
+    base: Path,
+    kind: str | None = None,
+    new_tokens: Sequence[str] = (),
 ) -> Written:
     """Write a model in the form of the GGUF file that its base came from: its metadata, its order, its encodings.
 
     Every metadata field is copied byte for byte. What training left as it was is copied, too, whatever its encoding.
-    `general.file_type` changes with the encodings, the chat template where the run's tokenizer has another.
+    `general.file_type` changes with the encodings, the chat template where the run's tokenizer has another, the
+    vocabulary where tokens were added.
 
     Args:
         model: a plain transformers model.
@@ -164,6 +177,7 @@ def write_like(
         base: the GGUF file.
         kind: the encoding of trained tensors, or AS_BASE; None: that of the base, or Q8_0 where the base's has fewer
             bits, in which most of what was trained would be lost.
+        new_tokens: those that the run added.
 
     Raises:
         InputError: the model is another than the file's, or its base's encoding cannot be written.
@@ -177,13 +191,14 @@ def write_like(
     kept = _Kept()
     for one in reader.tensors:
         shape = tuple(int(size) for size in reversed(one.shape))
-        if one.name in weights.parameters and weights.shape(one.name) != shape:
+        grown = bool(new_tokens) and one.name in _VOCABULARY and weights.grows(one.name, shape)
+        if one.name in weights.parameters and weights.shape(one.name) != shape and not grown:
             raise InputError(
                 f"GGUF: {one.name} has the shape {weights.shape(one.name)}, and {shape} in {base}."
                 " Give MODEL_PATH as a model folder, from which a GGUF file is written anew."
             )
         known = one.name in weights.parameters
-        if not known or weights.equal(one.name, decode(one.data, one.tensor_type.name)):
+        if not known or (not grown and weights.equal(one.name, decode(one.data, one.tensor_type.name))):
             tensors[one.name] = Encoded(one.tensor_type.name, shape, partial(np.asarray, one.data))
             copied.add(one.name)
             continue
@@ -191,7 +206,10 @@ def write_like(
         chosen = _kind_of_trained(one.name, shape, own, kind)
         if kind is None and chosen != own:
             replaced[own] = chosen
-        tensors[one.name] = Encoded(chosen, shape, partial(kept.encode, weights, one, chosen))
+        if grown:
+            tensors[one.name] = _encoded(weights, one.name, chosen)
+        else:
+            tensors[one.name] = Encoded(chosen, shape, partial(kept.encode, weights, one, chosen))
     for name in weights.parameters.keys() - tensors.keys():
         tensors[name] = _encoded(weights, name, type_for(name, weights.shape(name), kind or "F16"))
     kinds = {name: tensor.kind for name, tensor in tensors.items()}
@@ -201,6 +219,9 @@ def write_like(
     field = reader.get_field(_TEMPLATE)
     if template is not None and (field is None or field.contents() != template.value):
         metadata[_TEMPLATE] = template
+    if new_tokens:
+        numbers = {token: int(tokenizer.convert_tokens_to_ids(token)) for token in new_tokens}
+        metadata |= grown_vocabulary(reader, numbers, weights.shape("token_embd.weight")[0])
     write_gguf(path, weights.family.architecture, metadata, tensors, int(reader.alignment))
     return Written(kinds, frozenset(copied), replaced, kept.share)
 

@@ -18,11 +18,14 @@ from adapt_gguf.files import Field, text_fields
 from adapt_gguf.pre_tokenizers import pre_tokenizer_name
 
 if TYPE_CHECKING:
+    from gguf import GGUFReader
     from transformers import PreTrainedTokenizerFast
 
 log = logging.getLogger(__name__)
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+_UNJOINED = -1000.0
+"""The score of added tokens, as llama.cpp's convert_hf_to_gguf.py writes it."""
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 _SPECIAL = {"bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding", "mask": "mask"}
 """Kinds of special tokens to their names in the file ("seperator" is spelled so there)."""
@@ -68,6 +71,36 @@ def vocabulary_fields(tokenizer: PreTrainedTokenizerFast, rows: int, pre: str | 
     fields["tokenizer.ggml.tokens"] = Field(texts, "ARRAY", "STRING")
     fields["tokenizer.ggml.token_type"] = Field(kinds, "ARRAY", "INT32")
     return {**fields, **_special_fields(tokenizer), **chat_template_field(tokenizer)}
+
+
+def grown_vocabulary(reader: GGUFReader, new: Mapping[str, int], rows: int) -> dict[str, Field]:
+    """Return the fields of a file's vocabulary with further tokens, which readers find in a text as they are written.
+
+    Args:
+        reader: of the file.
+        new: tokens and their numbers; those that the file has stay as they are.
+        rows: of the embeddings; tokens without a text fill up.
+    """
+    texts = list(reader.get_field("tokenizer.ggml.tokens").contents())
+    kinds = list(reader.get_field("tokenizer.ggml.token_type").contents())
+    known = set(texts)
+    texts += [f"[PAD{number}]" for number in range(len(texts), rows)]
+    kinds += [UNUSED] * (rows - len(kinds))
+    for text, number in new.items():
+        if text not in known:
+            texts[number], kinds[number] = text, USER_DEFINED
+    fields = {
+        "tokenizer.ggml.tokens": Field(texts, "ARRAY", "STRING"),
+        "tokenizer.ggml.token_type": Field(kinds, "ARRAY", "INT32"),
+    }
+    scores = reader.get_field("tokenizer.ggml.scores")
+    if scores is not None:
+        held = [float(score) for score in scores.contents()]
+        fields["tokenizer.ggml.scores"] = Field([*held, *[_UNJOINED] * (rows - len(held))], "ARRAY", "FLOAT32")
+    architecture = reader.get_field("general.architecture").contents()
+    if reader.get_field(f"{architecture}.vocab_size") is not None:
+        fields[f"{architecture}.vocab_size"] = Field(rows, "UINT32")
+    return fields
 
 
 def chat_template_field(tokenizer: PreTrainedTokenizerFast) -> dict[str, Field]:

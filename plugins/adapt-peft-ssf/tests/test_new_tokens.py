@@ -154,6 +154,47 @@ def test_wrong_tokens_are_told_at_once(
         adapt_core.check(config(tiny_encoder, inbox, tmp_path / "run", method="LoRA", ADD_TOKENS=tokens))
 
 
+def test_predictions_and_chats_are_the_same_merged_and_not(tmp_path: Path) -> None:
+    keys = {**written(tmp_path, tied=True), "temperature": 0, "max_new_tokens": 8, "method": "LoRA"}
+    adapt_core.run(keys)
+    adapt_core.run({**keys, "MERGE_ADAPTER": False, "OUTPUT_DIR": str(tmp_path / "apart")})
+    prompts = ["<red> red and", "green blueish"]
+    merged, apart = (adapt_core.predict(tmp_path / name, prompts) for name in ("run", "apart"))
+    assert merged == apart
+    assert any(token in answer["generated_text"] for answer in merged for token in NEW), "they are written, too"
+    done = [
+        subprocess.run(
+            [sys.executable, "-m", "adapt_core", "chat", str(tmp_path / name)],
+            input=f"{prompts[0]}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for name in ("run", "apart")
+    ]
+    assert done[0].returncode == done[1].returncode == 0, done[1].stderr[-2000:]
+    assert done[0].stdout == done[1].stdout
+    assert merged[0]["generated_text"].strip() in done[0].stdout
+
+
+def test_a_plain_lora_made_of_the_merged_model_has_their_embeddings_whole(tmp_path: Path) -> None:
+    keys = written(tmp_path, tied=False)
+    adapt_core.run({**keys, "method": "LoRA", "r": 4})
+    adapt_core.export(tmp_path / "run", "lora", tmp_path / "lora")
+    probe = "print(model(**tokenizer('<red> red', return_tensors='pt')).logits[0, -1].tolist())"
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model")
+    inputs = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")("<red> red", return_tensors="pt")
+    script = f"{python_of(tmp_path / 'lora' / 'README.md')}\n{probe}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path / "lora", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == pytest.approx(merged(**inputs).logits[0, -1].tolist(), abs=1e-3)
+
+
 def test_a_server_is_not_given_an_adapter_with_tokens(tmp_path: Path) -> None:
     keys = written(tmp_path, tied=True)
     adapt_core.run({**keys, "method": "LoRA"})

@@ -34,13 +34,18 @@ class VllmExporter:
         self._params = params
 
     def check(self, plan: Plan) -> None:
-        """Check that the method trains a LoRA.
+        """Check that the method trains a LoRA, and nothing else.
 
         Raises:
             InputError: it does not; says what servers take instead.
         """
         if plan.method.name != "LoRA":
             raise InputError(f"vllm: the method {plan.method.name} makes no LoRA. Export lora, which makes one of it.")
+        if getattr(plan.task.params, "add_tokens", ()):
+            raise InputError(
+                "vllm: the adapter cannot be served: with ADD_TOKENS it also has trained embeddings of tokens. Serve "
+                "the merged model (SAVE_METHOD: save_pretrained)."
+            )
 
     def export(self, source: ExportSource, folder: Path) -> None:
         """Write the adapter, with tokenizer and config.
