@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from deferred_calls import count_calls, note
 from held_bytes import count_bytes
+from rank_weights import write_digests
+from ticking_budget import let_clocks_tick
 
 
 def main() -> None:
@@ -27,8 +29,13 @@ def main() -> None:
         for number, config in enumerate(json.loads(Path(sys.argv[1]).read_text())):
             # Each run finds keys of its own in torchrun's store, as each of torchrun's attempts does.
             os.environ["TORCHELASTIC_RESTART_COUNT"] = str(number)
-            adapt_core.run(config, resume=True)
-            note(calls, Path(config["OUTPUT_DIR"]), int(os.environ["RANK"]))
+            run, rank = Path(config["OUTPUT_DIR"]), int(os.environ["RANK"])
+            with patch.context() as of_run:
+                write_digests(of_run, run, rank)
+                if "BUDGET" in config:
+                    let_clocks_tick(of_run, rank)
+                adapt_core.run(config, resume=True)
+            note(calls, run, rank)
             AcceleratorState._reset_state(reset_partial_state=True)
 
 
