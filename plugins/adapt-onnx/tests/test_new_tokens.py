@@ -56,7 +56,6 @@ class OfNewTokens(OnnxContract):
         assert printed_by(written, python, "Once upon a time", PROMPT) == ours["generated_text"].strip()
 
 
-@pytest.mark.slow
 class TestMerged(OfNewTokens):
     changes: ClassVar = {"SAVE_METHOD": "save_pretrained"}
 
