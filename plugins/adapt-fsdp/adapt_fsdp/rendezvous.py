@@ -39,6 +39,7 @@ class Rendezvous:
         rank: this machine's rank.
         size: the number of machines.
         members: the machines, where they may leave and join.
+        is_lost: whether the store could not be reached.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class Rendezvous:
     rank: int = 0
     size: int = 1
     members: Members | None = None
+    is_lost: bool = False
 
     def set(self, key: str, value: object) -> None:
         """Set a JSON value for the other machines; the first value of a key is kept."""
@@ -65,6 +67,7 @@ class Rendezvous:
             raise self._left(error) from error
 
     def _left(self, error: Exception) -> LostProcessError:
+        self.is_lost = True
         return LostProcessError(f"the machine that holds {self.host}:{self.port} left the run: {one_line(error)}")
 
     def wait(self, key: str, seconds: float) -> Any:
@@ -206,9 +209,11 @@ def _changing(params: ProcessParams, sizes: Sequence[int], folder: RunFolder) ->
             raise
         except BaseException as error:
             outcome = Outcome.AGAIN if isinstance(error, LostProcessError) else Outcome.FAILED
-            with suppress(DefectError):  # Without the store no machine can be reached.
-                machines.set_failure(error)
+            if not machines.is_lost:
+                with suppress(DefectError):  # Without the store no machine can be reached.
+                    machines.set_failure(error)
             raise
         finally:
-            members.leave(outcome)
+            if not machines.is_lost:  # torch writes its stack to the terminal at each try to reach one that is gone
+                members.leave(outcome)
             machines.release()
