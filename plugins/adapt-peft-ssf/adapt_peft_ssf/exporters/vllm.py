@@ -43,8 +43,8 @@ class VllmExporter:
             raise InputError(f"vllm: the method {plan.method.name} makes no LoRA. Export lora, which makes one of it.")
         if getattr(plan.task.params, "add_tokens", ()):
             raise InputError(
-                "vllm: the adapter cannot be served: with ADD_TOKENS it also has trained embeddings of tokens. Serve "
-                "the merged model (SAVE_METHOD: save_pretrained)."
+                "vllm: the adapter cannot be served: with ADD_TOKENS it also has trained embeddings of tokens. Leave "
+                "vllm out of EXPORT, and serve the merged model (SAVE_METHOD: save_pretrained)."
             )
 
     def export(self, source: ExportSource, folder: Path) -> None:
