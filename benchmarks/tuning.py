@@ -2,11 +2,13 @@
 
     python -m benchmarks.tuning --data ../shared/data auto --steps 40
     python -m benchmarks.tuning --data ../shared/data tune --budget 90s [--only ag_news]
+    python -m benchmarks.tuning --data ../shared/data time --budget 3m
 
 `auto` trains each set twice for as many steps: with the defaults, and with SETTINGS: auto (LoRA, unless --method says
 another). `tune` gives `adapt run` with the defaults and `adapt tune` the same time, each in a process of its own, and
-compares the models that they end with. Validation is limited to 300 rows. Prints a JSON line for each set: the deciding
-metric, its 95 % interval with the defaults, and for `tune` the wall time as a share of the budget.
+compares the models that they end with. `time` makes the searches alone, to see whether they keep to their time.
+Validation is limited to 300 rows. Prints a JSON line for each set: the deciding metric, its 95 % interval with the
+defaults, and for `tune` and `time` the wall time as a share of the budget.
 """
 
 from __future__ import annotations
@@ -95,11 +97,7 @@ def search(name: str, data: Path, folder: Path, budget: str) -> dict[str, Any]:
     """Return the metrics of a set by the defaults and by a search, in the same time."""
     seconds, printed = command("run", str(config(name, data, folder)), "--budget", budget, "--json", "-q")
     metric, value, interval = after(json.loads(printed))
-    file = config(name, data, folder, OUTPUT_DIR=str(folder / "search"))
-    keys = json.loads(file.read_text()) | {"OUTPUT_DIR": str(folder / "search")}
-    file.write_text(json.dumps(keys))
-    taken, printed = command("tune", str(file), "--budget", budget, "--json", "-q")
-    tuned = json.loads(printed)
+    taken, tuned = searched(name, data, folder, budget)
     return {
         "metric": metric,
         "defaults": round(value, 4),
@@ -111,15 +109,28 @@ def search(name: str, data: Path, folder: Path, budget: str) -> dict[str, Any]:
             {name: run[name] for name in ("folder", "value", "loss", "steps", "planned_steps", "seconds", "settings")}
             for run in tuned["runs"]
         ],
-        "seconds": round(taken, 1),
-        "share of the budget": round(taken / tuned["budget"], 3),
+        **time_of(taken, tuned),
     }
+
+
+def searched(name: str, data: Path, folder: Path, budget: str) -> tuple[float, dict[str, Any]]:
+    """Search within a budget; return the wall time in seconds, and what the search printed."""
+    file = config(name, data, folder)
+    keys = json.loads(file.read_text()) | {"OUTPUT_DIR": str(folder / "search")}
+    file.write_text(json.dumps(keys))
+    taken, printed = command("tune", str(file), "--budget", budget, "--json", "-q")
+    return taken, json.loads(printed)
+
+
+def time_of(taken: float, tuned: dict[str, Any]) -> dict[str, Any]:
+    """Return the wall time of a search, in seconds and over its budget."""
+    return {"seconds": round(taken, 1), "share of the budget": round(taken / tuned["budget"], 3)}
 
 
 def main() -> None:
     """Print a JSON line for each set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("auto", "tune"))
+    parser.add_argument("what", choices=("auto", "tune", "time"))
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--only", choices=SETS, action="append")
     parser.add_argument("--steps", type=int, default=40)
@@ -130,6 +141,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             if arguments.what == "auto":
                 found = settings_that_fit(name, arguments.data, Path(temporary), arguments.steps, arguments.method)
+            elif arguments.what == "time":
+                found = time_of(*searched(name, arguments.data, Path(temporary), arguments.budget))
             else:
                 found = search(name, arguments.data, Path(temporary), arguments.budget)
         print(json.dumps({"set": name, **found}), flush=True)
