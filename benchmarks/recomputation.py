@@ -1,4 +1,4 @@
-"""GRADIENT_CHECKPOINTING with and without KEEP_ATTENTION: time of a step and what is kept, by length.
+"""GRADIENT_CHECKPOINTING, KEEP_ATTENTION and RECOMPUTE_MLP: time of a step and what is kept, by length.
 
     python -m benchmarks.recomputation [--tokens 512 2048] [--rounds 7]
 
@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from adapt_core.contracts import AttachContext
 from adapt_core.hf.loop.lean_layers import lean_forwards, lean_layers
+from adapt_core.nn.products import fast_products
 from adapt_core.nn.recomputation import CHECKPOINT_OPTIONS
 from benchmarks.pairs import spread
 from stress.scale.counted_run import allocated_mib
@@ -28,8 +29,10 @@ from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.params import LoraParams
 
 WORDS = 2000
+MLP = "MLP"
 WAYS: dict[str, dict[str, Any] | None] = {
     "nothing": None,
+    MLP: None,
     "blocks": {"use_reentrant": False},
     "all but attention": CHECKPOINT_OPTIONS,
 }
@@ -53,14 +56,15 @@ def model() -> Any:
     return Lora(LoraParams(dropout=0.0)).attach(base, site).train()
 
 
-def step(learner: Any, ids: torch.Tensor, options: dict[str, Any] | None) -> tuple[float, float]:
+def step(learner: Any, ids: torch.Tensor, way: str) -> tuple[float, float]:
     """Return the processor seconds of a step, and the MiB kept for its backward pass."""
+    options = WAYS[way]
     learner.zero_grad()
     learner.activation_checkpointing_disable()
     if options is not None:
         learner.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
     learner.train()
-    with lean_layers(lean_forwards(learner)):
+    with fast_products(wanted=True), lean_layers(lean_forwards(learner, recompute_mlp=way == MLP)):
         before, started = allocated_mib(), time.process_time()
         loss = learner(input_ids=ids, labels=ids).loss
         kept = allocated_mib() - before
@@ -75,8 +79,8 @@ def measured(learner: Any, tokens: int, rounds: int) -> dict[str, Any]:
     kept = {}
     for number in range(rounds + 1):
         seconds = {}
-        for way, options in WAYS.items():
-            seconds[way], kept[way] = step(learner, ids, options)
+        for way in WAYS:
+            seconds[way], kept[way] = step(learner, ids, way)
         if number:  # the first warms
             for way in WAYS:
                 ratios[way].append(seconds[way] / seconds["nothing"])
