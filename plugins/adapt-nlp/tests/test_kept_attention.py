@@ -16,9 +16,9 @@ from adapt_core.execution.components import Components
 from adapt_core.nn.recomputation import CHECKPOINT_OPTIONS, is_attention
 from adapt_core.testing import small_models
 
+from .short_runs import DATA, foretold_activations, losses
+
 Keys = dict[str, Any]
-TEXTS = [{"text": " ".join(f"word {n} and {n + k}" for k in range(40))} for n in range(24)]
-DATA = {"train": TEXTS, "validation": TEXTS[:4]}
 
 
 class Calls(TorchDispatchMode):
@@ -36,13 +36,6 @@ class Calls(TorchDispatchMode):
 @pytest.fixture
 def keys(language_keys: Keys) -> Keys:
     return {**language_keys, "MAX_STEPS": 3, "LOGGING_STEPS": 1, "GRADIENT_CHECKPOINTING": True}
-
-
-def losses(keys: Keys) -> list[float]:
-    """Return the training losses of a run."""
-    folder = Path(api.run(keys, data=DATA).output_dir)
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
-    return [line["loss"] for line in lines if line["phase"] == "train"]
 
 
 @pytest.mark.parametrize("method", ["full", "LoRA", "LoRA on four bits"])
@@ -70,13 +63,8 @@ def test_attention_is_computed_once(tiny_llama: Path, options: Keys, times: int)
 def test_adapt_check_foretells_what_is_kept(keys: Keys, tmp_path: Path, inbox_texts: list[str]) -> None:
     keys["MODEL_PATH"] = str(small_models.llama(tmp_path / "deep", inbox_texts, num_hidden_layers=8))
 
-    def foretold(**changes: Any) -> int:
-        memory = api.estimate(api.check({**keys, **changes}, data=DATA)).memory
-        assert memory is not None
-        assert memory.activations is not None
-        return memory.activations
-
-    all_kept, some_kept, recomputed = foretold(GRADIENT_CHECKPOINTING=False), foretold(KEEP_ATTENTION=True), foretold()
+    all_kept = foretold_activations({**keys, "GRADIENT_CHECKPOINTING": False})
+    some_kept, recomputed = foretold_activations({**keys, "KEEP_ATTENTION": True}), foretold_activations(keys)
     task: Any = Components.of(api.check(keys, data=DATA)).task
     tokens = task.largest_batch(task.load_data())["input_ids"].numel()
     config = json.loads((tmp_path / "deep" / "config.json").read_text())
