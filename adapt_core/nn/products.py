@@ -27,8 +27,6 @@ With their own 1024 a run whose batches differ in length holds gigabytes (`bench
 _CPU_INFO = Path("/proc/cpuinfo")
 _AMD = "AuthenticAMD"
 
-_Kernel = Callable[..., Any]
-
 
 class _Uses:
     """The contexts of `fast_products` that are open in this process, of any thread."""
@@ -108,32 +106,35 @@ def _multiplied_by_onednn() -> Iterator[None]:
     import torch
 
     own = {name: torch.library.get_kernel(f"aten::{name}", "CPU") for name in ("mm", "mm.out", "addmm", "addmm.out")}
-    multiply: _Kernel = torch.ops.mkldnn._linear_pointwise.default
+    multiply: Callable[..., torch.Tensor] = torch.ops.mkldnn._linear_pointwise.default
 
-    def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor | None:
+        if not _is_large(left, right):
+            return None
         if _is_better_turned(left, right):
-            return multiply(right.t(), left, None, "none", [], "").t().contiguous()  # type: ignore[no-any-return]
-        return multiply(left, right.t(), None, "none", [], "")  # type: ignore[no-any-return]
+            return multiply(right.t(), left, None, "none", [], "").t().contiguous()
+        return multiply(left, right.t(), None, "none", [], "")
+
+    def sum_of(added: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor | None:
+        if not (_is_bias(added, left, right) and _is_large(left, right)):
+            return None
+        return multiply(left, right.t(), _row(added), "none", [], "")
 
     def mm(keys: Any, left: torch.Tensor, right: torch.Tensor) -> Any:
-        return product(left, right) if _is_large(left, right) else own["mm"].call_boxed(keys, left, right)
+        found = product(left, right)
+        return own["mm"].call_boxed(keys, left, right) if found is None else found
 
     def mm_out(keys: Any, left: torch.Tensor, right: torch.Tensor, *, out: torch.Tensor) -> Any:
-        if _is_large(left, right) and _takes(out, left, right):
-            return out.copy_(product(left, right))
-        return own["mm.out"].call_boxed(keys, left, right, out=out)
+        found = product(left, right) if _takes(out, left, right) else None
+        return own["mm.out"].call_boxed(keys, left, right, out=out) if found is None else out.copy_(found)
 
-    def addmm(keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, **factors: Any) -> Any:
-        if not factors and _is_bias(added, left, right) and _is_large(left, right):
-            return multiply(left, right.t(), _row(added), "none", [], "")
-        return own["addmm"].call_boxed(keys, added, left, right, **factors)
+    def addmm(keys: Any, *matrices: torch.Tensor, **factors: Any) -> Any:
+        found = None if factors else sum_of(*matrices)
+        return own["addmm"].call_boxed(keys, *matrices, **factors) if found is None else found
 
-    def addmm_out(
-        keys: Any, added: torch.Tensor, left: torch.Tensor, right: torch.Tensor, *, out: torch.Tensor, **factors: Any
-    ) -> Any:
-        if not factors and _is_bias(added, left, right) and _is_large(left, right) and _takes(out, left, right):
-            return out.copy_(multiply(left, right.t(), _row(added), "none", [], ""))
-        return own["addmm.out"].call_boxed(keys, added, left, right, out=out, **factors)
+    def addmm_out(keys: Any, *matrices: torch.Tensor, out: torch.Tensor, **factors: Any) -> Any:
+        found = None if factors or not _takes(out, *matrices[1:]) else sum_of(*matrices)
+        return own["addmm.out"].call_boxed(keys, *matrices, out=out, **factors) if found is None else out.copy_(found)
 
     replaced = {"mm": mm, "mm.out": mm_out, "addmm": addmm, "addmm.out": addmm_out}
     with torch.library._scoped_library("aten", "IMPL") as library:
