@@ -14,7 +14,7 @@ from adapt_core.config.stop_after import stop_after
 from adapt_core.contracts import Launcher, Task
 from adapt_core.distributed import torchrun
 from adapt_core.distributed.world import World
-from adapt_core.errors import AdaptError, InterruptedRunError, LostProcessError, RegroupError
+from adapt_core.errors import AdaptError, LostProcessError, RegroupError
 from adapt_core.execution.components import Components, check_task, make_launcher, make_task
 from adapt_core.execution.test_split import predict_test_split
 from adapt_core.nn.pickles import weights_only
@@ -27,7 +27,7 @@ from adapt_core.run_folder.ownership import Ownership
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision, decide_resume, entered, restoring
 from adapt_core.runtime.environment_errors import environment_error
-from adapt_core.runtime.interrupts import HOW_TO_GO_ON, REPEATED_SECONDS, StopRequest
+from adapt_core.runtime.interrupts import REPEATED_SECONDS, StopRequest, stopped_when
 from adapt_core.runtime.logs import FILE_ONLY, log_files, logged_packages, logging_to
 from adapt_core.runtime.progress import ProgressReporter, make_reporter
 from adapt_core.trackers import end_trackers
@@ -132,7 +132,7 @@ class Command:
                 return command._launch(reporter, stop, decision)
             except RegroupError as error:
                 if stop.asked:
-                    raise InterruptedRunError(f"stopped by {stop.asked} when {error} {HOW_TO_GO_ON}") from None
+                    raise stopped_when(stop.asked, error) from None
                 log.info("%s", error)
                 waits = 0.0
             except LostProcessError as error:

@@ -35,6 +35,11 @@ REPEATED_SECONDS = 5.0
 signals all processes of a job, and the launcher passes on to them what it was sent."""
 
 
+def stopped_when(asked: str, joining: RegroupError) -> InterruptedRunError:
+    """Return the stop of a run that somebody asked for while its processes stopped for a machine that joins."""
+    return InterruptedRunError(f"stopped by {asked} when {joining} {HOW_TO_GO_ON}")
+
+
 class StopRequest:
     """The request to stop, which a loop looks at after each step and the signal handlers set.
 

@@ -14,7 +14,7 @@ from adapt_core.execution.worker import message
 from adapt_core.result import RunResult
 from adapt_core.run_folder.paths import RunFolder
 from adapt_core.run_folder.resume import ResumeDecision
-from adapt_core.runtime.interrupts import HOW_TO_GO_ON, StopRequest
+from adapt_core.runtime.interrupts import StopRequest, stopped_when
 
 from adapt_fsdp.devices import device_count, local_device, process_count
 from adapt_fsdp.failures import first_failure, raise_interruption
@@ -92,7 +92,7 @@ def _agreed(
     """Return what a stop of all processes was for: one that a machine was asked for ends the run, whoever joins."""
     own: str | None = str(error)
     if isinstance(error, RegroupError):
-        own = f"stopped by {stop.asked} when {error} {HOW_TO_GO_ON}" if stop.asked else None
+        own = str(stopped_when(stop.asked, error)) if stop.asked else None
     told = [reason for reason in machines.all_gather("stop", own, params.machine_timeout) if reason is not None]
     return InterruptedRunError(told[0]) if told else RegroupError(str(error))
 
