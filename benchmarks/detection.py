@@ -48,6 +48,7 @@ def adapt_config(folder: Path, arguments: argparse.Namespace) -> Path:
         "NUM_WORKERS": arguments.workers,
         "LOGGING_STEPS": 1,
         "INTERVAL": "no",
+        "VERDICT": "none",
     }
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(keys), encoding="utf-8")

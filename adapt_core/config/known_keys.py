@@ -84,7 +84,7 @@ SWITCHES: dict[str, Switch] = {
 _MM_KEYS = (
     "BEGIN END T_MAX WARMUP WARMUP_RATIO WARMUP_ITERS MILESTONES GAMMA amp auto_scale_lr cfg_options "
     "train_ann_file val_ann_file test_ann_file checkpoint_interval image_size augment backbone backbone_weights "
-    "score_threshold"
+    "score_threshold FUSE_CONVOLUTIONS"
 )
 _MACHINES = (
     "num_nodes num_machines num_processes machine_rank main_process_ip main_process_port rdzv_backend same_network "

@@ -218,4 +218,7 @@ JOBS: dict[str, Job] = {
         settings={"source_lang": "en", "target_lang": "de", "max_input_length": 64, "max_target_length": 64},
     ),
 }
+JOBS |= {
+    f"{name}, by default": _by_default(JOBS[name]) for name in ("question_answering", "summarization", "translation")
+}
 """By name; `--job` takes it."""

@@ -74,6 +74,13 @@ class MmParams:
         None,
         "Weights of the backbone: a file, package:NAME/path, or pretrained (whatever config or timm would download).",
     )
+    fuse_convolutions: bool = param(
+        True,
+        "Evaluate with each convolution, its batch norm and its activation as one operation of oneDNN, on CPUs and in "
+        "float32: the same results up to rounding. Tried first on one image of the run.",
+        key="FUSE_CONVOLUTIONS",
+        may_change_on_resume=True,
+    )
     score_threshold: float | None = param(
         None,
         "adapt predict leaves out what scores lower (default: for boxes and masks, the score of each class with the "

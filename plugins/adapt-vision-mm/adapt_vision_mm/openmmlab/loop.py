@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from adapt_vision_mm.openmmlab.averaged_weights import AveragedWeights
 from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, training_loader
+from adapt_vision_mm.openmmlab.fused_convolutions import FusedConvolutions
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.kept_weights import KeptWeights, ranking_of
 from adapt_vision_mm.openmmlab.last_evaluation import LastEvaluation
@@ -91,6 +93,7 @@ class MmLoop:
         self._loader: DataLoader[dict[str, Any]] | None = None
         self._compared = False
         self._evaluated: LastEvaluation | None = None
+        self._fusion = FusedConvolutions(wanted=plan.task.params.fuse_convolutions)
         self._ranking = ranking_of(job, components.scorer.metrics)
         if plan.training.do_train:
             self._loader = self._training_loader()
@@ -151,10 +154,12 @@ class MmLoop:
         model.eval()
         found: list[CocoResult] = []
         losses: list[float] = []
-        with torch.no_grad(), quiet_warnings():
+        with torch.no_grad(), quiet_warnings(), ExitStack() as fused:
             for number, batch in enumerate(evaluation_loader(split, training, world)):
                 if number == 0 and not self._compared:
                     self._run_for_merge_check(batch)
+                if number == 0:
+                    fused.enter_context(self._fusion.of(model, batch))
                 for sample in model.val_step(batch):
                     found += self._components.scorer.to_results(sample, split.annotated)
             if self._wants_loss():
