@@ -40,6 +40,7 @@ class Head:
         autocast: the type of products under the autocast that was on when the layer was called, or None.
         trains: whether gradients were wanted then.
         steps: what the model does to its logits element by element, in order: scaling, soft-capping, a bias.
+        tell: is called with the reason where a training step computes all logits.
     """
 
     layer: Any
@@ -48,6 +49,7 @@ class Head:
     autocast: torch.dtype | None
     trains: bool
     steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
+    tell: Callable[[str], None] = lambda _: None
 
     @property
     def is_exact(self) -> bool:

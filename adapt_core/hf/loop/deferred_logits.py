@@ -71,6 +71,8 @@ class DeferredLogits(torch.Tensor):
     def compute(self) -> torch.Tensor:
         """Return the logits, once computed."""
         if self._computed is None:
+            if self.head.trains:
+                self.head.tell("more of the logits is used in training than torch's cross-entropy of tokens")
             self._computed = self.head.logits(self.hidden)
         return self._computed
 

@@ -149,7 +149,7 @@ class HuggingFaceLoop:
         self._trainer.row_shares = components.shares
         self._trainer.weigh_loss = components.weigh_loss
         self._trainer.preprocess_logits = components.preprocess_logits
-        self._trainer.head = deferrable_head(job.model) if training.chunked_loss else None
+        self._trainer.head = deferrable_head(job.model, self._trainer.all_logits) if training.chunked_loss else None
         self._trainer.encoder = encoder_of(job.model) if components.arguments.get("predict_with_generate") else None
         if training.lean_layers:
             self._trainer.lean_forwards = lean_forwards(job.model, recompute_mlp=training.recompute_mlp)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import attrs
 import torch
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
@@ -14,27 +16,60 @@ from torch.nn.functional import cross_entropy
 
 from adapt_core.hf.loop.chunked_loss import Head
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
+from adapt_core.runtime.format import size
+
+log = logging.getLogger(__name__)
 
 
-def deferrable_head(model: nn.Module) -> nn.Module | None:
+@attrs.define(eq=False)
+class AllLogits:
+    """Says once a run why the logits of whole batches are computed, and what they take."""
+
+    _said: bool = False
+
+    def because(self, reason: str, vocabulary: int | None = None) -> None:
+        """Say it, unless something was said before.
+
+        Args:
+            reason: why, as a clause.
+            vocabulary: logits of a token, where it is known.
+        """
+        if self._said:
+            return
+        each = "" if vocabulary is None else f" ({size(4 * vocabulary)} a token, and as much for the gradient)"
+        log.info("CHUNKED_LOSS has no effect: %s; all logits of a batch are in memory at once%s.", reason, each)
+        self._said = True
+
+
+def deferrable_head(model: nn.Module, told: AllLogits | None = None) -> nn.Module | None:
     """Return the output layer of a language model, or None where there is none whose logits can be deferred.
 
     Dropout inside it (of an adapter) would be drawn by chunks.
 
     Args:
         model: the attached model, in a wrapper of peft or not.
+        told: says so where a language model's cannot.
     """
+    told = told or AllLogits(said=True)
     base: Any = getattr(model, "get_base_model", lambda: model)()
     find: Callable[[], nn.Module | None] = getattr(base, "get_output_embeddings", lambda: None)
     layer = find()
-    if layer is None or not isinstance(getattr(layer, "out_features", None), int):
+    if layer is None:
+        if getattr(base, "can_generate", bool)():  # others, classifiers, have no logits of words
+            told.because(f"{type(base).__name__} does not tell its output layer")
         return None
-    drops = any(isinstance(part, nn.Dropout) and part.p > 0 for part in layer.modules())
-    return None if drops else layer
+    vocabulary = getattr(layer, "out_features", None)
+    if not isinstance(vocabulary, int):
+        told.because(f"the output layer is a {type(layer).__name__}")
+        return None
+    if any(isinstance(part, nn.Dropout) and part.p > 0 for part in layer.modules()):
+        told.because("there is dropout in the output layer, which would be drawn by chunks", vocabulary)
+        return None
+    return layer
 
 
 @contextmanager
-def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
+def deferred_logits(layer: nn.Module | None, told: AllLogits | None = None) -> Iterator[None]:
     """Within the context, an output layer returns `DeferredLogits`.
 
     A layer with hooks does not, for they expect logits. Those by which FSDP gathers a sharded layer's weights do not,
@@ -42,17 +77,27 @@ def deferred_logits(layer: nn.Module | None) -> Iterator[None]:
 
     Args:
         layer: what `deferrable_head` returned.
+        told: says so where all logits are computed.
     """
-    if layer is None or "forward" in vars(layer) or _has_hooks(layer):
+    told = told or AllLogits(said=True)
+    if layer is None:
+        yield
+        return
+    if "forward" in vars(layer) or _has_hooks(layer):
+        told.because("something else than the model hooks into the output layer", _words(layer))
         yield
         return
     if isinstance(layer, FSDPModule):
         layer.set_reshard_after_forward(False, recurse=False)
-    vars(layer)["forward"] = partial(_defer, layer, layer.forward)
+    vars(layer)["forward"] = partial(_defer, layer, layer.forward, told)
     try:
         yield
     finally:
         del vars(layer)["forward"]
+
+
+def _words(layer: Any) -> int:
+    return int(layer.out_features)
 
 
 def _has_hooks(layer: nn.Module) -> bool:
@@ -62,7 +107,9 @@ def _has_hooks(layer: nn.Module) -> bool:
     return max(len(layer._forward_hooks), len(layer._forward_pre_hooks)) > of_fsdp
 
 
-def _defer(layer: Any, forward: Callable[..., torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:
+def _defer(
+    layer: Any, forward: Callable[..., torch.Tensor], told: AllLogits, *args: Any, **kwargs: Any
+) -> torch.Tensor:
     """Return the logits of many positions deferred, those of one position (a step of `generate`) at once.
 
     In float16, gradients that are made before the loss is scaled would vanish.
@@ -73,9 +120,11 @@ def _defer(layer: Any, forward: Callable[..., torch.Tensor], *args: Any, **kwarg
     device = hidden.device.type
     autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     dtype = autocast or hidden.dtype
+    tell = partial(told.because, vocabulary=_words(layer))
     if dtype == torch.float16:
+        tell("in float16, gradients made before the loss is scaled would vanish")
         return forward(hidden)
-    head = Head(layer, forward, layer.out_features, autocast, trains=torch.is_grad_enabled())
+    head = Head(layer, forward, _words(layer), autocast, trains=torch.is_grad_enabled(), tell=tell)
     return DeferredLogits(hidden, head, dtype, [])
 
 

@@ -28,7 +28,7 @@ from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
-from adapt_core.hf.loop.output_layer import deferred_logits
+from adapt_core.hf.loop.output_layer import AllLogits, deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, ShareSampler, fill_up, lengths_of, longest_first
 from adapt_core.nn.learning_rates import split_groups
@@ -89,6 +89,7 @@ def instrumented(trainer_class: type) -> type:
             self.loss_is_scaled_for_ga = True  # By the model, or by the shares.
             self.shares = ItemShares(self.accelerator)
             self.evaluated_items = EvaluatedItems(self.accelerator)
+            self.all_logits = AllLogits()
 
         def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
@@ -210,7 +211,7 @@ def instrumented(trainer_class: type) -> type:
             rows = first_rows(inputs, own) if own else inputs
             weight = (self.weigh_loss or self._items)(rows)
             once = encoded_once(self.encoder)
-            with self.frozen.replayed(rows, self.evaluated) as given, deferred_logits(self.head), once:
+            with self.frozen.replayed(rows, self.evaluated) as given, deferred_logits(self.head, self.all_logits), once:
                 loss, logits, labels = super().prediction_step(model, given, *args, **kwargs)
             if logits is not None and self.preprocess_logits is not None:
                 logits = self.preprocess_logits(logits, labels)
@@ -255,7 +256,7 @@ def instrumented(trainer_class: type) -> type:
         ) -> torch.Tensor:
             self.check_step(model)
             replayed = self.frozen.replayed(inputs, self.train_dataset)
-            with deferred_logits(self.head), replayed as given, self._layers(model, given):
+            with deferred_logits(self.head, self.all_logits), replayed as given, self._layers(model, given):
                 loss: torch.Tensor = super().training_step(model, given, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)

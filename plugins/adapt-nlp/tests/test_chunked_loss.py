@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers.loss.loss_utils import LOSS_MAPPING
 
 import adapt_core
 from adapt_core import api
@@ -64,6 +65,24 @@ def test_chats_give_the_same_figures_and_no_logits(chats: Keys, packing: bool, a
     chunked = figures(chats, CHATS)
     assert all_logits == []
     assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
+
+
+def likelihood(logits: torch.Tensor, labels: torch.Tensor, vocab_size: int, **_: object) -> torch.Tensor:
+    """Return a causal model's loss by other functions of torch than cross_entropy."""
+    scores = torch.log_softmax(logits[:, :-1].float(), -1).reshape(-1, vocab_size)
+    return torch.nn.functional.nll_loss(scores, labels[:, 1:].reshape(-1), ignore_index=-100)
+
+
+@pytest.mark.parametrize("own_loss", [likelihood, None])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_loss_of_another_kind_computes_all_logits_and_says_so_once(
+    chats: Keys, chunked: bool, own_loss: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if own_loss is not None:
+        monkeypatch.setitem(LOSS_MAPPING, "ForCausalLM", own_loss)
+    adapt_core.run({**chats, "CHUNKED_LOSS": chunked}, data=splits(CHATS))
+    log = (Path(chats["OUTPUT_DIR"]) / "log.txt").read_text()
+    assert log.count("CHUNKED_LOSS has no effect") == (1 if chunked and own_loss is not None else 0)
 
 
 @pytest.mark.parametrize("family", ["tiny_t5", "tiny_bart"])
