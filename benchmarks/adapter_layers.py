@@ -26,6 +26,7 @@ from adapt_core.nn.products import fast_products
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 from benchmarks.random_batches import random_texts
+from benchmarks.targets import with_targets
 
 from adapt_peft_ssf import params
 from adapt_peft_ssf.methods.dora import Dora
@@ -122,7 +123,7 @@ def main() -> None:
     def over(first: Kind, second: Kind) -> dict[str, float]:
         return spread([a / b for a, b in zip(seconds[first], seconds[second], strict=True)])
 
-    report = {}
+    report: dict[str, Any] = {"rounds": given.rounds}
     for kind in KINDS:
         method, dropout, lean = kind
         report[named(kind)] = {
@@ -130,7 +131,7 @@ def main() -> None:
             "time over peft's": over(kind, (method, dropout, False)) if method != "SSF" else None,
             "MiB kept": round(kept(trainings[kind].model, inputs) / 2**20, 1),
         }
-    print(json.dumps(report, indent=1))
+    print(json.dumps(with_targets("adapter_layers", report), indent=1))
 
 
 if __name__ == "__main__":

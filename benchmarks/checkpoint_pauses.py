@@ -35,6 +35,7 @@ from typing import Any
 import attrs
 
 from benchmarks.packaged_models import smollm2
+from benchmarks.targets import with_targets
 
 SAVED_AFTER = 4
 """Steps between checkpoints."""
@@ -163,7 +164,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clock = measured(given.data, Path(folder) / "run", given.steps, given.batch_size, background=not given.waiting)
     machine = {"cores": len(os.sched_getaffinity(0)), "threads": os.environ.get("OMP_NUM_THREADS", "all")}
-    print(json.dumps({**machine, **compared(clock)}, indent=1))
+    print(json.dumps(with_targets("checkpoint_pauses", {**machine, **compared(clock)}), indent=1))
 
 
 if __name__ == "__main__":

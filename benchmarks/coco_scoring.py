@@ -24,6 +24,7 @@ import numpy
 from benchmarks.annotated_data import SETS, annotated
 from benchmarks.pairs import spread
 from benchmarks.random_detections import near_detections, random_detections
+from benchmarks.targets import with_targets
 
 from adapt_vision_mm.annotations.annotated_split import AnnotatedSplit, CocoResult
 from adapt_vision_mm.annotations.average_precision import CocoEvaluation, keypoint_sigmas, to_coco
@@ -88,12 +89,14 @@ def main() -> None:
     given = parser.parse_args()
     for kind in get_args(Kind):
         split, results = random_detections(kind, given.images, 1 if kind == "keypoints" else 80)
-        print(json.dumps({"kind": kind, **compared(kind, split, results, given.pairs)}), flush=True)
+        figures = compared(kind, split, results, given.pairs)
+        print(json.dumps(with_targets("coco_scoring", {"kind": kind, **figures})), flush=True)
     for name in SETS if given.data else ():
         kind, splits = annotated(name, given.data)
         for part, split in splits.items():
             figures = compared(kind, split, near_detections(split, kind), given.pairs)
-            print(json.dumps({"set": f"{name}, {part}", "of": kind, **figures}), flush=True)
+            told = {"set": f"{name}, {part}", "of": kind, **figures}
+            print(json.dumps(with_targets("coco_scoring", told)), flush=True)
 
 
 if __name__ == "__main__":

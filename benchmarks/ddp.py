@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.packaged_models import minilm
 from benchmarks.page import with_marked
 from benchmarks.pairs import Running, adapt_command, spread
+from benchmarks.targets import with_targets
 
 ROOT = Path(__file__).parent.parent
 PROCESSES = 2
@@ -111,7 +112,7 @@ def main() -> None:
     if given.page is not None:
         page = with_marked(given.page.read_text(encoding="utf-8"), MARK, table(found))
         given.page.write_text(page, encoding="utf-8")
-    print(json.dumps(found, indent=1))
+    print(json.dumps(with_targets("ddp", {"pairs": given.pairs, **found}), indent=1))
 
 
 if __name__ == "__main__":

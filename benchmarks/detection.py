@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.pairs import losses_of, side_by_side, spread
 from benchmarks.plain.detection import CONFIG
+from benchmarks.targets import with_targets
 from benchmarks.watched import figures, noted
 
 ROOT = Path(__file__).parent.parent
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("--evaluated", type=int, default=24, help="images of an evaluation")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        print(json.dumps(compared(arguments, Path(temporary)), indent=2))
+        print(json.dumps(with_targets("detection", compared(arguments, Path(temporary))), indent=2))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 
 from adapt_core.testing import small_models
 from benchmarks.pairs import adapt_command, spread
+from benchmarks.targets import with_targets
 
 ROOT = Path(__file__).parent.parent
 _ANSWERS = re.compile(r"each evaluation answers up to (\d+) rows")
@@ -85,7 +86,8 @@ def main() -> None:
             for side in SIDES:
                 ratios[side].append(with_rows[side] / without[side])
     comparison = {side: spread(values) for side, values in ratios.items()}
-    print(json.dumps({"rows": answered, "with / without": comparison, "each pair": ratios}, indent=1))
+    told = {"pairs": given.pairs, "rows": answered, "with / without": comparison, "each pair": ratios}
+    print(json.dumps(with_targets("generated evaluations", told), indent=1))
 
 
 def _llama(folder: Path, data: Path) -> Path:

@@ -26,6 +26,7 @@ from adapt_core.plugin.registry import Registry
 from benchmarks.packaged_models import minilm
 from benchmarks.pairs import spread
 from benchmarks.random_batches import random_texts
+from benchmarks.targets import with_targets
 
 from adapt_peft_ssf.methods.lora import Lora
 from adapt_peft_ssf.params import LoraParams
@@ -84,11 +85,12 @@ def main() -> None:
         for kind in ("auto", "bfloat16")
     }
     report = {
+        "rounds": given.rounds,
         "time over float32": over,
         "a product in bfloat16 over float32": round(half_precision_cost("bfloat16"), 1),
         "weights": {kind: training.dtype for kind, training in trainings.items()},
     }
-    print(json.dumps(report, indent=2))
+    print(json.dumps(with_targets("half_precision", report), indent=2))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@
 Rows: full fine-tuning of all tokens, 8 packs of 512, against transformers; LoRA on texts whose second half is learned,
 4 packs of 512, against transformers + peft, trl's SFTTrainer (pip install trl) and, where --llama-factory names a
 Python that has it, LLaMA-Factory; both with RECOMPUTE_MLP, which the peers do not have; LoRA on all tokens, layers
-recomputed on both sides (GRADIENT_CHECKPOINTING), against transformers + peft. A peer that is not installed is named
-and left out.
+recomputed on both sides (GRADIENT_CHECKPOINTING), against transformers + peft. A row whose peer is not installed is
+left out, and its JSON object says so. The peers' Pythons may be named by LLAMA_FACTORY_PYTHON and TRL_PYTHON, too.
 
 Both sides of a pair run at the same time as whole processes, with one thread on one core each, and swap cores from pair
 to pair; the first pair warms the caches. Prints a JSON object for each row: the ratios of the processor time of a step
-(the median of a run's) and of the peak memory of the process as median, least and greatest over the pairs, the target
-of each, and the greatest relative difference of a loss (LLaMA-Factory makes rows of its own, so there is none).
+(the median of a run's) and of the peak memory of the process as median, least and greatest over the pairs, the targets
+of both, and the greatest relative difference of a loss (LLaMA-Factory makes rows of its own, so there is none).
 """
 
 from __future__ import annotations
@@ -31,27 +31,23 @@ from typing import Any
 from benchmarks.llama_factory import RUN, SHOWN
 from benchmarks.pairs import Outcome, losses_of, side_by_side, spread
 from benchmarks.peers.jobs import converted_smollm2
+from benchmarks.targets import with_targets
 
 ROOT = Path(__file__).parent.parent
 LENGTH = 512
 RANK = 8
 TARGETS = ["q_proj", "v_proj"]
-ROWS: dict[str, tuple[str, str, float | None, float]] = {
-    "full, 8 x 512, over transformers": ("full", "transformers", 0.75, 0.70),
-    "LoRA, half learned, over transformers and peft": ("LoRA", "transformers", 0.70, 0.60),
-    "LoRA, half learned, over trl": ("LoRA", "trl", 0.85, 0.75),
-    "LoRA, half learned, over LLaMA-Factory": ("LoRA", "llamafactory", 0.65, 0.60),
-    "full, 8 x 512, MLP recomputed, over transformers": ("full, MLP recomputed", "transformers", 0.75, 0.70),
-    "LoRA, half learned, MLP recomputed, over transformers and peft": (
-        "LoRA, MLP recomputed",
-        "transformers",
-        0.70,
-        0.60,
-    ),
-    "LoRA, half learned, MLP recomputed, over LLaMA-Factory": ("LoRA, MLP recomputed", "llamafactory", 0.65, 0.60),
-    "LoRA, recomputed, over transformers and peft": ("LoRA, recomputed", "transformers", None, 0.75),
+ROWS: dict[str, tuple[str, str]] = {
+    "full, 8 x 512, over transformers": ("full", "transformers"),
+    "LoRA, half learned, over transformers and peft": ("LoRA", "transformers"),
+    "LoRA, half learned, over trl": ("LoRA", "trl"),
+    "LoRA, half learned, over LLaMA-Factory": ("LoRA", "llamafactory"),
+    "full, 8 x 512, MLP recomputed, over transformers": ("full, MLP recomputed", "transformers"),
+    "LoRA, half learned, MLP recomputed, over transformers and peft": ("LoRA, MLP recomputed", "transformers"),
+    "LoRA, half learned, MLP recomputed, over LLaMA-Factory": ("LoRA, MLP recomputed", "llamafactory"),
+    "LoRA, recomputed, over transformers and peft": ("LoRA, recomputed", "transformers"),
 }
-"""By name: method, peer, targets of processor time (None: none is set) and of memory."""
+"""By name: method, peer."""
 
 
 def halves(data: Path, folder: Path) -> Path:
@@ -157,12 +153,13 @@ def costs(folder: Path) -> tuple[float, float]:
 
 def difference(ours: list[float], theirs: Outcome) -> float:
     """Return the greatest relative difference of a loss."""
-    return max(abs(a - b) / abs(b) for a, b in zip(ours, theirs[0]["losses"], strict=True))
+    losses: list[float] = theirs[0]["losses"]
+    return max(abs(a - b) / abs(b) for a, b in zip(ours, losses, strict=True))
 
 
 def compared(row: str, python: str, given: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Run the pairs of a row."""
-    method, peer, *targets = ROWS[row]
+    method, peer = ROWS[row]
     model = converted_smollm2(work / "base", given.data)
     data = halves(given.data, work / "halves") if method in ("LoRA", "LoRA, MLP recomputed") else given.data
     env = watched_env(work)
@@ -184,9 +181,7 @@ def compared(row: str, python: str, given: argparse.Namespace, work: Path) -> di
         "pairs": given.pairs,
         "steps": given.steps,
         "processor_time_of_a_step": spread(seconds),
-        "target_of_time": targets[0],
         "peak_memory": spread(memory),
-        "target_of_memory": targets[1],
         **({} if peer == "llamafactory" else {"greatest_difference_of_losses": max(differences)}),
         "versions": theirs[0]["versions"],
     }
@@ -199,18 +194,20 @@ def main() -> None:
     parser.add_argument("--row", action="append", choices=list(ROWS), help="may be repeated; default: all")
     parser.add_argument("--pairs", type=int, default=5, help="0: one pair, which warms nothing")
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--llama-factory", help="a Python that has llamafactory")
-    parser.add_argument("--trl", default=sys.executable, help="a Python that has trl and adapt; default: this one")
+    theirs, trls = os.environ.get("LLAMA_FACTORY_PYTHON"), os.environ.get("TRL_PYTHON", sys.executable)
+    parser.add_argument("--llama-factory", default=theirs, help="a Python that has llamafactory")
+    parser.add_argument("--trl", default=trls, help="a Python that has trl and adapt; default: this one")
     given = parser.parse_args()
     given.data = given.data.resolve()
     for row in given.row or ROWS:
         peer = ROWS[row][1]
         python = {"llamafactory": given.llama_factory, "trl": given.trl}.get(peer, sys.executable)
         if python is None or (python == sys.executable and find_spec(peer) is None):
-            print(f"{row}: left out, {peer} is not installed", file=sys.stderr, flush=True)
+            print(json.dumps({"row": row, "left_out": f"{peer} is not installed"}), flush=True)
             continue
         with tempfile.TemporaryDirectory() as work:
-            print(json.dumps(compared(row, python, given, Path(work))), flush=True)
+            told = compared(row, python, given, Path(work))
+            print(json.dumps(with_targets(f"learned_tokens: {row}", told)), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ LLaMA-Factory wants older libraries, so it lives in an environment of its own. B
 tokens (its pre-training stage cuts the texts, joined, into such rows; adapt packs whole texts into them), run as whole
 processes at the same time on one core each and swap cores from pair to pair. Prints one JSON object: adapt over
 LLaMA-Factory as median, least and greatest, rows a second of training and seconds of the process; the losses of both;
-the versions of both.
+the versions of both. LLAMA_FACTORY_PYTHON may name the Python, too; without one the output says that it was left out.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def pairs_of(given: argparse.Namespace, work: Path) -> dict[str, Any]:
 def main() -> None:
     """Run the chosen pairs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", type=Path, required=True, help="of an environment that has llamafactory")
+    theirs = os.environ.get("LLAMA_FACTORY_PYTHON")
+    parser.add_argument("--python", type=Path, default=theirs, help="of an environment that has llamafactory")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
@@ -151,6 +152,9 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     given = parser.parse_args()
     given.data = given.data.resolve()
+    if given.python is None:
+        print(json.dumps({"left_out": "llamafactory is not installed"}))
+        return
     with tempfile.TemporaryDirectory() as work:
         print(json.dumps(pairs_of(given, Path(work)), indent=2))
 

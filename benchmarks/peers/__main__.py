@@ -26,6 +26,7 @@ from typing import Any
 
 from benchmarks.pairs import in_turn, losses_of, side_by_side, spread
 from benchmarks.peers.jobs import JOBS, Job
+from benchmarks.targets import with_targets
 from benchmarks.watched import figures, noted
 
 
@@ -92,7 +93,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.job or JOBS:
         report = compared(JOBS[name], given.data, given.pairs, in_turn if given.in_turn else side_by_side)
-        print(json.dumps({"job": name, **report}), flush=True)
+        print(json.dumps(with_targets(f"peers: {name}", {"job": name, **report})), flush=True)
 
 
 if __name__ == "__main__":
