@@ -106,14 +106,15 @@ _TOKENS = "ADD_TOKENS ADD_TOKENS_START"
 _KEYS: dict[str, dict[str, str]] = {
     _NLP: {
         "text_generation": "packing dataset_text_field max_seq_length flash_attention2 loss_on max_new_tokens "
-        "GENERATE_IN_EVALUATION chat_template_kwargs temperature top_p blocksize DATASET_FORMAT "
+        "GENERATE_IN_EVALUATION chat_template_kwargs temperature top_p blocksize DATASET_FORMAT LABEL_SMOOTHING "
         f"{_TOKENS}",
         "text_classification": "subtask TAG_NAMES dataset_text_field flash_attention2 max_seq_length CLASS_WEIGHTS "
         f"{_PROBLEM} {_TOKENS}",
         "summarization": "max_input_length max_target_length eval_metric generation_max_length dataset_text_field "
-        f"flash_attention2 PREFIX predict_with_generate num_beams {_TOKENS}",
+        f"flash_attention2 PREFIX predict_with_generate num_beams LABEL_SMOOTHING {_TOKENS}",
         "translation": "max_input_length max_target_length eval_metric source_lang target_lang PREFIX "
-        f"dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams {_TOKENS}",
+        "dataset_text_field flash_attention2 generation_max_length predict_with_generate num_beams LABEL_SMOOTHING "
+        f"{_TOKENS}",
         "sacrebleu": "BLEU_LANGUAGE",
         "json_schema": "JSON_SCHEMA",
         "regex": "ANSWER_PATTERN",

@@ -60,6 +60,7 @@ def train(
     max_train: int | None = None,
     max_eval: int | None = None,
     logging_steps: int = 10,
+    label_smoothing: float = 0.0,
 ) -> dict[str, Any]:
     """Fine-tune a model on a folder's train.jsonl and validation.jsonl, seed 42.
 
@@ -105,13 +106,16 @@ def train(
         train_sampling_strategy="group_by_length",
         predict_with_generate=True,
         generation_max_length=generation_max_length or max_target_length,
+        label_smoothing_factor=label_smoothing,
     )
+    # A smoothed loss is computed outside of the model, which then needs its decoder's inputs.
+    collate = DataCollatorForSeq2Seq(tokenizer, model=model if label_smoothing else None)
 
     def make_trainer() -> Seq2SeqTrainer:
         return Seq2SeqTrainer(
             model=model,
             args=arguments,
-            data_collator=DataCollatorForSeq2Seq(tokenizer),
+            data_collator=collate,
             train_dataset=ready["train"],
             eval_dataset=ready["validation"],
             processing_class=tokenizer,

@@ -128,6 +128,7 @@ def train(
     max_train: int | None = None,
     max_eval: int | None = None,
     logging_steps: int = 10,
+    label_smoothing: float = 0.0,
     shown: int = 0,
     dtype: str = "float32",
     bf16: bool = False,
@@ -152,6 +153,7 @@ def train(
         **common_arguments(folder, epochs=epochs, lr=lr, batch_size=batch_size, logging_steps=logging_steps),
         train_sampling_strategy="random" if packing else "group_by_length",
         bf16=bf16,
+        label_smoothing_factor=label_smoothing,
     )
 
     def make_trainer() -> Trainer:

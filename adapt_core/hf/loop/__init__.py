@@ -15,6 +15,7 @@ word_blocks.py      the same of a linear layer on a CPU, a block of words at a t
 deferred_logits.py  logits that are computed only where something needs them
 encoder_outputs.py  what an encoder computes, shared by a generated text and its loss
 output_layer.py     the layer that returns them, in training and evaluation
+smoothed_labels.py  LABEL_SMOOTHING of language models
 lean_layers.py      layers that keep less for the backward pass
 lean_functions.py   what they compute
 compiled_blocks.py  blocks that torch compiles

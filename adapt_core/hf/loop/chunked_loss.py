@@ -40,6 +40,7 @@ class Head:
         autocast: the type of products under the autocast that was on when the layer was called, or None.
         trains: whether gradients were wanted then.
         steps: what the model does to its logits element by element, in order: scaling, soft-capping, a bias.
+        smoothing: share of each target that goes to all words evenly in a loss with gradients.
         tell: is called with the reason where a training step computes all logits.
     """
 
@@ -49,6 +50,7 @@ class Head:
     autocast: torch.dtype | None
     trains: bool
     steps: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = ()
+    smoothing: float = 0.0
     tell: Callable[[str], None] = lambda _: None
 
     @property
@@ -85,6 +87,8 @@ class Head:
 
 def loss_sum(hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.Tensor:
     """Return the sum of the cross-entropies of all positions in nats: a tensor without dimensions, float32 at least.
+
+    With smoothing, it is torch's (Szegedy et al., 2015, arXiv:1512.00567).
 
     Args:
         hidden: float tensor (positions, width).
@@ -155,9 +159,14 @@ def _loss_and_slope(logits: torch.Tensor, targets: torch.Tensor, head: Head) -> 
         leaf = logits.detach().requires_grad_()
         scores = head.finish(leaf)
     logs = log_softmax(scores.detach(), 1)
-    loss = -logs.gather(1, targets[:, None]).sum()
+    own = 1 - head.smoothing
+    loss = -own * logs.gather(1, targets[:, None]).sum()
+    if head.smoothing:
+        loss -= head.smoothing * logs.mean(1).sum()
     slope = logs.exp_()
-    slope[torch.arange(len(targets), device=targets.device), targets] -= 1
+    if head.smoothing:
+        slope -= head.smoothing / head.vocabulary
+    slope[torch.arange(len(targets), device=targets.device), targets] -= own
     if scores is not leaf:
         (slope,) = torch.autograd.grad(scores, leaf, slope)
     return loss, slope
@@ -225,7 +234,7 @@ class _BlockedLinearLoss(_LinearLoss):
         of_weight = torch.zeros_like(weight) if wants_weight else None
         of_bias = torch.zeros_like(bias) if bias is not None and wants_bias else None
         size = min(_chunk_size(hidden, head), len(targets))
-        blocked = BlockedLoss(weight.detach(), None if bias is None else bias.detach(), size)
+        blocked = BlockedLoss(weight.detach(), None if bias is None else bias.detach(), size, head.smoothing)
         total = hidden.new_zeros(())
         for start in range(0, len(targets), size or 1):
             part = slice(start, start + size)
@@ -248,7 +257,8 @@ class _LayerLoss(torch.autograd.Function):
         for rows, wanted in _chunks(hidden, targets, head):
             with torch.enable_grad():
                 leaf = rows.detach().requires_grad_()
-                loss = cross_entropy(head.finish(head.product(leaf)), wanted, reduction="sum")
+                logits = head.finish(head.product(leaf))
+                loss = cross_entropy(logits, wanted, reduction="sum", label_smoothing=head.smoothing)
             gradient, *others = torch.autograd.grad(loss, [leaf, *trained], allow_unused=True)
             losses.append(loss.detach())
             of_hidden.append(gradient)

@@ -32,6 +32,7 @@ class TrainerComponents:
             call it.
         metrics: names to "higher" or "lower", the one that decides what is best first.
         preprocess_logits: (logits, labels) -> what `compute_metrics` gets, so that evaluation needs little memory.
+        label_smoothing: share of each target that goes to all words evenly in training, in the model's own loss.
         compute_loss: (outputs, labels, num_items_in_batch) -> loss, where the model's own is not wanted.
         weigh_loss: batch -> the weight of its loss in the loss of an evaluation, where that is not the number of its
             labels (or rows): a tensor without dimensions.
@@ -56,6 +57,7 @@ class TrainerComponents:
     further_rows: Callable[[Any, str], EvaluatedRows | None] | None = None
     metrics: Mapping[str, str]
     preprocess_logits: Callable[[Any, Any], Any] | None = None
+    label_smoothing: float = 0.0
     compute_loss: Callable[..., Any] | None = None
     weigh_loss: Callable[[Mapping[str, Any]], Any] | None = None
     shares: Shares | None = None

@@ -209,7 +209,7 @@ def _loss(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor | No
     bound.apply_defaults()
     given = bound.arguments
     logits, target = given.pop("input"), given.pop("target")
-    ignore_index, reduction = given.pop("ignore_index"), given.pop("reduction")
+    ignore_index, reduction, smoothing = (given.pop(key) for key in ("ignore_index", "reduction", "label_smoothing"))
     if not isinstance(logits, DeferredLogits) or not logits.is_deferred or reduction not in ("mean", "sum"):
         return None
     of_words = target.shape == logits.shape[:1] and not target.is_floating_point()
@@ -218,7 +218,10 @@ def _loss(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor | No
         return None
     count = target.ne(ignore_index).sum()
     if logits.head.trains and torch.is_grad_enabled():
-        total = loss_sum(*_labelled(logits.hidden, target, ignore_index), logits.head)
+        head = attrs.evolve(logits.head, smoothing=smoothing)
+        total = loss_sum(*_labelled(logits.hidden, target, ignore_index), head)
+    elif smoothing:
+        return None
     else:
         total = logits.scores(target, ignore_index)[0].sum()
     return total / count if reduction == "mean" else total

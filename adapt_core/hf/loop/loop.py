@@ -148,6 +148,7 @@ class HuggingFaceLoop:
         self._trainer.rate_factors = job.rate_factors
         self._trainer.row_shares = components.shares
         self._trainer.weigh_loss = components.weigh_loss
+        self._trainer.label_smoothing = components.label_smoothing
         self._trainer.preprocess_logits = components.preprocess_logits
         self._trainer.head = deferrable_head(job.model, self._trainer.all_logits) if training.chunked_loss else None
         self._trainer.encoder = encoder_of(job.model) if components.arguments.get("predict_with_generate") else None

@@ -96,8 +96,9 @@ def deferred_logits(layer: nn.Module | None, told: AllLogits | None = None) -> I
         del vars(layer)["forward"]
 
 
-def _words(layer: Any) -> int:
-    return int(layer.out_features)
+def _words(layer: nn.Module) -> int:
+    known: Any = layer
+    return int(known.out_features)
 
 
 def _has_hooks(layer: nn.Module) -> bool:

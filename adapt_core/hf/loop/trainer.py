@@ -31,6 +31,7 @@ from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_item
 from adapt_core.hf.loop.output_layer import AllLogits, deferred_logits
 from adapt_core.hf.loop.parts import Parts, in_row_order, joint_output
 from adapt_core.hf.loop.samplers import ResumableLengthGroupedSampler, ShareSampler, fill_up, lengths_of, longest_first
+from adapt_core.hf.loop.smoothed_labels import smoothed_labels
 from adapt_core.nn.learning_rates import split_groups
 from adapt_core.nn.weight_decay import decaying
 
@@ -45,6 +46,8 @@ def instrumented(trainer_class: type) -> type:
     In several processes it evaluates one model: all get the same batch norm statistics first. Rows grouped by length
     are trained on in an order that a resumed run draws again. `evaluated` is the dataset of the last evaluation and
     `order` its order of rows (by length, None where all are of one length), to match predictions with rows.
+
+    Training steps smooth labels by `label_smoothing` (see `smoothed_labels`).
 
     The logits of `head`, where it is not None, are computed where something needs them (see `deferred_logits`);
     `lean_forwards` are used in training (see `lean_layers`), and `backward_steps` where it is not None; `encoder` is
@@ -71,6 +74,7 @@ def instrumented(trainer_class: type) -> type:
         order: list[int] | None = None
         weigh_loss: Callable[[Mapping[str, Any]], torch.Tensor] | None = None
         reports_loss: bool = False
+        label_smoothing: float = 0.0
         head: nn.Module | None = None
         encoder: nn.Module | None = None
         lean_forwards: Mapping[nn.Module, Forward] = MappingProxyType({})
@@ -256,7 +260,9 @@ def instrumented(trainer_class: type) -> type:
         ) -> torch.Tensor:
             self.check_step(model)
             replayed = self.frozen.replayed(inputs, self.train_dataset)
-            with deferred_logits(self.head, self.all_logits), replayed as given, self._layers(model, given):
+            smoothed = smoothed_labels(self.label_smoothing, self.model)
+            deferred = deferred_logits(self.head, self.all_logits)
+            with smoothed, deferred, replayed as given, self._layers(model, given):
                 loss: torch.Tensor = super().training_step(model, given, *args, **kwargs)
             self.finite_losses.see_loss(self.state.global_step, loss)
             self.training_check_callback.see_loss(loss)

@@ -35,10 +35,14 @@ class BlockedLoss:
         weight: float tensor (vocabulary, width), without a graph.
         bias: float tensor (vocabulary,), or None.
         positions: the most in a chunk.
+        smoothing: share of each target that goes to all words evenly.
     """
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, positions: int) -> None:
-        self._weight, self._bias = weight, bias
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, positions: int, smoothing: float = 0.0) -> None:
+        self._weight, self._bias, self._smoothing = weight, bias, smoothing
+        # The mean of all logits is the logit of a mean word.
+        self._mean_word = weight.mean(0) if smoothing else None
+        self._mean_bias = weight.new_zeros(()) if bias is None else bias.mean()
         self._buffer = weight.new_empty(positions * len(weight))
         self._borders = [(start, min(start + WORDS, len(weight))) for start in range(0, len(weight), WORDS)]
 
@@ -66,10 +70,14 @@ class BlockedLoss:
         tops = torch.stack(largest)
         normal = torch.logsumexp(tops + torch.stack(totals).log_(), 0)
         factors = (tops - normal).exp_()
+        own, shared = 1 - self._smoothing, self._smoothing / len(self._weight)
         of_target = self._weight[targets]
         scores = (rows * of_target).sum(1)
         if self._bias is not None:
             scores += self._bias[targets]
+        if self._mean_word is not None:
+            of_target = torch.lerp(of_target, self._mean_word, self._smoothing)
+            scores = torch.lerp(scores, rows @ self._mean_word + self._mean_bias, self._smoothing)
         if of_rows is not None:
             torch.neg(of_target, out=of_rows)
         for (start, end), block, factor in zip(self._borders, blocks, factors, strict=True):
@@ -80,7 +88,11 @@ class BlockedLoss:
             if sums.bias is not None:
                 sums.bias[start:end].addmv_(block.T, factor)
         if sums.weight is not None:
-            sums.weight.index_add_(0, targets, rows, alpha=-1)
+            sums.weight.index_add_(0, targets, rows, alpha=-own)
+            if shared:
+                sums.weight.sub_(rows.sum(0), alpha=shared)
         if sums.bias is not None:
-            sums.bias.index_add_(0, targets, rows.new_ones(len(rows)), alpha=-1)
+            sums.bias.index_add_(0, targets, rows.new_ones(len(rows)), alpha=-own)
+            if shared:
+                sums.bias.sub_(len(rows) * shared)
         return (normal - scores).sum()

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from adapt_core.hf.problems import params as problems
 from adapt_core.hf.tasks.params import TextParams
 from adapt_core.plugin.params import param
+
+
+def _word_smoothing() -> Any:
+    """Return the field of LABEL_SMOOTHING of a language model."""
+    return param(
+        0.0,
+        "Share of each target that goes to all words of the vocabulary evenly while training (0.1). The losses of "
+        "evaluations are without it.",
+        key="LABEL_SMOOTHING",
+        ge=0,
+        lt=1,
+    )
 
 
 @attrs.frozen
@@ -27,6 +41,7 @@ class TextGenerationParams(TextParams):
         "alone, or all of the text.",
         choices=("answers", "all"),
     )
+    label_smoothing: float = _word_smoothing()
     chat_template_kwargs: dict[str, object] | None = param(
         None,
         "Variables of the chat template for all rows (enable_thinking: false). A column of this name, or of the "
@@ -118,6 +133,7 @@ class Seq2SeqParams(TextParams):
         "'translate English to Romanian: '.",
         key="PREFIX",
     )
+    label_smoothing: float = _word_smoothing()
     predict_with_generate: bool = param(
         True, "Evaluate by generating texts and scoring them (eval_metric). false: the loss alone, which is faster."
     )

@@ -85,6 +85,17 @@ def test_a_loss_of_another_kind_computes_all_logits_and_says_so_once(
     assert log.count("CHUNKED_LOSS has no effect") == (1 if chunked and own_loss is not None else 0)
 
 
+def test_smoothed_labels_give_the_same_figures_and_no_logits(chats: Keys, all_logits: list[torch.Size]) -> None:
+    chats |= {"LABEL_SMOOTHING": 0.2, "GRADIENT_ACCUMULATION_STEPS": 2}
+    chunked = figures(chats, CHATS)
+    assert all_logits == []
+    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
+    plain = figures(chats, CHATS, LABEL_SMOOTHING=0)
+    half = len(chunked) // 2
+    assert chunked[:half] == plain[:half], "evaluations are without it"
+    assert chunked[half:] != pytest.approx(plain[half:], rel=1e-5)
+
+
 @pytest.mark.parametrize("family", ["tiny_t5", "tiny_bart"])
 def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     keys = {

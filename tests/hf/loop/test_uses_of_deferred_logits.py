@@ -36,8 +36,8 @@ OTHER_USES = {
     "a bias with more dimensions": lambda logits: logits + torch.arange(1.0, WORDS + 1).view(1, 1, 1, -1),
     "by name": lambda logits: torch.tanh(input=logits),
     "a type of logits": lambda logits: torch.ones(WORDS).to(logits),
-    "smoothed labels": lambda logits: cross_entropy(
-        logits.flatten(0, 1), batch_of_words()["labels"].flatten(), label_smoothing=0.1
+    "smoothed labels without a mean": lambda logits: cross_entropy(
+        logits.flatten(0, 1), batch_of_words()["labels"].flatten(), label_smoothing=0.1, reduction="none"
     ),
     "words in the middle": lambda logits: cross_entropy(logits.transpose(1, 2), batch_of_words()["labels"]),
     "joined": lambda logits: torch.cat([logits, logits], 1),

@@ -182,6 +182,7 @@ class Seq2SeqTask(LanguageTask[ParamsT], ABC):
             compute_metrics=scores if generates else None,
             evaluated_rows=scores.evaluated_rows if generates else None,
             metrics=self.reported,
+            label_smoothing=self.params.label_smoothing,
             processing_class=self.tokenizer,
             trainer_class="transformers:Seq2SeqTrainer",
             arguments_class="transformers:Seq2SeqTrainingArguments",

@@ -170,7 +170,7 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
 
         flat = "flash" in str(getattr(getattr(job.model, "config", None), "_attn_implementation", None))
         collate = CollateDocuments(self.tokenizer, flat=flat)
-        answers = self._answers(job)
+        answers = self._written = self._answers(job)
         packed = self.params.packing and pack_splits(job, collate, self._limit, flat=flat)
         components = TrainerComponents(
             collate=collate,
@@ -179,12 +179,12 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
             further_rows=answers,
             metrics={**names.LANGUAGE_MODELING, **(names.WRITTEN if answers else {})},
             preprocess_logits=token_sums,
+            label_smoothing=self.params.label_smoothing,
             rows_of=(lambda packs, numbers: packs.documents_of(numbers)) if packed else None,
             processing_class=self.tokenizer,
             # Packs have nearly the same length, so grouping by length would only take away random order.
             arguments={"train_sampling_strategy": "random"} if packed else {},
         )
-        self._written = answers
         self._loop = HuggingFaceLoop(job, components)
         return self._loop
 

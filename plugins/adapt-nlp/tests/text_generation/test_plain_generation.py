@@ -11,9 +11,13 @@ import adapt_core
 from benchmarks.plain.text_generation import train
 
 
-@pytest.mark.parametrize("packing", [True, False], ids=["packed", "padded"])
+@pytest.mark.parametrize(
+    ("packing", "smoothing"),
+    [(True, 0.0), (False, 0.0), (True, 0.2), (False, 0.2)],
+    ids=["packed", "padded", "packed, smoothed labels", "padded, smoothed labels"],
+)
 def test_losses_and_metrics_equal_a_plain_trainer_s(
-    tiny_llama: Path, inbox: Path, tmp_path: Path, packing: bool
+    tiny_llama: Path, inbox: Path, tmp_path: Path, packing: bool, smoothing: float
 ) -> None:
     expected = train(
         str(tiny_llama),
@@ -27,6 +31,7 @@ def test_losses_and_metrics_equal_a_plain_trainer_s(
         max_train=64,
         max_eval=32,
         logging_steps=1,
+        label_smoothing=smoothing,
     )
     result = adapt_core.run(
         {
@@ -35,6 +40,7 @@ def test_losses_and_metrics_equal_a_plain_trainer_s(
             "CUSTOM_DATASET_PATH": str(inbox),
             "OUTPUT_DIR": str(tmp_path / "run"),
             "packing": packing,
+            "LABEL_SMOOTHING": smoothing,
             "max_seq_length": 64,
             "EPOCHS": 2,
             "LR": 0.01,
