@@ -6,7 +6,7 @@ chat.py       what a task whose models write texts may support: a conversation
 task.py       what a task may support: samples, previews, random inputs, uploads, adapters that plain peft loads
 loop.py       what a loop may support: scores of each class, what was found of each row
 quantizer.py  what a quantizer may support: its memory, StoredBytes
-launcher.py   what a launcher may support: the memory of its processes, launch files, a storage
+launcher.py   what a launcher may support: the memory of its processes, a precision, launch files, a storage
 preparation.py  what a start from data, or from an adapter, takes of method and task
 """
 
@@ -15,6 +15,7 @@ from adapt_core.capabilities.launcher import (
     Memory,
     RunCommand,
     SupportsLaunchFiles,
+    SupportsMixedPrecision,
     SupportsRankMemory,
     SupportsRunStorage,
     SupportsSeveralRuns,
@@ -71,6 +72,7 @@ __all__ = [
     "SupportsLaunchFiles",
     "SupportsMemoryEstimate",
     "SupportsMetaInit",
+    "SupportsMixedPrecision",
     "SupportsPerClass",
     "SupportsPickledModels",
     "SupportsPlainAdapter",

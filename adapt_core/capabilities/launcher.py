@@ -64,6 +64,14 @@ class SupportsRankMemory(Protocol):
         """
 
 
+@runtime_checkable
+class SupportsMixedPrecision(Protocol):
+    """A launcher with a precision of its own, that wins over BF16 and FP16. Optional; `adapt check` warns of it."""
+
+    def mixed_precision(self) -> str | None:
+        """Return "no", "fp16" or "bf16"; None where BF16 and FP16 decide."""
+
+
 @attrs.frozen(kw_only=True)
 class RunCommand:
     """An `adapt run` that a launch file holds.

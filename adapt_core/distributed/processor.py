@@ -55,20 +55,22 @@ def slow_half_precision(dtype: str | None, device: str) -> float | None:
     return cost if cost > _SLOW else None
 
 
-def precision_warnings(plan: Plan, device: str, *, mixed_bf16: bool) -> list[str]:
+def precision_warnings(plan: Plan, device: str, *, launched_bf16: bool | None) -> list[str]:
     """Return what a user should know of a precision that the config asks for and the device computes slowly.
 
     Args:
-        plan: for DTYPE; auto chooses by itself.
+        plan: for BF16, and for DTYPE, of which auto chooses by itself.
         device: where the run trains.
-        mixed_bf16: whether it trains in bfloat16 mixed precision: BF16, or what the launcher was told.
+        launched_bf16: whether the launcher was told to train in bfloat16 mixed precision; None where BF16 decides.
     """
     chosen = None if plan.model.dtype == "auto" else plan.model.dtype
     warnings = []
-    cost = slow_half_precision("bfloat16" if mixed_bf16 else None, device)
+    mixed = plan.training.bf16 if launched_bf16 is None else launched_bf16
+    key, better = ("BF16", "false") if launched_bf16 is None else ("mixed_precision", '"no"')
+    cost = slow_half_precision("bfloat16" if mixed else None, device)
     if cost is not None:
         warnings.append(
-            f"BF16: this processor computes bfloat16 {cost:.0f} times slower than float32: set BF16: false."
+            f"{key}: this processor computes bfloat16 {cost:.0f} times slower than float32: set {key}: {better}."
         )
     cost = slow_half_precision(chosen, device)
     if cost is not None:

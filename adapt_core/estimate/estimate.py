@@ -22,6 +22,7 @@ from adapt_core.capabilities import (
     SupportsImagePreview,
     SupportsMemoryEstimate,
     SupportsMetaInit,
+    SupportsMixedPrecision,
     SupportsRankMemory,
     SupportsRowCount,
     SupportsTokenPreview,
@@ -168,6 +169,7 @@ def estimate_run(plan: Plan, registry: Registry, pictures: bool = False) -> Esti
         *verdict.warnings,
         *unfit(plan, steps),
         *soup_warnings(plan, steps),
+        *_precision_warnings(plan, components.launcher, device),
         *_warnings(found, plan),
     ]
     return attrs.evolve(found, verdict=verdict.to_data(), warnings=warnings)
@@ -257,8 +259,13 @@ def _device_bytes(device: str) -> int:
     return memory_bytes() if device == "cpu" else memory_of(device)
 
 
+def _precision_warnings(plan: Plan, launcher: object, device: str) -> list[str]:
+    own = launcher.mixed_precision() if isinstance(launcher, SupportsMixedPrecision) else None
+    return precision_warnings(plan, device, launched_bf16=None if own is None else own == "bf16")
+
+
 def _warnings(found: Estimate, plan: Plan) -> list[str]:
-    warnings = precision_warnings(plan, found.device, mixed_bf16=plan.training.bf16)
+    warnings = []
     if found.memory is not None and _needed(found) > found.device_bytes:
         warnings.append(
             f"memory: about {size(_needed(found))} is needed and {found.device} has {size(found.device_bytes)}: "

@@ -95,8 +95,8 @@ class Run:
     def execute(self) -> RunResult:
         """Execute the plan and return its result, which is the same on every rank except for memory."""
         refuse_impossible_precision(self.plan, self.world.device)
-        mixed_bf16 = self.world.options.get("bf16", self.plan.training.bf16)
-        for warning in precision_warnings(self.plan, self.world.device, mixed_bf16=mixed_bf16):
+        launched = self.world.options.get("bf16")
+        for warning in precision_warnings(self.plan, self.world.device, launched_bf16=launched):
             log.warning(warning)
         with local_main_process_first(self.world):
             data = self.load_data()

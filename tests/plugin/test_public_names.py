@@ -29,9 +29,9 @@ PLUGIN = """
     StopRequest StoredBytes Subject SupportsActivationMeasurement SupportsBatchPreview SupportsCachedSamples
     SupportsChat SupportsClassCounts SupportsDataFormats SupportsDecisions SupportsDrawnRows
     SupportsEvaluatedFacts SupportsEvaluatedRows SupportsFrozenFeatures SupportsFurtherSets SupportsHubUpload
-    SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsPerClass
-    SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory SupportsRowContents
-    SupportsRowCount SupportsRunStorage SupportsSamples SupportsShownRows SupportsTestPrediction
+    SupportsImagePreview SupportsLaunchFiles SupportsMemoryEstimate SupportsMetaInit SupportsMixedPrecision
+    SupportsPerClass SupportsPickledModels SupportsPlainAdapter SupportsRandomBatch SupportsRankMemory
+    SupportsRowContents SupportsRowCount SupportsRunStorage SupportsSamples SupportsShownRows SupportsTestPrediction
     SupportsTokenPreview SupportsTrainingForward Task TaskData TaskSpec TrackedRun Tracker TrackerSpec TrainResult
     TrainingCheck Work World find_head freeze_except hold_batch_norms hookimpl of_evaluation param read_state_dict
     save_weights seed_everything spread untouched_random_state write_text

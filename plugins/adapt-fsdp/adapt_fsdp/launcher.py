@@ -71,8 +71,12 @@ class ProcessLauncher(Generic[ParamsT]):
 
     def training_arguments(self, plan: Plan) -> dict[str, object]:
         """Return the training arguments that the loop of each process gets: the precision, where it is given."""
-        chosen = self.params.mixed_precision
+        chosen = self.mixed_precision()
         return {} if chosen is None else {"bf16": chosen == "bf16", "fp16": chosen == "fp16"}
+
+    def mixed_precision(self) -> str | None:
+        """Return `mixed_precision`, which wins over BF16 and FP16 where it is given."""
+        return self.params.mixed_precision
 
     def environment(self) -> Mapping[str, str]:
         """Return environment variables of each process, beside those that torch.distributed reads."""

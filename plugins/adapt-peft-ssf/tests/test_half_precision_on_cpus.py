@@ -86,6 +86,32 @@ def test_weights_that_would_fill_the_memory_stay_as_they_are(
     assert read_state_dict(tmp_path / "run" / "model" / "model.safetensors")[WEIGHT].dtype is torch.bfloat16
 
 
+LAUNCHERS: dict[str, dict[str, Any]] = {
+    "adapt_fsdp, ddp": {"DDP": True, "use_cpu": True, "num_processes": 2},
+    "adapt_fsdp, fsdp": {"FSDP": True, "use_cpu": True, "num_processes": 2},
+    "adapt_ray, ray": {"launcher": "ray", "use_cpu": True, "num_processes": 2},
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_check_foretells_what_a_launcher_makes_of_it(
+    launcher: str, half: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(launcher.partition(",")[0])
+    monkeypatch.setattr(processor, "_SLOW", SLOW)
+
+    def said(**more: Any) -> list[str]:
+        asked = keys(half, inbox, tmp_path / "run", **LAUNCHERS[launcher], **more)
+        return [line.partition(":")[0] for line in foretold(asked).warnings if "this processor" in line]
+
+    assert said(mixed_precision="bf16") == ["mixed_precision"]
+    assert said(BF16=True) == ["BF16"]
+    assert said(BF16=True, mixed_precision="no") == []
+    assert said() == []
+    monkeypatch.setattr(processor, "_SLOW", FAST)
+    assert said(mixed_precision="bf16") == []
+
+
 @pytest.mark.parametrize(("key", "value"), [("DTYPE", "bfloat16"), ("BF16", True)])
 def test_a_type_that_was_asked_for_is_kept_with_a_word(
     key: str, value: object, half: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

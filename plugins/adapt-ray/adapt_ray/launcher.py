@@ -71,9 +71,13 @@ class Ray:
         from adapt_ray.launch import launch
 
         assert decision is not None
-        chosen = self.params.mixed_precision
+        chosen = self.mixed_precision()
         options: dict[str, object] = {} if chosen is None else {"bf16": chosen == "bf16", "fp16": chosen == "fp16"}
         return launch(plan, self.params, work, decision, options)
+
+    def mixed_precision(self) -> str | None:
+        """Return `mixed_precision`, which wins over BF16 and FP16 where it is given."""
+        return self.params.mixed_precision
 
     def run_side_by_side(self, plans: Sequence[Plan], at_once: int) -> Iterator[tuple[int, RunResult | AdaptError]]:
         """Execute several runs of one process each, by Ray Tune."""
