@@ -15,6 +15,7 @@ from datasets import DatasetDict, disable_progress_bars, load_dataset
 from transformers import Trainer, set_seed
 
 SEED = 42
+IGNORED = -100
 
 
 def rows_of(data: Path) -> DatasetDict:
@@ -83,6 +84,31 @@ def sharded_arguments(layers: Sequence[str]) -> dict[str, Any]:
         "cpu_ram_efficient_loading": False,
     }
     return {"fsdp": True, "fsdp_config": config, **state}
+
+
+class WeighsLabels(Trainer):
+    """A Trainer whose evaluation loss is the mean over all labels, in double precision, as adapt's is.
+
+    transformers' own is a mean over batches, whatever their numbers of labels, and so depends on the order of rows.
+    """
+
+    _sums: tuple[float, int] = (0.0, 0)
+
+    def prediction_step(
+        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, *arguments: Any, **options: Any
+    ) -> Any:
+        """Add the loss of a batch by its number of labels."""
+        labels = int(inputs["labels"].ne(IGNORED).sum())
+        predicted = super().prediction_step(model, inputs, prediction_loss_only, *arguments, **options)
+        self._sums = self._sums[0] + float(predicted[0]) * labels, self._sums[1] + labels
+        return predicted
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
+        """Evaluate, and replace the loss."""
+        self._sums = 0.0, 0
+        output = super().evaluation_loop(*arguments, **options)
+        name = f"{options.get('metric_key_prefix', 'eval')}_loss"
+        return output._replace(metrics={**output.metrics, name: self._sums[0] / self._sums[1]})
 
 
 def evaluated_and_trained(

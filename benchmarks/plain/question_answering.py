@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from torch.nn.functional import cross_entropy
 from torchmetrics.functional.text import squad
 from transformers import (
     AutoModelForQuestionAnswering,
@@ -19,8 +20,23 @@ from transformers import (
 from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained, rows_of, sampled
 
 
-class KnowsItsOrder(Trainer):
-    """Trainer that keeps the order of evaluated windows, which is by length and not the data's own."""
+class AnswerTrainer(Trainer):
+    """Trainer that keeps the order of evaluated windows, which is by length and not the data's own.
+
+    Its softmax leaves out padding, as adapt's does: in a model's own loss a window's depends on those beside it.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the mean of the cross-entropies of start and end."""
+        places = [inputs[name] for name in ("start_positions", "end_positions")]
+        given = {name: value for name, value in inputs.items() if not name.endswith("_positions")}
+        outputs = model(**given)
+        padding = inputs["attention_mask"].eq(0)
+        scores = [logits.masked_fill(padding, -1e30) for logits in (outputs.start_logits, outputs.end_logits)]
+        loss = sum(cross_entropy(own, place) for own, place in zip(scores, places, strict=True)) / 2
+        return (loss, outputs) if return_outputs else loss
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         self.order = list(super()._get_eval_sampler(eval_dataset))
@@ -97,7 +113,7 @@ def train(
 
     ready = raw.map(encode, batched=True, with_indices=True, remove_columns=raw["train"].column_names)
     questions, facts = list(raw["validation"]), list(ready["validation"].select_columns(["row", "offsets"]))
-    made: list[KnowsItsOrder] = []
+    made: list[AnswerTrainer] = []
 
     def metrics(prediction: Any) -> dict[str, float]:
         start_logits, end_logits = prediction.predictions
@@ -122,7 +138,7 @@ def train(
     )
 
     def make_trainer() -> Trainer:
-        trainer = KnowsItsOrder(
+        trainer = AnswerTrainer(
             model=model,
             args=arguments,
             data_collator=DataCollatorWithPadding(tokenizer),

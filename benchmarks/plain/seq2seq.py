@@ -19,9 +19,21 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained, rows_of, sampled
+from benchmarks.plain.phases import (
+    SEED,
+    WeighsLabels,
+    command_line,
+    common_arguments,
+    evaluated_and_trained,
+    rows_of,
+    sampled,
+)
 
 KINDS = ["rouge1", "rouge2", "rougeL"]
+
+
+class Seq2SeqWeighsLabels(WeighsLabels, Seq2SeqTrainer):
+    """`WeighsLabels` that writes texts."""
 
 
 def rouge(texts: Sequence[str], references: Sequence[str]) -> dict[str, float]:
@@ -112,7 +124,7 @@ def train(
     collate = DataCollatorForSeq2Seq(tokenizer, model=model if label_smoothing else None)
 
     def make_trainer() -> Seq2SeqTrainer:
-        return Seq2SeqTrainer(
+        return Seq2SeqWeighsLabels(
             model=model,
             args=arguments,
             data_collator=collate,

@@ -17,9 +17,16 @@ from transformers import (
     set_seed,
 )
 
-from benchmarks.plain.phases import SEED, command_line, common_arguments, evaluated_and_trained, rows_of, sampled
-
-IGNORED = -100
+from benchmarks.plain.phases import (
+    IGNORED,
+    SEED,
+    WeighsLabels,
+    command_line,
+    common_arguments,
+    evaluated_and_trained,
+    rows_of,
+    sampled,
+)
 
 
 def entity_scores(truth: list[list[str]], predicted: list[list[str]]) -> dict[str, float]:
@@ -94,7 +101,7 @@ def train(
     )
 
     def make_trainer() -> Trainer:
-        return Trainer(
+        return WeighsLabels(
             model=model,
             args=arguments,
             data_collator=DataCollatorForTokenClassification(tokenizer),

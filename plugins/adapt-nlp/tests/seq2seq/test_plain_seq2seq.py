@@ -15,7 +15,7 @@ from ..seq2seq_models import translations, write
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_losses_and_metrics_equal_a_plain_trainer_s(tiny_bart: Path, tmp_path: Path, smoothing: float) -> None:
-    data = write(tmp_path / "data", train=translations(160), validation=translations(16, 500))
+    data = write(tmp_path / "data", train=translations(160), validation=translations(20, 500))
     expected = train(
         str(tiny_bart),
         data,
