@@ -19,6 +19,7 @@ _RESULTS = {
     "share_of_the_run",
     "greatest_difference",
     "greatest_difference_of_losses",
+    "greatest_difference_of_a_byte",
     "merged differs by",
 }
 """Numbers that are results and no ratios."""

@@ -30,6 +30,7 @@ SUITE: dict[str, tuple[str, ...]] = {
     "paired_test": ("benchmarks.paired_test", "--data", "DATA/ag_news"),
     "paired_runs": ("benchmarks.paired_runs", "--data", "DATA/ag_news"),
     "data_loading": ("benchmarks.data_loading", "--data", "DATA"),
+    "decoding": ("benchmarks.decoding", "--data", "DATA"),
     "generated evaluations": (
         "benchmarks.generated_evaluations",
         *("--data", "DATA/alpaca_demo", "--train", "240", "--pairs", "2"),

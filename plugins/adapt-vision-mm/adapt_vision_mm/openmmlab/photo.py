@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy
 import torch
 from mmcv.transforms import BaseTransform
@@ -26,7 +27,10 @@ def read_bgr(path: Path, *, as_stored: bool = False) -> NDArray[numpy.uint8]:
     Raises:
         DataError: it cannot be decoded.
     """
-    return numpy.ascontiguousarray(numpy.asarray(read_rgb(path, as_stored=as_stored))[:, :, ::-1])
+    rgb = numpy.asarray(read_rgb(path, as_stored=as_stored))
+    # A copy of numpy's reversed view has the same bytes, and takes half of the time of decoding a small JPEG.
+    bgr: NDArray[numpy.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    return bgr
 
 
 def as_pixels(photo: NDArray[numpy.uint8]) -> torch.Tensor:

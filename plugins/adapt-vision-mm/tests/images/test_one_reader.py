@@ -120,3 +120,19 @@ def test_annotations_of_the_stored_pixels_get_the_stored_pixels(tmp_path: Path, 
     pixels = numpy.zeros((8, 12, 3), numpy.uint8)
     pixels[:, :6], pixels[:, 6:] = (0, 0, 200), (200, 0, 0)
     assert numpy.array_equal(reader(tmp_path / "turned.png", True), pixels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (333, 2), (640, 427)])
+def test_channels_are_turned_to_the_bytes_of_a_reversed_copy(tmp_path: Path, size: tuple[int, int]) -> None:
+    from adapt_vision_mm.openmmlab.photo import as_pixels, read_bgr
+
+    noise = numpy.random.default_rng(7).integers(0, 256, (*size[::-1], 3), dtype=numpy.uint8)
+    path = tmp_path / "noise.jpg"
+    Image.fromarray(noise).save(path, quality=90)
+    rgb = numpy.asarray(Image.open(path))
+    found = read_bgr(path)
+    numpy.testing.assert_array_equal(found, rgb[:, :, ::-1])
+    assert found.dtype == numpy.uint8
+    assert found.flags.c_contiguous
+    assert found.flags.writeable, "a step of a pipeline may write into it"
+    numpy.testing.assert_array_equal(as_pixels(found).permute(1, 2, 0).numpy(), rgb)
