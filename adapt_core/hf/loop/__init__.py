@@ -14,6 +14,7 @@ chunked_loss.py     the cross-entropy of a language model's head, chunk by chunk
 word_blocks.py      the same of a linear layer on a CPU, a block of words at a time
 deferred_logits.py  logits that are computed only where something needs them
 encoder_outputs.py  what an encoder computes, shared by a generated text and its loss
+head_dropout.py     dropout of an adapter on the output layer, drawn once for a batch
 output_layer.py     the layer that returns them, in training and evaluation
 smoothed_labels.py  LABEL_SMOOTHING of language models
 lean_layers.py      layers that keep less for the backward pass

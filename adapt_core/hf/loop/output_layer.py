@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from adapt_core.hf.loop.chunked_loss import Head
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
+from adapt_core.hf.loop.head_dropout import own_dropout, with_dropout_drawn
 from adapt_core.runtime.format import size
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ class AllLogits:
 def deferrable_head(model: nn.Module, told: AllLogits | None = None) -> nn.Module | None:
     """Return the output layer of a language model, or None where there is none whose logits can be deferred.
 
-    Dropout inside it (of an adapter) would be drawn by chunks.
-
     Args:
         model: the attached model, in a wrapper of peft or not.
         told: says so where a language model's cannot.
@@ -62,7 +61,8 @@ def deferrable_head(model: nn.Module, told: AllLogits | None = None) -> nn.Modul
     if not isinstance(vocabulary, int):
         told.because(f"the output layer is a {type(layer).__name__}")
         return None
-    if any(isinstance(part, nn.Dropout) and part.p > 0 for part in layer.modules()):
+    drops = [part for part in layer.modules() if isinstance(part, nn.Dropout) and part.p > 0]
+    if drops and drops != [own_dropout(layer)]:
         told.because("there is dropout in the output layer, which would be drawn by chunks", vocabulary)
         return None
     return layer
@@ -125,6 +125,7 @@ def _defer(
     if dtype == torch.float16:
         tell("in float16, gradients made before the loss is scaled would vanish")
         return forward(hidden)
+    hidden, forward = with_dropout_drawn(layer, forward, hidden)
     head = Head(layer, forward, _words(layer), autocast, trains=torch.is_grad_enabled(), tell=tell)
     return DeferredLogits(hidden, head, dtype, [])
 

@@ -114,6 +114,28 @@ def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.Fix
     assert figures(keys, PAIRS) == pytest.approx(figures(keys, PAIRS, CHUNKED_LOSS=False), rel=1e-5)
 
 
+@pytest.mark.parametrize("method", ["LoRA", "DoRA"])
+@pytest.mark.parametrize("lean", [True, False])
+def test_an_adapter_with_dropout_on_the_head_gives_the_same_figures_and_no_logits(
+    chats: Keys, method: str, lean: bool, all_logits: list[torch.Size]
+) -> None:
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    chats |= {
+        "method": method,
+        "target_modules": ["q_proj", "lm_head"],
+        "dropout": 0.3,
+        "LEAN_LAYERS": lean,
+        "LR": 0.02,
+    }
+    chunked = figures(chats, CHATS)
+    assert all_logits == []
+    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
+    assert chunked != pytest.approx(figures(chats, CHATS, dropout=0.2), rel=1e-3)
+    memory = api.estimate(api.check(chats, data=splits(CHATS))).memory
+    assert memory is not None
+    assert memory.activations
+
+
 LEAN_JOBS: dict[str, Keys] = {
     "full": {"method": "full"},
     "recomputed blocks": {"method": "full", "GRADIENT_CHECKPOINTING": True},

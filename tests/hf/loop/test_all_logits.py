@@ -75,6 +75,17 @@ def test_float16_is_told_once(said: Said) -> None:
     assert "float16" in line
 
 
+def test_dropout_of_two_adapters_is_told(said: Said) -> None:
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=2, target_modules=["lm_head"], lora_dropout=0.1)
+    model = peft.get_peft_model(FAMILIES["llama"](), config)
+    assert deferrable_head(model, AllLogits()) is not None
+    model.add_adapter("other", config)
+    assert deferrable_head(model, AllLogits()) is None
+    [line] = said()
+    assert "dropout in the output layer" in line
+
+
 def test_an_output_layer_that_a_model_hides_is_told(said: Said) -> None:
     model = FAMILIES["llama"]()
     model.get_output_embeddings = lambda: None

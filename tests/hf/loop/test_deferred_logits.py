@@ -120,11 +120,54 @@ def test_an_adapter_on_the_head_trains_as_with_all_logits(losses_in_chunks: list
     assert_equal(found, gradients, 1e-5)
 
 
-def test_dropout_on_the_head_keeps_all_logits() -> None:
+@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_dropout_on_the_head_is_peft_s_own(dora: bool, share: float, losses_in_chunks: list[int]) -> None:
+    """It is drawn once for all positions, labelled or not, so that the random state goes on as without chunks."""
+    peft = pytest.importorskip("peft")
+    torch.manual_seed(0)
+    config = peft.LoraConfig(
+        r=2, target_modules=["q_proj", "lm_head"], init_lora_weights=False, lora_dropout=share, use_dora=dora
+    )
+    model = peft.get_peft_model(FAMILIES["llama"](), config)
+
+    def drawn(*, deferred: bool) -> tuple[float, dict[str, torch.Tensor], torch.Tensor]:
+        torch.manual_seed(1)
+        loss, gradients = learned(model, deferred=deferred)
+        return loss, gradients, torch.rand(3)
+
+    loss, gradients, after = drawn(deferred=False)
+    chunked, found, after_chunks = drawn(deferred=True)
+    assert losses_in_chunks
+    assert chunked == pytest.approx(loss, rel=1e-6)
+    assert_equal(found, gradients, 1e-5)
+    assert torch.equal(after_chunks, after)
+    model.eval()
+    with torch.no_grad(), deferred_logits(deferrable_head(model)):
+        logits = model(**batch_of_words()).logits
+    assert logits.hidden.shape[-1] == model.config.hidden_size, "an evaluation drops nothing"
+
+
+def test_logits_with_dropout_that_are_looked_at_are_those_of_the_loss() -> None:
+    peft = pytest.importorskip("peft")
+    torch.manual_seed(0)
+    config = peft.LoraConfig(r=2, target_modules=["lm_head"], init_lora_weights=False, lora_dropout=0.5)
+    model = peft.get_peft_model(FAMILIES["llama"](), config).train()
+    torch.manual_seed(1)
+    expected = model(**batch_of_words()).logits
+    torch.manual_seed(1)
+    with deferred_logits(deferrable_head(model)):
+        logits = model(**batch_of_words()).logits
+    torch.testing.assert_close(logits.exp(), expected.exp(), rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_of_two_adapters_on_the_head_keeps_all_logits() -> None:
     """Chunks would draw other masks than the whole."""
     peft = pytest.importorskip("peft")
     config = peft.LoraConfig(r=2, target_modules=["lm_head"], lora_dropout=0.1)
-    assert deferrable_head(peft.get_peft_model(FAMILIES["llama"](), config)) is None
+    model = peft.get_peft_model(FAMILIES["llama"](), config)
+    model.add_adapter("other", config)
+    assert deferrable_head(model) is None
 
 
 def test_a_model_without_a_head_of_words_is_left_as_it_is() -> None:
