@@ -228,7 +228,8 @@ class TrainingParams:
     )
     frozen_cache_gb: float = param(
         10.0,
-        "Gigabytes for what a frozen part makes of a split, computed once for each row (last_layer). 0: at every step.",
+        "Gigabytes for what a frozen part makes of a split, computed once for each row or image (last_layer). 0: at "
+        "every step.",
         key="FROZEN_CACHE_GB",
         ge=0,
         may_change_on_resume=True,

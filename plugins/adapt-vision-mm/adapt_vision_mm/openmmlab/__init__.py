@@ -31,6 +31,7 @@ In the order of the flow:
     spec                      the optimizers and schedules of the loop
     last_evaluation           the last evaluation of a run, for whoever asks
     fused_convolutions        FUSE_CONVOLUTIONS: evaluation with less reading and writing
+    frozen_backbone           what a backbone that does not train makes of images, kept on disk
     loop                      one Runner of mmengine for one job
     optimizer                 OPTIMIZER as `optim_wrapper`
     named                     an optimizer and a schedule by dotted names

@@ -11,13 +11,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
 from mmcv.cnn import ConvModule
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+if TYPE_CHECKING:
+    from mmengine.model import BaseModel
 
 _CLOSE = 1e-4
 """The greatest difference from the plain features, as a share of the greatest of these, that rounding may make."""
@@ -57,7 +60,7 @@ class FusedConvolutions:
             yield
 
 
-def _same_both_ways(model: Any, batch: dict[str, Any]) -> bool:
+def _same_both_ways(model: BaseModel, batch: dict[str, Any]) -> bool:
     plain = _features(model, batch)
     try:
         with fused_convolutions(model):
@@ -75,7 +78,7 @@ def _same_both_ways(model: Any, batch: dict[str, Any]) -> bool:
     return same
 
 
-def _features(model: Any, batch: dict[str, Any]) -> list[torch.Tensor]:
+def _features(model: BaseModel, batch: dict[str, Any]) -> list[torch.Tensor]:
     found = model.extract_feat(model.data_preprocessor(batch, False)["inputs"])
     return [found] if isinstance(found, torch.Tensor) else list(found)
 
@@ -160,16 +163,16 @@ def _block(block: ConvModule) -> Callable[..., torch.Tensor]:
     return forward
 
 
-def _fused(conv: nn.Conv2d, norm: Any) -> _Fused:
+def _fused(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> _Fused:
     weight, bias = conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
     if norm is not None:
-        weight, bias = (
-            folded.detach()
-            for folded in fuse_conv_bn_weights(
-                weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-            )
+        assert norm.running_mean is not None  # see `_is_foldable`
+        assert norm.running_var is not None
+        weight, bias = fuse_conv_bn_weights(
+            weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
-    return _Fused(weight.contiguous(memory_format=torch.channels_last), bias, conv)
+    laid_out = weight.detach().contiguous(memory_format=torch.channels_last)
+    return _Fused(laid_out, None if bias is None else bias.detach(), conv)
 
 
 def _activation(module: nn.Module) -> _Activation | None:
@@ -193,7 +196,7 @@ def _is_plain_block(block: ConvModule) -> bool:
     return usual and plain_conv and _is_foldable(block.norm) and all(map(_has_no_hooks, parts))
 
 
-def _is_foldable(norm: Any) -> bool:
+def _is_foldable(norm: nn.Module | None) -> bool:
     if norm is None:
         return True
     return type(norm) in _NORMS and norm.running_mean is not None and not norm.training and _has_no_hooks(norm)

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ from adapt_vision_mm.openmmlab.averaged_weights import AveragedWeights
 from adapt_vision_mm.openmmlab.budget import Pacing
 from adapt_vision_mm.openmmlab.contracts import MmDataset, Package, Scorer
 from adapt_vision_mm.openmmlab.dataloader import evaluation_loader, training_loader
+from adapt_vision_mm.openmmlab.frozen_backbone import frozen_backbone_of
 from adapt_vision_mm.openmmlab.fused_convolutions import FusedConvolutions
 from adapt_vision_mm.openmmlab.hooks import Milestones, Watch
 from adapt_vision_mm.openmmlab.kept_weights import KeptWeights, ranking_of
@@ -94,6 +95,7 @@ class MmLoop:
         self._compared = False
         self._evaluated: LastEvaluation | None = None
         self._fusion = FusedConvolutions(wanted=plan.task.params.fuse_convolutions)
+        self._frozen = frozen_backbone_of(job)
         self._ranking = ranking_of(job, components.scorer.metrics)
         if plan.training.do_train:
             self._loader = self._training_loader()
@@ -154,13 +156,15 @@ class MmLoop:
         model.eval()
         found: list[CocoResult] = []
         losses: list[float] = []
-        with torch.no_grad(), quiet_warnings(), ExitStack() as fused:
+        with torch.no_grad(), quiet_warnings(), ExitStack() as contexts:
             for number, batch in enumerate(evaluation_loader(split, training, world)):
                 if number == 0 and not self._compared:
                     self._run_for_merge_check(batch)
                 if number == 0:
-                    fused.enter_context(self._fusion.of(model, batch))
-                for sample in model.val_step(batch):
+                    contexts.enter_context(self._fusion.of(model, batch))
+                with self._frozen.kept(split):
+                    samples = model.val_step(batch)
+                for sample in samples:
                     found += self._components.scorer.to_results(sample, split.annotated)
             if self._wants_loss():
                 losses = batch_losses(model, evaluation_loader(self._components.loss_dataset(split), training, world))
@@ -228,7 +232,9 @@ class MmLoop:
             try:
                 activations = checkpointed_activations(job.model, enabled=training.gradient_checkpointing)
                 [writer] = [hook.writer for hook in runner.hooks if isinstance(hook, Milestones)]
-                with activations, job.stop.heeded(job.world), writer.completed(alone=job.world.size == 1):
+                # Augmented images are new in each epoch.
+                still = nullcontext() if job.plan.task.params.augment else self._frozen.kept(job.data.train)
+                with activations, still, job.stop.heeded(job.world), writer.completed(alone=job.world.size == 1):
                     runner.train()
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise InputError(

@@ -25,6 +25,9 @@ class AnnotatedDataset(BaseDetDataset):
         seed: SEED.
         epochs: EPOCHS, of which the last may have another pipeline.
         training: leave out images without annotations, as mmdet does.
+
+    Attributes:
+        steps: the pipeline as it was given.
     """
 
     METAINFO: dict[str, Any] = {}  # noqa: RUF012 - mmengine's contract
@@ -32,7 +35,7 @@ class AnnotatedDataset(BaseDetDataset):
     def __init__(
         self, annotated: AnnotatedSplit, pipeline: list[Step], seed: int, epochs: float = 1.0, *, training: bool
     ) -> None:
-        self.annotated = annotated
+        self.annotated, self.steps = annotated, pipeline
         self._seed, self._epochs = seed, epochs
         self._epoch = 0
         super().__init__(
