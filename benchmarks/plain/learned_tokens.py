@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, set_seed
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, Trainer, TrainingArguments, set_seed
 
-from benchmarks.plain.phases import SEED
+from benchmarks.plain.phases import SEED, peak_memory_bytes
 
 
 def rows_of(config: dict[str, Any]) -> tuple[Dataset, Any, Any]:
@@ -33,8 +33,35 @@ def rows_of(config: dict[str, Any]) -> tuple[Dataset, Any, Any]:
     return rows, CollateDocuments(task.tokenizer), task.tokenizer
 
 
+def model_of(config: dict[str, Any]) -> Any:
+    """Return the model of a config, with LoRA and a base of 4 bits (NF4, on a GPU) where it says so."""
+    options: dict[str, Any] = {"dtype": getattr(torch, config.get("DTYPE", "float32"))}
+    four_bits = config.get("load_in_4bit", False)
+    if four_bits:
+        compute = getattr(torch, config["bnb_4bit_compute_dtype"])
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=compute
+        )
+        options["device_map"] = {"": 0}
+    model = AutoModelForCausalLM.from_pretrained(config["MODEL_PATH"], **options)
+    if config["method"] != "LoRA":
+        return model
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    if four_bits:
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    lora = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config["r"],
+        lora_alpha=config["alpha"],
+        lora_dropout=config["dropout"],
+        target_modules=config["target_modules"],
+    )
+    return get_peft_model(model, lora)
+
+
 def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
-    """Train as a config of adapt says and return losses and versions.
+    """Train as a config of adapt says; return losses, rows a second, peak memory and versions.
 
     Args:
         config: of adapt.
@@ -43,18 +70,7 @@ def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
     """
     rows, collate, tokenizer = rows_of(config)
     set_seed(SEED)
-    model: Any = AutoModelForCausalLM.from_pretrained(config["MODEL_PATH"], dtype=torch.float32)
-    if config["method"] == "LoRA":
-        from peft import LoraConfig, get_peft_model
-
-        lora = LoraConfig(
-            task_type="CAUSAL_LM",
-            r=config["r"],
-            lora_alpha=config["alpha"],
-            lora_dropout=config["dropout"],
-            target_modules=config["target_modules"],
-        )
-        model = get_peft_model(model, lora)
+    model = model_of(config)
     options: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": config["BATCH_SIZE"],
@@ -64,7 +80,8 @@ def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
         "save_strategy": "no",
         "seed": SEED,
         "remove_unused_columns": False,
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": config.get("BF16", False),
         "gradient_checkpointing": config["GRADIENT_CHECKPOINTING"],
         "disable_tqdm": True,
         "report_to": [],
@@ -76,14 +93,19 @@ def train(config: dict[str, Any], folder: Path, trainer: str) -> dict[str, Any]:
 
         packages.append("trl")
         # Its default loss, "nll", is computed in chunks; its other defaults would change what is compared.
-        arguments = SFTConfig(**options, loss_type="nll", bf16=False, max_length=None)
+        arguments = SFTConfig(**options, loss_type="nll", max_length=None)
         made: Trainer = SFTTrainer(args=arguments, **given)
     else:
         made = Trainer(args=TrainingArguments(**options), **given)
     set_seed(SEED)
-    made.train()
+    rate = made.train().metrics["train_samples_per_second"]
     losses = [entry["loss"] for entry in made.state.log_history if "loss" in entry]
-    return {"losses": losses, "versions": {name: version(name) for name in packages}}
+    return {
+        "losses": losses,
+        "samples_per_second": rate,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "versions": {name: version(name) for name in packages},
+    }
 
 
 def main() -> None:
