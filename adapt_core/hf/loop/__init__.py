@@ -31,6 +31,7 @@ background.py       checkpoints written in the background, from copies
 checkpoints.py      a Trainer that writes checkpoints so
 callbacks.py        training check, metrics, checkpoints, stop requests
 finite_losses.py    losses that are not finite
+kept_batches.py     batches of evaluated splits, made once
 eval_padding.py     padded batches of several processes
 eval_order.py       predictions in the order of the rows
 parts.py            evaluations of several data sets, and of all of them

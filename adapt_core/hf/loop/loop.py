@@ -161,7 +161,6 @@ class HuggingFaceLoop:
         self._trainer.parts = parts_of(job.data)
         in_parts = any(split is job.data.validation for split, _ in self._trainer.parts)
         self._prepared_validation = None if in_parts else job.data.validation
-        self._train_rows = job.data.train
         self._passes = passes_over(job)
         self._strategy = job.strategy
         self._trainer.prepare_evaluation = partial(job.strategy.prepare_evaluation, self)
@@ -243,7 +242,7 @@ class HuggingFaceLoop:
         """
         trainer = self._trainer
         started = time.monotonic()
-        self._frozen.prepare(self._train_rows, self._passes)
+        self._frozen.prepare(self._data.train, self._passes)
         if trainer.args.eval_strategy != "no":
             self._frozen.prepare(self._prepared_validation, max(2.0, self._passes))
         computed = time.monotonic() - started
@@ -268,7 +267,6 @@ class HuggingFaceLoop:
                 f"OPTIMIZER {trainer.args.optim}: {error} (Install it, or choose another OPTIMIZER.)"
             ) from error
         state = trainer.state
-        final = self._final_step(state)
         averaged = time.monotonic()
         soup = self._soup.put_in() if self._soup is not None else None
         computed += time.monotonic() - averaged
@@ -276,11 +274,13 @@ class HuggingFaceLoop:
         # The Trainer takes the rows of all planned steps for those of the steps that a budget left.
         share = state.max_steps / max(self._budget.planned_steps(state.max_steps), 1)
         samples = float(outcome.metrics["train_samples_per_second"]) * trained * share
+        after = self._metrics.evaluations.get(self._final_step(state)) if soup is None else None
+        trainer.batches.end(evaluates=after is None)
         return TrainResult(
             steps=state.global_step,
             seconds=trained + computed,
             samples_per_second=samples / (trained + computed),
-            after=self._metrics.evaluations.get(final) if soup is None else None,
+            after=after,
             soup=soup,
         )
 

@@ -190,7 +190,7 @@ class RowOrderCallback(TrainerCallback):
         train_dataloader: DataLoader[Any] | None = None,
         **_: object,
     ) -> None:
-        sampler = _sampler(train_dataloader)
+        sampler = sampler_of(train_dataloader)
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(int((state.epoch or 0.0) + _ROUNDING))
         if isinstance(sampler, ResumableLengthGroupedSampler) and self._resumed:
@@ -204,12 +204,12 @@ class RowOrderCallback(TrainerCallback):
         train_dataloader: DataLoader[Any] | None = None,
         **_: object,
     ) -> None:
-        sampler = _sampler(train_dataloader)
+        sampler = sampler_of(train_dataloader)
         if isinstance(sampler, ResumableLengthGroupedSampler) and sampler.drawn and args.process_index == 0:
             torch.save(sampler.drawn, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE)
 
 
-def _sampler(loader: DataLoader[Any] | None) -> Any:
+def sampler_of(loader: DataLoader[Any] | None) -> Any:
     batches: Any = getattr(loader, "batch_sampler", None)
     while hasattr(batches, "batch_sampler"):
         batches = batches.batch_sampler

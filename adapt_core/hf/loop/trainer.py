@@ -26,6 +26,7 @@ from adapt_core.hf.loop.deferred_logits import computed
 from adapt_core.hf.loop.encoder_outputs import encoded_once
 from adapt_core.hf.loop.eval_padding import first_rows, own_row_count, pad_rows
 from adapt_core.hf.loop.finite_losses import FiniteLossCallback
+from adapt_core.hf.loop.kept_batches import KeptBatches
 from adapt_core.hf.loop.lean_layers import Forward, lean_layers
 from adapt_core.hf.loop.loss_items import EvaluatedItems, ItemShares, count_items, has_numbers
 from adapt_core.hf.loop.output_layer import AllLogits, deferred_logits
@@ -61,7 +62,8 @@ def instrumented(trainer_class: type) -> type:
 
     A split in `parts` is evaluated one data set after the other, for metrics of each and of all.
 
-    Where `frozen` has computed the frozen part of the model for a split, its batches start from there.
+    Where `frozen` has computed the frozen part of the model for a split, its batches start from there; `batches` keeps
+    those of evaluated splits.
     """
 
     class Instrumented(with_checkpoints(trainer_class)):  # type: ignore[misc]
@@ -94,11 +96,17 @@ def instrumented(trainer_class: type) -> type:
             self.shares = ItemShares(self.accelerator)
             self.evaluated_items = EvaluatedItems(self.accelerator)
             self.all_logits = AllLogits()
+            self.batches = KeptBatches(again=self.args.do_train)
 
         def get_eval_dataloader(self, eval_dataset: Dataset[Any] | None = None) -> DataLoader[Any]:
             self.evaluated = self.eval_dataset if eval_dataset is None else eval_dataset
             with self._loading(self.evaluated) as examples:
+                kept = self.batches.find(examples)
+                if kept is not None:
+                    self.order = kept[1]
+                    return kept[0]
                 loader: DataLoader[Any] = super().get_eval_dataloader(examples)
+            self.batches.keep(examples, loader, self.order)
             return loader
 
         def get_train_dataloader(self) -> DataLoader[Any]:
