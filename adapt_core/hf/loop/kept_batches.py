@@ -35,7 +35,7 @@ class _Batch:
     tensors: Mapping[str, tuple[torch.Tensor, torch.dtype]]
 
     @classmethod
-    def of(cls, batch: Any) -> _Batch | None:
+    def of(cls, batch: object) -> _Batch | None:
         """Return a copy of a batch; None where it is not made of tensors in the processor's memory."""
         if not isinstance(batch, Mapping) or not all(_is_plain(value) for value in batch.values()):
             return None
@@ -77,18 +77,18 @@ class KeptBatches:
     def __init__(self, most: int = MOST, *, again: bool = True) -> None:
         self.most = most
         self.again = again
-        self._found: list[tuple[Any, DataLoader[Any], list[int] | None]] = []
+        self._found: list[tuple[object, DataLoader[Any], list[int] | None]] = []
 
     @property
     def bytes(self) -> int:
         """What the kept batches take."""
         return sum(loader.bytes for loader in self._loaders())
 
-    def find(self, examples: Any) -> tuple[DataLoader[Any], list[int] | None] | None:
+    def find(self, examples: object) -> tuple[DataLoader[Any], list[int] | None] | None:
         """Return the loader of a split and the order of its rows, where its batches are kept or may be."""
         return next(((loader, order) for split, loader, order in self._found if split is examples), None)
 
-    def keep(self, examples: Any, loader: DataLoader[Any], order: list[int] | None) -> None:
+    def keep(self, examples: object, loader: DataLoader[Any], order: list[int] | None) -> None:
         """Let a loader keep its batches while they are made.
 
         Args:
