@@ -18,7 +18,7 @@ from adapt_core.nn.products import fast_products
 from adapt_core.plugin.registry import Registry
 from adapt_core.result import RunResult
 from adapt_core.runtime.logs import logged_packages, logging_to
-from adapt_core.runtime.progress import make_reporter
+from adapt_core.runtime.progress import SilentReporter, make_reporter
 
 if TYPE_CHECKING:
     from adapt_core.capabilities import Chat
@@ -103,20 +103,21 @@ def estimate(plan: Plan, *, pictures: bool = False) -> Estimate:
     Raises:
         InputError: what `run` would refuse.
     """
-    from adapt_core.estimate.batch_size import fit_batch_size, with_batch
     from adapt_core.estimate.estimate import estimate_run
+    from adapt_core.estimate.recomputation import FittedPlan, fit_memory
     from adapt_core.execution.settings import fit_settings
 
     registry = Registry.discover(plan.disabled_plugins)
-    reporter = make_reporter(is_main=True)
     chosen = fit_settings(plan, registry)
     settings = chosen.remarks[-1] if plan.fitting else None
-    with logging_to([], reporter, logged_packages(registry)):
-        if not chosen.training.fit_batch_size:
-            return attrs.evolve(estimate_run(chosen, registry, pictures), settings=settings)
-        fit = fit_batch_size(chosen, registry)
-        fitted = with_batch(chosen, fit.batch_size, fit.accumulation)
-        return attrs.evolve(estimate_run(fitted, registry, pictures), batch_size=str(fit), settings=settings)
+    fitted = FittedPlan(plan=chosen)
+    if _is_fitted(chosen):
+        # What is said of the data is said again below, and of what is not chosen nothing.
+        with logging_to([], SilentReporter(), logged_packages(registry)):
+            fitted = fit_memory(chosen, registry)
+    with logging_to([], make_reporter(is_main=True), logged_packages(registry)):
+        found = estimate_run(fitted.plan, registry, pictures)
+    return attrs.evolve(found, batch_size=fitted.batch_size, recomputation=fitted.recomputation, settings=settings)
 
 
 def run_plan(plan: Plan, registry: Registry) -> RunResult:
@@ -125,11 +126,16 @@ def run_plan(plan: Plan, registry: Registry) -> RunResult:
         from adapt_core.execution.settings import fit_settings
 
         plan = fit_settings(plan, registry)
-    if not (plan.training.fit_batch_size and plan.training.do_train):
+    if not _is_fitted(plan):
         return _run_plan(plan, registry)
     from adapt_core.estimate.fitted_run import run_fitted
 
     return run_fitted(plan, registry, lambda fitted: _run_plan(fitted, registry))
+
+
+def _is_fitted(plan: Plan) -> bool:
+    """Return whether memory decides something of the training."""
+    return plan.training.do_train and (plan.training.fit_batch_size or plan.training.fit_recomputation)
 
 
 def _run_plan(plan: Plan, registry: Registry) -> RunResult:

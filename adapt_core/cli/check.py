@@ -156,8 +156,9 @@ def _show_estimate(found: Estimate) -> None:
         say(table(rows))
     if found.settings is not None:
         say(f"\n{found.settings}")
-    if found.batch_size is not None:
-        say(f"\n{found.batch_size}")
+    for chosen in (found.recomputation, found.batch_size):
+        if chosen is not None:
+            say(f"\n{chosen}")
     if found.launchers:
         say()
         say(table(_by_launcher(found.launchers)))

@@ -24,7 +24,7 @@ fitting.py        learning rate, epochs and batch size that fit a plan
 core_params/      the keys that core owns
 known_keys.py     every documented key and the distribution that owns it
 other_names.py    names of other tools for our keys
-batch_size.py     BATCH_SIZE: auto
+fitted_keys.py    BATCH_SIZE: auto, GRADIENT_CHECKPOINTING: auto
 legacy.py         keys of nyuntam_adapt that changed or have no effect
 legacy_values.py  values of its files, as adapt reads them
 declared.py       every parameter that is declared, by owner

@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 
 from adapt_core.config import reader
-from adapt_core.config.batch_size import settle_batch_size
 from adapt_core.config.continuation import going_on
 from adapt_core.config.core_params.groups import GROUPS
 from adapt_core.config.data_checks import unknown_checks
 from adapt_core.config.exporters import select_exporters
+from adapt_core.config.fitted_keys import settle_fitted
 from adapt_core.config.fitting import fit_rate
 from adapt_core.config.formats import serving_formats
 from adapt_core.config.legacy_values import settle
@@ -84,8 +84,7 @@ def resolve(config: RunConfig, registry: Registry, *, strict: bool = False, resu
     earlier, contradicted = going_on(given, registry)
     given, problems = join(flat, chosen_method_name({**earlier, **given}), config.overrides)
     given, remarks, faults = settle({**earlier, **given})
-    settle_batch_size(given)
-    problems += contradicted + faults
+    problems += contradicted + faults + settle_fitted(given)
     selection = select(given, registry)
     select_metrics(given, registry, selection)
     select_exporters(given, registry, selection)

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapt_core.config import batch_size, known_keys, legacy
+from adapt_core.config import fitted_keys, known_keys, legacy
 from adapt_core.config.data_checks import AUTO, NONE
 from adapt_core.config.declared import declared
 from adapt_core.config.values import bounds_in_words
@@ -71,7 +71,8 @@ def _names(registry: Registry) -> dict[str, tuple[str, ...]]:
         "metrics": tuple(item.spec.name for item in registry.metrics),
         "trackers": tuple(item.spec.name for item in registry.trackers),
         "export": tuple(item.spec.name for item in registry.exporters),
-        "batch_size": (batch_size.AUTO,),
+        "batch_size": (fitted_keys.AUTO,),
+        "gradient_checkpointing": (fitted_keys.AUTO,),
         "verdict": (AUTO, NONE, *(item.spec.name for item in registry.data_checks)),
         "data_format": tuple(item.spec.name for item in registry.formats),
         "subtask": legacy.SEQ2SEQ_SUBTASKS,

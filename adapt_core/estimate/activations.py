@@ -105,6 +105,8 @@ class Kept:
 
         counted: dict[str, Any] = {"use_reentrant": False, "context_fn": contexts}
         enable: Callable[..., None] | None = getattr(model, "activation_checkpointing_enable", None)
+        if enable is None and recomputed is Recomputed.ALL_BUT_ATTENTION:
+            recomputed = Recomputed.BLOCKS  # others than transformers' know no KEEP_ATTENTION
         if enable is not None and recomputed is not Recomputed.MLP:
             enable(activation_checkpointing_kwargs=counted)
         torch.utils.checkpoint.checkpoint = partial(original, context_fn=counted["context_fn"])

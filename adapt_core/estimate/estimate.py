@@ -81,6 +81,7 @@ class Estimate:
         warnings: what will not do.
         verdict: what checks of the data found, as in `result.json`.
         batch_size: what BATCH_SIZE auto chose, in words; None where it is given.
+        recomputation: what GRADIENT_CHECKPOINTING auto chose, likewise.
         settings: what SETTINGS auto chose by the data, in words; None where nothing was left to choose.
         pictures: training examples drawn as the model sees them, a PNG, where they were asked for and there are any.
     """
@@ -104,6 +105,7 @@ class Estimate:
     warnings: list[str]
     verdict: VerdictRecord = attrs.field(factory=lambda: VerdictRecord())
     batch_size: str | None = None
+    recomputation: str | None = None
     settings: str | None = None
     pictures: bytes | None = None
 

@@ -23,6 +23,8 @@ from adapt_core.run_folder.names import CHECKPOINTS, EXPORTS, LOG, ROWS
 _LOCK = ".adapt-run.lock"
 _ROWS = ("BATCH_SIZE", "GRADIENT_ACCUMULATION_STEPS")
 """Their product is what a process learns from in a step."""
+RECOMPUTATION = ("GRADIENT_CHECKPOINTING", "KEEP_ATTENTION", "RECOMPUTE_MLP")
+"""What is computed again in the backward pass, to the same results."""
 
 
 @attrs.frozen
@@ -199,6 +201,7 @@ def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:
     folded = {str(key).casefold(): value for key, value in stored.items()}
     fitted = rows_of_a_step(stored) == plan.training.rows_per_step
     free = _ROWS if plan.training.fit_batch_size and fitted else ()
+    free += RECOMPUTATION if plan.training.fit_recomputation else ()
     return [
         f"{key}: {folded[key.casefold()]!r} -> {value!r}"
         for key, value in plan.arithmetic().items()

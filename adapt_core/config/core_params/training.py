@@ -182,7 +182,17 @@ class TrainingParams:
     bf16: bool = param(False, "Mixed precision in bfloat16.", key="BF16")
     gradient_accumulation_steps: int = param(1, "Batches per optimizer step.", key="GRADIENT_ACCUMULATION_STEPS", ge=1)
     gradient_checkpointing: bool = param(
-        False, "Recompute activations in the backward pass: less memory, more time.", key="GRADIENT_CHECKPOINTING"
+        False,
+        "Recompute activations in the backward pass: less memory, more time. auto: as much as memory needs "
+        "(FIT_RECOMPUTATION).",
+        key="GRADIENT_CHECKPOINTING",
+    )
+    fit_recomputation: bool = param(
+        False,
+        "Let memory decide what is recomputed (auto as GRADIENT_CHECKPOINTING does so too): the cheapest that fits of "
+        "nothing, RECOMPUTE_MLP, GRADIENT_CHECKPOINTING with KEEP_ATTENTION, and GRADIENT_CHECKPOINTING.",
+        key="FIT_RECOMPUTATION",
+        may_change_on_resume=True,
     )
     keep_attention: bool = param(
         False,

@@ -55,11 +55,15 @@ def check_processes(params: ProcessParams, plan: Plan) -> None:
     by_torchrun = torchrun.place() is not None
     if params.machines > 1 and not params.main_process_ip and not by_torchrun:
         raise InputError(f"{params.machines} machines need main_process_ip: the address of machine 0.")
-    if plan.training.fit_batch_size and (params.machines > 1 or by_torchrun):
-        raise InputError(
-            "BATCH_SIZE auto is chosen by the memory of one machine, in the command that starts the processes. Give "
-            "the number that adapt check shows, on several machines and under torchrun."
-        )
+    for key, fits in (
+        ("BATCH_SIZE", plan.training.fit_batch_size),
+        ("GRADIENT_CHECKPOINTING", plan.training.fit_recomputation),
+    ):
+        if fits and (params.machines > 1 or by_torchrun):
+            raise InputError(
+                f"{key} auto is chosen by the memory of one machine, in the command that starts the processes. Give "
+                "what adapt check shows, on several machines and under torchrun."
+            )
     if params.may_change:
         _check_change(params, plan, by_torchrun=by_torchrun)
     if params.machine_rank >= params.machines:
