@@ -130,7 +130,8 @@ def _versions(target: Target, told: Mapping[str, Any], kept: Record) -> str:
 
 
 def _times(told: Mapping[str, Any]) -> str:
-    return next((str(told[key]) for key in ("pairs", "rounds") if told.get(key)), "")
+    """Return how often it was measured; where 0 pairs were asked for, one was run."""
+    return next((str(told[key] or 1) for key in ("pairs", "rounds") if key in told), "")
 
 
 def _cell(text: str) -> str:

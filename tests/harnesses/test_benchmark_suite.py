@@ -131,9 +131,9 @@ def test_a_row_that_was_left_out_replaces_no_figures_and_is_said(
     text = written.read_text(encoding="utf-8")
     assert "| not measured: trl is not installed |" in text
     assert "| | ner | | left out: trl is not installed |" in text
-    printed.write_text(json.dumps({"evaluation": {"median": 0.6004, "least": 0.5, "most": 0.7}}))
+    printed.write_text(json.dumps({"pairs": 0, "evaluation": {"median": 0.6004, "least": 0.5, "most": 0.7}}))
     called(monkeypatch, *arguments)
-    assert "| 0.600 (0.500 to 0.700) |  | **met** | whole |" in written.read_text(encoding="utf-8")
+    assert "| 0.600 (0.500 to 0.700) | 1 | **met** | whole |" in written.read_text(encoding="utf-8")
     printed.write_text('{"job": "ner", "left_out": "trl is not installed"}')
     called(monkeypatch, *arguments)
     assert "| **met** |" in written.read_text(encoding="utf-8")
