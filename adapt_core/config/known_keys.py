@@ -98,7 +98,8 @@ _PROBLEM = (
 
 _LORA = (
     "r alpha dropout target_modules fan_in_fan_out init_lora_weights auto_select_modules use_rslora bias "
-    "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern start_rows lora_options"
+    "modules_to_save layers_to_transform layers_pattern rank_pattern alpha_pattern start_rows lora_options "
+    "FROZEN_DROPOUT"
 )
 
 _TOKENS = "ADD_TOKENS ADD_TOKENS_START"
@@ -134,8 +135,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "LoRA": _LORA,
         "DoRA": _LORA,
         "lora": "lora_rank lora_tolerance",
-        "SSF": "target_modules init_ssf_weights ssf_shift_everywhere auto_select_modules",
-        "peft": "peft_name peft_options target_modules auto_select_modules",
+        "SSF": "target_modules init_ssf_weights ssf_shift_everywhere auto_select_modules FROZEN_DROPOUT",
+        "peft": "peft_name peft_options target_modules auto_select_modules FROZEN_DROPOUT",
         "bnb_4bit": "load_in_4bit bnb_4bit_compute_dtype bnb_4bit_quant_type bnb_4bit_use_double_quant "
         "bnb_4bit_quant_storage llm_int8_skip_modules",
         "bnb_8bit": "load_in_8bit llm_int8_threshold llm_int8_skip_modules llm_int8_enable_fp32_cpu_offload "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from adapt_core.nn.structure import has_parameters
+from adapt_core.nn.structure import blocks, has_parameters
 
 
 def freeze_except(model: nn.Module, trains: Callable[[str], bool]) -> None:
@@ -50,6 +50,41 @@ def hold_frozen(model: nn.Module) -> list[RemovableHandle]:
             between.clear()
 
     visit(model)
+    return [module.register_forward_pre_hook(_stay_in_evaluation) for module in held]
+
+
+def hold_blocks_before(model: nn.Module, first: nn.Module) -> list[RemovableHandle]:
+    """Keep what comes before a module in evaluation mode, however the loop sets the model, if whole blocks do.
+
+    By the order of definition. Modules without parameters (dropout) behind the last of it are the module's own.
+
+    Args:
+        model: the attached model.
+        first: the first module in it that trains.
+
+    Returns:
+        handles to remove once training is over; none where the first block is not frozen as a whole.
+    """
+    order = list(model.modules())
+    repeated = [model.get_submodule(name) for name in blocks(model)]
+    if not repeated or first in repeated[0].modules() or order.index(first) < order.index(repeated[0]):
+        return []
+    held: list[nn.Module] = []
+    between: list[nn.Module] = []
+
+    def reaches(module: nn.Module) -> bool:
+        if module is first:
+            return True
+        if not has_parameters(module):
+            between.append(module)
+        elif first in module.modules() or isinstance(module, (nn.ModuleList, nn.ModuleDict)):
+            return any(reaches(child) for child in module.children())
+        else:
+            held.extend([*between, module])
+            between.clear()
+        return False
+
+    reaches(model)
     return [module.register_forward_pre_hook(_stay_in_evaluation) for module in held]
 
 

@@ -11,6 +11,7 @@ from adapt_core.errors import InputError
 from adapt_core.methods.full import Full
 from adapt_core.methods.last_layer import LastLayer
 from adapt_core.methods.params import LastLayerParams
+from adapt_core.methods.requires_grad import hold_blocks_before
 from adapt_core.plugin.params import NoParams
 
 
@@ -85,3 +86,33 @@ def test_dropout_between_frozen_layers_acts_where_it_is_asked_for() -> None:
     model.train()
     model(torch.ones(1, 4))
     assert model[1].training
+
+
+def tower() -> nn.ModuleDict:
+    """Return embeddings with dropout, three blocks with dropout, and a head."""
+    blocks = [nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 4)) for _ in range(3)]
+    embeddings = nn.Sequential(nn.Embedding(8, 4), nn.Dropout(0.5))
+    return nn.ModuleDict({"embeddings": embeddings, "blocks": nn.ModuleList(blocks), "head": nn.Linear(4, 2)})
+
+
+def modes(model: nn.ModuleDict, first: nn.Module) -> list[bool]:
+    """Return which parts train behind a forward pass: the embeddings, and the dropout of each block."""
+    hold_blocks_before(model, first)
+    model.train()
+    hidden = model["embeddings"](torch.tensor([[1, 2]]))
+    for block in model["blocks"]:
+        hidden = block(hidden)
+    return [model["embeddings"].training, *(block[1].training for block in model["blocks"])]
+
+
+def test_blocks_before_the_first_that_trains_are_still() -> None:
+    model = tower()
+    assert modes(model, model["blocks"][1]) == [False, False, True, True]
+    model = tower()
+    assert modes(model, model["blocks"][2][2]) == [False, False, False, True], "its dropout is before what trains"
+
+
+def test_where_the_first_block_trains_nothing_is_held() -> None:
+    for path in ("blocks.0.2", "blocks.0", "embeddings.0", "embeddings"):
+        model = tower()
+        assert modes(model, model.get_submodule(path)) == [True] * 4

@@ -135,7 +135,14 @@ def matrix_share(parameters: Iterable[nn.Parameter], model: nn.Module) -> float:
 
 
 def _owns_trainable(module: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+    """Return whether a module has a trainable parameter itself, or in a list of parameters, which is not called."""
+    if isinstance(module, _LISTS):
+        return False
+    owners = [module, *(child for child in module.children() if isinstance(child, _LISTS))]
+    return any(parameter.requires_grad for owner in owners for parameter in owner.parameters(recurse=False))
+
+
+_LISTS = (nn.ParameterDict, nn.ParameterList)
 
 
 def _is_random(module: nn.Module) -> bool:

@@ -185,6 +185,22 @@ def test_an_adapter_in_the_last_layers_alone_leaves_a_frozen_part(
     assert once.metrics["after"] == pytest.approx(always.metrics["after"], abs=1e-6)
 
 
+@pytest.mark.parametrize("method", ["LoRA", "DoRA", "SSF"])
+def test_dropout_before_the_first_adapted_layer_is_still(run: Run, dropped: Path, tmp_path: Path, method: str) -> None:
+    """The adapter's own dropout, and that of the blocks with it, are at work as ever."""
+    pytest.importorskip("adapt_peft_ssf", reason="needs adapt-peft-ssf")
+    names = ["layer.1.attention.output.dense", "layer.1.output.dense"]
+    keys = {"MODEL_PATH": str(dropped), "method": method, "target_modules": names, "EPOCHS": 3, "LOGGING_STEPS": 1}
+    once = run(**keys, OUTPUT_DIR=str(tmp_path / "once"))
+    assert len(stores()) == 2
+    always = run(**keys, OUTPUT_DIR=str(tmp_path / "always"), FROZEN_CACHE_GB=0)
+    assert losses(tmp_path / "once") == pytest.approx(losses(tmp_path / "always"), abs=1e-6)
+    assert once.metrics["after"] == pytest.approx(always.metrics["after"], abs=1e-6)
+    run(**keys, FROZEN_DROPOUT=True, OUTPUT_DIR=str(tmp_path / "dropout"))
+    assert len(stores()) == 2, "dropout that is at work is drawn at every step"
+    assert losses(tmp_path / "dropout") != pytest.approx(losses(tmp_path / "once"), abs=1e-3)
+
+
 def sorted_by_length(folder: Path, inbox: Path, *, evaluated: Callable[[str], bool]) -> Path:
     """Write the inbox's rows as two splits: validation has those texts alone, training all."""
     folder.mkdir()

@@ -19,6 +19,12 @@ class TargetParams:
 
     target_modules: str | tuple[str, ...] | None = param(None, _TARGETS)
     auto_select_modules: bool = param(True, _AUTO)
+    frozen_dropout: bool = param(
+        False,
+        "Keep dropout at work before the first adapted layer too, where whole blocks of the model come before it. They "
+        "then cannot be computed once (FROZEN_CACHE_GB).",
+        key="FROZEN_DROPOUT",
+    )
 
 
 @attrs.frozen

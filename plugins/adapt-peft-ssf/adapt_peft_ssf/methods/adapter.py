@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from adapt_core.contracts import AttachContext, Quantizer
 from adapt_core.distributed.sharding import restored_requires_grad
 from adapt_core.errors import DefectError, InputError
-from adapt_core.methods.requires_grad import hold_batch_norms
+from adapt_core.methods.requires_grad import hold_batch_norms, hold_blocks_before
 from adapt_core.nn.structure import untie_head
 from adapt_core.nn.weight_decay import keep_scales
 
@@ -132,6 +132,9 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
                 parameter.requires_grad_(False)
         keep_scales(attached, list(self.trainable_groups(attached)["adapter"]))
         self._held = hold_batch_norms(attached)
+        first = _first_trained(attached)
+        if isinstance(first, BaseTunerLayer) and not self.params.frozen_dropout:
+            self._held += hold_blocks_before(attached, first)
         return attached
 
     def check_params(self, context: AttachContext) -> None:
@@ -235,6 +238,15 @@ class AdapterMethod(ABC, Generic[TargetParamsT]):
         if left:
             raise DefectError(f"classes of peft are left in the merged model: {', '.join(left)}.")
         return plain
+
+
+def _first_trained(attached: nn.Module) -> nn.Module | None:
+    """Return the first module that trains, by the order of definition: an adapter's layer, or another."""
+    for module in attached.modules():
+        deep = isinstance(module, BaseTunerLayer)
+        if any(parameter.requires_grad for parameter in module.parameters(recurse=deep)):
+            return module
+    return None
 
 
 @contextmanager
