@@ -23,6 +23,10 @@ SUITE: dict[str, tuple[str, ...]] = {
         *("--epochs", "0.5", "--pairs", "5", "--side-by-side"),
     ),
     "frozen part, time": ("benchmarks.frozen_part", "time", "--data", "DATA", "--pairs", "5"),
+    "frozen part, time over before": (
+        *("benchmarks.frozen_part", "time", "--data", "DATA", "--pairs", "5"),
+        *("--over", "before"),
+    ),
     "frozen part, views": ("benchmarks.frozen_part", "views", "--data", "DATA", "--seeds", "5"),
     "detection": ("benchmarks.detection", "--data", "DATA/bccd_coco", "--pairs", "5", "--steps", "10"),
     "coco_scoring": ("benchmarks.coco_scoring", "--data", "DATA"),
