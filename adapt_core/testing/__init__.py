@@ -15,6 +15,7 @@ format.py        a format: recognises its split and no other, cheaply; yields pl
 metric.py        a metric: its figures known, within bounds, better where predictions are right
 exporter.py      an exporter: computes in its runtime what the trained model does, told where not; its lines run
 launcher.py      a launcher: does the work once in each process and hands back rank 0's result
+equality.py      gradients that were computed in two ways, in float32 and in float64
 int8.py          a quantizer of no library, for methods to be tested on
 forks.py         programs in processes that start with torch and transformers imported
 fork_server.py   the process that forks them

@@ -106,6 +106,44 @@ def t5() -> nn.Module:
     )
 
 
+def gemma2() -> nn.Module:
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    return Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=64,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            attn_logit_softcapping=2.0,
+            final_logit_softcapping=2.0,
+        )
+    )
+
+
+def bart() -> nn.Module:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    return BartForConditionalGeneration(
+        BartConfig(
+            vocab_size=64,
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=48,
+            decoder_ffn_dim=48,
+            max_position_embeddings=32,
+            dropout=0.0,
+            decoder_start_token_id=2,
+        )
+    )
+
+
 class ConvNet(nn.Module):
     """BatchNorm, GroupNorm, a grouped and a bias-less convolution, and a classifier."""
 
@@ -184,6 +222,12 @@ CASES = {
     "timm vit": Case(vit, images, _new("head")),
     "timm densenet": Case(densenet, pictures, _new("classifier")),
 }
+
+FURTHER_FAMILIES = {
+    "gemma2": Case(gemma2, tokens, AttachContext(head=("lm_head",), train_head=False)),
+    "bart": Case(bart, _pairs, AttachContext(head=("lm_head",), train_head=False)),
+}
+"""Language models for layers whose arithmetic is compared."""
 
 
 def logits(model: nn.Module, inputs: Inputs) -> torch.Tensor:

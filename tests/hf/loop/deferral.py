@@ -96,11 +96,3 @@ def learned(model: nn.Module, *, deferred: bool, **options: Any) -> tuple[float,
         loss = model.train()(**batch_of_words(), **options).loss
     loss.backward()
     return float(loss), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-
-
-def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], tolerance: float) -> None:
-    assert found.keys() == expected.keys()
-    largest = max(float(gradient.abs().max()) for gradient in expected.values())
-    for name, gradient in expected.items():
-        assert found[name].dtype == gradient.dtype
-        torch.testing.assert_close(found[name], gradient, rtol=tolerance, atol=tolerance * largest, msg=name)

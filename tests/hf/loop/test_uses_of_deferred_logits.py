@@ -17,8 +17,9 @@ from adapt_core.hf.loop import chunked_loss
 from adapt_core.hf.loop import deferred_logits as deferral
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
 from adapt_core.hf.loop.output_layer import deferrable_head, deferred_logits, label_scores
+from adapt_core.testing.equality import assert_same_gradients
 
-from .deferral import FAMILIES, WORDS, assert_equal, batch_of_words
+from .deferral import FAMILIES, WORDS, batch_of_words
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -65,7 +66,7 @@ def test_any_other_use_sees_the_logits_and_their_gradients(use: str) -> None:
     (value, gradients), (found, found_gradients) = (differentiated(deferred=deferred) for deferred in (False, True))
     torch.testing.assert_close(found, value, rtol=0, atol=1e-5)
     if gradients:
-        assert_equal(found_gradients, gradients, 1e-5)
+        assert_same_gradients(found_gradients, gradients, 1e-5)
     assert found_gradients.keys() == gradients.keys()
 
 

@@ -14,20 +14,22 @@ from torch import nn
 
 from adapt_core.contracts import AttachContext
 from adapt_core.estimate.activations import Kept, Recomputed, activation_bytes, own_storages
+from adapt_core.testing.equality import assert_same_gradients, float32_as_float64
 
 from ..adapters import context, make, quantized
-from ..models import CASES
+from ..models import CASES, FURTHER_FAMILIES
 from adapt_peft_ssf.lean.dropout import dropped, factors
 from adapt_peft_ssf.lean.functions import row_norms
 from adapt_peft_ssf.lean.layers import LeanLinear
 
-FAMILIES = ("llama", "gpt2", "t5", "bert", "timm vit", "mlp")
+FAMILIES = ("llama", "gpt2", "t5", "bert", "timm vit", "mlp", *FURTHER_FAMILIES)
+EVERY_CASE = {**CASES, **FURTHER_FAMILIES}
 ADAPTERS = [(method, dropout) for method in ("LoRA", "DoRA") for dropout in (0.0, 0.1)]
 
 
 def attached(family: str, method: str, dropout: float, *, lean: bool, **values: Any) -> nn.Module:
     """Return a model with an adapter that does something, in training mode."""
-    case = CASES[family]
+    case = EVERY_CASE[family]
     made = make(method, dropout=dropout, **values)
     model = made.attach(case.seeded(), attrs.evolve(case.context, lean_layers=lean)).train()
     torch.manual_seed(1)
@@ -54,10 +56,7 @@ def assert_equal(own: nn.Module, lean: nn.Module, inputs: dict[str, Any], tolera
     loss, gradients = learned(own, inputs)
     found, lean_gradients = learned(lean, inputs)
     torch.testing.assert_close(found, loss, rtol=tolerance, atol=0)
-    assert lean_gradients.keys() == gradients.keys()
-    for name, gradient in gradients.items():
-        largest = float(gradient.abs().max())
-        torch.testing.assert_close(lean_gradients[name], gradient, rtol=tolerance, atol=tolerance * largest)
+    assert_same_gradients(lean_gradients, gradients, tolerance)
 
 
 def lean_layers(model: nn.Module) -> list[LeanLinear]:
@@ -70,10 +69,10 @@ def test_loss_and_gradients_are_pefts(family: str, method: str, dropout: float) 
     own, lean = (attached(family, method, dropout, lean=lean) for lean in (False, True))
     assert lean_layers(lean)
     assert not lean_layers(own)
-    inputs = CASES[family].inputs()
+    inputs = EVERY_CASE[family].inputs()
     assert_equal(own, lean, inputs, 1e-5)
-    if family in ("mlp", "gpt2", "timm vit"):  # The others compute norms in float32 whatever they get.
-        doubled = {name: x.double() if x.is_floating_point() else x for name, x in inputs.items()}
+    doubled = {name: x.double() if x.is_floating_point() else x for name, x in inputs.items()}
+    with float32_as_float64(own):  # norms and softmax, too, which most families compute in float32 whatever they get
         assert_equal(own.double(), lean.double(), doubled, 1e-9)
 
 
