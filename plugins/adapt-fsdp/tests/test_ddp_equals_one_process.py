@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from . import jobs
+from .deferred_calls import noted
 from .reference_runs import alone, together
 
 COUNTED = ("accuracy", "macro_f1", "token_accuracy", "top5_accuracy", "mAP", "AP50", "AP75")
@@ -133,6 +134,14 @@ def test_gradients_and_losses_are_those_of_one_process(configs: dict[str, list[d
     assert difference <= 1e-6
     assert len(losses(folder)) == 20
     assert losses(folder) == pytest.approx(losses(other), rel=1e-3, abs=1e-3)
+
+
+def test_a_language_model_computes_no_logits_in_any_process(configs: dict[str, list[dict[str, Any]]]) -> None:
+    for config in configs["text generation"]:
+        for rank in range(2):
+            calls = noted(Path(config["OUTPUT_DIR"]), rank)
+            assert calls["deferred"] >= 20  # one for each step, and those of evaluations
+            assert "computed" not in calls
 
 
 def test_rtmdet_s_first_gradients_are_one_process_s_halved(configs: dict[str, list[dict[str, Any]]]) -> None:

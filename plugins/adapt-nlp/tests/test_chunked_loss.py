@@ -15,6 +15,8 @@ from adapt_core.distributed.world import World
 from adapt_core.estimate.activations import Kept, own_storages
 from adapt_core.execution.components import Components
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
+from adapt_core.result import RunResult
+from adapt_core.verification.training import STEPS_TO_DECIDE
 
 CHATS = [
     {
@@ -50,21 +52,32 @@ def all_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
 
 @pytest.fixture
 def chats(language_keys: Keys) -> Keys:
-    return {**language_keys, "EPOCHS": 2}
+    return {**language_keys, "EPOCHS": STEPS_TO_DECIDE}
 
 
-def figures(keys: Keys, rows: list[dict[str, Any]], **changes: Any) -> list[float]:
+def finished(keys: Keys, rows: list[dict[str, Any]], **changes: Any) -> RunResult:
+    return adapt_core.run({**keys, **changes}, data=splits(rows))
+
+
+def figures(result: RunResult) -> list[float]:
     """Return the numbers of all evaluations of a run."""
-    metrics = adapt_core.run({**keys, **changes}, data=splits(rows)).metrics
-    return [value for phase in ("before", "after") for _, value in sorted(metrics[phase].items())]
+    return [value for phase in ("before", "after") for _, value in sorted((result.metrics[phase] or {}).items())]
+
+
+def assert_same(found: RunResult, expected: RunResult) -> None:
+    """Check the numbers of all evaluations, and that the training check counts the same tensors as moved."""
+    assert figures(found) == pytest.approx(figures(expected), rel=1e-5)
+    assert found.training_check == expected.training_check
+    assert found.training_check["verdict"] == "learned"
+    assert found.training_check["moved_tensors"]
 
 
 @pytest.mark.parametrize("packing", [True, False])
 def test_chats_give_the_same_figures_and_no_logits(chats: Keys, packing: bool, all_logits: list[torch.Size]) -> None:
     chats |= {"packing": packing, "GRADIENT_ACCUMULATION_STEPS": 2}
-    chunked = figures(chats, CHATS)
+    chunked = finished(chats, CHATS)
     assert all_logits == []
-    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
+    assert_same(chunked, finished(chats, CHATS, CHUNKED_LOSS=False))
 
 
 def likelihood(logits: torch.Tensor, labels: torch.Tensor, vocab_size: int, **_: object) -> torch.Tensor:
@@ -87,13 +100,13 @@ def test_a_loss_of_another_kind_computes_all_logits_and_says_so_once(
 
 def test_smoothed_labels_give_the_same_figures_and_no_logits(chats: Keys, all_logits: list[torch.Size]) -> None:
     chats |= {"LABEL_SMOOTHING": 0.2, "GRADIENT_ACCUMULATION_STEPS": 2}
-    chunked = figures(chats, CHATS)
+    chunked = finished(chats, CHATS)
     assert all_logits == []
-    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
-    plain = figures(chats, CHATS, LABEL_SMOOTHING=0)
-    half = len(chunked) // 2
-    assert chunked[:half] == plain[:half], "evaluations are without it"
-    assert chunked[half:] != pytest.approx(plain[half:], rel=1e-5)
+    assert_same(chunked, finished(chats, CHATS, CHUNKED_LOSS=False))
+    plain = figures(finished(chats, CHATS, LABEL_SMOOTHING=0))
+    smoothed, half = figures(chunked), len(plain) // 2
+    assert smoothed[:half] == plain[:half], "evaluations are without it"
+    assert smoothed[half:] != pytest.approx(plain[half:], rel=1e-5)
 
 
 @pytest.mark.parametrize("family", ["tiny_t5", "tiny_bart"])
@@ -111,7 +124,7 @@ def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.Fix
         "BATCH_SIZE": 4,
         "NUM_WORKERS": 0,
     }
-    assert figures(keys, PAIRS) == pytest.approx(figures(keys, PAIRS, CHUNKED_LOSS=False), rel=1e-5)
+    assert_same(finished(keys, PAIRS), finished(keys, PAIRS, CHUNKED_LOSS=False))
 
 
 @pytest.mark.parametrize("method", ["LoRA", "DoRA"])
@@ -127,10 +140,10 @@ def test_an_adapter_with_dropout_on_the_head_gives_the_same_figures_and_no_logit
         "LEAN_LAYERS": lean,
         "LR": 0.02,
     }
-    chunked = figures(chats, CHATS)
+    chunked = finished(chats, CHATS)
     assert all_logits == []
-    assert chunked == pytest.approx(figures(chats, CHATS, CHUNKED_LOSS=False), rel=1e-5)
-    assert chunked != pytest.approx(figures(chats, CHATS, dropout=0.2), rel=1e-3)
+    assert_same(chunked, finished(chats, CHATS, CHUNKED_LOSS=False))
+    assert figures(chunked) != pytest.approx(figures(finished(chats, CHATS, dropout=0.2)), rel=1e-3)
     memory = api.estimate(api.check(chats, data=splits(CHATS))).memory
     assert memory is not None
     assert memory.activations
@@ -151,8 +164,7 @@ def test_a_run_gives_the_same_figures_as_with_all_kept(chats: Keys, job: str) ->
     if "bits" in job:
         pytest.importorskip("bitsandbytes")
     chats |= LEAN_JOBS[job]
-    kept = figures(chats, CHATS, LEAN_LAYERS=False, CHUNKED_LOSS=False)
-    assert figures(chats, CHATS) == pytest.approx(kept, rel=1e-5)
+    assert_same(finished(chats, CHATS), finished(chats, CHATS, LEAN_LAYERS=False, CHUNKED_LOSS=False))
 
 
 @pytest.mark.parametrize("keys", [{}, {"LEAN_LAYERS": False}])
