@@ -27,7 +27,7 @@ CHATS = [
     }
     for n in range(24)
 ]
-PAIRS = [{"document": f"one two {n} three four five", "summary": f"two {n}"} for n in range(24)]
+PAIRS = [{"document": f"one two {n} three four five", "summary": f"two {n}" + " six" * (n % 5)} for n in range(24)]
 
 Keys = dict[str, Any]
 
@@ -109,11 +109,11 @@ def test_smoothed_labels_give_the_same_figures_and_no_logits(chats: Keys, all_lo
     assert smoothed[half:] != pytest.approx(plain[half:], rel=1e-5)
 
 
-@pytest.mark.parametrize("family", ["tiny_t5", "tiny_bart"])
-def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    keys = {
+@pytest.fixture(params=["tiny_t5", "tiny_bart"])
+def pairs(request: pytest.FixtureRequest, tmp_path: Path) -> Keys:
+    return {
         "TASK": "summarization",
-        "MODEL_PATH": str(request.getfixturevalue(family)),
+        "MODEL_PATH": str(request.getfixturevalue(request.param)),
         "OUTPUT_DIR": str(tmp_path / "run"),
         "OVERWRITE_OUTPUT_DIR": True,
         "EPOCHS": 1,
@@ -124,7 +124,20 @@ def test_encoder_decoders_give_the_same_figures(family: str, request: pytest.Fix
         "BATCH_SIZE": 4,
         "NUM_WORKERS": 0,
     }
-    assert_same(finished(keys, PAIRS), finished(keys, PAIRS, CHUNKED_LOSS=False))
+
+
+def test_encoder_decoders_give_the_same_figures(pairs: Keys) -> None:
+    assert_same(finished(pairs, PAIRS), finished(pairs, PAIRS, CHUNKED_LOSS=False))
+
+
+def test_smoothed_labels_of_encoder_decoders_are_divided_by_the_tokens_of_a_step(pairs: Keys) -> None:
+    pairs |= {"LABEL_SMOOTHING": 0.2, "LR": 0.01}
+    whole = finished(pairs, PAIRS, BATCH_SIZE=8)
+    accumulated = finished(pairs, PAIRS, GRADIENT_ACCUMULATION_STEPS=2)
+    assert figures(accumulated) == pytest.approx(figures(whole), rel=1e-5)
+    assert_same(whole, finished(pairs, PAIRS, BATCH_SIZE=8, CHUNKED_LOSS=False))
+    plain = finished(pairs, PAIRS, BATCH_SIZE=8, LABEL_SMOOTHING=0)
+    assert figures(plain) != pytest.approx(figures(whole), rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ["LoRA", "DoRA"])
