@@ -35,11 +35,15 @@ from adapt_vision_mm.openmmlab.contracts import MmDataset
 
 if TYPE_CHECKING:
     from mmdet.structures import DetDataSample
+    from mmengine.config import Config
 
 _GB = 10**9
 _STORES = 3
 """Folders of the greatest size that may be on disk, those of earlier runs among them."""
-_LIBRARIES = ("torch", "torchvision", "pillow", "opencv-python-headless", "onedl-mmcv")
+_HEADS = ("bbox_head", "roi_head")
+"""What a detector of mmdet has, and a pose model has not."""
+_IMAGE_LIBRARIES = ("torch", "torchvision", "pillow", "opencv-python-headless", "timm")
+_LIBRARIES = (*_IMAGE_LIBRARIES, "onedl-mmcv", "onedl-mmengine", "onedl-mmdetection", "adapt-vision-mm")
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ class FrozenBackbone:
     Attributes:
         detector: of mmdet.
         frozen: what `frozen_modules` returned before training.
-        most: bytes on disk that a split may take.
+        most: bytes on disk that this process may add to a split.
         settings: what features depend on beside weights and images.
     """
 
@@ -81,13 +85,10 @@ class FrozenBackbone:
         Args:
             split: whose images come; their pipeline is not random.
         """
-        if not self.frozen or self.most <= 0:
+        known = self._known(split)
+        if known is None:
             yield
             return
-        if id(split) not in self._splits:
-            stamps = {info["img_id"]: _stamp(info["img_path"]) for info in split.data_list}
-            self._splits[id(split)] = _Split(split, stamps, _Folder.of(self._key(split), self.most, len(split)))
-        known = self._splits[id(split)]
         images: list[str] = []
         # The neck's outputs are what `extract_feat` returns; with a neck that trains, the backbone's are kept.
         whole = len(self.frozen) == 2 or not hasattr(self.detector, "neck")
@@ -109,6 +110,19 @@ class FrozenBackbone:
 
         with _replaced(self.detector, "forward", noted), _replaced(owner, name, features):
             yield
+
+    def _known(self, split: MmDataset) -> _Split | None:
+        if not self.frozen or self.most <= 0:
+            return None
+        if id(split) not in self._splits:
+            try:
+                stamps = {info["img_id"]: _stamp(info) for info in split.data_list}
+                self._splits[id(split)] = _Split(split, stamps, _Folder.of(self._key(split), self.most, len(split)))
+            except OSError as error:  # a full disk, or another user's folder
+                log.info("the frozen backbone is computed each time: %s", first_line(error))
+                self.most = 0
+                return None
+        return self._splits[id(split)]
 
     def _key(self, split: MmDataset) -> str:
         dataset: Any = split
@@ -232,21 +246,26 @@ def _is_by_image(features: object, images: int) -> bool:
     return all(isinstance(level, torch.Tensor) and len(level) == images for level in features)
 
 
-def _stamp(path: str) -> str:
-    found = Path(path).stat()
-    return xxhash.xxh3_128_hexdigest(repr((path, found.st_size, found.st_mtime_ns)).encode())
+def _stamp(info: Mapping[str, Any]) -> str:
+    """Return what tells an image's file and how it is turned, by mmdet's data info."""
+    path, found = info["img_path"], Path(info["img_path"]).stat()
+    described = (path, found.st_size, found.st_mtime_ns, info["as_stored"])
+    return xxhash.xxh3_128_hexdigest(repr(described).encode())
 
 
-def frozen_backbone_of(job: Job) -> FrozenBackbone:
+def frozen_backbone_of(job: Job, config: Config) -> FrozenBackbone:
     """Return what is kept of the images of a job: nothing where it does not train, and so evaluates once.
 
     Args:
         job: with the model before training.
+        config: of the run: a model's `repr` leaves out what has no parameters (the order of channels, levels that are
+            pooled).
     """
-    training = job.plan.training
+    training, world = job.plan.training, job.world
     detector: Any = job.model
-    detects = hasattr(detector, "extract_feat") and hasattr(detector, "bbox_head")
+    detects = hasattr(detector, "extract_feat") and any(hasattr(detector, head) for head in _HEADS)
     frozen = frozen_modules(detector) if training.do_train and detects else ()
+    parts = [config.model.get(name) for name in ("data_preprocessor", "backbone", "neck")]
     # By FUSE_CONVOLUTIONS features of evaluations are rounded otherwise.
-    settings = [job.world.device.partition(":")[0], job.plan.task.params.fuse_convolutions]
-    return FrozenBackbone(detector, frozen, int(training.frozen_cache_gb * _GB), settings)
+    settings = [world.device.partition(":")[0], job.plan.task.params.fuse_convolutions, *parts]
+    return FrozenBackbone(detector, frozen, int(training.frozen_cache_gb * _GB) // world.size, settings)

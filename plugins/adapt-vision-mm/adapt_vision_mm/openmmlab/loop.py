@@ -95,7 +95,7 @@ class MmLoop:
         self._compared = False
         self._evaluated: LastEvaluation | None = None
         self._fusion = FusedConvolutions(wanted=plan.task.params.fuse_convolutions)
-        self._frozen = frozen_backbone_of(job)
+        self._frozen = frozen_backbone_of(job, components.config)
         self._ranking = ranking_of(job, components.scorer.metrics)
         if plan.training.do_train:
             self._loader = self._training_loader()

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
+import torch
 from torch import nn
 
 from adapt_core.hf.data.cache import cache_folder
 
 from .detectors import lines
+from .test_model_families import FAMILIES
+from adapt_vision_mm.openmmlab.frozen_backbone import FrozenBackbone
 
 LAST = {"method": "last_layer", "augment": False, "EPOCHS": 3, "INTERVAL": "epoch", "cfg_options": None}
 IMAGES = 16
@@ -113,3 +117,70 @@ def test_damaged_files_are_computed_again(tune: Callable[..., Any], tmp_path: Pa
     tune(OUTPUT_DIR=str(tmp_path / "two"))
     assert figures(tmp_path / "two") == pytest.approx(figures(tmp_path / "one"), rel=1e-5, abs=1e-5)
     assert [len(file.read_bytes()) for file in files] == [len(content) for content in whole]
+
+
+def test_images_that_come_otherwise_are_computed_again(tune: Callable[..., Any], tmp_path: Path) -> None:
+    """The order of channels is in no weight, and in no description of a module."""
+    turned = {"cfg_options": {"model.data_preprocessor.bgr_to_rgb": True}}
+    tune(OUTPUT_DIR=str(tmp_path / "bgr"))
+    for name, gigabytes in (("rgb", 10), ("without", 0)):
+        tune(**turned, OUTPUT_DIR=str(tmp_path / name), FROZEN_CACHE_GB=gigabytes)
+    expected = figures(tmp_path / "without")
+    assert figures(tmp_path / "rgb") == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert figures(tmp_path / "bgr") != pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_a_folder_that_cannot_be_made_does_not_end_a_run(
+    tune: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    place = cache_folder() / "frozen_images"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    with caplog.at_level("INFO"):
+        result = tune(EPOCHS=1)
+    assert result.steps == 4
+    assert caplog.text.count("the frozen backbone is computed each time: ") == 1
+
+
+def test_detectors_of_two_stages_keep_theirs_too(run: Callable[..., Any], tmp_path: Path) -> None:
+    small = {"cfg_options": FAMILIES["faster-rcnn_r50_fpn_1x_coco"], "backbone": "timm/resnet10t"}
+    first = run(MODEL_PATH="faster-rcnn_r50_fpn_1x_coco", **small, MAX_STEPS=1, DO_EVAL=False, INTERVAL="no")
+    few = {"MODEL_PATH": f"{first.output_dir}/model", "MAX_TRAIN_SAMPLES": 8, "MAX_EVAL_SAMPLES": 4}
+    for name, gigabytes in (("kept", 10), ("without", 0)):
+        run(**{**LAST, **few, "OUTPUT_DIR": str(tmp_path / name), "FROZEN_CACHE_GB": gigabytes})
+    assert len(list((cache_folder() / "frozen_images").glob("*/*.safetensors"))) == 8 + 4
+    assert figures(tmp_path / "kept") == pytest.approx(figures(tmp_path / "without"), rel=1e-4, abs=1e-4)
+
+
+class Detector(nn.Module):
+    """What of a detector is replaced; its backbone counts what it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data_preprocessor, self.backbone, self.computed = nn.Identity(), nn.Identity(), 0
+
+    def extract_feat(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self.computed += len(images)
+        return (self.backbone(images),)
+
+    def forward(self, images: torch.Tensor, data_samples: Any) -> tuple[torch.Tensor, ...]:
+        return self.extract_feat(images)
+
+
+def split_of(image: Path, **facts: Any) -> Any:
+    class Split(list[int]):
+        steps = ()
+        data_list = [{"img_id": 1, "img_path": str(image), **facts}]  # noqa: RUF012 - as mmengine's
+
+    return Split([0])
+
+
+def test_an_image_that_is_turned_by_its_exif_data_is_another_one(squares: Path) -> None:
+    """Of one file, an annotation file may have the sides as they are stored, and another as they are shown."""
+    for as_stored, computed in ((True, 1), (True, 0), (False, 1)):
+        detector = Detector().eval()
+        kept = FrozenBackbone(detector, (detector.backbone,), 10**6, ())
+        with kept.kept(split_of(squares / "1.png", as_stored=as_stored)):
+            [found] = detector(torch.full((1, 3, 4, 4), float(as_stored)), [SimpleNamespace(img_id=1)])
+        assert found.eq(float(as_stored)).all()
+        assert detector.computed == computed
