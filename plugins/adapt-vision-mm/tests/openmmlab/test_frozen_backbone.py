@@ -142,13 +142,16 @@ def test_a_folder_that_cannot_be_made_does_not_end_a_run(
     assert caplog.text.count("the frozen backbone is computed each time: ") == 1
 
 
+@pytest.mark.slow
 def test_detectors_of_two_stages_keep_theirs_too(run: Callable[..., Any], tmp_path: Path) -> None:
     small = {"cfg_options": FAMILIES["faster-rcnn_r50_fpn_1x_coco"], "backbone": "timm/resnet10t"}
     first = run(MODEL_PATH="faster-rcnn_r50_fpn_1x_coco", **small, MAX_STEPS=1, DO_EVAL=False, INTERVAL="no")
     few = {"MODEL_PATH": f"{first.output_dir}/model", "MAX_TRAIN_SAMPLES": 8, "MAX_EVAL_SAMPLES": 4}
     for name, gigabytes in (("kept", 10), ("without", 0)):
         run(**{**LAST, **few, "OUTPUT_DIR": str(tmp_path / name), "FROZEN_CACHE_GB": gigabytes})
-    assert len(list((cache_folder() / "frozen_images").glob("*/*.safetensors"))) == 8 + 4
+    images = [len(list(folder.glob("*.safetensors"))) for folder in (cache_folder() / "frozen_images").iterdir()]
+    assert len(images) == 2
+    assert min(images) >= 4  # of validation; of training more, but not yet one that came first in each epoch
     assert figures(tmp_path / "kept") == pytest.approx(figures(tmp_path / "without"), rel=1e-4, abs=1e-4)
 
 
