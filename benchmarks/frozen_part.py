@@ -6,11 +6,11 @@
 
 `time` runs MiniLM on ag_news and EfficientNet-Lite0 on hymenoptera (without augmentation: augmented images are new in
 each epoch) for 5 and 10 epochs, both sides side by side on one core each, as whole processes from an empty cache, and
-prints the ratios of their wall times, the targets and the greatest difference of their losses. With `--over before` the
-other side is what adapt was when the targets were set: it multiplies by torch's own products and takes rows at random,
-too, so its losses are others. `views` trains the head of EfficientNet-Lite0 on 1, 2, 4, ... augmented views of each
-image (AUGMENTED_VIEWS) and on a new one in every epoch, and prints mean and standard deviation of the accuracy over
-seeds, and the seconds of the runs.
+prints the ratios of their wall and processor times, the targets and the greatest difference of their losses. With
+`--over before` the other side is what adapt was when the targets were set: it multiplies by torch's own products and
+takes rows at random, too, so its losses are others. `views` trains the head of EfficientNet-Lite0 on 1, 2, 4, ...
+augmented views of each image (AUGMENTED_VIEWS) and on a new one in every epoch, and prints mean and standard deviation
+of the accuracy over seeds, and the seconds of the runs.
 """
 
 from __future__ import annotations
@@ -57,7 +57,15 @@ def command(job: str, data: Path, folder: Path, **changes: Any) -> list[str]:
     keys = {**COMMON, **JOBS[job], "OUTPUT_DIR": str(folder), **changes}
     keys["CUSTOM_DATASET_PATH"] = str(data / JOBS[job]["CUSTOM_DATASET_PATH"])
     keys.setdefault("MODEL_PATH", minilm())
-    return ["env", f"HF_DATASETS_CACHE={folder}-cache", *adapt_command(keys, folder)]
+    run = ["env", f"HF_DATASETS_CACHE={folder}-cache", *adapt_command(keys, folder)]
+    return ["sh", "-c", '"$@"; code=$?; times > "$0"; exit $code', str(folder.with_suffix(".times")), *run]
+
+
+def processor_seconds(folder: Path) -> float:
+    """Return user and system time of a command, which the shell's `times` wrote: its second line is of children."""
+    _, children = folder.with_suffix(".times").read_text(encoding="utf-8").splitlines()
+    parts = (part.removesuffix("s").split("m") for part in children.split())
+    return sum(60 * float(minutes) + float(seconds) for minutes, seconds in parts)
 
 
 def time_of(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
@@ -69,17 +77,18 @@ def time_of(arguments: argparse.Namespace, temporary: Path) -> dict[str, Any]:
             other.pop("GROUP_BY_LENGTH", None)
         still = {"augmentation": False} if job == IMAGES else {}
         for epochs in arguments.of_epochs:
-            ratios, differences = [], []
+            ratios, processor, differences = [], [], []
             for number in range(arguments.pairs):
                 folders = [temporary / f"{side}-{len(found)}-{number}" for side in ("once", "always")]
                 once = command(job, arguments.data, folders[0], EPOCHS=epochs, **still)
                 always = command(job, arguments.data, folders[1], EPOCHS=epochs, **still, **other)
                 (_, ours), (_, theirs) = side_by_side(once, always, dict(os.environ), number)
                 ratios.append(ours / theirs)
+                processor.append(processor_seconds(folders[0]) / processor_seconds(folders[1]))
                 pairs = zip(losses_of(folders[0]), losses_of(folders[1]), strict=True)
                 differences.append(max(abs(one - two) for one, two in pairs))
             equal = {"greatest_difference": max(differences)} if arguments.over == "uncached" else {}
-            found[f"{job}, {epochs} epochs"] = {"wall": spread(ratios), **equal}
+            found[f"{job}, {epochs} epochs"] = {"wall": spread(ratios), "processor": spread(processor), **equal}
             print(json.dumps(found), file=sys.stderr)
     return {"over": arguments.over, "pairs": arguments.pairs, **found}
 

@@ -15,11 +15,16 @@ LEFT_OUT = "left_out"
 
 @attrs.frozen(kw_only=True)
 class Figure:
-    """A number; median, least and most where it was measured several times, else the same number thrice."""
+    """A number; median, least and most where it was measured by pairs or rounds, else the same number thrice.
+
+    Attributes:
+        compared: whether it was measured by pairs or rounds, be it one alone.
+    """
 
     median: float
     least: float
     most: float
+    compared: bool = False
 
     def __str__(self) -> str:
         if self.least == self.most == self.median:
@@ -60,7 +65,7 @@ def figure(told: Any, path: Sequence[str]) -> Figure | None:
 def as_figure(value: Any) -> Figure | None:
     """Return a number, or a mapping of median, least and most, as a figure; None for anything else."""
     if isinstance(value, Mapping) and set(value) == _SPREAD:
-        return Figure(**value)
+        return Figure(**value, compared=True)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Figure(median=value, least=value, most=value)
     return None

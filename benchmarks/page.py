@@ -96,9 +96,9 @@ def rows(name: str, record: Mapping[str, Any]) -> Iterator[str]:
 
 def _is_ratio(path: tuple[str, ...], value: Figure) -> bool:
     """Return whether a figure is a ratio; but not of a side over itself."""
-    if value.least == value.most:
-        return value.median != 1 and " over " in path[-1].replace("_", " ")
-    return True
+    if value.least == value.most == 1:
+        return False
+    return value.compared or " over " in path[-1].replace("_", " ")
 
 
 def _compared(target: Target | None, value: Figure) -> str:

@@ -23,9 +23,15 @@ class Running:
     def __init__(self, command: list[str], env: dict[str, str], core: int | None = None) -> None:
         self._command = command
         self._start = time.perf_counter()
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-        if core is not None:
-            os.sched_setaffinity(self._process.pid, {core})
+        cores = os.sched_getaffinity(0)
+        # Set before it starts: what it starts at once itself has the same core.
+        os.sched_setaffinity(0, cores if core is None else {core})
+        try:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+            )
+        finally:
+            os.sched_setaffinity(0, cores)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
