@@ -297,3 +297,22 @@ def test_the_estimate_knows_what_is_kept(method: str, dropout: float) -> None:
         estimates.append(estimate)
     own, lean_one = estimates
     assert lean_one < own * (0.99 if method == "LoRA" and not dropout else 0.8)
+
+
+@pytest.mark.parametrize("trains_before", [True, False])
+def test_ssf_keeps_the_output_of_a_layer_and_of_a_norm_what_that_keeps_alone(trains_before: bool) -> None:
+    """A norm keeps its input and two numbers for each row; of the affine step, which SSF replaces, three vectors."""
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.layer, self.head = nn.LayerNorm(64), nn.Linear(64, 32), nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.layer(self.norm(x)))
+
+    rows = 128
+    model = make("SSF").attach(Layer(), AttachContext(head=("head",))).train()
+    norm, scaled = rows * (64 + 2) + 3 * 64, rows * 32
+    x = torch.randn(rows, 64, requires_grad=trains_before)
+    assert kept_bytes(model, {"x": x}) == 4 * (norm + scaled)
