@@ -3,8 +3,9 @@
     python -m benchmarks.memory --data ../shared/data [--only NAME]...    the hold-out (see hold_out.py)
     python -m benchmarks.memory --config CONFIG [--set KEY=VALUE]...      one config of your own
 
-Weights, gradients and optimizer states are counted on the model that the run trains; activations are what autograd
-keeps in the forward pass of the largest batch. On a GPU the sum is compared with the allocator's peak too.
+Weights, gradients and optimizer states are counted in a step of the run's own loop; activations are what autograd keeps
+in its forward pass of the largest batch, with the chunked loss and the lean layers of the loop. On a GPU the sum is
+compared with the allocator's peak too.
 """
 
 from __future__ import annotations
@@ -19,14 +20,12 @@ import torch
 
 from adapt_core import api
 from adapt_core.distributed.devices import first_device
-from adapt_core.distributed.world import World
-from adapt_core.execution.components import Components
 from adapt_core.nn.accelerators import accelerator
-from adapt_core.nn.random_state import seed_everything
 from benchmarks.memory.hold_out import hold_out
-from benchmarks.memory.real_step import step
+from benchmarks.memory.real_step import real_step
 
 KINDS = ("weights", "gradients", "optimizer", "activations")
+ONE_STEP = ("MAX_STEPS=1", "DO_EVAL=false")
 
 
 def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str:
@@ -34,14 +33,10 @@ def row(name: str, config: str | Mapping[str, Any], overrides: list[str]) -> str
     plan = api.check(config, overrides=overrides)
     foretold = api.estimate(plan).memory
     assert foretold is not None
-    parts = Components.of(plan)
-    seed_everything(plan.training.seed)
-    data = parts.task.load_data()
     device = first_device(plan)
-    model, _ = parts.attach(plan, parts.task.load_model(data, parts.quantizer, World(device=device)))
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
-    real = step(plan, parts.task, data, model, device)
+    real = real_step(api.check(config, overrides=[*overrides, *ONE_STEP]), device)
     cells = [_cell(getattr(foretold, kind) or 0, real[kind]) for kind in KINDS]
     if device != "cpu":
         cells.append(_cell(foretold.total, torch.cuda.max_memory_allocated()))
@@ -67,7 +62,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        cases = list(hold_out(given.data)) if given.data else [(given.config, given.config)]
+        cases = list(hold_out(given.data, Path(folder))) if given.data else [(given.config, given.config)]
         columns = KINDS if accelerator() is None else (*KINDS, "sum / max_memory_allocated")
         print(f"| MiB foretold / real (ratio) | {' | '.join(columns)} |")
         print("|---|" + "---|" * len(columns))

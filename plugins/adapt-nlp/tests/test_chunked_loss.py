@@ -12,11 +12,15 @@ from transformers.loss.loss_utils import LOSS_MAPPING
 import adapt_core
 from adapt_core import api
 from adapt_core.distributed.world import World
-from adapt_core.estimate.activations import Kept, own_storages
+from adapt_core.estimate.activations import Kept, Recomputed, own_storages
 from adapt_core.execution.components import Components
 from adapt_core.hf.loop.deferred_logits import DeferredLogits
+from adapt_core.hf.tasks.language import LanguageTask
 from adapt_core.result import RunResult
 from adapt_core.verification.training import STEPS_TO_DECIDE
+
+from adapt_nlp.text_generation.attention import attend_to_packs
+from adapt_nlp.text_generation.packs import pack_documents
 
 CHATS = [
     {
@@ -202,3 +206,21 @@ def test_adapt_check_foretells_what_is_kept(chats: Keys, keys: Keys) -> None:
     assert foretold() == pytest.approx(kept.bytes, rel=0.3)
     logits = batch["input_ids"].numel() * model.config.vocab_size * 4
     assert foretold(CHUNKED_LOSS=False) - foretold() > 0.9 * logits
+
+
+@pytest.mark.parametrize("keys", [{}, {"RECOMPUTE_MLP": True}])
+def test_adapt_check_foretells_what_packs_of_documents_keep(chats: Keys, keys: Keys) -> None:
+    """Kernels keep the results of each document, and the layer behind them keeps the joined ones."""
+    plan = api.check({**chats, **keys}, data=splits(CHATS))
+    memory = api.estimate(plan).memory
+    assert memory is not None
+    parts = Components.of(plan)
+    task: Any = parts.task
+    data = task.load_data()
+    model, _ = parts.attach(plan, task.load_model(data, None, World()))
+    assert attend_to_packs(model)
+    packs = pack_documents(data.train, 512)
+    kept = Kept(own_storages(model))
+    with LanguageTask.training_forward(task, model), kept.counting(model.train(), Recomputed.of(plan.training)):
+        model(**task.collator([packs[number] for number in range(len(packs))]))
+    assert memory.activations == pytest.approx(kept.bytes, rel=0.03)  # which positions have a label, nothing tells

@@ -6,6 +6,8 @@ as for one long document. Here the same kernel is called for each document: the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -15,8 +17,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from adapt_core.config.plan import Plan
+from adapt_core.distributed.devices import first_device
+
 BY_DOCUMENT = "sdpa_by_document"
 """The name of this attention in transformers (`model.set_attn_implementation`)."""
+
+_JOINED = "sdpa_joined"
 
 
 def attend_by_document(
@@ -100,3 +107,34 @@ def attend_to_packs(model: nn.Module) -> bool:
 def attend_as_before(model: nn.Module) -> None:
     """Undo `attend_to_packs`."""
     base_model(model).set_attn_implementation("sdpa")
+
+
+@contextmanager
+def documents_joined(plan: Plan, model: nn.Module, around: AbstractContextManager[None] | None) -> Iterator[None]:
+    """Within the context, a model that uses sdpa keeps for the backward pass what it keeps of packs on a CPU.
+
+    Without values nothing tells where documents end. Of all documents together their kernels keep what one of the
+    pack's length would; what follows keeps the joined results, where one document's are no other tensor.
+
+    Args:
+        plan: of the run; where it does not train on a CPU nothing changes.
+        model: on "meta", too.
+        around: another context, or None.
+    """
+    plain = base_model(model)
+    with around or nullcontext():
+        if plain.config._attn_implementation != "sdpa" or first_device(plan) != "cpu":
+            yield
+            return
+        AttentionInterface.register(_JOINED, _joined)
+        AttentionMaskInterface.register(_JOINED, _mask)
+        plain.set_attn_implementation(_JOINED)
+        try:
+            yield
+        finally:
+            attend_as_before(model)
+
+
+def _joined(*arguments: Any, **options: Any) -> tuple[torch.Tensor, None]:
+    attended: torch.Tensor = sdpa_attention_forward(*arguments, **options)[0]
+    return attended.clone(), None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
 import torch
@@ -82,6 +82,23 @@ def pack_splits(job: Job, collate: CollateDocuments, limit: int, *, flat: bool) 
         job.data.further = {**job.data.further, name: packs}
         job.data.subsets.append((packs, job.data.split_of(documents)))
     return True
+
+
+def fullest_packs(
+    documents: Dataset, limit: int, collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]], rows: int
+) -> dict[str, torch.Tensor]:
+    """Return a batch of the packs with the most tokens: int64 tensors (rows, longest) `input_ids` and `labels`.
+
+    Args:
+        documents: of a split.
+        limit: tokens of a pack.
+        collate: packs -> batch.
+        rows: packs in a batch.
+    """
+    packs = pack_documents(documents, limit)
+    fullest = (-packs.lengths).argsort(kind="stable")[:rows]
+    batch = collate([packs[int(number)] for number in fullest])
+    return {name: batch[name] for name in ("input_ids", "labels")}
 
 
 def _on_first_rank(compute: Callable[[], ResultT], world: World) -> ResultT:

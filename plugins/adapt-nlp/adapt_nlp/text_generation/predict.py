@@ -280,3 +280,9 @@ def generate_continuations(
         )
     texts: list[str] = tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)
     return texts
+
+
+def decoding(params: TextGenerationParams) -> str:
+    """Return how `generate` decodes by these parameters: keyword arguments, as Python code."""
+    sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
+    return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"

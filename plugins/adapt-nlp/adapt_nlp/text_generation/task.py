@@ -30,6 +30,7 @@ from adapt_nlp.text_generation.data import prepare_documents
 from adapt_nlp.text_generation.marked_text import added_tokens
 from adapt_nlp.text_generation.predict import (
     as_prompt,
+    decoding,
     generate_continuations,
     prompt_tokens,
     read_prompts,
@@ -42,6 +43,8 @@ from adapt_nlp.text_generation.template_variables import TEMPLATE_VARIABLES, nam
 from adapt_nlp.text_generation.templates import prepare_template
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import torch
     from torch import nn
     from transformers import PreTrainedTokenizerBase
@@ -134,18 +137,19 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
         return len(pack_documents(data.train, self._limit) if self.params.packing else data.train)
 
     def largest_batch(self, data: TaskData) -> Mapping[str, Any]:
-        """Return the fullest packs, or the longest documents.
-
-        Packs come without positions: attention within each document costs memory as one document of their length.
-        """
-        from adapt_nlp.text_generation.packs import pack_documents
+        """Return the fullest packs, without positions (see `training_forward`), or the longest documents."""
+        from adapt_nlp.text_generation.packs import fullest_packs
 
         if not self.params.packing:
             return super().largest_batch(data)
-        packs = pack_documents(data.train, self._limit)
-        fullest = (-packs.lengths).argsort(kind="stable")[: self.plan.training.batch_size]
-        batch = self.collator([packs[int(number)] for number in fullest])
-        return {name: batch[name] for name in ("input_ids", "labels")}
+        return fullest_packs(data.train, self._limit, self.collator, self.plan.training.batch_size)
+
+    def training_forward(self, model: nn.Module) -> AbstractContextManager[None] | None:
+        """Return the context of all language tasks; inside, packs keep as much as the documents in them."""
+        from adapt_nlp.text_generation.attention import documents_joined
+
+        lean = super().training_forward(model)
+        return documents_joined(self.plan, model, lean) if self.params.packing else lean
 
     def seen_by_model(self, data: TaskData, count: int) -> list[LabelledTokens]:
         """Return the tokens of training documents; where not all are targets, those that are labelled."""
@@ -238,15 +242,10 @@ class TextGeneration(LanguageTask[TextGenerationParams]):
                 prompt.append(f"inputs = {{name: values[:, :-{len(behind)}] for name, values in inputs.items()}}")
         use = [
             *prompt,
-            f"written = model.generate(**inputs, {self._decoding()}, pad_token_id=tokenizer.pad_token_id)",
+            f"written = model.generate(**inputs, {decoding(self.params)}, pad_token_id=tokenizer.pad_token_id)",
             'text = tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)',
         ]
         return self.loading_with(use, save_method)
-
-    def _decoding(self) -> str:
-        params = self.params
-        sampling = f"do_sample=True, temperature={params.temperature}, top_p={params.top_p}, top_k=0"
-        return f"max_new_tokens={params.max_new_tokens}, {sampling if params.temperature else 'do_sample=False'}"
 
     def test_inputs(self) -> Table | None:
         """Return the rows of the test split, conversations without their last answer; None where there is none."""
