@@ -46,7 +46,7 @@ class TrainingParams:
     eval_batch_size: int | None = param(
         None,
         "Evaluation batch size, per process (default: BATCH_SIZE; where texts are generated without "
-        "GRADIENT_CHECKPOINTING four times as many, up to 32).",
+        "GRADIENT_CHECKPOINTING four times as many, up to 32, or 128 with less than 100 million parameters).",
         key="EVAL_BATCH_SIZE",
         ge=1,
         may_change_on_resume=True,

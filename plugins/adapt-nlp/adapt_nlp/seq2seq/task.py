@@ -32,8 +32,13 @@ if TYPE_CHECKING:
 _ROWS_PER_TRAINED_ROW = 4
 """Rows of a batch that texts are generated from, for each of a training batch: a token takes a pass over the weights,
 however many rows there are."""
-_ENOUGH_ROWS = 32
-"""Beyond it a batch gains little, and its rows wait for the longest text."""
+_ENOUGH_ROWS, _MOST_ROWS = 32, 128
+"""Beyond it a batch gains little, and its rows wait for the longest text; the latter with a small model."""
+_SMALL = 100_000_000
+"""Parameters below which much of a pass is not its rows' arithmetic. On one thread of a CPU a row of 64 takes 0.86 of
+the time of one of 32 with 4 million parameters, 0.88 with 61 million, 0.93 with 139 million."""
+_LOGIT_BYTES = 2**26
+"""Of a pass over more than _ENOUGH_ROWS rows. A training step has the logits of a chunk of its tokens."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +59,10 @@ def generated_rows(model: nn.Module, rows: int, beams: int | None) -> int:
     module: Any = model
     if not any(parameter.requires_grad for parameter in module.get_encoder().parameters()):
         return rows
-    most = min(_ROWS_PER_TRAINED_ROW * rows, _ENOUGH_ROWS)
+    words = int(module.get_output_embeddings().weight.shape[0])
+    small = sum(parameter.numel() for parameter in model.parameters()) < _SMALL
+    enough = max(_ENOUGH_ROWS, min(_MOST_ROWS, _LOGIT_BYTES // (4 * words))) if small else _ENOUGH_ROWS
+    most = min(_ROWS_PER_TRAINED_ROW * rows, enough)
     return max(rows, most // (beams or module.generation_config.num_beams or 1))
 
 

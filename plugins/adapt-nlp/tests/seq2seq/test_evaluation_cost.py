@@ -136,3 +136,21 @@ def test_beams_and_a_frozen_encoder_take_fewer_rows(name: str, request: pytest.F
     for parameter in encoder_of(model).parameters():
         parameter.requires_grad = False
     assert generated_rows(model, 4, 1) == 4
+
+
+def test_a_small_model_takes_more_rows_while_a_pass_s_logits_are_few(
+    tiny_t5: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large model rows take the time of a pass, and wait for the longest text."""
+    from adapt_nlp.seq2seq import task
+
+    model = loaded(tiny_t5)
+    assert [task.generated_rows(model, rows, 1) for rows in (8, 16, 32, 200)] == [32, 64, 128, 200]
+    words = int(model.lm_head.weight.shape[0])
+    monkeypatch.setattr(task, "_LOGIT_BYTES", 100 * 4 * words)
+    assert task.generated_rows(model, 32, 1) == 100
+    monkeypatch.setattr(task, "_LOGIT_BYTES", 4 * words)
+    assert task.generated_rows(model, 32, 1) == 32
+    monkeypatch.undo()
+    monkeypatch.setattr(task, "_SMALL", sum(parameter.numel() for parameter in model.parameters()))
+    assert task.generated_rows(model, 32, 1) == 32
