@@ -9,6 +9,7 @@ pickles.py       what torch.load may read from a pickle
 modes.py         evaluation or training mode for a while
 products.py      float32 matrices multiplied by oneDNN where that is faster
 precision.py     half-precision weights in float32 for a while
+rms_norm.py      an RMS norm that keeps little, for itself and for what comes next
 recomputation.py what a block computes again in the backward pass
 learning_rates.py learning rates by depth
 running_average.py an exponential moving average over the steps

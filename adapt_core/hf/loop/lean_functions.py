@@ -1,4 +1,4 @@
-"""A gated product, with and without the linear layer behind it, and an RMS norm: they keep only their inputs.
+"""A gated product, with and without the linear layer behind it: they keep only their inputs.
 
 What lies between is computed again there, as in Liger Kernel (Hsu et al., 2024, https://arxiv.org/abs/2410.10989).
 """
@@ -77,28 +77,3 @@ def _active(gate: torch.Tensor, activation: Activation) -> tuple[torch.Tensor, t
     with torch.enable_grad():
         leaf = gate.detach().requires_grad_()
         return leaf, activation(leaf)
-
-
-class RmsNorm(torch.autograd.Function):
-    """`weight * x / sqrt(mean(x ** 2) + epsilon)` over the last dimension, which keeps x and a number for each row.
-
-    B. Zhang, R. Sennrich: Root Mean Square Layer Normalization. NeurIPS 2019.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
-        squares: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
-        scale = squares.div_(x.shape[-1]).add_(epsilon).rsqrt_()
-        ctx.save_for_backward(x, weight, scale)
-        return (x * scale).mul_(weight)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, slope: torch.Tensor) -> Any:
-        x, weight, scale = ctx.saved_tensors
-        width = x.shape[-1]
-        products = slope * x
-        shared = (products @ weight)[..., None] * scale.square() / -width
-        of_weight = scale.flatten() @ products.reshape(-1, width) if ctx.needs_input_grad[1] else None
-        of_x = torch.mul(slope, weight, out=products).addcmul_(x, shared).mul_(scale)
-        return of_x, of_weight, None

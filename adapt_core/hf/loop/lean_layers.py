@@ -18,7 +18,8 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 from torch.utils import checkpoint
 
-from adapt_core.hf.loop.lean_functions import Activation, GatedLinear, GatedProduct, RmsNorm
+from adapt_core.hf.loop.lean_functions import Activation, GatedLinear, GatedProduct
+from adapt_core.nn.rms_norm import rms_norm
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +131,9 @@ def _recomputed(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
 def _norm(layer: Any, own: Forward, x: torch.Tensor) -> torch.Tensor:
     if not _is_exact([x, layer.weight]):
         return own(x)
-    output: torch.Tensor = RmsNorm.apply(x, layer.weight, _epsilon(layer))
-    return output
+    epsilon = _epsilon(layer)
+    assert epsilon is not None
+    return rms_norm(x, layer.weight, epsilon)
 
 
 def _is_exact(tensors: Iterable[torch.Tensor]) -> bool:

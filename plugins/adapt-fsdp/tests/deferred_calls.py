@@ -17,6 +17,7 @@ def count_calls(patch: pytest.MonkeyPatch) -> Counter[str]:
     """From here on this process counts."""
     from adapt_core.hf.loop import lean_layers, output_layer
     from adapt_core.hf.loop.deferred_logits import DeferredLogits
+    from adapt_core.nn.rms_norm import RmsNorm
 
     calls: Counter[str] = Counter()
 
@@ -31,8 +32,8 @@ def count_calls(patch: pytest.MonkeyPatch) -> Counter[str]:
 
     counted(output_layer, "Head", "deferred")
     counted(DeferredLogits, "compute", "computed")
-    for function in ("GatedLinear", "GatedProduct", "RmsNorm"):
-        counted(getattr(lean_layers, function), "apply", function)
+    for function in (lean_layers.GatedLinear, lean_layers.GatedProduct, RmsNorm):
+        counted(function, "apply", function.__name__)
     return calls
 
 

@@ -1,8 +1,8 @@
 """LoRA's and DoRA's linear layers as functions of autograd, each with the frozen layer under it.
 
-They keep the input, the product of rank r and a bit for each dropped number; DoRA also what its magnitudes multiply.
-Without dropout, and with rows enough, the update is added to the weight: `B A` is less work then than its factors with
-each row.
+They keep the input (of a norm's output what the norm keeps of it), the product of rank r and a bit for each dropped
+number; DoRA also what its magnitudes multiply. Without dropout, and with rows enough, the update is added to the
+weight: `B A` is less work then than its factors with each row.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import attrs
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
+
+from adapt_core.nn.rms_norm import parts_of, whole
 
 from adapt_peft_ssf.lean.dropout import dropped, factors
 
@@ -55,18 +57,19 @@ class LoraLinear(torch.autograd.Function):
         ctx.merged, ctx.scale, ctx.dropout = frozen.merges(rows), scale, frozen.dropout
         if ctx.merged:
             output = linear(rows, torch.addmm(weight, b, a, alpha=scale), frozen.bias)
-            ctx.save_for_backward(x, a, b, weight, None, None)
+            ctx.save_for_backward(*parts_of(x), a, b, weight, None, None)
         else:
             seen, bits = _dropped(rows, frozen.dropout)
             narrow = linear(seen, a)
             output = linear(rows, weight, frozen.bias).addmm_(narrow, b.T, alpha=scale)
-            ctx.save_for_backward(x, a, b, weight, narrow, bits)
+            ctx.save_for_backward(*parts_of(x), a, b, weight, narrow, bits)
         return output.view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: torch.Tensor) -> Any:
-        x, a, b, weight, narrow, bits = ctx.saved_tensors
+        *parts, a, b, weight, narrow, bits = ctx.saved_tensors
+        x = whole(*parts)
         rows, slopes = x.reshape(-1, x.shape[-1]), slope.reshape(-1, slope.shape[-1])
         factor = None if bits is None else factors(bits, rows, ctx.dropout)
         seen = rows if factor is None else rows * factor
@@ -90,13 +93,14 @@ class LoraUpdate(torch.autograd.Function):
         seen, bits = _dropped(x.to(a.dtype), share)
         narrow = linear(seen, a)
         ctx.scale, ctx.dropout = scale, share
-        ctx.save_for_backward(x, a, b, narrow, bits)
+        ctx.save_for_backward(*parts_of(x), a, b, narrow, bits)
         return linear(narrow, b).mul_(scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: torch.Tensor) -> Any:
-        x, a, b, narrow, bits = ctx.saved_tensors
+        *parts, a, b, narrow, bits = ctx.saved_tensors
+        x = whole(*parts)
         seen = x.to(a.dtype)
         factor = None if bits is None else factors(bits, seen, ctx.dropout)
         seen = seen if factor is None else seen * factor
@@ -130,7 +134,7 @@ class DoraLinear(torch.autograd.Function):
         if ctx.merged:
             product = rows @ torch.addmm(weight, b, a, alpha=scale).T
             output = _shared(product, shares, frozen.bias)
-            ctx.save_for_backward(x, a, b, weight, norms, shares, product, None, None)
+            ctx.save_for_backward(*parts_of(x), a, b, weight, norms, shares, product, None, None)
         else:
             seen, bits = _dropped(rows, frozen.dropout)
             product, narrow = seen @ weight.T, linear(seen, a)
@@ -139,13 +143,14 @@ class DoraLinear(torch.autograd.Function):
             else:
                 output = linear(rows, weight, frozen.bias).addcmul_(product, shares - 1)
             output.addmm_(narrow, _scaled(b, shares, scale).T)
-            ctx.save_for_backward(x, a, b, weight, norms, shares, product, narrow, bits)
+            ctx.save_for_backward(*parts_of(x), a, b, weight, norms, shares, product, narrow, bits)
         return output.view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: torch.Tensor) -> Any:
-        x, a, b, weight, norms, shares, product, narrow, bits = ctx.saved_tensors
+        *parts, a, b, weight, norms, shares, product, narrow, bits = ctx.saved_tensors
+        x = whole(*parts)
         rows, slopes = x.reshape(-1, x.shape[-1]), slope.reshape(-1, slope.shape[-1])
         factor = None if bits is None else factors(bits, rows, ctx.dropout)
         seen = rows if factor is None else rows * factor

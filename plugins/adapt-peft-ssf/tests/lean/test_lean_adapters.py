@@ -14,6 +14,7 @@ from torch import nn
 
 from adapt_core.contracts import AttachContext
 from adapt_core.estimate.activations import Kept, Recomputed, activation_bytes, own_storages
+from adapt_core.nn.rms_norm import rms_norm
 from adapt_core.testing.equality import assert_same_gradients, float32_as_float64
 
 from ..adapters import context, make, quantized
@@ -283,6 +284,46 @@ def test_a_layer_keeps_its_input_once_and_a_bit_for_each_dropped_number(method: 
     product = 32 if method == "DoRA" else 0
     expected = rows * (4 * (64 + narrow + product) + bits) + 4 * magnitudes
     assert kept_bytes(model, {"x": torch.randn(rows, 64, requires_grad=True)}) == expected
+
+
+class Normed(nn.Module):
+    """Two layers behind one norm, as queries and values are.
+
+    Args:
+        told: whether the norm says of what its output is made.
+    """
+
+    def __init__(self, *, told: bool) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.scale = nn.Parameter(1 + torch.rand(64))
+        self.first, self.second, self.head = nn.Linear(64, 32), nn.Linear(64, 32), nn.Identity()
+        self.told = told
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made = rms_norm(x, self.scale, 1e-6)
+        seen = made if self.told else made.view(made.shape)
+        return self.head(self.first(seen) * self.second(seen))
+
+
+@pytest.mark.parametrize(("method", "dropout"), ADAPTERS)
+def test_behind_a_norm_layers_keep_what_the_norm_keeps(method: str, dropout: float) -> None:
+    models = [
+        make(method, dropout=dropout, init_lora_weights="gaussian")
+        .attach(Normed(told=told), AttachContext(head=("head",)))
+        .train()
+        for told in (False, True)
+    ]
+    models[1].load_state_dict(models[0].state_dict())
+    found = []
+    for model in models:
+        x = torch.randn(128, 64, generator=torch.Generator().manual_seed(4)).requires_grad_()
+        found.append((*learned(model, {"x": x}), x.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert all(torch.equal(gradient, found[1][1][name]) for name, gradient in found[0][1].items())
+    assert torch.equal(found[0][2], found[1][2])
+    own, told = (kept_bytes(model, {"x": torch.randn(128, 64, requires_grad=True)}) for model in models)
+    assert own - told == 4 * 128 * 64
 
 
 @pytest.mark.parametrize(("method", "dropout"), ADAPTERS)
