@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,13 +87,16 @@ def load(folder: Path, package: Package, *, trusted: bool) -> nn.Module:
 
 
 def build(config: Config, package: Package) -> BaseModel:
-    """Build the model of a config, without initialising its weights."""
+    """Build the model of a config, without initialising its weights.
+
+    Of a copy: mmdet's heads write what they are given into it, DETR's a tensor that no config file can hold.
+    """
     from mmengine.registry import MODELS
 
     if config.model.get("backbone", {}).get("type") == "TimmBackbone":
         import adapt_vision_mm.openmmlab.timm_backbone  # noqa: F401 - registers the class
     with MODELS.switch_scope_and_registry(package) as registry:
-        return registry.build(config.model)
+        return registry.build(copy.deepcopy(config.model))
 
 
 def loading_lines(save_method: str, package: Package) -> str:

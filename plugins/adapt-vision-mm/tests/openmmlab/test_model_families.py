@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import adapt_core
+
 pytest.importorskip("mmdet", reason="needs adapt-vision-mm[detection]")
 
 from .detectors import lines
@@ -53,6 +55,19 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "deformable-detr_r50_16xb2-50e_coco": SMALL_TRANSFORMERS,
     "dino-4scale_r50_8xb2-12e_coco": SMALL_TRANSFORMERS,
 }
+
+
+def test_a_finished_detr_predicts_and_trains_on(run: Callable[..., Any], squares: Path, tmp_path: Path) -> None:
+    """mmdet's head turns the weights of classes into a tensor, in the config that it is built of."""
+    small = {"cfg_options": FAMILIES["detr_r50_8xb2-150e_coco"], "backbone": "timm/resnet10t"}
+    few = {"MAX_STEPS": 1, "DO_EVAL": False, "INTERVAL": "no", "augment": False}
+    first = run(MODEL_PATH="detr_r50_8xb2-150e_coco", **small, **few, score_threshold=0.0)
+    [found] = adapt_core.predict(first, [str(squares / "1.png")])
+    assert len(found["detections"]) == 20
+    config = (Path(first.output_dir) / "model" / "config.py").read_text()
+    assert "bg_cls_weight=0.1" in config
+    on = {"OUTPUT_DIR": str(tmp_path / "on"), "cfg_options": None}
+    run(MODEL_PATH=f"{first.output_dir}/model", method="last_layer", **on, **few)
 
 
 @pytest.mark.slow
