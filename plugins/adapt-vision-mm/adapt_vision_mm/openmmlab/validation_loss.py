@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from adapt_core.nn.random_state import seed_everything, untouched_random_state
+
 if TYPE_CHECKING:
     from mmengine.model import BaseModel
 
@@ -22,8 +24,30 @@ def batch_losses(model: BaseModel, batches: Iterable[dict[str, Any]]) -> list[fl
     """
     with _single_process():
         # A preprocessor pads masks to the size of the batch in training only. It augments nothing: see `fit_images`.
-        outputs = (model._run_forward(model.data_preprocessor(batch, True), mode="loss") for batch in batches)
-        return [float(model.parse_losses(losses)[0]) for losses in outputs]
+        return [_loss(model, model.data_preprocessor(batch, True)) for batch in batches]
+
+
+def _loss(model: BaseModel, prepared: dict[str, Any]) -> float:
+    with _with_what_its_loss_needs(model):
+        return float(model.parse_losses(model._run_forward(prepared, mode="loss"))[0])
+
+
+@contextmanager
+def _with_what_its_loss_needs(model: BaseModel) -> Iterator[None]:
+    """Let a transformer make what its loss takes beside its outputs, which mmdet's do in training mode alone.
+
+    Its parts stay in evaluation mode, and what it draws (DINO's noisy boxes) is the same for each batch.
+    """
+    if not hasattr(model, "pre_transformer"):
+        yield
+        return
+    with untouched_random_state():
+        seed_everything(0)
+        model.training = True
+        try:
+            yield
+        finally:
+            model.training = False
 
 
 @contextmanager

@@ -70,6 +70,18 @@ def test_a_finished_detr_predicts_and_trains_on(run: Callable[..., Any], squares
     run(MODEL_PATH=f"{first.output_dir}/model", method="last_layer", **on, **few)
 
 
+@pytest.mark.parametrize("config", ["deformable-detr_r50_16xb2-50e_coco", "dino-4scale_r50_8xb2-12e_coco"])
+def test_the_best_of_transformers_can_be_found_by_loss(run: Callable[..., Any], tmp_path: Path, config: str) -> None:
+    """Their losses draw and need training mode; nothing of that is left for training."""
+    few = {"MAX_STEPS": 1, "MAX_EVAL_SAMPLES": 2, "BATCH_SIZE": 2, "augment": False, "LR": 1e-3}
+    small = {"MODEL_PATH": config, "cfg_options": FAMILIES[config], "backbone": "timm/resnet10t", **few}
+    metrics = run(**small, METRIC_FOR_BEST="loss", OUTPUT_DIR=str(tmp_path / "loss")).metrics
+    assert 0 < metrics["after"]["loss"] < metrics["before"]["loss"]
+    run(**small, OUTPUT_DIR=str(tmp_path / "boxes"))
+    [found], [expected] = (lines(tmp_path / name, "train") for name in ("loss", "boxes"))
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("config", FAMILIES)
 def test_the_loss_of_each_family_halves_on_eight_images(run: Callable[..., Any], tmp_path: Path, config: str) -> None:
