@@ -200,7 +200,7 @@ def differing_keys(stored: Mapping[str, Any], plan: Plan) -> list[str]:
     """Return the arithmetic keys that differ between a stored config and a plan, as "KEY: old -> new"."""
     folded = {str(key).casefold(): value for key, value in stored.items()}
     fitted = rows_of_a_step(stored) == plan.training.rows_per_step
-    free = _ROWS if plan.training.fit_batch_size and fitted else ()
+    free: tuple[str, ...] = _ROWS if plan.training.fit_batch_size and fitted else ()
     free += RECOMPUTATION if plan.training.fit_recomputation else ()
     return [
         f"{key}: {folded[key.casefold()]!r} -> {value!r}"
