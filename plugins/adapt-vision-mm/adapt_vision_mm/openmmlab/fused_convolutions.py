@@ -80,7 +80,9 @@ def _same_both_ways(model: BaseModel, batch: dict[str, Any]) -> bool:
 
 def _features(model: BaseModel, batch: dict[str, Any]) -> list[torch.Tensor]:
     found = model.extract_feat(model.data_preprocessor(batch, False)["inputs"])
-    return [found] if isinstance(found, torch.Tensor) else list(found)
+    if isinstance(found, torch.Tensor):
+        return [found]
+    return list(found.values() if isinstance(found, dict) else found)
 
 
 @contextmanager

@@ -150,6 +150,23 @@ class Detector(nn.Module):
         return list(self.extract_feat(self.data_preprocessor(batch, False)["inputs"]))
 
 
+class Named(Detector):
+    """A detector whose features have names."""
+
+    def extract_feat(self, images: torch.Tensor) -> Any:
+        return {"first": self.features(images)}
+
+    def val_step(self, batch: dict[str, Any]) -> list[torch.Tensor]:
+        return list(self.extract_feat(self.data_preprocessor(batch, False)["inputs"])["first"])
+
+
+def test_features_with_names_fuse_too() -> None:
+    model, batch = Named(block()).eval(), {"inputs": [torch.randn(4, 9, 7)]}
+    with torch.no_grad(), FusedConvolutions(wanted=True).of(model, batch), Counted() as counted:
+        model.val_step(batch)
+    assert counted.fused == 1
+
+
 class RowByRow(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return features.view(features.shape[0], -1)
