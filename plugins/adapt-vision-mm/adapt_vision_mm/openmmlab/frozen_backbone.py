@@ -14,7 +14,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +42,11 @@ _STORES = 3
 """Folders of the greatest size that may be on disk, those of earlier runs among them."""
 _HEADS = ("bbox_head", "roi_head")
 """What a detector of mmdet has, and a pose model has not."""
-_IMAGE_LIBRARIES = ("torch", "torchvision", "pillow", "opencv-python-headless", "timm")
-_LIBRARIES = (*_IMAGE_LIBRARIES, "onedl-mmcv", "onedl-mmengine", "onedl-mmdetection", "adapt-vision-mm")
+_IMAGES = ("torch", "torchvision", "pillow", "opencv-python", "opencv-python-headless", "timm")
+_DETECTORS = ("mmcv", "onedl-mmcv", "mmengine", "onedl-mmengine", "mmdet", "onedl-mmdetection", "adapt-vision-mm")
+"""Distributions on which features may depend; of some one of two is installed."""
 
 log = logging.getLogger(__name__)
-
-Features = tuple[torch.Tensor, ...]
 
 
 def frozen_modules(detector: nn.Module) -> tuple[nn.Module, ...]:
@@ -130,7 +129,7 @@ class FrozenBackbone:
             repr(dataset.steps),
             repr(self.detector.data_preprocessor),
             [repr(part) for part in self.frozen],
-            [(name, version(name)) for name in _LIBRARIES],
+            [(name, _version(name)) for name in (*_IMAGES, *_DETECTORS)],
             list(self.settings),
         ]
         digest = xxhash.xxh3_128(json.dumps(described, default=str).encode())
@@ -139,6 +138,13 @@ class FrozenBackbone:
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def _own(module: nn.Module, name: str) -> Callable[..., Any]:
