@@ -20,6 +20,7 @@ pytest.importorskip("mmpose", reason="needs adapt-vision-mm[detection] and mmpos
 from .detectors import rates
 from adapt_vision_mm.annotations.sources import find_source
 from adapt_vision_mm.mm_params import DetectionParams, PoseParams, SegmentationParams
+from adapt_vision_mm.openmmlab.fused_convolutions import FusedConvolutions
 from adapt_vision_mm.openmmlab.hooks import Milestones
 from adapt_vision_mm.openmmlab.optimizer import mixed_precision, optim_wrapper
 from adapt_vision_mm.openmmlab.repeats import repeated_images
@@ -86,6 +87,20 @@ def repeats(plan: Any) -> bool:
     return repeated_images(task.load_data().train, plan.task.params) is not None
 
 
+def fused_blocks(plan: Any) -> int:
+    """How many blocks of the task's model an evaluation of its first image computes at once."""
+    import torch
+    from mmcv.cnn import ConvModule
+    from mmengine.dataset import pseudo_collate
+
+    task = task_of(plan)
+    model: Any = task.models.build(None, "cpu").model.eval()
+    batch = pseudo_collate([task.load_data().validation[0]])
+    fusion = FusedConvolutions(wanted=plan.task.params.fuse_convolutions)
+    with torch.no_grad(), fusion.of(model, batch):
+        return sum(isinstance(part, ConvModule) and "forward" in vars(part) for part in model.modules())
+
+
 def shape(plan: Any) -> Any:
     return json.dumps(config_of(plan).test_pipeline.copy(), default=str)
 
@@ -147,6 +162,7 @@ PROOFS: dict[str, Proof] = {
     "image_size": Proof(320, shape, of=DETECTORS),
     "augment": Proof(False, steps_of),
     "REPEAT_THRESHOLD": Proof(1.0, repeats, of=DETECTORS),
+    "FUSE_CONVOLUTIONS": Proof(False, fused_blocks),
     "backbone": Proof("timm/resnet10t", lambda plan: config_of(plan).model.backbone.type),
     "backbone_weights": Proof("pretrained", lambda plan: bool(config_of(plan).model.backbone.get("init_cfg"))),
 }
