@@ -22,7 +22,7 @@ from adapt_core.hf.data.cache import cache_folder
 from adapt_core.hf.frozen.key import frozen_key
 from adapt_core.hf.frozen.replay import Recorded
 from adapt_core.hf.frozen.rows import ROW, RowSource, span_of
-from adapt_core.hf.frozen.store import Files, Store, make_room
+from adapt_core.hf.frozen.store import FOLDERS, Files, Store, make_room
 from adapt_core.hf.frozen.trace import frozen_share
 from adapt_core.hf.frozen.trial import LEAST_SHARE, Runner, try_frozen
 from adapt_core.nn.modes import evaluation_mode
@@ -32,9 +32,6 @@ from adapt_core.runtime.format import size
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_SPLITS = 3
-"""Splits of the greatest size that may be on disk, those of earlier runs among them."""
 
 
 class _RefusedError(Exception):
@@ -209,7 +206,7 @@ class FrozenPart:
 
         def begin() -> None:
             if leads:
-                make_room(files.folder.parent, _SPLITS * self.most - files.bytes)
+                make_room(files.folder.parent, FOLDERS * self.most - files.bytes)
                 begun.append(files.begin())
 
         def finish() -> None:

@@ -17,7 +17,10 @@ import torch
 
 from adapt_core.hf.frozen.values import Kept
 
-_INDEX = "complete.json"
+INDEX = "complete.json"
+"""The file of a finished folder, by which `make_room` finds it, and by whose time it knows when it was used."""
+FOLDERS = 3
+"""Folders of the greatest size (FROZEN_CACHE_GB) that may be on disk, those of earlier runs among them."""
 _BLOCK = 2**24
 _ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished folder is nobody's."""
@@ -91,7 +94,7 @@ class Files:
         """Whether an earlier run finished the store, and this user may read all of it."""
         sizes = {self.folder / f"{number}.bin": self._size(kept) for number, kept in enumerate(self.kept)}
         try:
-            (self.folder / _INDEX).read_bytes()
+            (self.folder / INDEX).read_bytes()
             return all(file.stat().st_size == size and os.access(file, os.R_OK) for file, size in sizes.items())
         except OSError:  # absent, or another user's
             return False
@@ -105,7 +108,7 @@ class Files:
         where, shared = unfinished or self.folder, unfinished is not None
         if unfinished is None:
             with suppress(OSError):  # another user's
-                os.utime(self.folder / _INDEX)  # for `make_room`
+                os.utime(self.folder / INDEX)  # for `make_room`
         tensors = []
         for number, kept in enumerate(self.kept):
             size = self._count(kept) * int(torch.Size(kept.rest).numel())
@@ -153,7 +156,7 @@ class Files:
             folder: what `begin` returned.
             facts: for readers of the folder.
         """
-        (folder / _INDEX).write_text(json.dumps({"rows": self.rows, **facts}, indent=1) + "\n", encoding="utf-8")
+        (folder / INDEX).write_text(json.dumps({"rows": self.rows, **facts}, indent=1) + "\n", encoding="utf-8")
         self._clear()
         try:
             os.rename(folder, self.folder)
@@ -171,7 +174,7 @@ def make_room(folder: Path, most: int) -> None:
         most: bytes.
     """
     found = []
-    for index in folder.glob(f"*/{_INDEX}"):
+    for index in folder.glob(f"*/{INDEX}"):
         with suppress(OSError):  # another process deletes it too, or it is another user's
             taken = sum(file.stat().st_size for file in index.parent.iterdir())
             found.append((index.stat().st_mtime, index.parent, taken))

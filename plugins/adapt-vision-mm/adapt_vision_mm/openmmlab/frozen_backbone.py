@@ -28,7 +28,7 @@ from torch import nn
 from adapt_core.contracts import Job
 from adapt_core.errors import first_line
 from adapt_core.hf.data.cache import cache_folder
-from adapt_core.hf.frozen.store import make_room
+from adapt_core.hf.frozen.store import FOLDERS, INDEX, make_room
 from adapt_core.runtime.format import size
 
 from adapt_vision_mm.openmmlab.contracts import MmDataset
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 _GB = 10**9
-_STORES = 3
-"""Folders of the greatest size that may be on disk, those of earlier runs among them."""
 _HEADS = ("bbox_head", "roi_head")
 """What a detector of mmdet has, and a pose model has not."""
 _IMAGES = ("torch", "torchvision", "pillow", "opencv-python", "opencv-python-headless", "timm")
@@ -187,8 +185,8 @@ class _Folder:
         path = cache_folder() / "frozen_images" / key
         path.mkdir(parents=True, exist_ok=True)
         taken = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-        (path / "complete.json").write_text(json.dumps({"images": images}) + "\n", encoding="utf-8")
-        make_room(path.parent, _STORES * most)
+        (path / INDEX).write_text(json.dumps({"images": images}) + "\n", encoding="utf-8")
+        make_room(path.parent, FOLDERS * most)
         left = min(most, taken + shutil.disk_usage(path).free // 2) - taken
         log.info(
             "the frozen backbone is computed once for each of %d images; %s of them are on disk, and %s more may be.",
