@@ -6,6 +6,7 @@ structure.py     blocks, heads and layers of a model
 weights.py       state dicts and tied weights
 parameters.py    counts of parameters, quantized or not
 pickles.py       what torch.load may read from a pickle
+forwards.py      other forward functions for a while
 modes.py         evaluation or training mode for a while
 products.py      float32 matrices multiplied by oneDNN where that is faster
 precision.py     half-precision weights in float32 for a while

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor
 from torch.utils import checkpoint
 
 from adapt_core.hf.loop.lean_functions import Activation, GatedLinear, GatedProduct
+from adapt_core.nn.forwards import replaced_forwards
 from adapt_core.nn.rms_norm import rms_norm
 
 log = logging.getLogger(__name__)
@@ -64,20 +65,13 @@ def _settings(layer: nn.Module) -> list[tuple[str, object]]:
     return sorted((name, value) for name, value in own if name != "training" and isinstance(value, (int, float, str)))
 
 
-@contextmanager
-def lean_layers(forwards: Mapping[nn.Module, Forward]) -> Iterator[None]:
-    """Within the context, layers use these forward functions.
+def lean_layers(forwards: Mapping[nn.Module, Forward]) -> AbstractContextManager[None]:
+    """Return a context in which layers use these forward functions.
 
     Args:
         forwards: what `lean_forwards` returned.
     """
-    for layer, forward in forwards.items():
-        vars(layer)["forward"] = forward
-    try:
-        yield
-    finally:
-        for layer in forwards:
-            del vars(layer)["forward"]
+    return replaced_forwards(forwards)
 
 
 def _lean_form(layer: nn.Module) -> Callable[[Any, Forward, torch.Tensor], torch.Tensor] | None:

@@ -19,6 +19,8 @@ from mmcv.cnn import ConvModule
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from adapt_core.nn.forwards import replaced_forwards
+
 if TYPE_CHECKING:
     from mmengine.model import BaseModel
 
@@ -101,13 +103,8 @@ def fused_convolutions(model: nn.Module) -> Iterator[None]:
     for module in model.modules():
         if type(module) is nn.Conv2d and module not in inside and _is_plain(module):
             replaced[module] = _convolution(module)
-    for module, forward in replaced.items():
-        vars(module)["forward"] = forward
-    try:
+    with replaced_forwards(replaced):
         yield
-    finally:
-        for module in replaced:
-            del vars(module)["forward"]
 
 
 @attrs.frozen
